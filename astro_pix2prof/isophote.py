@@ -1,0 +1,191 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The classical method: isophotes fitted with photutils, automated.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from astro_pix2prof.annuli import ellipse_model
+from astro_pix2prof.cutout import GalaxyCutout
+from astro_pix2prof.isophote_steps import IsophoteSteps
+
+__all__ = ['IsophoteFit', 'IsophoteFitter']
+
+
+@dataclass
+class IsophoteFit:
+    """
+    A fitted galaxy: the profile and what led to it.
+
+    Attributes
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    cutout : `GalaxyCutout`
+        The image that was measured.
+
+    mask : 2D bool `~numpy.ndarray`
+        Pixels that did not count: bad ones and other objects.
+
+    sky : float
+        The sky level that was subtracted, in the image's unit.
+
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels of the cutout.
+
+    sma, eps, theta : 1D `~numpy.ndarray`
+        The ellipses: semi-major axis (pixels), ellipticity, angle
+        (degrees, counter-clockwise from +x).
+
+    intensity : 1D `~numpy.ndarray`
+        Mean pixel value on them, sky-subtracted.
+    """
+
+    profile: object
+    cutout: object
+    mask: np.ndarray
+    sky: float
+    centre: tuple
+    sma: np.ndarray
+    eps: np.ndarray
+    theta: np.ndarray
+    intensity: np.ndarray
+
+    def model(self):
+        """
+        The image that is constant along the fitted ellipses.
+
+        Returns
+        -------
+        model : 2D `~numpy.ndarray`
+            In the unit of the image, without the sky.
+        """
+        ok = np.isfinite(self.intensity)
+        return ellipse_model(self.cutout.shape, self.centre, self.sma[ok],
+                             self.eps[ok], np.radians(self.theta[ok]),
+                             self.intensity[ok])
+
+
+class IsophoteFitter:
+    """
+    Surface-brightness profiles by isophote fitting, without manual steps.
+
+    The seven steps of Courteau (1996), as listed in Table 1 of Smith et
+    al. (2021), on `photutils.isophote`: find the centre; estimate and
+    remove the sky; mask foreground objects and neighbours; fit the
+    isophotes; extend them to where the signal ends; smooth them;
+    interpolate the badly fitted ones. It always returns a profile; flags
+    tell what it took.
+
+    Parameters
+    ----------
+    step : float, optional
+        Relative step between the semi-major axes of the table (beyond
+        the inner pixels, which are sampled every half pixel).
+
+    sky : 'auto' or float, optional
+        'auto' measures the sky; a number is the sky level in the image's
+        unit, and is not altered.
+
+    sky_err : float, optional
+        The error of a given sky level.
+
+    search_radius : float, optional
+        How far the galaxy may lie from the position, in pixels; by
+        default 25, or 8 if a position was given, and at most a quarter
+        of the frame.
+
+    fit_centre : bool, optional
+        Whether to refine the position. `False` measures around it.
+
+    max_sma : float, optional
+        The largest semi-major axis in pixels. By default the profile
+        ends where the signal-to-noise ratio of a ring falls below
+        ``min_snr``, or at the frame's edge.
+
+    min_snr : float, optional
+        Signal-to-noise ratio of the last ring.
+
+    Notes
+    -----
+    The error of a ring adds up in quadrature: photon and read noise from
+    the scatter of sky pixels (or from the uncertainty that came with the
+    image) and, if the gain is known, the galaxy's own photons; the
+    scatter along the ring, by which arms and a wrong ellipse add; and
+    the error of the sky, which all rings share.
+
+    References
+    ----------
+    Courteau 1996, ApJS 103, 363; Smith et al. 2021, MNRAS 503, 96;
+    Jedrzejewski 1987, MNRAS 226, 747 (the ellipse fit).
+    """
+
+    def __init__(self, *, step=0.06, sky='auto', sky_err=0.0,
+                 search_radius=None, fit_centre=True, max_sma=None,
+                 min_snr=1.0):
+        if not 0.01 <= step <= 0.5:
+            msg = f'step must lie between 0.01 and 0.5, got {step}'
+            raise ValueError(msg)
+        if sky != 'auto' and not np.isscalar(sky):
+            msg = f"sky must be 'auto' or a number, got {sky!r}"
+            raise ValueError(msg)
+        if sky != 'auto' and not np.isfinite(float(sky)):
+            msg = f'sky must be finite, got {sky}'
+            raise ValueError(msg)
+        for name, value in (('search_radius', search_radius),
+                            ('max_sma', max_sma)):
+            if value is not None and not value >= 2:
+                msg = f'{name} must be at least 2 pixels, got {value}'
+                raise ValueError(msg)
+        self.step = step
+        self.sky = sky
+        self.sky_err = sky_err
+        self.search_radius = search_radius
+        self.fit_centre = fit_centre
+        self.max_sma = max_sma
+        self.min_snr = min_snr
+
+    def __call__(self, image, *, fixed_geometry=None, **options):
+        """
+        Measure the profile of a galaxy.
+
+        Parameters
+        ----------
+        image : any image that `GalaxyCutout` takes
+            The image.
+
+        fixed_geometry : `~astropy.table.QTable`, optional
+            A profile whose centre and ellipses are used as they are: the
+            same galaxy in another band (forced photometry).
+
+        **options
+            Passed to `GalaxyCutout`: ``zeropoint``, ``pixel_scale``,
+            ``mask``, ``position`` and the rest.
+
+        Returns
+        -------
+        profile : `~astropy.table.QTable`
+            See `build_profile` for its columns.
+        """
+        return self.fit(image, fixed_geometry=fixed_geometry,
+                        **options).profile
+
+    def fit(self, image, *, fixed_geometry=None, **options):
+        """
+        As calling the fitter, but keep mask, sky and model.
+
+        Parameters
+        ----------
+        image, fixed_geometry, **options
+            See `__call__`.
+
+        Returns
+        -------
+        fit : `IsophoteFit`
+        """
+        cutout = GalaxyCutout.from_any(image, **options)
+        return IsophoteFit(**IsophoteSteps(self, cutout,
+                                           fixed_geometry).run())

@@ -1,0 +1,467 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The steps of the automated isophote fit.
+"""
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+from scipy.ndimage import binary_dilation, gaussian_filter
+from scipy.signal import fftconvolve
+from scipy.stats import binned_statistic
+
+from astro_pix2prof.annuli import (
+    combine_rings,
+    elliptical_radius,
+    measure_rings,
+)
+from astro_pix2prof.contaminants import (
+    FINE,
+    fill_masked,
+    find_galaxy,
+    refine_centre,
+    residual_mask,
+)
+from astro_pix2prof.ellipses import (
+    fit_ellipses,
+    join_fits,
+    refine_ellipses,
+    smooth_ellipses,
+)
+from astro_pix2prof.profile import GalaxyFlag, RingFlag, build_profile
+from astro_pix2prof.sky import first_sky, fit_sky_and_tail, sky_error
+
+__all__ = ['IsophoteSteps']
+
+# The error of a ring's mean in units of the scatter along the ring that
+# noise does not explain; see benchmarks/isophote_accuracy.py.
+STRUCTURE_ERROR = 0.12
+
+
+def _thin_radii(max_sma):
+    """
+    Semi-major axes of thin rings: half a pixel apart, then one.
+    """
+    return np.concatenate([np.arange(0, min(16, max_sma), 0.5),
+                           np.arange(16, max_sma + 0.5, 1.0)])
+
+
+def _output_radii(max_sma, step):
+    """
+    Semi-major axes of the table: half a pixel apart, then log-spaced.
+    """
+    linear = np.arange(0, 0.5 / step, 0.5)
+    outer = np.exp(np.arange(np.log(linear[-1] + 0.5), np.log(max_sma),
+                             step))
+    return np.concatenate([linear, outer])
+
+
+class IsophoteSteps:
+    """
+    One galaxy on its way through the steps.
+
+    Parameters
+    ----------
+    settings : `IsophoteFitter`
+        The settings.
+
+    cutout : `GalaxyCutout`
+        The image.
+
+    fixed_geometry : `~astropy.table.QTable`, optional
+        The profile to take centre and ellipses from.
+    """
+
+    def __init__(self, settings, cutout, fixed_geometry=None):
+        self.settings = settings
+        self.cutout = cutout
+        self.fixed = fixed_geometry
+        self.data = cutout.data.astype(float)
+        self.bad = cutout.mask
+        self.flag = GalaxyFlag(0)
+        ny, nx = self.data.shape
+        self.search = settings.search_radius or min(
+            8.0 if cutout.position_given else 25.0, 0.25 * min(ny, nx))
+
+    def run(self):
+        self.find()
+        if self.fixed is None:
+            self.shape_ellipses()
+            self.radii = _output_radii(
+                self.settings.max_sma or self.reach(), self.settings.step)
+        else:
+            self.take_ellipses(self.fixed)
+        self.measure_sky()
+        return self.measure()
+
+    def find(self):
+        """
+        Steps 1 to 3: sky, centre, and a first mask.
+        """
+        settings = self.settings
+        level, self.sigma = first_sky(self.data, self.bad)
+        if settings.sky != 'auto':
+            level = float(settings.sky)
+        self.level = level
+        self.image = np.where(self.bad, 0.0, self.data - level)
+        found = find_galaxy(self.image, self.bad, self.sigma,
+                            self.cutout.position, search_radius=self.search)
+        self.found = found
+        self.centre = (found.centre if settings.fit_centre
+                       else tuple(self.cutout.position))
+        if not found.found:
+            self.flag |= GalaxyFlag.NO_SOURCE
+        self.masked = self.bad | binary_dilation(found.others, iterations=2)
+
+    def reach(self):
+        """
+        Semi-major axis that reaches the farthest corner of the frame.
+        """
+        ny, nx = self.data.shape
+        return float(np.hypot(max(self.centre[0], nx - 1 - self.centre[0]),
+                              max(self.centre[1], ny - 1 - self.centre[1])))
+
+    def median_model(self, eps, theta):
+        """
+        A smooth model of the galaxy from the medians of annuli.
+        """
+        self.radius = elliptical_radius(self.data.shape, self.centre,
+                                        self.thin, eps, theta)
+        edges = np.concatenate([[0, 0.8], np.arange(1.6, 8, 1.0), np.exp(
+            np.arange(np.log(8), np.log(self.radius.max() + 1), 0.08))])
+        good = ~self.masked
+        r, v = self.radius[good], self.image[good]
+        median = binned_statistic(r, v, 'median', edges)[0]
+        centre = binned_statistic(r, r, 'mean', edges)[0]
+        ok = np.isfinite(median) & np.isfinite(centre)
+        if ok.sum() < 2:
+            return np.zeros_like(self.image)
+        median, centre = median[ok], centre[ok]
+        # Outside, where the galaxy is lost in noise, so is the median.
+        faint = median < 0.03 * self.sigma
+        if faint.any():
+            median[np.argmax(faint):] = 0.0
+        return np.interp(self.radius, centre, median)
+
+    def shape_ellipses(self):
+        """
+        Steps 3 to 7 but for the final photometry: mask and ellipses.
+        """
+        found = self.found
+        self.thin = _thin_radii(self.reach())
+        self.eps = np.full(len(self.thin), found.eps)
+        self.theta = np.full(len(self.thin), found.theta)
+        # A rough turn for the mask, a fine one for the result.
+        for turn, (step, max_iter) in enumerate(((0.2, 12), (0.12, 25))):
+            model = self.update_mask()
+            filled = fill_masked(self.image, self.masked, self.centre, model)
+            if self.settings.fit_centre and found.found:
+                self.centre = self.recentre(filled)
+            fit = self.fit_shapes(filled, model, step, max_iter)
+            eps, theta, error, inside = smooth_ellipses(
+                fit, self.thin, prior=(found.eps, found.theta))
+            if turn == 1:
+                fit = refine_ellipses(filled, self.centre, fit, self.thin,
+                                      eps, theta, sigma=self.sigma)
+                eps, theta, error, inside = smooth_ellipses(
+                    fit, self.thin, prior=(found.eps, found.theta))
+            self.eps, self.theta = eps, theta
+        self.shape_error, self.inside = error, inside
+        if fit.rung > 0:
+            self.flag |= GalaxyFlag.SECOND_GUESS
+        elif fit.rung < 0:
+            self.flag |= GalaxyFlag.FIXED_ELLIPSES
+        self.ellipse_fit = fit
+        self.update_mask()
+
+    def fit_shapes(self, filled, model, step, max_iter):
+        """
+        Ellipses of the image and, where it is faint, of a smoothed one.
+        """
+        found = self.found
+        peak = model.max() / self.sigma
+
+        def limit(level):
+            visible = self.radius[model > level * self.sigma]
+            reach = visible.max() if visible.size else 6.0
+            return float(np.clip(reach, 6.0, 0.95 * self.reach()))
+
+        outer = limit(0.15)
+        fits = []
+        if peak > 4:
+            inner = limit(0.7)
+            fits.append(fit_ellipses(
+                filled, self.centre, found.theta, found.eps,
+                min(0.5 * found.sma, 0.5 * inner), max_sma=inner,
+                step=step, max_iter=max_iter))
+        else:
+            inner = 3.0
+        kernel = 2.0 if peak > 2.5 else 3.0
+        at = np.argmin(np.abs(self.thin - 0.8 * max(inner, 6.0)))
+        # Binned by two: the smoothed image has nothing finer.
+        smooth = self.smooth_along(filled, kernel)
+        ny, nx = (n // 2 * 2 for n in smooth.shape)
+        smooth = smooth[:ny, :nx].reshape(ny // 2, 2, nx // 2, 2).mean((1, 3))
+        half = fit_ellipses(
+            smooth, tuple((c - 0.5) / 2 for c in self.centre),
+            self.theta[at], self.eps[at], max(0.35 * inner, 0.2 * outer),
+            min_sma=max(0.3 * inner, kernel), max_sma=0.5 * outer, step=step,
+            max_iter=max_iter)
+        half.sma *= 2
+        fits.append(half)
+        return join_fits(fits)
+
+    def smooth_along(self, image, kernel):
+        """
+        Smooth with a kernel of the galaxy's own shape, which it keeps.
+        """
+        at = len(self.thin) // 3
+        q = max(1 - self.eps[at], 0.15)
+        theta = self.theta[at]
+        half = int(3 * kernel) + 1
+        y, x = np.mgrid[-half:half + 1, -half:half + 1]
+        u = x * np.cos(theta) + y * np.sin(theta)
+        v = (y * np.cos(theta) - x * np.sin(theta)) / q
+        beam = np.exp(-0.5 * (u**2 + v**2) / kernel**2)
+        return fftconvolve(np.pad(image, half, mode='edge'),
+                           beam / beam.sum(), 'valid')
+
+    def update_mask(self):
+        """
+        Mask what exceeds the smooth model; return the model.
+        """
+        model = self.median_model(self.eps, self.theta)
+        self.masked = self.bad | residual_mask(
+            self.image, model, self.sigma, self.radius, self.centre,
+            others=self.found.others)
+        return self.median_model(self.eps, self.theta)
+
+    def recentre(self, filled):
+        smooth = gaussian_filter(filled, 1.0)
+        return refine_centre(smooth, self.found.galaxy | (self.radius < 5),
+                             self.centre, max_shift=max(
+                                 3.0, 2.0 * self.found.scale))
+
+    def measure_sky(self):
+        """
+        Step 2 again: the sky beyond the galaxy, and its error.
+        """
+        settings = self.settings
+        rings = measure_rings(self.image, ~self.masked, self.centre,
+                              self.thin, self.eps, self.theta,
+                              sigma=self.sigma)
+        self.rings = rings
+        if settings.sky != 'auto':
+            self.sky, self.sky_err = self.level, settings.sky_err
+            return
+        ok = np.isfinite(rings.mean) & (rings.n_valid > 0.03)
+        a, mean = self.thin[ok], rings.mean[ok]
+        error = self.sigma / np.sqrt(rings.n_pixels[ok])
+        faint = gaussian_filter(mean, 2.0) < 0.7 * self.sigma
+        start = a[np.argmax(faint)] if faint.any() else 0.7 * a[-1]
+        start = min(start, 0.75 * a[-1])
+        outer = a >= start
+        # The decline just inside tells the scale of the tail.
+        inner = (a > 0.5 * start) & (a < start) & (mean > 0)
+        scale = 0.2 * start + 2
+        if inner.sum() > 4:
+            slope = np.polyfit(a[inner], np.log(mean[inner]), 1)[0]
+            scale = np.clip(-1 / min(slope, -1e-3), 1.0, 1.5 * start + 3)
+        level, tail_err = fit_sky_and_tail(a[outer], mean[outer],
+                                           error[outer], scale)
+        self.sky = self.level + level
+        beyond = (self.radius > start + 2 * scale) & ~self.masked
+        boxes = sky_error(self.image, beyond)
+        if not np.isfinite(boxes):
+            boxes = 0.1 * self.sigma
+            self.flag |= GalaxyFlag.SKY_UNCERTAIN
+        self.sky_err = float(np.hypot(tail_err, boxes))
+        if start + scale > 0.5 * min(self.data.shape):
+            self.flag |= GalaxyFlag.TRUNCATED
+
+    def measure(self):
+        """
+        Steps 5 to 7: photometry on the final ellipses, and its errors.
+        """
+        settings, cutout = self.settings, self.cutout
+        want = self.radii
+        # Half a pixel is finer than what a star is smeared over.
+        width = np.where(want < 4, 0.5,
+                         np.maximum(1.0, 1.2 * settings.step * want))
+        rings = combine_rings(self.thin, self.rings, want, width)
+        intensity = rings.mean - (self.sky - self.level)
+        pixel_var = self.pixel_variance(want, intensity)
+        # Bilinear sampling halves the noise of a sample; what scatter is
+        # left along the ring is arms, clumps and a wrong ellipse.
+        structure = np.maximum(rings.scatter**2 - 0.5 * pixel_var, 0.0)
+        error = np.sqrt(pixel_var / rings.n_pixels
+                        + STRUCTURE_ERROR**2 * structure + self.sky_err**2)
+        eps = np.interp(want, self.thin, self.eps)
+        # Angles along the shorter arc.
+        theta = 0.5 * np.interp(want, self.thin,
+                                np.unwrap(2 * self.theta))
+        shape_error = np.interp(want, self.thin, self.shape_error)
+        if self.fixed is None:
+            stop = self.last_ring(intensity / error, rings.n_valid, want)
+        else:
+            stop = len(want)
+        keep = slice(0, stop)
+        none = ~np.isfinite(intensity)
+        error[none] = np.nan
+        flag = self.ring_flags(want, none)
+        self.galaxy_flags(rings, intensity, want, stop)
+        profile = build_profile(
+            cutout, want[keep], intensity[keep], error[keep],
+            ellipticity=eps[keep], ellipticity_err=shape_error[keep],
+            theta=np.degrees(theta[keep]),
+            theta_err=np.degrees(np.minimum(
+                shape_error / (2 * np.maximum(eps, 1e-3)),
+                np.pi / 2))[keep],
+            n_valid=rings.n_valid[keep], flag=flag[keep],
+            centre=self.centre, sky=self.sky, sky_err=self.sky_err,
+            noise=self.sigma, fitter='IsophoteFitter',
+            galaxy_flag=int(self.flag))
+        return {'profile': profile, 'cutout': cutout, 'mask': self.masked,
+                'sky': self.sky, 'centre': self.centre, 'sma': want[keep],
+                'eps': eps[keep], 'theta': np.degrees(theta[keep]),
+                'intensity': intensity[keep]}
+
+    def pixel_variance(self, want, intensity):
+        """
+        Variance of a pixel on each ring.
+        """
+        cutout = self.cutout
+        if cutout.noise is not None:
+            given = np.where(self.bad, 0.0, cutout.noise.astype(float)**2)
+            rings = measure_rings(given, ~self.masked, self.centre, self.thin,
+                                  self.eps, self.theta, sigma=np.inf)
+            ok = np.isfinite(rings.mean)
+            # Resampled images: the map knows nothing of faint sources.
+            floor = 0.25 * self.sigma**2
+            return np.maximum(np.interp(want, self.thin[ok],
+                                        rings.mean[ok]), floor)
+        variance = np.full(len(want), self.sigma**2)
+        if cutout.gain:
+            variance += np.maximum(np.nan_to_num(intensity), 0) / cutout.gain
+        return variance
+
+    def last_ring(self, snr, n_valid, want):
+        """
+        The number of rings to keep: the signal or the frame ends.
+        """
+        present = np.isfinite(snr) & (n_valid > 0.05)
+        if not present.any():
+            return min(4, len(want))
+        end = np.nonzero(present)[0][-1] + 1
+        if self.settings.max_sma is not None:
+            return end
+        # Three faint rings in a row end the profile; one or two do not.
+        faint = np.where(present, snr < self.settings.min_snr, False)
+        run = np.convolve(faint, np.ones(3), 'valid') == 3
+        if run.any():
+            end = min(end, int(np.argmax(run)) + 1)
+        return max(end, 4)
+
+    def ring_flags(self, want, none):
+        flag = np.zeros(len(want), dtype=np.int32)
+        fixed = self.fixed is not None or self.ellipse_fit.rung < 0
+        if fixed:
+            flag |= RingFlag.FIXED_GEOMETRY
+        else:
+            fit = self.ellipse_fit
+            last = self.thin[self.inside].max()
+            flag[want > last] |= RingFlag.EXTENDED
+            log_good = np.log(fit.sma[fit.good])
+            gap = np.abs(np.log(np.maximum(want, 0.8))[:, None]
+                         - log_good).min(1)
+            flag[(gap > 0.13) & (want <= last)] |= RingFlag.INTERPOLATED
+        ny, nx = self.data.shape
+        x, y = self.centre
+        edge = min(x, y, nx - 1 - x, ny - 1 - y) + 0.5
+        c, s = np.cos(self.theta), np.sin(self.theta)
+        q = 1 - self.eps
+        # Half the size of the box around each ellipse.
+        half_x, half_y = np.hypot(c, q * s), np.hypot(s, q * c)
+        room = np.minimum(
+            np.minimum(x, nx - 1 - x) + 0.5 - self.thin * half_x,
+            np.minimum(y, ny - 1 - y) + 0.5 - self.thin * half_y)
+        leaves = np.interp(want, self.thin, room) < 0
+        flag[leaves & (want > edge)] |= RingFlag.EDGE
+        cutout = self.cutout
+        core = 1.0
+        if cutout.psf_fwhm:
+            core = 0.5 * cutout.psf_fwhm / cutout.radius_scale
+        flag[want < core] |= RingFlag.UNRESOLVED
+        flag[none] |= RingFlag.EXTRAPOLATED
+        if cutout.saturation is not None:
+            full = (self.data >= cutout.saturation).astype(float)
+            hit = measure_rings(full, np.ones(full.shape, bool), self.centre,
+                                self.thin, self.eps, self.theta, sigma=1.0,
+                                clip=np.inf)
+            share = np.interp(want, self.thin, np.nan_to_num(hit.mean))
+            flag[share > 0.02] |= RingFlag.SATURATED
+            if (share[want < 3] > 0.02).any():
+                self.flag |= GalaxyFlag.SATURATED
+        return flag
+
+    def galaxy_flags(self, rings, intensity, want, stop):
+        found, cutout = self.found, self.cutout
+        shift = np.hypot(self.centre[0] - cutout.position[0],
+                         self.centre[1] - cutout.position[1])
+        if shift > 0.6 * self.search:
+            self.flag |= GalaxyFlag.CENTRE_OFFSET
+        inner = np.nanmax(intensity[:max(stop, 1)], initial=0.0)
+        if found.scale != FINE or inner < 2 * self.sigma:
+            self.flag |= GalaxyFlag.CENTRE_UNCERTAIN
+        if found.touching > 0.1:
+            self.flag |= GalaxyFlag.NEIGHBOUR
+        bright = intensity[:stop] > 0.3 * self.sigma
+        if bright.any() and np.nanmin(
+                rings.n_valid[:stop][bright], initial=1.0) < 0.5:
+            self.flag |= GalaxyFlag.HEAVILY_MASKED
+
+    def take_ellipses(self, profile):
+        """
+        The centre and the ellipses of another profile, on this image.
+        """
+        cutout = self.cutout
+        meta = profile.meta
+        if cutout.wcs is not None and 'ra' in meta:
+            sky = SkyCoord(meta['ra'], meta['dec'], unit='deg')
+            x, y = cutout.wcs.world_to_pixel(sky)
+            self.centre = float(x), float(y)
+        else:
+            self.centre = (meta['x_centre'] - cutout.origin[0],
+                           meta['y_centre'] - cutout.origin[1])
+        ny, nx = self.data.shape
+        if not (0 <= self.centre[0] < nx and 0 <= self.centre[1] < ny):
+            msg = ('fixed_geometry has its centre at pixel '
+                   f'({self.centre[0]:.1f}, {self.centre[1]:.1f}), outside '
+                   f'the image of {nx} x {ny} pixels; give a profile of the '
+                   'same galaxy and images on the same pixels or with a WCS')
+            raise ValueError(msg)
+        radius = profile['radius']
+        if (radius.unit == u.pix) != (cutout.pixel_scale is None):
+            msg = (f'fixed_geometry has radii in {radius.unit} but the image '
+                   f'has a radius unit of {cutout.radius_unit}; measure both '
+                   'with a pixel scale or both without')
+            raise ValueError(msg)
+        self.radii = radius.to_value(cutout.radius_unit) / cutout.radius_scale
+        angle = profile['pa'].to_value(u.deg)
+        if meta.get('pa_frame') == 'sky':
+            if cutout.wcs is None:
+                msg = ('fixed_geometry has position angles on the sky but '
+                       'the image has no WCS; give the image its WCS')
+                raise ValueError(msg)
+            angle = cutout.from_sky_pa(angle)
+        eps = np.asarray(profile['ellipticity'], dtype=float)
+        theta = np.radians(np.asarray(angle, dtype=float))
+        self.thin = _thin_radii(max(self.reach(), self.radii.max()))
+        e1 = np.interp(self.thin, self.radii, eps * np.cos(2 * theta))
+        e2 = np.interp(self.thin, self.radii, eps * np.sin(2 * theta))
+        self.eps, self.theta = np.hypot(e1, e2), 0.5 * np.arctan2(e2, e1)
+        self.shape_error = np.interp(self.thin, self.radii, np.nan_to_num(
+            np.asarray(profile['ellipticity_err'], dtype=float)))
+        self.update_mask()
+        self.flag |= GalaxyFlag.FORCED
+        self.flag &= ~GalaxyFlag.NO_SOURCE

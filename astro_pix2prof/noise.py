@@ -1,0 +1,148 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Robust measurement of the sky noise of an image.
+"""
+
+import numpy as np
+
+__all__ = ['measure_noise']
+
+# The standard deviation of a Gaussian cut at 3 sigma
+_CUT = 3.0
+_CUT_STD = 0.98658
+
+_MAD_TO_STD = 1.482602218505602
+
+
+def measure_noise(data, mask=None):
+    """
+    Measure the standard deviation of the sky in one pixel.
+
+    The image is divided into blocks. In each, a plane is taken away and the
+    standard deviation of the rest is measured with outliers rejected. Blocks
+    of empty sky agree with each other and are the lowest; their median is
+    the result. Galaxies and stars only raise the blocks where they are, and
+    noise that is correlated from pixel to pixel is measured in full, which
+    differences between neighbours would not do.
+
+    Parameters
+    ----------
+    data : 2D array_like
+        The pixel values.
+
+    mask : 2D array_like of bool, optional
+        `True` for pixels not to use.
+
+    Returns
+    -------
+    noise : float
+        The standard deviation, 0 if the image has no noise and
+        not-a-number if it has no usable pixel.
+    """
+    data = np.asarray(data, dtype=float)
+    mask = (~np.isfinite(data) if mask is None
+            else np.asarray(mask, dtype=bool) | ~np.isfinite(data))
+    if np.all(mask):
+        return np.nan
+    side = int(np.clip(min(data.shape) // 8, 8, 32))
+    sigma, weight = _block_sigmas(data, mask, side)
+    if sigma.size == 0:
+        return _lower_side(data[~mask])
+    # Blocks of a constant are padding, unless everything is constant.
+    filled = sigma > 0
+    if not np.any(filled):
+        return 0.0
+    sigma, weight = sigma[filled], weight[filled]
+    return _lowest_group(sigma, weight)
+
+
+def _block_sigmas(data, mask, side):
+    """
+    Standard deviations about a plane in blocks, and their relative errors.
+    """
+    ny, nx = (n // side for n in data.shape)
+    if ny == 0 or nx == 0:
+        return np.array([]), np.array([])
+    # the blocks are centred, what remains at the edges is left out
+    y0, x0 = ((n - n // side * side) // 2 for n in data.shape)
+
+    def blocks(array):
+        part = array[y0:y0 + ny * side, x0:x0 + nx * side]
+        part = part.reshape(ny, side, nx, side).swapaxes(1, 2)
+        return part.reshape(ny * nx, side * side)
+
+    good = ~blocks(mask)
+    enough = good.sum(axis=1) >= max(20, side**2 // 4)
+    if not np.any(enough):
+        return np.array([]), np.array([])
+    values, good = blocks(data)[enough], good[enough]
+
+    ramp = np.linspace(-1, 1, side)
+    basis = np.array([np.ones(side * side), np.tile(ramp, side),
+                      np.repeat(ramp, side)])
+    used = good
+    for _ in range(4):
+        values_fit = _planes(values, used, basis)
+        resid = values - values_fit
+        spread = _MAD_TO_STD * _masked_median(np.abs(resid), used)
+        # (a spread of zero occurs for coarsely rounded values)
+        rms = np.sqrt(np.sum(np.where(used, resid, 0)**2, axis=1)
+                      / used.sum(axis=1))
+        spread = np.where(spread > 0, spread, rms)
+        used = good & (np.abs(resid) <= _CUT * spread[:, None])
+        used |= good & (spread[:, None] == 0)
+    n_used = used.sum(axis=1)
+    resid = np.where(used, values - _planes(values, used, basis), 0)
+    sigma = np.sqrt(np.sum(resid**2, axis=1) / np.maximum(n_used - 3, 1))
+    # rounding errors of the plane through a constant
+    tiny = 1e-6 * np.abs(values).max(axis=1, where=good, initial=0)
+    sigma = np.where(sigma > tiny, sigma / _CUT_STD, 0)
+    return sigma, 1 / np.sqrt(2 * n_used)
+
+
+def _planes(values, used, basis):
+    weights = used.astype(float)
+    normal = np.einsum('bn,in,jn->bij', weights, basis, basis, optimize=True)
+    right = np.einsum('bn,in->bi', np.where(used, values, 0), basis)
+    # a ridge for blocks whose good pixels lie on a line
+    normal += 1e-9 * weights.sum(axis=1)[:, None, None] * np.eye(3)
+    return np.linalg.solve(normal, right[..., None])[..., 0] @ basis
+
+
+def _masked_median(values, used):
+    return np.nanmedian(np.where(used, values, np.nan), axis=1)
+
+
+def _lowest_group(sigma, error):
+    """
+    Median of the lowest group of values that agree within their scatter.
+    """
+    level = np.quantile(sigma, 0.25)
+    for _ in range(20):
+        # Correlated noise scatters more than its number of pixels says:
+        # the scatter below the level tells how much.
+        below = sigma[sigma <= level]
+        scatter = np.sqrt(np.mean((below / level - 1)**2))
+        width = max(np.median(error), scatter)
+        group = sigma[np.abs(sigma / level - 1) <= 3 * width]
+        new = np.median(group)
+        if np.isclose(new, level, rtol=1e-4):
+            break
+        level = new
+    return float(level)
+
+
+def _lower_side(values):
+    """
+    Standard deviation from the values below the mode, for small images.
+    """
+    if values.size < 2:
+        return 0.0
+    values = np.sort(values)
+    # the mode as the middle of the shortest half of the values
+    half = max(values.size // 2, 1)
+    widths = values[half:] - values[:values.size - half]
+    first = int(np.argmin(widths))
+    mode = np.median(values[first:first + half + 1])
+    below = values[values <= mode]
+    return float(_MAD_TO_STD * np.median(mode - below))

@@ -1,0 +1,86 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Configuration of the documentation.
+"""
+
+import sys
+import tomllib
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+try:
+    from sphinx_astropy.conf.v3 import *
+except ImportError:
+    msg = "the documentation needs the docs extra: pip install -e '.[docs]'"
+    sys.exit(msg)
+
+# -- Project ------------------------------------------------------------------
+with (Path(__file__).parents[1] / 'pyproject.toml').open('rb') as file:
+    _project = tomllib.load(file)['project']
+
+project = _project['name']
+author = _project['authors'][0]['name']
+copyright = f'2026-{datetime.now(tz=UTC).year}, {author}'.replace(
+    '2026-2026', '2026')
+release = metadata.version(project)
+version = '.'.join(release.split('.')[:2])
+
+# -- General ------------------------------------------------------------------
+highlight_language = 'python3'
+exclude_patterns += ['tutorials/*', 'reference/api/*.inc']
+root_doc = 'index'
+
+extensions += ['sphinx_gallery.gen_gallery']
+
+intersphinx_mapping.update({
+    'photutils': ('https://photutils.readthedocs.io/en/stable/', None),
+})
+
+nitpicky = True
+nitpick_ignore = []
+with (Path(__file__).parent / 'nitpick-exceptions.txt').open() as file:
+    for line in file:
+        text = line.strip()
+        if text and not text.startswith('#'):
+            nitpick_ignore.append(tuple(text.split(None, 1)))
+
+# -- HTML ---------------------------------------------------------------------
+html_title = f'{project} {release}'
+html_theme_options.update({
+    'github_url': _project['urls']['Homepage'],
+})
+html_context = {'default_mode': 'auto'}
+html_show_sourcelink = False
+htmlhelp_basename = f'{project}doc'
+
+# -- Links to issues in the change log ----------------------------------------
+github_issues_url = f'{_project["urls"]["Homepage"]}/issues/'
+
+# -- Figures in the pages -----------------------------------------------------
+plot_formats = [('png', 150)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_rcparams = {'figure.dpi': 100, 'savefig.bbox': None}
+plot_apply_rcparams = True
+
+# -- Tutorials ----------------------------------------------------------------
+sphinx_gallery_conf = {
+    'examples_dirs': 'tutorials',
+    'gallery_dirs': 'generated/tutorials',
+    'backreferences_dir': 'generated/backreferences',
+    'filename_pattern': r'/plot_',
+    'doc_module': ('astro_pix2prof',),
+    'abort_on_example_error': True,
+    'show_memory': False,
+    'min_reported_time': 1e9,
+    'image_srcset': ['2x'],
+}
+
+# -- Link check ---------------------------------------------------------------
+linkcheck_anchors = False
+linkcheck_ignore = [
+    r'https://doi\.org/.*',
+    r'https://ui\.adsabs\.harvard\.edu/.*',
+    r'https://github\.com/astro-pix2prof/.*',
+]

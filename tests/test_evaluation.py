@@ -1,0 +1,77 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the comparison of profiles.
+"""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.table import QTable
+from numpy.testing import assert_allclose
+
+from astro_pix2prof import compare_profiles
+from astro_pix2prof.evaluation import interpolate_brightness
+
+SB = u.mag / u.arcsec**2
+
+
+@pytest.fixture(name='line')
+def fixture_line():
+    """
+    A profile with 1 mag per arcsec, from 20 to 26 mag/arcsec2.
+    """
+    radius = np.linspace(0, 6, 13)
+    return QTable({'radius': radius * u.arcsec,
+                   'surface_brightness': (20 + radius) * SB})
+
+
+class TestInterpolateBrightness:
+    def test_values(self, line):
+        radius = np.array([0.1, 3.3, 0.1]) * u.arcsec
+        assert_allclose(interpolate_brightness(line, radius).to_value(SB),
+                        [20.1, 23.3, 20.1])
+
+    def test_outside(self, line):
+        value = interpolate_brightness(line, [-1, 7] * u.arcsec)
+        assert np.all(np.isnan(value))
+
+    def test_units(self, line):
+        value = interpolate_brightness(line, [0.05] * u.arcmin)
+        assert_allclose(value.to_value(SB), 23.0)
+
+    def test_missing(self, line):
+        line['surface_brightness'][4] = np.nan * SB
+        value = interpolate_brightness(line, [2.0] * u.arcsec)
+        assert_allclose(value.to_value(SB), 22.0)
+        line['surface_brightness'] = np.full(13, np.nan) * SB
+        value = interpolate_brightness(line, [2.0] * u.arcsec)
+        assert np.isnan(value[0])
+
+
+class TestCompareProfiles:
+    def test_values(self, line):
+        other = line.copy()
+        other['surface_brightness'][:5] += 0.2 * SB
+        other['surface_brightness'][5:] -= 0.1 * SB
+        table = compare_profiles({'other': other, 'same': line}, line,
+                                 edges=(20, 22.2, 30))
+        assert list(table['profile']) == ['other', 'other', 'same', 'same']
+        assert list(table['n_rings']) == [5, 8, 5, 8]
+        assert_allclose(table['median'].to_value(SB), [0.2, -0.1, 0, 0],
+                        atol=1e-12)
+        assert_allclose(table['median_abs'].to_value(SB), [0.2, 0.1, 0, 0],
+                        atol=1e-12)
+        assert_allclose(table['faint'].to_value(SB), [22.2, 30, 22.2, 30])
+
+    def test_nothing_in_common(self, line):
+        other = line.copy()
+        other['radius'] += 10 * u.arcsec
+        table = compare_profiles({'other': other}, line)
+        assert len(table) == 0
+        assert table['median'].unit == SB
+
+    @pytest.mark.parametrize('edges', [(20,), (20, 20), (22, 20)])
+    def test_edges(self, line, edges):
+        match = 'edges must be two or more increasing numbers'
+        with pytest.raises(ValueError, match=match):
+            compare_profiles({'line': line}, line, edges=edges)
