@@ -273,12 +273,9 @@ def _save_figure(function, path, *args, **kwargs):
     """
     Draw with a function of the plotting module, without pyplot.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    size = kwargs.pop('figsize')
-    fig = Figure(figsize=size)
-    FigureCanvasAgg(fig)
+    fig = Figure(figsize=kwargs.pop('figsize'))
     function(*args, fig=fig, **kwargs)
     fig.savefig(path, dpi=150)
 
@@ -313,6 +310,10 @@ def _run_fit(args):
 
         options['geometry'] = read_profile(args.geometry)
     _make_folder(args.out, args)
+    table = args.out / f'structure{_SUFFIXES[args.format]}'
+    if args.structure and table.exists() and not args.overwrite:
+        args.command.error(f'argument --structure: {table} exists: give '
+                           '--overwrite to replace it')
     rows, structures, n_failed = [], [], 0
     bar = tqdm(args.images, disable=args.quiet or len(args.images) < 2,
                unit='image', file=sys.stderr)
@@ -338,7 +339,7 @@ def _run_fit(args):
             structures.append((stem, structure))
     if structures:
         try:
-            path = _write_structures(structures, args)
+            _write_structures(structures, table, args)
         except Exception as error:
             n_failed += 1
             if args.debug:
@@ -346,8 +347,6 @@ def _run_fit(args):
             _report(_one_line(error))
     if not args.quiet:
         _print_rows(rows)
-        if structures and not n_failed:
-            print(f'structure: {path}')
         print(f'{len(rows)} of {len(args.images)} images measured; results '
               f'in {args.out.resolve()}')
     return 1 if n_failed else 0
@@ -384,7 +383,7 @@ def _fit_one(path, stem, args, options):
     return fit.profile, structure, notes
 
 
-def _write_structures(structures, args):
+def _write_structures(structures, path, args):
     """
     Write one table with a row for each image.
     """
@@ -393,9 +392,7 @@ def _write_structures(structures, args):
     stems, tables = zip(*structures, strict=True)
     table = vstack(tables, metadata_conflicts='silent')
     table.add_column(list(stems), name='image', index=0)
-    path = args.out / f'structure{_SUFFIXES[args.format]}'
     table.write(path, overwrite=args.overwrite)
-    return path
 
 
 def _summary_row(stem, profile, seconds):

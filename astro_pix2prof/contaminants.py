@@ -320,7 +320,7 @@ def _best_segment(seg, weight, near):
 
 
 def residual_mask(data, model, sigma, radius, centre, *, others=None,
-                  contrast=0.5, core=3.0):
+                  structure=0.0, contrast=0.5, core=3.0):
     """
     Pixels of other objects: what exceeds the galaxy's smooth model.
 
@@ -348,9 +348,13 @@ def residual_mask(data, model, sigma, radius, centre, *, others=None,
         Detections beside the galaxy; they are masked as a whole where
         enough of their light is in excess.
 
+    structure : 2D `~numpy.ndarray`, optional
+        The scatter along each pixel's ring in units of the model: among
+        strong arms and clumps an object must exceed more.
+
     contrast : float, optional
         The excess, in units of the model, that the peak of an object
-        must have.
+        must have at least.
 
     core : float, optional
         Inside this semi-major axis (pixels) nothing is masked.
@@ -368,6 +372,7 @@ def residual_mask(data, model, sigma, radius, centre, *, others=None,
     base = np.maximum(base, np.nan_to_num(mirror))
     excess = smooth - base
     noise = 1.2 * noise
+    contrast = np.maximum(contrast, 4.0 * structure)
     peak = excess > 4.0 * noise + contrast * base
     foot = (excess > 1.8 * noise + 0.5 * contrast * base) & (radius > core)
     regions, n = label(foot)

@@ -11,9 +11,12 @@ from photutils.isophote import Ellipse, EllipseGeometry
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
 __all__ = ['EllipseFit', 'fit_ellipses', 'join_fits',
-           'refine_ellipses', 'smooth_ellipses']
+           'follow_ellipses', 'refine_ellipses', 'smooth_ellipses']
 
+# Errors of the ellipticity components above which the wider surroundings
+# rule, for changes across and along the direction of the ellipse.
 WIDE_ERROR = 0.02
+RADIAL_ERROR = 0.04
 
 # Ellipticity above which an ellipse fit is not trusted.
 MAX_EPS = 0.95
@@ -309,24 +312,39 @@ def smooth_ellipses(fit, sma, *, width=0.18, prior=None):
     # Isophotes are correlated with their neighbours and their formal
     # errors too small; 0.01 is what a good one scatters by.
     var = fit.error[g]**2 + 0.01**2
+    weight = 1 / var
     for _ in range(3):
-        at_own = _local_mean(log_a, log_a, parts, 1 / var, 2 * width)[0]
-        pull2 = ((parts - at_own)**2).sum(0) / (2 * var)
+        at_own = _local_mean(log_a, log_a, parts, weight, width)[0]
+        # A bar ends within a few isophotes: only what departs by more
+        # than its neighbours do is an outlier.
+        miss2 = ((parts - at_own)**2).sum(0)
+        typical = np.sqrt(_local_mean(log_a, log_a, miss2[None] ** 0.5,
+                                      np.ones_like(var), 2 * width)[0][0]**2
+                          + var)
         # Cauchy weights: an outlier keeps little say.
-        weight = 1 / var / (1 + pull2 / 4)
-    first, last = log_a[0], log_a[-1]
+        weight = 1 / var / (1 + miss2 / (3 * typical)**2)
+    last = log_a[-1]
     # The outermost isophotes are fitted to noise: end where the error
     # is still worth something.
     worth = log_a[np.sqrt(var) < 0.12]
     if len(worth) > 2:
         last = worth[-1]
-    want = np.clip(np.log(np.maximum(sma, 0.3)), first, last)
-    value, error = _local_mean(want, log_a, parts, weight, width)
-    # Arms bend the isophotes of a whole stretch of radii: where they
-    # scatter, the wider surroundings have more say.
-    wide, _ = _local_mean(want, log_a, parts, weight, 3 * width)
-    k = error**2 / (error**2 + WIDE_ERROR**2)
-    value = (1 - k) * value + k * wide
+    want = np.clip(np.log(np.maximum(sma, 0.3)), log_a[0], last)
+    # Follow the isophotes closely where they are certain; where noise or
+    # arms, which bend whole stretches, make them scatter, the wider
+    # surroundings have more say. A bar or a bulge changes the ellipticity
+    # and not the angle, arms turn the angle: changes of the ellipticity
+    # are believed more.
+    value, error = _local_mean(want, log_a, parts, weight, 0.3 * width)
+    for wider in (width, 3 * width):
+        smooth, smooth_error = _local_mean(want, log_a, parts, weight, wider)
+        along = smooth / np.maximum(np.hypot(*smooth), 1e-6)
+        change = value - smooth
+        radial = (change * along).sum(0) * along
+        k_radial, k = (error**2 / (error**2 + e**2)
+                       for e in (RADIAL_ERROR, WIDE_ERROR))
+        value = smooth + (1 - k_radial) * radial + (1 - k) * (change - radial)
+        error = (1 - k) * error + k * smooth_error
     if prior is not None:
         p = prior[0] * np.array([[np.cos(2 * prior[1])],
                                  [np.sin(2 * prior[1])]])
@@ -336,6 +354,39 @@ def smooth_ellipses(fit, sma, *, width=0.18, prior=None):
     theta = 0.5 * np.arctan2(value[1], value[0])
     inside = (np.log(np.maximum(sma, 0.3)) <= last + 1e-6)
     return eps, theta, error, inside
+
+
+def follow_ellipses(fit, sma):
+    """
+    Interpolate the well fitted ellipses, without smoothing.
+
+    Parameters
+    ----------
+    fit : `EllipseFit`
+        The fitted ellipses.
+
+    sma : 1D `~numpy.ndarray`, shape (n,)
+        Where the ellipses are wanted, in pixels.
+
+    Returns
+    -------
+    eps, theta, error, inside : 1D `~numpy.ndarray`, shape (n,)
+        As `smooth_ellipses` returns them.
+    """
+    # Several fits overlap; the better one counts.
+    order = np.argsort(fit.error[fit.good])
+    kept = []
+    for k in np.nonzero(fit.good)[0][order]:
+        if all(abs(np.log(fit.sma[k] / fit.sma[m])) > 0.08 for m in kept):
+            kept.append(k)
+    kept = np.sort(kept)
+    log_a = np.log(fit.sma[kept])
+    want = np.log(np.maximum(sma, 0.3))
+    e1, e2 = (np.interp(want, log_a, fit.eps[kept] * f(2 * fit.theta[kept]))
+              for f in (np.cos, np.sin))
+    error = np.interp(want, log_a, fit.error[kept])
+    return (np.minimum(np.hypot(e1, e2), MAX_EPS), 0.5 * np.arctan2(e2, e1),
+            error, want <= log_a[-1] + 1e-6)
 
 
 def _local_mean(want, log_a, parts, weight, width):

@@ -9,34 +9,9 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
-__all__ = ['compare_profiles', 'interpolate_brightness']
+from astro_pix2prof.profile import interpolate_profile
 
-
-def interpolate_brightness(profile, radius):
-    """
-    Interpolate the surface brightness of a profile.
-
-    Parameters
-    ----------
-    profile : `~astropy.table.QTable`
-        The profile; rings without a finite surface brightness are left out.
-
-    radius : 1D `~astropy.units.Quantity`
-        The semi-major axes, in the kind of unit that the profile has.
-
-    Returns
-    -------
-    brightness : 1D `~astropy.units.Quantity`
-        In mag/arcsec2; not-a-number outside of the profile.
-    """
-    brightness = u.Quantity(profile['surface_brightness'])
-    good = np.isfinite(brightness)
-    if not good.any():
-        return np.full(len(radius), np.nan) * brightness.unit
-    own = u.Quantity(profile['radius'])
-    return np.interp(radius.to_value(own.unit), own.value[good],
-                     brightness.value[good], left=np.nan,
-                     right=np.nan) * brightness.unit
+__all__ = ['compare_profiles']
 
 
 def compare_profiles(profiles, reference, *,
@@ -86,9 +61,8 @@ def compare_profiles(profiles, reference, *,
     unit = u.mag / u.arcsec**2
     rows = []
     for label, profile in profiles.items():
-        level = interpolate_brightness(reference,
-                                       u.Quantity(profile['radius']))
-        level = level.to_value(unit)
+        level = interpolate_profile(reference, profile['radius'])
+        level = u.Quantity(level).to_value(unit)
         value = u.Quantity(profile['surface_brightness']).to_value(unit)
         difference = value - level
         for bright, faint in pairwise(edges):

@@ -6,7 +6,8 @@ The galaxy that ships with the package.
 from importlib import resources
 
 from astropy.nddata import CCDData
-from astropy.table import QTable
+
+from astro_pix2prof.profile_io import read_profile
 
 __all__ = ['load_example', 'load_example_truth']
 
@@ -55,8 +56,7 @@ def load_example_truth():
     Returns
     -------
     truth : `~astropy.table.QTable`
-        The columns ``radius``, ``surface_brightness``, ``intensity``,
-        ``ellipticity`` and ``pa``; ``meta['magnitude']`` is the total
+        A profile without errors; ``meta['magnitude']`` is the total
         magnitude.
 
     Examples
@@ -67,4 +67,4 @@ def load_example_truth():
     14.5
     """
     with _open('demo_galaxy_r_true.ecsv') as path:
-        return QTable.read(path)
+        return read_profile(path)

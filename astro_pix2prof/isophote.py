@@ -109,6 +109,16 @@ class IsophoteFitter:
     min_snr : float, optional
         Signal-to-noise ratio of the last ring.
 
+    smooth : bool, optional
+        Whether to smooth the ellipses along radius (steps 6 and 7).
+        `False` follows every isophote as photutils fitted it, and only
+        bridges those that failed: for bright, well-resolved galaxies
+        whose twists are what one wants to see.
+
+    mask_sources : bool, optional
+        Whether to detect and mask other objects. `False` trusts the mask
+        that comes with the image.
+
     Notes
     -----
     The error of a ring adds up in quadrature: photon and read noise from
@@ -125,7 +135,7 @@ class IsophoteFitter:
 
     def __init__(self, *, step=0.06, sky='auto', sky_err=0.0,
                  search_radius=None, fit_centre=True, max_sma=None,
-                 min_snr=1.0):
+                 min_snr=1.0, smooth=True, mask_sources=True):
         if not 0.01 <= step <= 0.5:
             msg = f'step must lie between 0.01 and 0.5, got {step}'
             raise ValueError(msg)
@@ -147,6 +157,8 @@ class IsophoteFitter:
         self.fit_centre = fit_centre
         self.max_sma = max_sma
         self.min_snr = min_snr
+        self.smooth = smooth
+        self.mask_sources = mask_sources
 
     def __call__(self, image, *, fixed_geometry=None, **options):
         """

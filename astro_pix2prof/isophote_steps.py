@@ -24,6 +24,7 @@ from astro_pix2prof.contaminants import (
 )
 from astro_pix2prof.ellipses import (
     fit_ellipses,
+    follow_ellipses,
     join_fits,
     refine_ellipses,
     smooth_ellipses,
@@ -33,9 +34,15 @@ from astro_pix2prof.sky import first_sky, fit_sky_and_tail, sky_error
 
 __all__ = ['IsophoteSteps']
 
-# The error of a ring's mean in units of the scatter along the ring that
-# noise does not explain; see benchmarks/isophote_accuracy.py.
-STRUCTURE_ERROR = 0.12
+# Set on 120 GalSim galaxies (benchmarks/render_galaxies.py --seed 7) so that
+# about two thirds of the rings lie within their error. The error of a
+# ring's mean in units of the scatter along it that noise does not explain;
+STRUCTURE_ERROR = 0.3
+
+# the scale of the error of the ellipse; and that of the sky, whose residual
+# structure is correlated over more than the boxes that it is measured in.
+SHAPE_ERROR = 1.0
+SKY_ERROR = 2.5
 
 
 def _thin_radii(max_sma):
@@ -112,6 +119,8 @@ class IsophoteSteps:
         if not found.found:
             self.flag |= GalaxyFlag.NO_SOURCE
         self.masked = self.bad | binary_dilation(found.others, iterations=2)
+        if not settings.mask_sources:
+            self.masked = self.bad
 
     def reach(self):
         """
@@ -123,7 +132,7 @@ class IsophoteSteps:
 
     def median_model(self, eps, theta):
         """
-        A smooth model of the galaxy from the medians of annuli.
+        A smooth model from the medians of annuli; their relative scatter.
         """
         self.radius = elliptical_radius(self.data.shape, self.centre,
                                         self.thin, eps, theta)
@@ -135,13 +144,19 @@ class IsophoteSteps:
         centre = binned_statistic(r, r, 'mean', edges)[0]
         ok = np.isfinite(median) & np.isfinite(centre)
         if ok.sum() < 2:
-            return np.zeros_like(self.image)
+            return np.zeros_like(self.image), np.zeros_like(self.image)
+        # The lower side of the scatter: stars raise the upper one.
+        low = binned_statistic(r, v, lambda part: np.quantile(part, 0.16)
+                               if len(part) else np.nan, edges)[0]
+        spread = np.sqrt(np.maximum((median - low)[ok]**2 - self.sigma**2, 0))
         median, centre = median[ok], centre[ok]
+        structure = spread / np.maximum(median, 0.5 * self.sigma)
         # Outside, where the galaxy is lost in noise, so is the median.
         faint = median < 0.03 * self.sigma
         if faint.any():
             median[np.argmax(faint):] = 0.0
-        return np.interp(self.radius, centre, median)
+        return (np.interp(self.radius, centre, median),
+                np.interp(self.radius, centre, structure))
 
     def shape_ellipses(self):
         """
@@ -158,15 +173,16 @@ class IsophoteSteps:
             if self.settings.fit_centre and found.found:
                 self.centre = self.recentre(filled)
             fit = self.fit_shapes(filled, model, step, max_iter)
-            eps, theta, error, inside = smooth_ellipses(
-                fit, self.thin, prior=(found.eps, found.theta))
-            if turn == 1:
+            prior = (found.eps, found.theta)
+            last = turn == 1
+            result = smooth_ellipses(fit, self.thin, prior=prior)
+            if last and not self.settings.smooth:
+                result = follow_ellipses(fit, self.thin)
+            elif last and fit.rung >= 0:
                 fit = refine_ellipses(filled, self.centre, fit, self.thin,
-                                      eps, theta, sigma=self.sigma)
-                eps, theta, error, inside = smooth_ellipses(
-                    fit, self.thin, prior=(found.eps, found.theta))
-            self.eps, self.theta = eps, theta
-        self.shape_error, self.inside = error, inside
+                                      *result[:2], sigma=self.sigma)
+                result = smooth_ellipses(fit, self.thin, prior=prior)
+            self.eps, self.theta, self.shape_error, self.inside = result
         if fit.rung > 0:
             self.flag |= GalaxyFlag.SECOND_GUESS
         elif fit.rung < 0:
@@ -230,11 +246,14 @@ class IsophoteSteps:
         """
         Mask what exceeds the smooth model; return the model.
         """
-        model = self.median_model(self.eps, self.theta)
+        model, structure = self.median_model(self.eps, self.theta)
+        if not self.settings.mask_sources:
+            self.masked = self.bad
+            return model
         self.masked = self.bad | residual_mask(
             self.image, model, self.sigma, self.radius, self.centre,
-            others=self.found.others)
-        return self.median_model(self.eps, self.theta)
+            others=self.found.others, structure=structure)
+        return self.median_model(self.eps, self.theta)[0]
 
     def recentre(self, filled):
         smooth = gaussian_filter(filled, 1.0)
@@ -275,7 +294,7 @@ class IsophoteSteps:
         if not np.isfinite(boxes):
             boxes = 0.1 * self.sigma
             self.flag |= GalaxyFlag.SKY_UNCERTAIN
-        self.sky_err = float(np.hypot(tail_err, boxes))
+        self.sky_err = SKY_ERROR * float(np.hypot(tail_err, boxes))
         if start + scale > 0.5 * min(self.data.shape):
             self.flag |= GalaxyFlag.TRUNCATED
 
@@ -290,12 +309,7 @@ class IsophoteSteps:
                          np.maximum(1.0, 1.2 * settings.step * want))
         rings = combine_rings(self.thin, self.rings, want, width)
         intensity = rings.mean - (self.sky - self.level)
-        pixel_var = self.pixel_variance(want, intensity)
-        # Bilinear sampling halves the noise of a sample; what scatter is
-        # left along the ring is arms, clumps and a wrong ellipse.
-        structure = np.maximum(rings.scatter**2 - 0.5 * pixel_var, 0.0)
-        error = np.sqrt(pixel_var / rings.n_pixels
-                        + STRUCTURE_ERROR**2 * structure + self.sky_err**2)
+        error = self.ring_error(want, rings, intensity)
         eps = np.interp(want, self.thin, self.eps)
         # Angles along the shorter arc.
         theta = 0.5 * np.interp(want, self.thin,
@@ -325,6 +339,23 @@ class IsophoteSteps:
                 'sky': self.sky, 'centre': self.centre, 'sma': want[keep],
                 'eps': eps[keep], 'theta': np.degrees(theta[keep]),
                 'intensity': intensity[keep]}
+
+    def ring_error(self, want, rings, intensity):
+        """
+        Error of the mean of each ring.
+        """
+        pixel_var = self.pixel_variance(want, intensity)
+        # Bilinear sampling halves the noise of a sample; what scatter is
+        # left along the ring is arms, clumps and a wrong ellipse.
+        structure = np.maximum(rings.scatter**2 - 0.5 * pixel_var, 0.0)
+        # A wrong ellipticity moves the ellipse across the gradient.
+        q = 1 - np.interp(want, self.thin, self.eps)
+        slope = np.abs(np.gradient(np.nan_to_num(intensity), want)) * want
+        shape = slope * np.interp(want, self.thin, self.shape_error) / q
+        return np.sqrt(pixel_var / rings.n_pixels
+                       + STRUCTURE_ERROR**2 * structure
+                       + SHAPE_ERROR**2 * shape**2
+                       + self.sky_err**2)
 
     def pixel_variance(self, want, intensity):
         """

@@ -7,10 +7,13 @@ import astropy.units as u
 import numpy as np
 
 from astro_pix2prof.cutout import GalaxyCutout
-from astro_pix2prof.evaluation import interpolate_brightness
 from astro_pix2prof.galaxy_view import GalaxyView
 from astro_pix2prof.model import model_image
-from astro_pix2prof.profile import RingFlag
+from astro_pix2prof.profile import (
+    RingFlag,
+    curve_of_growth,
+    interpolate_profile,
+)
 
 __all__ = ['plot_fit', 'plot_profiles']
 
@@ -118,7 +121,7 @@ def plot_fit(image, profile, *, mask=None, model=None, fig=None, **options):
     stack[0].legend(frameon=False, loc='upper right', fontsize='small')
     _draw_geometry(stack[1], profile, 'ellipticity', 'Ellipticity')
     on_sky = profile.meta.get('pa_frame') == 'sky'
-    label = 'PA [deg]' if on_sky else r'Angle from $+x$ [deg]'
+    label = 'PA [deg]' if on_sky else 'Angle [deg]'
     _draw_geometry(stack[2], profile, 'pa', label)
     _draw_growth(stack[3], profile)
     stack[-1].set_xlabel(f'Semi-major axis [{_unit_text(profile)}]')
@@ -208,6 +211,7 @@ def plot_profiles(profiles, *, reference=None, fig=None):
             radius, value, _ = _brightness(reference)
             axes[0].plot(radius, value, color='0.25', lw=1.0, zorder=1,
                          label=reference.meta.get('fitter', 'reference'))
+    shown = []
     for i, (label, profile) in enumerate(profiles.items()):
         radius, value, error = _brightness(profile)
         style = {'color': _COLOURS[i % len(_COLOURS)], 'ms': 3.5,
@@ -216,10 +220,12 @@ def plot_profiles(profiles, *, reference=None, fig=None):
         largest = 1.5 if _is_calibrated(profile) else np.inf
         _band(axes[0], radius, value, error, style['color'],
               largest=largest)
-        if reference is not None:
-            difference = value - interpolate_brightness(
-                reference, u.Quantity(profile['radius'])).value
+        if reference is not None and profile is not reference:
+            difference = value - interpolate_profile(
+                reference, profile['radius']).value
             axes[1].plot(radius, difference, zorder=3 + i, **style)
+            # the faintest rings scatter by more than is worth showing
+            shown.append(difference[~(error > 0.3)])
             _band(axes[1], radius, difference, error, style['color'],
                   largest=largest)
     first = next(iter(profiles.values()))
@@ -228,9 +234,9 @@ def plot_profiles(profiles, *, reference=None, fig=None):
     if reference is not None:
         axes[1].axhline(0, color='0.25', lw=0.8, zorder=1)
         axes[1].set_ylabel(r'$\Delta\mu$ [mag arcsec$^{-2}$]')
-        limit = _robust_limit([line.get_ydata()
-                               for line in axes[1].get_lines()])
-        axes[1].set_ylim(limit, -limit)
+        shown = np.abs(np.concatenate([*shown, [0.04]]))
+        limit = 1.2 * np.nanmax(shown)
+        axes[1].set_ylim(min(limit, 2.0), -min(limit, 2.0))
         fig.align_ylabels(axes)
     axes[-1].set_xlabel(f'Semi-major axis [{_unit_text(first)}]')
     axes[-1].set_xlim(left=0)
@@ -310,15 +316,6 @@ def _style(ax):
     ax.minorticks_on()
 
 
-def _robust_limit(lines):
-    values = np.abs(np.concatenate([np.asarray(y, float) for y in lines]))
-    values = values[np.isfinite(values)]
-    if values.size == 0:
-        return 1.0
-    # the faintest rings scatter by more than is worth showing
-    return float(np.clip(1.3 * np.percentile(values, 95), 0.05, 2.0))
-
-
 def _isophote_levels(profile):
     """
     The rings to draw: fractional indices into the profile, and labels.
@@ -349,7 +346,7 @@ def _isophote_levels(profile):
 def _level_colours(n):
     import matplotlib as mpl
 
-    return mpl.colormaps['viridis'](np.linspace(0.05, 0.92, max(n, 1)))
+    return mpl.colormaps['viridis'](np.linspace(0.05, 0.92, n))
 
 
 def _set_brightness_axis(ax, profiles):
@@ -357,7 +354,8 @@ def _set_brightness_axis(ax, profiles):
     calibrated = _is_calibrated(profiles[0])
     if not calibrated:
         unit = u.Quantity(profiles[0]['intensity']).unit
-        ax.set_yscale('log')
+        if any(np.any(value > 0) for _, value, _ in values):
+            ax.set_yscale('log')
         ax.set_ylabel(f'Intensity [{unit}]')
         return
     # a ring that is all noise does not set the range
@@ -440,11 +438,8 @@ def _unwrap(pa):
 
 
 def _draw_growth(ax, profile):
-    radius = _plain(profile, 'radius')
-    name, label = 'mag_enclosed', r'$m(<a)$ [mag]'
-    value = _plain(profile, name)
+    radius, value = _plain(profile, 'radius'), _plain(profile, 'mag_enclosed')
     good = np.isfinite(value)
-    ax.plot(radius, value, 'o-', color=_COLOURS[3], ms=2.5, lw=0.8)
     if good.any():
         bright = value[good].min()
         # the last four magnitudes are the galaxy
@@ -453,5 +448,13 @@ def _draw_growth(ax, profile):
         ax.annotate(f'{bright:.2f}', (0, bright), (4, -2), color='0.4',
                     xycoords=('axes fraction', 'data'), fontsize='small',
                     textcoords='offset points', ha='left', va='top')
-    ax.set_ylabel(label)
+        ax.set_ylabel(r'$m(<a)$ [mag]')
+    else:
+        flux = curve_of_growth(radius, _plain(profile, 'intensity'),
+                               _plain(profile, 'ellipticity'))
+        largest = np.max(flux, initial=0.0, where=np.isfinite(flux))
+        value = flux / largest if largest > 0 else np.nan * flux
+        ax.set_ylim(0, 1.1)
+        ax.set_ylabel(r'$F(<a)\,/\,F$')
+    ax.plot(radius, value, 'o-', color=_COLOURS[3], ms=2.5, lw=0.8)
     _style(ax)

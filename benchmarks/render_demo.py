@@ -15,13 +15,13 @@ import gzip
 from io import BytesIO
 from pathlib import Path
 
-import astropy.units as u
 import galsim
 import numpy as np
 from astropy.io import fits
-from astropy.table import QTable
 from astropy.wcs import WCS
 from truth import true_profile
+
+from astro_pix2prof import GalaxyCutout, build_profile, write_profile
 
 SEED = 20210304
 N_PIX = 256
@@ -58,7 +58,7 @@ def draw_arms(gsparams):
     phase = 2 * (phi + np.log(radius / SCALE_LENGTH) / np.tan(pitch))
     arms = np.cos(phase) + 0.25 * np.cos(2 * phase)
     # no arms inside the bar, and weak ones in the outskirts
-    strength = (0.42 / (1 + np.exp(-(radius - 5.0) / 0.8))
+    strength = (0.28 / (1 + np.exp(-(radius - 5.0) / 0.8))
                 * np.exp(-((radius / (4.5 * SCALE_LENGTH))**2)))
     disc = (np.exp(-radius / SCALE_LENGTH)
             / (2 * np.pi * SCALE_LENGTH**2) * step**2)
@@ -186,22 +186,21 @@ def render():
                           np.geomspace(8, 0.48 * N_PIX, 48)])
     true = true_profile(clean, plain, n_fine // 2, n_fine // 2, sma,
                         scale=OVERSAMPLE)
-    intensity = true.intensity / PIXEL_SCALE**2
-    truth = QTable()
-    truth['radius'] = (sma * PIXEL_SCALE).round(4) * u.arcsec
-    truth['surface_brightness'] = (
-        ZEROPOINT - 2.5 * np.log10(intensity)).round(4) * u.mag / u.arcsec**2
-    truth['intensity'] = np.round(intensity, 6) * u.nmgy / u.arcsec**2
-    truth['ellipticity'] = true.eps.round(4)
-    # from +x to east of north: north lies at 90 - ROTATION degrees from
-    # +x, and east is counter-clockwise from it
-    pa = np.degrees(true.theta) - 90 + ROTATION
-    truth['pa'] = (pa % 180).round(3) * u.deg
-    truth.meta = {'fitter': 'truth', 'band': 'r', 'unit': 'nmgy',
-                  'pa_frame': 'sky', 'pixel_scale': PIXEL_SCALE,
-                  'x_centre': CENTRE[0], 'y_centre': CENTRE[1],
-                  'magnitude': MAGNITUDE}
-    return fits.PrimaryHDU(image.astype('>f4'), make_header()), truth
+    hdu = fits.PrimaryHDU(image.astype('>f4'), make_header())
+    zero = np.zeros(len(sma))
+    truth = build_profile(
+        GalaxyCutout(hdu), sma, true.intensity, zero, ellipticity=true.eps,
+        ellipticity_err=zero, theta=np.degrees(true.theta), theta_err=zero,
+        centre=CENTRE, sky=SKY_LEVEL, noise=SKY_NOISE, fitter='truth',
+        meta={'magnitude': MAGNITUDE})
+    # the same file in every run
+    for key in ('created', 'version'):
+        del truth.meta[key]
+    for name, digits in (('radius', 4), ('surface_brightness', 4),
+                         ('intensity', 6), ('ellipticity', 4), ('pa', 3),
+                         ('mag_enclosed', 4)):
+        truth[name] = np.round(truth[name], digits)
+    return hdu, truth
 
 
 def main(args=None):
@@ -224,7 +223,8 @@ def main(args=None):
     # no time stamp and no name in the archive: the bytes are the same in
     # every run
     path.write_bytes(gzip.compress(buffer.getvalue(), 9, mtime=0))
-    truth.write(args.out / 'demo_galaxy_r_true.ecsv', overwrite=True)
+    write_profile(truth, args.out / 'demo_galaxy_r_true.ecsv',
+                  overwrite=True)
     print(f'{path}: {path.stat().st_size} bytes')
 
 

@@ -9,8 +9,7 @@ that gives the ellipses and kept in the one that is averaged.
 """
 
 import numpy as np
-from scipy.ndimage import (gaussian_filter1d, map_coordinates,
-                           spline_filter)
+from scipy.ndimage import gaussian_filter1d, map_coordinates, spline_filter
 
 __all__ = ['TrueProfile', 'sample_ellipses', 'true_profile']
 

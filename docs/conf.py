@@ -47,9 +47,11 @@ with (Path(__file__).parent / 'nitpick-exceptions.txt').open() as file:
 
 # -- HTML ---------------------------------------------------------------------
 html_title = f'{project} {release}'
-html_theme_options.update({
+html_theme_options = {
     'github_url': _project['urls']['Homepage'],
-})
+    # no visitors are counted
+    'goatcounter_analytics_url': False,
+}
 html_context = {'default_mode': 'auto'}
 html_show_sourcelink = False
 htmlhelp_basename = f'{project}doc'

@@ -10,7 +10,6 @@ from astropy.table import QTable
 from numpy.testing import assert_allclose
 
 from astro_pix2prof import compare_profiles
-from astro_pix2prof.evaluation import interpolate_brightness
 
 SB = u.mag / u.arcsec**2
 
@@ -21,31 +20,12 @@ def fixture_line():
     A profile with 1 mag per arcsec, from 20 to 26 mag/arcsec2.
     """
     radius = np.linspace(0, 6, 13)
+    zero = np.zeros(13)
     return QTable({'radius': radius * u.arcsec,
-                   'surface_brightness': (20 + radius) * SB})
-
-
-class TestInterpolateBrightness:
-    def test_values(self, line):
-        radius = np.array([0.1, 3.3, 0.1]) * u.arcsec
-        assert_allclose(interpolate_brightness(line, radius).to_value(SB),
-                        [20.1, 23.3, 20.1])
-
-    def test_outside(self, line):
-        value = interpolate_brightness(line, [-1, 7] * u.arcsec)
-        assert np.all(np.isnan(value))
-
-    def test_units(self, line):
-        value = interpolate_brightness(line, [0.05] * u.arcmin)
-        assert_allclose(value.to_value(SB), 23.0)
-
-    def test_missing(self, line):
-        line['surface_brightness'][4] = np.nan * SB
-        value = interpolate_brightness(line, [2.0] * u.arcsec)
-        assert_allclose(value.to_value(SB), 22.0)
-        line['surface_brightness'] = np.full(13, np.nan) * SB
-        value = interpolate_brightness(line, [2.0] * u.arcsec)
-        assert np.isnan(value[0])
+                   'surface_brightness': (20 + radius) * SB,
+                   'intensity': 10**(1 - 0.4 * radius), 'intensity_err': zero,
+                   'ellipticity': zero, 'pa': zero * u.deg,
+                   'flag': zero.astype(int)})
 
 
 class TestCompareProfiles:

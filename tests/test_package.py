@@ -197,8 +197,8 @@ def test_metadata():
     needed = {requirement.split('>=')[0]
               for requirement in project['dependencies']}
     assert needed == {'astropy', 'matplotlib', 'numpy', 'photutils',
-                      'safetensors', 'scipy', 'specutils', 'torch',
-                      'torchvision', 'tqdm'}
+                      'safetensors', 'scikit-image', 'scipy', 'specutils',
+                      'torch', 'torchvision', 'tqdm'}
     # GalSim renders the demo galaxy and tests; no user needs it
     assert any(text.startswith('galsim')
                for text in project['optional-dependencies']['test'])
