@@ -28,15 +28,17 @@ def _ring_coordinates(centre, sma, eps, theta, n_angle):
     b = a * (1 - eps[:, None])
     u, v = a * np.cos(t), b * np.sin(t)
     c, s = np.cos(theta)[:, None], np.sin(theta)[:, None]
-    x = centre[0] + u * c - v * s
-    y = centre[1] + u * s + v * c
+    x0, y0 = (np.reshape(v, (-1, 1)) for v in centre)
+    x = x0 + u * c - v * s
+    y = y0 + u * s + v * c
     # Equal steps in eccentric anomaly crowd at the ends of the major
     # axis: weigh by arc length.
     arc = np.hypot(a * np.sin(t), b * np.cos(t)) + 1e-3
     return x, y, arc
 
 
-def sample_rings(image, good, centre, sma, eps, theta):
+def sample_rings(image, good, centre, sma, eps, theta, *,
+                 spline_radius=SPLINE_RADIUS):
     """
     Sample an image along ellipses.
 
@@ -48,12 +50,16 @@ def sample_rings(image, good, centre, sma, eps, theta):
     good : 2D bool `~numpy.ndarray`, shape (ny, nx)
         Pixels that count.
 
-    centre : tuple of 2 floats
-        The centre (x, y) in pixels.
+    centre : tuple of 2 floats, or of 2 1D `~numpy.ndarray`, shape (n,)
+        The centre (x, y) in pixels, of all rings or of each.
 
     sma, eps, theta : 1D `~numpy.ndarray`, shape (n,)
         Semi-major axis in pixels, ellipticity, and angle in radians
         counter-clockwise from +x.
+
+    spline_radius : float, optional
+        Up to this semi-major axis (pixels) a cubic spline interpolates,
+        beyond it a bilinear function.
 
     Yields
     ------
@@ -82,13 +88,15 @@ def sample_rings(image, good, centre, sma, eps, theta):
             continue
         done = index[-1] + 1
         n_angle = int(np.clip(2 * np.pi * sma[index].max(), 16, 4096))
-        x, y, arc = _ring_coordinates(centre, sma[index], eps[index],
+        middle = [v if np.ndim(v) == 0 else np.asarray(v)[index]
+                  for v in centre]
+        x, y, arc = _ring_coordinates(middle, sma[index], eps[index],
                                       theta[index], n_angle)
-        if sma[index].max() <= SPLINE_RADIUS:
+        if sma[index].max() <= spline_radius:
             if coefficients is None:
-                half = int(SPLINE_RADIUS) + 8
-                x0 = max(int(centre[0]) - half, 0)
-                y0 = max(int(centre[1]) - half, 0)
+                half = int(spline_radius) + 8
+                x0, y0 = (max(int(np.ravel(v)[0]) - half, 0)
+                          for v in middle)
                 coefficients = spline_filter(
                     image[y0:y0 + 2 * half, x0:x0 + 2 * half])
             values = map_coordinates(coefficients, [y - y0, x - x0], order=3,
@@ -188,7 +196,7 @@ class RingMeans:
 
 
 def measure_rings(image, good, centre, sma, eps, theta, *, sigma,
-                  clip=4.0):
+                  clip=4.0, spline_radius=SPLINE_RADIUS):
     """
     Mean and scatter of an image along ellipses.
 
@@ -201,6 +209,9 @@ def measure_rings(image, good, centre, sma, eps, theta, *, sigma,
         Noise of a sky pixel: rings are clipped at ``clip`` times their
         own scatter or this, whichever is larger.
 
+    spline_radius : float, optional
+        As for `sample_rings`.
+
     clip : float, optional
         The threshold of the clipping; `numpy.inf` for none.
 
@@ -210,8 +221,9 @@ def measure_rings(image, good, centre, sma, eps, theta, *, sigma,
     """
     n = len(sma)
     out = RingMeans(*(np.full(n, np.nan) for _ in range(4)))
-    for index, values, weights, arc in sample_rings(image, good, centre, sma,
-                                                    eps, theta):
+    for index, values, weights, arc in sample_rings(
+            image, good, centre, sma, eps, theta,
+            spline_radius=spline_radius):
         if np.isfinite(clip):
             hidden = np.where(weights > 0, values, np.nan)
             some = (weights > 0).any(1)

@@ -390,7 +390,7 @@ def residual_mask(data, model, sigma, radius, centre, *, others=None,
     keep[0] = False
     mask = keep[regions]
     if others is not None:
-        pieces, n_pieces = label(others)
+        pieces = label(others)[0]
         light = np.bincount(pieces.ravel(), smooth.ravel())
         part = np.bincount(pieces.ravel(),
                            np.where(mask, smooth, 0.0).ravel())

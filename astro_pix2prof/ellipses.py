@@ -10,8 +10,14 @@ import numpy as np
 from photutils.isophote import Ellipse, EllipseGeometry
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
-__all__ = ['EllipseFit', 'fit_ellipses', 'join_fits',
-           'follow_ellipses', 'refine_ellipses', 'smooth_ellipses']
+__all__ = [
+    'EllipseFit',
+    'fit_ellipses',
+    'follow_ellipses',
+    'join_fits',
+    'refine_ellipses',
+    'smooth_ellipses',
+]
 
 # Errors of the ellipticity components above which the wider surroundings
 # rule, for changes across and along the direction of the ellipse.
@@ -40,6 +46,9 @@ class EllipseFit:
 
     rung : int
         Which first geometry led here; -1 if none did.
+
+    x0, y0 : 1D `~numpy.ndarray`, shape (n,), optional
+        The centre of each, if it was free.
     """
 
     sma: np.ndarray
@@ -48,6 +57,8 @@ class EllipseFit:
     error: np.ndarray
     good: np.ndarray
     rung: int
+    x0: np.ndarray = None
+    y0: np.ndarray = None
 
 
 def first_geometries(theta, eps, sma):
@@ -62,7 +73,8 @@ def first_geometries(theta, eps, sma):
     yield 1.5 * sma, min(eps + 0.2, 0.8), theta
 
 
-def _run(image, centre, first, min_sma, max_sma, step, max_iter):
+def _run(image, centre, first, min_sma, max_sma, step, max_iter,
+         fix_centre=True):
     sma0, eps, theta = first
     sma0 = float(np.clip(sma0, max(3.0, min_sma), max(0.7 * max_sma,
                                                       3.0, min_sma)))
@@ -74,16 +86,17 @@ def _run(image, centre, first, min_sma, max_sma, step, max_iter):
         warnings.simplefilter('ignore')
         found = Ellipse(image, geometry=geometry).fit_image(
             sma0=sma0, minsma=min_sma, maxsma=max_sma, step=step, n_clip=2,
-            sclip=3.0, fix_center=True, maxit=max_iter)
+            sclip=3.0, fix_center=fix_centre, maxit=max_iter)
     if len(found) < 2:
         return None
     rows = [(iso.sma, iso.eps, iso.pa, iso.ellip_err, iso.pa_err,
-             iso.stop_code) for iso in found if iso.sma > 0]
+             iso.stop_code,
+             iso.x0, iso.y0) for iso in found if iso.sma > 0]
     return np.array(rows, dtype=float).T
 
 
 def fit_ellipses(image, centre, theta, eps, sma, *, min_sma=0.8, max_sma,
-                 step=0.12, max_iter=20):
+                 step=0.12, max_iter=20, fix_centre=True):
     """
     Fit ellipses with `photutils.isophote.Ellipse`, whatever it takes.
 
@@ -93,7 +106,7 @@ def fit_ellipses(image, centre, theta, eps, sma, *, min_sma=0.8, max_sma,
         The image, sky-subtracted, masked pixels filled.
 
     centre : tuple of 2 floats
-        The centre (x, y) in pixels; held.
+        The centre (x, y) in pixels.
 
     theta, eps, sma : float
         First geometry: angle (radians), ellipticity, semi-major axis
@@ -109,6 +122,9 @@ def fit_ellipses(image, centre, theta, eps, sma, *, min_sma=0.8, max_sma,
         Iterations for an isophote; those that need more are fits to
         noise.
 
+    fix_centre : bool, optional
+        Whether the centre is held, or free in each isophote.
+
     Returns
     -------
     fit : `EllipseFit`
@@ -117,15 +133,16 @@ def fit_ellipses(image, centre, theta, eps, sma, *, min_sma=0.8, max_sma,
     best = None
     for rung, first in enumerate(first_geometries(theta, eps, sma)):
         rows = _run(image, centre, first, min_sma, max_sma, step,
-                    max_iter)
+                    max_iter, fix_centre)
         if rows is None:
             continue
-        a, e, t, e_err, t_err, code = rows
+        a, e, t, e_err, t_err, code, x0, y0 = rows
         # e sin 2 theta is uncertain by the larger of both directions.
         error = np.hypot(e_err, 2 * e * t_err)
         good = ((code == 0) | (code == 2)) & np.isfinite(error) & (
             e < MAX_EPS) & (e >= 0) & (error > 0)
-        fit = EllipseFit(a, e, t, np.where(good, error, np.inf), good, rung)
+        fit = EllipseFit(a, e, t, np.where(good, error, np.inf), good, rung,
+                         x0, y0)
         # Good isophotes over most of the galaxy, not only in its core.
         reach = a[good].max() if good.any() else 0
         if good.sum() >= 5 and reach >= min(0.6 * sma, 0.6 * max_sma):
@@ -363,7 +380,7 @@ def follow_ellipses(fit, sma):
     Parameters
     ----------
     fit : `EllipseFit`
-        The fitted ellipses.
+        The fitted ellipses, with their centres.
 
     sma : 1D `~numpy.ndarray`, shape (n,)
         Where the ellipses are wanted, in pixels.
@@ -372,21 +389,20 @@ def follow_ellipses(fit, sma):
     -------
     eps, theta, error, inside : 1D `~numpy.ndarray`, shape (n,)
         As `smooth_ellipses` returns them.
+
+    x0, y0 : 1D `~numpy.ndarray`, shape (n,)
+        The centre of each.
     """
-    # Several fits overlap; the better one counts.
-    order = np.argsort(fit.error[fit.good])
-    kept = []
-    for k in np.nonzero(fit.good)[0][order]:
-        if all(abs(np.log(fit.sma[k] / fit.sma[m])) > 0.08 for m in kept):
-            kept.append(k)
-    kept = np.sort(kept)
-    log_a = np.log(fit.sma[kept])
+    g = fit.good
+    log_a = np.log(fit.sma[g])
     want = np.log(np.maximum(sma, 0.3))
-    e1, e2 = (np.interp(want, log_a, fit.eps[kept] * f(2 * fit.theta[kept]))
-              for f in (np.cos, np.sin))
-    error = np.interp(want, log_a, fit.error[kept])
+    e1, e2, error, x0, y0 = (
+        np.interp(want, log_a, v) for v in (
+            fit.eps[g] * np.cos(2 * fit.theta[g]),
+            fit.eps[g] * np.sin(2 * fit.theta[g]), fit.error[g], fit.x0[g],
+            fit.y0[g]))
     return (np.minimum(np.hypot(e1, e2), MAX_EPS), 0.5 * np.arctan2(e2, e1),
-            error, want <= log_a[-1] + 1e-6)
+            error, want <= log_a[-1] + 1e-6, x0, y0)
 
 
 def _local_mean(want, log_a, parts, weight, width):

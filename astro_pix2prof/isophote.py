@@ -111,9 +111,10 @@ class IsophoteFitter:
 
     smooth : bool, optional
         Whether to smooth the ellipses along radius (steps 6 and 7).
-        `False` follows every isophote as photutils fitted it, and only
-        bridges those that failed: for bright, well-resolved galaxies
-        whose twists are what one wants to see.
+        `False` follows every isophote as photutils fits it, its centre
+        free and the image interpolated bilinearly, and only bridges those
+        that failed: for comparison with IRAF and photutils, and for
+        bright, well-resolved galaxies whose twists one wants to see.
 
     mask_sources : bool, optional
         Whether to detect and mask other objects. `False` trusts the mask

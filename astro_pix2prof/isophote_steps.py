@@ -11,6 +11,7 @@ from scipy.signal import fftconvolve
 from scipy.stats import binned_statistic
 
 from astro_pix2prof.annuli import (
+    SPLINE_RADIUS,
     combine_rings,
     elliptical_radius,
     measure_rings,
@@ -86,11 +87,15 @@ class IsophoteSteps:
         self.data = cutout.data.astype(float)
         self.bad = cutout.mask
         self.flag = GalaxyFlag(0)
+        self.ring_centre = None
         ny, nx = self.data.shape
         self.search = settings.search_radius or min(
             8.0 if cutout.position_given else 25.0, 0.25 * min(ny, nx))
 
     def run(self):
+        """
+        Find the galaxy, shape the ellipses, measure.
+        """
         self.find()
         if self.fixed is None:
             self.shape_ellipses()
@@ -176,9 +181,7 @@ class IsophoteSteps:
             prior = (found.eps, found.theta)
             last = turn == 1
             result = smooth_ellipses(fit, self.thin, prior=prior)
-            if last and not self.settings.smooth:
-                result = follow_ellipses(fit, self.thin)
-            elif last and fit.rung >= 0:
+            if last and fit.rung >= 0:
                 fit = refine_ellipses(filled, self.centre, fit, self.thin,
                                       *result[:2], sigma=self.sigma)
                 result = smooth_ellipses(fit, self.thin, prior=prior)
@@ -189,6 +192,26 @@ class IsophoteSteps:
             self.flag |= GalaxyFlag.FIXED_ELLIPSES
         self.ellipse_fit = fit
         self.update_mask()
+        if not self.settings.smooth:
+            self.follow()
+
+    def follow(self):
+        """
+        Every isophote as photutils fits it, its centre free.
+        """
+        model, _ = self.median_model(self.eps, self.theta)
+        filled = fill_masked(self.image, self.masked, self.centre, model)
+        visible = self.radius[model > 0.15 * self.sigma]
+        limit = min(visible.max() if visible.size else 6.0, self.reach())
+        at = np.argmin(np.abs(self.thin - 0.3 * limit))
+        fit = fit_ellipses(
+            filled, self.centre, self.theta[at], self.eps[at], 0.3 * limit,
+            max_sma=max(limit, 6.0), step=0.1, max_iter=50, fix_centre=False)
+        if fit.rung < 0:
+            return
+        self.ellipse_fit = fit
+        (self.eps, self.theta, self.shape_error, self.inside,
+         *self.ring_centre) = follow_ellipses(fit, self.thin)
 
     def fit_shapes(self, filled, model, step, max_iter):
         """
@@ -256,6 +279,9 @@ class IsophoteSteps:
         return self.median_model(self.eps, self.theta)[0]
 
     def recentre(self, filled):
+        """
+        The centre once more, with the other objects filled in.
+        """
         smooth = gaussian_filter(filled, 1.0)
         return refine_centre(smooth, self.found.galaxy | (self.radius < 5),
                              self.centre, max_shift=max(
@@ -266,9 +292,11 @@ class IsophoteSteps:
         Step 2 again: the sky beyond the galaxy, and its error.
         """
         settings = self.settings
-        rings = measure_rings(self.image, ~self.masked, self.centre,
-                              self.thin, self.eps, self.theta,
-                              sigma=self.sigma)
+        # Isophotes as photutils has them are sampled as photutils does.
+        rings = measure_rings(
+            self.image, ~self.masked, self.ring_centre or self.centre,
+            self.thin, self.eps, self.theta, sigma=self.sigma,
+            spline_radius=SPLINE_RADIUS if settings.smooth else 0.0)
         self.rings = rings
         if settings.sky != 'auto':
             self.sky, self.sky_err = self.level, settings.sky_err
@@ -394,6 +422,9 @@ class IsophoteSteps:
         return max(end, 4)
 
     def ring_flags(self, want, none):
+        """
+        What to know about each ring.
+        """
         flag = np.zeros(len(want), dtype=np.int32)
         fixed = self.fixed is not None or self.ellipse_fit.rung < 0
         if fixed:
@@ -436,6 +467,9 @@ class IsophoteSteps:
         return flag
 
     def galaxy_flags(self, rings, intensity, want, stop):
+        """
+        What to know about the galaxy.
+        """
         found, cutout = self.found, self.cutout
         shift = np.hypot(self.centre[0] - cutout.position[0],
                          self.centre[1] - cutout.position[1])
@@ -444,7 +478,7 @@ class IsophoteSteps:
         inner = np.nanmax(intensity[:max(stop, 1)], initial=0.0)
         if found.scale != FINE or inner < 2 * self.sigma:
             self.flag |= GalaxyFlag.CENTRE_UNCERTAIN
-        if found.touching > 0.1:
+        if self.settings.mask_sources and found.touching > 0.1:
             self.flag |= GalaxyFlag.NEIGHBOUR
         bright = intensity[:stop] > 0.3 * self.sigma
         if bright.any() and np.nanmin(

@@ -328,13 +328,13 @@ def _isophote_levels(profile):
             value = -2.5 * np.log10(np.where(value > 0, value, np.nan))
     good = np.isfinite(value) & (radius > 0)
     good &= ~(np.isfinite(error) & (error > 0.5))
-    good &= (_ring_flags(profile) & int(_DOUBTFUL)) == 0
+    noise = RingFlag.NEGATIVE | RingFlag.LOW_SNR | RingFlag.EXTRAPOLATED
+    good &= (_ring_flags(profile) & int(noise)) == 0
     if np.count_nonzero(good) < 2:
         return np.array([]), np.array([])
     index, value = np.flatnonzero(good), value[good]
     # a level is drawn once, where the smooth profile last crosses it
     faint = np.maximum.accumulate(value)
-    # the innermost arcsecond needs no ellipse
     span = np.ptp(faint)
     step = 1.0 if span >= 4 else 0.5
     first = np.ceil(faint[0] / step) * step

@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The profile table: its columns, units, flags and meta, the same for all
-fitters.
+The profile table: the same columns, units and flags for all fitters.
 """
 
 import enum

@@ -87,6 +87,7 @@ def main(args=None):
         reference = None
         for band in reversed(bands):
             fit = IsophoteFitter().fit(path, band=band,
+                                       unit='nanomaggy',
                                        native_pixel_scale=native,
                                        fixed_geometry=reference)
             profile = fit.profile

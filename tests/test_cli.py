@@ -114,6 +114,7 @@ class TestFit:
                  kind, suffix):
         if kind == 'parquet':
             pytest.importorskip('pyarrow')
+            pytest.importorskip('pandas')
         out = tmp_path / 'out' / 'deep'
         assert run('fit', image_file, '--out', out, '--format', kind) == 0
         profile = read_profile(out / f'galaxy_profile{suffix}')
