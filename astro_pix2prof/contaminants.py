@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 from photutils.segmentation import deblend_sources, detect_sources
+from photutils.utils.exceptions import NoDetectionsWarning
 from scipy.ndimage import (
     binary_dilation,
     binary_fill_holes,
@@ -271,6 +272,10 @@ def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,
                         and smooth[piece].max() < 9 * noise):
                     others &= ~piece
             galaxy, smooth, scale = diffuse & ~others, wide, COARSE
+    # Noise has segments of six pixels, but no peaks.
+    if galaxy.any() and smooth[galaxy].max() < 5.5 * _smoothed_noise(sigma,
+                                                                     scale):
+        galaxy = np.zeros(data.shape, bool)
     if not galaxy.any():
         galaxy = distance <= max(0.25 * search_radius, 3)
         return Detection(galaxy & ~bad, others & ~galaxy, tuple(position),
@@ -299,6 +304,7 @@ def _segments(smooth, threshold, bad, contrast):
     with warnings.catch_warnings():
         # No sources, or one that cannot be deblended: both are fine.
         warnings.simplefilter('ignore', AstropyUserWarning)
+        warnings.simplefilter('ignore', NoDetectionsWarning)
         segments = detect_sources(smooth, threshold, n_pixels=6, mask=bad)
         if segments is None:
             return np.zeros(smooth.shape, int)

@@ -84,9 +84,13 @@ def _run(image, centre, first, min_sma, max_sma, step, max_iter,
         # Single isophotes fail as a matter of course (logged in their
         # stop codes).
         warnings.simplefilter('ignore')
-        found = Ellipse(image, geometry=geometry).fit_image(
-            sma0=sma0, minsma=min_sma, maxsma=max_sma, step=step, n_clip=2,
-            sclip=3.0, fix_center=fix_centre, maxit=max_iter)
+        try:
+            found = Ellipse(image, geometry=geometry).fit_image(
+                sma0=sma0, minsma=min_sma, maxsma=max_sma, step=step,
+                n_clip=2, sclip=3.0, fix_center=fix_centre, maxit=max_iter)
+        except (IndexError, ValueError, ZeroDivisionError):
+            # A flat image has no gradient to fit to.
+            return None
     if len(found) < 2:
         return None
     rows = [(iso.sma, iso.eps, iso.pa, iso.ellip_err, iso.pa_err,
@@ -367,7 +371,9 @@ def smooth_ellipses(fit, sma, *, width=0.18, prior=None):
                                  [np.sin(2 * prior[1])]])
         k = error**2 / (error**2 + 0.15**2)
         value = (1 - k) * value + k * p
-    eps = np.minimum(np.hypot(*value), MAX_EPS)
+    # Noise in both components makes a round galaxy look elliptical.
+    eps = np.sqrt(np.maximum((value**2).sum(0) - error**2, 0.0))
+    eps = np.minimum(eps, MAX_EPS)
     theta = 0.5 * np.arctan2(value[1], value[0])
     inside = (np.log(np.maximum(sma, 0.3)) <= last + 1e-6)
     return eps, theta, error, inside

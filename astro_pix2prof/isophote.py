@@ -140,7 +140,7 @@ class IsophoteFitter:
         if not 0.01 <= step <= 0.5:
             msg = f'step must lie between 0.01 and 0.5, got {step}'
             raise ValueError(msg)
-        if sky != 'auto' and not np.isscalar(sky):
+        if sky != 'auto' and (isinstance(sky, str) or not np.isscalar(sky)):
             msg = f"sky must be 'auto' or a number, got {sky!r}"
             raise ValueError(msg)
         if sky != 'auto' and not np.isfinite(float(sky)):
