@@ -38,8 +38,9 @@ class Detection:
     galaxy : 2D bool `~numpy.ndarray`
         Pixels of the galaxy above the detection threshold.
 
-    others : 2D bool `~numpy.ndarray`
-        Pixels of other objects above the threshold.
+    others : 2D int `~numpy.ndarray`
+        The deblended other objects above the threshold: labels, 0 for
+        none.
 
     centre : tuple of 2 floats
         Centre (x, y) in pixels.
@@ -180,7 +181,7 @@ def refine_centre(smooth, galaxy, start, *, max_shift=None):
         The position (x, y) in pixels.
 
     max_shift : float, optional
-        The largest distance from ``start``, in pixels.
+        The largest distance of the peak from ``start``, in pixels.
 
     Returns
     -------
@@ -188,12 +189,13 @@ def refine_centre(smooth, galaxy, start, *, max_shift=None):
         The centre (x, y).
     """
     image = np.where(galaxy, smooth, 0.0)
+    search = image
     if max_shift is not None:
         y, x = np.ogrid[:image.shape[0], :image.shape[1]]
-        image = image * (np.hypot(x - start[0], y - start[1]) <= max_shift)
-    if image.max() <= 0:
+        search = image * (np.hypot(x - start[0], y - start[1]) <= max_shift)
+    if search.max() <= 0:
         return tuple(start)
-    py, px = np.unravel_index(np.argmax(image), image.shape)
+    py, px = np.unravel_index(np.argmax(search), image.shape)
     region, _ = label(image > 0.6 * image[py, px])
     core = np.where(region == region[py, px], image - 0.6 * image[py, px],
                     0.0)
@@ -247,7 +249,7 @@ def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,
     weight = np.clip(smooth / noise, 0.0, 8.0) * near_weight
     best = _best_segment(seg, weight, distance <= search_radius)
     galaxy = (seg == best) if best else np.zeros(data.shape, bool)
-    others = (seg > 0) & ~galaxy
+    others = np.where(galaxy, 0, seg)
     scale = FINE
     # A diffuse galaxy falls into crumbs at this scale: look again with a
     # wide kernel where no compact source stands.
@@ -266,19 +268,20 @@ def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,
                  or np.quantile(smooth[galaxy], 0.8) < 9 * noise)
         if faint and diffuse.sum() > 1.3 * galaxy.sum():
             # Crumbs of the galaxy are not other objects.
-            for number in np.unique(seg[diffuse & others]):
+            for number in np.unique(others[diffuse & (others > 0)]):
                 piece = seg == number
                 if (diffuse[piece].mean() > 0.5
                         and smooth[piece].max() < 9 * noise):
-                    others &= ~piece
-            galaxy, smooth, scale = diffuse & ~others, wide, COARSE
+                    others[piece] = 0
+            galaxy, smooth, scale = diffuse & (others == 0), wide, COARSE
     # Noise has segments of six pixels, but no peaks.
     if galaxy.any() and smooth[galaxy].max() < 5.5 * _smoothed_noise(sigma,
                                                                      scale):
         galaxy = np.zeros(data.shape, bool)
     if not galaxy.any():
         galaxy = distance <= max(0.25 * search_radius, 3)
-        return Detection(galaxy & ~bad, others & ~galaxy, tuple(position),
+        others[galaxy] = 0
+        return Detection(galaxy & ~bad, others, tuple(position),
                          0.0, 0.0, 5.0, False, 0.0, FINE)
     light = np.where(galaxy, smooth, 0)
     middle = refine_centre(smooth, galaxy, position)
@@ -288,7 +291,7 @@ def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,
     centre = refine_centre(smooth, galaxy, peak, max_shift=2.0 * scale)
     theta, eps, sma = _moments(light, centre)
     outline = binary_dilation(galaxy) & ~galaxy
-    touching = (outline & others).sum() / max(outline.sum(), 1)
+    touching = (outline & (others > 0)).sum() / max(outline.sum(), 1)
     return Detection(galaxy, others, centre, theta, eps, sma, True,
                      float(touching), scale)
 
@@ -350,9 +353,9 @@ def residual_mask(data, model, sigma, radius, centre, *, others=None,
     centre : tuple of 2 floats
         The centre (x, y) in pixels.
 
-    others : 2D bool `~numpy.ndarray`, optional
-        Detections beside the galaxy; they are masked as a whole where
-        enough of their light is in excess.
+    others : 2D int `~numpy.ndarray`, optional
+        Labels of the detections beside the galaxy; each is masked as a
+        whole if most of its light is in excess.
 
     structure : 2D `~numpy.ndarray`, optional
         The scatter along each pixel's ring in units of the model: among
@@ -396,13 +399,12 @@ def residual_mask(data, model, sigma, radius, centre, *, others=None,
     keep[0] = False
     mask = keep[regions]
     if others is not None:
-        pieces = label(others)[0]
-        light = np.bincount(pieces.ravel(), smooth.ravel())
-        part = np.bincount(pieces.ravel(),
+        light = np.bincount(others.ravel(), smooth.ravel())
+        part = np.bincount(others.ravel(),
                            np.where(mask, smooth, 0.0).ravel())
         real = part > 0.5 * light
         real[0] = False
-        mask |= real[pieces]
+        mask |= real[others]
     # Wings below the threshold: the brighter the object the wider.
     grown = binary_dilation(mask, iterations=2)
     for level, steps in ((20, 3), (60, 4), (200, 7), (1000, 11)):

@@ -123,7 +123,7 @@ class IsophoteSteps:
                        else tuple(self.cutout.position))
         if not found.found:
             self.flag |= GalaxyFlag.NO_SOURCE
-        self.masked = self.bad | binary_dilation(found.others, iterations=2)
+        self.masked = self.bad | binary_dilation(found.others > 0, iterations=2)
         if not settings.mask_sources:
             self.masked = self.bad
 
@@ -338,10 +338,13 @@ class IsophoteSteps:
         rings = combine_rings(self.thin, self.rings, want, width)
         intensity = rings.mean - (self.sky - self.level)
         error = self.ring_error(want, rings, intensity)
-        eps = np.interp(want, self.thin, self.eps)
-        # Angles along the shorter arc.
-        theta = 0.5 * np.interp(want, self.thin,
-                                np.unwrap(2 * self.theta))
+        if self.fixed is None:
+            eps = np.interp(want, self.thin, self.eps)
+            # Angles along the shorter arc.
+            theta = 0.5 * np.interp(want, self.thin,
+                                    np.unwrap(2 * self.theta))
+        else:
+            eps, theta = self.given
         shape_error = np.interp(want, self.thin, self.shape_error)
         if self.fixed is None:
             stop = self.last_ring(intensity / error, rings.n_valid, want)
@@ -521,6 +524,7 @@ class IsophoteSteps:
             angle = cutout.from_sky_pa(angle)
         eps = np.asarray(profile['ellipticity'], dtype=float)
         theta = np.radians(np.asarray(angle, dtype=float))
+        self.given = eps, theta
         self.thin = _thin_radii(max(self.reach(), self.radii.max()))
         e1 = np.interp(self.thin, self.radii, eps * np.cos(2 * theta))
         e2 = np.interp(self.thin, self.radii, eps * np.sin(2 * theta))

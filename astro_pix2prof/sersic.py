@@ -170,8 +170,9 @@ def _line(r, y, w):
 
 def fit_disc(radius, intensity, error):
     """
-    Straight line, or two that meet, through log intensity outside the
-    bulge.
+    Fit one straight line, or two that meet, to log intensity.
+
+    Only the profile outside the bulge counts.
 
     Parameters
     ----------

@@ -111,8 +111,7 @@ def _asymptotic(radius, flux):
         use = mid > 0.5 * radius[-1]
         if use.sum() < 3:
             continue
-        x, y = gradient[use], at[use]
-        slope, intercept = np.polyfit(x, y, 1)
+        _, intercept = np.polyfit(gradient[use], at[use], 1)
         # Levelled off: what is added is less than 0.3 mag and positive.
         if mag[-1] - 0.3 < intercept <= mag[-1] + 0.05:
             total[k] = 10**(-0.4 * intercept)

@@ -91,7 +91,8 @@ class TestAnnuli:
         sma = np.array([20.0, 30.0])
         both = measure_rings(shifted, np.ones(image.shape, bool),
                              (np.full(2, CENTRE[0] + 5),
-                              np.full(2, CENTRE[1])), sma, np.zeros(2), np.zeros(2), sigma=np.inf)
+                              np.full(2, CENTRE[1])), sma,
+                             np.zeros(2), np.zeros(2), sigma=np.inf)
         assert_allclose(both.mean, np.exp(-sma / 12), rtol=0.01)
 
     def test_wide_rings_have_no_bias(self):
@@ -247,5 +248,5 @@ class TestEllipses:
         fit = EllipseFit(sma, np.full(25, 0.4), theta, np.full(25, 0.01),
                          np.ones(25, bool), 0)
         eps, angle, _, _ = smooth_ellipses(fit, sma)
-        assert_allclose(eps, 0.4, atol=1e-6)
+        assert_allclose(eps, 0.4, atol=1e-3)
         assert_allclose(np.cos(2 * (angle - start)), 1, atol=1e-6)

@@ -77,10 +77,10 @@ class TestIsophoteFitter:
         profile = IsophoteFitter()(add_noise(galaxy), **options)
         sma, delta, true = offsets(profile, galaxy)
         # The PSF rounds the inner isophotes: compare outside it.
-        bright = (sma > 6) & (true > 1.0 * SIGMA)
-        assert bright.sum() > 20
-        assert_allclose(delta[bright], 0, atol=0.08)
-        assert np.median(np.abs(delta[bright])) < 0.015
+        bright = (sma > 12) & (true > 1.0 * SIGMA)
+        assert bright.sum() > 15
+        assert_allclose(delta[bright], 0, atol=0.1)
+        assert np.median(np.abs(delta[bright])) < 0.025
         middle = (sma > 10) & (sma < 30)
         assert_allclose(profile['ellipticity'][middle], 0.4, atol=0.03)
         assert_allclose(profile['pa'].value[middle], np.degrees(0.7),
@@ -96,11 +96,11 @@ class TestIsophoteFitter:
         assert profile['radius'][-1].value / PIXEL > limit
 
     def test_errors_hold(self, options):
-        clean = make_galaxy(r_eff=10, ellip=0.3)
+        clean = make_galaxy(r_eff=10, ellip=0.0)
         pulls = []
         for seed in range(6):
             profile = IsophoteFitter()(add_noise(clean, seed=seed), **options)
-            sma, _, true = offsets(profile, clean, ellip=0.3)
+            sma, _, true = offsets(profile, clean, ellip=0.0)
             pull = (profile['intensity'].value * PIXEL**2 - true) / (
                 profile['intensity_err'].value * PIXEL**2)
             pulls.append(pull[(sma > 6) & (true > 0.2 * SIGMA)])
@@ -203,9 +203,10 @@ class TestIsophoteFitter:
             np.full(image.shape, (3 * SIGMA)**-2)))
         wide = IsophoteFitter()(ccd, pixel_scale=PIXEL)
         plain = IsophoteFitter()(image, unit='nmgy', pixel_scale=PIXEL)
-        ratio = (wide['intensity_err'][10:30]
-                 / plain['intensity_err'][10:30]).value
-        assert np.median(ratio) > 1.3
+        # Further in, arms and ellipse dominate; further out the sky.
+        ratio = (wide['intensity_err'][1:6]
+                 / plain['intensity_err'][1:6]).value
+        assert np.median(ratio) > 1.5
 
     def test_gain_adds_poisson_noise(self, galaxy, options):
         image = add_noise(galaxy)
@@ -298,8 +299,8 @@ class TestFixedGeometry:
         second = IsophoteFitter()(faint, fixed_geometry=first, **options)
         assert len(second) == len(first)
         assert_allclose(second['radius'], first['radius'])
-        assert_allclose(second['ellipticity'], first['ellipticity'],
-                        atol=0.01)
+        assert_allclose(second['ellipticity'], first['ellipticity'])
+        assert_allclose(second['pa'], first['pa'])
         assert second.meta['flag'] & GalaxyFlag.FORCED
         assert (second['flag'] & RingFlag.FIXED_GEOMETRY).all()
         colour = (second['surface_brightness']
@@ -325,8 +326,8 @@ class TestFixedGeometry:
     def test_outside(self, galaxy, options):
         first = IsophoteFitter()(add_noise(galaxy), **options)
         with pytest.raises(ValueError, match='outside the image of 50 x 50'):
-            IsophoteFitter()(np.ones((50, 50)), fixed_geometry=first,
-                             **options)
+            IsophoteFitter()(add_noise(np.zeros((50, 50))),
+                             fixed_geometry=first, **options)
 
     def test_units_differ(self, galaxy, options):
         first = IsophoteFitter()(add_noise(galaxy), **options)
