@@ -123,7 +123,8 @@ class IsophoteSteps:
                        else tuple(self.cutout.position))
         if not found.found:
             self.flag |= GalaxyFlag.NO_SOURCE
-        self.masked = self.bad | binary_dilation(found.others > 0, iterations=2)
+        self.masked = self.bad | binary_dilation(found.others > 0,
+                                                 iterations=2)
         if not settings.mask_sources:
             self.masked = self.bad
 

@@ -128,10 +128,11 @@ def _perturbed(profile, ok, n_samples, rng):
     value = profile['intensity'].value[ok]
     error = np.nan_to_num(profile['intensity_err'].value[ok])
     meta = profile.meta
+    # Intensity of one data unit; pixels may hold the flux of others
+    # (native_pixel_scale), or a surface brightness.
+    scale = meta.get('pixel_scale', 1.0)**-2
     if 'zeropoint' in meta and 'sb_zeropoint' in meta:
-        scale = 10**(0.4 * (meta['sb_zeropoint'] - meta['zeropoint']))
-    else:
-        scale = meta.get('pixel_scale', 1.0)**-2
+        scale *= 10**(0.4 * (meta['sb_zeropoint'] - meta['zeropoint']))
     sky = min(meta.get('sky_err', 0.0) * scale, float(error.min()))
     ring = np.sqrt(np.maximum(error**2 - sky**2, 0))
     noise = (rng.normal(size=(n_samples, len(value))) * ring

@@ -128,9 +128,16 @@ class TestOtherShapes:
         assert_allclose(result['sersic_n'], 4, atol=0.05)
         assert_allclose(result['sersic_r_e'].value, 5, rtol=0.02)
         assert_allclose(result['sersic_mu_e'].value, 21, atol=0.05)
+
+    def test_concentration_of_de_vaucouleurs(self):
+        # No image shows the cusp itself: soften it.
+        profile = make_profile(lambda r: sersic(np.hypot(r, 0.2)), r_max=200)
+        result = measure_structure(profile, fits=False)[0]
         # Where the incomplete gamma function is 0.2 and 0.8.
         x_20, x_80 = gammaincinv(8, [0.2, 0.8])
-        assert_allclose(result['c28'], 20 * np.log10(x_80 / x_20), atol=0.2)
+        assert_allclose(result['c28'], 20 * np.log10(x_80 / x_20), atol=0.15)
+        total = 22.5 - 2.5 * np.log10(sersic_flux(sersic(5.0), 5.0, 4.0) * Q)
+        assert_allclose(result['mag_total'].value, total, atol=0.04)
 
     def test_bulge_and_disc(self):
         profile = make_profile(lambda r: sersic(r, 19.5, 1.5, 2.0)
