@@ -39,9 +39,10 @@ def _format(path, given):
         raise ValueError(msg)
     if given == 'parquet':
         try:
+            import pandas  # noqa: F401
             import pyarrow  # noqa: F401
         except ImportError as error:
-            msg = ('Parquet files need pyarrow: pip install '
+            msg = ('Parquet files need pyarrow and pandas: pip install '
                    "'astro_pix2prof[survey]'")
             raise ImportError(msg) from error
     return given
