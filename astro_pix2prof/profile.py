@@ -177,9 +177,8 @@ def curve_of_growth(sma, intensity, ellipticity):
     """
     Flux within each ellipse, by integration of the profile over area.
 
-    Between two rings the intensity is taken as a power law of the area
-    within (exact for a cusp), or linear where one of them is not
-    positive.
+    Between two rings the intensity is taken as exponential in radius, or
+    linear where one of them is not positive.
 
     Parameters
     ----------
@@ -191,7 +190,7 @@ def curve_of_growth(sma, intensity, ellipticity):
         inside is bridged; from the last finite value on it is NaN.
 
     ellipticity : 1D `~numpy.ndarray`, shape (n,)
-        Ellipticity.
+        Ellipticity; NaN is bridged.
 
     Returns
     -------
@@ -199,12 +198,13 @@ def curve_of_growth(sma, intensity, ellipticity):
     """
     sma, intensity = (np.asarray(v, dtype=float) for v in (sma, intensity))
     flux = np.full(len(sma), np.nan)
-    ok = np.isfinite(intensity)
-    if not ok.any():
+    axis_ratio = 1 - np.asarray(ellipticity, dtype=float)
+    ok, shaped = np.isfinite(intensity), np.isfinite(axis_ratio)
+    if not ok.any() or not shaped.any():
         return flux
     last = np.nonzero(ok)[0][-1] + 1
     value = np.interp(sma[:last], sma[ok], intensity[ok])
-    q = np.interp(sma[:last], sma[ok], 1 - np.asarray(ellipticity)[ok])
+    q = np.interp(sma[:last], sma[shaped], axis_ratio[shaped])
     # An ellipse inside the one before (a strong change of shape) adds
     # nothing.
     area = np.maximum.accumulate(np.pi * sma[:last]**2 * q)
@@ -245,6 +245,29 @@ def _column(values, n, name, *, fill=np.nan):
                f'{values.shape}')
         raise ValueError(msg)
     return values
+
+
+def _semi_major_axes(sma):
+    """
+    Semi-major axes in pixels as a checked array.
+    """
+    if isinstance(sma, u.Quantity):
+        if sma.unit not in (u.pix, u.dimensionless_unscaled):
+            msg = (f'sma must be in pixels, got the unit {sma.unit}: divide '
+                   'by the pixel scale first')
+            raise ValueError(msg)
+        sma = sma.value
+    sma = np.asarray(sma, dtype=float)
+    if sma.ndim != 1 or len(sma) < 1:
+        got = f'the shape {sma.shape}'
+    elif not np.all(np.isfinite(sma)) or sma[0] < 0 or np.any(
+            np.diff(sma) <= 0):
+        got = np.array2string(sma, threshold=6, precision=3)
+    else:
+        return sma
+    msg = ('sma must be a 1D array of finite, increasing semi-major axes '
+           f'from 0 on, got {got}')
+    raise ValueError(msg)
 
 
 def build_profile(cutout, sma, intensity, intensity_err, *, ellipticity,
@@ -319,17 +342,14 @@ def build_profile(cutout, sma, intensity, intensity_err, *, ellipticity,
     Raises
     ------
     ValueError
-        If the columns differ in length or ``sma`` does not increase.
+        If the columns differ in length, ``sma`` does not increase or is
+        not in pixels, an ellipticity is outside of 0 to 1, an error is
+        negative, or a flag is no integer.
     """
     from astro_pix2prof import __version__
 
-    sma = np.asarray(sma, dtype=float)
-    n = len(sma) if sma.ndim == 1 else -1
-    if n < 1 or not np.all(np.isfinite(sma)) or np.any(np.diff(sma) <= 0) or (
-            sma[0] < 0):
-        msg = ('sma must be a 1D array of finite, increasing semi-major axes '
-               f'from 0 on, got shape {sma.shape}')
-        raise ValueError(msg)
+    sma = _semi_major_axes(sma)
+    n = len(sma)
     value = _column(intensity, n, 'intensity') * cutout.intensity_scale
     error = (_column(intensity_err, n, 'intensity_err')
              * cutout.intensity_scale)
@@ -337,7 +357,20 @@ def build_profile(cutout, sma, intensity, intensity_err, *, ellipticity,
     n_valid = _column(n_valid, n, 'n_valid', fill=1.0)
     bits = np.zeros(n, dtype=np.int32)
     if flag is not None:
-        bits |= np.asarray(_column(flag, n, 'flag'), dtype=np.int32)
+        given = _column(flag, n, 'flag')
+        # NaN is no integer either.
+        if not np.array_equal(given, np.trunc(given)):
+            msg = f'flag must be integers, got {given}'
+            raise ValueError(msg)
+        bits |= given.astype(np.int32)
+    if np.any((eps < 0) | (eps >= 1)):
+        msg = ('ellipticity must be at least 0 and less than 1, got '
+               f'{np.nanmin(eps)} to {np.nanmax(eps)}')
+        raise ValueError(msg)
+    if np.any(error < 0):
+        msg = ('intensity_err must not be negative, got '
+               f'{np.nanmin(error) / cutout.intensity_scale}')
+        raise ValueError(msg)
     with np.errstate(invalid='ignore'):
         bits[value <= 0] |= RingFlag.NEGATIVE
         bits[value < error] |= RingFlag.LOW_SNR
@@ -443,7 +476,7 @@ def interpolate_profile(profile, radius, column='surface_brightness'):
         Semi-major axes in a unit of the profile's ``radius``.
 
     column : str, optional
-        The column.
+        The column; all but ``flag``, which cannot be interpolated.
 
     Returns
     -------
@@ -453,9 +486,12 @@ def interpolate_profile(profile, radius, column='surface_brightness'):
     Raises
     ------
     ValueError
-        If the profile has no such column, or the radii another kind of
-        unit.
+        If the profile has no such column, the column is ``flag``, or the
+        radii have another kind of unit.
     """
+    if column == 'flag':
+        msg = "column must be a measured quantity, got 'flag'"
+        raise ValueError(msg)
     if not is_profile(profile) or column not in profile.colnames:
         msg = (f'profile must be a profile table with a column {column!r}, '
                f'got {getattr(profile, "colnames", type(profile).__name__)}')

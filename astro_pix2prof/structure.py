@@ -19,6 +19,9 @@ LEVELS = (23.5, 24.0, 24.5, 25.0, 25.5, 26.0, 26.5)
 # Petrosian (1976) ratio and aperture of the SDSS (Blanton et al. 2001).
 PETROSIAN_RATIO, PETROSIAN_APERTURE = 0.2, 2.0
 
+# Steps between two rings in which the curve of growth is integrated.
+REFINE = 6
+
 
 class StructureFlag(enum.IntFlag):
     """
@@ -33,7 +36,7 @@ class StructureFlag(enum.IntFlag):
     NOT_ASYMPTOTIC = 4
     #: The profile does not reach one of the isophotal levels.
     LEVEL_NOT_REACHED = 8
-    #: The profile does not reach the Petrosian radius.
+    #: The profile does not reach the Petrosian radius, or twice of it.
     PETROSIAN_NOT_REACHED = 16
     #: The Sersic fit failed.
     SERSIC_FAILED = 32
@@ -63,6 +66,10 @@ def _crossing(radius, values, level):
     """
     Outermost radius where values (n_samples, n) fall below a level.
     """
+    # Profiles are close to exponential: a straight line in intensity would
+    # put the radius too far out. Unlike the logarithm, asinh takes negative
+    # rings too.
+    values, level = np.arcsinh(10 * values / level), np.arcsinh(10.0)
     above = values >= level
     # The last pair that goes from above to below.
     fall = above[:, :-1] & ~above[:, 1:]
@@ -93,6 +100,24 @@ def _rising(radius, values, level):
     return out
 
 
+def _refine(radius, samples, eps):
+    """
+    The same profiles with more rings: exponential between two rings.
+
+    Reading a radius off the curve of growth is then as good as the rings.
+    """
+    share = np.arange(REFINE) / REFINE
+    at = np.append((radius[:-1, None] + share * np.diff(radius)[:, None]),
+                   radius[-1])
+    inner, outer = samples[:, :-1, None], samples[:, 1:, None]
+    both = (inner > 0) & (outer > 0)
+    with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
+        curved = inner * (np.where(both, outer / inner, 1.0))**share
+    fine = np.where(both, curved, inner + share * (outer - inner))
+    fine = np.hstack([fine.reshape(len(samples), -1), samples[:, -1:]])
+    return at, fine, np.interp(at, radius, eps)
+
+
 def _asymptotic(radius, flux):
     """
     Flux at infinity: magnitude against its gradient, to gradient zero.
@@ -118,6 +143,18 @@ def _asymptotic(radius, flux):
     return total
 
 
+def _intensity_scale(meta):
+    """
+    Intensity per unit of area of a pixel value of 1.
+    """
+    scale = meta.get('pixel_scale', 1.0)**-2
+    if 'zeropoint' in meta and 'sb_zeropoint' in meta:
+        # Pixels may hold the flux of others (native_pixel_scale), or a
+        # surface brightness.
+        scale *= 10**(0.4 * (meta['sb_zeropoint'] - meta['zeropoint']))
+    return scale
+
+
 def _perturbed(profile, ok, n_samples, rng):
     """
     Intensities (1 + n_samples, n): the profile, then noisy versions.
@@ -127,13 +164,7 @@ def _perturbed(profile, ok, n_samples, rng):
     """
     value = profile['intensity'].value[ok]
     error = np.nan_to_num(profile['intensity_err'].value[ok])
-    meta = profile.meta
-    # Intensity of one data unit; pixels may hold the flux of others
-    # (native_pixel_scale), or a surface brightness.
-    scale = meta.get('pixel_scale', 1.0)**-2
-    if 'zeropoint' in meta and 'sb_zeropoint' in meta:
-        scale *= 10**(0.4 * (meta['sb_zeropoint'] - meta['zeropoint']))
-    sky = min(meta.get('sky_err', 0.0) * scale, float(error.min()))
+    sky = profile.meta.get('sky_err', 0.0) * _intensity_scale(profile.meta)
     ring = np.sqrt(np.maximum(error**2 - sky**2, 0))
     noise = (rng.normal(size=(n_samples, len(value))) * ring
              + rng.normal(size=(n_samples, 1)) * sky)
@@ -212,7 +243,8 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
         flag |= StructureFlag.UNCALIBRATED
     length = profile['radius'].unit
     intensity = profile['intensity'].value
-    error = profile['intensity_err'].value
+    error = np.nan_to_num(profile['intensity_err'].value)
+    with_errors = bool(np.any(error > 0))
     with np.errstate(invalid='ignore', divide='ignore'):
         reliable = np.isfinite(intensity) & (intensity > error)
     ok = np.isfinite(intensity)
@@ -224,7 +256,8 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
         finite = samples[1:][np.isfinite(samples[1:])]
         spread = np.nan
         # Robust: a sample that runs away does not count for more.
-        if np.isfinite(samples[0]) and len(finite) > 0.5 * n_samples:
+        if (with_errors and np.isfinite(samples[0])
+                and len(finite) > 0.5 * n_samples):
             low, high = np.quantile(finite, [0.16, 0.84])
             spread = 0.5 * (high - low)
         result[name] = (samples[0], spread, unit)
@@ -236,16 +269,17 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
         radius, eps = np.array([0.0, 1.0]), np.zeros(2)
         samples = np.full((n_samples + 1, 2), np.nan)
         flux = total = none
-        growth = samples
+        growth, at = samples, radius
     else:
         radius = profile['radius'].value[ok]
         eps = np.asarray(profile['ellipticity'], float)[ok]
         samples = _perturbed(profile, ok, n_samples,
                              np.random.default_rng(seed))
-        growth = np.array([curve_of_growth(radius, row, eps)
-                           for row in samples])
+        at, fine, eps_fine = _refine(radius, samples, eps)
+        growth = np.array([curve_of_growth(at, row, eps_fine)
+                           for row in fine])
         flux = growth[:, -1]
-        total = _asymptotic(radius, growth)
+        total = _asymptotic(radius, growth[:, ::REFINE])
         if not np.isfinite(total[0]):
             flag |= StructureFlag.NOT_ASYMPTOTIC
             total = flux
@@ -256,7 +290,7 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     radii = {}
     for part in (20, 50, 80, 90):
         radii[part] = (total * np.nan if few else _rising(
-            radius, growth, 0.01 * part * total))
+            at, growth, 0.01 * part * total))
         put(f'r{part}', radii[part], length)
     with np.errstate(invalid='ignore', divide='ignore'):
         put('c28', 5 * np.log10(radii[80] / radii[20]), None)
@@ -270,8 +304,11 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
         put(name, reach, length)
         if not np.isfinite(reach[0]):
             flag |= StructureFlag.LEVEL_NOT_REACHED
-    _put_petrosian(put, radius, samples, growth, eps, zero, length, few)
-    if not np.isfinite(result['r_petro'][0]):
+    _put_petrosian(put, radius, samples, (at, growth), eps, zero, length,
+                   few)
+    # Without a zero point there is a radius and no magnitude.
+    needed = 'mag_petro' if np.isfinite(zero) else 'r_petro'
+    if not np.isfinite(result[needed][0]):
         flag |= StructureFlag.PETROSIAN_NOT_REACHED
     put('mu_0', _mag(samples[:, 0], zero), SB_UNIT)
     # Half the flux in an ellipse of R50.
@@ -292,7 +329,7 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     return table
 
 
-def _put_petrosian(put, radius, samples, growth, eps, zero, length, few):
+def _put_petrosian(put, radius, samples, curve, eps, zero, length, few):
     """
     Petrosian radius (ratio 0.2) and the magnitude within twice of it.
     """
@@ -301,15 +338,17 @@ def _put_petrosian(put, radius, samples, growth, eps, zero, length, few):
         put('r_petro', none, length)
         put('mag_petro', none, u.mag)
         return
+    at, growth = curve
     area = np.pi * radius**2 * (1 - eps)
     # Mean intensity in annuli from 0.8 to 1.25 r, over that within r.
     inner, outer = 0.8 * radius, np.minimum(1.25 * radius, radius[-1])
+    q = 1 - np.interp([inner, outer], radius, eps)
+    ring = np.pi * (outer**2 * q[1] - inner**2 * q[0])
     ratio = np.full(samples.shape, np.nan)
     for k, row in enumerate(growth):
-        flux = (np.interp(outer, radius, row) - np.interp(inner, radius, row))
-        ring = np.interp(outer, radius, area) - np.interp(inner, radius, area)
+        flux = np.interp(outer, at, row) - np.interp(inner, at, row)
         with np.errstate(invalid='ignore', divide='ignore'):
-            ratio[k] = (flux / ring) / (row / area)
+            ratio[k] = (flux / ring) / (np.interp(radius, at, row) / area)
     use = (radius > 0) & (1.25 * radius <= radius[-1])
     if use.sum() < 2:
         put('r_petro', none, length)
@@ -318,8 +357,9 @@ def _put_petrosian(put, radius, samples, growth, eps, zero, length, few):
     r_petro = _crossing(radius[use], np.nan_to_num(ratio[:, use], nan=1.0),
                         PETROSIAN_RATIO)
     put('r_petro', r_petro, length)
-    within = np.array([np.interp(PETROSIAN_APERTURE * r, radius, row)
-                       if np.isfinite(r) else np.nan
+    # NaN where the aperture is larger than the profile.
+    within = np.array([np.interp(PETROSIAN_APERTURE * r, at, row,
+                                 right=np.nan)
                        for r, row in zip(r_petro, growth, strict=True)])
     put('mag_petro', _mag(within, zero), u.mag)
 
@@ -349,7 +389,8 @@ def _put_fits(result, radius, samples, eps, profile, ok, zero, length, few):
     Models fitted to the profile; returns flags.
     """
     flag = StructureFlag(0)
-    error = profile['intensity_err'].value[ok] if not few else np.ones(2)
+    error = (np.ones(2) if few
+             else np.nan_to_num(profile['intensity_err'].value[ok]))
     fit = None if few else fit_sersic(radius, samples[0], error)
     names = (('sersic_mu_e', SB_UNIT), ('sersic_r_e', length),
              ('sersic_n', None))

@@ -148,8 +148,40 @@ class TestBuild:
         with pytest.raises(TypeError, match=r"meta\['a'\] must be a str"):
             make_profile(meta={'a': [1, 2]})
 
+    @pytest.mark.parametrize(('name', 'value', 'match'), [
+        ('ellipticity', 1.0, 'ellipticity must be at least 0 and less than'),
+        ('ellipticity', -0.1, 'ellipticity must be at least 0 and less than'),
+        ('flag', 0.5, 'flag must be integers'),
+        ('flag', np.nan, 'flag must be integers')])
+    def test_wrong_values(self, name, value, match):
+        with pytest.raises(ValueError, match=match):
+            make_profile(**{name: np.full(4, value)})
+
+    def test_wrong_error(self):
+        match = 'intensity_err must not be negative, got -0.1'
+        with pytest.raises(ValueError, match=match):
+            build_profile(make_cutout(), SMA, VALUE, -0.1 * np.ones(4),
+                          ellipticity=np.zeros(4), theta=np.zeros(4))
+
+    def test_unit_of_sma(self):
+        options = {'ellipticity': np.zeros(4), 'theta': np.zeros(4)}
+        profile = build_profile(make_cutout(), SMA * u.pix, VALUE, ERROR,
+                                **options)
+        assert_allclose(profile['radius'].value, 2 * SMA)
+        match = 'sma must be in pixels, got the unit arcsec'
+        with pytest.raises(ValueError, match=match):
+            build_profile(make_cutout(), SMA * u.arcsec, VALUE, ERROR,
+                          **options)
+
 
 class TestCurveOfGrowth:
+    def test_unknown_shape(self):
+        # A ring without an ellipse does not end the growth.
+        sma = np.arange(6.0)
+        flux = curve_of_growth(sma, np.full(6, 3.0),
+                               np.where(sma == 3, np.nan, 0.5))
+        assert_allclose(flux, 1.5 * np.pi * sma**2)
+
     @pytest.mark.parametrize('n', [0.5, 1.0, 4.0])
     def test_against_apertures(self, n):
         y, x = np.mgrid[:903, :903] / 3 - 1 / 3
@@ -227,6 +259,8 @@ class TestHelpers:
     def test_interpolate_wrong(self):
         with pytest.raises(ValueError, match='radius must be in a unit like'):
             interpolate_profile(make_profile(), 3 * u.mag)
+        with pytest.raises(ValueError, match="quantity, got 'flag'"):
+            interpolate_profile(make_profile(), 3 * u.arcsec, 'flag')
         with pytest.raises(ValueError, match="a column 'mu'"):
             interpolate_profile(make_profile(), 3 * u.arcsec, 'mu')
         with pytest.raises(ValueError, match='must be a profile table'):

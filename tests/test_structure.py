@@ -171,6 +171,35 @@ class TestOtherShapes:
 
 
 class TestErrors:
+    def test_sky_moves_all_rings(self):
+        # The sky is all of the error in the outskirts: the total is off by
+        # its error times the area, which rings on their own would average.
+        profile = make_profile(disc, r_max=40, sky_err=2e-4)
+        result = measure_structure(profile, fits=False, n_samples=400)[0]
+        flux = 10**(-0.4 * (result['mag_aperture'].value - 22.5))
+        # A pixel value of 2e-4 is 8e-4 per arcsec2.
+        sky = 1.0857 * 8e-4 * np.pi * 40**2 * Q / flux
+        assert_allclose(result['mag_aperture_err'].value, sky, rtol=0.15)
+
+    @pytest.mark.parametrize('error', [0.0, np.nan])
+    def test_ring_without_error(self, error):
+        # One such ring does not make the sky certain.
+        profile = make_profile(disc, r_max=40, sky_err=2e-4)
+        usual = measure_structure(profile, fits=False)[0]
+        profile['intensity_err'][3] = error * profile['intensity_err'].unit
+        result = measure_structure(profile, fits=False)[0]
+        assert_allclose(result['mag_aperture_err'].value,
+                        usual['mag_aperture_err'].value, rtol=0.2)
+
+    def test_profile_without_errors(self):
+        profile = make_profile(disc)
+        profile['intensity_err'] *= np.nan
+        result = measure_structure(profile)[0]
+        assert_allclose(result['r50'].value, 1.6783 * H, rtol=1e-3)
+        assert_allclose(result['sersic_n'], 1, atol=0.02)
+        assert np.isnan(result['r50_err'].value)
+        assert result['flag'] == 0
+
     def test_coverage(self):
         true_mag = MU_0 - 2.5 * np.log10(2 * np.pi * H**2 * Q)
         pulls = {'mag_aperture': [], 'r50': [], 'r25_0': []}
@@ -204,6 +233,20 @@ class TestLimits:
         assert 'PETROSIAN_NOT_REACHED' in names
         assert np.isnan(result['r26_5'].value)
         assert np.isfinite(result['mag_aperture'].value)
+
+    def test_petrosian_aperture_not_reached(self):
+        # The radius is 21 arcsec, the aperture 42.
+        result = measure_structure(make_profile(disc, r_max=34))[0]
+        assert np.isfinite(result['r_petro'].value)
+        assert np.isnan(result['mag_petro'].value)
+        names = decode_structure_flags(result['flag'])
+        assert 'PETROSIAN_NOT_REACHED' in names
+
+    def test_between_rings(self):
+        # Rings are 2 arcsec apart there; radii are exact all the same.
+        result = measure_structure(make_profile(disc), levels=[26.0])[0]
+        assert_allclose(result['r26_0'].value, H * 6 / 1.0857362, rtol=2e-4)
+        assert_allclose(result['r50'].value, 1.67835 * H, rtol=5e-4)
 
     def test_own_levels(self):
         result = measure_structure(make_profile(disc), levels=[22.25, 24])
