@@ -189,19 +189,30 @@ def refine_centre(smooth, galaxy, start, *, max_shift=None):
         The centre (x, y).
     """
     image = np.where(galaxy, smooth, 0.0)
-    search = image
-    if max_shift is not None:
-        y, x = np.ogrid[:image.shape[0], :image.shape[1]]
-        search = image * (np.hypot(x - start[0], y - start[1]) <= max_shift)
-    if search.max() <= 0:
-        return tuple(start)
-    py, px = np.unravel_index(np.argmax(search), image.shape)
-    region, _ = label(image > 0.6 * image[py, px])
-    core = np.where(region == region[py, px], image - 0.6 * image[py, px],
-                    0.0)
-    y, x = np.nonzero(core)
-    w = core[y, x]
-    return float((w * x).sum() / w.sum()), float((w * y).sum() / w.sum())
+    if max_shift is None:
+        max_shift = float(max(image.shape))
+    rows, cols = np.ogrid[:image.shape[0], :image.shape[1]]
+    centre = tuple(start)
+    # The window follows the centroid, so that it does not cut the core.
+    for _ in range(3):
+        search = image * (np.hypot(cols - start[0], rows - start[1])
+                          <= max_shift)
+        if search.max() <= 0:
+            return centre
+        py, px = np.unravel_index(np.argmax(search), image.shape)
+        # The core must not reach over to a star nearby.
+        window = np.hypot(cols - centre[0], rows - centre[1])
+        part = np.where(window <= 1.5 * max_shift, image, 0.0)
+        level = 0.6 * image[py, px]
+        region, _ = label(part > level)
+        if region[py, px] == 0:
+            break
+        core = np.where(region == region[py, px], part - level, 0.0)
+        y, x = np.nonzero(core)
+        w = core[y, x]
+        centre = (float((w * x).sum() / w.sum()),
+                  float((w * y).sum() / w.sum()))
+    return centre
 
 
 def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,

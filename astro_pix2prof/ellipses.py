@@ -135,6 +135,8 @@ def fit_ellipses(image, centre, theta, eps, sma, *, min_sma=0.8, max_sma,
         With ``rung=-1`` and the first geometry if every one failed.
     """
     best = None
+    # photutils compares with absolute numbers: the unit must not matter.
+    image = image / max(float(np.abs(image).max()), 1e-300)
     for rung, first in enumerate(first_geometries(theta, eps, sma)):
         rows = _run(image, centre, first, min_sma, max_sma, step,
                     max_iter, fix_centre)

@@ -11,6 +11,7 @@ import astropy.units as u
 import numpy as np
 from astropy.io.fits.verify import VerifyWarning
 from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.profile import is_profile
 
@@ -92,27 +93,15 @@ def write_profile(profile, path, *, format=None, overwrite=False):
         table.meta[UNIT_KEY] = json.dumps({
             name: profile[name].unit.to_string() for name in profile.colnames
             if getattr(profile[name], 'unit', None) is not None})
-        # A unit unknown to FITS is written as a plain column; UNIT_KEY
-        # restores it.
-        for name in table.colnames:
-            unit = getattr(table[name], 'unit', None)
-            if unit is not None and not _fits_knows(unit):
-                table[name] = table[name].value
     with warnings.catch_warnings():
         # Keys longer than eight characters become HIERARCH cards.
         warnings.simplefilter('ignore', VerifyWarning)
+        # A unit unknown to FITS is kept in comments, which QTable.read
+        # understands, and in UNIT_KEY.
         warnings.filterwarnings('ignore', category=u.UnitsWarning)
+        warnings.filterwarnings('ignore', category=AstropyUserWarning,
+                                message='The unit .* could not be saved')
         table.write(path, format=READERS[kind], overwrite=overwrite)
-
-
-def _fits_knows(unit):
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('error')
-            unit.to_string(format='fits')
-    except (ValueError, u.UnitsWarning):
-        return False
-    return True
 
 
 def read_profile(path, *, format=None):

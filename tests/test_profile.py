@@ -305,6 +305,8 @@ class TestFiles:
     def test_plain_fits(self, tmp_path):
         write_profile(make_profile(), tmp_path / 'a.fits')
         table = QTable.read(tmp_path / 'a.fits')
+        # FITS has no nanomaggy.
+        assert table['intensity'].unit == u.nmgy / u.arcsec**2
         assert table['radius'].unit == u.arcsec
         assert table.meta['pixel_scale'] == 2.0
         assert table.meta['SKY'] == 0.0
