@@ -88,10 +88,16 @@ def _arms(rng, scale_length, inclination, pa, size, pixel):
     return _project(obj, inclination, pa)
 
 
-def draw_galaxy(rng, kind, size, fwhm, mu_offset):
+def draw_galaxy(rng, kind, size, fwhm, mu_offset, tint=None):
     """
     A galaxy: ``(smooth, detail, parameters)``, unit flux in ``smooth``.
+
+    ``tint`` holds factors by which the fluxes of the components differ in
+    another band: 'body', 'nucleus', 'bulge', 'disc', 'bar', 'arms' and
+    'knots', 1 by default.
     """
+    tint = dict.fromkeys(('body', 'nucleus', 'bulge', 'disc', 'bar', 'arms',
+                          'knots'), 1.0) | (tint or {})
     # Half-light radius in units of the PSF, at most a third of the frame.
     r_e = fwhm * np.exp(rng.uniform(np.log(1.3), np.log(12)))
     r_e = min(r_e, rng.uniform(0.1, 0.16) * size)
@@ -105,6 +111,7 @@ def draw_galaxy(rng, kind, size, fwhm, mu_offset):
         smooth = galsim.Sersic(n, half_light_radius=r_e / q**0.5,
                                trunc=12 * r_e, gsparams=GSPARAMS)
         smooth = smooth.shear(q=q, beta=pa * galsim.radians)
+        smooth = tint['body'] * smooth
         par.update(n=n, ellipticity=1 - q)
     elif kind == 'dwarf':
         n = rng.uniform(0.4, 1.3)
@@ -113,9 +120,11 @@ def draw_galaxy(rng, kind, size, fwhm, mu_offset):
         smooth = galsim.Sersic(n, half_light_radius=r_e / q**0.5,
                                gsparams=GSPARAMS)
         smooth = smooth.shear(q=q, beta=pa * galsim.radians)
+        smooth = tint['body'] * smooth
         if rng.random() < 0.3:
-            smooth = 0.985 * smooth + 0.015 * galsim.Gaussian(
-                sigma=0.05, gsparams=GSPARAMS)
+            smooth = 0.985 * smooth + (
+                0.015 * tint['nucleus'] * galsim.Gaussian(
+                    sigma=0.05, gsparams=GSPARAMS))
         par.update(n=n, ellipticity=1 - q)
     else:
         bulge_fraction = {'spiral': rng.beta(1.5, 8), 'barred':
@@ -135,7 +144,8 @@ def draw_galaxy(rng, kind, size, fwhm, mu_offset):
             rng.lognormal(np.log(0.22), 0.3), 0.08, 0.5),
             trunc=9 * h if n_b > 2 else 0, gsparams=GSPARAMS)
         bulge = bulge.shear(q=q_b, beta=pa * galsim.radians)
-        smooth = bulge_fraction * bulge + (1 - bulge_fraction) * disc
+        smooth = (bulge_fraction * tint['bulge'] * bulge
+                  + (1 - bulge_fraction) * tint['disc'] * disc)
         if kind == 'barred':
             length = h * rng.uniform(0.5, 1.4)
             bar = galsim.Sersic(0.5, half_light_radius=0.45 * length,
@@ -144,17 +154,19 @@ def draw_galaxy(rng, kind, size, fwhm, mu_offset):
                             beta=rng.uniform(0, np.pi) * galsim.radians)
             fraction = rng.uniform(0.05, 0.2)
             smooth = ((1 - fraction) * smooth
-                      + fraction * _project(bar, inclination, pa))
+                      + fraction * tint['bar'] * _project(
+                          bar, inclination, pa))
         if kind == 'barred' or (kind == 'spiral' and rng.random() < 0.8):
-            detail = (1 - bulge_fraction) * _arms(rng, h, inclination, pa,
-                                                  size, 0.25 * fwhm)
+            detail = (1 - bulge_fraction) * tint['arms'] * _arms(
+                rng, h, inclination, pa, size, 0.25 * fwhm)
             knots = galsim.RandomKnots(
                 int(rng.integers(10, 60)), rng=galsim.BaseDeviate(
                     int(rng.integers(1, 2**30))),
                 profile=galsim.Exponential(scale_radius=h), gsparams=GSPARAMS)
             knots = galsim.Convolve(_project(knots, inclination, pa),
                                     galsim.Gaussian(sigma=0.05 * h))
-            detail = detail + rng.uniform(0, 0.06) * knots
+            detail = detail + (
+                rng.uniform(0, 0.06) * tint['knots'] * knots)
         par.update(inclination=np.degrees(inclination), b_t=bulge_fraction)
     mag = mu_e + mu_offset - 2.5 * np.log10(2 * np.pi * r_e**2)
     par.update(mag=mag, mu_e=mu_e)
@@ -203,7 +215,7 @@ def draw_contaminants(rng, par, size, fwhm, centre, case):
 
 
 def render(seed, *, survey='sdss-r', n_pix=256, max_offset=15, kind=None,
-           case=None):
+           case=None, band=None):
     """
     One frame.
 
@@ -225,6 +237,9 @@ def render(seed, *, survey='sdss-r', n_pix=256, max_offset=15, kind=None,
         A key of ``TYPES``; 'neighbour', 'star' or 'plain'. Drawn if
         `None`.
 
+    band : `render_bands.Band`, optional
+        Another band to observe the scene of ``survey`` in.
+
     Returns
     -------
     hdus : `~astropy.io.fits.HDUList`
@@ -243,14 +258,25 @@ def render(seed, *, survey='sdss-r', n_pix=256, max_offset=15, kind=None,
     # Deeper surveys see fainter galaxies in the same way as SDSS does.
     depth = 2.5 * np.log10(0.030 / 0.396 * pixel / SURVEYS[survey][3])
     # Nobody asks for the profile of what is a smudge in the image.
+    tint = None if band is None else band.tint(kind)
     while True:
         smooth, detail, par = draw_galaxy(rng, kind, size, fwhm,
-                                          0.6 * depth)
+                                          0.6 * depth, tint)
         if par['mag'] < 18.0 + depth:
             break
     flux = 10**(-0.4 * (par['mag'] - 22.5))
     radius, angle = max_offset * rng.random()**0.5, rng.uniform(0, 2 * np.pi)
     dx, dy = radius * np.cos(angle), radius * np.sin(angle)   # px
+
+    # What the scene holds is drawn by now, but for the contaminants.
+    contaminants = draw_contaminants(
+        rng, par, size, fwhm, (dx * pixel, dy * pixel), case)
+    if band is not None:
+        contaminants = band.tint_contaminants(contaminants)
+        par.update(mag=par['mag'] - 2.5 * np.log10(smooth.flux),
+                   mu_e=par['mu_e'] - 2.5 * np.log10(smooth.flux))
+        survey, gain = band.survey, SURVEYS[band.survey][2]
+        rng, fwhm, sigma, psf = band.observe(fwhm / fwhm0)
 
     def draw(obj, n, scale, off_x, off_y):
         image = galsim.Image(n, n, scale=scale, dtype=float)
@@ -275,8 +301,7 @@ def render(seed, *, survey='sdss-r', n_pix=256, max_offset=15, kind=None,
     galaxy = draw(galsim.Convolve(full * flux, beam, gsparams=GSPARAMS),
                   n_pix, pixel, dx * pixel, dy * pixel)
     others = np.zeros((n_pix, n_pix))
-    for obj, mag, x, y in draw_contaminants(
-            rng, par, size, fwhm, (dx * pixel, dy * pixel), case):
+    for obj, mag, x, y in contaminants:
         f = 10**(-0.4 * (mag - 22.5))
         conv = (psf * f if obj is None
                 else galsim.Convolve(obj * f, psf, gsparams=GSPARAMS))

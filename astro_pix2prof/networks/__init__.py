@@ -1,0 +1,11 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The networks, and the registry of their weights.
+"""
+
+from astro_pix2prof.networks.captioner import Captioner, CaptionerConfig
+from astro_pix2prof.networks.weights import (find_weights, list_weights,
+                                             load_network, read_card)
+
+__all__ = ['Captioner', 'CaptionerConfig', 'find_weights', 'list_weights',
+           'load_network', 'read_card']

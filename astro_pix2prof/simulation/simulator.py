@@ -1,0 +1,299 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Simulated images of galaxies with exact profiles.
+"""
+
+from dataclasses import dataclass, field, fields
+
+import torch
+
+from astro_pix2prof.simulation.contaminants import (add_defects,
+                                                    add_saturation,
+                                                    draw_stars, galaxy_field,
+                                                    neighbour_field,
+                                                    star_spectrum)
+from astro_pix2prof.simulation.convolution import NestedGrid
+from astro_pix2prof.simulation.galaxies import TYPES, draw_galaxies
+from astro_pix2prof.simulation.light import (clump_light, detail_light,
+                                             smooth_light)
+from astro_pix2prof.simulation.psf import draw_psf
+from astro_pix2prof.simulation.sky import (add_noise, residual_sky,
+                                           subtract_sky)
+from astro_pix2prof.simulation.surveys import draw_instruments
+from astro_pix2prof.simulation.truth import sma_grid, true_profile
+
+__all__ = ['GalaxySimulator', 'SimulatedGalaxies']
+
+
+@dataclass
+class SimulatedGalaxies:
+    """
+    A batch of simulated images and all that is known about them.
+
+    Attributes
+    ----------
+    image : `torch.Tensor`, shape (B, n, n)
+        What a telescope and its pipeline deliver, in nanomaggies per
+        pixel (zero point 22.5).
+
+    clean : `torch.Tensor`, shape (B, n, n)
+        The galaxy alone, noise-free, convolved with the PSF.
+
+    contamination : `torch.Tensor`, shape (B, n, n)
+        Stars, neighbours and other galaxies, noise-free.
+
+    mask : `torch.Tensor`, shape (B, n, n), bool
+        Bad pixels that a pipeline would have flagged.
+
+    sky : `torch.Tensor`, shape (B, n, n)
+        The residual sky in the image.
+
+    centre : `torch.Tensor`, shape (B, 2)
+        The galaxy's centre (x, y), in pixels from 0.
+
+    pixel_scale, fwhm, sigma, gain : `torch.Tensor`, shape (B,)
+        Arcsec per pixel; seeing in pixels; noise of a sky pixel in
+        nanomaggies; electrons per nanomaggy.
+
+    sma : `torch.Tensor`, shape (N,)
+        Semi-major axes of the truth in pixels.
+
+    intensity, ellipticity, theta, enclosed, ring_noise : `torch.Tensor`
+        The truth, shape (B, N): nanomaggies per pixel, ellipticity, angle
+        of the major axis in radians counter-clockwise from +x, flux
+        within the ellipse in nanomaggies, and the least possible noise of
+        a ring one pixel wide.
+
+    kind : `torch.Tensor`, shape (B,)
+        The index in ``TYPES``.
+
+    survey : list of str
+        The names of the instruments.
+
+    parameters : dict of `torch.Tensor`
+        The galaxies' parameters.
+    """
+
+    image: torch.Tensor
+    clean: torch.Tensor
+    contamination: torch.Tensor
+    mask: torch.Tensor
+    sky: torch.Tensor
+    centre: torch.Tensor
+    pixel_scale: torch.Tensor
+    fwhm: torch.Tensor
+    sigma: torch.Tensor
+    gain: torch.Tensor
+    sma: torch.Tensor
+    intensity: torch.Tensor
+    ellipticity: torch.Tensor
+    theta: torch.Tensor
+    enclosed: torch.Tensor
+    ring_noise: torch.Tensor
+    kind: torch.Tensor
+    survey: list = field(default_factory=list)
+    parameters: dict = field(default_factory=dict)
+
+    zeropoint = 22.5
+
+    def __len__(self):
+        return len(self.image)
+
+    @classmethod
+    def concatenate(cls, parts):
+        """
+        Several batches of equal frames as one.
+        """
+        out = {}
+        for item in fields(cls):
+            values = [getattr(part, item.name) for part in parts]
+            if item.name == 'sma':
+                out['sma'] = values[0]
+            elif item.name == 'survey':
+                out['survey'] = [name for value in values for name in value]
+            elif item.name == 'parameters':
+                out['parameters'] = {key: torch.cat([v[key] for v in values])
+                                     for key in values[0]}
+            else:
+                out[item.name] = torch.cat(values)
+        return cls(**out)
+
+
+class GalaxySimulator:
+    """
+    Simulate images of galaxies with exact profiles.
+
+    Parameters
+    ----------
+    survey : str, optional
+        A survey, a band of one ('sdss', 'sdss-r', ...), 'any' or 'mix';
+        see `~astro_pix2prof.simulation.surveys.draw_instruments`.
+
+    n_pix : int, optional
+        The side of the frames in pixels.
+
+    wobble : float, optional
+        The largest distance of a galaxy from the middle of its frame, as
+        a fraction of the side.
+
+    clutter : bool, optional
+        Whether there are stars, other galaxies, defects, and a residual
+        sky. Noise is always there.
+
+    kind : str, optional
+        The only type of galaxy, a key of ``TYPES``.
+
+    device : str, optional
+        Where to compute.
+
+    chunk : int, optional
+        Images that are computed at once.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> from astro_pix2prof.simulation import GalaxySimulator
+    >>> galaxies = GalaxySimulator('sdss-r', n_pix=96).simulate(2, seed=1)
+    >>> galaxies.image.shape
+    torch.Size([2, 96, 96])
+    """
+
+    def __init__(self, survey='mix', *, n_pix=256, wobble=0.06,
+                 clutter=True, kind=None, device='cpu', chunk=8):
+        if int(n_pix) != n_pix or n_pix < 64 or n_pix % 2:
+            msg = f'n_pix must be an even integer of 64 or more, got {n_pix}'
+            raise ValueError(msg)
+        if not 0 <= wobble <= 0.25:
+            msg = f'wobble must be from 0 to 0.25, got {wobble}'
+            raise ValueError(msg)
+        if chunk < 1:
+            msg = f'chunk must be 1 or more, got {chunk}'
+            raise ValueError(msg)
+        if kind is not None and kind not in TYPES:
+            msg = f'kind must be one of {", ".join(TYPES)}; got {kind!r}'
+            raise ValueError(msg)
+        # an unknown survey ends here, not in the first batch
+        draw_instruments(survey, 1, torch.Generator().manual_seed(0))
+        self.survey = survey
+        self.n_pix = int(n_pix)
+        self.wobble = wobble
+        self.clutter = clutter
+        self.kind = kind
+        self.device = torch.device(device)
+        self.chunk = chunk
+
+    def simulate(self, n, *, seed):
+        """
+        Simulate galaxies.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+
+        seed : int
+            The same seed gives the same galaxies.
+
+        Returns
+        -------
+        galaxies : `SimulatedGalaxies`
+            On the simulator's device.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        with torch.inference_mode():
+            parts = [self._chunk(min(self.chunk, n - start), generator)
+                     for start in range(0, n, self.chunk)]
+            return SimulatedGalaxies.concatenate(parts)
+
+    def _chunk(self, n, generator):
+        device = self.device
+        tools = draw_instruments(self.survey, n, generator)
+        galaxies = draw_galaxies(tools, self.n_pix, generator,
+                                 kind=self.kind)
+        u = torch.rand(2, n, generator=generator)
+        shift = self.wobble * self.n_pix * u[0].sqrt()
+        centre = (self.n_pix - 1) / 2 + torch.stack(
+            [shift * torch.cos(6.2832 * u[1]),
+             shift * torch.sin(6.2832 * u[1])], 1)
+        psf = draw_psf(tools, generator).to(device)
+        galaxies = {k: v.to(device) for k, v in galaxies.items()}
+        grid = NestedGrid(self.n_pix, centre.to(device))
+        light, disc = smooth_light(galaxies, grid.x, grid.y)
+        detail = detail_light(galaxies, grid.x, grid.y, disc, generator)
+        clumps = clump_light(galaxies, grid, tools['fwhm'], generator)
+        smooth = grid.convolve(light, psf)
+        total = grid.convolve(light + detail, psf, extra=clumps)
+        sma = sma_grid(self.n_pix, device=device)
+        truth = true_profile(total, smooth, sma)
+        clean = total.frame.contiguous()
+
+        device_generator = torch.Generator(device).manual_seed(
+            int(torch.randint(2**31, (), generator=generator)))
+        mask = torch.zeros_like(clean, dtype=torch.bool)
+        sigma = tools['sigma'].float().to(device)
+        gain = tools['gain'].float().to(device)
+        if self.clutter:
+            others = self._others(light + detail, galaxies, tools, grid,
+                                  psf, generator)
+            stars = others.pop('stars')
+            others = others['image']
+        else:
+            others = torch.zeros_like(clean)
+        model = clean + others
+        image = model + add_noise(model, tools, generator, device_generator)
+        sky = torch.zeros_like(clean)
+        if self.clutter:
+            sky = residual_sky(tools, self.n_pix, generator, device)
+            sky = sky - self._halo_loss(galaxies, grid, sigma, generator)
+            image += sky
+            add_saturation(image, stars, tools, grid, mask, generator)
+            sky = sky - subtract_sky(image, tools, mask, generator)
+            add_defects(image, tools, mask, generator)
+        eps = torch.hypot(truth['e1'], truth['e2'])
+        n_ring = (2 * torch.pi * sma * torch.sqrt(
+            (1 + (1 - eps)**2) / 2)).clamp(min=1)
+        ring_noise = torch.sqrt(
+            (sigma[:, None]**2 + truth['intensity'].clamp(min=0)
+             / gain[:, None]) / n_ring)
+        return SimulatedGalaxies(
+            image=image, clean=clean, contamination=others, mask=mask,
+            sky=sky, centre=grid.centre,
+            pixel_scale=tools['pixel_scale'].float().to(device),
+            fwhm=tools['fwhm'].float().to(device), sigma=sigma, gain=gain,
+            sma=sma, intensity=truth['intensity'], ellipticity=eps,
+            theta=0.5 * torch.atan2(truth['e2'], truth['e1']),
+            enclosed=truth['enclosed'], ring_noise=ring_noise,
+            kind=galaxies['kind'][:, 0], survey=tools['names'],
+            parameters=galaxies)
+
+    def _others(self, light, galaxies, tools, grid, psf, generator):
+        """
+        Stars, background galaxies and neighbours in one image.
+        """
+        flux = grid.split(light)[0]
+        field_ = galaxy_field(tools, grid, generator)
+        field_ += neighbour_field(flux, galaxies, grid, generator)
+        stars = draw_stars(tools, grid, galaxies['r_e'].cpu(), generator)
+        spectrum = torch.fft.rfft2(field_) + star_spectrum(stars, grid)
+        image = grid.from_spectrum(spectrum, psf)
+        stop = grid.pad + self.n_pix
+        return {'image': image[:, grid.pad:stop, grid.pad:stop].contiguous(),
+                'stars': stars}
+
+    def _halo_loss(self, galaxies, grid, sigma, generator):
+        """
+        The divot that a flexible sky model leaves around a galaxy.
+        """
+        n = len(sigma)
+        u = torch.rand(3, n, generator=generator).to(sigma.device)
+        depth = torch.where(u[0] < 0.1, 0.5 * u[1], 0.0) * sigma
+        width = galaxies['r_e'][:, 0] * (2 + 2 * u[2])
+        axis = torch.arange(self.n_pix, device=sigma.device)
+        dx = axis[None, None, :] - grid.centre[:, 0, None, None]
+        dy = axis[None, :, None] - grid.centre[:, 1, None, None]
+        return depth[:, None, None] * torch.exp(
+            -0.5 * (dx**2 + dy**2) / width[:, None, None]**2)

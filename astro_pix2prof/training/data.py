@@ -1,0 +1,326 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Batches for training: simulated on the fly, or from shards of real pairs.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from astro_pix2prof.networks.captioner import prepare_images
+from astro_pix2prof.simulation import GalaxySimulator
+from astro_pix2prof.training.targets import (cut_profile, profile_targets,
+                                             shift_crop, turn)
+
+__all__ = ['PairBatches', 'SimulatedBatches', 'StepSampler', 'make_loader',
+           'read_shards']
+
+# Batches that one block of simulated galaxies fills.
+_POOL = 4
+
+
+class StepSampler(Sampler):
+    """
+    The numbers of the batches of an epoch.
+
+    Batch number n of a run is the same batch whenever it is asked for, so
+    that a run that was killed goes on where it was.
+
+    Parameters
+    ----------
+    steps_per_epoch, steps : int
+        Steps in an epoch and in the whole run.
+
+    rank, world : int, optional
+        The process, and the number of processes.
+    """
+
+    def __init__(self, steps_per_epoch, steps, rank=0, world=1):
+        self.steps_per_epoch = steps_per_epoch
+        self.steps = steps
+        self.rank = rank
+        self.world = world
+        self.epoch = 0
+
+    def set_epoch(self, epoch):
+        """
+        Go to an epoch.
+        """
+        self.epoch = epoch
+
+    def __iter__(self):
+        start = self.epoch * self.steps_per_epoch
+        stop = min(start + self.steps_per_epoch, self.steps)
+        return (k * self.world + self.rank for k in range(start, stop))
+
+    def __len__(self):
+        start = self.epoch * self.steps_per_epoch
+        return max(0, min(self.steps_per_epoch, self.steps - start))
+
+
+class _Batches(Dataset):
+    """
+    What the two sources have in common.
+    """
+
+    def __init__(self, recipe, config, *, first_seed):
+        self.recipe = recipe
+        self.data = recipe.data
+        self.config = config
+        self.first_seed = first_seed
+
+    def _generator(self, *key):
+        seed = np.random.SeedSequence([self.first_seed, *key])
+        return torch.Generator().manual_seed(
+            int(seed.generate_state(1, np.uint64)[0] >> 1))
+
+    def _length(self, n_pix):
+        return int(self.data.length * n_pix / self.config.radius_step)
+
+    def _finish(self, image, mask, sigma, sma, intensity, end, n_pix,
+                kind=None):
+        """
+        Scaled images and targets of a batch.
+        """
+        target, n_values = profile_targets(
+            sma, intensity, sigma, end, self.config, self._length(n_pix))
+        longest = int(n_values.max()) + self.data.tail
+        batch = {'image': prepare_images(image, sigma, mask, self.config),
+                 'target': target[:, :longest], 'n_values': n_values}
+        if kind is not None:
+            batch['kind'] = kind
+        return batch
+
+
+class SimulatedBatches(_Batches):
+    """
+    Simulated images with true profiles.
+
+    Parameters
+    ----------
+    recipe : `~astro_pix2prof.training.recipe.Recipe`
+        The recipe.
+
+    config : `~astro_pix2prof.networks.captioner.CaptionerConfig`
+        The settings of the network.
+
+    first_seed : int
+        Batches of different seeds have no galaxy in common.
+
+    augment : bool, optional
+        Whether to turn and shift the images.
+    """
+
+    def __init__(self, recipe, config, *, first_seed, augment=True):
+        super().__init__(recipe, config, first_seed=first_seed)
+        self.augment = augment
+        self._blocks = {}
+
+    def __getitem__(self, number):
+        data = self.data
+        worker = torch.utils.data.get_worker_info()
+        n_workers = worker.num_workers if worker else 1
+        # The sides take turns. A block of galaxies serves so many batches,
+        # in another order each time that they are shown.
+        repeat = data.repeat if self.augment else 1
+        per_worker, lane = divmod(number, n_workers)
+        per_block = _POOL * repeat
+        turns, size = divmod(per_worker, len(data.n_pix))
+        cycle, place = divmod(turns, per_block)
+        show, part = divmod(place, _POOL)
+        block = cycle * n_workers + lane
+        n_pix, n = data.n_pix[size], data.batch_size[size]
+        galaxies = self._block(block, size, n_pix, n * _POOL)
+        order = torch.randperm(
+            n * _POOL, generator=self._generator(3, block, size, show))
+        rows = order[part * n:(part + 1) * n]
+        u = torch.rand(4, generator=self._generator(2, number))
+        image, mask = galaxies.image[rows], galaxies.mask[rows]
+        intensity, sigma = galaxies.intensity[rows], galaxies.sigma[rows]
+        if self.augment:
+            w = data.wobble
+            dx, dy = (int((2 * w + 1) * float(v)) - w for v in u[:2])
+            image, mask = shift_crop(image, mask, n_pix, dx, dy)
+            image, mask = turn(image, mask, int(4 * u[2]),
+                               bool(u[3] < 0.5))
+        else:
+            image, mask = shift_crop(image, mask, n_pix, 0, 0)
+        above = intensity > data.snr * galaxies.ring_noise[rows]
+        if self.config.value == 'absolute':
+            intensity = intensity / galaxies.pixel_scale[rows, None]**2
+        # the first radius at which the ring is lost
+        inside = torch.cumprod(above.int(), 1).sum(1).clamp(min=1)
+        end = galaxies.sma[inside - 1] + self.config.radius_step
+        end = end.clamp(max=data.length * n_pix)
+        return self._finish(image, mask, sigma, galaxies.sma, intensity,
+                            end, n_pix, galaxies.kind[rows])
+
+    def _block(self, block, size, n_pix, n):
+        key = (block, size)
+        if key not in self._blocks:
+            if len(self._blocks) >= len(self.data.n_pix):
+                self._blocks.clear()
+            border = 2 * self.data.wobble if self.augment else 0
+            simulator = GalaxySimulator(
+                self.data.survey, n_pix=n_pix + border, wobble=0.03,
+                clutter=self.data.clutter)
+            seed = self._generator(1, block, size).initial_seed()
+            self._blocks[key] = simulator.simulate(n, seed=seed)
+        return self._blocks[key]
+
+
+def read_shards(folder, split):
+    """
+    The shards of a split, as `~astro_pix2prof.pairs.write_shards` left them.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder.
+
+    split : str
+        'train', 'validation' or 'test'.
+
+    Returns
+    -------
+    arrays : dict of `numpy.ndarray`
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no shard of that split.
+    """
+    paths = sorted(Path(folder).glob(f'{split}-*.npz'))
+    if not paths:
+        msg = f'data.folder: {folder} has no {split}-*.npz'
+        raise FileNotFoundError(msg)
+    parts = []
+    for path in paths:
+        with np.load(path, allow_pickle=False) as file:
+            parts.append({key: file[key] for key in file.files})
+    return {key: (parts[0][key] if key == 'sma' and parts[0][key].ndim == 1
+                  else np.concatenate([part[key] for part in parts]))
+            for key in parts[0]}
+
+
+class PairBatches(_Batches):
+    """
+    Real images with measured profiles, from shards.
+
+    Parameters
+    ----------
+    recipe : `~astro_pix2prof.training.recipe.Recipe`
+        The recipe; ``data.folder`` is read.
+
+    config : `~astro_pix2prof.networks.captioner.CaptionerConfig`
+        The settings of the network.
+
+    first_seed : int
+        The seed of the order and of the augmentation.
+
+    split : str, optional
+        The split.
+
+    augment : bool, optional
+        Whether to turn and shift the images.
+    """
+
+    def __init__(self, recipe, config, *, first_seed, split='train',
+                 augment=True):
+        super().__init__(recipe, config, first_seed=first_seed)
+        self.augment = augment
+        arrays = read_shards(self.data.folder, split)
+        self.arrays = {key: torch.from_numpy(np.ascontiguousarray(value))
+                       for key, value in arrays.items()
+                       if value.dtype.kind in 'fbi'}
+        self.sma = self.arrays['sma'].float()
+        self.n = len(self.arrays['image'])
+        # the unit is calibrated to nanomaggies, as the simulator's is
+        factor = 10**(-0.4 * (self.arrays['zeropoint'].float() - 22.5))
+        self.factor = torch.where(torch.isfinite(factor), factor, 1.0)
+
+    def __getitem__(self, number):
+        data, n_pix = self.data, self.data.n_pix[0]
+        n = min(self.data.batch_size[0], self.n)
+        generator = self._generator(2, number)
+        per_epoch = max(1, self.n // n)
+        epoch, part = divmod(number, per_epoch)
+        order = torch.randperm(self.n, generator=self._generator(3, epoch))
+        if not self.augment:
+            order = torch.arange(self.n)
+        rows = order[part * n:(part + 1) * n]
+        factor = self.factor[rows]
+        image = self.arrays['image'][rows].float() * factor[:, None, None]
+        mask = self.arrays['mask'][rows].bool()
+        u = torch.rand(4, generator=generator)
+        w = data.wobble if self.augment else 0
+        dx, dy = (int((2 * w + 1) * float(v)) - w for v in u[:2])
+        image, mask = shift_crop(image, mask, n_pix, dx, dy)
+        if self.augment:
+            image, mask = turn(image, mask, int(4 * u[2]),
+                               bool(u[3] < 0.5))
+        intensity = self.arrays['intensity'][rows].float() * factor[:, None]
+        n_values = cut_profile(intensity, window=data.cut_window,
+                               threshold=data.cut_snr).clamp(min=1)
+        end = self.sma[n_values - 1] + self.config.radius_step
+        if self.config.value == 'absolute':
+            intensity = intensity / self.arrays['pixel_scale'][
+                rows].float()[:, None]**2
+        return self._finish(
+            image, mask, self.arrays['sigma'][rows].float() * factor,
+            self.sma, torch.nan_to_num(intensity),
+            end.clamp(max=data.length * n_pix), n_pix)
+
+
+def make_loader(recipe, config, *, split, rank=0, world=1):
+    """
+    A loader of the batches of a recipe.
+
+    Parameters
+    ----------
+    recipe : `~astro_pix2prof.training.recipe.Recipe`
+        The recipe.
+
+    config : `~astro_pix2prof.networks.captioner.CaptionerConfig`
+        The settings of the network.
+
+    split : str
+        'train' or 'validation'.
+
+    rank, world : int, optional
+        The process, and the number of processes.
+
+    Returns
+    -------
+    loader : `torch.utils.data.DataLoader`
+    """
+    train = split == 'train'
+    data, training = recipe.data, recipe.training
+    # validation galaxies come from another branch of the seeds
+    seed = training.seed * 2 + (0 if train else 1)
+    if data.source == 'pairs':
+        batches = PairBatches(recipe, config, first_seed=seed, split=split,
+                              augment=train)
+    else:
+        batches = SimulatedBatches(recipe, config, first_seed=seed,
+                                   augment=train)
+    if train:
+        sampler = StepSampler(training.checkpoint_steps, training.steps,
+                              rank, world)
+        workers = data.workers
+    else:
+        per = sum(data.batch_size)
+        n = max(1, round(data.validation / per)) * len(data.n_pix)
+        sampler = range(rank, n, world)
+        workers = 0
+    return DataLoader(batches, batch_size=None, sampler=sampler,
+                      num_workers=workers, persistent_workers=workers > 0,
+                      worker_init_fn=_one_thread,
+                      multiprocessing_context='spawn' if workers else None,
+                      prefetch_factor=3 if workers else None)
+
+
+def _one_thread(worker):
+    torch.set_num_threads(1)

@@ -1,0 +1,276 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Train a network with a recipe, and export its weights.
+"""
+
+import csv
+import datetime
+import json
+import platform
+import time
+import warnings
+from pathlib import Path
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import (Callback, ModelCheckpoint,
+                                         TQDMProgressBar)
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from astro_pix2prof.networks.weights import write_weights
+from astro_pix2prof.training.data import make_loader
+from astro_pix2prof.training.energy import EnergyMeter
+from astro_pix2prof.training.module import ProfileModule
+from astro_pix2prof.training.recipe import Recipe, read_recipe
+
+__all__ = ['ProfileData', 'export', 'train']
+
+
+class ProfileData(lightning.LightningDataModule):
+    """
+    The batches of a recipe, for Lightning.
+
+    Parameters
+    ----------
+    recipe : `~astro_pix2prof.training.recipe.Recipe`
+        The recipe.
+
+    config : object
+        The settings of the network.
+    """
+
+    def __init__(self, recipe, config):
+        super().__init__()
+        self.recipe = recipe
+        self.config = config
+
+    def _loader(self, split):
+        trainer = self.trainer
+        return make_loader(self.recipe, self.config, split=split,
+                           rank=trainer.global_rank,
+                           world=trainer.world_size)
+
+    def train_dataloader(self):
+        """
+        The batches for training.
+        """
+        return self._loader('train')
+
+    def val_dataloader(self):
+        """
+        The batches for validation.
+        """
+        return self._loader('validation')
+
+
+class _Record(Callback):
+    """
+    Energy, speed and the learning curve, kept in the checkpoints.
+    """
+
+    def __init__(self):
+        self.curve = []
+        self.meter = EnergyMeter()
+        self._mark = None
+
+    def on_fit_start(self, trainer, module):
+        device = 'cuda' if module.device.type == 'cuda' else 'cpu'
+        self.meter = EnergyMeter(
+            self.meter.seconds if self.curve else 0.0, device=device,
+            n_devices=trainer.world_size)
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, number):
+        now = time.monotonic()
+        shown = int(module.presentations)
+        if self._mark is None or trainer.global_step % 20 == 0:
+            if self._mark is not None and now > self._mark[0]:
+                speed = (shown - self._mark[1]) / (now - self._mark[0])
+                module.log('images_per_s', speed, prog_bar=True)
+                left = module.recipe.presentations - shown
+                module.log('hours_left', max(left, 0) / max(speed, 1e-9)
+                           / 3600, prog_bar=True)
+            self._mark = (now, shown)
+
+    def on_validation_epoch_end(self, trainer, module):
+        if trainer.sanity_checking:
+            return
+        value = trainer.callback_metrics.get('val_mad')
+        if value is not None:
+            self.curve.append((int(module.presentations),
+                               round(float(value), 5)))
+
+    def state_dict(self):
+        return {'curve': self.curve, 'seconds': self.meter.seconds}
+
+    def load_state_dict(self, state):
+        self.curve = [tuple(row) for row in state['curve']]
+        self.meter = EnergyMeter(state['seconds'])
+
+
+def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
+          num_nodes=1, max_minutes=None, progress=True, **changes):
+    """
+    Train a network.
+
+    Parameters
+    ----------
+    recipe : str, path-like or `~astro_pix2prof.training.recipe.Recipe`
+        A name, a TOML file, or a recipe.
+
+    folder : path-like
+        For checkpoints, logs and the exported weights.
+
+    resume : bool, optional
+        Whether to go on from the last checkpoint in the folder, if there
+        is one. It must be of the same recipe.
+
+    accelerator, devices, num_nodes : optional
+        As for `lightning.Trainer`; with more than one process, gradients
+        are averaged over all of them (DDP).
+
+    max_minutes : float, optional
+        Stop after this time, with a checkpoint.
+
+    progress : bool, optional
+        Whether to show a progress bar.
+
+    **changes
+        Other values of settings of the recipe.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+        The exported weights.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a run of another recipe.
+    """
+    if not isinstance(recipe, Recipe):
+        recipe = read_recipe(recipe, **changes)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    t = recipe.training
+    last = folder / 'last.ckpt'
+    note = folder / 'recipe.json'
+    if note.exists() and last.exists():
+        found = json.loads(note.read_text(encoding='utf-8'))['digest']
+        if resume and found != recipe.digest:
+            msg = (f'folder: {folder} holds a run of another recipe '
+                   f'({found}, this is {recipe.digest}): give another '
+                   'folder, or do not resume')
+            raise ValueError(msg)
+    note.write_text(json.dumps({'digest': recipe.digest,
+                                **recipe.to_dict()}, indent=1) + '\n',
+                    encoding='utf-8')
+    lightning.seed_everything(t.seed, verbose=False)
+    module = ProfileModule(recipe)
+    record = _Record()
+    saver = ModelCheckpoint(dirpath=folder, filename='last',
+                            save_top_k=1, every_n_epochs=1,
+                            enable_version_counter=False,
+                            save_on_train_epoch_end=True)
+    callbacks = [record, saver]
+    if progress:
+        callbacks.append(TQDMProgressBar(refresh_rate=5))
+    n_epochs = -(-t.steps // t.checkpoint_steps)
+    with warnings.catch_warnings():
+        # what Lightning says about our choices: no workers for validation,
+        # one worker for training, and a folder that exists
+        warnings.filterwarnings('ignore', module='lightning')
+        warnings.filterwarnings('ignore', category=FutureWarning)
+        trainer = lightning.Trainer(
+            accelerator=accelerator, devices=devices, num_nodes=num_nodes,
+            precision=t.precision, max_epochs=n_epochs, max_steps=t.steps,
+            max_time=(datetime.timedelta(minutes=max_minutes)
+                      if max_minutes else None),
+            gradient_clip_val=t.clip or None, callbacks=callbacks,
+            logger=[CSVLogger(folder, name='logs', version=''),
+                    TensorBoardLogger(folder, name='tensorboard',
+                                      version='')],
+            log_every_n_steps=20, use_distributed_sampler=False,
+            num_sanity_val_steps=0, enable_progress_bar=progress,
+            enable_model_summary=False, default_root_dir=folder)
+        trainer.fit(module, datamodule=ProfileData(
+            recipe, module.network.config),
+            ckpt_path=last if resume and last.exists() else None,
+            weights_only=False)
+    if trainer.is_global_zero:
+        return export(module, folder, record)
+    return None
+
+
+def export(module, folder, record=None, *, metrics=None):
+    """
+    Write the weights of a module with their model card.
+
+    Parameters
+    ----------
+    module : `~astro_pix2prof.training.module.ProfileModule`
+        What was trained.
+
+    folder : path-like
+        The folder.
+
+    record : object, optional
+        The learning curve and the energy.
+
+    metrics : dict, optional
+        What else to say.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+    """
+    recipe = module.recipe
+    card = {
+        'name': recipe.name,
+        'architecture': recipe.architecture,
+        'description': recipe.description,
+        'recipe': recipe.to_dict(),
+        'recipe_digest': recipe.digest,
+        'seed': recipe.training.seed,
+        'presentations': int(module.presentations),
+        'software': {'python': platform.python_version(),
+                     'torch': torch.__version__,
+                     'lightning': lightning.__version__,
+                     'astro_pix2prof': _version()},
+        'data': _describe_data(recipe),
+    }
+    if record is not None:
+        card['energy'] = record.meter.report()
+        card['learning_curve'] = {
+            'columns': ['presentations', 'val_mad'],
+            'unit': 'mag', 'rows': record.curve}
+    card.update(metrics or {})
+    return write_weights(module.best_network, card,
+                         Path(folder) / f'{recipe.name}.safetensors')
+
+
+def _version():
+    """
+    The version of the package, without importing any of it.
+    """
+    try:
+        from astro_pix2prof._version import version
+    except ImportError:
+        version = '0+unknown'
+    return version
+
+
+def _describe_data(recipe):
+    if recipe.data.source == 'pairs':
+        return 'pairs of real images and measured profiles'
+    return ('simulated with astro_pix2prof.simulation, survey '
+            f'{recipe.data.survey!r}; no real image; see the documentation '
+            'of the simulator for the distributions and their sources')
+
+
+def read_log(folder):
+    """
+    The log of a run as a list of dictionaries, one for each row.
+    """
+    path = Path(folder) / 'logs' / 'metrics.csv'
+    with path.open(encoding='utf-8', newline='') as file:
+        return list(csv.DictReader(file))
