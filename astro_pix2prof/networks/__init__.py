@@ -4,8 +4,12 @@ The networks, and the registry of their weights.
 """
 
 from astro_pix2prof.networks.captioner import Captioner, CaptionerConfig
-from astro_pix2prof.networks.weights import (find_weights, list_weights,
-                                             load_network, read_card)
+from astro_pix2prof.networks.weights import (
+                                             find_weights,
+                                             list_weights,
+                                             load_network,
+                                             read_card,
+)
 
 __all__ = ['Captioner', 'CaptionerConfig', 'find_weights', 'list_weights',
            'load_network', 'read_card']

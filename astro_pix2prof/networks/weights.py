@@ -12,8 +12,14 @@ from safetensors.torch import load_file, save_file
 
 from astro_pix2prof.networks.captioner import Captioner, CaptionerConfig
 
-__all__ = ['find_weights', 'file_sha256', 'list_weights', 'load_network',
-           'read_card', 'write_weights']
+__all__ = [
+    'file_sha256',
+    'find_weights',
+    'list_weights',
+    'load_network',
+    'read_card',
+    'write_weights',
+]
 
 FOLDER = Path(__file__).parents[1] / 'weights'
 ARCHITECTURES = {'captioner': (Captioner, CaptionerConfig)}

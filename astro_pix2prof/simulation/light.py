@@ -7,10 +7,15 @@ import math
 
 import torch
 
-from astro_pix2prof.simulation.components import (bar, broken_disc,
-                                                  edge_on_disc, edge_on_norm,
-                                                  elliptical_radius, rotate,
-                                                  sersic)
+from astro_pix2prof.simulation.components import (
+    bar,
+    broken_disc,
+    edge_on_disc,
+    edge_on_norm,
+    elliptical_radius,
+    rotate,
+    sersic,
+)
 
 __all__ = ['clump_light', 'detail_light', 'smooth_light']
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from scipy.special import j0, kv
 from scipy.special import gamma as gamma_function
+from scipy.special import j0, kv
 
 __all__ = ['PSF', 'draw_psf', 'transfer_function']
 

@@ -7,18 +7,23 @@ from dataclasses import dataclass, field, fields
 
 import torch
 
-from astro_pix2prof.simulation.contaminants import (add_defects,
-                                                    add_saturation,
-                                                    draw_stars, galaxy_field,
-                                                    neighbour_field,
-                                                    star_spectrum)
+from astro_pix2prof.simulation.contaminants import (
+    add_defects,
+    add_saturation,
+    draw_stars,
+    galaxy_field,
+    neighbour_field,
+    star_spectrum,
+)
 from astro_pix2prof.simulation.convolution import NestedGrid
 from astro_pix2prof.simulation.galaxies import TYPES, draw_galaxies
-from astro_pix2prof.simulation.light import (clump_light, detail_light,
-                                             smooth_light)
+from astro_pix2prof.simulation.light import (
+    clump_light,
+    detail_light,
+    smooth_light,
+)
 from astro_pix2prof.simulation.psf import draw_psf
-from astro_pix2prof.simulation.sky import (add_noise, residual_sky,
-                                           subtract_sky)
+from astro_pix2prof.simulation.sky import add_noise, residual_sky, subtract_sky
 from astro_pix2prof.simulation.surveys import draw_instruments
 from astro_pix2prof.simulation.truth import sma_grid, true_profile
 

@@ -3,8 +3,7 @@
 Training of the networks. Needs the extra ``train``: lightning.
 """
 
-from astro_pix2prof.training.recipe import (Recipe, list_recipes,
-                                            read_recipe)
+from astro_pix2prof.training.recipe import Recipe, list_recipes, read_recipe
 
 __all__ = ['Recipe', 'list_recipes', 'read_recipe', 'train']
 

@@ -11,8 +11,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from astro_pix2prof.networks.captioner import prepare_images
 from astro_pix2prof.simulation import GalaxySimulator
-from astro_pix2prof.training.targets import (cut_profile, profile_targets,
-                                             shift_crop, turn)
+from astro_pix2prof.training.targets import (
+    cut_profile,
+    profile_targets,
+    shift_crop,
+    turn,
+)
 
 __all__ = ['PairBatches', 'SimulatedBatches', 'StepSampler', 'make_loader',
            'read_shards']

@@ -13,8 +13,11 @@ from pathlib import Path
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import (Callback, ModelCheckpoint,
-                                         TQDMProgressBar)
+from lightning.pytorch.callbacks import (
+    Callback,
+    ModelCheckpoint,
+    TQDMProgressBar,
+)
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from astro_pix2prof.networks.weights import write_weights
