@@ -77,6 +77,9 @@ class SimulatedGalaxies:
 
     parameters : dict of `torch.Tensor`
         The galaxies' parameters.
+
+    seed : int or `None`
+        The seed of the batch.
     """
 
     image: torch.Tensor
@@ -98,11 +101,27 @@ class SimulatedGalaxies:
     kind: torch.Tensor
     survey: list = field(default_factory=list)
     parameters: dict = field(default_factory=dict)
+    seed: int | None = None
 
     zeropoint = 22.5
 
     def __len__(self):
         return len(self.image)
+
+    def type_name(self, k):
+        """
+        The type of a galaxy, a key of ``TYPES``.
+
+        Parameters
+        ----------
+        k : int
+            The number of the galaxy in the batch.
+
+        Returns
+        -------
+        name : str
+        """
+        return list(TYPES)[int(self.kind[k])]
 
     @classmethod
     def concatenate(cls, parts):
@@ -114,6 +133,9 @@ class SimulatedGalaxies:
             values = [getattr(part, item.name) for part in parts]
             if item.name == 'sma':
                 out['sma'] = values[0]
+            elif item.name == 'seed':
+                # of one seed, or of none
+                out['seed'] = values[0] if len(set(values)) == 1 else None
             elif item.name == 'survey':
                 out['survey'] = [name for value in values for name in value]
             elif item.name == 'parameters':
@@ -212,7 +234,9 @@ class GalaxySimulator:
         with torch.inference_mode():
             parts = [self._chunk(min(self.chunk, n - start), generator)
                      for start in range(0, n, self.chunk)]
-            return SimulatedGalaxies.concatenate(parts)
+            galaxies = SimulatedGalaxies.concatenate(parts)
+        galaxies.seed = int(seed)
+        return galaxies
 
     def _chunk(self, n, generator):
         device = self.device
