@@ -4,6 +4,7 @@ The networks, and the registry of their weights.
 """
 
 from astro_pix2prof.networks.captioner import Captioner, CaptionerConfig
+from astro_pix2prof.networks.original import OriginalPix2Prof, load_original
 from astro_pix2prof.networks.weights import (
                                              find_weights,
                                              list_weights,
@@ -11,5 +12,6 @@ from astro_pix2prof.networks.weights import (
                                              read_card,
 )
 
-__all__ = ['Captioner', 'CaptionerConfig', 'find_weights', 'list_weights',
-           'load_network', 'read_card']
+__all__ = ['Captioner', 'CaptionerConfig', 'OriginalPix2Prof',
+           'find_weights', 'list_weights', 'load_network', 'load_original',
+           'read_card']

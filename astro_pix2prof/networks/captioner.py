@@ -281,6 +281,10 @@ class _TransformerDecoder(nn.Module):
         return self.write(z, inputs.shape[1])
 
     def write(self, z, length, stop=None):
+        if length > self.max_length:
+            msg = (f'length must be at most {self.max_length}, the '
+                   f'max_length of this transformer, got {length}')
+            raise ValueError(msg)
         memory = self.memory(z).view(len(z), 8, -1)
         query = self.query[:length].expand(len(z), -1, -1)
         # radii are close together: every value follows from its own query,

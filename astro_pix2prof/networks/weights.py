@@ -171,19 +171,30 @@ def write_weights(network, card, path, *, half=True):
     Returns
     -------
     path : `~pathlib.Path`
+
+    Raises
+    ------
+    ValueError
+        If the path has another ending, or a weight is beyond the range of
+        half precision.
     """
     path = Path(path)
     if path.suffix != '.safetensors':
         msg = f'path must end in .safetensors, got {str(path)!r}'
         raise ValueError(msg)
-    path.parent.mkdir(parents=True, exist_ok=True)
     state = {}
     for key, value in network.state_dict().items():
         value = value.detach().cpu()
         if half and value.is_floating_point():
             # running variances can exceed the range of half precision
-            value = value if 'running_' in key else value.to(torch.float16)
+            small = value if 'running_' in key else value.to(torch.float16)
+            if torch.isfinite(value).all() > torch.isfinite(small).all():
+                msg = (f'network: {key} is beyond the range of half '
+                       'precision: give half=False')
+                raise ValueError(msg)
+            value = small
         state[key] = value.contiguous()
+    path.parent.mkdir(parents=True, exist_ok=True)
     save_file(state, path)
     card = {**card, 'config': network.config.to_dict(),
             'parameters': sum(p.numel() for p in network.parameters()),
