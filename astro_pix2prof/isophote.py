@@ -3,70 +3,21 @@
 The classical method: isophotes fitted with photutils, automated.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from astro_pix2prof.annuli import ellipse_model
 from astro_pix2prof.cutout import GalaxyCutout
+from astro_pix2prof.fit import ProfileFit
 from astro_pix2prof.isophote_steps import IsophoteSteps
 
 __all__ = ['IsophoteFit', 'IsophoteFitter']
 
 
-@dataclass
-class IsophoteFit:
+class IsophoteFit(ProfileFit):
     """
-    A fitted galaxy: the profile and what led to it.
+    A galaxy measured by isophote fitting.
 
-    Attributes
-    ----------
-    profile : `~astropy.table.QTable`
-        The profile.
-
-    cutout : `GalaxyCutout`
-        The image that was measured.
-
-    mask : 2D bool `~numpy.ndarray`
-        Pixels that did not count: bad ones and other objects.
-
-    sky : float
-        The sky level that was subtracted, in the image's unit.
-
-    centre : tuple of 2 floats
-        The centre (x, y) in pixels of the cutout.
-
-    sma, eps, theta : 1D `~numpy.ndarray`
-        The ellipses: semi-major axis (pixels), ellipticity, angle
-        (degrees, counter-clockwise from +x).
-
-    intensity : 1D `~numpy.ndarray`
-        Mean pixel value on them, sky-subtracted.
+    Its ``mask`` holds bad pixels and other objects.
     """
-
-    profile: object
-    cutout: object
-    mask: np.ndarray
-    sky: float
-    centre: tuple
-    sma: np.ndarray
-    eps: np.ndarray
-    theta: np.ndarray
-    intensity: np.ndarray
-
-    def model(self):
-        """
-        The image that is constant along the fitted ellipses.
-
-        Returns
-        -------
-        model : 2D `~numpy.ndarray`
-            In the unit of the image, without the sky.
-        """
-        ok = np.isfinite(self.intensity)
-        return ellipse_model(self.cutout.shape, self.centre, self.sma[ok],
-                             self.eps[ok], np.radians(self.theta[ok]),
-                             self.intensity[ok])
 
 
 class IsophoteFitter:

@@ -26,7 +26,7 @@ from astro_pix2prof.training.energy import EnergyMeter
 from astro_pix2prof.training.module import ProfileModule
 from astro_pix2prof.training.recipe import Recipe, read_recipe
 
-__all__ = ['ProfileData', 'export', 'train']
+__all__ = ['ProfileData', 'export', 'read_log', 'train']
 
 
 class ProfileData(lightning.LightningDataModule):
@@ -51,7 +51,8 @@ class ProfileData(lightning.LightningDataModule):
         trainer = self.trainer
         return make_loader(self.recipe, self.config, split=split,
                            rank=trainer.global_rank,
-                           world=trainer.world_size)
+                           world=trainer.world_size,
+                           first=trainer.global_step)
 
     def train_dataloader(self):
         """
@@ -94,7 +95,8 @@ class _Record(Callback):
                            / 3600, prog_bar=True)
             self._mark = (now, shown)
 
-    def on_validation_epoch_end(self, trainer, module):
+    def on_validation_end(self, trainer, module):
+        # (at the end of the epoch the module has not logged its own yet)
         if trainer.sanity_checking:
             return
         value = trainer.callback_metrics.get('val_mad')
@@ -189,7 +191,9 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
             max_time=(datetime.timedelta(minutes=max_minutes)
                       if max_minutes else None),
             gradient_clip_val=t.clip or None, callbacks=callbacks,
-            logger=[CSVLogger(folder, name='logs', version=''),
+            # each start of a run has a folder of its own: the logger
+            # would delete what is there
+            logger=[CSVLogger(folder, name='logs'),
                     TensorBoardLogger(folder, name='tensorboard',
                                       version='')],
             log_every_n_steps=20, use_distributed_sampler=False,
@@ -240,8 +244,10 @@ def export(module, folder, record=None, *, metrics=None):
                      'lightning': lightning.__version__,
                      'astro_pix2prof': _version()},
         'data': _describe_data(recipe),
+        'limits': _describe_limits(recipe),
     }
     if record is not None:
+        card['metrics'] = _summarise(record.curve)
         card['energy'] = record.meter.report()
         card['learning_curve'] = {
             'columns': ['presentations', 'val_mad'],
@@ -270,10 +276,58 @@ def _describe_data(recipe):
             'of the simulator for the distributions and their sources')
 
 
+def _summarise(curve):
+    """
+    The last and the best validation of a learning curve.
+    """
+    if not curve:
+        return {}
+    return {'val_mad': curve[-1][1], 'best_val_mad': min(v for _, v in curve),
+            'unit': 'mag', 'of': 'median over validation images of the '
+            'median absolute deviation along the profile'}
+
+
+def _describe_limits(recipe):
+    """
+    Where the weights can be trusted.
+    """
+    data, sides = recipe.data, ' and '.join(map(str, recipe.data.n_pix))
+    if data.source == 'pairs':
+        where, end = 'images like those of the pairs', (
+            f'(mean/std)^2 of {data.cut_window} rings is {data.cut_snr:g}')
+    else:
+        where, end = f'images like those of the survey {data.survey!r}', (
+            f'the signal-to-noise ratio of a ring is {data.snr:g}')
+    return (f'{where}, with one galaxy within {data.wobble} pixels of the '
+            f'middle or a little more, in frames of {sides} pixels; radii to '
+            f'{data.length:g} of the side, and to where {end}')
+
+
 def read_log(folder):
     """
-    The log of a run as a list of dictionaries, one for each row.
+    The log of a run.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder of the run.
+
+    Returns
+    -------
+    rows : list of dict
+        Of strings; what was not logged at a step is empty. ``train_loss``,
+        ``images_per_s`` every 20 steps; ``val_mad`` (mag) and
+        ``presentations`` at every checkpoint.
     """
-    path = Path(folder) / 'logs' / 'metrics.csv'
-    with path.open(encoding='utf-8', newline='') as file:
-        return list(csv.DictReader(file))
+    paths = sorted(Path(folder).glob('logs/version_*/metrics.csv'),
+                   key=lambda path: int(path.parent.name.split('_')[1]))
+    rows = []
+    for path in paths:
+        with path.open(encoding='utf-8', newline='') as file:
+            more = list(csv.DictReader(file))
+        if more:
+            # what a killed run did after its last checkpoint was done again
+            first = int(more[0]['step'])
+            rows = [row for row in rows if int(row['step']) < first]
+        rows += more
+    return rows

@@ -1,0 +1,539 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The network method: image in, profile out.
+"""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from astro_pix2prof.annuli import measure_rings
+from astro_pix2prof.contaminants import FINE, find_galaxy
+from astro_pix2prof.cutout import GalaxyCutout
+from astro_pix2prof.fit import ProfileFit
+from astro_pix2prof.model import profile_ellipses
+from astro_pix2prof.networks.reader import Caption, CaptionReader, Frame
+from astro_pix2prof.networks.weights import load_network
+from astro_pix2prof.profile import (
+    POGSON,
+    GalaxyFlag,
+    RingFlag,
+    build_profile,
+)
+from astro_pix2prof.sky import first_sky
+
+__all__ = ['Pix2ProfFitter']
+
+# A level of so many times the noise is a sky that was never subtracted; less
+# is left to the network, which has learned to live with it.
+_SKY_LEVEL = 3.0
+
+# The original images of the paper were cut to this side.
+_ORIGINAL_SIDE = 256
+
+# If the profile differs by so much (mag, median over bright rings) from the
+# means of the pixels, the network does not understand the image.
+_DISAGREEMENT = 0.4
+
+
+@dataclass
+class _Prepared:
+    """
+    A galaxy that is ready to be read.
+    """
+
+    cutout: GalaxyCutout
+    image: np.ndarray
+    sky: float
+    sigma: float
+    centre: tuple
+    eps: float
+    theta: float
+    ellipses: tuple
+    flag: GalaxyFlag
+
+    def frame(self):
+        cutout = self.cutout
+        gain = cutout.gain or np.inf
+        to_nanomaggies = area = 1.0
+        if np.isfinite(cutout.zeropoint) and cutout.pixel_scale:
+            to_nanomaggies = 10**(-0.4 * (cutout.zeropoint - 22.5))
+            area = cutout.pixel_scale**2
+        return Frame(self.image.astype(np.float32), cutout.mask, self.sigma,
+                     self.centre, self.eps, gain, to_nanomaggies, area)
+
+
+class Pix2ProfFitter:
+    """
+    Surface-brightness profiles by a neural network, without manual steps.
+
+    A network looks at the image and writes the profile (Smith et al.
+    2021). It was trained on simulated galaxies whose profiles are known;
+    it neither masks stars nor fits ellipses, as it has learned what a
+    galaxy looks like behind them.
+
+    Parameters
+    ----------
+    weights : str or path-like, optional
+        Trained weights: a name of
+        `~astro_pix2prof.networks.list_weights`, or a ``.safetensors``
+        file with its model card beside it.
+
+    device : str, optional
+        Where the network runs, such as 'cpu' or 'cuda'; by default a GPU
+        if there is one.
+
+    batch_size : int, optional
+        Galaxies that are read at once.
+
+    n_views : int, optional
+        The profile is averaged over so many of the eight turns and
+        reflections of the image. 1 is the fastest.
+
+    sky : 'auto' or float, optional
+        'auto' subtracts a sky level if the image obviously has one; the
+        network knows how to treat what survey pipelines leave. A number is
+        the sky level in the image's unit.
+
+    search_radius : float, optional
+        How far the galaxy may lie from the position, in pixels; by
+        default 25, or 8 if a position was given, and at most a quarter of
+        the frame.
+
+    fit_centre : bool, optional
+        Whether to refine the position. `False` measures around it.
+
+    min_snr : float, optional
+        Signal-to-noise ratio of the last ring.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, the weights are unknown, or their
+        checksum is not that of their model card.
+
+    FileNotFoundError
+        If the file of the weights does not exist.
+
+    Attributes
+    ----------
+    card : dict
+        The model card of the weights.
+
+    Notes
+    -----
+    The captioner of the paper writes a profile and no geometry: the
+    ellipticity and the position angle of the table are those of one
+    ellipse, from the moments of the light, and have the ring flag
+    ``FIXED_GEOMETRY``.
+
+    The error of a ring adds up in quadrature: the error that the network
+    made on simulated galaxies that it was not trained on, at the same
+    ratio of signal and noise; how much the turned images disagree; and
+    photon noise.
+
+    References
+    ----------
+    Smith et al. 2021, MNRAS 503, 96.
+
+    Examples
+    --------
+    >>> from astro_pix2prof import Pix2ProfFitter, load_example
+    >>> profile = Pix2ProfFitter()(load_example())
+    >>> profile['radius'].unit, profile['surface_brightness'].unit
+    (Unit("arcsec"), Unit("mag / arcsec2"))
+    """
+
+    def __init__(self, weights='captioner', *, device=None, batch_size=16,
+                 n_views=8, sky='auto', search_radius=None, fit_centre=True,
+                 min_snr=1.0):
+        self._set_options(device, batch_size, n_views, sky, search_radius,
+                          fit_centre, min_snr)
+        self.network, self.card = load_network(weights, device=self.device)
+        self.weights = str(weights)
+        self.reader = CaptionReader(
+            self.network, self.card, batch_size=batch_size, n_views=n_views,
+            min_snr=min_snr)
+
+    def _set_options(self, device, batch_size, n_views, sky, search_radius,
+                     fit_centre, min_snr):
+        for name, value, most in (('batch_size', batch_size, np.inf),
+                                  ('n_views', n_views, 8)):
+            if isinstance(value, bool) or not isinstance(
+                    value, int | np.integer) or not 1 <= value <= most:
+                text = ('a positive integer' if most == np.inf
+                        else f'an integer from 1 to {most}')
+                msg = f'{name} must be {text}, got {value!r}'
+                raise ValueError(msg)
+        if sky != 'auto' and (isinstance(sky, str) or not np.isscalar(sky)
+                              or not np.isfinite(sky)):
+            msg = f"sky must be 'auto' or a finite number, got {sky!r}"
+            raise ValueError(msg)
+        if search_radius is not None and not search_radius >= 2:
+            msg = ('search_radius must be at least 2 pixels, got '
+                   f'{search_radius}')
+            raise ValueError(msg)
+        if not min_snr > 0:
+            msg = f'min_snr must be positive, got {min_snr}'
+            raise ValueError(msg)
+        if device is None:
+            device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        try:
+            self.device = torch.device(device)
+        except RuntimeError as error:
+            msg = (f"device must be a device of torch, such as 'cpu' or "
+                   f"'cuda', got {device!r}")
+            raise ValueError(msg) from error
+        self.batch_size, self.n_views = int(batch_size), int(n_views)
+        self.sky, self.search_radius = sky, search_radius
+        self.fit_centre, self.min_snr = fit_centre, min_snr
+
+    @classmethod
+    def from_original(cls, path, *, radius_step=None, device=None,
+                      batch_size=16, sky='auto', search_radius=None,
+                      fit_centre=True):
+        """
+        A fitter with the network that the authors of the paper published.
+
+        It gives what that network gives in evaluation mode. It was trained
+        on images of the Sloan survey, in nanomaggies and with pixels of
+        0.396 arcsec, and on no other.
+
+        Parameters
+        ----------
+        path : path-like
+            The checkpoint that the authors' code writes, such as
+            ``pix2prof_2020-10-08.pth``. Only its tensors are read.
+
+        radius_step : float, optional
+            The step between the radii of its profiles in arcsec; by
+            default one pixel of the image.
+
+        device, batch_size, sky, search_radius, fit_centre : optional
+            As for `Pix2ProfFitter`.
+
+        Returns
+        -------
+        fitter : `Pix2ProfFitter`
+            Its errors are not-a-number, as nobody has measured them.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+
+        ValueError
+            If the file is not a checkpoint of that network, or
+            ``radius_step`` is not positive.
+        """
+        from astro_pix2prof.networks.original import load_original
+        from astro_pix2prof.networks.weights import file_sha256
+
+        if radius_step is not None and not radius_step > 0:
+            msg = f'radius_step must be positive, got {radius_step}'
+            raise ValueError(msg)
+        fitter = cls.__new__(cls)
+        fitter._set_options(device, batch_size, 1, sky, search_radius,
+                            fit_centre, 1.0)
+        fitter.network = load_original(path).to(fitter.device)
+        fitter.weights = os.path.basename(path)
+        fitter.card = {'architecture': 'original', 'name': fitter.weights,
+                       'sha256': file_sha256(path)}
+        fitter.reader = _OriginalReader(fitter.network, radius_step,
+                                        fitter.batch_size)
+        return fitter
+
+    def __repr__(self):
+        return (f'<{type(self).__name__}: weights {self.weights!r}, '
+                f'{self.card["architecture"]}, on {self.device}>')
+
+    def __call__(self, image, *, fixed_geometry=None, **options):
+        """
+        Measure the profile of a galaxy.
+
+        Parameters
+        ----------
+        image : any image that `GalaxyCutout` takes
+            The image.
+
+        fixed_geometry : `~astropy.table.QTable`, optional
+            A profile of the same galaxy whose centre and ellipses are
+            used.
+
+        **options
+            Passed to `GalaxyCutout`: ``zeropoint``, ``pixel_scale``,
+            ``mask``, ``position`` and the rest.
+
+        Returns
+        -------
+        profile : `~astropy.table.QTable`
+            See `build_profile` for its columns.
+
+        Raises
+        ------
+        ValueError
+            If the image cannot be used, see `GalaxyCutout`; or if the
+            network needs calibrated images and this one is not.
+        """
+        return self.fit(image, fixed_geometry=fixed_geometry,
+                        **options).profile
+
+    def fit(self, image, *, fixed_geometry=None, **options):
+        """
+        As calling the fitter, but keep mask, sky and model.
+
+        Parameters
+        ----------
+        image, fixed_geometry, **options
+            See `__call__`.
+
+        Returns
+        -------
+        fit : `ProfileFit`
+        """
+        cutout = GalaxyCutout.from_any(image, **options)
+        prepared = self._prepare(cutout, fixed_geometry)
+        caption, = self.reader.read([prepared.frame()])
+        return self._finish(prepared, caption)
+
+    def measure_all(self, images, *, progress=False, **options):
+        """
+        Measure many galaxies, in batches.
+
+        Parameters
+        ----------
+        images : iterable
+            Images of any kind that `GalaxyCutout` takes. Few are held in
+            memory at once.
+
+        progress : bool, optional
+            Whether to show a progress bar.
+
+        **options
+            As for `__call__`, the same for all images.
+
+        Returns
+        -------
+        profiles : list
+            For each image its profile, the same as that of a single call,
+            or the exception that it led to: one bad image loses nothing.
+        """
+        if progress:
+            from tqdm import tqdm
+
+            images = tqdm(images, unit='image')
+        profiles, batch = [], []
+        for image in images:
+            try:
+                cutout = GalaxyCutout.from_any(image, **options)
+                batch.append(self._prepare(cutout, None))
+            except Exception as error:  # it is the image's result
+                batch.append(error)
+            if len(batch) == self.batch_size:
+                profiles += self._measure_batch(batch)
+                batch = []
+        return profiles + self._measure_batch(batch)
+
+    def _measure_batch(self, batch):
+        good = [item for item in batch if isinstance(item, _Prepared)]
+        captions = iter(self.reader.read([item.frame() for item in good])
+                        if good else [])
+        return [self._finish(item, next(captions)).profile
+                if isinstance(item, _Prepared) else item for item in batch]
+
+    def _prepare(self, cutout, fixed_geometry):
+        """
+        Noise, sky and position of a galaxy.
+        """
+        config = getattr(self.network, 'config', None)
+        fixed = config is None or 'absolute' == config.value or (
+            config.image_scaling == 'fixed')
+        if fixed and not (np.isfinite(cutout.zeropoint)
+                          and cutout.pixel_scale):
+            msg = (f'the weights {self.weights!r} need images with a zero '
+                   'point and a pixel scale; this one has none: give '
+                   "zeropoint= and pixel_scale=, or use weights='captioner'")
+            raise ValueError(msg)
+        data, bad = cutout.data.astype(float), cutout.mask
+        level, first_sigma = first_sky(data, bad)
+        sigma = _sky_noise(cutout, first_sigma)
+        flag = GalaxyFlag(0)
+        if self.sky != 'auto':
+            sky = float(self.sky)
+        elif abs(level) > _SKY_LEVEL * sigma:
+            sky = level
+        else:
+            sky = 0.0
+        image = np.where(bad, 0.0, data - sky)
+        search = self.search_radius or min(
+            8.0 if cutout.position_given else 25.0, 0.25 * min(data.shape))
+        # (detection wants a sky of zero whatever the network wants)
+        found = find_galaxy(np.where(bad, 0.0, data - level), bad, sigma,
+                            cutout.position, search_radius=search)
+        centre = found.centre if self.fit_centre else tuple(cutout.position)
+        eps, theta, ellipses = found.eps, np.degrees(found.theta), None
+        if fixed_geometry is not None:
+            centre, *ellipses = profile_ellipses(fixed_geometry, cutout)
+            centre = tuple(float(c) for c in centre)
+            flag |= GalaxyFlag.FORCED
+        else:
+            shift = np.hypot(centre[0] - cutout.position[0],
+                             centre[1] - cutout.position[1])
+            if not found.found:
+                flag |= GalaxyFlag.NO_SOURCE
+            if shift > 0.6 * search:
+                flag |= GalaxyFlag.CENTRE_OFFSET
+            if found.scale != FINE:
+                flag |= GalaxyFlag.CENTRE_UNCERTAIN
+        if found.touching > 0.1:
+            flag |= GalaxyFlag.NEIGHBOUR
+        return _Prepared(cutout, image, sky, sigma, centre,
+                         min(float(eps), 0.95), float(theta), ellipses, flag)
+
+    def _finish(self, prepared, caption):
+        """
+        The profile table of what the network wrote.
+        """
+        cutout, sma = prepared.cutout, caption.sma
+        intensity = caption.intensity
+        if prepared.ellipses is None:
+            eps = np.full(len(sma), prepared.eps)
+            theta = np.full(len(sma), prepared.theta)
+        else:
+            at, given_eps, given_theta = prepared.ellipses
+            e1, e2 = (np.interp(sma, at, np.nan_to_num(given_eps * part))
+                      for part in (np.cos(2 * np.radians(given_theta)),
+                                   np.sin(2 * np.radians(given_theta))))
+            eps, theta = np.hypot(e1, e2), np.degrees(0.5 * np.arctan2(e2,
+                                                                       e1))
+        frame = prepared.frame()
+        snr = frame.ring_snr(sma, intensity)
+        error = np.hypot(caption.error, POGSON / np.maximum(snr, 1e-3))
+        rings = measure_rings(
+            prepared.image, ~cutout.mask, prepared.centre, sma, eps,
+            np.radians(theta), sigma=prepared.sigma, clip=3.0)
+        flag, galaxy = self._flags(prepared, caption, rings, snr)
+        profile = build_profile(
+            cutout, sma, intensity, intensity * error / POGSON,
+            surface_brightness_err=error, ellipticity=eps, theta=theta,
+            n_valid=rings.n_valid, flag=flag, centre=prepared.centre,
+            sky=prepared.sky, noise=prepared.sigma,
+            fitter=type(self).__name__, galaxy_flag=int(galaxy),
+            weights=self.card.get('name', self.weights),
+            sha256=self.card['sha256'],
+            meta={'n_views': self.n_views})
+        return ProfileFit(
+            profile=profile, cutout=cutout, mask=cutout.mask,
+            sky=prepared.sky, centre=prepared.centre, sma=sma, eps=eps,
+            theta=theta, intensity=intensity)
+
+    def _flags(self, prepared, caption, rings, snr):
+        """
+        Flags of the rings and of the galaxy.
+        """
+        cutout, sma, galaxy = prepared.cutout, caption.sma, prepared.flag
+        flag = np.full(len(sma), RingFlag.FIXED_GEOMETRY, dtype=np.int32)
+        ny, nx = cutout.shape
+        x, y = prepared.centre
+        edge = min(x, y, nx - 1 - x, ny - 1 - y) + 0.5
+        flag[(sma > edge) & (rings.n_valid < 0.98)] |= RingFlag.EDGE
+        flag[~(rings.n_valid > 0)] |= RingFlag.EXTRAPOLATED
+        core = 1.0
+        if cutout.psf_fwhm:
+            core = 0.5 * cutout.psf_fwhm / cutout.radius_scale
+        flag[sma < core] |= RingFlag.UNRESOLVED
+        if cutout.saturation is not None:
+            full = (cutout.data >= cutout.saturation).astype(float)
+            hit = measure_rings(
+                full, np.ones(full.shape, bool), prepared.centre, sma,
+                np.full(len(sma), prepared.eps),
+                np.full(len(sma), np.radians(prepared.theta)), sigma=1.0,
+                clip=np.inf)
+            share = np.nan_to_num(hit.mean)
+            flag[share > 0.02] |= RingFlag.SATURATED
+            if (share[sma < 3] > 0.02).any():
+                galaxy |= GalaxyFlag.SATURATED
+        if caption.reached_edge or sma[-1] > edge and snr[-1] > 3:
+            galaxy |= GalaxyFlag.TRUNCATED
+        bright = snr > 3
+        if bright.any() and np.nanmin(rings.n_valid[bright & (sma < edge)],
+                                      initial=1.0) < 0.5:
+            galaxy |= GalaxyFlag.HEAVILY_MASKED
+        # the centre of an edge-on galaxy has no ring of a fixed ellipse
+        compare = (snr > 8) & (sma > 3) & (rings.n_valid > 0.5) & (
+            rings.mean > 0)
+        if compare.sum() >= 3:
+            ratio = -2.5 * np.log10(caption.intensity[compare]
+                                    / rings.mean[compare])
+            if abs(np.median(ratio)) > _DISAGREEMENT:
+                galaxy |= GalaxyFlag.OUT_OF_DOMAIN
+        if not np.isfinite(caption.intensity).all():
+            galaxy |= GalaxyFlag.OUT_OF_DOMAIN
+        return flag, galaxy
+
+
+class _OriginalReader:
+    """
+    The same calls as those of a `CaptionReader`, for the authors' network.
+    """
+
+    def __init__(self, network, radius_step, batch_size):
+        self.network = network
+        self.radius_step = radius_step
+        self.batch_size = batch_size
+
+    def read(self, frames):
+        """
+        Read the profiles of frames.
+        """
+        captions = []
+        for start in range(0, len(frames), self.batch_size):
+            part = frames[start:start + self.batch_size]
+            images = [_original_crop(frame) for frame in part]
+            for frame, mu in zip(part, self.network.profiles(images),
+                                 strict=True):
+                step = (1.0 if self.radius_step is None
+                        else self.radius_step / frame.pixel_area**0.5)
+                intensity = (10**(-0.4 * (np.asarray(mu, float) - 22.5))
+                             * frame.pixel_area / frame.to_nanomaggies)
+                captions.append(Caption(
+                    step * np.arange(len(mu)), intensity,
+                    np.full(len(mu), np.nan), reached_edge=False))
+        return captions
+
+
+def _original_crop(frame):
+    """
+    The central square in nanomaggies; small frames as they are.
+    """
+    ny, nx = frame.image.shape
+    half = _ORIGINAL_SIDE // 2
+    x, y = (round(c) for c in frame.centre)
+    x = min(max(x, half), max(nx - half, 0))
+    y = min(max(y, half), max(ny - half, 0))
+    part = frame.image[max(y - half, 0):y + half, max(x - half, 0):x + half]
+    return part * frame.to_nanomaggies
+
+
+def _sky_noise(cutout, fallback):
+    """
+    The noise of a sky pixel.
+
+    Measured, or as the given map says where galaxies leave no sky to
+    measure it on.
+    """
+    sigma = cutout.background_noise
+    if cutout.noise is not None:
+        good = cutout.noise[~cutout.mask]
+        given = float(np.quantile(good, 0.1))
+        if given > 0 and not 0 < sigma <= given:
+            sigma = given
+    if not sigma > 0:
+        sigma = fallback
+    if not sigma > 0:
+        # an image without noise: a network has seen none such, but one of
+        # very little
+        sigma = 1e-4 * max(float(np.ptp(cutout.data[~cutout.mask])), 1e-30)
+    return float(sigma)
