@@ -144,7 +144,7 @@ def moffat_row(beta):
     """
     The (fractional) row of the table of a Moffat index of 1.6 to 8.
     """
-    return float(np.interp(np.log(beta), np.log(_BETAS), np.arange(24)))
+    return float(np.interp(np.log(float(beta)), np.log(_BETAS), np.arange(24)))
 
 
 def draw_psf(instruments, generator):
