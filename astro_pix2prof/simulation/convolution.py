@@ -18,7 +18,9 @@ __all__ = ['NestedGrid']
 
 # Parent pixels covered (odd) and samples per parent pixel (odd), of each
 # finer grid: 1/3, 1/15 and 1/135 of a pixel.
-_LEVELS = ((49, 3), (9, 5), (3, 9))
+_LEVELS = ((49, 3), (15, 5), (9, 9))
+# The outermost pixels of the patch, which feel that it wraps around.
+_BORDER = 2
 
 
 class NestedGrid:
@@ -165,8 +167,10 @@ class NestedGrid:
         rest[batch, rows, columns] -= blunt
         total = wide
         half = factor // 2
-        total[batch, rows, columns] += (sharp[:, half::factor, half::factor]
-                                        - blunt)
+        finer = sharp[:, half::factor, half::factor] - blunt
+        keep = slice(_BORDER, side - _BORDER)
+        total[batch, rows[:, keep], columns[:, :, keep]] += (
+            finer[:, keep, keep])
         return ConvolvedImage(self, total, rest, sharp)
 
     def blur(self, frame, psf):
@@ -231,8 +235,7 @@ class ConvolvedImage:
         side, factor = _LEVELS[0]
         off = (grid.centre - grid.anchor)[:, :, None, None]
         fx, fy = dx + off[:, 0], dy + off[:, 1]
-        # the outermost pixels of the patch feel its border
-        limit = side / 2 - 2.5
+        limit = side / 2 - 0.5 - _BORDER
         inside = torch.maximum(fx.abs(), fy.abs()) < limit
         out = torch.where(inside, _bicubic(self._rest, x, y),
                           _bicubic(self.padded, x, y))
