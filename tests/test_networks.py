@@ -96,7 +96,8 @@ class TestPrepare:
         mask = torch.zeros(image.shape, dtype=torch.bool)
         config = CaptionerConfig()
         out = prepare_images(image, sigma, mask, config)
-        assert_allclose(out[1, 0], np.arcsinh(image[1].numpy() / 2) / 4, atol=1e-6)
+        assert_allclose(out[1, 0], np.arcsinh(image[1].numpy() / 2) / 4,
+                        atol=1e-6)
         # another unit makes no difference
         again = prepare_images(image * 7, sigma * 7, mask, config)
         assert_allclose(again, out, atol=1e-6)

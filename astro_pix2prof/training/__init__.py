@@ -3,6 +3,8 @@
 Training of the networks. Needs the extra ``train``: lightning.
 """
 
+from importlib.util import find_spec
+
 from astro_pix2prof.training.recipe import Recipe, list_recipes, read_recipe
 
 __all__ = ['Recipe', 'list_recipes', 'read_recipe', 'train']
@@ -11,6 +13,11 @@ __all__ = ['Recipe', 'list_recipes', 'read_recipe', 'train']
 def __getattr__(name):
     # lightning takes seconds to import, and reading a recipe needs none
     if name == 'train':
+        for needed in ('lightning', 'tensorboard'):
+            if find_spec(needed) is None:
+                msg = (f'training needs {needed}: pip install '
+                       "'astro_pix2prof[train]'")
+                raise ImportError(msg)
         from astro_pix2prof.training.run import train
 
         return train

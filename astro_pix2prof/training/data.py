@@ -39,13 +39,17 @@ class StepSampler(Sampler):
 
     rank, world : int, optional
         The process, and the number of processes.
+
+    first : int, optional
+        The first step of a run that goes on in the middle of an epoch.
     """
 
-    def __init__(self, steps_per_epoch, steps, rank=0, world=1):
+    def __init__(self, steps_per_epoch, steps, rank=0, world=1, first=0):
         self.steps_per_epoch = steps_per_epoch
         self.steps = steps
         self.rank = rank
         self.world = world
+        self.first = first
         self.epoch = 0
 
     def set_epoch(self, epoch):
@@ -57,7 +61,8 @@ class StepSampler(Sampler):
     def __iter__(self):
         start = self.epoch * self.steps_per_epoch
         stop = min(start + self.steps_per_epoch, self.steps)
-        return (k * self.world + self.rank for k in range(start, stop))
+        return (k * self.world + self.rank
+                for k in range(max(start, self.first), stop))
 
     def __len__(self):
         start = self.epoch * self.steps_per_epoch
@@ -115,11 +120,16 @@ class SimulatedBatches(_Batches):
 
     augment : bool, optional
         Whether to turn and shift the images.
+
+    world : int, optional
+        The number of processes. Each draws galaxies of its own, so that
+        none is simulated twice.
     """
 
-    def __init__(self, recipe, config, *, first_seed, augment=True):
+    def __init__(self, recipe, config, *, first_seed, augment=True, world=1):
         super().__init__(recipe, config, first_seed=first_seed)
         self.augment = augment
+        self.world = world
         self._blocks = {}
 
     def __getitem__(self, number):
@@ -129,12 +139,13 @@ class SimulatedBatches(_Batches):
         # The sides take turns. A block of galaxies serves so many batches,
         # in another order each time that they are shown.
         repeat = data.repeat if self.augment else 1
-        per_worker, lane = divmod(number, n_workers)
+        step, rank = divmod(number, self.world)
+        per_worker, lane = divmod(step, n_workers)
         per_block = _POOL * repeat
         turns, size = divmod(per_worker, len(data.n_pix))
         cycle, place = divmod(turns, per_block)
         show, part = divmod(place, _POOL)
-        block = cycle * n_workers + lane
+        block = (cycle * n_workers + lane) * self.world + rank
         n_pix, n = data.n_pix[size], data.batch_size[size]
         galaxies = self._block(block, size, n_pix, n * _POOL)
         order = torch.randperm(
@@ -154,7 +165,10 @@ class SimulatedBatches(_Batches):
         above = intensity > data.snr * galaxies.ring_noise[rows]
         if self.config.value == 'absolute':
             intensity = intensity / galaxies.pixel_scale[rows, None]**2
-        # the first radius at which the ring is lost
+        # The first radius at which the ring is lost, beyond that of the most
+        # signal: the centre of a faint galaxy has few pixels.
+        best = (intensity / galaxies.ring_noise[rows]).argmax(1)
+        above |= torch.arange(above.shape[1]) <= best[:, None]
         inside = torch.cumprod(above.int(), 1).sum(1).clamp(min=1)
         end = galaxies.sma[inside - 1] + self.config.radius_step
         end = end.clamp(max=data.length * n_pix)
@@ -244,6 +258,8 @@ class PairBatches(_Batches):
         # the unit is calibrated to nanomaggies, as the simulator's is
         factor = 10**(-0.4 * (self.arrays['zeropoint'].float() - 22.5))
         self.factor = torch.where(torch.isfinite(factor), factor, 1.0)
+        # profiles are above the sky, which may still be in the images
+        self.sky = self.arrays.get('sky', torch.zeros(self.n)).float()
 
     def __getitem__(self, number):
         data, n_pix = self.data, self.data.n_pix[0]
@@ -256,7 +272,8 @@ class PairBatches(_Batches):
             order = torch.arange(self.n)
         rows = order[part * n:(part + 1) * n]
         factor = self.factor[rows]
-        image = self.arrays['image'][rows].float() * factor[:, None, None]
+        image = ((self.arrays['image'][rows].float()
+                  - self.sky[rows, None, None]) * factor[:, None, None])
         mask = self.arrays['mask'][rows].bool()
         u = torch.rand(4, generator=generator)
         w = data.wobble if self.augment else 0
@@ -278,7 +295,7 @@ class PairBatches(_Batches):
             end.clamp(max=data.length * n_pix), n_pix)
 
 
-def make_loader(recipe, config, *, split, rank=0, world=1):
+def make_loader(recipe, config, *, split, rank=0, world=1, first=0):
     """
     A loader of the batches of a recipe.
 
@@ -296,6 +313,9 @@ def make_loader(recipe, config, *, split, rank=0, world=1):
     rank, world : int, optional
         The process, and the number of processes.
 
+    first : int, optional
+        The first step of a run that goes on.
+
     Returns
     -------
     loader : `torch.utils.data.DataLoader`
@@ -309,15 +329,16 @@ def make_loader(recipe, config, *, split, rank=0, world=1):
                               augment=train)
     else:
         batches = SimulatedBatches(recipe, config, first_seed=seed,
-                                   augment=train)
+                                   augment=train, world=world)
     if train:
         sampler = StepSampler(training.checkpoint_steps, training.steps,
-                              rank, world)
+                              rank, world, first)
         workers = data.workers
     else:
         per = sum(data.batch_size)
         n = max(1, round(data.validation / per)) * len(data.n_pix)
-        sampler = range(rank, n, world)
+        # as many for each process: they wait for each other at the end
+        sampler = range(rank, n + -n % world, world)
         workers = 0
     return DataLoader(batches, batch_size=None, sampler=sampler,
                       num_workers=workers, persistent_workers=workers > 0,

@@ -51,6 +51,9 @@ class ProfileModule(lightning.LightningModule):
         self.average = AveragedModel(
             self.network, multi_avg_fn=get_ema_multi_avg_fn(decay),
             use_buffers=True) if decay else None
+        if decay:
+            # DDP waits for the gradient of whatever asks for one
+            self.average.requires_grad_(False)
         self.register_buffer('presentations', torch.zeros((),
                                                           dtype=torch.long))
         self._errors = []
@@ -93,6 +96,14 @@ class ProfileModule(lightning.LightningModule):
         w = (at < n).float() + 0.2 * ((at >= n) & (
             at < n + self.recipe.data.tail)).float()
         return w / w.sum(1, keepdim=True)
+
+    def on_train_batch_start(self, batch, number):
+        """
+        Draw the dropout from the step, so that a resumed run repeats it.
+        """
+        torch.manual_seed(
+            (self.recipe.training.seed * 1_000_003 + self.global_step)
+            * 10_007 + self.global_rank)
 
     def training_step(self, batch, number):
         """

@@ -12,6 +12,9 @@ from pathlib import Path
 __all__ = ['DataRecipe', 'OptimiserRecipe', 'Recipe', 'list_recipes',
            'read_recipe']
 
+_KINDS = {str: str, int: int, float: (int, float), bool: bool, list: list,
+          dict: dict}
+
 FOLDER = Path(__file__).parent / 'recipes'
 
 
@@ -247,6 +250,9 @@ def list_recipes():
 
 
 def _table(cls, values, name):
+    if not isinstance(values, dict):
+        msg = f'recipe: [{name}] must be a table, got {values!r}'
+        raise ValueError(msg)
     known = {item.name for item in fields(cls)}
     unknown = set(values) - known
     if unknown:
@@ -254,6 +260,17 @@ def _table(cls, values, name):
                f'{", ".join(sorted(unknown))}; known are '
                f'{", ".join(sorted(known))}')
         raise ValueError(msg)
+    for item in fields(cls):
+        value, kind = values.get(item.name), item.type
+        if value is None or kind not in _KINDS:
+            continue
+        allowed = _KINDS[kind]
+        # True is an integer to Python, and a mistake here
+        if not isinstance(value, allowed) or (
+                isinstance(value, bool) and kind is not bool):
+            msg = (f'recipe: {item.name} in [{name}] must be of the type '
+                   f'{kind.__name__}, got {value!r}')
+            raise ValueError(msg)
     return cls(**values)
 
 

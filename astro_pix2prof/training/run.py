@@ -23,6 +23,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from astro_pix2prof.networks.weights import write_weights
 from astro_pix2prof.training.data import make_loader
 from astro_pix2prof.training.energy import EnergyMeter
+from astro_pix2prof.training.error_model import measure_errors
 from astro_pix2prof.training.module import ProfileModule
 from astro_pix2prof.training.recipe import Recipe, read_recipe
 
@@ -196,7 +197,8 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
             logger=[CSVLogger(folder, name='logs'),
                     TensorBoardLogger(folder, name='tensorboard',
                                       version='')],
-            log_every_n_steps=20, use_distributed_sampler=False,
+            log_every_n_steps=min(20, t.checkpoint_steps),
+            use_distributed_sampler=False,
             num_sanity_val_steps=0, enable_progress_bar=progress,
             enable_model_summary=False, default_root_dir=folder)
         trainer.fit(module, datamodule=ProfileData(
@@ -252,6 +254,11 @@ def export(module, folder, record=None, *, metrics=None):
         card['learning_curve'] = {
             'columns': ['presentations', 'val_mad'],
             'unit': 'mag', 'rows': record.curve}
+    if recipe.data.source == 'simulation':
+        sides = recipe.data.n_pix
+        card.update(measure_errors(
+            module.best_network, survey=recipe.data.survey, n_pix=sides,
+            n_images=-(-recipe.data.validation // len(sides))))
     card.update(metrics or {})
     return write_weights(module.best_network, card,
                          Path(folder) / f'{recipe.name}.safetensors')
