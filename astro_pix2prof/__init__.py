@@ -9,24 +9,34 @@ from importlib import import_module
 # imported when a name is first used (PEP 562), so that the import of
 # the package costs nothing and needs nothing.
 _EXPORTS = {
+    'Evaluation': 'evaluation',
     'GalaxyCutout': 'cutout',
     'GalaxyFlag': 'profile',
+    'ImageProfilePair': 'pairs',
     'IsophoteFit': 'isophote',
     'IsophoteFitter': 'isophote',
+    'Pix2ProfFitter': 'fitter',
+    'ProfileFit': 'fit',
     'RingFlag': 'profile',
     'StructureFlag': 'structure',
     'build_profile': 'profile',
     'compare_profiles': 'evaluation',
     'decode_flags': 'profile',
     'decode_structure_flags': 'structure',
+    'evaluate_fitters': 'evaluation',
     'load_example': 'example',
     'load_example_truth': 'example',
     'measure_structure': 'structure',
     'model_image': 'model',
+    'plot_evaluation': 'evaluation_plots',
+    'plot_evaluation_profiles': 'evaluation_plots',
     'plot_fit': 'plotting',
     'plot_profiles': 'plotting',
+    'read_pairs': 'pairs',
     'read_profile': 'profile_io',
+    'read_sga': 'sga',
     'write_profile': 'profile_io',
+    'write_shards': 'shards',
 }
 
 __all__ = [*_EXPORTS, '__version__']

@@ -148,9 +148,8 @@ def evaluate_fitters(fitters, images, *, truths=None, mu_limit=MU_LIMIT,
 
     Examples
     --------
-    >>> from astro_pix2prof import (IsophoteFitter, load_example,
-    ...                             load_example_truth)
-    >>> from astro_pix2prof.evaluation import evaluate_fitters
+    >>> from astro_pix2prof import (IsophoteFitter, evaluate_fitters,
+    ...                             load_example, load_example_truth)
     >>> evaluation = evaluate_fitters({'isophotes': IsophoteFitter()},
     ...                               [(load_example(), load_example_truth())])
     >>> evaluation.summary()['n_images', 'n_failed', 'success'].pprint()

@@ -32,8 +32,8 @@ def plot_evaluation(evaluation, *, fig=None):
 
     Parameters
     ----------
-    evaluation : `~astro_pix2prof.evaluation.Evaluation`
-        What `~astro_pix2prof.evaluation.evaluate_fitters` found.
+    evaluation : `~astro_pix2prof.Evaluation`
+        What `~astro_pix2prof.evaluate_fitters` found.
 
     fig : `~matplotlib.figure.Figure`, optional
         The figure to draw in. By default, a new one of pyplot's.
@@ -50,11 +50,11 @@ def plot_evaluation(evaluation, *, fig=None):
 
         from astro_pix2prof import (
             IsophoteFitter,
+            evaluate_fitters,
             load_example,
             load_example_truth,
+            plot_evaluation,
         )
-        from astro_pix2prof.evaluation import evaluate_fitters
-        from astro_pix2prof.evaluation_plots import plot_evaluation
 
         evaluation = evaluate_fitters(
             {'isophotes': IsophoteFitter()},
@@ -113,8 +113,8 @@ def plot_evaluation_profiles(evaluation, *, n=25, seed=0, fig=None):
 
     Parameters
     ----------
-    evaluation : `~astro_pix2prof.evaluation.Evaluation`
-        What `~astro_pix2prof.evaluation.evaluate_fitters` found.
+    evaluation : `~astro_pix2prof.Evaluation`
+        What `~astro_pix2prof.evaluate_fitters` found.
 
     n : int, optional
         The number of images, or less if there are not as many.

@@ -63,7 +63,7 @@ def read_sga(folder, *, bands='griz', strict=False):
 
     Returns
     -------
-    pairs : iterator of `~astro_pix2prof.pairs.ImageProfilePair`
+    pairs : iterator of `~astro_pix2prof.ImageProfilePair`
         The pairs, read one at a time. Galaxies of one mosaic, in all
         bands, have the same ``group``.
 

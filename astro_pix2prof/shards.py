@@ -30,7 +30,7 @@ def write_shards(pairs, folder, *, n_pix=256, n_sma=None, per_shard=256,
 
     Parameters
     ----------
-    pairs : iterable of `~astro_pix2prof.pairs.ImageProfilePair`
+    pairs : iterable of `~astro_pix2prof.ImageProfilePair`
         The pairs; only ``per_shard`` of them are in memory at a time.
 
     folder : str or `~pathlib.Path`
