@@ -40,33 +40,25 @@ class StepSampler(Sampler):
     rank, world : int, optional
         The process, and the number of processes.
 
-    first : int, optional
-        The first step of a run that goes on in the middle of an epoch.
+    step : callable, optional
+        Tells the number of steps that were done. The epochs that Lightning
+        counts do not: after a resumption it passes over one.
     """
 
-    def __init__(self, steps_per_epoch, steps, rank=0, world=1, first=0):
+    def __init__(self, steps_per_epoch, steps, rank=0, world=1, step=None):
         self.steps_per_epoch = steps_per_epoch
         self.steps = steps
         self.rank = rank
         self.world = world
-        self.first = first
-        self.epoch = 0
-
-    def set_epoch(self, epoch):
-        """
-        Go to an epoch.
-        """
-        self.epoch = epoch
+        self.step = step or (lambda: 0)
 
     def __iter__(self):
-        start = self.epoch * self.steps_per_epoch
-        stop = min(start + self.steps_per_epoch, self.steps)
-        return (k * self.world + self.rank
-                for k in range(max(start, self.first), stop))
+        start, per = self.step(), self.steps_per_epoch
+        stop = min((start // per + 1) * per, self.steps)
+        return (k * self.world + self.rank for k in range(start, stop))
 
     def __len__(self):
-        start = self.epoch * self.steps_per_epoch
-        return max(0, min(self.steps_per_epoch, self.steps - start))
+        return min(self.steps_per_epoch, self.steps)
 
 
 class _Batches(Dataset):
@@ -295,7 +287,7 @@ class PairBatches(_Batches):
             end.clamp(max=data.length * n_pix), n_pix)
 
 
-def make_loader(recipe, config, *, split, rank=0, world=1, first=0):
+def make_loader(recipe, config, *, split, rank=0, world=1, step=None):
     """
     A loader of the batches of a recipe.
 
@@ -313,8 +305,8 @@ def make_loader(recipe, config, *, split, rank=0, world=1, first=0):
     rank, world : int, optional
         The process, and the number of processes.
 
-    first : int, optional
-        The first step of a run that goes on.
+    step : callable, optional
+        Tells the number of steps that were done.
 
     Returns
     -------
@@ -332,7 +324,7 @@ def make_loader(recipe, config, *, split, rank=0, world=1, first=0):
                                    augment=train, world=world)
     if train:
         sampler = StepSampler(training.checkpoint_steps, training.steps,
-                              rank, world, first)
+                              rank, world, step)
         workers = data.workers
     else:
         per = sum(data.batch_size)

@@ -146,7 +146,7 @@ class OptimiserRecipe:
 
     checkpoint_steps : int
         Steps between checkpoints, which are also those between
-        validations and in an epoch.
+        validations and in an epoch; ``steps`` is a multiple of it.
 
     seed : int
         Of everything.
@@ -179,6 +179,13 @@ class OptimiserRecipe:
                 msg = (f'training.{name} must be positive, got '
                        f'{getattr(self, name)}')
                 raise ValueError(msg)
+        if (self.steps > self.checkpoint_steps
+                and self.steps % self.checkpoint_steps):
+            msg = ('training.steps must be a multiple of '
+                   'training.checkpoint_steps, or the end would not be '
+                   f'validated; got {self.steps} and '
+                   f'{self.checkpoint_steps}')
+            raise ValueError(msg)
         for name in ('teacher_forcing', 'ema'):
             if not 0 <= getattr(self, name) <= 1:
                 msg = (f'training.{name} must be from 0 to 1, got '

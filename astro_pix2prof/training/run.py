@@ -53,7 +53,7 @@ class ProfileData(lightning.LightningDataModule):
         return make_loader(self.recipe, self.config, split=split,
                            rank=trainer.global_rank,
                            world=trainer.world_size,
-                           first=trainer.global_step)
+                           step=lambda: trainer.global_step)
 
     def train_dataloader(self):
         """
@@ -180,7 +180,6 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
     callbacks = [record, saver]
     if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=5))
-    n_epochs = -(-t.steps // t.checkpoint_steps)
     with warnings.catch_warnings():
         # what Lightning says about our choices: no workers for validation,
         # one worker for training, and a folder that exists
@@ -188,7 +187,7 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
         warnings.filterwarnings('ignore', category=FutureWarning)
         trainer = lightning.Trainer(
             accelerator=accelerator, devices=devices, num_nodes=num_nodes,
-            precision=t.precision, max_epochs=n_epochs, max_steps=t.steps,
+            precision=t.precision, max_epochs=-1, max_steps=t.steps,
             max_time=(datetime.timedelta(minutes=max_minutes)
                       if max_minutes else None),
             gradient_clip_val=t.clip or None, callbacks=callbacks,
@@ -256,9 +255,12 @@ def export(module, folder, record=None, *, metrics=None):
             'unit': 'mag', 'rows': record.curve}
     if recipe.data.source == 'simulation':
         sides = recipe.data.n_pix
-        card.update(measure_errors(
+        entries = measure_errors(
             module.best_network, survey=recipe.data.survey, n_pix=sides,
-            n_images=-(-recipe.data.validation // len(sides))))
+            n_images=-(-recipe.data.validation // len(sides)))
+        entries['metrics'] = {**card.get('metrics', {}),
+                              **entries.get('metrics', {})}
+        card.update(entries)
     card.update(metrics or {})
     return write_weights(module.best_network, card,
                          Path(folder) / f'{recipe.name}.safetensors')
@@ -289,9 +291,10 @@ def _summarise(curve):
     """
     if not curve:
         return {}
+    # the median over validation images of the median absolute deviation
+    # along the profile
     return {'val_mad': curve[-1][1], 'best_val_mad': min(v for _, v in curve),
-            'unit': 'mag', 'of': 'median over validation images of the '
-            'median absolute deviation along the profile'}
+            'unit': 'mag'}
 
 
 def _describe_limits(recipe):
