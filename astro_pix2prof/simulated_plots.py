@@ -91,8 +91,7 @@ def plot_contact_sheet(galaxies, *, n_columns=8, n_max=80, panel=1.4,
     axes = fig.subplots(n_rows, n_columns, squeeze=False, gridspec_kw={
         'left': 0, 'right': 1, 'bottom': 0, 'top': 1, 'wspace': 0.015,
         'hspace': 0.015})
-    colours = plt.get_cmap('gray').copy()
-    colours.set_bad('#16365c')
+    colours = plt.get_cmap('gray').with_extremes(bad='#16365c')
     for k, ax in enumerate(axes.flat):
         ax.set_axis_off()
         if k >= n:

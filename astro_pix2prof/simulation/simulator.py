@@ -223,13 +223,24 @@ class GalaxySimulator:
             How many.
 
         seed : int
-            The same seed gives the same galaxies.
+            The same seed gives the same galaxies, for the same options and
+            device; with another ``chunk``, the galaxies are others, and the
+            last ones change with ``n`` unless it is a multiple of
+            ``chunk``.
 
         Returns
         -------
         galaxies : `SimulatedGalaxies`
             On the simulator's device.
+
+        Raises
+        ------
+        ValueError
+            If ``n`` is not an integer from 1 on.
         """
+        if int(n) != n or n < 1:
+            msg = f'n must be an integer from 1 on, got {n}'
+            raise ValueError(msg)
         generator = torch.Generator().manual_seed(seed)
         with torch.inference_mode():
             parts = [self._chunk(min(self.chunk, n - start), generator)
