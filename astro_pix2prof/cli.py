@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The command line: ``pix2prof fit``, ``compare`` and ``demo``.
+The command line: ``pix2prof fit``, ``compare``, ``demo`` and the parser.
 """
 
 import argparse
@@ -8,26 +8,29 @@ import re
 import sys
 import time
 import traceback
-import warnings
 from pathlib import Path
+
+from astro_pix2prof.cli_common import (
+    METHODS,
+    SUFFIXES,
+    add_common_options,
+    add_image_options,
+    add_network_options,
+    image_options,
+    make_folder,
+    one_line,
+    output_stems,
+    print_columns,
+    quietly,
+    report,
+    save_figure,
+)
+from astro_pix2prof.cli_networks import add_commands
 
 __all__ = ['main']
 
-_SUFFIXES = {'ecsv': '.ecsv', 'fits': '.fits', 'parquet': '.parquet'}
-
-
-def _fit_isophotes(image, *, geometry=None, **options):
-    """
-    Fit with `~astro_pix2prof.isophote.IsophoteFitter`.
-    """
-    from astro_pix2prof.isophote import IsophoteFitter
-
-    return IsophoteFitter().fit(image, fixed_geometry=geometry, **options)
-
-
-# Each takes an image and the options of GalaxyCutout and returns an object
-# with the attributes profile, cutout and mask.
-METHODS = {'isophote': _fit_isophotes}
+# What is measured if nothing else is asked for, and what is shown beside it.
+_DEFAULT, _BESIDE = METHODS
 
 
 def main(args=None):
@@ -57,12 +60,12 @@ def main(args=None):
     try:
         return args.run(args)
     except KeyboardInterrupt:
-        _report('interrupted')
+        report('interrupted')
         return 130
     except Exception as error:
         if args.debug:
             traceback.print_exc()
-        _report(_one_line(error))
+        report(one_line(error))
         return 1
 
 
@@ -79,15 +82,20 @@ def _make_parser():
                     'write it as a table.')
     command.add_argument('images', nargs='+', metavar='IMAGE', type=Path,
                          help='FITS file')
-    _add_image_options(command)
-    command.add_argument('--method', choices=METHODS, default='isophote',
-                         help='how to measure (default: isophote)')
+    add_image_options(command)
+    command.add_argument('--method', choices=METHODS, default=_DEFAULT,
+                         help='how to measure (default: pix2prof, the '
+                              'neural network)')
+    command.add_argument('--alone', action='store_true',
+                         help='do not fit isophotes beside the network, to '
+                              'compare with: faster')
+    add_network_options(command)
     command.add_argument('--geometry', metavar='PROFILE', type=Path,
                          help='measure on the ellipses of this profile of '
                               'the same galaxy (forced photometry)')
     command.add_argument('--out', metavar='DIR', type=Path, default=Path(),
                          help='folder for the results (default: this one)')
-    command.add_argument('--format', choices=_SUFFIXES, default='ecsv',
+    command.add_argument('--format', choices=SUFFIXES, default='ecsv',
                          help='format of the tables (default: ecsv)')
     command.add_argument('--plot', action='store_true',
                          help='write a PNG of each fit')
@@ -96,7 +104,7 @@ def _make_parser():
                               'profiles, and write one table of all images')
     command.add_argument('--overwrite', action='store_true',
                          help='replace results that exist')
-    _add_common_options(command)
+    add_common_options(command)
     command.set_defaults(run=_run_fit, command=command)
 
     command = commands.add_parser(
@@ -106,10 +114,11 @@ def _make_parser():
     command.add_argument('images', nargs='+', metavar='IMAGE', type=Path,
                          help='FITS files: the same galaxy in several bands '
                               'or surveys')
-    _add_image_options(command)
+    add_image_options(command)
     command.add_argument('--method', choices=METHODS, action='append',
                          help='how to measure; may be repeated (default: '
-                              'isophote)')
+                              'pix2prof)')
+    add_network_options(command)
     command.add_argument('--reference', metavar='PROFILE', type=Path,
                          action='append', default=[],
                          help='a profile to compare with; may be repeated. '
@@ -120,7 +129,7 @@ def _make_parser():
                          help='the figure (default: comparison.png)')
     command.add_argument('--overwrite', action='store_true',
                          help='replace a figure that exists')
-    _add_common_options(command)
+    add_common_options(command)
     command.set_defaults(run=_run_compare, command=command)
 
     command = commands.add_parser(
@@ -131,8 +140,10 @@ def _make_parser():
                          default=Path('pix2prof_demo'),
                          help='folder for the results (default: '
                               'pix2prof_demo)')
-    _add_common_options(command)
+    add_network_options(command)
+    add_common_options(command)
     command.set_defaults(run=_run_demo, command=command)
+    add_commands(commands)
     return parser
 
 
@@ -152,189 +163,41 @@ class _VersionAction(argparse.Action):
         parser.exit()
 
 
-def _add_image_options(command):
-    group = command.add_argument_group(
-        'the images', 'Whatever is not given comes from the header.')
-    group.add_argument('--zeropoint', type=float, metavar='MAG',
-                       help='magnitude of one data unit in one pixel')
-    group.add_argument('--pixel-scale', type=float, metavar='ARCSEC',
-                       help='size of a pixel, if there is no WCS')
-    group.add_argument('--native-pixel-scale', type=float, metavar='ARCSEC',
-                       help='size of the pixels to which the values refer, '
-                            'for cut-outs of sky viewers')
-    group.add_argument('--unit', help='unit of the data, such as nanomaggy')
-    group.add_argument('--position', nargs=2, metavar=('X', 'Y'),
-                       help='position of the galaxy: pixels from 0, or right '
-                            'ascension and declination such as 184.73d '
-                            '12.41d or 12:18:55.5 +12:24:30 (default: the '
-                            'middle)')
-    group.add_argument('--size', help='crop to this size: pixels, or with a '
-                                      'unit such as 90arcsec')
-    group.add_argument('--hdu', type=_int_or_str,
-                       help='extension, number or name (default: the first '
-                            'image)')
-    group.add_argument('--band', type=_int_or_str,
-                       help='band or plane of a cube, or name of the band')
-    group.add_argument('--gain', type=float, metavar='G',
-                       help='electrons per data unit, for the Poisson noise')
-    group.add_argument('--uncalibrated', action='store_true',
-                       help='allow an image without zero point')
-
-
-def _add_common_options(command):
-    command.add_argument('--quiet', action='store_true',
-                         help='print errors only')
-    command.add_argument('--debug', action='store_true',
-                         help='show the traceback of errors')
-
-
-def _int_or_str(text):
-    try:
-        return int(text)
-    except ValueError:
-        return text
-
-
-def _image_options(args):
-    """
-    The options of GalaxyCutout; wrong ones end the program.
-    """
-    import astropy.units as u
-
-    options = {name: getattr(args, name) for name in (
-        'zeropoint', 'pixel_scale', 'native_pixel_scale', 'unit', 'hdu',
-        'band', 'gain') if getattr(args, name) is not None}
-    if args.uncalibrated:
-        options['calibrated'] = False
-    if args.position is not None:
-        options['position'] = _parse_position(args)
-    if args.size is not None:
-        try:
-            size = u.Quantity(args.size)
-        except TypeError:
-            args.command.error(f'argument --size: cannot read {args.size!r}')
-        if size.unit == u.dimensionless_unscaled or size.unit == u.pix:
-            size = round(size.value)
-        options['size'] = size
-    return options
-
-
-def _parse_position(args):
-    first, second = (text.strip() for text in args.position)
-    try:
-        return float(first), float(second)
-    except ValueError:
-        pass
-    import astropy.units as u
-    from astropy.coordinates import Angle, SkyCoord
-
-    try:
-        # sexagesimal right ascension without a unit is in hours
-        hours = ':' in first or 'h' in first
-        return SkyCoord(Angle(first, unit=u.hourangle if hours else u.deg),
-                        Angle(second, unit=u.deg))
-    except (ValueError, u.UnitsError) as error:
-        args.command.error('argument --position: cannot read '
-                           f'{first!r} {second!r}: {_one_line(error)}')
-
-
-def _one_line(error):
-    text = ' '.join(str(error).split())
-    return text or type(error).__name__
-
-
-def _report(text):
-    print(f'pix2prof: error: {text}', file=sys.stderr)
-
-
-def _stem(path):
-    """
-    The name of a file without the suffixes of FITS and of compression.
-    """
-    return re.sub(r'\.(fits?|fts|fz)(\.(gz|bz2|xz|fz|Z))?$', '', path.name,
-                  flags=re.IGNORECASE)
-
-
-def _quietly(function, *args, **kwargs):
-    """
-    Call a function; return its result and its warnings, as lines.
-    """
-    from astropy.utils.exceptions import AstropyUserWarning
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter('ignore')
-        warnings.simplefilter('always', AstropyUserWarning)
-        result = function(*args, **kwargs)
-    return result, list(dict.fromkeys(_one_line(item.message)
-                                      for item in caught))
-
-
-def _save_figure(function, path, *args, **kwargs):
-    """
-    Draw with a function of the plotting module, without pyplot.
-    """
-    from matplotlib.figure import Figure
-
-    fig = Figure(figsize=kwargs.pop('figsize'))
-    function(*args, fig=fig, **kwargs)
-    fig.savefig(path, dpi=150)
-
-
-def _make_folder(folder, args):
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        args.command.error(f'argument --out: {folder}: {error.strerror}')
-
-
-def _output_stems(images):
-    """
-    One name for the results of each image, though images share a name.
-    """
-    stems = []
-    for path in images:
-        stem, number = _stem(path), 1
-        while stem in stems:
-            number += 1
-            stem = f'{_stem(path)}_{number}'
-        stems.append(stem)
-    return stems
-
-
 def _run_fit(args):
     from tqdm import tqdm
 
-    options = _image_options(args)
+    options = _fit_options(args)
     if args.geometry is not None:
         from astro_pix2prof.profile_io import read_profile
 
         options['geometry'] = read_profile(args.geometry)
-    _make_folder(args.out, args)
-    table = args.out / f'structure{_SUFFIXES[args.format]}'
+    make_folder(args.out, args)
+    table = args.out / f'structure{SUFFIXES[args.format]}'
     if args.structure and table.exists() and not args.overwrite:
         args.command.error(f'argument --structure: {table} exists: give '
                            '--overwrite to replace it')
     rows, structures, n_failed = [], [], 0
     bar = tqdm(args.images, disable=args.quiet or len(args.images) < 2,
                unit='image', file=sys.stderr)
-    for path, stem in zip(bar, _output_stems(args.images), strict=True):
+    for path, stem in zip(bar, output_stems(args.images), strict=True):
         bar.set_postfix_str(path.name, refresh=False)
         start = time.perf_counter()
         try:
-            profile, structure, notes = _fit_one(path, stem, args, options)
+            profile, structure, other, notes = _fit_one(path, stem, args,
+                                                        options)
         except Exception as error:
             n_failed += 1
             with tqdm.external_write_mode(file=sys.stderr):
                 if args.debug:
                     traceback.print_exc()
-                _report(f'{path}: {_one_line(error)}')
+                report(f'{path}: {one_line(error)}')
             continue
         seconds = time.perf_counter() - start
         if not args.quiet:
             for note in notes:
                 tqdm.write(f'pix2prof: warning: {path}: {note}',
                            file=sys.stderr)
-        rows.append(_summary_row(stem, profile, seconds))
+        rows.append(_summary_row(stem, profile, other, seconds))
         if structure is not None:
             structures.append((stem, structure))
     if structures:
@@ -344,12 +207,48 @@ def _run_fit(args):
             n_failed += 1
             if args.debug:
                 traceback.print_exc()
-            _report(_one_line(error))
+            report(one_line(error))
     if not args.quiet:
         _print_rows(rows)
         print(f'{len(rows)} of {len(args.images)} images measured; results '
               f'in {args.out.resolve()}')
     return 1 if n_failed else 0
+
+
+def _fit_options(args):
+    """
+    The options of the methods.
+    """
+    return {**image_options(args), 'weights': args.weights,
+            'device': args.device}
+
+
+def _fit_beside(image, options):
+    """
+    The isophotes' profile to compare with, `None` if there is none; notes.
+    """
+    try:
+        fit, _ = quietly(METHODS[_BESIDE], image, **options)
+    except Exception as error:
+        return None, [f'no isophotes to compare with: {one_line(error)}']
+    return fit.profile, []
+
+
+def _median_difference(profile, other):
+    """
+    The median absolute difference of two profiles where both are certain.
+    """
+    import numpy as np
+
+    from astro_pix2prof.profile import interpolate_profile
+
+    value, error = (np.asarray(interpolate_profile(
+        other, profile['radius'], name), dtype=float) for name in (
+            'surface_brightness', 'surface_brightness_err'))
+    size = np.abs(np.asarray(profile['surface_brightness'], dtype=float)
+                  - value)
+    size = size[np.isfinite(size) & (error < 0.2)]
+    return np.median(size) if size.size else np.nan
 
 
 def _fit_one(path, stem, args, options):
@@ -358,7 +257,7 @@ def _fit_one(path, stem, args, options):
     """
     from astro_pix2prof.profile_io import write_profile
 
-    table = args.out / f'{stem}_profile{_SUFFIXES[args.format]}'
+    table = args.out / f'{stem}_profile{SUFFIXES[args.format]}'
     figure = args.out / f'{stem}_profile.png'
     for file in (table, *([figure] if args.plot else [])):
         if file.exists() and not args.overwrite:
@@ -367,20 +266,28 @@ def _fit_one(path, stem, args, options):
     if not path.is_file():
         msg = 'no such file'
         raise FileNotFoundError(msg)
-    fit, notes = _quietly(METHODS[args.method], path, **options)
-    structure = None
+    fit, notes = quietly(METHODS[args.method], path, **options)
+    structure = other = None
+    if args.method != _BESIDE and not args.alone:
+        other, more = _fit_beside(path, options)
+        notes += more
     if args.structure:
         from astro_pix2prof.structure import measure_structure
 
-        structure, more = _quietly(measure_structure, fit.profile)
+        structure, more = quietly(measure_structure, fit.profile)
         notes += more
     write_profile(fit.profile, table, overwrite=args.overwrite)
     if args.plot:
         from astro_pix2prof.plotting import plot_fit
 
-        _save_figure(plot_fit, figure, fit.cutout, fit.profile,
-                     mask=fit.mask, figsize=(10.0, 7.6))
-    return fit.profile, structure, notes
+        save_figure(plot_fit, figure, fit.cutout, fit.profile,
+                    mask=fit.mask, beside=_labelled(other),
+                    figsize=(10.0, 7.6))
+    return fit.profile, structure, other, notes
+
+
+def _labelled(profile):
+    return None if profile is None else {'isophotes': profile}
 
 
 def _write_structures(structures, path, args):
@@ -395,7 +302,7 @@ def _write_structures(structures, path, args):
     table.write(path, overwrite=args.overwrite)
 
 
-def _summary_row(stem, profile, seconds):
+def _summary_row(stem, profile, other, seconds):
     import numpy as np
 
     from astro_pix2prof.profile import decode_flags
@@ -406,34 +313,33 @@ def _summary_row(stem, profile, seconds):
     flags = decode_flags(profile.meta.get('flag', 0), kind='galaxy')
     return (stem, f'{len(profile)}',
             f'{magnitude[-1]:.2f}' if magnitude.size else '-',
-            f'{radius.value:.1f} {radius.unit}', f'{seconds:.1f} s',
+            f'{radius.value:.1f} {radius.unit}',
+            '-' if other is None
+            else f'{_median_difference(profile, other):.3f}',
+            f'{seconds:.1f} s',
             ' '.join(flags) or '-')
 
 
 def _print_rows(rows):
     if not rows:
         return
-    _print_columns([('image', 'rings', 'mag', 'out to', 'time', 'flags'),
-                    *rows])
-
-
-def _print_columns(rows):
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print('  '.join(text.ljust(width) for text, width
-                        in zip(row, widths, strict=True)).rstrip())
+    print_columns([('image', 'rings', 'mag', 'out to', 'isophotes', 'time',
+                    'flags'), *rows])
+    if any(row[4] != '-' for row in rows):
+        print('(isophotes: median absolute difference in mag from the '
+              'isophote fit)')
 
 
 def _run_compare(args):
     from astro_pix2prof.plotting import plot_profiles
     from astro_pix2prof.profile_io import read_profile
 
-    options = _image_options(args)
-    methods = list(dict.fromkeys(args.method or ['isophote']))
+    options = _fit_options(args)
+    methods = list(dict.fromkeys(args.method or [_DEFAULT]))
     if args.out.exists() and not args.overwrite:
         args.command.error(f'argument --out: {args.out} exists: give '
                            '--overwrite to replace it')
-    _make_folder(args.out.parent, args)
+    make_folder(args.out.parent, args)
     profiles = {}
     for path in args.reference:
         label = f'{path.stem}'
@@ -441,19 +347,19 @@ def _run_compare(args):
             label += "'"
         profiles[label] = read_profile(path)
     n_failed = 0
-    for path, stem in zip(args.images, _output_stems(args.images),
+    for path, stem in zip(args.images, output_stems(args.images),
                           strict=True):
         for method in methods:
             label = stem if len(methods) == 1 else f'{stem} ({method})'
             while label in profiles:
                 label += "'"
             try:
-                fit, notes = _quietly(METHODS[method], path, **options)
+                fit, notes = quietly(METHODS[method], path, **options)
             except Exception as error:
                 n_failed += 1
                 if args.debug:
                     traceback.print_exc()
-                _report(f'{path}: {_one_line(error)}')
+                report(f'{path}: {one_line(error)}')
                 continue
             profiles[label] = fit.profile
             if not args.quiet:
@@ -463,8 +369,8 @@ def _run_compare(args):
     if len(profiles) < len(args.reference) + 1:
         return 1
     first = next(iter(profiles))
-    _save_figure(plot_profiles, args.out, profiles, figsize=(7.0, 6.0),
-                 reference=first if len(profiles) > 1 else None)
+    save_figure(plot_profiles, args.out, profiles, figsize=(7.0, 6.0),
+                reference=first if len(profiles) > 1 else None)
     if not args.quiet:
         if len(profiles) > 1:
             _print_differences(profiles, first)
@@ -493,32 +399,55 @@ def _run_demo(args):
     from astro_pix2prof.plotting import plot_fit
     from astro_pix2prof.profile_io import write_profile
 
-    _make_folder(args.out, args)
+    make_folder(args.out, args)
     image = load_example()
+    options = {'gain': image.header['GAIN'], 'weights': args.weights,
+               'device': args.device}
+    quietly(METHODS[_DEFAULT], image, **options)   # reads the weights
     start = time.perf_counter()
-    fit, notes = _quietly(_fit_isophotes, image, gain=image.header['GAIN'])
+    fit, notes = quietly(METHODS[_DEFAULT], image, **options)
     seconds = time.perf_counter() - start
+    start = time.perf_counter()
+    other, more = _fit_beside(image, options)
+    seconds_beside = time.perf_counter() - start
+    notes += more
     table = args.out / 'demo_galaxy_r.ecsv'
     figure = args.out / 'demo_galaxy_r.png'
     write_profile(fit.profile, table, overwrite=True)
-    _save_figure(plot_fit, figure, fit.cutout, fit.profile, mask=fit.mask,
-                 figsize=(10.0, 7.6))
+    save_figure(plot_fit, figure, fit.cutout, fit.profile, mask=fit.mask,
+                beside=_labelled(other), figsize=(10.0, 7.6))
     if args.quiet:
         return 0
     for note in notes:
         print(f'pix2prof: warning: {note}', file=sys.stderr)
     print(f'{fit.cutout!r}')
-    print(f'measured in {seconds:.1f} s; the first of {len(fit.profile)} '
-          'rings:\n')
-    head = fit.profile['radius', 'surface_brightness',
-                       'surface_brightness_err', 'ellipticity', 'pa',
-                       'mag_enclosed', 'flag'][:10]
-    for name in head.colnames[:-1]:
-        head[name].info.format = '.3f'
-    print('\n'.join(head.pformat(max_width=-1)))
+    print(f'measured in {seconds:.2f} s (isophote fit: {seconds_beside:.2f} '
+          f's); some of {len(fit.profile)} rings:\n')
+    print(_demo_rows(fit.profile, other, load_example_truth()))
     truth = load_example_truth().meta['magnitude']
     print(f'\nmagnitude within the last ring: '
           f'{fit.profile["mag_enclosed"][-1].value:.2f} (the galaxy was '
           f'rendered with {truth:.2f})')
     print(f'table:  {table.resolve()}\nfigure: {figure.resolve()}')
     return 0
+
+
+def _demo_rows(profile, other, truth):
+    """
+    Some rings, with the isophotes' values and the true ones.
+    """
+    import numpy as np
+
+    from astro_pix2prof.profile import interpolate_profile
+
+    last = len(profile) - 1
+    rows = np.unique(np.rint(last * np.linspace(0, 1, 12)**1.5).astype(int))
+    head = profile[rows]['radius', 'surface_brightness',
+                         'surface_brightness_err', 'mag_enclosed']
+    columns = {'isophotes': other, 'truth': truth}
+    for name, table in columns.items():
+        if table is not None:
+            head[name] = interpolate_profile(table, head['radius'])
+    for name in head.colnames:
+        head[name].info.format = '.3f'
+    return '\n'.join(head.pformat(max_lines=-1, max_width=-1))

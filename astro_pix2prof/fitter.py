@@ -455,7 +455,7 @@ class Pix2ProfFitter:
             flag[share > 0.02] |= RingFlag.SATURATED
             if (share[sma < 3] > 0.02).any():
                 galaxy |= GalaxyFlag.SATURATED
-        if caption.reached_edge or sma[-1] > edge and snr[-1] > 3:
+        if caption.reached_edge or (sma[-1] > edge and snr[-1] > 3):
             galaxy |= GalaxyFlag.TRUNCATED
         bright = snr > 3
         if bright.any() and np.nanmin(rings.n_valid[bright & (sma < edge)],

@@ -29,7 +29,8 @@ _DOUBTFUL = (RingFlag.NEGATIVE | RingFlag.LOW_SNR | RingFlag.FEW_PIXELS
              | RingFlag.SATURATED | RingFlag.EDGE | RingFlag.EXTRAPOLATED)
 
 
-def plot_fit(image, profile, *, mask=None, model=None, fig=None, **options):
+def plot_fit(image, profile, *, mask=None, model=None, beside=None, fig=None,
+             **options):
     """
     Plot a galaxy and its profile.
 
@@ -54,6 +55,10 @@ def plot_fit(image, profile, *, mask=None, model=None, fig=None, **options):
     model : 2D array_like, optional
         The model in the unit of the image, without the sky. By default, it
         is made by `~astro_pix2prof.model_image`.
+
+    beside : dict of `~astropy.table.QTable`, optional
+        Other profiles of the galaxy by their labels, which are drawn as
+        lines beside the first.
 
     fig : `~matplotlib.figure.Figure`, optional
         The figure to draw in. By default, a new one of pyplot's.
@@ -118,6 +123,12 @@ def plot_fit(image, profile, *, mask=None, model=None, fig=None, **options):
         stack[0].scatter(at, levels, s=46, lw=1.6, facecolors='none',
                          edgecolors=colours, zorder=5,
                          label='drawn on the image')
+    for (label, other), style in zip((beside or {}).items(),
+                                     ('--', '-.', ':'), strict=False):
+        radius, value, error = _brightness(other)
+        sure = ~(error > 1.0)
+        stack[0].plot(radius[sure], value[sure], ls=style, lw=1.2,
+                      color=_COLOURS[1], zorder=4, label=label)
     stack[0].legend(frameon=False, loc='upper right', fontsize='small')
     _draw_geometry(stack[1], profile, 'ellipticity', 'Ellipticity')
     on_sky = profile.meta.get('pa_frame') == 'sky'

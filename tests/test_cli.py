@@ -21,6 +21,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof import GalaxyCutout, cli, read_profile, write_profile
 from astro_pix2prof.cli import main
+from astro_pix2prof.cli_common import file_stem
 
 
 @pytest.fixture
@@ -37,8 +38,12 @@ def calls(monkeypatch, sersic_profile):
     """
     seen = []
 
-    def fit(image, **options):
+    def fit(image, *, weights, device, **options):
+        assert (weights, device) == ('captioner', None)
         seen.append(options)
+        return measure(image, **options)
+
+    def measure(image, *, weights=None, device=None, **options):
         if image.name.startswith('bad'):
             msg = 'this galaxy\nis bad'
             raise ValueError(msg)
@@ -52,7 +57,8 @@ def calls(monkeypatch, sersic_profile):
         return SimpleNamespace(profile=sersic_profile.copy(), cutout=cutout,
                                mask=cutout.mask)
 
-    monkeypatch.setitem(cli.METHODS, 'isophote', fit)
+    monkeypatch.setitem(cli.METHODS, 'pix2prof', fit)
+    monkeypatch.setitem(cli.METHODS, 'isophote', measure)
     return seen
 
 
@@ -82,7 +88,8 @@ class TestMain:
         assert info.value.code == 0
         assert capsys.readouterr().out == f'pix2prof {__version__}\n'
 
-    @pytest.mark.parametrize('command', ['fit', 'compare', 'demo'])
+    @pytest.mark.parametrize('command', [
+        'fit', 'compare', 'demo', 'simulate', 'train', 'evaluate'])
     def test_help(self, command, capsys):
         with pytest.raises(SystemExit) as info:
             run(command, '--help')
@@ -161,7 +168,7 @@ class TestFit:
             seen.update(options)
             raise ValueError
 
-        monkeypatch.setitem(cli.METHODS, 'isophote', fit)
+        monkeypatch.setitem(cli.METHODS, 'pix2prof', fit)
         assert run('fit', image_file, '--position', *text) == 1
         expected = SkyCoord(ra, dec, unit='deg')
         assert seen['position'].separation(expected) < 1e-3 * u.arcsec
@@ -225,7 +232,7 @@ class TestFit:
         ('a.fits', 'a'), ('a.b.fits.gz', 'a.b'), ('a.FIT', 'a'),
         ('a.fits.fz', 'a'), ('ngc1.5', 'ngc1.5'), ('fits', 'fits')])
     def test_stem(self, tmp_path, name, stem):
-        assert cli._stem(tmp_path / name) == stem
+        assert file_stem(tmp_path / name) == stem
 
     def test_overwrite(self, image_file, tmp_path, calls, capsys):
         args = ('fit', image_file, '--out', tmp_path, '--plot')

@@ -1,0 +1,242 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+What the commands of the command line have in common.
+"""
+
+import re
+import sys
+import warnings
+from functools import cache
+
+__all__ = ['METHODS', 'SUFFIXES', 'add_common_options', 'add_image_options',
+           'add_network_options', 'file_stem', 'image_options',
+           'make_folder', 'network_fitter', 'one_line', 'output_stems',
+           'print_columns', 'quietly', 'report', 'save_figure']
+
+SUFFIXES = {'ecsv': '.ecsv', 'fits': '.fits', 'parquet': '.parquet'}
+
+
+@cache
+def network_fitter(weights='captioner', device=None):
+    """
+    A `~astro_pix2prof.Pix2ProfFitter`, whose weights are read once.
+    """
+    from astro_pix2prof.fitter import Pix2ProfFitter
+
+    return Pix2ProfFitter(weights, device=device)
+
+
+def _fit_network(image, *, geometry=None, weights='captioner', device=None,
+                 **options):
+    """
+    Fit with `~astro_pix2prof.Pix2ProfFitter`.
+    """
+    return network_fitter(weights, device).fit(
+        image, fixed_geometry=geometry, **options)
+
+
+def _fit_isophotes(image, *, geometry=None, weights=None, device=None,
+                   **options):
+    """
+    Fit with `~astro_pix2prof.isophote.IsophoteFitter`.
+    """
+    from astro_pix2prof.isophote import IsophoteFitter
+
+    return IsophoteFitter().fit(image, fixed_geometry=geometry, **options)
+
+
+# Each takes an image and the options of GalaxyCutout and returns an object
+# with the attributes profile, cutout and mask.
+METHODS = {'pix2prof': _fit_network, 'isophote': _fit_isophotes}
+
+
+def add_image_options(command):
+    """
+    Options that say what the header does not.
+    """
+    group = command.add_argument_group(
+        'the images', 'Whatever is not given comes from the header.')
+    group.add_argument('--zeropoint', type=float, metavar='MAG',
+                       help='magnitude of one data unit in one pixel')
+    group.add_argument('--pixel-scale', type=float, metavar='ARCSEC',
+                       help='size of a pixel, if there is no WCS')
+    group.add_argument('--native-pixel-scale', type=float, metavar='ARCSEC',
+                       help='size of the pixels to which the values refer, '
+                            'for cut-outs of sky viewers')
+    group.add_argument('--unit', help='unit of the data, such as nanomaggy')
+    group.add_argument('--position', nargs=2, metavar=('X', 'Y'),
+                       help='position of the galaxy: pixels from 0, or right '
+                            'ascension and declination such as 184.73d '
+                            '12.41d or 12:18:55.5 +12:24:30 (default: the '
+                            'middle)')
+    group.add_argument('--size', help='crop to this size: pixels, or with a '
+                                      'unit such as 90arcsec')
+    group.add_argument('--hdu', type=int_or_str,
+                       help='extension, number or name (default: the first '
+                            'image)')
+    group.add_argument('--band', type=int_or_str,
+                       help='band or plane of a cube, or name of the band')
+    group.add_argument('--gain', type=float, metavar='G',
+                       help='electrons per data unit, for the Poisson noise')
+    group.add_argument('--uncalibrated', action='store_true',
+                       help='allow an image without zero point')
+
+
+def add_network_options(command):
+    """
+    Options that choose the network.
+    """
+    command.add_argument('--weights', default='captioner', metavar='NAME',
+                         help='weights of the network, a name or a '
+                              '.safetensors file (default: captioner)')
+    command.add_argument('--device', help='where the network runs, such as '
+                                          'cpu or cuda (default: a GPU if '
+                                          'there is one)')
+
+
+def add_common_options(command):
+    """
+    Options that all commands have.
+    """
+    command.add_argument('--quiet', action='store_true',
+                         help='print errors only')
+    command.add_argument('--debug', action='store_true',
+                         help='show the traceback of errors')
+
+
+def int_or_str(text):
+    """
+    An integer if the text is one.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def image_options(args):
+    """
+    The options of GalaxyCutout; wrong ones end the program.
+    """
+    import astropy.units as u
+
+    options = {name: getattr(args, name) for name in (
+        'zeropoint', 'pixel_scale', 'native_pixel_scale', 'unit', 'hdu',
+        'band', 'gain') if getattr(args, name) is not None}
+    if args.uncalibrated:
+        options['calibrated'] = False
+    if args.position is not None:
+        options['position'] = parse_position(args)
+    if args.size is not None:
+        try:
+            size = u.Quantity(args.size)
+        except TypeError:
+            args.command.error(f'argument --size: cannot read {args.size!r}')
+        if size.unit == u.dimensionless_unscaled or size.unit == u.pix:
+            size = round(size.value)
+        options['size'] = size
+    return options
+
+
+def parse_position(args):
+    """
+    The position as pixels or `~astropy.coordinates.SkyCoord`.
+    """
+    first, second = (text.strip() for text in args.position)
+    try:
+        return float(first), float(second)
+    except ValueError:
+        pass
+    import astropy.units as u
+    from astropy.coordinates import Angle, SkyCoord
+
+    try:
+        # sexagesimal right ascension without a unit is in hours
+        hours = ':' in first or 'h' in first
+        return SkyCoord(Angle(first, unit=u.hourangle if hours else u.deg),
+                        Angle(second, unit=u.deg))
+    except (ValueError, u.UnitsError) as error:
+        args.command.error('argument --position: cannot read '
+                           f'{first!r} {second!r}: {one_line(error)}')
+
+
+def one_line(error):
+    """
+    The text of an exception without line breaks.
+    """
+    text = ' '.join(str(error).split())
+    return text or type(error).__name__
+
+
+def report(text):
+    """
+    Print an error.
+    """
+    print(f'pix2prof: error: {text}', file=sys.stderr)
+
+
+def file_stem(path):
+    """
+    The name of a file without the suffixes of FITS and of compression.
+    """
+    return re.sub(r'\.(fits?|fts|fz)(\.(gz|bz2|xz|fz|Z))?$', '', path.name,
+                  flags=re.IGNORECASE)
+
+
+def quietly(function, *args, **kwargs):
+    """
+    Call a function; return its result and its warnings, as lines.
+    """
+    from astropy.utils.exceptions import AstropyUserWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('ignore')
+        warnings.simplefilter('always', AstropyUserWarning)
+        result = function(*args, **kwargs)
+    return result, list(dict.fromkeys(one_line(item.message)
+                                      for item in caught))
+
+
+def save_figure(function, path, *args, **kwargs):
+    """
+    Draw with a function of the plotting module, without pyplot.
+    """
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=kwargs.pop('figsize'))
+    function(*args, fig=fig, **kwargs)
+    fig.savefig(path, dpi=150)
+
+
+def make_folder(folder, args):
+    """
+    Make the folder for the results.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        args.command.error(f'argument --out: {folder}: {error.strerror}')
+
+
+def output_stems(images):
+    """
+    One name for the results of each image, though images share a name.
+    """
+    stems = []
+    for path in images:
+        stem, number = file_stem(path), 1
+        while stem in stems:
+            number += 1
+            stem = f'{file_stem(path)}_{number}'
+        stems.append(stem)
+    return stems
+
+
+def print_columns(rows):
+    """
+    Print rows of texts with aligned columns.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print('  '.join(text.ljust(width) for text, width
+                        in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,178 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The errors that a network makes, measured on simulated galaxies.
+"""
+
+import numpy as np
+
+from astro_pix2prof.networks.reader import CaptionReader, Frame
+from astro_pix2prof.simulation import GalaxySimulator
+
+__all__ = ['fit_error_model', 'measure_errors', 'read_simulated']
+
+# Galaxies whose errors are measured come from this branch of the seeds,
+# which neither training nor validation uses.
+_SEED = 7_000_000_000
+
+# The share of a Gaussian within one standard deviation.
+_ONE_SIGMA = 0.6827
+
+
+def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
+                   n_views=8, seed=0):
+    """
+    Read simulated galaxies, and compare with their true profiles.
+
+    Parameters
+    ----------
+    network : `~astro_pix2prof.networks.captioner.Captioner`
+        The network.
+
+    survey : str, optional
+        What the simulator draws.
+
+    n_pix : int, optional
+        The side of the images.
+
+    n_images, n_views, seed : int, optional
+        How many images; views of each; the first seed of the simulator.
+
+    Returns
+    -------
+    value, scatter, difference : 1D `~numpy.ndarray`
+        For each ring with a true signal-to-noise ratio above 1 that the
+        network measured: its value (mag relative to the noise of a pixel),
+        the scatter of the views (mag), and the value less the truth (mag).
+
+    per_image : 1D `~numpy.ndarray`, shape (n_images,)
+        Median absolute difference of each image (mag).
+    """
+    # the scatter as it is: no floor, and all of it
+    card = {'error_model': {'value': [0.0], 'floor': [0.0],
+                            'scatter_factor': 1.0}}
+    reader = CaptionReader(network, card, n_views=n_views)
+    rows, per_image = [], []
+    block = 64
+    for start in range(0, n_images, block):
+        galaxies = GalaxySimulator(survey, n_pix=n_pix).simulate(
+            min(block, n_images - start), seed=_SEED + seed + start)
+        sigma = galaxies.sigma.numpy().astype(float)
+        area = galaxies.pixel_scale.numpy().astype(float)**2
+        frames = [Frame(image.numpy(), mask.numpy(), s, tuple(c.tolist()),
+                        pixel_area=a)
+                  for image, mask, s, c, a in zip(
+                      galaxies.image, galaxies.mask, sigma, galaxies.centre,
+                      area, strict=True)]
+        sma = galaxies.sma.numpy().astype(float)
+        for k, caption in enumerate(reader.read(frames)):
+            true = galaxies.intensity[k].numpy().astype(float)
+            ends = ~(true > galaxies.ring_noise[k].numpy())
+            end = sma[np.argmax(ends)] if ends.any() else sma[-1]
+            use = caption.sma < max(end, 1.0)
+            mag = np.interp(caption.sma[use], sma, -2.5 * np.log10(
+                np.maximum(true, 1e-30)))
+            value = -2.5 * np.log10(caption.intensity[use])
+            scale = 2.5 * np.log10(sigma[k])
+            rows.append(np.stack([value + scale, caption.error[use],
+                                  value - mag]))
+            per_image.append(np.median(np.abs(value - mag)))
+    return *np.concatenate(rows, axis=1), np.array(per_image)
+
+
+def fit_error_model(value, scatter, difference, *, n_bins=16):
+    """
+    Describe errors as a floor and a share of the scatter of the views.
+
+    In bins of the value, error^2 = floor^2 + (factor x scatter)^2, such
+    that 68.3% of the differences lie within the error; the factor is that
+    of the largest likelihood.
+
+    Parameters
+    ----------
+    value, scatter, difference : 1D `~numpy.ndarray`
+        As `read_simulated` returns them.
+
+    n_bins : int, optional
+        The number of bins, which hold equal numbers of rings.
+
+    Returns
+    -------
+    model : dict
+        'value', 'floor' (lists, mag) and 'scatter_factor'.
+    """
+    size = np.abs(difference)
+    edges = np.quantile(value, np.linspace(0, 1, n_bins + 1))
+    group = np.clip(np.searchsorted(edges, value, 'right') - 1, 0,
+                    n_bins - 1)
+    # few rings, or equal ones, leave bins empty
+    group = np.unique(group, return_inverse=True)[1]
+    n_bins = group.max() + 1
+    best = (np.inf, None)
+    for factor in (0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0):
+        floor = np.array([_floor(size[group == g], factor
+                                 * scatter[group == g])
+                          for g in range(n_bins)])
+        error = np.maximum(np.hypot(floor[group], factor * scatter), 1e-3)
+        # of a Laplacian, which outliers do not rule
+        cost = np.mean(np.log(error) + size / error)
+        if cost < best[0]:
+            best = (cost, (factor, floor))
+    factor, floor = best[1]
+    centre = [float(np.median(value[group == g])) for g in range(n_bins)]
+    return {'value': [round(v, 3) for v in centre],
+            'floor': [round(float(f), 4) for f in floor],
+            'scatter_factor': factor}
+
+
+def _floor(size, part):
+    """
+    The floor with which 68.3% of the differences lie within the error.
+    """
+    # each difference is within its error from this floor on
+    needed = np.sort(np.sqrt(np.maximum(size**2 - part**2, 0.0)))
+    return needed[min(int(_ONE_SIGMA * len(needed)), len(needed) - 1)]
+
+
+def measure_errors(network, *, survey='mix', n_pix=(128, 256), n_images=256,
+                   n_views=8):
+    """
+    The error model of a network, for its model card.
+
+    Parameters
+    ----------
+    network : `~astro_pix2prof.networks.captioner.Captioner`
+        The network.
+
+    survey : str, optional
+        What the simulator draws.
+
+    n_pix : sequence of int, optional
+        The sides of the images.
+
+    n_images, n_views : int, optional
+        Images of each side; views of each.
+
+    Returns
+    -------
+    entries : dict
+        'error_model' (see `fit_error_model`) and 'metrics': the median
+        absolute deviations on these galaxies, which are simulated with the
+        simulator that the network was trained with.
+    """
+    parts = [read_simulated(network, survey=survey, n_pix=side,
+                            n_images=n_images, n_views=n_views, seed=1000
+                            * number)
+             for number, side in enumerate(n_pix)]
+    value, scatter, difference = (np.concatenate([part[k] for part in parts])
+                                  for k in range(3))
+    per_image = np.concatenate([part[3] for part in parts])
+    return {
+        'error_model': {**fit_error_model(value, scatter, difference),
+                        'n_images': len(per_image), 'n_views': n_views},
+        'metrics': {
+            'data': f'{len(per_image)} images of the training simulator, '
+                    'with seeds of their own',
+            'unit': 'mag',
+            'median_absolute_deviation': round(float(np.median(per_image)),
+                                               4),
+            'bias': round(float(np.median(difference)), 4)}}
