@@ -16,6 +16,7 @@ from astro_pix2prof.fit import ProfileFit
 from astro_pix2prof.model import profile_ellipses
 from astro_pix2prof.networks.reader import Caption, CaptionReader, Frame
 from astro_pix2prof.networks.weights import load_network
+from astro_pix2prof.noise import measure_noise
 from astro_pix2prof.profile import (
     POGSON,
     GalaxyFlag,
@@ -155,7 +156,7 @@ class Pix2ProfFitter:
         self.weights = str(weights)
         self.reader = CaptionReader(
             self.network, self.card, batch_size=batch_size, n_views=n_views,
-            min_snr=min_snr)
+            min_snr=min_snr, measure_noise=measure_noise)
 
     def _set_options(self, device, batch_size, n_views, sky, search_radius,
                      fit_centre, min_snr):

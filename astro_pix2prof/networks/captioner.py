@@ -216,8 +216,10 @@ class _RecurrentDecoder(nn.Module):
         super().__init__()
         self.layers = config.layers
         self.reinject = config.reinject
-        self.gru = nn.GRU(1, config.size, config.layers, batch_first=True,
-                          dropout=config.dropout)
+        # dropout acts between layers
+        self.gru = nn.GRU(
+            1, config.size, config.layers, batch_first=True,
+            dropout=config.dropout if config.layers > 1 else 0.0)
         self.dense = nn.Linear(config.size, 1)
 
     def _start(self, z):

@@ -141,16 +141,22 @@ class CaptionReader:
 
     min_snr : float, optional
         Signal-to-noise ratio of the last ring.
+
+    measure_noise : callable, optional
+        A function of an image and its mask that returns the noise of a
+        sky pixel, for binned images, in which correlated noise averages
+        out less. By default, it is taken as not correlated.
     """
 
     def __init__(self, network, card=None, *, batch_size=16, n_views=8,
-                 min_snr=1.0):
+                 min_snr=1.0, measure_noise=None):
         self.network = network
         self.config = network.config
         self.errors = (card or {}).get('error_model')
         self.batch_size = batch_size
         self.n_views = n_views
         self.min_snr = min_snr
+        self.measure_noise = measure_noise
 
     def read(self, frames):
         """
@@ -182,7 +188,8 @@ class CaptionReader:
                     parts_here = [*before, (bins, side, sma * bins,
                                             intensity, error)]
                     if self._goes_on(frames[i], parts_here[-1], frame, side):
-                        again.append((i, _bin(frame), 2 * bins, parts_here))
+                        again.append((i, self._bin(frame), 2 * bins,
+                                      parts_here))
                     else:
                         done[i] = self._join(frames[i], parts_here)
             current = again
@@ -281,6 +288,28 @@ class CaptionReader:
         n = int(np.argmax(over)) if over.any() else len(sma)
         return max(n, min(4, len(sma))), not over.any()
 
+    def _bin(self, frame):
+        """
+        The frame in pixels twice as large, still in flux per native pixel.
+        """
+        ny, nx = frame.image.shape
+        pad = (0, nx % 2, 0, ny % 2)
+        good = torch.from_numpy(~frame.mask).float()[None, None]
+        image = torch.from_numpy(np.ascontiguousarray(
+            frame.image, dtype=np.float32))[None, None]
+        image = functional.pad(torch.where(good > 0, image, 0.0), pad)
+        share = functional.avg_pool2d(functional.pad(good, pad), 2)
+        mean = functional.avg_pool2d(image, 2) / share.clamp(min=0.25)
+        image, mask = mean[0, 0].numpy(), share[0, 0].numpy() < 0.5
+        sigma = 0.5 * frame.sigma
+        if self.measure_noise is not None:
+            found = self.measure_noise(image, mask)
+            if np.isfinite(found):
+                sigma = float(np.clip(found, sigma, frame.sigma))
+        return Frame(image, mask, sigma,
+                     tuple((c - 0.5) / 2 for c in frame.centre),
+                     eps=frame.eps, gain=4 * frame.gain)
+
     def _join(self, frame, parts):
         """
         One profile from those of finer and coarser crops.
@@ -333,35 +362,3 @@ def _turn(images, k):
     if k >= 4:
         images = images.flip(-1)
     return torch.rot90(images, k % 4, (-2, -1))
-
-
-def _bin(frame):
-    """
-    The frame in pixels twice as large, still in flux per native pixel.
-    """
-    ny, nx = frame.image.shape
-    pad = (0, nx % 2, 0, ny % 2)
-    good = torch.from_numpy(~frame.mask).float()[None, None]
-    image = torch.from_numpy(np.ascontiguousarray(
-        frame.image, dtype=np.float32))[None, None]
-    image = functional.pad(torch.where(good > 0, image, 0.0), pad)
-    share = functional.avg_pool2d(functional.pad(good, pad), 2)
-    mean = functional.avg_pool2d(image, 2) / share.clamp(min=0.25)
-    image = mean[0, 0].numpy()
-    mask = share[0, 0].numpy() < 0.5
-    return Frame(image=image, mask=mask,
-                 sigma=_binned_noise(frame, image, mask),
-                 centre=tuple((c - 0.5) / 2 for c in frame.centre),
-                 eps=frame.eps, gain=4 * frame.gain)
-
-
-def _binned_noise(frame, image, mask):
-    """
-    The noise of binned pixels: half, or more where it is correlated.
-    """
-    from astro_pix2prof.noise import measure_noise
-
-    found = measure_noise(image, mask)
-    if not np.isfinite(found):
-        return 0.5 * frame.sigma
-    return float(np.clip(found, 0.5 * frame.sigma, frame.sigma))

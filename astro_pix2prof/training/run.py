@@ -20,6 +20,7 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
+from astro_pix2prof import __version__
 from astro_pix2prof.networks.weights import write_weights
 from astro_pix2prof.training.data import make_loader
 from astro_pix2prof.training.energy import EnergyMeter
@@ -243,7 +244,7 @@ def export(module, folder, record=None, *, metrics=None):
         'software': {'python': platform.python_version(),
                      'torch': torch.__version__,
                      'lightning': lightning.__version__,
-                     'astro_pix2prof': _version()},
+                     'astro_pix2prof': __version__},
         'data': _describe_data(recipe),
         'limits': _describe_limits(recipe),
     }
@@ -264,17 +265,6 @@ def export(module, folder, record=None, *, metrics=None):
     card.update(metrics or {})
     return write_weights(module.best_network, card,
                          Path(folder) / f'{recipe.name}.safetensors')
-
-
-def _version():
-    """
-    The version of the package, without importing any of it.
-    """
-    try:
-        from astro_pix2prof._version import version
-    except ImportError:
-        version = '0+unknown'
-    return version
 
 
 def _describe_data(recipe):

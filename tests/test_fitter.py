@@ -1,0 +1,398 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of Pix2ProfFitter.
+"""
+
+import astropy.units as u
+import numpy as np
+import pytest
+import torch
+from astropy.nddata import CCDData, Cutout2D
+from astropy.table import QTable
+
+from astro_pix2prof import (
+    GalaxyCutout,
+    IsophoteFitter,
+    Pix2ProfFitter,
+    build_profile,
+    compare_profiles,
+    load_example,
+    load_example_truth,
+    measure_structure,
+    plot_fit,
+)
+from astro_pix2prof.networks import Captioner, CaptionerConfig
+from astro_pix2prof.networks.weights import write_weights
+from astro_pix2prof.profile import (
+    COLUMNS,
+    GalaxyFlag,
+    RingFlag,
+    interpolate_profile,
+)
+
+MU = 'surface_brightness'
+
+
+@pytest.fixture(scope='module')
+def fitter():
+    return Pix2ProfFitter(n_views=2)
+
+
+@pytest.fixture(scope='module')
+def example():
+    return load_example()
+
+
+@pytest.fixture(scope='module')
+def fit(fitter, example):
+    return fitter.fit(example)
+
+
+def enlarge(ccd, factor):
+    """
+    The same image with pixels that are divided, and as much noise in each.
+    """
+    rng = np.random.default_rng(1)
+    data = np.repeat(np.repeat(ccd.data, factor, 0), factor, 1) / factor**2
+    sigma = GalaxyCutout(ccd).background_noise
+    data += rng.normal(0, sigma / factor, data.shape) * (
+        1 - 1 / factor**2)**0.5
+    return CCDData(data, unit=ccd.unit)
+
+
+class TestProfile:
+    def test_table(self, fit, example):
+        profile = fit.profile
+        assert isinstance(profile, QTable)
+        assert tuple(profile.colnames) == COLUMNS
+        assert profile['radius'].unit == u.arcsec
+        assert profile[MU].unit == u.mag / u.arcsec**2
+        np.testing.assert_allclose(np.diff(profile['radius'].value), 0.396,
+                                   rtol=1e-4)
+        assert np.isfinite(profile[MU]).all()
+        assert np.all(profile['surface_brightness_err'].value > 0)
+        assert profile.meta['fitter'] == 'Pix2ProfFitter'
+        assert profile.meta['weights'] == 'captioner'
+        assert len(profile.meta['sha256']) == 64
+        assert profile.meta['pa_frame'] == 'sky'
+
+    def test_truth(self, fit):
+        """
+        The demo galaxy, rendered by GalSim, to the accuracy of the network.
+        """
+        truth = load_example_truth()
+        delta = fit.profile[MU] - interpolate_profile(
+            truth, fit.profile['radius'])
+        bright = (truth[MU].max() > fit.profile[MU]) & (
+            fit.profile[MU].value < 26.5)
+        assert np.nanmedian(np.abs(delta[bright].value)) < 0.25
+        np.testing.assert_allclose(
+            np.nanmin(fit.profile['mag_enclosed'].value),
+            truth.meta['magnitude'], atol=0.25)
+
+    def test_geometry(self, fit):
+        """
+        One ellipse from moments, near that of the isophotes, and flagged.
+        """
+        profile = fit.profile
+        assert np.ptp(profile['ellipticity']) == 0
+        assert np.all(profile['flag'] & int(RingFlag.FIXED_GEOMETRY))
+        truth = load_example_truth()
+        outer = np.argmin(np.abs(truth['radius'] - 20 * u.arcsec))
+        assert abs(profile['ellipticity'][0]
+                   - truth['ellipticity'][outer]) < 0.15
+        turn = (profile['pa'][0] - truth['pa'][outer]).to_value(u.deg)
+        # moments feel the neighbours that isophotes leave out
+        assert abs((turn + 90) % 180 - 90) < 30
+
+    def test_works_like_isophotes(self, fit, example):
+        """
+        What takes one fitter's result takes the other's.
+        """
+        structure = measure_structure(fit.profile)
+        assert np.isfinite(structure['mag_total'][0])
+        table = compare_profiles({'network': fit.profile},
+                                 load_example_truth())
+        assert np.isfinite(table['median_abs'][0])
+        residual = fit.cutout.data - fit.model()
+        centre = (slice(100, 156),) * 2
+        assert (np.abs(residual[centre]).mean()
+                < 0.5 * np.abs(fit.cutout.data[centre]).mean())
+
+    def test_plot(self, fit):
+        from matplotlib.figure import Figure
+
+        other = IsophoteFitter().fit(fit.cutout)
+        fig = plot_fit(fit.cutout, fit.profile, fig=Figure(),
+                       beside={'isophotes': other.profile})
+        labels = [text.get_text() for text in
+                  fig.axes[2].get_legend().get_texts()]
+        assert 'isophotes' in labels
+
+
+class TestSameResult:
+    def test_repeat(self, fitter, fit, example):
+        again = fitter(example)
+        np.testing.assert_array_equal(again[MU], fit.profile[MU])
+
+    def test_batch(self, fitter, example, galaxy_ccd):
+        """
+        A batch equals the single calls, whatever the sizes of the frames.
+        """
+        small = Cutout2D(example, (131, 131), (120, 90), copy=True)
+        images = [example, galaxy_ccd[:100, :110], small, example]
+        options = {'pixel_scale': 0.396, 'unit': 'nmgy'}
+        images = [GalaxyCutout(image, **({} if k in (0, 3) else options))
+                  if k != 2 else GalaxyCutout(image, **options)
+                  for k, image in enumerate(images)]
+        profiles = fitter.measure_all(images)
+        for image, profile in zip(images, profiles, strict=True):
+            single = fitter(image)
+            assert len(single) == len(profile)
+            np.testing.assert_allclose(profile[MU].value, single[MU].value,
+                                       atol=1e-4)
+
+    def test_bad_image_loses_nothing(self, fitter, example, fit):
+        images = [example, np.full((50, 50), np.nan), 'missing.fits',
+                  example]
+        first, second, third, fourth = fitter.measure_all(images)
+        assert isinstance(second, ValueError)
+        assert isinstance(third, OSError)
+        for profile in (first, fourth):
+            np.testing.assert_allclose(profile[MU].value,
+                                       fit.profile[MU].value, atol=1e-4)
+
+    def test_views(self, example, fit):
+        """
+        The average over eight views does not depend on how the image lies.
+        """
+        fitter = Pix2ProfFitter()
+        assert fitter.n_views == 8
+        cutout = GalaxyCutout(example)
+        options = {'pixel_scale': 0.396, 'unit': 'nmgy', 'position': (
+            127.5, 127.5), 'fit_centre': False}
+        options.pop('fit_centre')
+        held = Pix2ProfFitter(fit_centre=False)
+        one = held(cutout.data, **options)
+        turned = held(np.rot90(cutout.data).copy(), **options)
+        n = min(len(one), len(turned))
+        np.testing.assert_allclose(one[MU][:n].value, turned[MU][:n].value,
+                                   atol=1e-3)
+
+
+class TestCalibration:
+    def test_scale(self, fitter, example, fit):
+        """
+        Times ten is 2.5 mag brighter, exactly.
+        """
+        cutout = GalaxyCutout(example)
+        scaled = fitter(CCDData(10 * cutout.data, unit=u.nmgy,
+                                wcs=example.wcs))
+        n = min(len(scaled), len(fit.profile))
+        np.testing.assert_allclose(scaled[MU][:n].value + 2.5,
+                                   fit.profile[MU][:n].value, atol=2e-3)
+        assert len(scaled) == len(fit.profile)
+
+    def test_zero_point_and_pixel_scale(self, fitter, example, fit):
+        data = GalaxyCutout(example).data
+        profile = fitter(data, zeropoint=25.0, pixel_scale=0.8)
+        np.testing.assert_allclose(
+            profile['radius'].value,
+            fit.profile['radius'].value * 0.8 / 0.396, rtol=1e-4)
+        shift = 2.5 + 5 * np.log10(0.8 / 0.396)
+        np.testing.assert_allclose(profile[MU].value,
+                                   fit.profile[MU].value + shift, atol=2e-3)
+
+    def test_uncalibrated(self, fitter, example, fit):
+        profile = fitter(GalaxyCutout(example).data, calibrated=False)
+        assert profile['radius'].unit == u.pix
+        assert np.isnan(profile[MU]).all()
+        np.testing.assert_allclose(
+            profile['intensity'].value,
+            fit.profile['intensity'].value * 0.396**2, rtol=2e-3)
+
+    def test_sky_that_was_left_in(self, fitter, example, fit):
+        image = GalaxyCutout(example).data + 7.0
+        profile = fitter(image, pixel_scale=0.396, unit='nmgy')
+        np.testing.assert_allclose(profile.meta['sky'], 7.0, atol=0.01)
+        n = min(len(profile), len(fit.profile), 60)
+        np.testing.assert_allclose(profile[MU][:n].value,
+                                   fit.profile[MU][:n].value, atol=0.2)
+        given = Pix2ProfFitter(n_views=2, sky=7.0)(
+            image, pixel_scale=0.396, unit='nmgy')
+        np.testing.assert_allclose(given[MU].value, fit.profile[MU].value,
+                                   atol=2e-3)
+
+    def test_given_noise(self, fitter, example):
+        """
+        A map of the noise counts where the frame has no empty sky.
+        """
+        cutout = GalaxyCutout(example, noise=0.01)
+        profile = fitter(cutout)
+        assert profile.meta['noise'] <= 0.024
+
+
+class TestFrames:
+    def test_large(self, fitter, example):
+        """
+        A galaxy larger than the crop is read again in binned images.
+        """
+        large = GalaxyCutout(enlarge(example, 3),
+                             pixel_scale=0.396 / 3)
+        assert large.shape == (768, 768)
+        profile = fitter(large)
+        radius = profile['radius'].value
+        assert np.all(np.diff(radius) > 0)
+        assert radius[-1] > 256 * 0.132 * 0.7
+        np.testing.assert_allclose(np.diff(radius).max(),
+                                   4 * np.diff(radius)[0], rtol=1e-3)
+        whole = fitter(example)
+        delta = profile[MU] - interpolate_profile(whole, profile['radius'])
+        use = (profile[MU].value < 25.5) & (radius > 2)
+        assert np.nanmedian(np.abs(delta[use].value)) < 0.35
+
+    @pytest.mark.parametrize('shape', [(64, 64), (71, 90), (300, 100)])
+    def test_shapes(self, fitter, shape):
+        rng = np.random.default_rng(3)
+        y, x = np.mgrid[:shape[0], :shape[1]]
+        r = np.hypot(x - shape[1] / 2, y - shape[0] / 2)
+        image = 20 * np.exp(-r / 8) + rng.normal(0, 0.1, shape)
+        profile = fitter(image, pixel_scale=0.5, zeropoint=22.5)
+        assert np.isfinite(profile[MU]).all()
+        assert np.all(profile['radius'].value <= 0.5 * np.hypot(*shape))
+
+    def test_masked(self, fitter, example, fit):
+        """
+        Bad pixels are not read, and their rings say so.
+        """
+        cutout = GalaxyCutout(example)
+        data, mask = cutout.data.copy(), np.zeros(cutout.shape, bool)
+        mask[:, 180:] = True
+        data[mask] = 1e6
+        options = {'pixel_scale': 0.396, 'unit': 'nmgy'}
+        profile = fitter(data, mask=mask, **options)
+        nan = fitter(np.where(mask, np.nan, data), **options)
+        np.testing.assert_array_equal(profile[MU], nan[MU])
+        assert profile['n_valid'][10] == 1
+        outside = profile['radius'].value > 80 * 0.396
+        assert np.all(profile['n_valid'][outside] < 0.9)
+        n = min(len(profile), len(fit.profile), 50)
+        delta = profile[MU][:n].value - fit.profile[MU][:n].value
+        assert np.median(np.abs(delta)) < 0.25
+
+    def test_off_centre(self, fitter, example, fit):
+        moved = GalaxyCutout(example).data[14:, :-17]
+        profile = fitter(moved, pixel_scale=0.396, unit='nmgy')
+        np.testing.assert_allclose(
+            [profile.meta['x_centre'], profile.meta['y_centre'] + 14],
+            [fit.profile.meta['x_centre'], fit.profile.meta['y_centre']],
+            atol=0.3)
+        n = min(len(profile), len(fit.profile), 50)
+        delta = profile[MU][:n].value - fit.profile[MU][:n].value
+        assert np.median(np.abs(delta)) < 0.1
+
+    def test_no_galaxy(self, fitter):
+        rng = np.random.default_rng(5)
+        image = rng.normal(0, 1, (128, 128))
+        profile = fitter(image, zeropoint=22.5, pixel_scale=0.4)
+        assert profile.meta['flag'] & GalaxyFlag.NO_SOURCE
+
+    def test_no_noise(self, fitter):
+        y, x = np.mgrid[:128, :128]
+        image = np.exp(-np.hypot(x - 64, y - 64) / 6)
+        profile = fitter(image, zeropoint=22.5, pixel_scale=0.4)
+        assert np.isfinite(profile[MU]).all()
+
+    def test_forced(self, fitter, example, fit):
+        truth = IsophoteFitter()(example)
+        profile = fitter(example, fixed_geometry=truth)
+        assert profile.meta['flag'] & GalaxyFlag.FORCED
+        at = 30
+        np.testing.assert_allclose(
+            profile['ellipticity'][at], interpolate_profile(
+                truth, profile['radius'][at:at + 1], 'ellipticity')[0],
+            atol=0.01)
+
+
+class TestOptions:
+    @pytest.mark.parametrize(('options', 'match'), [
+        ({'weights': 'nothing'}, "got 'nothing'"),
+        ({'n_views': 9}, 'n_views must be an integer from 1 to 8, got 9'),
+        ({'n_views': True}, 'n_views'),
+        ({'batch_size': 0}, 'batch_size must be a positive integer, got 0'),
+        ({'sky': 'flat'}, "sky must be 'auto' or a finite number"),
+        ({'sky': np.nan}, 'sky'),
+        ({'search_radius': 1}, 'search_radius must be at least 2 pixels'),
+        ({'min_snr': 0}, 'min_snr must be positive, got 0'),
+        ({'device': 'abacus'}, "device .* got 'abacus'")])
+    def test_errors(self, options, match):
+        with pytest.raises(ValueError, match=match):
+            Pix2ProfFitter(**options)
+
+    def test_missing_file(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match='does not exist'):
+            Pix2ProfFitter(tmp_path / 'w.safetensors')
+
+    def test_repr(self, fitter):
+        text = repr(fitter)
+        assert "weights 'captioner'" in text
+        assert 'cpu' in text or 'cuda' in text
+
+    def test_min_snr(self, example, fit):
+        short = Pix2ProfFitter(n_views=2, min_snr=20)(example)
+        assert len(short) < len(fit.profile)
+
+    def test_absolute_weights(self, tmp_path, example):
+        """
+        Weights with the paper's scaling need calibrated images.
+        """
+        torch.manual_seed(0)
+        network = Captioner(CaptionerConfig.paper(
+            size=16, layers=1, n_pix=64, max_length=30))
+        path = write_weights(network, {
+            'name': 'paper', 'architecture': 'captioner'},
+            tmp_path / 'paper.safetensors')
+        fitter = Pix2ProfFitter(path, n_views=1)
+        data = GalaxyCutout(example).data
+        one = fitter(example)
+        assert np.isnan(one['surface_brightness_err']).all()
+        # the same sky in other units
+        counts = fitter(100 * data, zeropoint=27.5, pixel_scale=0.396)
+        n = min(len(one), len(counts))
+        np.testing.assert_allclose(one[MU][:n].value, counts[MU][:n].value,
+                                   atol=1e-3)
+        with pytest.raises(ValueError, match='need images with a zero'):
+            fitter(data, calibrated=False)
+
+    def test_flags_of_disagreement(self, fitter, example):
+        """
+        A network that does not see the galaxy is found out.
+        """
+        blind = Pix2ProfFitter(n_views=1)
+        blind.network = blind.reader.network = Captioner(
+            blind.network.config).eval()
+        profile = blind(example)
+        assert profile.meta['flag'] & GalaxyFlag.OUT_OF_DOMAIN
+
+    def test_errors_hold(self, fit):
+        """
+        The error of a ring is never below photon noise.
+        """
+        from astro_pix2prof.fitter import POGSON
+
+        profile = fit.profile
+        noise = profile.meta['noise'] / 0.396**2
+        radius = profile['radius'].value / 0.396
+        snr = (profile['intensity'].value / noise
+               * np.sqrt(np.maximum(2 * np.pi * radius, 1)))
+        error = profile['surface_brightness_err'].value
+        assert np.all(error >= 0.999 * POGSON / snr)
+
+
+def test_build_profile_keeps_errors(fit):
+    cutout = fit.cutout
+    table = build_profile(
+        cutout, fit.sma, fit.intensity, 0.1 * fit.intensity,
+        ellipticity=fit.eps, theta=fit.theta,
+        surface_brightness_err=np.full(len(fit.sma), 0.3))
+    np.testing.assert_allclose(table['surface_brightness_err'].value, 0.3)
