@@ -44,9 +44,9 @@ def write_simulated(galaxies, folder, *, start=0, overwrite=False):
     The files are named ``galaxy_00000_r.fits``, with the band if it has a
     letter for a name. `~astro_pix2prof.GalaxyCutout` and all that measures
     images reads them, with their units, mask and noise;
-    `~astro_pix2prof.pairs.read_pairs` reads a folder of them as pairs to
+    `~astro_pix2prof.read_pairs` reads a folder of them as pairs to
     train networks with, and
-    `~astro_pix2prof.evaluation.evaluate_fitters` takes their paths.
+    `~astro_pix2prof.evaluate_fitters` takes their paths.
 
     Parameters
     ----------

@@ -183,7 +183,7 @@ class SimulatedBatches(_Batches):
 
 def read_shards(folder, split):
     """
-    The shards of a split, as `~astro_pix2prof.pairs.write_shards` left them.
+    The shards of a split, as `~astro_pix2prof.write_shards` left them.
 
     Parameters
     ----------
