@@ -14,7 +14,9 @@ from astro_pix2prof.contaminants import FINE, find_galaxy
 from astro_pix2prof.cutout import GalaxyCutout
 from astro_pix2prof.fit import ProfileFit
 from astro_pix2prof.model import profile_ellipses
-from astro_pix2prof.networks.reader import Caption, CaptionReader, Frame
+from astro_pix2prof.networks.original import N_PIX
+from astro_pix2prof.networks.reader import CaptionReader, Frame
+from astro_pix2prof.networks.ring_reader import RingReader
 from astro_pix2prof.networks.weights import load_network
 from astro_pix2prof.noise import measure_noise
 from astro_pix2prof.profile import (
@@ -30,9 +32,6 @@ __all__ = ['Pix2ProfFitter']
 # A level of so many times the noise is a sky that was never subtracted; less
 # is left to the network, which has learned to live with it.
 _SKY_LEVEL = 3.0
-
-# The original images of the paper were cut to this side.
-_ORIGINAL_SIDE = 256
 
 # If the profile differs by so much (mag, median over bright rings) from the
 # means of the pixels, the network does not understand the image.
@@ -50,10 +49,20 @@ class _Prepared:
     sky: float
     sigma: float
     centre: tuple
-    eps: float
-    theta: float
-    ellipses: tuple
+    search: float
+    hold: bool
     flag: GalaxyFlag
+    ellipses: tuple = None
+    eps: float = 0.0
+    theta: float = 0.0
+
+    def edge(self):
+        """
+        The distance of the centre from the edge of the frame.
+        """
+        ny, nx = self.cutout.shape
+        x, y = self.centre
+        return min(x, y, nx - 1 - x, ny - 1 - y) + 0.5
 
     def frame(self):
         cutout = self.cutout
@@ -63,7 +72,9 @@ class _Prepared:
             to_nanomaggies = 10**(-0.4 * (cutout.zeropoint - 22.5))
             area = cutout.pixel_scale**2
         return Frame(self.image.astype(np.float32), cutout.mask, self.sigma,
-                     self.centre, self.eps, gain, to_nanomaggies, area)
+                     self.centre, self.eps, gain, to_nanomaggies, area,
+                     hold=self.hold, position=cutout.position,
+                     ellipses=self.ellipses)
 
 
 class Pix2ProfFitter:
@@ -154,9 +165,13 @@ class Pix2ProfFitter:
                           fit_centre, min_snr)
         self.network, self.card = load_network(weights, device=self.device)
         self.weights = str(weights)
-        self.reader = CaptionReader(
-            self.network, self.card, batch_size=batch_size, n_views=n_views,
-            min_snr=min_snr, measure_noise=measure_noise)
+        options = {'batch_size': self.batch_size, 'min_snr': min_snr,
+                   'measure_noise': measure_noise}
+        if self.card['architecture'] == 'rings':
+            self.reader = RingReader(self.network, self.card, **options)
+        else:
+            self.reader = CaptionReader(self.network, self.card,
+                                        n_views=n_views, **options)
 
     def _set_options(self, device, batch_size, n_views, sky, search_radius,
                      fit_centre, min_snr):
@@ -193,14 +208,15 @@ class Pix2ProfFitter:
 
     @classmethod
     def from_original(cls, path, *, radius_step=None, device=None,
-                      batch_size=16, sky='auto', search_radius=None,
+                      batch_size=16, sky=0.0, search_radius=None,
                       fit_centre=True):
         """
         A fitter with the network that the authors of the paper published.
 
         It gives what that network gives in evaluation mode. It was trained
         on images of the Sloan survey, in nanomaggies and with pixels of
-        0.396 arcsec, and on no other.
+        0.396 arcsec, and on no other. It sees the 256 x 256 pixels around
+        the position, by default the middle of the image.
 
         Parameters
         ----------
@@ -212,8 +228,11 @@ class Pix2ProfFitter:
             The step between the radii of its profiles in arcsec; by
             default one pixel of the image.
 
-        device, batch_size, sky, search_radius, fit_centre : optional
+        device, batch_size, search_radius, fit_centre : optional
             As for `Pix2ProfFitter`.
+
+        sky : 'auto' or float, optional
+            Likewise; by default the image is taken as it is.
 
         Returns
         -------
@@ -229,7 +248,10 @@ class Pix2ProfFitter:
             If the file is not a checkpoint of that network, or
             ``radius_step`` is not positive.
         """
-        from astro_pix2prof.networks.original import load_original
+        from astro_pix2prof.networks.original import (
+            OriginalReader,
+            load_original,
+        )
         from astro_pix2prof.networks.weights import file_sha256
 
         if radius_step is not None and not radius_step > 0:
@@ -242,8 +264,8 @@ class Pix2ProfFitter:
         fitter.weights = os.path.basename(path)
         fitter.card = {'architecture': 'original', 'name': fitter.weights,
                        'sha256': file_sha256(path)}
-        fitter.reader = _OriginalReader(fitter.network, radius_step,
-                                        fitter.batch_size)
+        fitter.reader = OriginalReader(fitter.network, radius_step,
+                                       fitter.batch_size)
         return fitter
 
     def __repr__(self):
@@ -344,54 +366,76 @@ class Pix2ProfFitter:
         return [self._finish(item, next(captions)).profile
                 if isinstance(item, _Prepared) else item for item in batch]
 
-    def _prepare(self, cutout, fixed_geometry):
+    def _check(self, cutout):
         """
-        Noise, sky and position of a galaxy.
+        Whether the network can read the image.
         """
         config = getattr(self.network, 'config', None)
-        fixed = config is None or 'absolute' == config.value or (
-            config.image_scaling == 'fixed')
-        if fixed and not (np.isfinite(cutout.zeropoint)
-                          and cutout.pixel_scale):
+        absolute = config is None or 'absolute' == getattr(
+            config, 'value', '') or 'fixed' == getattr(
+            config, 'image_scaling', '')
+        if absolute and not (np.isfinite(cutout.zeropoint)
+                             and cutout.pixel_scale):
             msg = (f'the weights {self.weights!r} need images with a zero '
                    'point and a pixel scale; this one has none: give '
                    "zeropoint= and pixel_scale=, or use weights='captioner'")
             raise ValueError(msg)
+        if self.card['architecture'] == 'original' and min(
+                cutout.shape) < N_PIX:
+            msg = (f'the original network needs images of {N_PIX} x {N_PIX} '
+                   f'pixels or more, got {cutout.shape[1]} x '
+                   f'{cutout.shape[0]}: give a larger cut-out')
+            raise ValueError(msg)
+
+    def _prepare(self, cutout, fixed_geometry):
+        """
+        Noise, sky and position of a galaxy.
+        """
+        self._check(cutout)
         data, bad = cutout.data.astype(float), cutout.mask
         level, first_sigma = first_sky(data, bad)
         sigma = _sky_noise(cutout, first_sigma)
-        flag = GalaxyFlag(0)
         if self.sky != 'auto':
             sky = float(self.sky)
         elif abs(level) > _SKY_LEVEL * sigma:
             sky = level
         else:
             sky = 0.0
-        image = np.where(bad, 0.0, data - sky)
         search = self.search_radius or min(
             8.0 if cutout.position_given else 25.0, 0.25 * min(data.shape))
-        # (detection wants a sky of zero whatever the network wants)
-        found = find_galaxy(np.where(bad, 0.0, data - level), bad, sigma,
-                            cutout.position, search_radius=search)
-        centre = found.centre if self.fit_centre else tuple(cutout.position)
-        eps, theta, ellipses = found.eps, np.degrees(found.theta), None
+        prepared = _Prepared(
+            cutout, np.where(bad, 0.0, data - sky), sky, sigma,
+            tuple(cutout.position), search, not self.fit_centre,
+            GalaxyFlag(0))
         if fixed_geometry is not None:
-            centre, *ellipses = profile_ellipses(fixed_geometry, cutout)
-            centre = tuple(float(c) for c in centre)
-            flag |= GalaxyFlag.FORCED
-        else:
-            shift = np.hypot(centre[0] - cutout.position[0],
-                             centre[1] - cutout.position[1])
-            if not found.found:
-                flag |= GalaxyFlag.NO_SOURCE
-            if shift > 0.6 * search:
-                flag |= GalaxyFlag.CENTRE_OFFSET
+            centre, sma, eps, theta = profile_ellipses(fixed_geometry, cutout)
+            prepared.centre = tuple(float(c) for c in centre)
+            prepared.ellipses = (sma, *(
+                np.nan_to_num(eps * part(np.radians(2 * theta)))
+                for part in (np.cos, np.sin)))
+            prepared.flag |= GalaxyFlag.FORCED
+        if self.card['architecture'] != 'rings':
+            # (detection wants a sky of zero whatever the network wants)
+            self._detect(prepared, np.where(bad, 0.0, data - level))
+        return prepared
+
+    def _detect(self, prepared, image):
+        """
+        Centre and shape, for networks that do not find them.
+        """
+        cutout = prepared.cutout
+        found = find_galaxy(image, cutout.mask, prepared.sigma,
+                            cutout.position, search_radius=prepared.search)
+        prepared.eps = min(float(found.eps), 0.95)
+        prepared.theta = float(found.theta)
+        if not (prepared.hold or prepared.ellipses):
+            prepared.centre = found.centre
             if found.scale != FINE:
-                flag |= GalaxyFlag.CENTRE_UNCERTAIN
+                prepared.flag |= GalaxyFlag.CENTRE_UNCERTAIN
+        if not found.found:
+            prepared.flag |= GalaxyFlag.NO_SOURCE
         if found.touching > 0.1:
-            flag |= GalaxyFlag.NEIGHBOUR
-        return _Prepared(cutout, image, sky, sigma, centre,
-                         min(float(eps), 0.95), float(theta), ellipses, flag)
+            prepared.flag |= GalaxyFlag.NEIGHBOUR
 
     def _finish(self, prepared, caption):
         """
@@ -399,46 +443,50 @@ class Pix2ProfFitter:
         """
         cutout, sma = prepared.cutout, caption.sma
         intensity = caption.intensity
-        if prepared.ellipses is None:
-            eps = np.full(len(sma), prepared.eps)
-            theta = np.full(len(sma), prepared.theta)
+        centre = prepared.centre
+        if caption.e1 is not None:
+            e1, e2, centre = caption.e1, caption.e2, caption.centre
+        elif prepared.ellipses is not None:
+            e1, e2 = (np.interp(sma, prepared.ellipses[0], part)
+                      for part in prepared.ellipses[1:])
         else:
-            at, given_eps, given_theta = prepared.ellipses
-            e1, e2 = (np.interp(sma, at, np.nan_to_num(given_eps * part))
-                      for part in (np.cos(2 * np.radians(given_theta)),
-                                   np.sin(2 * np.radians(given_theta))))
-            eps, theta = np.hypot(e1, e2), np.degrees(0.5 * np.arctan2(e2,
-                                                                       e1))
-        frame = prepared.frame()
-        snr = frame.ring_snr(sma, intensity)
-        error = np.hypot(caption.error, POGSON / np.maximum(snr, 1e-3))
+            e1, e2 = (np.full(len(sma), prepared.eps * part(
+                2 * prepared.theta)) for part in (np.cos, np.sin))
+        eps, theta = np.hypot(e1, e2), 0.5 * np.arctan2(e2, e1)
+        snr = prepared.frame().ring_snr(
+            sma, intensity, None if caption.e1 is None else eps)
+        # a ring network states its error, photon noise included
+        error = caption.error
+        if caption.e1 is None:
+            error = np.hypot(error, POGSON / np.maximum(snr, 1e-3))
         rings = measure_rings(
-            prepared.image, ~cutout.mask, prepared.centre, sma, eps,
-            np.radians(theta), sigma=prepared.sigma, clip=3.0)
-        flag, galaxy = self._flags(prepared, caption, rings, snr)
+            prepared.image, ~cutout.mask, centre, sma, eps, theta,
+            sigma=prepared.sigma, clip=3.0)
+        prepared.centre = tuple(float(c) for c in centre)
+        flag = self._ring_flags(prepared, caption, rings, eps, theta)
+        galaxy = self._galaxy_flags(prepared, caption, rings, snr, flag)
         profile = build_profile(
             cutout, sma, intensity, intensity * error / POGSON,
-            surface_brightness_err=error, ellipticity=eps, theta=theta,
-            n_valid=rings.n_valid, flag=flag, centre=prepared.centre,
-            sky=prepared.sky, noise=prepared.sigma,
+            surface_brightness_err=error, ellipticity=eps,
+            theta=np.degrees(theta), n_valid=rings.n_valid, flag=flag,
+            centre=centre, sky=prepared.sky, noise=prepared.sigma,
             fitter=type(self).__name__, galaxy_flag=int(galaxy),
             weights=self.card.get('name', self.weights),
-            sha256=self.card['sha256'],
-            meta={'n_views': self.n_views})
+            sha256=self.card['sha256'])
         return ProfileFit(
             profile=profile, cutout=cutout, mask=cutout.mask,
             sky=prepared.sky, centre=prepared.centre, sma=sma, eps=eps,
-            theta=theta, intensity=intensity)
+            theta=np.degrees(theta), intensity=intensity)
 
-    def _flags(self, prepared, caption, rings, snr):
+    def _ring_flags(self, prepared, caption, rings, eps, theta):
         """
-        Flags of the rings and of the galaxy.
+        What to know about each ring.
         """
-        cutout, sma, galaxy = prepared.cutout, caption.sma, prepared.flag
-        flag = np.full(len(sma), RingFlag.FIXED_GEOMETRY, dtype=np.int32)
-        ny, nx = cutout.shape
-        x, y = prepared.centre
-        edge = min(x, y, nx - 1 - x, ny - 1 - y) + 0.5
+        cutout, sma = prepared.cutout, caption.sma
+        flag = np.zeros(len(sma), dtype=np.int32)
+        if caption.e1 is None or prepared.ellipses is not None:
+            flag |= RingFlag.FIXED_GEOMETRY
+        edge = prepared.edge()
         flag[(sma > edge) & (rings.n_valid < 0.98)] |= RingFlag.EDGE
         flag[~(rings.n_valid > 0)] |= RingFlag.EXTRAPOLATED
         core = 1.0
@@ -448,19 +496,29 @@ class Pix2ProfFitter:
         if cutout.saturation is not None:
             full = (cutout.data >= cutout.saturation).astype(float)
             hit = measure_rings(
-                full, np.ones(full.shape, bool), prepared.centre, sma,
-                np.full(len(sma), prepared.eps),
-                np.full(len(sma), np.radians(prepared.theta)), sigma=1.0,
-                clip=np.inf)
-            share = np.nan_to_num(hit.mean)
-            flag[share > 0.02] |= RingFlag.SATURATED
-            if (share[sma < 3] > 0.02).any():
-                galaxy |= GalaxyFlag.SATURATED
+                full, np.ones(full.shape, bool), prepared.centre, sma, eps,
+                theta, sigma=1.0, clip=np.inf)
+            flag[np.nan_to_num(hit.mean) > 0.02] |= RingFlag.SATURATED
+        return flag
+
+    def _galaxy_flags(self, prepared, caption, rings, snr, ring_flag):
+        """
+        What to know about the galaxy.
+        """
+        cutout, sma, galaxy = prepared.cutout, caption.sma, prepared.flag
+        edge = prepared.edge()
+        shift = np.hypot(prepared.centre[0] - cutout.position[0],
+                         prepared.centre[1] - cutout.position[1])
+        if prepared.ellipses is None and shift > 0.6 * prepared.search:
+            galaxy |= GalaxyFlag.CENTRE_OFFSET
+        if caption.e1 is not None and not np.max(snr, initial=0.0) > 5:
+            galaxy |= GalaxyFlag.NO_SOURCE
+        if (ring_flag[sma < 3] & RingFlag.SATURATED).any():
+            galaxy |= GalaxyFlag.SATURATED
         if caption.reached_edge or (sma[-1] > edge and snr[-1] > 3):
             galaxy |= GalaxyFlag.TRUNCATED
-        bright = snr > 3
-        if bright.any() and np.nanmin(rings.n_valid[bright & (sma < edge)],
-                                      initial=1.0) < 0.5:
+        bright = (snr > 3) & (sma < edge)
+        if np.nanmin(rings.n_valid[bright], initial=1.0) < 0.5:
             galaxy |= GalaxyFlag.HEAVILY_MASKED
         # the centre of an edge-on galaxy has no ring of a fixed ellipse
         compare = (snr > 8) & (sma > 3) & (rings.n_valid > 0.5) & (
@@ -472,50 +530,7 @@ class Pix2ProfFitter:
                 galaxy |= GalaxyFlag.OUT_OF_DOMAIN
         if not np.isfinite(caption.intensity).all():
             galaxy |= GalaxyFlag.OUT_OF_DOMAIN
-        return flag, galaxy
-
-
-class _OriginalReader:
-    """
-    The same calls as those of a `CaptionReader`, for the authors' network.
-    """
-
-    def __init__(self, network, radius_step, batch_size):
-        self.network = network
-        self.radius_step = radius_step
-        self.batch_size = batch_size
-
-    def read(self, frames):
-        """
-        Read the profiles of frames.
-        """
-        captions = []
-        for start in range(0, len(frames), self.batch_size):
-            part = frames[start:start + self.batch_size]
-            images = [_original_crop(frame) for frame in part]
-            for frame, mu in zip(part, self.network.profiles(images),
-                                 strict=True):
-                step = (1.0 if self.radius_step is None
-                        else self.radius_step / frame.pixel_area**0.5)
-                intensity = (10**(-0.4 * (np.asarray(mu, float) - 22.5))
-                             * frame.pixel_area / frame.to_nanomaggies)
-                captions.append(Caption(
-                    step * np.arange(len(mu)), intensity,
-                    np.full(len(mu), np.nan), reached_edge=False))
-        return captions
-
-
-def _original_crop(frame):
-    """
-    The central square in nanomaggies; small frames as they are.
-    """
-    ny, nx = frame.image.shape
-    half = _ORIGINAL_SIDE // 2
-    x, y = (round(c) for c in frame.centre)
-    x = min(max(x, half), max(nx - half, 0))
-    y = min(max(y, half), max(ny - half, 0))
-    part = frame.image[max(y - half, 0):y + half, max(x - half, 0):x + half]
-    return part * frame.to_nanomaggies
+        return galaxy
 
 
 def _sky_noise(cutout, fallback):

@@ -396,3 +396,64 @@ def test_build_profile_keeps_errors(fit):
         ellipticity=fit.eps, theta=fit.theta,
         surface_brightness_err=np.full(len(fit.sma), 0.3))
     np.testing.assert_allclose(table['surface_brightness_err'].value, 0.3)
+
+
+@pytest.fixture(scope='module')
+def original(tmp_path_factory):
+    """
+    A checkpoint with the layout of the authors', of random weights.
+    """
+    from astro_pix2prof.networks import OriginalPix2Prof
+
+    torch.manual_seed(4)
+    network = OriginalPix2Prof()
+    with torch.no_grad():
+        network.decoder.fc.bias.fill_(21.0)
+    path = tmp_path_factory.mktemp('original') / 'pix2prof.pth'
+    torch.save({'encoder': network.encoder.state_dict(),
+                'decoder': network.decoder.state_dict(),
+                'encoder_op': {}, 'decoder_op': {}, 'epoch': 1,
+                'logdir': 'log'}, path)
+    return path, network.eval()
+
+
+class TestOriginal:
+    def test_same_as_network(self, original, example):
+        path, network = original
+        fitter = Pix2ProfFitter.from_original(path)
+        profile = fitter(example)
+        mu = network.profile(GalaxyCutout(example).data)
+        np.testing.assert_allclose(profile[MU].value, mu, atol=1e-4)
+        np.testing.assert_allclose(np.diff(profile['radius'].value), 0.396,
+                                   rtol=1e-4)
+        assert np.isnan(profile['surface_brightness_err']).all()
+        assert profile.meta['weights'] == 'pix2prof.pth'
+
+    def test_central_pixels_and_step(self, original, example):
+        """
+        A larger image is cut to its central 256 x 256 pixels.
+        """
+        path, network = original
+        data = np.pad(GalaxyCutout(example).data, ((3, 5), (9, 2)))
+        fitter = Pix2ProfFitter.from_original(path, radius_step=0.5)
+        # counts with another zero point are the same nanomaggies
+        profile = fitter(100 * data, zeropoint=27.5, pixel_scale=0.396)
+        middle = data[4:260, 5:261]
+        np.testing.assert_allclose(profile[MU].value,
+                                   network.profile(middle), atol=1e-3)
+        np.testing.assert_allclose(np.diff(profile['radius'].value), 0.5)
+
+    def test_errors(self, original, example, tmp_path):
+        path, _ = original
+        fitter = Pix2ProfFitter.from_original(path)
+        small = np.ones((200, 300))
+        with pytest.raises(ValueError, match='256 x 256 pixels or more'):
+            fitter(small, zeropoint=22.5, pixel_scale=0.4)
+        one, two = fitter.measure_all([small, GalaxyCutout(example).data],
+                                      zeropoint=22.5, pixel_scale=0.396)
+        assert isinstance(one, ValueError)
+        assert isinstance(two, QTable)
+        with pytest.raises(ValueError, match='radius_step must be positive'):
+            Pix2ProfFitter.from_original(path, radius_step=0)
+        with pytest.raises(FileNotFoundError):
+            Pix2ProfFitter.from_original(tmp_path / 'nothing.pth')

@@ -226,7 +226,10 @@ class _RecurrentDecoder(nn.Module):
         return z[None].expand(self.layers, -1, -1).contiguous()
 
     def _read(self, state):
-        return self.dense(torch.relu(state))[..., 0]
+        # in single precision: half has steps of 0.05 mag
+        with torch.autocast(state.device.type, enabled=False):
+            return self.dense(torch.relu(state.to(
+                self.dense.weight.dtype)))[..., 0]
 
     def forward(self, z, inputs):
         """

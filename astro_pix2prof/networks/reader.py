@@ -3,6 +3,7 @@
 Profiles of whole frames, of any size, from a captioner.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,8 @@ from torch.nn import functional
 
 from astro_pix2prof.networks.captioner import prepare_images
 
-__all__ = ['Caption', 'CaptionReader', 'Frame']
+__all__ = ['Caption', 'CaptionReader', 'Frame', 'FrameReader',
+           'crop_frames']
 
 # The profile of a crop is used up to these fractions of its side, and
 # blended into that of the next coarser crop between them.
@@ -58,6 +60,16 @@ class Frame:
 
     pixel_area : float
         In square arcseconds; likewise.
+
+    hold : bool
+        Whether the centre is exact and is not to be improved.
+
+    position : tuple of 2 floats, optional
+        Where the user said that the galaxy is, or the middle.
+
+    ellipses : tuple of 3 1D `~numpy.ndarray`, optional
+        Semi-major axes, and ellipticity times cosine and sine of twice the
+        angle from +x, to measure on. The centre is held, too.
     """
 
     image: np.ndarray
@@ -68,8 +80,11 @@ class Frame:
     gain: float = np.inf
     to_nanomaggies: float = 1.0
     pixel_area: float = 1.0
+    hold: bool = False
+    position: tuple = None
+    ellipses: tuple = None
 
-    def ring_snr(self, sma, intensity):
+    def ring_snr(self, sma, intensity, eps=None):
         """
         Signal-to-noise ratio of rings one pixel wide.
 
@@ -78,13 +93,17 @@ class Frame:
         sma, intensity : 1D `~numpy.ndarray`, shape (n,)
             Semi-major axis in pixels, mean pixel value.
 
+        eps : 1D `~numpy.ndarray`, shape (n,), optional
+            Ellipticities; by default that of the frame.
+
         Returns
         -------
         snr : 1D `~numpy.ndarray`, shape (n,)
             From photon and sky noise alone.
         """
+        q = 1 - (self.eps if eps is None else eps)
         n_pixels = np.maximum(2 * np.pi * sma * np.sqrt(
-            0.5 * (1 + (1 - self.eps)**2)), 1.0)
+            0.5 * (1 + q**2)), 1.0)
         variance = self.sigma**2 + np.maximum(intensity, 0) / self.gain
         return intensity * np.sqrt(n_pixels / variance)
 
@@ -107,38 +126,35 @@ class Caption:
 
     reached_edge : bool
         Whether the signal goes on where the profile ends.
+
+    e1, e2, valid : 1D `~numpy.ndarray`, shape (n,), optional
+        Ellipticity times cosine and sine of twice the angle from +x, and
+        the usable part of the rings, from networks that find them.
+
+    centre : tuple of 2 floats, optional
+        The centre (x, y) in pixels of the frame, likewise.
     """
 
     sma: np.ndarray
     intensity: np.ndarray
     error: np.ndarray
     reached_edge: bool
+    e1: np.ndarray = None
+    e2: np.ndarray = None
+    valid: np.ndarray = None
+    centre: tuple = None
 
 
-class CaptionReader:
+class FrameReader:
     """
-    Runs a captioner over frames.
+    Runs a network over frames of any size.
 
-    A crop of the size that the network was trained on is taken around the
-    centre. A galaxy that goes on beyond it is read again in images binned
-    by 2, 4, ..., and the parts are joined.
+    A square around the centre is read. A galaxy that goes on beyond it is
+    read again in images binned by 2, 4, ..., and the parts are joined.
+    Subclasses say how a square is read.
 
     Parameters
     ----------
-    network : `~astro_pix2prof.networks.captioner.Captioner`
-        The network.
-
-    card : dict, optional
-        Its model card, with the table ``error_model`` (see
-        `~astro_pix2prof.training.error_model.measure_errors`).
-
-    batch_size : int, optional
-        Crops that are read at once; the result does not depend on it.
-
-    n_views : int, optional
-        The average is taken over so many of the eight turns and
-        reflections of a crop.
-
     min_snr : float, optional
         Signal-to-noise ratio of the last ring.
 
@@ -148,13 +164,10 @@ class CaptionReader:
         out less. By default, it is taken as not correlated.
     """
 
-    def __init__(self, network, card=None, *, batch_size=16, n_views=8,
-                 min_snr=1.0, measure_noise=None):
-        self.network = network
-        self.config = network.config
-        self.errors = (card or {}).get('error_model')
-        self.batch_size = batch_size
-        self.n_views = n_views
+    # whether binned images mean anything to the network
+    bins = True
+
+    def __init__(self, *, min_snr=1.0, measure_noise=None):
         self.min_snr = min_snr
         self.measure_noise = measure_noise
 
@@ -180,14 +193,14 @@ class CaptionReader:
                 group = [item for item, own in zip(current, sides,
                                                    strict=True)
                          if own == side]
-                parts = self._read_crops([frame for _, frame, _, _ in group],
-                                         side)
+                parts = self._read_squares(
+                    [frame for _, frame, _, _ in group], side)
                 for (i, frame, bins, before), part in zip(group, parts,
                                                           strict=True):
-                    sma, intensity, error = part
-                    parts_here = [*before, (bins, side, sma * bins,
-                                            intensity, error)]
-                    if self._goes_on(frames[i], parts_here[-1], frame, side):
+                    part['sma'] = part['sma'] * bins
+                    part.update(side=side, bins=bins)
+                    parts_here = [*before, part]
+                    if self._goes_on(frames[i], part, frame):
                         again.append((i, self._bin(frame), 2 * bins,
                                       parts_here))
                     else:
@@ -195,28 +208,139 @@ class CaptionReader:
             current = again
         return done
 
+    def _goes_on(self, original, part, frame):
+        """
+        Whether a galaxy leaves its square and the frame does, too.
+        """
+        if not self.bins or max(frame.image.shape) < 1.15 * part['side']:
+            return False
+        n = self._end(original, part)[0]
+        reach = _BLEND[1] * part['side'] * part['bins']
+        return part['sma'][n - 1] > reach
+
+    def _end(self, frame, part):
+        """
+        The number of rings, and whether the signal goes on after them.
+        """
+        snr = frame.ring_snr(part['sma'], 10**(-0.4 * part['mag']),
+                             part.get('eps'))
+        over = ~(snr >= self.min_snr) | self._repeats(part['mag'], snr)
+        # the centre of a faint galaxy has fewer pixels than the rings
+        # around it: the profile ends beyond its best ring
+        over[:int(np.argmax(np.where(over, -np.inf, snr))) + 1] = False
+        n = int(np.argmax(over)) if over.any() else len(snr)
+        return max(n, min(4, len(snr))), not over.any()
+
+    def _repeats(self, mag, snr):
+        """
+        Where the network says that the profile has ended.
+        """
+        return np.zeros(len(mag), dtype=bool)
+
+    def _bin(self, frame):
+        """
+        The frame in pixels twice as large, still in flux per native pixel.
+        """
+        ny, nx = frame.image.shape
+        pad = (0, nx % 2, 0, ny % 2)
+        good = torch.from_numpy(~frame.mask).float()[None, None]
+        image = torch.from_numpy(np.ascontiguousarray(
+            frame.image, dtype=np.float32))[None, None]
+        image = functional.pad(torch.where(good > 0, image, 0.0), pad)
+        share = functional.avg_pool2d(functional.pad(good, pad), 2)
+        mean = functional.avg_pool2d(image, 2) / share.clamp(min=0.25)
+        image, mask = mean[0, 0].numpy(), share[0, 0].numpy() < 0.5
+        sigma = 0.5 * frame.sigma
+        if self.measure_noise is not None:
+            found = self.measure_noise(image, mask)
+            if np.isfinite(found):
+                sigma = float(np.clip(found, sigma, frame.sigma))
+        ellipses = frame.ellipses and (frame.ellipses[0] / 2,
+                                       *frame.ellipses[1:])
+        return Frame(image, mask, sigma,
+                     tuple((c - 0.5) / 2 for c in frame.centre),
+                     eps=frame.eps, gain=4 * frame.gain, hold=frame.hold,
+                     ellipses=ellipses)
+
+    def _join(self, frame, parts):
+        """
+        One profile from those of finer and coarser squares.
+        """
+        names = [name for name in ('mag', 'error', 'e1', 'e2', 'valid')
+                 if name in parts[0]]
+        joined = {name: parts[0][name] for name in ('sma', *names)}
+        for fine, coarse in itertools.pairwise(parts):
+            low, high = (share * fine['side'] * fine['bins']
+                         for share in _BLEND)
+            inner, rest = joined['sma'] < high, coarse['sma'] >= high
+            sma = joined['sma'][inner]
+            weight = np.clip((high - sma) / (high - low), 0, 1)
+            for name in names:
+                value = weight * joined[name][inner] + (1 - weight) * (
+                    np.interp(sma, coarse['sma'], coarse[name]))
+                joined[name] = np.concatenate([value, coarse[name][rest]])
+            joined['sma'] = np.concatenate([sma, coarse['sma'][rest]])
+        # nothing is known beyond the farthest corner
+        ny, nx = frame.image.shape
+        x, y = centre = parts[0].get('centre', frame.centre)
+        corner = np.hypot(max(x, nx - 1 - x), max(y, ny - 1 - y))
+        n_inside = max(int((joined['sma'] <= corner).sum()), 1)
+        joined = {name: v[:n_inside] for name, v in joined.items()}
+        if 'e1' in joined:
+            joined['eps'] = np.hypot(joined['e1'], joined['e2'])
+        n, goes_on = self._end(frame, joined)
+        more = {name: joined[name][:n] for name in ('e1', 'e2', 'valid')
+                if name in joined}
+        if more:
+            more['centre'] = centre
+        return Caption(joined['sma'][:n], 10**(-0.4 * joined['mag'][:n]),
+                       joined['error'][:n], goes_on, **more)
+
+
+class CaptionReader(FrameReader):
+    """
+    Runs a captioner over frames.
+
+    Parameters
+    ----------
+    network : `~astro_pix2prof.networks.captioner.Captioner`
+        The network.
+
+    card : dict, optional
+        Its model card, with the table ``error_model`` (see
+        `~astro_pix2prof.training.error_model.measure_errors`).
+
+    batch_size : int, optional
+        Squares that are read at once; the result does not depend on it.
+
+    n_views : int, optional
+        The average is taken over so many of the eight turns and
+        reflections of a square.
+
+    **options
+        As for `FrameReader`.
+    """
+
+    def __init__(self, network, card=None, *, batch_size=16, n_views=8,
+                 **options):
+        super().__init__(**options)
+        self.network = network
+        self.config = network.config
+        self.errors = (card or {}).get('error_model')
+        self.batch_size = batch_size
+        self.n_views = n_views
+        self.bins = network.config.image_scaling == 'noise'
+
     def _side(self, frame):
         """
-        The side of the crop: half of the usual for small frames.
+        The side that the network was trained on; half for small frames.
         """
         n = self.config.n_pix
         return n if max(frame.image.shape) > 0.625 * n else n // 2
 
-    def _goes_on(self, original, part, frame, side):
+    def _read_squares(self, frames, side):
         """
-        Whether a galaxy leaves its crop and the frame does, too.
-        """
-        if self.config.image_scaling != 'noise':
-            return False
-        if max(frame.image.shape) < 1.15 * side:
-            return False
-        bins, _, sma, intensity, _ = part
-        n = self._end(original, sma, intensity)[0]
-        return sma[n - 1] > _BLEND[1] * side * bins
-
-    def _read_crops(self, frames, side):
-        """
-        Profiles of crops: semi-major axis, intensity, error.
+        Semi-major axes, magnitudes and errors.
         """
         cfg = self.config
         length = int(0.7 * side / cfg.radius_step)
@@ -227,9 +351,7 @@ class CaptionReader:
         out = []
         for start in range(0, len(frames), self.batch_size):
             part = frames[start:start + self.batch_size]
-            crops = [_crop(frame, side) for frame in part]
-            image = torch.from_numpy(np.stack([c[0] for c in crops]))
-            mask = torch.from_numpy(np.stack([c[1] for c in crops]))
+            image, mask, _ = crop_frames(part, side)
             if cfg.image_scaling == 'fixed':
                 image = image * torch.tensor(
                     [[[frame.to_nanomaggies]] for frame in part])
@@ -243,8 +365,9 @@ class CaptionReader:
             scatter = (views.std(0, ddof=1) if self.n_views > 1
                        else np.zeros_like(value))
             for row, frame in enumerate(part):
-                out.append((sma, self._intensity(value[row], frame),
-                            self._error(value[row], scatter[row], frame)))
+                mag = -2.5 * np.log10(self._intensity(value[row], frame))
+                out.append({'sma': sma, 'mag': mag, 'error': self._error(
+                    value[row], scatter[row], frame)})
         return out
 
     def _caption(self, scaled, length):
@@ -269,93 +392,58 @@ class CaptionReader:
         floor = np.interp(value, model['value'], model['floor'])
         return np.hypot(floor, model['scatter_factor'] * scatter)
 
-    def _end(self, frame, sma, intensity):
-        """
-        The number of rings, and whether the signal goes on after them.
-        """
-        snr = frame.ring_snr(sma, intensity)
-        over = ~(snr >= self.min_snr)
-        value = -2.5 * np.log10(np.maximum(intensity, 1e-300))
-        if len(value) >= _TAIL:
-            parts = np.lib.stride_tricks.sliding_window_view(value, _TAIL)
-            still = (np.ptp(parts, axis=1) < 2 * _TAIL_SCATTER)
+    def _repeats(self, mag, snr):
+        repeats = np.zeros(len(mag), dtype=bool)
+        if len(mag) >= _TAIL:
+            parts = np.lib.stride_tricks.sliding_window_view(mag, _TAIL)
+            still = np.ptp(parts, axis=1) < 2 * _TAIL_SCATTER
             # the value at which the profile ended belongs to it
-            over[1:len(still) + 1] |= still[:len(over) - 1] & (
-                snr[1:len(still) + 1] < _TAIL_SNR)
-        # the centre of a faint galaxy has fewer pixels than the rings
-        # around it: the profile ends beyond its best ring
-        over[:int(np.argmax(np.where(over, -np.inf, snr))) + 1] = False
-        n = int(np.argmax(over)) if over.any() else len(sma)
-        return max(n, min(4, len(sma))), not over.any()
-
-    def _bin(self, frame):
-        """
-        The frame in pixels twice as large, still in flux per native pixel.
-        """
-        ny, nx = frame.image.shape
-        pad = (0, nx % 2, 0, ny % 2)
-        good = torch.from_numpy(~frame.mask).float()[None, None]
-        image = torch.from_numpy(np.ascontiguousarray(
-            frame.image, dtype=np.float32))[None, None]
-        image = functional.pad(torch.where(good > 0, image, 0.0), pad)
-        share = functional.avg_pool2d(functional.pad(good, pad), 2)
-        mean = functional.avg_pool2d(image, 2) / share.clamp(min=0.25)
-        image, mask = mean[0, 0].numpy(), share[0, 0].numpy() < 0.5
-        sigma = 0.5 * frame.sigma
-        if self.measure_noise is not None:
-            found = self.measure_noise(image, mask)
-            if np.isfinite(found):
-                sigma = float(np.clip(found, sigma, frame.sigma))
-        return Frame(image, mask, sigma,
-                     tuple((c - 0.5) / 2 for c in frame.centre),
-                     eps=frame.eps, gain=4 * frame.gain)
-
-    def _join(self, frame, parts):
-        """
-        One profile from those of finer and coarser crops.
-        """
-        bins, side, sma, intensity, error = parts[0]
-        for coarse in parts[1:]:
-            low, high = (share * side * bins for share in _BLEND)
-            at, value = coarse[2], -2.5 * np.log10(coarse[3])
-            inner = sma < high
-            weight = np.clip((high - sma[inner]) / (high - low), 0, 1)
-            fine = -2.5 * np.log10(intensity[inner])
-            joined = weight * fine + (1 - weight) * np.interp(
-                sma[inner], at, value)
-            joined_error = weight * error[inner] + (1 - weight) * np.interp(
-                sma[inner], at, coarse[4])
-            rest = at >= high
-            sma = np.concatenate([sma[inner], at[rest]])
-            intensity = 10**(-0.4 * np.concatenate([joined, value[rest]]))
-            error = np.concatenate([joined_error, coarse[4][rest]])
-            bins, side = coarse[0], coarse[1]
-        # nothing is known beyond the farthest corner
-        ny, nx = frame.image.shape
-        x, y = frame.centre
-        corner = np.hypot(max(x, nx - 1 - x), max(y, ny - 1 - y))
-        n_inside = max(int((sma <= corner).sum()), 1)
-        sma, intensity, error = (v[:n_inside] for v in (sma, intensity,
-                                                        error))
-        n, goes_on = self._end(frame, sma, intensity)
-        return Caption(sma[:n], intensity[:n], error[:n], goes_on)
+            n = len(still)
+            repeats[1:n + 1] = still & (snr[1:n + 1] < _TAIL_SNR)
+        return repeats
 
 
-def _crop(frame, side):
+def crop_frames(frames, side, *, use_position=False):
     """
-    A square around the centre; what lies beyond the frame is masked.
+    Squares around the centres; what lies beyond a frame is masked.
+
+    Parameters
+    ----------
+    frames : list of `Frame`
+        The frames.
+
+    side : int
+        The side in pixels.
+
+    use_position : bool, optional
+        Whether to crop around the position that the user knows.
+
+    Returns
+    -------
+    image : `torch.Tensor`, shape (B, side, side)
+        Pixel values.
+
+    mask : `torch.Tensor`, shape (B, side, side), bool
+        Pixels not to use.
+
+    first : `~numpy.ndarray`, shape (B, 2)
+        The pixel (x, y) of each frame that is the first of its square.
     """
-    x, y = (int(np.floor(c - side / 2 + 1)) for c in frame.centre)
-    ny, nx = frame.image.shape
-    image = np.zeros((side, side), dtype=np.float32)
-    mask = np.ones((side, side), dtype=bool)
-    inside = (slice(max(y, 0), min(y + side, ny)),
-              slice(max(x, 0), min(x + side, nx)))
-    to = tuple(slice(s.start - o, s.stop - o)
-               for s, o in zip(inside, (y, x), strict=True))
-    image[to] = frame.image[inside]
-    mask[to] = frame.mask[inside]
-    return image, mask
+    image = np.zeros((len(frames), side, side), dtype=np.float32)
+    mask = np.ones(image.shape, dtype=bool)
+    first = np.zeros((len(frames), 2), dtype=int)
+    for row, frame in enumerate(frames):
+        middle = frame.position if use_position else frame.centre
+        x, y = (int(np.floor(c - side / 2 + 1)) for c in middle)
+        ny, nx = frame.image.shape
+        inside = (slice(max(y, 0), min(y + side, ny)),
+                  slice(max(x, 0), min(x + side, nx)))
+        to = (row, *(slice(s.start - o, s.stop - o)
+                     for s, o in zip(inside, (y, x), strict=True)))
+        image[to] = frame.image[inside]
+        mask[to] = frame.mask[inside]
+        first[row] = x, y
+    return torch.from_numpy(image), torch.from_numpy(mask), first
 
 
 def _turn(images, k):

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from astro_pix2prof.networks.captioner import Captioner, CaptionerConfig
+from astro_pix2prof.networks.rings import RingConfig, RingNetwork
 
 __all__ = [
     'file_sha256',
@@ -22,7 +23,8 @@ __all__ = [
 ]
 
 FOLDER = Path(__file__).parents[1] / 'weights'
-ARCHITECTURES = {'captioner': (Captioner, CaptionerConfig)}
+ARCHITECTURES = {'captioner': (Captioner, CaptionerConfig),
+                 'rings': (RingNetwork, RingConfig)}
 
 
 def list_weights():

@@ -9,14 +9,12 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from astro_pix2prof.networks.captioner import prepare_images
 from astro_pix2prof.simulation import GalaxySimulator
 from astro_pix2prof.training.targets import (
     cut_profile,
-    profile_targets,
-    shift_crop,
-    turn,
+    show_differently,
 )
+from astro_pix2prof.training.tasks import Views, make_task
 
 __all__ = ['PairBatches', 'SimulatedBatches', 'StepSampler', 'make_loader',
            'read_shards']
@@ -69,30 +67,13 @@ class _Batches(Dataset):
     def __init__(self, recipe, config, *, first_seed):
         self.recipe = recipe
         self.data = recipe.data
-        self.config = config
+        self.task = make_task(recipe, config)
         self.first_seed = first_seed
 
     def _generator(self, *key):
         seed = np.random.SeedSequence([self.first_seed, *key])
         return torch.Generator().manual_seed(
             int(seed.generate_state(1, np.uint64)[0] >> 1))
-
-    def _length(self, n_pix):
-        return int(self.data.length * n_pix / self.config.radius_step)
-
-    def _finish(self, image, mask, sigma, sma, intensity, end, n_pix,
-                kind=None):
-        """
-        Scaled images and targets of a batch.
-        """
-        target, n_values = profile_targets(
-            sma, intensity, sigma, end, self.config, self._length(n_pix))
-        longest = int(n_values.max()) + self.data.tail
-        batch = {'image': prepare_images(image, sigma, mask, self.config),
-                 'target': target[:, :longest], 'n_values': n_values}
-        if kind is not None:
-            batch['kind'] = kind
-        return batch
 
 
 class SimulatedBatches(_Batches):
@@ -144,28 +125,31 @@ class SimulatedBatches(_Batches):
             n * _POOL, generator=self._generator(3, block, size, show))
         rows = order[part * n:(part + 1) * n]
         u = torch.rand(4, generator=self._generator(2, number))
-        image, mask = galaxies.image[rows], galaxies.mask[rows]
-        intensity, sigma = galaxies.intensity[rows], galaxies.sigma[rows]
+        intensity = galaxies.intensity[rows]
+        ring_noise = galaxies.ring_noise[rows]
+        # The first radius at which the ring is lost, beyond that of the most
+        # signal: the centre of a faint galaxy has few pixels.
+        above = intensity > data.snr * ring_noise
+        best = (intensity / ring_noise).argmax(1)
+        above |= torch.arange(above.shape[1]) <= best[:, None]
+        inside = torch.cumprod(above.int(), 1).sum(1).clamp(min=1)
+        eps, double = galaxies.ellipticity[rows], 2 * galaxies.theta[rows]
+        views = Views(
+            image=galaxies.image[rows], mask=galaxies.mask[rows],
+            sigma=galaxies.sigma[rows], sma=galaxies.sma,
+            intensity=intensity, end=galaxies.sma[inside - 1],
+            pixel_area=galaxies.pixel_scale[rows]**2,
+            ring_noise=ring_noise, e1=eps * torch.cos(double),
+            e2=eps * torch.sin(double), centre=galaxies.centre[rows],
+            kind=galaxies.kind[rows])
+        dx = dy = k = flip = 0
         if self.augment:
             w = data.wobble
             dx, dy = (int((2 * w + 1) * float(v)) - w for v in u[:2])
-            image, mask = shift_crop(image, mask, n_pix, dx, dy)
-            image, mask = turn(image, mask, int(4 * u[2]),
-                               bool(u[3] < 0.5))
-        else:
-            image, mask = shift_crop(image, mask, n_pix, 0, 0)
-        above = intensity > data.snr * galaxies.ring_noise[rows]
-        if self.config.value == 'absolute':
-            intensity = intensity / galaxies.pixel_scale[rows, None]**2
-        # The first radius at which the ring is lost, beyond that of the most
-        # signal: the centre of a faint galaxy has few pixels.
-        best = (intensity / galaxies.ring_noise[rows]).argmax(1)
-        above |= torch.arange(above.shape[1]) <= best[:, None]
-        inside = torch.cumprod(above.int(), 1).sum(1).clamp(min=1)
-        end = galaxies.sma[inside - 1] + self.config.radius_step
-        end = end.clamp(max=data.length * n_pix)
-        return self._finish(image, mask, sigma, galaxies.sma, intensity,
-                            end, n_pix, galaxies.kind[rows])
+            k, flip = int(4 * u[2]), bool(u[3] < 0.5)
+        return self.task.batch(show_differently(views, n_pix, dx, dy, k,
+                                                flip),
+                               self._generator(4, number))
 
     def _block(self, block, size, n_pix, n):
         key = (block, size)
@@ -270,21 +254,19 @@ class PairBatches(_Batches):
         u = torch.rand(4, generator=generator)
         w = data.wobble if self.augment else 0
         dx, dy = (int((2 * w + 1) * float(v)) - w for v in u[:2])
-        image, mask = shift_crop(image, mask, n_pix, dx, dy)
-        if self.augment:
-            image, mask = turn(image, mask, int(4 * u[2]),
-                               bool(u[3] < 0.5))
+        k, flip = (int(4 * u[2]), bool(u[3] < 0.5)) if self.augment else (
+            0, False)
         intensity = self.arrays['intensity'][rows].float() * factor[:, None]
         n_values = cut_profile(intensity, window=data.cut_window,
                                threshold=data.cut_snr).clamp(min=1)
-        end = self.sma[n_values - 1] + self.config.radius_step
-        if self.config.value == 'absolute':
-            intensity = intensity / self.arrays['pixel_scale'][
-                rows].float()[:, None]**2
-        return self._finish(
-            image, mask, self.arrays['sigma'][rows].float() * factor,
-            self.sma, torch.nan_to_num(intensity),
-            end.clamp(max=data.length * n_pix), n_pix)
+        views = Views(
+            image=image, mask=mask,
+            sigma=self.arrays['sigma'][rows].float() * factor, sma=self.sma,
+            intensity=torch.nan_to_num(intensity),
+            end=self.sma[n_values - 1],
+            pixel_area=self.arrays['pixel_scale'][rows].float()**2)
+        return self.task.batch(show_differently(views, n_pix, dx, dy, k,
+                                                flip), generator)
 
 
 def make_loader(recipe, config, *, split, rank=0, world=1, step=None):

@@ -6,9 +6,12 @@ The errors that a network makes, measured on simulated galaxies.
 import numpy as np
 
 from astro_pix2prof.networks.reader import CaptionReader, Frame
+from astro_pix2prof.networks.ring_reader import RingReader
+from astro_pix2prof.networks.rings import RingNetwork
 from astro_pix2prof.simulation import GalaxySimulator
 
-__all__ = ['fit_error_model', 'measure_errors', 'read_simulated']
+__all__ = ['fit_error_model', 'fit_error_scale', 'measure_errors',
+           'read_simulated']
 
 # Galaxies whose errors are measured come from this branch of the seeds,
 # which neither training nor validation uses.
@@ -25,8 +28,8 @@ def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
 
     Parameters
     ----------
-    network : `~astro_pix2prof.networks.captioner.Captioner`
-        The network.
+    network : `~torch.nn.Module`
+        A captioner or a ring network.
 
     survey : str, optional
         What the simulator draws.
@@ -42,15 +45,19 @@ def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
     value, scatter, difference : 1D `~numpy.ndarray`
         For each ring with a true signal-to-noise ratio above 1 that the
         network measured: its value (mag relative to the noise of a pixel),
-        the scatter of the views (mag), and the value less the truth (mag).
+        the scatter of the views, for a ring network the error that it
+        states (mag), and the value less the truth (mag).
 
     per_image : 1D `~numpy.ndarray`, shape (n_images,)
         Median absolute difference of each image (mag).
     """
-    # the scatter as it is: no floor, and all of it
-    card = {'error_model': {'value': [0.0], 'floor': [0.0],
-                            'scatter_factor': 1.0}}
-    reader = CaptionReader(network, card, n_views=n_views)
+    if isinstance(network, RingNetwork):
+        reader = RingReader(network)
+    else:
+        # the scatter as it is: no floor, and all of it
+        card = {'error_model': {'value': [0.0], 'floor': [0.0],
+                                'scatter_factor': 1.0}}
+        reader = CaptionReader(network, card, n_views=n_views)
     rows, per_image = [], []
     block = 64
     for start in range(0, n_images, block):
@@ -58,10 +65,14 @@ def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
             min(block, n_images - start), seed=_SEED + seed + start)
         sigma = galaxies.sigma.numpy().astype(float)
         area = galaxies.pixel_scale.numpy().astype(float)**2
-        frames = [Frame(image.numpy(), mask.numpy(), s, tuple(c.tolist()),
+        # a ring network finds the centre
+        centre = galaxies.centre.numpy().astype(float)
+        if isinstance(network, RingNetwork):
+            centre[:] = (n_pix - 1) / 2
+        frames = [Frame(image.numpy(), mask.numpy(), s, tuple(c),
                         pixel_area=a)
                   for image, mask, s, c, a in zip(
-                      galaxies.image, galaxies.mask, sigma, galaxies.centre,
+                      galaxies.image, galaxies.mask, sigma, centre.tolist(),
                       area, strict=True)]
         sma = galaxies.sma.numpy().astype(float)
         for k, caption in enumerate(reader.read(frames)):
@@ -124,6 +135,36 @@ def fit_error_model(value, scatter, difference, *, n_bins=16):
             'scatter_factor': factor}
 
 
+def fit_error_scale(value, error, difference, *, n_bins=16):
+    """
+    Factors that make the errors of a ring network hold.
+
+    Parameters
+    ----------
+    value, error, difference : 1D `~numpy.ndarray`
+        As `read_simulated` returns them.
+
+    n_bins : int, optional
+        The number of bins, which hold equal numbers of rings.
+
+    Returns
+    -------
+    model : dict
+        'value' and 'factor' (lists): with the factor, 68.3% of the
+        differences in each bin lie within the error.
+    """
+    ratio = np.abs(difference) / error
+    edges = np.quantile(value, np.linspace(0, 1, n_bins + 1))
+    group = np.clip(np.searchsorted(edges, value, 'right') - 1, 0,
+                    n_bins - 1)
+    full = [g for g in range(n_bins) if np.any(group == g)]
+    return {'value': [round(float(np.median(value[group == g])), 3)
+                      for g in full],
+            'factor': [round(float(np.quantile(ratio[group == g],
+                                               _ONE_SIGMA)), 4)
+                       for g in full]}
+
+
 def _floor(size, part):
     """
     The floor with which 68.3% of the differences lie within the error.
@@ -140,8 +181,8 @@ def measure_errors(network, *, survey='mix', n_pix=(128, 256), n_images=256,
 
     Parameters
     ----------
-    network : `~astro_pix2prof.networks.captioner.Captioner`
-        The network.
+    network : `~torch.nn.Module`
+        A captioner or a ring network.
 
     survey : str, optional
         What the simulator draws.
@@ -155,9 +196,9 @@ def measure_errors(network, *, survey='mix', n_pix=(128, 256), n_images=256,
     Returns
     -------
     entries : dict
-        'error_model' (see `fit_error_model`) and 'metrics': the median
-        absolute deviations on these galaxies, which are simulated with the
-        simulator that the network was trained with.
+        'error_model' (see `fit_error_model` and `fit_error_scale`) and
+        'metrics': the median absolute deviations on these galaxies, which
+        are simulated with the simulator that the network was trained with.
     """
     parts = [read_simulated(network, survey=survey, n_pix=side,
                             n_images=n_images, n_views=n_views, seed=1000
@@ -166,9 +207,12 @@ def measure_errors(network, *, survey='mix', n_pix=(128, 256), n_images=256,
     value, scatter, difference = (np.concatenate([part[k] for part in parts])
                                   for k in range(3))
     per_image = np.concatenate([part[3] for part in parts])
+    rings = isinstance(network, RingNetwork)
+    fit = fit_error_scale if rings else fit_error_model
     return {
-        'error_model': {**fit_error_model(value, scatter, difference),
-                        'n_images': len(per_image), 'n_views': n_views},
+        'error_model': {**fit(value, scatter, difference),
+                        'n_images': len(per_image),
+                        'n_views': 1 if rings else n_views},
         'metrics': {
             'data': f'{len(per_image)} images of the training simulator, '
                     'with seeds of their own',

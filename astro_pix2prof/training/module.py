@@ -10,6 +10,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from astro_pix2prof.networks.weights import ARCHITECTURES
+from astro_pix2prof.training.tasks import make_task
 
 __all__ = ['ProfileModule', 'make_network']
 
@@ -57,6 +58,7 @@ class ProfileModule(lightning.LightningModule):
         self.register_buffer('presentations', torch.zeros((),
                                                           dtype=torch.long))
         self._errors = []
+        self.task = make_task(recipe, self.network.config)
 
     @property
     def best_network(self):
@@ -86,17 +88,6 @@ class ProfileModule(lightning.LightningModule):
         return {'optimizer': optimiser,
                 'lr_scheduler': {'scheduler': schedule, 'interval': 'step'}}
 
-    def _weights(self, batch):
-        """
-        1 along the profile, less on the values that follow its end.
-        """
-        length = batch['target'].shape[1]
-        at = torch.arange(length, device=batch['target'].device)
-        n = batch['n_values'][:, None]
-        w = (at < n).float() + 0.2 * ((at >= n) & (
-            at < n + self.recipe.data.tail)).float()
-        return w / w.sum(1, keepdim=True)
-
     def on_train_batch_start(self, batch, number):
         """
         Draw the dropout from the step, so that a resumed run repeats it.
@@ -105,24 +96,37 @@ class ProfileModule(lightning.LightningModule):
             (self.recipe.training.seed * 1_000_003 + self.global_step)
             * 10_007 + self.global_rank)
 
+    def _freeze_norm(self):
+        """
+        Let batch normalisation do in training what it does afterwards.
+        """
+        start = self.recipe.training.freeze_norm
+        if not start or self.global_step < start:
+            return
+        layers = [layer for layer in self.network.modules()
+                  if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm)]
+        if self.global_step == start and self.average is not None:
+            # those of the averaged network are over many more batches
+            means = dict(self.average.module.named_buffers())
+            for name, values in self.network.named_buffers():
+                if name.endswith(('running_mean', 'running_var')):
+                    values.copy_(means[name])
+        for layer in layers:
+            layer.eval()
+
     def training_step(self, batch, number):
         """
         The loss of a batch.
         """
-        t = self.recipe.training
-        image, target = batch['image'], batch['target']
+        self._freeze_norm()
         # drawn from the step, so that all processes and a resumed run agree
         generator = torch.Generator().manual_seed(
-            t.seed * 1_000_003 + self.global_step)
-        forced = bool(torch.rand((), generator=generator)
-                      < t.teacher_forcing)
-        values = self.network.train_step(image, target, forced=forced)
-        d = values.float() - target
-        error = d.square() if t.loss == 'mse' else d.abs()
-        loss = (error * self._weights(batch)).sum(1).mean()
-        self.presentations += len(image) * self.trainer.world_size
+            self.recipe.training.seed * 1_000_003 + self.global_step)
+        loss, more = self.task.loss(self.network, batch, generator)
+        self.presentations += len(batch['image']) * self.trainer.world_size
         self.log('train_loss', loss, prog_bar=True, on_step=True,
                  on_epoch=False)
+        self.log_dict(more, on_step=True, on_epoch=False)
         return loss
 
     def optimizer_step(self, *args, **kwargs):
@@ -139,17 +143,9 @@ class ProfileModule(lightning.LightningModule):
 
     def validation_step(self, batch, number):
         """
-        Errors of free-running profiles, in mag.
+        The errors of a batch of images.
         """
-        network = self.best_network
-        span = network.config.value_high - network.config.value_low
-        values, _ = network.caption(batch['image'],
-                                    length=batch['target'].shape[1])
-        target = batch['target'] * span + network.config.value_low
-        d = (values - target).abs()
-        at = torch.arange(d.shape[1], device=d.device)
-        d = torch.where(at < batch['n_values'][:, None], d, torch.nan)
-        self._errors.append(d.nanmedian(1).values)
+        self._errors.append(self.task.errors(self.best_network, batch))
 
     def on_validation_epoch_end(self):
         """

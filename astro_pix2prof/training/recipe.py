@@ -144,6 +144,11 @@ class OptimiserRecipe:
     precision : str
         As Lightning names it: '32-true', 'bf16-mixed'.
 
+    freeze_norm : int
+        From this step on, batch normalisation uses the averages that it has
+        gathered instead of those of the batch, in which the brightness of
+        one galaxy depends on that of the others; 0 for never.
+
     checkpoint_steps : int
         Steps between checkpoints, which are also those between
         validations and in an epoch; ``steps`` is a multiple of it.
@@ -163,6 +168,7 @@ class OptimiserRecipe:
     clip: float = 0.0
     ema: float = 0.0
     precision: str = '32-true'
+    freeze_norm: int = 0
     checkpoint_steps: int = 100
     seed: int = 0
 

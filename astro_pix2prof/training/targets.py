@@ -3,10 +3,13 @@
 Profiles as sequences that a network can learn.
 """
 
+from dataclasses import replace
+
 import torch
 from torch.nn import functional
 
-__all__ = ['cut_profile', 'profile_targets']
+__all__ = ['cut_profile', 'profile_targets', 'shift_crop',
+           'show_differently', 'turn']
 
 
 def cut_profile(values, *, window=40, threshold=4.0):
@@ -132,3 +135,51 @@ def shift_crop(image, mask, n_pix, dx, dy):
     y, x = (h - n_pix) // 2 + dy, (w - n_pix) // 2 + dx
     return image[..., y:y + n_pix, x:x + n_pix], mask[..., y:y + n_pix,
                                                      x:x + n_pix]
+
+
+def show_differently(views, n_pix, dx, dy, k, flip):
+    """
+    Crop, shift, turn and mirror galaxies, and what is known of them.
+
+    Parameters
+    ----------
+    views : `~astro_pix2prof.training.tasks.Views`
+        The galaxies.
+
+    n_pix : int
+        The side of the crop.
+
+    dx, dy : int
+        How far the crop is moved, in pixels.
+
+    k : int
+        Quarter turns.
+
+    flip : bool
+        Whether to mirror left and right first.
+
+    Returns
+    -------
+    views : `~astro_pix2prof.training.tasks.Views`
+    """
+    side = torch.tensor([views.image.shape[-1], views.image.shape[-2]])
+    image, mask = shift_crop(views.image, views.mask, n_pix, dx, dy)
+    image, mask = turn(image, mask, k, flip)
+    changes = {'image': image, 'mask': mask}
+    last = n_pix - 1
+    if views.centre is not None:
+        first = torch.tensor([dx, dy]) + torch.div(
+            side - n_pix, 2, rounding_mode='floor')
+        x, y = (views.centre - first).unbind(1)
+        if flip:
+            x = last - x
+        for _ in range(k):
+            x, y = y, last - x
+        changes['centre'] = torch.stack([x, y], 1)
+    if views.e1 is not None:
+        changes['e2'] = -views.e2 if flip else views.e2
+        changes['e1'] = views.e1
+        if k % 2:
+            # a quarter turn is half a turn of twice the angle
+            changes = {**changes, 'e1': -changes['e1'], 'e2': -changes['e2']}
+    return replace(views, **changes)

@@ -1,0 +1,114 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Profiles of whole frames, of any size, from a ring network.
+"""
+
+import numpy as np
+import torch
+
+from astro_pix2prof.networks.reader import FrameReader, crop_frames
+
+__all__ = ['RingReader']
+
+# The sides of squares that frames are put into; larger frames are binned.
+_SIDES = (64, 96, 128, 192, 256, 320)
+
+
+class RingReader(FrameReader):
+    """
+    Runs a ring network over frames.
+
+    Parameters
+    ----------
+    network : `~astro_pix2prof.networks.rings.RingNetwork`
+        The network.
+
+    card : dict, optional
+        Its model card, with the table ``error_model`` (see
+        `~astro_pix2prof.training.error_model.measure_ring_errors`).
+
+    batch_size : int, optional
+        Squares that are read at once; the result does not depend on it.
+
+    **options
+        As for `~astro_pix2prof.networks.reader.FrameReader`.
+    """
+
+    def __init__(self, network, card=None, *, batch_size=16, **options):
+        super().__init__(**options)
+        self.network = network
+        self.errors = (card or {}).get('error_model')
+        self.batch_size = batch_size
+
+    def _side(self, frame):
+        """
+        The least side that holds the frame, or the usual one.
+        """
+        longest = max(frame.image.shape)
+        for side in _SIDES:
+            if longest <= side:
+                return side
+        return 256
+
+    def _read_squares(self, frames, side):
+        """
+        What the network finds in squares around the centres.
+        """
+        device = next(self.network.parameters()).device
+        # what is given to the network differs
+        groups = {}
+        for k, frame in enumerate(frames):
+            key = (frame.hold, frame.ellipses is not None)
+            groups.setdefault(key, []).append(k)
+        out = [None] * len(frames)
+        for (hold, fixed), rows in groups.items():
+            for start in range(0, len(rows), self.batch_size):
+                part = rows[start:start + self.batch_size]
+                found = self._read_batch([frames[k] for k in part], side,
+                                         hold, fixed, device)
+                for k, result in zip(part, found, strict=True):
+                    out[k] = result
+        return out
+
+    @torch.inference_mode()
+    def _read_batch(self, frames, side, hold, fixed, device):
+        image, mask, first = crop_frames(frames, side)
+        sigma = np.array([frame.sigma for frame in frames])
+        image = image / torch.from_numpy(sigma).float()[:, None, None]
+        start = np.array([frame.centre for frame in frames]) - first
+        ellipses = None
+        if fixed:
+            radii = self.network.radii((side, side)).numpy()
+            ellipses = tuple(torch.tensor(np.array([
+                np.interp(radii, frame.ellipses[0], frame.ellipses[part])
+                for frame in frames]), dtype=torch.float32, device=device)
+                for part in (1, 2))
+        found = self.network(
+            image.to(device), ~mask.to(device),
+            torch.from_numpy(start).float().to(device), fixed=ellipses,
+            hold=hold or fixed)
+        sma = found.sma.double().cpu().numpy()
+        rows = {name: getattr(found, name).double().cpu().numpy()
+                for name in ('value', 'log_error', 'e1', 'e2', 'valid',
+                             'centre')}
+        parts = []
+        for k in range(len(frames)):
+            value = rows['value'][k]
+            e1, e2 = rows['e1'][k], rows['e2'][k]
+            parts.append({
+                'sma': sma, 'mag': value - 2.5 * np.log10(sigma[k]),
+                'error': self._error(value, np.exp(rows['log_error'][k])),
+                'e1': e1, 'e2': e2, 'eps': np.hypot(e1, e2),
+                'valid': rows['valid'][k],
+                'centre': tuple(rows['centre'][k] + first[k])})
+        return parts
+
+    def _error(self, value, error):
+        """
+        The network's error with the factor that makes it hold.
+        """
+        model = self.errors
+        if model is None:
+            return error
+        factor = np.interp(value, model['value'], model['factor'])
+        return error * factor

@@ -1,0 +1,298 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+What each architecture is shown, and what it is told about its answer.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from astro_pix2prof.networks.captioner import prepare_images
+from astro_pix2prof.training.targets import profile_targets
+
+__all__ = ['CaptionTask', 'RingTask', 'Views', 'make_task']
+
+_POGSON = 2.5 / math.log(10)
+
+
+@dataclass
+class Views:
+    """
+    Galaxies as they are shown: cropped, turned, with their true profiles.
+
+    Attributes
+    ----------
+    image, mask : `torch.Tensor`, shape (B, n, n)
+        Pixel values; pixels that are not to be used.
+
+    sigma : `torch.Tensor`, shape (B,)
+        Noise of a sky pixel.
+
+    sma : `torch.Tensor`, shape (N,)
+        Semi-major axes of the truth in pixels.
+
+    intensity : `torch.Tensor`, shape (B, N)
+        Flux per pixel.
+
+    end : `torch.Tensor`, shape (B,)
+        Where the signal-to-noise ratio ends the profile, in pixels.
+
+    pixel_area : `torch.Tensor`, shape (B,)
+        In square arcseconds.
+
+    ring_noise, e1, e2 : `torch.Tensor`, shape (B, N), optional
+        Noise of a ring one pixel wide; the ellipses.
+
+    centre : `torch.Tensor`, shape (B, 2), optional
+        The centre (x, y).
+
+    kind : `torch.Tensor`, shape (B,), optional
+        The type of the galaxy.
+    """
+
+    image: torch.Tensor
+    mask: torch.Tensor
+    sigma: torch.Tensor
+    sma: torch.Tensor
+    intensity: torch.Tensor
+    end: torch.Tensor
+    pixel_area: torch.Tensor
+    ring_noise: torch.Tensor = None
+    e1: torch.Tensor = None
+    e2: torch.Tensor = None
+    centre: torch.Tensor = None
+    kind: torch.Tensor = None
+
+
+class CaptionTask:
+    """
+    Write the profile, value after value.
+
+    Parameters
+    ----------
+    recipe : `~astro_pix2prof.training.recipe.Recipe`
+        The recipe.
+
+    config : `~astro_pix2prof.networks.captioner.CaptionerConfig`
+        The settings of the network.
+    """
+
+    def __init__(self, recipe, config):
+        self.recipe = recipe
+        self.config = config
+
+    def batch(self, views, generator):
+        """
+        Scaled images and targets.
+
+        Parameters
+        ----------
+        views : `Views`
+            The galaxies.
+
+        generator : `torch.Generator`
+            The source of random numbers.
+
+        Returns
+        -------
+        batch : dict of `torch.Tensor`
+        """
+        cfg, data = self.config, self.recipe.data
+        intensity = views.intensity
+        if cfg.value == 'absolute':
+            intensity = intensity / views.pixel_area[:, None]
+        n_pix = views.image.shape[-1]
+        length = int(data.length * n_pix / cfg.radius_step)
+        end = (views.end + cfg.radius_step).clamp(max=data.length * n_pix)
+        target, n_values = profile_targets(
+            views.sma, intensity, views.sigma, end, cfg, length)
+        longest = int(n_values.max()) + data.tail
+        batch = {'image': prepare_images(views.image, views.sigma,
+                                         views.mask, cfg),
+                 'target': target[:, :longest], 'n_values': n_values}
+        if views.kind is not None:
+            batch['kind'] = views.kind
+        return batch
+
+    def _weights(self, batch):
+        """
+        1 along the profile, less on the values that follow its end.
+        """
+        length = batch['target'].shape[1]
+        at = torch.arange(length, device=batch['target'].device)
+        n = batch['n_values'][:, None]
+        w = (at < n).float() + 0.2 * ((at >= n) & (
+            at < n + self.recipe.data.tail)).float()
+        return w / w.sum(1, keepdim=True)
+
+    def loss(self, network, batch, generator):
+        """
+        The mean error of the values, and what to log.
+        """
+        t = self.recipe.training
+        forced = bool(torch.rand((), generator=generator)
+                      < t.teacher_forcing)
+        values = network.train_step(batch['image'], batch['target'],
+                                    forced=forced)
+        d = values.float() - batch['target']
+        error = d.square() if t.loss == 'mse' else d.abs()
+        return (error * self._weights(batch)).sum(1).mean(), {}
+
+    def errors(self, network, batch):
+        """
+        Median absolute errors of free-running profiles (mag), shape (B,).
+        """
+        cfg = network.config
+        span = cfg.value_high - cfg.value_low
+        values, _ = network.caption(batch['image'],
+                                    length=batch['target'].shape[1])
+        target = batch['target'] * span + cfg.value_low
+        d = (values - target).abs()
+        at = torch.arange(d.shape[1], device=d.device)
+        d = torch.where(at < batch['n_values'][:, None], d, torch.nan)
+        return d.nanmedian(1).values
+
+
+class RingTask:
+    """
+    Find the centre and the ellipses, weigh the pixels, correct the means.
+
+    Parameters
+    ----------
+    recipe : `~astro_pix2prof.training.recipe.Recipe`
+        The recipe.
+
+    config : `~astro_pix2prof.networks.rings.RingConfig`
+        The settings of the network.
+    """
+
+    def __init__(self, recipe, config):
+        self.recipe = recipe
+        self.config = config
+
+    def batch(self, views, generator):
+        """
+        Images in units of the noise, a first guess of the centre, the truth.
+
+        Parameters
+        ----------
+        views : `Views`
+            The galaxies.
+
+        generator : `torch.Generator`
+            The source of random numbers.
+
+        Returns
+        -------
+        batch : dict of `torch.Tensor`
+        """
+        if views.centre is None or views.e1 is None:
+            msg = ('data.source: the ring network needs the true centres and '
+                   "ellipses, which only 'simulation' has")
+            raise ValueError(msg)
+        n, n_pix = len(views.image), views.image.shape[-1]
+        sigma = views.sigma[:, None]
+        # good guesses are as common as poor ones; most images are centred
+        # by a catalogue
+        u = torch.rand(3, n, generator=generator)
+        far = 0.08 * n_pix * u[0]**2
+        start = views.centre + torch.stack(
+            [far * torch.cos(6.2832 * u[1]), far * torch.sin(6.2832 * u[1])],
+            1)
+        # the noise is measured, to a few per cent
+        wrong = torch.exp(0.03 * torch.randn(n, 1, generator=generator))
+        scale = sigma * wrong
+        return {
+            'image': torch.nan_to_num(views.image / scale[..., None]),
+            'good': ~views.mask & torch.isfinite(views.image),
+            'start': start, 'centre': views.centre, 'sma': views.sma,
+            'value': -_POGSON * torch.log((views.intensity / scale).clamp(
+                min=1e-4)),
+            'snr': views.intensity / views.ring_noise,
+            'e1': views.e1, 'e2': views.e2, 'end': views.end}
+
+    def _targets(self, batch, sma):
+        """
+        The truth at the network's radii, and the weight of each.
+        """
+        grid = batch['sma']
+        high = torch.searchsorted(grid, sma).clamp(1, len(grid) - 1)
+        part = ((sma - grid[high - 1]) / (grid[high] - grid[high - 1])).clamp(
+            0, 1)
+        out = {}
+        for key in ('value', 'snr', 'e1', 'e2'):
+            rows = batch[key]
+            out[key] = ((1 - part) * rows[:, high - 1]
+                        + part * rows[:, high])
+        inside = sma <= batch['end'][:, None]
+        known = sma <= grid[-1]
+        # Beyond the end there is still something to learn: where it is,
+        # and how the profile goes on.
+        faint = (out['snr'] > 0.25) & known
+        out['weight'] = inside.float() + 0.2 * (faint & ~inside).float()
+        out['inside'] = inside & known
+        return out
+
+    def loss(self, network, batch, generator):
+        """
+        The likelihood of the profile, and the errors of the steps to it.
+        """
+        out = network(batch['image'], batch['good'], batch['start'])
+        true = self._targets(batch, out.sma)
+        w = true['weight']
+        w = w / w.sum(1, keepdim=True).clamp(min=1)
+        d = (out.value - true['value']).abs()
+        log_error = out.log_error.clamp(-7, 2)
+        # a Laplacian: its scale is the mean absolute error
+        profile = d.clamp(max=5) * torch.exp(-log_error) + log_error
+        profile = (w * profile).sum(1)
+        size = (w * d.clamp(max=5)).sum(1)
+        # what the pixels say before the correction, where it is more than
+        # noise
+        clear = w * (true['snr'] > 3)
+        mean = -_POGSON * torch.log((out.mean + 0.2 * out.ring_noise).clamp(
+            min=1e-3))
+        pixels = (clear * (mean - true['value']).abs().clamp(max=2)).sum(1)
+        # ellipses count where there is a slope to see them by
+        seen = w * torch.clamp(true['snr'] / 10, 0.05, 1)
+        shape = (seen * ((out.e1 - true['e1'])**2 + (out.e2 - true['e2'])**2
+                         + 1e-6).sqrt()).sum(1)
+        shift = sum(((c - batch['centre']).square().sum(1) + 1e-4).sqrt()
+                    .clamp(max=20) for c in out.shifts)
+        loss = (profile + size + 0.5 * pixels + 4 * shape + 0.15 * shift)
+        return loss.mean(), {
+            'train_mag': size.mean(), 'train_shape': shape.mean(),
+            'train_shift': shift.mean()}
+
+    def errors(self, network, batch):
+        """
+        Median absolute errors of the profiles (mag), shape (B,).
+        """
+        out = network(batch['image'], batch['good'], batch['start'])
+        true = self._targets(batch, out.sma)
+        d = torch.where(true['inside'], (out.value - true['value']).abs(),
+                        torch.nan)
+        return d.nanmedian(1).values
+
+
+_TASKS = {'captioner': CaptionTask, 'rings': RingTask}
+
+
+def make_task(recipe, config):
+    """
+    The task of a recipe.
+
+    Parameters
+    ----------
+    recipe : `~astro_pix2prof.training.recipe.Recipe`
+        The recipe.
+
+    config : object
+        The settings of the network.
+
+    Returns
+    -------
+    task : `CaptionTask` or `RingTask`
+    """
+    return _TASKS[recipe.architecture](recipe, config)
