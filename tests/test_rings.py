@@ -1,0 +1,288 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the ring network, its sampling, and its training task.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from astro_pix2prof.networks.reader import Frame
+from astro_pix2prof.networks.ring_reader import RingReader
+from astro_pix2prof.networks.rings import RingConfig, RingNetwork
+from astro_pix2prof.networks.sampling import (
+    Pyramid,
+    ellipse_points,
+    ring_radii,
+)
+from astro_pix2prof.simulation import GalaxySimulator
+from astro_pix2prof.training import read_recipe
+from astro_pix2prof.training.data import make_loader
+from astro_pix2prof.training.module import make_network
+from astro_pix2prof.training.targets import show_differently
+from astro_pix2prof.training.tasks import Views, make_task
+
+
+def rows_at(sma, values, at):
+    return torch.from_numpy(np.stack([
+        np.interp(at.numpy(), sma.numpy(), row.numpy()) for row in values]))
+
+
+@pytest.fixture(scope='module')
+def galaxies():
+    return GalaxySimulator('sdss-r', n_pix=128).simulate(6, seed=11)
+
+
+@pytest.fixture(scope='module')
+def untrained():
+    """
+    A network whose every part says something: random weights.
+    """
+    torch.manual_seed(2)
+    network = RingNetwork(RingConfig(channels=8, channels_find=8, hidden=8))
+    with torch.no_grad():
+        for values in network.parameters():
+            values += 0.05 * torch.randn_like(values)
+    return network.eval()
+
+
+class TestSampling:
+    def test_radii(self):
+        radii = ring_radii(140)
+        assert radii[0] == 0
+        assert radii[1] == 0.5
+        assert radii[-1] >= 140
+        np.testing.assert_allclose(radii[2:] / radii[1:-1], 1.13, rtol=1e-5)
+
+    def test_points(self):
+        sma, eps, angle = 20.0, 0.6, np.radians(70)
+        e1, e2 = (torch.tensor([[eps * part(2 * angle)]]).float()
+                  for part in (np.cos, np.sin))
+        dx, dy, arc = (v[0, 0].double() for v in ellipse_points(
+            torch.tensor([[sma]]), e1, e2, 64))
+        u = dx * np.cos(angle) + dy * np.sin(angle)
+        v = dy * np.cos(angle) - dx * np.sin(angle)
+        np.testing.assert_allclose((u / sma)**2 + (v / (sma * 0.4))**2, 1,
+                                   rtol=1e-5)
+        from scipy.special import ellipe
+
+        length = 4 * sma * ellipe(1 - 0.4**2)
+        np.testing.assert_allclose(arc.sum(), length, rtol=1e-3)
+
+    @pytest.mark.parametrize('shape', [(64, 64), (75, 90)])
+    def test_pyramid(self, shape):
+        """
+        A plane is a plane on every level; bad pixels do not count.
+        """
+        y, x = torch.meshgrid(*(torch.arange(float(n)) for n in shape),
+                              indexing='ij')
+        plane = (3 + 0.5 * x - 0.2 * y)[None]
+        pyramid = Pyramid(plane, torch.ones_like(plane) > 0)
+        at_x = torch.tensor([[20.3, 31.7, 40.0]])
+        at_y = torch.tensor([[33.2, 24.9, 30.5]])
+        want = 3 + 0.5 * at_x - 0.2 * at_y
+        for level in range(3):
+            value, weight = pyramid.sample(
+                at_x, at_y, torch.full((1, 3), level))
+            torch.testing.assert_close(value, want, atol=1e-4, rtol=0)
+            torch.testing.assert_close(weight, torch.ones_like(weight))
+        fine = pyramid.refine(torch.tensor([[31.0, 30.0]]))
+        value, _ = fine.sample(at_x[:, 1:2], at_y[:, 1:2])
+        torch.testing.assert_close(value, want[:, 1:2], atol=1e-3, rtol=0)
+        # a bad pixel of any value
+        good = torch.ones_like(plane) > 0
+        good[0, 25, 32] = False
+        spoilt = plane.clone()
+        spoilt[0, 25, 32] = 1e6
+        value, weight = Pyramid(spoilt, good).sample(
+            at_x, at_y, torch.zeros(1, 3, dtype=torch.long))
+        torch.testing.assert_close(value, want, atol=0.6, rtol=0)
+        assert weight[0, 1] < 1 == weight[0, 0]
+        # outside of the frame there is nothing
+        _, weight = pyramid.sample(torch.tensor([[-5.0]]),
+                                   torch.tensor([[10.0]]),
+                                   torch.zeros(1, 1, dtype=torch.long))
+        assert weight == 0
+
+    def test_true_ellipses(self, galaxies):
+        """
+        On the true ellipses of clean images, the means are the truth.
+        """
+        network = RingNetwork(RingConfig(attention=False, correct=False))
+        sigma = galaxies.sigma[:, None]
+        radii = network.radii((128, 128))
+        double = 2 * galaxies.theta
+        e1, e2 = (rows_at(galaxies.sma, galaxies.ellipticity * part, radii)
+                  .float() for part in (torch.cos(double),
+                                        torch.sin(double)))
+        with torch.inference_mode():
+            found = network(
+                galaxies.clean / sigma[..., None],
+                torch.ones_like(galaxies.mask), galaxies.centre,
+                fixed=(e1, e2), hold=True)
+        true = rows_at(galaxies.sma, torch.log10(galaxies.intensity / sigma),
+                       radii)
+        delta = -2.5 * (torch.log10(found.mean.clamp(min=1e-9)) - true)
+        inside = radii < 50
+        assert delta[:, inside].abs().median() < 0.005
+        assert delta[:, inside].abs().quantile(0.9) < 0.03
+        torch.testing.assert_close(found.centre, galaxies.centre)
+
+
+class TestSymmetry:
+    """
+    A turned or mirrored image has the same profile, whatever the weights.
+    """
+
+    def measure(self, network, image, good, centre):
+        with torch.inference_mode():
+            return network(image, good, centre)
+
+    def check(self, one, two, sign1, sign2):
+        torch.testing.assert_close(one.value, two.value, atol=5e-3, rtol=0)
+        torch.testing.assert_close(one.e1, sign1 * two.e1, atol=1e-3, rtol=0)
+        torch.testing.assert_close(one.e2, sign2 * two.e2, atol=1e-3, rtol=0)
+        assert one.e1.abs().max() > 0.01
+
+    def test_turn(self, untrained, galaxies):
+        image = galaxies.image / galaxies.sigma[:, None, None]
+        good, centre = ~galaxies.mask, galaxies.centre
+        one = self.measure(untrained, image, good, centre)
+        turned = torch.stack([centre[:, 1], 127 - centre[:, 0]], 1)
+        two = self.measure(untrained, torch.rot90(image, 1, (-2, -1)),
+                           torch.rot90(good, 1, (-2, -1)), turned)
+        self.check(one, two, -1, -1)
+        torch.testing.assert_close(two.centre[:, 0], one.centre[:, 1],
+                                   atol=1e-3, rtol=0)
+        torch.testing.assert_close(two.centre[:, 1], 127 - one.centre[:, 0],
+                                   atol=1e-3, rtol=0)
+
+    def test_mirror(self, untrained, galaxies):
+        image = galaxies.image / galaxies.sigma[:, None, None]
+        good, centre = ~galaxies.mask, galaxies.centre
+        one = self.measure(untrained, image, good, centre)
+        other = torch.stack([127 - centre[:, 0], centre[:, 1]], 1)
+        two = self.measure(untrained, image.flip(-1), good.flip(-1), other)
+        self.check(one, two, 1, -1)
+
+    def test_bad_pixels(self, untrained, galaxies):
+        """
+        What lies under the mask does not matter.
+        """
+        image = galaxies.image / galaxies.sigma[:, None, None]
+        good = ~galaxies.mask
+        good[:, 40:50, 20:90] = False
+        one = self.measure(untrained, image, good, galaxies.centre)
+        image = torch.where(good, image, 1e5)
+        two = self.measure(untrained, image, good, galaxies.centre)
+        torch.testing.assert_close(one.value, two.value)
+        assert (one.valid < 1).any()
+
+
+class TestReader:
+    def test_batch_and_sizes(self, untrained, galaxies):
+        reader = RingReader(untrained, batch_size=4)
+        frames = []
+        for k in range(len(galaxies.image)):
+            image = galaxies.image[k].numpy()[:128 - 7 * k, :128 - 3 * k]
+            frames.append(Frame(
+                image, np.zeros(image.shape, bool), float(galaxies.sigma[k]),
+                tuple(galaxies.centre[k].double().tolist())))
+        for frame, caption in zip(frames, reader.read(frames), strict=True):
+            single, = reader.read([frame])
+            np.testing.assert_allclose(single.intensity, caption.intensity,
+                                       rtol=1e-4)
+            assert np.all(np.diff(caption.sma) > 0)
+            assert len(caption.e1) == len(caption.sma) == len(caption.valid)
+
+    def test_given_ellipses(self, untrained, galaxies):
+        sma = np.array([0.0, 100.0])
+        given = (sma, np.full(2, 0.3), np.full(2, -0.2))
+        frame = Frame(galaxies.image[0].numpy(), galaxies.mask[0].numpy(),
+                      float(galaxies.sigma[0]), (62.0, 64.5), ellipses=given)
+        caption, = RingReader(untrained).read([frame])
+        np.testing.assert_allclose(caption.e1, 0.3, rtol=1e-5)
+        np.testing.assert_allclose(caption.e2, -0.2, rtol=1e-5)
+        np.testing.assert_allclose(caption.centre, (62.0, 64.5), atol=1e-4)
+
+
+class TestTask:
+    def test_show_differently(self, galaxies):
+        """
+        The truth turns with the image.
+        """
+        double = 2 * galaxies.theta
+        views = Views(
+            image=galaxies.clean, mask=galaxies.mask, sigma=galaxies.sigma,
+            sma=galaxies.sma, intensity=galaxies.intensity,
+            end=galaxies.sma[50].expand(6),
+            pixel_area=galaxies.pixel_scale**2,
+            e1=galaxies.ellipticity * torch.cos(double),
+            e2=galaxies.ellipticity * torch.sin(double),
+            centre=galaxies.centre)
+        network = RingNetwork(RingConfig(attention=False, correct=False))
+        radii = network.radii((112, 112))
+        inside = radii < 40
+        for k in range(4):
+            for flip in (False, True):
+                shown = show_differently(views, 112, 3, -5, k, flip)
+                e1, e2 = (rows_at(shown.sma, rows, radii).float()
+                          for rows in (shown.e1, shown.e2))
+                sigma = shown.sigma[:, None]
+                with torch.inference_mode():
+                    found = network(
+                        shown.image / sigma[..., None], ~shown.mask,
+                        shown.centre, fixed=(e1, e2), hold=True)
+                true = rows_at(shown.sma, torch.log10(shown.intensity
+                                                      / sigma), radii)
+                delta = -2.5 * (torch.log10(found.mean.clamp(min=1e-9))
+                                - true)[:, inside]
+                assert delta.abs().median() < 0.006
+
+    def test_learns(self):
+        """
+        A few steps on one batch bring the profiles closer.
+        """
+        recipe = read_recipe(
+            'rings', network={'channels': 8, 'channels_find': 8,
+                              'hidden': 16},
+            data={'survey': 'sdss-r', 'n_pix': [64], 'batch_size': [8],
+                  'workers': 0, 'repeat': 1})
+        torch.manual_seed(0)
+        network = make_network(recipe)
+        task = make_task(recipe, network.config)
+        batch = next(iter(make_loader(recipe, network.config,
+                                      split='train')))
+        with torch.no_grad():
+            before = task.errors(network, batch).mean()
+        optimiser = torch.optim.AdamW(network.parameters(), lr=4e-3)
+        for _ in range(12):
+            loss, more = task.loss(network, batch, None)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        assert torch.isfinite(loss)
+        assert set(more) == {'train_mag', 'train_shape', 'train_shift'}
+        with torch.no_grad():
+            after = task.errors(network, batch).mean()
+        assert after < 0.8 * before
+
+    def test_pairs(self):
+        recipe = read_recipe('rings', data={'source': 'pairs',
+                                            'folder': 'pairs'})
+        network = make_network(recipe)
+        views = Views(*(torch.ones(2, 8, 8), torch.zeros(2, 8, 8) > 0,
+                        torch.ones(2), torch.arange(4.0), torch.ones(2, 4),
+                        torch.ones(2), torch.ones(2)))
+        with pytest.raises(ValueError, match=r'data\.source'):
+            make_task(recipe, network.config).batch(views, None)
+
+
+@pytest.mark.parametrize(('options', 'match'), [
+    ({'n_angle': 50}, 'n_angle must be a multiple of 8, got 50'),
+    ({'ratio': 1.0}, 'ratio must be from 1.02 to 1.5, got 1.0')])
+def test_config_errors(options, match):
+    with pytest.raises(ValueError, match=match):
+        RingConfig(**options)
+    with pytest.raises(ValueError, match='unknown settings'):
+        RingConfig.from_dict({'rings': 3})
