@@ -4,77 +4,23 @@ The network method: image in, profile out.
 """
 
 import os
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from astro_pix2prof.annuli import measure_rings
-from astro_pix2prof.contaminants import FINE, find_galaxy
 from astro_pix2prof.cutout import GalaxyCutout
 from astro_pix2prof.fit import ProfileFit
-from astro_pix2prof.model import profile_ellipses
+from astro_pix2prof.network_flags import galaxy_flags, ring_flags
 from astro_pix2prof.networks.original import N_PIX
 from astro_pix2prof.networks.reader import CaptionReader, Frame
 from astro_pix2prof.networks.ring_reader import RingReader
 from astro_pix2prof.networks.weights import load_network
 from astro_pix2prof.noise import measure_noise
-from astro_pix2prof.profile import (
-    POGSON,
-    GalaxyFlag,
-    RingFlag,
-    build_profile,
-)
-from astro_pix2prof.sky import first_sky
+from astro_pix2prof.preparation import PreparedGalaxy, prepare_galaxy
+from astro_pix2prof.profile import POGSON, build_profile
 
 __all__ = ['Pix2ProfFitter']
-
-# A level of so many times the noise is a sky that was never subtracted; less
-# is left to the network, which has learned to live with it.
-_SKY_LEVEL = 3.0
-
-# If the profile differs by so much (mag, median over bright rings) from the
-# means of the pixels, the network does not understand the image.
-_DISAGREEMENT = 0.4
-
-
-@dataclass
-class _Prepared:
-    """
-    A galaxy that is ready to be read.
-    """
-
-    cutout: GalaxyCutout
-    image: np.ndarray
-    sky: float
-    sigma: float
-    centre: tuple
-    search: float
-    hold: bool
-    flag: GalaxyFlag
-    ellipses: tuple = None
-    eps: float = 0.0
-    theta: float = 0.0
-
-    def edge(self):
-        """
-        The distance of the centre from the edge of the frame.
-        """
-        ny, nx = self.cutout.shape
-        x, y = self.centre
-        return min(x, y, nx - 1 - x, ny - 1 - y) + 0.5
-
-    def frame(self):
-        cutout = self.cutout
-        gain = cutout.gain or np.inf
-        to_nanomaggies = area = 1.0
-        if np.isfinite(cutout.zeropoint) and cutout.pixel_scale:
-            to_nanomaggies = 10**(-0.4 * (cutout.zeropoint - 22.5))
-            area = cutout.pixel_scale**2
-        return Frame(self.image.astype(np.float32), cutout.mask, self.sigma,
-                     self.centre, self.eps, gain, to_nanomaggies, area,
-                     hold=self.hold, position=cutout.position,
-                     ellipses=self.ellipses)
 
 
 class Pix2ProfFitter:
@@ -318,7 +264,7 @@ class Pix2ProfFitter:
         """
         cutout = GalaxyCutout.from_any(image, **options)
         prepared = self._prepare(cutout, fixed_geometry)
-        caption, = self.reader.read([prepared.frame()])
+        caption, = self.reader.read([_frame(prepared)])
         return self._finish(prepared, caption)
 
     def measure_all(self, images, *, progress=False, **options):
@@ -360,11 +306,29 @@ class Pix2ProfFitter:
         return profiles + self._measure_batch(batch)
 
     def _measure_batch(self, batch):
-        good = [item for item in batch if isinstance(item, _Prepared)]
-        captions = iter(self.reader.read([item.frame() for item in good])
-                        if good else [])
-        return [self._finish(item, next(captions)).profile
-                if isinstance(item, _Prepared) else item for item in batch]
+        """
+        The profiles of prepared galaxies; what is an exception stays one.
+        """
+        good = [item for item in batch if isinstance(item, PreparedGalaxy)]
+        try:
+            captions = self.reader.read([_frame(item) for item in good])
+        except Exception as error:
+            if len(good) < 2:
+                return [error if good and item is good[0] else item
+                        for item in batch]
+            # one of them is to blame
+            return [self._measure_batch([item])[0] for item in batch]
+        results = []
+        captions = iter(captions)
+        for item in batch:
+            result = item
+            if isinstance(item, PreparedGalaxy):
+                try:
+                    result = self._finish(item, next(captions)).profile
+                except Exception as error:  # it is the image's result
+                    result = error
+            results.append(result)
+        return results
 
     def _check(self, cutout):
         """
@@ -388,54 +352,11 @@ class Pix2ProfFitter:
             raise ValueError(msg)
 
     def _prepare(self, cutout, fixed_geometry):
-        """
-        Noise, sky and position of a galaxy.
-        """
         self._check(cutout)
-        data, bad = cutout.data.astype(float), cutout.mask
-        level, first_sigma = first_sky(data, bad)
-        sigma = _sky_noise(cutout, first_sigma)
-        if self.sky != 'auto':
-            sky = float(self.sky)
-        elif abs(level) > _SKY_LEVEL * sigma:
-            sky = level
-        else:
-            sky = 0.0
-        search = self.search_radius or min(
-            8.0 if cutout.position_given else 25.0, 0.25 * min(data.shape))
-        prepared = _Prepared(
-            cutout, np.where(bad, 0.0, data - sky), sky, sigma,
-            tuple(cutout.position), search, not self.fit_centre,
-            GalaxyFlag(0))
-        if fixed_geometry is not None:
-            centre, sma, eps, theta = profile_ellipses(fixed_geometry, cutout)
-            prepared.centre = tuple(float(c) for c in centre)
-            prepared.ellipses = (sma, *(
-                np.nan_to_num(eps * part(np.radians(2 * theta)))
-                for part in (np.cos, np.sin)))
-            prepared.flag |= GalaxyFlag.FORCED
-        if self.card['architecture'] != 'rings':
-            # (detection wants a sky of zero whatever the network wants)
-            self._detect(prepared, np.where(bad, 0.0, data - level))
-        return prepared
-
-    def _detect(self, prepared, image):
-        """
-        Centre and shape, for networks that do not find them.
-        """
-        cutout = prepared.cutout
-        found = find_galaxy(image, cutout.mask, prepared.sigma,
-                            cutout.position, search_radius=prepared.search)
-        prepared.eps = min(float(found.eps), 0.95)
-        prepared.theta = float(found.theta)
-        if not (prepared.hold or prepared.ellipses):
-            prepared.centre = found.centre
-            if found.scale != FINE:
-                prepared.flag |= GalaxyFlag.CENTRE_UNCERTAIN
-        if not found.found:
-            prepared.flag |= GalaxyFlag.NO_SOURCE
-        if found.touching > 0.1:
-            prepared.flag |= GalaxyFlag.NEIGHBOUR
+        return prepare_galaxy(
+            cutout, sky=self.sky, search_radius=self.search_radius,
+            fit_centre=self.fit_centre, fixed_geometry=fixed_geometry,
+            detect=self.card['architecture'] != 'rings')
 
     def _finish(self, prepared, caption):
         """
@@ -453,7 +374,7 @@ class Pix2ProfFitter:
             e1, e2 = (np.full(len(sma), prepared.eps * part(
                 2 * prepared.theta)) for part in (np.cos, np.sin))
         eps, theta = np.hypot(e1, e2), 0.5 * np.arctan2(e2, e1)
-        snr = prepared.frame().ring_snr(
+        snr = _frame(prepared).ring_snr(
             sma, intensity, None if caption.e1 is None else eps)
         # a ring network states its error, photon noise included
         error = caption.error
@@ -463,8 +384,8 @@ class Pix2ProfFitter:
             prepared.image, ~cutout.mask, centre, sma, eps, theta,
             sigma=prepared.sigma, clip=3.0)
         prepared.centre = tuple(float(c) for c in centre)
-        flag = self._ring_flags(prepared, caption, rings, eps, theta)
-        galaxy = self._galaxy_flags(prepared, caption, rings, snr, flag)
+        flag = ring_flags(prepared, caption, rings, eps, theta)
+        galaxy = galaxy_flags(prepared, caption, rings, snr, flag)
         profile = build_profile(
             cutout, sma, intensity, intensity * error / POGSON,
             surface_brightness_err=error, ellipticity=eps,
@@ -478,78 +399,19 @@ class Pix2ProfFitter:
             sky=prepared.sky, centre=prepared.centre, sma=sma, eps=eps,
             theta=np.degrees(theta), intensity=intensity)
 
-    def _ring_flags(self, prepared, caption, rings, eps, theta):
-        """
-        What to know about each ring.
-        """
-        cutout, sma = prepared.cutout, caption.sma
-        flag = np.zeros(len(sma), dtype=np.int32)
-        if caption.e1 is None or prepared.ellipses is not None:
-            flag |= RingFlag.FIXED_GEOMETRY
-        edge = prepared.edge()
-        flag[(sma > edge) & (rings.n_valid < 0.98)] |= RingFlag.EDGE
-        flag[~(rings.n_valid > 0)] |= RingFlag.EXTRAPOLATED
-        core = 1.0
-        if cutout.psf_fwhm:
-            core = 0.5 * cutout.psf_fwhm / cutout.radius_scale
-        flag[sma < core] |= RingFlag.UNRESOLVED
-        if cutout.saturation is not None:
-            full = (cutout.data >= cutout.saturation).astype(float)
-            hit = measure_rings(
-                full, np.ones(full.shape, bool), prepared.centre, sma, eps,
-                theta, sigma=1.0, clip=np.inf)
-            flag[np.nan_to_num(hit.mean) > 0.02] |= RingFlag.SATURATED
-        return flag
 
-    def _galaxy_flags(self, prepared, caption, rings, snr, ring_flag):
-        """
-        What to know about the galaxy.
-        """
-        cutout, sma, galaxy = prepared.cutout, caption.sma, prepared.flag
-        edge = prepared.edge()
-        shift = np.hypot(prepared.centre[0] - cutout.position[0],
-                         prepared.centre[1] - cutout.position[1])
-        if prepared.ellipses is None and shift > 0.6 * prepared.search:
-            galaxy |= GalaxyFlag.CENTRE_OFFSET
-        if caption.e1 is not None and not np.max(snr, initial=0.0) > 5:
-            galaxy |= GalaxyFlag.NO_SOURCE
-        if (ring_flag[sma < 3] & RingFlag.SATURATED).any():
-            galaxy |= GalaxyFlag.SATURATED
-        if caption.reached_edge or (sma[-1] > edge and snr[-1] > 3):
-            galaxy |= GalaxyFlag.TRUNCATED
-        bright = (snr > 3) & (sma < edge)
-        if np.nanmin(rings.n_valid[bright], initial=1.0) < 0.5:
-            galaxy |= GalaxyFlag.HEAVILY_MASKED
-        # the centre of an edge-on galaxy has no ring of a fixed ellipse
-        compare = (snr > 8) & (sma > 3) & (rings.n_valid > 0.5) & (
-            rings.mean > 0)
-        if compare.sum() >= 3:
-            ratio = -2.5 * np.log10(caption.intensity[compare]
-                                    / rings.mean[compare])
-            if abs(np.median(ratio)) > _DISAGREEMENT:
-                galaxy |= GalaxyFlag.OUT_OF_DOMAIN
-        if not np.isfinite(caption.intensity).all():
-            galaxy |= GalaxyFlag.OUT_OF_DOMAIN
-        return galaxy
-
-
-def _sky_noise(cutout, fallback):
+def _frame(prepared):
     """
-    The noise of a sky pixel.
-
-    Measured, or as the given map says where galaxies leave no sky to
-    measure it on.
+    What a network needs to know of a galaxy.
     """
-    sigma = cutout.background_noise
-    if cutout.noise is not None:
-        good = cutout.noise[~cutout.mask]
-        given = float(np.quantile(good, 0.1))
-        if given > 0 and not 0 < sigma <= given:
-            sigma = given
-    if not sigma > 0:
-        sigma = fallback
-    if not sigma > 0:
-        # an image without noise: a network has seen none such, but one of
-        # very little
-        sigma = 1e-4 * max(float(np.ptp(cutout.data[~cutout.mask])), 1e-30)
-    return float(sigma)
+    cutout = prepared.cutout
+    gain = cutout.gain or np.inf
+    to_nanomaggies = area = 1.0
+    if np.isfinite(cutout.zeropoint) and cutout.pixel_scale:
+        to_nanomaggies = 10**(-0.4 * (cutout.zeropoint - 22.5))
+        area = cutout.pixel_scale**2
+    return Frame(prepared.image.astype(np.float32), cutout.mask,
+                 prepared.sigma, prepared.centre, prepared.eps, gain,
+                 to_nanomaggies, area,
+                 hold=prepared.hold, position=cutout.position,
+                 ellipses=prepared.ellipses)

@@ -162,6 +162,25 @@ class TestSameResult:
             np.testing.assert_allclose(profile[MU].value,
                                        fit.profile[MU].value, atol=1e-4)
 
+    def test_bad_read_loses_nothing(self, fitter, example, monkeypatch):
+        """
+        A network that fails on one image does not fail on the others.
+        """
+        read = fitter.reader.read
+
+        def picky(frames):
+            if any(frame.image.shape == (90, 90) for frame in frames):
+                msg = 'no'
+                raise RuntimeError(msg)
+            return read(frames)
+
+        monkeypatch.setattr(fitter.reader, 'read', picky)
+        images = [example, GalaxyCutout(example).crop(90), example]
+        first, second, third = fitter.measure_all(images)
+        assert isinstance(second, RuntimeError)
+        assert isinstance(first, QTable)
+        assert isinstance(third, QTable)
+
     def test_views(self, example, fit):
         """
         The average over eight views does not depend on how the image lies.

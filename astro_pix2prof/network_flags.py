@@ -1,0 +1,106 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+What to know about a profile that a network gave.
+"""
+
+import numpy as np
+
+from astro_pix2prof.annuli import measure_rings
+from astro_pix2prof.profile import GalaxyFlag, RingFlag
+
+__all__ = ['galaxy_flags', 'ring_flags']
+
+# If the profile differs by so much (mag, median over bright rings) from the
+# means of the pixels, the network does not understand the image.
+_DISAGREEMENT = 0.4
+
+
+def ring_flags(prepared, caption, rings, eps, theta):
+    """
+    What to know about each ring.
+
+    Parameters
+    ----------
+    prepared : `~astro_pix2prof.preparation.PreparedGalaxy`
+        The galaxy.
+
+    caption : object
+        What the network found: ``sma``, ``intensity``, ``reached_edge``,
+        and ``e1``, which is `None` if it found no ellipses.
+
+    rings : `~astro_pix2prof.annuli.RingMeans`
+        The pixels along the ellipses.
+
+    eps, theta : 1D `~numpy.ndarray`, shape (n,)
+        The ellipses; angles in radians.
+
+    Returns
+    -------
+    flag : 1D `~numpy.ndarray` of int, shape (n,)
+        `~astro_pix2prof.RingFlag` bits.
+    """
+    cutout, sma = prepared.cutout, caption.sma
+    flag = np.zeros(len(sma), dtype=np.int32)
+    if caption.e1 is None or prepared.ellipses is not None:
+        flag |= RingFlag.FIXED_GEOMETRY
+    edge = prepared.edge()
+    flag[(sma > edge) & (rings.n_valid < 0.98)] |= RingFlag.EDGE
+    flag[~(rings.n_valid > 0)] |= RingFlag.EXTRAPOLATED
+    core = 1.0
+    if cutout.psf_fwhm:
+        core = 0.5 * cutout.psf_fwhm / cutout.radius_scale
+    flag[sma < core] |= RingFlag.UNRESOLVED
+    if cutout.saturation is not None:
+        full = (cutout.data >= cutout.saturation).astype(float)
+        hit = measure_rings(
+            full, np.ones(full.shape, bool), prepared.centre, sma, eps,
+            theta, sigma=1.0, clip=np.inf)
+        flag[np.nan_to_num(hit.mean) > 0.02] |= RingFlag.SATURATED
+    return flag
+
+
+def galaxy_flags(prepared, caption, rings, snr, ring_flag):
+    """
+    What to know about the galaxy.
+
+    Parameters
+    ----------
+    prepared, caption, rings
+        As for `ring_flags`.
+
+    snr : 1D `~numpy.ndarray`, shape (n,)
+        Signal-to-noise ratios of the rings.
+
+    ring_flag : 1D `~numpy.ndarray` of int, shape (n,)
+        The flags of the rings.
+
+    Returns
+    -------
+    flag : `~astro_pix2prof.GalaxyFlag`
+    """
+    cutout, sma, galaxy = prepared.cutout, caption.sma, prepared.flag
+    edge = prepared.edge()
+    shift = np.hypot(prepared.centre[0] - cutout.position[0],
+                     prepared.centre[1] - cutout.position[1])
+    if prepared.ellipses is None and shift > 0.6 * prepared.search:
+        galaxy |= GalaxyFlag.CENTRE_OFFSET
+    if caption.e1 is not None and not np.max(snr, initial=0.0) > 5:
+        galaxy |= GalaxyFlag.NO_SOURCE
+    if (ring_flag[sma < 3] & RingFlag.SATURATED).any():
+        galaxy |= GalaxyFlag.SATURATED
+    if caption.reached_edge or (sma[-1] > edge and snr[-1] > 3):
+        galaxy |= GalaxyFlag.TRUNCATED
+    bright = (snr > 3) & (sma < edge)
+    if np.nanmin(rings.n_valid[bright], initial=1.0) < 0.5:
+        galaxy |= GalaxyFlag.HEAVILY_MASKED
+    # the centre of an edge-on galaxy has no ring of a fixed ellipse
+    compare = (snr > 8) & (sma > 3) & (rings.n_valid > 0.5) & (
+        rings.mean > 0)
+    if compare.sum() >= 3:
+        ratio = -2.5 * np.log10(caption.intensity[compare]
+                                / rings.mean[compare])
+        if abs(np.median(ratio)) > _DISAGREEMENT:
+            galaxy |= GalaxyFlag.OUT_OF_DOMAIN
+    if not np.isfinite(caption.intensity).all():
+        galaxy |= GalaxyFlag.OUT_OF_DOMAIN
+    return galaxy

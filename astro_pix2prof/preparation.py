@@ -1,0 +1,181 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+A galaxy image on its way into a network: noise, sky, position.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from astro_pix2prof.contaminants import FINE, find_galaxy
+from astro_pix2prof.cutout import GalaxyCutout
+from astro_pix2prof.model import profile_ellipses
+from astro_pix2prof.profile import GalaxyFlag
+from astro_pix2prof.sky import first_sky
+
+__all__ = ['PreparedGalaxy', 'prepare_galaxy']
+
+# A level of so many times the noise is a sky that was never subtracted; less
+# is left to the network, which has learned to live with it.
+_SKY_LEVEL = 3.0
+
+
+@dataclass
+class PreparedGalaxy:
+    """
+    A galaxy that is ready to be read.
+
+    Attributes
+    ----------
+    cutout : `GalaxyCutout`
+        The image.
+
+    image : 2D `~numpy.ndarray`
+        Its pixels without the sky; 0 where bad.
+
+    sky, sigma : float
+        The sky that was subtracted, and the noise of a sky pixel.
+
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels, as far as it is known.
+
+    search : float
+        How far the galaxy may lie from the position, in pixels.
+
+    hold : bool
+        Whether the centre is not to be improved.
+
+    flag : `GalaxyFlag`
+        What is known by now.
+
+    ellipses : tuple of 3 1D `~numpy.ndarray` or `None`
+        Semi-major axes, ellipticity times cosine and sine of twice the
+        angle, if they were given.
+
+    eps, theta : float
+        Ellipticity and angle (radians) from moments, if they were measured.
+    """
+
+    cutout: GalaxyCutout
+    image: np.ndarray
+    sky: float
+    sigma: float
+    centre: tuple
+    search: float
+    hold: bool
+    flag: GalaxyFlag
+    ellipses: tuple = None
+    eps: float = 0.0
+    theta: float = 0.0
+
+    def edge(self):
+        """
+        The distance of the centre from the edge of the frame.
+        """
+        ny, nx = self.cutout.shape
+        x, y = self.centre
+        return min(x, y, nx - 1 - x, ny - 1 - y) + 0.5
+
+
+def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
+                   fit_centre=True, fixed_geometry=None, detect=True):
+    """
+    Measure what a network needs to know of an image.
+
+    Parameters
+    ----------
+    cutout : `GalaxyCutout`
+        The image.
+
+    sky : 'auto' or float, optional
+        The sky level to subtract; 'auto' subtracts what is there only if it
+        is so much that the image cannot have been sky-subtracted.
+
+    search_radius : float, optional
+        How far the galaxy may lie from the position, in pixels.
+
+    fit_centre : bool, optional
+        Whether the position is only a first guess.
+
+    fixed_geometry : `~astropy.table.QTable`, optional
+        A profile to take centre and ellipses from.
+
+    detect : bool, optional
+        Whether to find the galaxy's centre and shape, for networks that do
+        not.
+
+    Returns
+    -------
+    prepared : `PreparedGalaxy`
+
+    Raises
+    ------
+    ValueError
+        If the geometry does not fit the image.
+    """
+    data, bad = cutout.data.astype(float), cutout.mask
+    level, first_sigma = first_sky(data, bad)
+    sigma = _sky_noise(cutout, first_sigma)
+    if sky != 'auto':
+        sky = float(sky)
+    elif abs(level) > _SKY_LEVEL * sigma:
+        sky = level
+    else:
+        sky = 0.0
+    search = search_radius or min(
+        8.0 if cutout.position_given else 25.0, 0.25 * min(data.shape))
+    prepared = PreparedGalaxy(
+        cutout, np.where(bad, 0.0, data - sky), sky, sigma,
+        tuple(cutout.position), search, not fit_centre, GalaxyFlag(0))
+    if fixed_geometry is not None:
+        centre, sma, eps, theta = profile_ellipses(fixed_geometry, cutout)
+        prepared.centre = tuple(float(c) for c in centre)
+        prepared.ellipses = (sma, *(
+            np.nan_to_num(eps * part(np.radians(2 * theta)))
+            for part in (np.cos, np.sin)))
+        prepared.flag |= GalaxyFlag.FORCED
+    if detect:
+        # (detection wants a sky of zero whatever the network wants)
+        _detect(prepared, np.where(bad, 0.0, data - level))
+    return prepared
+
+
+def _detect(prepared, image):
+    """
+    Centre and shape, for networks that do not find them.
+    """
+    cutout = prepared.cutout
+    found = find_galaxy(image, cutout.mask, prepared.sigma,
+                        cutout.position, search_radius=prepared.search)
+    prepared.eps = min(float(found.eps), 0.95)
+    prepared.theta = float(found.theta)
+    if not (prepared.hold or prepared.ellipses):
+        prepared.centre = found.centre
+        if found.scale != FINE:
+            prepared.flag |= GalaxyFlag.CENTRE_UNCERTAIN
+    if not found.found:
+        prepared.flag |= GalaxyFlag.NO_SOURCE
+    if found.touching > 0.1:
+        prepared.flag |= GalaxyFlag.NEIGHBOUR
+
+
+def _sky_noise(cutout, fallback):
+    """
+    The noise of a sky pixel.
+
+    Measured, or as the given map says where galaxies leave no sky to
+    measure it on.
+    """
+    sigma = cutout.background_noise
+    if cutout.noise is not None:
+        good = cutout.noise[~cutout.mask]
+        given = float(np.quantile(good, 0.1))
+        if given > 0 and not 0 < sigma <= given:
+            sigma = given
+    if not sigma > 0:
+        sigma = fallback
+    if not sigma > 0:
+        # an image without noise: a network has seen none such, but one of
+        # very little
+        sigma = 1e-4 * max(float(np.ptp(cutout.data[~cutout.mask])), 1e-30)
+    return float(sigma)
