@@ -5,13 +5,14 @@ The networks, and the registry of their weights.
 
 from astro_pix2prof.networks.captioner import Captioner, CaptionerConfig
 from astro_pix2prof.networks.original import OriginalPix2Prof, load_original
+from astro_pix2prof.networks.rings import RingConfig, RingNetwork
 from astro_pix2prof.networks.weights import (
-                                             find_weights,
-                                             list_weights,
-                                             load_network,
-                                             read_card,
+    find_weights,
+    list_weights,
+    load_network,
+    read_card,
 )
 
 __all__ = ['Captioner', 'CaptionerConfig', 'OriginalPix2Prof',
-           'find_weights', 'list_weights', 'load_network', 'load_original',
-           'read_card']
+           'RingConfig', 'RingNetwork', 'find_weights', 'list_weights',
+           'load_network', 'load_original', 'read_card']

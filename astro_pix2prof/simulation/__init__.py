@@ -5,8 +5,8 @@ Simulated galaxies with exact profiles, in batches, on any device.
 
 from astro_pix2prof.simulation.galaxies import TYPES
 from astro_pix2prof.simulation.simulator import (
-                                                 GalaxySimulator,
-                                                 SimulatedGalaxies,
+    GalaxySimulator,
+    SimulatedGalaxies,
 )
 from astro_pix2prof.simulation.surveys import SURVEYS, Survey
 
