@@ -19,10 +19,10 @@ __all__ = ['Caption', 'CaptionReader', 'Frame', 'FrameReader',
 # blended into that of the next coarser crop between them.
 _BLEND = (0.3, 0.42)
 
-# Along the profile that follows its end the network repeats its last value;
-# so many values that scatter so little (mag) are an end.
+# Along the profile that follows its end the network goes on with its last
+# value; so many values that differ so little (mag) are an end.
 _TAIL = 24
-_TAIL_SCATTER = 0.015
+_TAIL_CHANGE = 0.06
 
 # A ring with more signal than this has not ended.
 _TAIL_SNR = 4.0
@@ -396,7 +396,7 @@ class CaptionReader(FrameReader):
         repeats = np.zeros(len(mag), dtype=bool)
         if len(mag) >= _TAIL:
             parts = np.lib.stride_tricks.sliding_window_view(mag, _TAIL)
-            still = np.ptp(parts, axis=1) < 2 * _TAIL_SCATTER
+            still = np.ptp(parts, axis=1) < _TAIL_CHANGE
             # the value at which the profile ended belongs to it
             n = len(still)
             repeats[1:n + 1] = still & (snr[1:n + 1] < _TAIL_SNR)
