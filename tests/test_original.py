@@ -249,8 +249,9 @@ class TestHalting:
                                         923, 924, 2000])
     def test_settle(self, network, monkeypatch, settle):
         n = np.arange(2000)
-        self._compare(network, monkeypatch, [
+        length, = self._compare(network, monkeypatch, [
             np.where(n < settle, 24 + 0.5 * (-1.0)**n, 26)])
+        assert length == min(max(settle, 1) + 101, 1024)
 
     def test_each_for_itself(self, network, monkeypatch):
         n = np.arange(2000)

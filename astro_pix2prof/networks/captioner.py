@@ -7,17 +7,19 @@ the image as a vector z, and a recurrent network that starts from z writes
 the profile, value after value.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torchvision.models import resnet18
 
+from astro_pix2prof.networks.settings import NetworkSettings
+
 __all__ = ['Captioner', 'CaptionerConfig', 'has_halted', 'prepare_images']
 
 
 @dataclass(frozen=True)
-class CaptionerConfig:
+class CaptionerConfig(NetworkSettings):
     """
     The settings of a `Captioner`.
 
@@ -99,26 +101,6 @@ class CaptionerConfig:
             msg = ('value_high must be more than value_low, got '
                    f'{self.value_high} and {self.value_low}')
             raise ValueError(msg)
-
-    @classmethod
-    def from_dict(cls, values):
-        """
-        Make a configuration of a dictionary, such as a table of a recipe.
-        """
-        known = {item.name for item in fields(cls)}
-        unknown = set(values) - known
-        if unknown:
-            msg = (f'unknown settings of the captioner: '
-                   f'{", ".join(sorted(unknown))}; known are '
-                   f'{", ".join(sorted(known))}')
-            raise ValueError(msg)
-        return cls(**values)
-
-    def to_dict(self):
-        """
-        The settings as a dictionary.
-        """
-        return asdict(self)
 
     @classmethod
     def paper(cls, **changes):

@@ -10,7 +10,7 @@ the pixels.
 """
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -21,6 +21,7 @@ from astro_pix2prof.networks.sampling import (
     ellipse_points,
     ring_radii,
 )
+from astro_pix2prof.networks.settings import NetworkSettings
 
 __all__ = ['RingConfig', 'RingNetwork', 'RingProfile']
 
@@ -31,7 +32,7 @@ _POGSON = 2.5 / math.log(10)
 
 
 @dataclass(frozen=True)
-class RingConfig:
+class RingConfig(NetworkSettings):
     """
     The settings of a `RingNetwork`.
 
@@ -76,26 +77,6 @@ class RingConfig:
         if not 1.02 <= self.ratio <= 1.5:
             msg = f'ratio must be from 1.02 to 1.5, got {self.ratio}'
             raise ValueError(msg)
-
-    @classmethod
-    def from_dict(cls, values):
-        """
-        Make a configuration of a dictionary, such as a table of a recipe.
-        """
-        known = {item.name for item in fields(cls)}
-        unknown = set(values) - known
-        if unknown:
-            msg = (f'unknown settings of the ring network: '
-                   f'{", ".join(sorted(unknown))}; known are '
-                   f'{", ".join(sorted(known))}')
-            raise ValueError(msg)
-        return cls(**values)
-
-    def to_dict(self):
-        """
-        The settings as a dictionary.
-        """
-        return asdict(self)
 
 
 @dataclass

@@ -1,0 +1,52 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Settings of networks, as recipes and model cards have them.
+"""
+
+from dataclasses import asdict, fields
+
+__all__ = ['NetworkSettings']
+
+
+class NetworkSettings:
+    """
+    A dataclass of settings, to and from a dictionary.
+    """
+
+    @classmethod
+    def from_dict(cls, values):
+        """
+        Make the settings of a dictionary, such as a table of a recipe.
+
+        Parameters
+        ----------
+        values : dict
+            Settings; those left out have their defaults.
+
+        Returns
+        -------
+        settings : `NetworkSettings`
+
+        Raises
+        ------
+        ValueError
+            If there is no such setting, or a value is out of range.
+        """
+        known = {item.name for item in fields(cls)}
+        unknown = set(values) - known
+        if unknown:
+            msg = (f'unknown settings of the network: '
+                   f'{", ".join(sorted(unknown))}; known are '
+                   f'{", ".join(sorted(known))}')
+            raise ValueError(msg)
+        return cls(**values)
+
+    def to_dict(self):
+        """
+        The settings as a dictionary.
+
+        Returns
+        -------
+        values : dict
+        """
+        return asdict(self)
