@@ -29,6 +29,8 @@ __all__ = ['RingConfig', 'RingNetwork', 'RingProfile']
 # that a magnitude exists.
 _FLOOR = 0.2
 _POGSON = 2.5 / math.log(10)
+# Length of what rings tell each other of themselves.
+_KEYS = 16
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,9 @@ class _Look(nn.Module):
         self.n_angle = config.n_angle
         self.into = _RingConv(4, c, (5, 5))
         self.blocks = nn.ModuleList([_Block(c) for _ in range(n_blocks)])
-        self.sequence = _Sequence(2 * c, config.hidden, c + 1)
+        self.sequence = _Sequence(2 * c, config.hidden, c + 1 + 2 * _KEYS)
+        # at first every ring believes itself
+        self.own = nn.Parameter(torch.tensor(5.0))
         self.out = nn.Conv2d(c, 2, 1)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
@@ -257,7 +261,8 @@ class _Look(nn.Module):
         spread = ((h**2 * seen[:, None]).sum(-1) / norm[:, None]
                   + 1e-6).sqrt()
         about = self.sequence(torch.cat([pooled, spread], 1).transpose(1, 2))
-        context = about[..., :-1].transpose(1, 2)[..., None]
+        parts = about.split((h.shape[1], 1, _KEYS, _KEYS), -1)
+        context = parts[0].transpose(1, 2)[..., None]
         for block in self.blocks[1:]:
             h = block(h, context)
             context = None
@@ -265,11 +270,17 @@ class _Look(nn.Module):
         # fields along the rings become vectors: of first order for the
         # centre, of second order for the ellipses
         cos, sin = torch.cos(angle), torch.sin(angle)
-        share = torch.softmax(about[..., -1], 1)
+        share = torch.softmax(parts[1][..., 0], 1)
         push = torch.stack([(one * cos).mean(-1), (one * sin).mean(-1)], -1)
         shift = (share[..., None] * radii[:, None] * push).sum(1)
         e = torch.stack([(two * torch.cos(2 * angle)).mean(-1),
                          (two * torch.sin(2 * angle)).mean(-1)], -1)
+        # Where the galaxy is lost in noise, or a neighbour pulls, a ring has
+        # the shape of others.
+        trust = parts[2] @ parts[3].transpose(1, 2) / _KEYS**0.5
+        trust = trust + self.own * torch.eye(k, device=e.device,
+                                             dtype=e.dtype)
+        e = torch.softmax(trust, -1) @ e
         size = (e.square().sum(-1, keepdim=True) + 1e-8).sqrt()
         e = e * (0.97 * torch.tanh(size) / size)
         return shift, e[..., 0], e[..., 1]

@@ -254,8 +254,8 @@ class RingTask:
         mean = -_POGSON * torch.log((out.mean + 0.2 * out.ring_noise).clamp(
             min=1e-3))
         pixels = (clear * (mean - true['value']).abs().clamp(max=2)).sum(1)
-        # ellipses count where there is a slope to see them by
-        seen = w * torch.clamp(true['snr'] / 10, 0.05, 1)
+        # a wrong ellipse costs as much in the outskirts as inside
+        seen = w * torch.clamp(true['snr'] / 3, 0.1, 1)
         shape = (seen * ((out.e1 - true['e1'])**2 + (out.e2 - true['e2'])**2
                          + 1e-6).sqrt()).sum(1)
         shift = sum(((c - batch['centre']).square().sum(1) + 1e-4).sqrt()
