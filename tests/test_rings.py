@@ -9,7 +9,11 @@ import torch
 
 from astro_pix2prof.networks.reader import Frame
 from astro_pix2prof.networks.ring_reader import RingReader
-from astro_pix2prof.networks.rings import RingConfig, RingNetwork
+from astro_pix2prof.networks.rings import (
+    RingConfig,
+    RingNetwork,
+    _positive,
+)
 from astro_pix2prof.networks.sampling import (
     Pyramid,
     ellipse_points,
@@ -286,3 +290,16 @@ def test_config_errors(options, match):
         RingConfig(**options)
     with pytest.raises(ValueError, match='unknown settings'):
         RingConfig.from_dict({'rings': 3})
+
+
+def test_positive():
+    """
+    Positive with a finite slope, however negative the mean of a ring is.
+    """
+    z = torch.tensor([-1e6, -1e4, -1.0, 0.0, 1.0, 1e4], requires_grad=True)
+    value = _positive(z)
+    assert torch.all(value > 0)
+    torch.testing.assert_close(value[-1].detach(), torch.tensor(1e4))
+    torch.testing.assert_close(value[3].detach(), torch.tensor(0.2))
+    torch.log(value).sum().backward()
+    assert torch.isfinite(z.grad).all()

@@ -207,6 +207,17 @@ def _full(x):
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
+def _positive(z):
+    """
+    (z + sqrt(z^2 + 4 f^2)) / 2, which is z where that is large, and positive.
+
+    For negative z in the form that does not subtract equal numbers.
+    """
+    root = torch.sqrt(z**2 + 4 * _FLOOR**2)
+    return torch.where(z > 0, 0.5 * (z + root),
+                       2 * _FLOOR**2 / (root - z.clamp(max=0)))
+
+
 def _median(value, use):
     """
     The median along a ring of the points that are used; 0 without any.
@@ -476,7 +487,7 @@ class RingNetwork(nn.Module):
             room = 0.02 + 0.3 * torch.exp(-(radii / 2.5)**2)
             mean = mean * (1 + room * torch.tanh(scale)) + add * noise
         z = mean / noise
-        z = 0.5 * (z + torch.sqrt(z**2 + 4 * _FLOOR**2))
+        z = _positive(z)
         value = -_POGSON * torch.log(z * noise)
         photon = torch.log(_POGSON / (z + 1))
         # the error is at least a part of that of photons
