@@ -18,7 +18,7 @@ from astro_pix2prof.networks import (
     load_network,
     read_card,
 )
-from astro_pix2prof.networks.captioner import has_halted, prepare_images
+from astro_pix2prof.networks.captioner import find_halt, prepare_images
 from astro_pix2prof.networks.weights import file_sha256, write_weights
 
 KINDS = {'gru': {}, 'reinject': {'reinject': 8},
@@ -228,11 +228,12 @@ class TestDecoders:
 
 
 class TestHalting:
-    def test_has_halted(self):
-        values = torch.zeros(2, 10)
-        values[1, -1] = 1
-        assert has_halted(values, 5, 0.01).tolist() == [True, False]
-        assert has_halted(values, 11, 0.01).tolist() == [False, False]
+    def test_find_halt(self):
+        values = torch.zeros(3, 10)
+        values[1, 3] = values[1, 7] = 1
+        values[2, 2] = 1
+        assert find_halt(values, 5, 0.01).tolist() == [5, 0, 8]
+        assert find_halt(values, 11, 0.01).tolist() == [0, 0, 0]
 
     def test_caption(self):
         # a decoder that writes what it is told to
@@ -260,10 +261,9 @@ class TestHalting:
         assert n_values.tolist() == [20, 33, 20]
 
     def test_scatter_is_in_mag(self):
-        network = make_network(halt_scatter=0.01)
         step = (-1.0)**torch.arange(60) / 20     # the span is 20 mag
         rows = 0.5 + torch.stack([0.009 * step, 0.011 * step])
-        assert network._halt_at(rows, 0.01 / 20).tolist() == [20, 0]
+        assert find_halt(rows, 20, 0.01 / 20).tolist() == [20, 0]
 
 
 class TestWeights:

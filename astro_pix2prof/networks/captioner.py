@@ -15,7 +15,7 @@ from torchvision.models import resnet18
 
 from astro_pix2prof.networks.settings import NetworkSettings
 
-__all__ = ['Captioner', 'CaptionerConfig', 'has_halted', 'prepare_images']
+__all__ = ['Captioner', 'CaptionerConfig', 'find_halt', 'prepare_images']
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,9 @@ def prepare_images(image, sigma, mask, config):
     return out[:, None]
 
 
-def has_halted(values, window, scatter):
+def find_halt(values, window, scatter):
     """
-    Whether the last ``window`` values scatter by no more than ``scatter``.
+    Where ``window`` values first scatter by no more than ``scatter``.
 
     Parameters
     ----------
@@ -165,12 +165,15 @@ def has_halted(values, window, scatter):
 
     Returns
     -------
-    halted : `torch.Tensor`, shape (B,), bool
+    n_values : `torch.Tensor`, shape (B,), int
+        The number of values at the halt, those looked at included; 0 where
+        there is none.
     """
     if values.shape[1] < window:
-        return torch.zeros(len(values), dtype=torch.bool,
-                           device=values.device)
-    return values[:, -window:].std(1) <= scatter
+        return values.new_zeros(len(values), dtype=torch.long)
+    still = values.float().unfold(1, window, 1).std(-1) <= scatter
+    first = still.float().argmax(1) + window
+    return torch.where(still.any(1), first, 0)
 
 
 class _Encoder(nn.Module):
@@ -383,24 +386,14 @@ class Captioner(nn.Module):
             limit = cfg.halt_scatter / span
 
             def all_halted(values):
-                return bool((self._halt_at(values, limit) > 0).all())
+                return bool((find_halt(values, cfg.halt_window, limit)
+                             > 0).all())
 
             values = self.decoder.write(
                 z, length or cfg.max_length,
                 stop=None if length else all_halted).float()
-            halted = self._halt_at(values, limit)
+            halted = find_halt(values, cfg.halt_window, limit)
             n_values = torch.where(halted > 0, halted, values.shape[1])
             return values * span + cfg.value_low, n_values
         finally:
             self.train(was_training)
-
-    def _halt_at(self, values, limit):
-        """
-        The number of values at the first halt; 0 where there is none.
-        """
-        window = self.config.halt_window
-        if values.shape[1] < window:
-            return values.new_zeros(len(values), dtype=torch.long)
-        still = values.float().unfold(1, window, 1).std(-1) <= limit
-        first = still.float().argmax(1) + window
-        return torch.where(still.any(1), first, 0)
