@@ -9,10 +9,10 @@ import torch
 
 from astro_pix2prof.networks.reader import Frame
 from astro_pix2prof.networks.ring_reader import RingReader
+from astro_pix2prof.networks.ring_stages import positive
 from astro_pix2prof.networks.rings import (
     RingConfig,
     RingNetwork,
-    _positive,
 )
 from astro_pix2prof.networks.sampling import (
     Pyramid,
@@ -297,7 +297,7 @@ def test_positive():
     Positive with a finite slope, however negative the mean of a ring is.
     """
     z = torch.tensor([-1e6, -1e4, -1.0, 0.0, 1.0, 1e4], requires_grad=True)
-    value = _positive(z)
+    value = positive(z)
     assert torch.all(value > 0)
     torch.testing.assert_close(value[-1].detach(), torch.tensor(1e4))
     torch.testing.assert_close(value[3].detach(), torch.tensor(0.2))

@@ -627,3 +627,41 @@ def test_freeze_norm():
     one = module.network.encoder(image[:1])
     both = module.network.encoder(image)
     torch.testing.assert_close(one, both[:1], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(('schedule', 'factors'), [
+    ('constant', [0.5, 1, 1, 1, 1]),
+    ('cosine', [0.5, 0.5 + 0.5**1.5, 0.5, 0.5 - 0.5**1.5, 0]),
+    ('trapezoid', [0.5, 1, 1, 1, 0])])
+def test_schedule(schedule, factors):
+    """
+    The learning rate at the start, the quarters and the end.
+    """
+    from astro_pix2prof.training.module import ProfileModule
+
+    module = ProfileModule(read_recipe('rings', training={
+        'schedule': schedule, 'steps': 800, 'warmup': 2,
+        'checkpoint_steps': 100, 'learning_rate': 1.0}))
+    rate = module.configure_optimizers()['lr_scheduler']['scheduler']
+    found = [rate.lr_lambdas[0](step) for step in (0, 200, 400, 600, 800)]
+    np.testing.assert_allclose(found, factors, atol=1e-12)
+
+
+def test_gradient_not_finite():
+    """
+    Such a step is left out, and counted.
+    """
+    from astro_pix2prof.training.module import ProfileModule
+
+    module = ProfileModule(read_recipe('rings'))
+    optimiser = torch.optim.SGD(module.network.parameters(), lr=1.0)
+    for values in module.network.parameters():
+        values.grad = torch.ones_like(values)
+    module.on_before_optimizer_step(optimiser)
+    assert module.skipped == 0
+    values.grad[0] = torch.nan
+    before = values.detach().clone()
+    module.on_before_optimizer_step(optimiser)
+    optimiser.step()
+    assert module.skipped == 1
+    assert torch.equal(values, before)

@@ -14,8 +14,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional
 
+from astro_pix2prof.networks.ring_stages import (
+    CircleStage,
+    EllipseStage,
+    MeanCorrection,
+)
 from astro_pix2prof.networks.sampling import (
     Pyramid,
     ellipse_points,
@@ -24,13 +28,6 @@ from astro_pix2prof.networks.sampling import (
 from astro_pix2prof.networks.settings import NetworkSettings
 
 __all__ = ['RingConfig', 'RingNetwork', 'RingProfile']
-
-# Mean values below this many times their noise are drawn up smoothly, so
-# that a magnitude exists.
-_FLOOR = 0.2
-_POGSON = 2.5 / math.log(10)
-# Length of what rings tell each other of themselves.
-_KEYS = 16
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,10 @@ class RingConfig(NetworkSettings):
         Of the convolutions, of those of the first look, and of the
         recurrent layers.
 
+    refine : bool
+        Whether a stage along the ellipses weighs points, betters the
+        ellipses and finds the sky.
+
     attention : bool
         Whether the points on a ring have weights, or count alike.
 
@@ -67,6 +68,7 @@ class RingConfig(NetworkSettings):
     channels: int = 24
     channels_find: int = 16
     hidden: int = 64
+    refine: bool = True
     attention: bool = True
     correct: bool = True
 
@@ -109,6 +111,9 @@ class RingProfile:
     ring_noise : `torch.Tensor`, shape (B, K)
         The noise of that mean.
 
+    sky : `torch.Tensor`, shape (B,)
+        What was subtracted from the means, in units of the noise.
+
     valid : `torch.Tensor`, shape (B, K)
         The usable part of each ring.
 
@@ -118,8 +123,11 @@ class RingProfile:
     x, y : `torch.Tensor`, shape (B, K, T)
         The points.
 
-    shifts : list of `torch.Tensor`, shape (B, 2)
+    centres : list of `torch.Tensor`, shape (B, 2)
         The centre after each look.
+
+    shapes : list of `torch.Tensor`, shape (B, K, 2)
+        The ellipses after each look.
     """
 
     sma: torch.Tensor
@@ -130,213 +138,13 @@ class RingProfile:
     log_error: torch.Tensor
     mean: torch.Tensor
     ring_noise: torch.Tensor
+    sky: torch.Tensor
     valid: torch.Tensor
     weight: torch.Tensor
     x: torch.Tensor
     y: torch.Tensor
-    shifts: list
-
-
-class _RingConv(nn.Module):
-    """
-    A convolution over radius and angle that knows no left and right.
-
-    It is circular in angle, and its kernel is the same to both sides: when
-    the image is turned or mirrored, so are its results.
-    """
-
-    def __init__(self, n_in, n_out, size=(3, 3)):
-        super().__init__()
-        self.size = size
-        self.weight = nn.Parameter(torch.empty(n_out, n_in, *size))
-        self.bias = nn.Parameter(torch.zeros(n_out))
-        nn.init.kaiming_normal_(self.weight, nonlinearity='relu')
-
-    def forward(self, x):
-        half = self.size[1] // 2
-        weight = 0.5 * (self.weight + self.weight.flip(-1))
-        x = functional.pad(x, (half, half, 0, 0), mode='circular')
-        # beyond the first and the last ring there are others like them
-        x = functional.pad(x, (0, 0, self.size[0] // 2, self.size[0] // 2),
-                           mode='replicate')
-        return functional.conv2d(x, weight, self.bias)
-
-
-class _Block(nn.Module):
-    """
-    A residual block, with what is known of each ring added.
-    """
-
-    def __init__(self, channels):
-        super().__init__()
-        self.norm = nn.GroupNorm(4, channels)
-        self.first = _RingConv(channels, channels, (3, 5))
-        self.second = _RingConv(channels, channels)
-
-    def forward(self, x, context=None):
-        h = self.first(functional.gelu(self.norm(x)))
-        if context is not None:
-            h = h + context
-        return x + self.second(functional.gelu(h))
-
-
-class _Sequence(nn.Module):
-    """
-    A recurrent network along radius, in both directions.
-    """
-
-    def __init__(self, n_in, hidden, n_out):
-        super().__init__()
-        self.into = nn.Linear(n_in, hidden)
-        self.gru = nn.GRU(hidden, hidden, 2, batch_first=True,
-                          bidirectional=True)
-        self.out = nn.Linear(2 * hidden, n_out)
-
-    def forward(self, x):
-        h = functional.gelu(self.into(x))
-        h = self.gru(h)[0]
-        # in single precision: what comes out is a magnitude
-        with torch.autocast(x.device.type, enabled=False):
-            return self.out(_full(h))
-
-
-def _full(x):
-    """
-    At least single precision.
-    """
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-
-
-def _positive(z):
-    """
-    (z + sqrt(z^2 + 4 f^2)) / 2, which is z where that is large, and positive.
-
-    For negative z in the form that does not subtract equal numbers.
-    """
-    root = torch.sqrt(z**2 + 4 * _FLOOR**2)
-    return torch.where(z > 0, 0.5 * (z + root),
-                       2 * _FLOOR**2 / (root - z.clamp(max=0)))
-
-
-def _median(value, use):
-    """
-    The median along a ring of the points that are used; 0 without any.
-    """
-    hidden = torch.where(use, value, torch.nan)
-    return torch.nan_to_num(hidden.nanmedian(-1).values)
-
-
-class _Look(nn.Module):
-    """
-    A look at circles around a centre: where it is, how isophotes lie.
-    """
-
-    def __init__(self, config, channels, n_blocks):
-        super().__init__()
-        c = channels
-        self.n_angle = config.n_angle
-        self.into = _RingConv(4, c, (5, 5))
-        self.blocks = nn.ModuleList([_Block(c) for _ in range(n_blocks)])
-        self.sequence = _Sequence(2 * c, config.hidden, c + 1 + 2 * _KEYS)
-        # at first every ring believes itself
-        self.own = nn.Parameter(torch.tensor(5.0))
-        self.out = nn.Conv2d(c, 2, 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
-
-    def forward(self, pyramid, centre, radii):
-        """
-        The shift of the centre and the ellipses: (B, 2), (B, K), (B, K).
-        """
-        batch, k, t = len(centre), len(radii), self.n_angle
-        angle = torch.arange(t, device=radii.device) * (2 * math.pi / t)
-        dx = radii[:, None] * torch.cos(angle)
-        dy = radii[:, None] * torch.sin(angle)
-        arc = radii * (2 * math.pi / t)
-        level = torch.log2(arc.clamp(min=1)).floor().long().clamp(
-            max=pyramid.n_levels - 1)
-        x = centre[:, 0, None, None] + dx
-        y = centre[:, 1, None, None] + dy
-        value, weight = pyramid.sample(x, y, level[:, None].expand(
-            batch, k, t))
-        snr = value * 2.0**level[:, None]
-        middle = _median(snr, weight > 0.3)[..., None]
-        log_r = (torch.log(radii.clamp(min=0.25)) / 3)[:, None]
-        seen = (weight > 0.05).to(value.dtype)
-        h = torch.stack([
-            torch.asinh(snr) / 4 * seen, torch.asinh(snr - middle) / 3 * seen,
-            weight, log_r.expand(batch, k, t)], 1)
-        h = self.blocks[0](self.into(h))
-        norm = seen.sum(-1).clamp(min=1)
-        pooled = (h * seen[:, None]).sum(-1) / norm[:, None]
-        spread = ((h**2 * seen[:, None]).sum(-1) / norm[:, None]
-                  + 1e-6).sqrt()
-        about = self.sequence(torch.cat([pooled, spread], 1).transpose(1, 2))
-        parts = about.split((h.shape[1], 1, _KEYS, _KEYS), -1)
-        context = parts[0].transpose(1, 2)[..., None]
-        for block in self.blocks[1:]:
-            h = block(h, context)
-            context = None
-        one, two = _full(self.out(functional.gelu(h))).unbind(1)
-        # fields along the rings become vectors: of first order for the
-        # centre, of second order for the ellipses
-        cos, sin = torch.cos(angle), torch.sin(angle)
-        share = torch.softmax(parts[1][..., 0], 1)
-        push = torch.stack([(one * cos).mean(-1), (one * sin).mean(-1)], -1)
-        shift = (share[..., None] * radii[:, None] * push).sum(1)
-        e = torch.stack([(two * torch.cos(2 * angle)).mean(-1),
-                         (two * torch.sin(2 * angle)).mean(-1)], -1)
-        # Where the galaxy is lost in noise, or a neighbour pulls, a ring has
-        # the shape of others.
-        trust = parts[2] @ parts[3].transpose(1, 2) / _KEYS**0.5
-        trust = trust + self.own * torch.eye(k, device=e.device,
-                                             dtype=e.dtype)
-        e = torch.softmax(trust, -1) @ e
-        size = (e.square().sum(-1, keepdim=True) + 1e-8).sqrt()
-        e = e * (0.97 * torch.tanh(size) / size)
-        return shift, e[..., 0], e[..., 1]
-
-
-class _Attention(nn.Module):
-    """
-    Which points of the ellipses belong to the galaxy.
-
-    It sees the samples of the next coarser level: weights that saw the very
-    pixels that they weigh would prefer those with noise in one direction.
-    """
-
-    def __init__(self, config):
-        super().__init__()
-        c = config.channels
-        self.into = _RingConv(5, c, (5, 5))
-        self.blocks = nn.ModuleList([_Block(c) for _ in range(3)])
-        self.sequence = _Sequence(2 * c, config.hidden, c)
-        self.out = nn.Conv2d(c, 1, 1)
-        nn.init.zeros_(self.out.weight)
-        # points count, until there is a reason against them
-        nn.init.constant_(self.out.bias, 3.0)
-
-    def forward(self, value, valid, level, radii, eps):
-        """
-        Weights from 0 to 1: (B, K, T).
-        """
-        snr = value * 2.0**level
-        middle = _median(snr, valid > 0.3)[..., None]
-        spread = _median((snr - middle).abs(), valid > 0.3)[..., None]
-        seen = (valid > 0.05).to(value.dtype)
-        log_r = (torch.log(radii.clamp(min=0.25)) / 3)[:, None]
-        h = torch.stack([
-            torch.asinh(snr) / 4 * seen, torch.asinh(snr - middle) / 3 * seen,
-            torch.asinh((snr - middle) / (spread + 0.5)) / 2 * seen,
-            valid, (log_r * torch.ones_like(value))], 1)
-        h = self.blocks[0](self.into(h))
-        norm = seen.sum(-1).clamp(min=1)
-        pooled = (h * seen[:, None]).sum(-1) / norm[:, None]
-        size = ((h**2 * seen[:, None]).sum(-1) / norm[:, None] + 1e-6).sqrt()
-        context = self.sequence(torch.cat([pooled, size], 1).transpose(1, 2))
-        context = context.transpose(1, 2)[..., None]
-        h = self.blocks[2](self.blocks[1](h, context))
-        return torch.sigmoid(_full(self.out(functional.gelu(h)))[:, 0])
+    centres: list
+    shapes: list
 
 
 class RingNetwork(nn.Module):
@@ -353,14 +161,11 @@ class RingNetwork(nn.Module):
         super().__init__()
         self.config = config or RingConfig()
         cfg = self.config
-        self.find = _Look(cfg, cfg.channels_find, 2)
-        self.look = _Look(cfg, cfg.channels, 3)
-        if cfg.attention:
-            self.attention = _Attention(cfg)
-        self.correction = _Sequence(16, cfg.hidden, 3)
-        nn.init.zeros_(self.correction.out.weight)
-        with torch.no_grad():
-            self.correction.out.bias.copy_(torch.tensor([0.0, 0.0, -2.0]))
+        self.find = CircleStage(cfg, cfg.channels_find, 2)
+        self.look = CircleStage(cfg, cfg.channels, 3)
+        if cfg.refine:
+            self.along = EllipseStage(cfg)
+        self.correction = MeanCorrection(cfg)
 
     def radii(self, shape, device=None):
         """
@@ -396,107 +201,147 @@ class RingNetwork(nn.Module):
         """
         pyramid = Pyramid(image, good)
         radii = self.radii(image.shape[1:], image.device)
-        centre, shifts = start, []
+        centre, centres, shapes = start, [], []
         if not hold:
             centre = centre + self.find(pyramid, centre, radii)[0]
-            shifts.append(centre)
-        shift, e1, e2 = self.look(pyramid, centre.detach(), radii)
-        if not hold:
-            centre = centre.detach() + shift
-            shifts.append(centre)
+            centres.append(centre)
+        if fixed is None or not hold:
+            shift, e = self.look(pyramid, centre.detach(), radii)
+            shapes.append(e)
+            if not hold:
+                centre = centre.detach() + shift
+                centres.append(centre)
         if fixed is not None:
-            e1, e2 = fixed
-        return self.measure(pyramid, centre, radii, e1, e2, shifts)
+            e = torch.stack(fixed, -1)
+        weight, sky = None, None
+        if self.config.refine:
+            weight, shift, better, sky = self._look_along(
+                pyramid, centre.detach(), radii, e.detach())
+            if fixed is None:
+                e = better
+                shapes.append(e)
+            if not hold:
+                centre = centre.detach() + shift
+                centres.append(centre)
+        return self._measure(pyramid, centre, radii, e, weight, sky, centres,
+                             shapes)
 
-    def measure(self, pyramid, centre, radii, e1, e2, shifts=()):
+    def _levels(self, pyramid, radii, eps):
+        """
+        The level of the pyramid at which each ring is sampled: (B, K, 1).
+        """
+        # squares neither longer than the step along the ellipse nor wide
+        # enough to smear a flat galaxy across its thickness
+        size = torch.minimum(radii * (2 * math.pi / self.config.n_angle_fine),
+                             0.3 * radii * (1 - eps))
+        return torch.log2(size.clamp(min=1)).floor().long().clamp(
+            max=pyramid.n_levels - 2)[..., None]
+
+    def _points(self, centre, radii, e, phase=0.0):
+        """
+        Points along ellipses, and the arcs that they stand for: (B, K, T).
+        """
+        dx, dy, arc = ellipse_points(
+            radii.expand(e.shape[:2]), e[..., 0], e[..., 1],
+            self.config.n_angle_fine, phase=phase)
+        return (centre[:, 0, None, None] + dx, centre[:, 1, None, None] + dy,
+                arc)
+
+    def _look_along(self, pyramid, centre, radii, e):
+        """
+        The weights of points, the step to better ellipses, and the sky.
+        """
+        x, y, _ = self._points(centre, radii, e)
+        level = self._levels(pyramid, radii, torch.hypot(*e.unbind(-1))) + 1
+        value, valid = pyramid.sample(x, y, level.expand_as(x))
+        weight, shift, e, sky = self.along(value, valid, level, radii, e)
+        if not self.config.attention:
+            weight = torch.ones_like(weight)
+        return weight, shift, e, sky
+
+    def _measure(self, pyramid, centre, radii, e, weight, sky, centres,
+                 shapes):
         """
         The profile along given ellipses around given centres.
         """
-        batch, k = e1.shape
-        cfg = self.config
-        sma = radii.expand(batch, k)
         # the ellipses learn from the true ellipses, not from the light
-        eps = torch.hypot(e1, e2).detach()
-        dx, dy, arc = ellipse_points(sma, e1.detach(), e2.detach(),
-                                     cfg.n_angle_fine)
-        where = centre.detach()
-        x, y = where[:, 0, None, None] + dx, where[:, 1, None, None] + dy
-        # squares neither longer than the step along the ellipse nor wide
-        # enough to smear a flat galaxy across its thickness
-        minor = sma * (1 - eps)
-        size = torch.minimum(sma * (2 * math.pi / cfg.n_angle_fine),
-                             0.3 * minor)
-        level = torch.log2(size.clamp(min=1)).floor().long().clamp(
-            max=pyramid.n_levels - 2)
-        each = level[..., None].expand_as(x)
-        value, valid = pyramid.sample(x, y, each)
+        where, lying = centre.detach(), e.detach()
+        eps = torch.hypot(*lying.unbind(-1))
+        x, y, arc = self._points(where, radii, lying)
+        level = self._levels(pyramid, radii, eps)
+        value, valid = pyramid.sample(x, y, level.expand_as(x))
         n_fine = int((radii <= 8).sum())
         fine = pyramid.refine(where).sample(x[:, :n_fine], y[:, :n_fine])
-        value = torch.cat([torch.where(each[:, :n_fine] == 0, fine[0],
+        value = torch.cat([torch.where(level[:, :n_fine] == 0, fine[0],
                                        value[:, :n_fine]),
                            value[:, n_fine:]], 1)
-        weight = torch.ones_like(value)
-        if cfg.attention:
-            coarse, coarse_valid = pyramid.sample(x, y, each + 1)
-            weight = self.attention(coarse, coarse_valid, each + 1, radii,
-                                    eps)
+        if weight is None:
+            weight = torch.ones_like(value)
         part = weight * arc * valid
         norm = part.sum(-1).clamp(min=1e-6)
         mean = (part * value).sum(-1) / norm
         length = arc.sum(-1)
-        used = (arc * valid).sum(-1) / length
-        kept = norm / (arc * valid).sum(-1).clamp(min=1e-6)
+        usable = (arc * valid).sum(-1)
         # pixels that the ring averages, each once
-        cell = 2.0**level
-        n_pixels = torch.minimum(length * cell,
-                                 cfg.n_angle_fine * cell**2).clamp(min=1)
+        cell = 2.0**level[..., 0]
+        n_pixels = torch.minimum(
+            length * cell, self.config.n_angle_fine * cell**2).clamp(min=1)
         n_pixels = (n_pixels * (norm / length)).clamp(min=0.5)
         noise = n_pixels**-0.5
         scatter = ((part * (value - mean[..., None])**2).sum(-1)
                    / norm + 1e-8).sqrt()
-        out = self._correct(pyramid, radii, eps, mean, noise, scatter, used,
-                            kept, level)
+        inner, outer = self._beside(pyramid, where, radii, lying, level,
+                                    weight, mean, n_fine)
+        level_of_sky = torch.zeros_like(mean[:, 0])
+        if sky is not None and self.config.correct:
+            level_of_sky = self._sky(mean, usable / length, *sky)
+            below = level_of_sky[:, None]
+            mean, inner, outer = mean - below, inner - below, outer - below
+        value, log_error = self.correction({
+            'mean': mean, 'inner': inner, 'outer': outer, 'noise': noise,
+            'radii': radii, 'eps': eps, 'scatter': scatter,
+            'used': usable / length, 'kept': norm / usable.clamp(min=1e-6),
+            'level': level[..., 0], 'sky': level_of_sky,
+            'dark': self._dark(pyramid)})
         return RingProfile(
-            sma=radii, centre=centre, e1=e1, e2=e2, value=out[0],
-            log_error=out[1], mean=mean, ring_noise=noise, valid=used,
-            weight=weight, x=x, y=y, shifts=list(shifts))
+            sma=radii, centre=centre, e1=e[..., 0], e2=e[..., 1],
+            value=value, log_error=log_error, mean=mean, ring_noise=noise,
+            sky=level_of_sky, valid=usable / length, weight=weight, x=x, y=y,
+            centres=centres, shapes=shapes)
 
-    def _correct(self, pyramid, radii, eps, mean, noise, scatter, used, kept,
-                 level):
+    def _beside(self, pyramid, centre, radii, e, level, weight, mean, n_fine):
         """
-        The profile, smooth and with the sky taken out, and its error.
-        """
-        batch, k = mean.shape
-        sky = self._sky(pyramid)                          # (B, 4)
-        snr = mean / noise
-        log_mean = torch.asinh(mean * 5)
-        slope = torch.gradient(log_mean, dim=1)[0]
-        log_r = (torch.log(radii.clamp(min=0.25)) / 3).expand(batch, k)
-        features = torch.stack([
-            torch.asinh(snr) / 5, torch.asinh(mean) / 5, log_mean / 8, slope,
-            log_r, eps, used, kept, torch.asinh(scatter) / 4,
-            torch.asinh(scatter / (mean.abs() + noise)) / 2,
-            torch.log(noise) / 3, level / 3.0,
-            *(torch.asinh(sky[:, j, None] / noise) / 4 for j in range(4))],
-            -1)
-        add, scale, log_error = self.correction(features).unbind(-1)
-        if self.config.correct:
-            # In units of the ring's noise, so that bright rings stay what
-            # the pixels say; but close to the centre, pixels and
-            # interpolation are coarse.
-            room = 0.02 + 0.3 * torch.exp(-(radii / 2.5)**2)
-            mean = mean * (1 + room * torch.tanh(scale)) + add * noise
-        z = mean / noise
-        z = _positive(z)
-        value = -_POGSON * torch.log(z * noise)
-        photon = torch.log(_POGSON / (z + 1))
-        # the error is at least a part of that of photons
-        log_error = torch.logaddexp(log_error, photon - 1.0)
-        return value, log_error
+        The means on ellipses a third of the way to the next rings.
 
-    def _sky(self, pyramid):
+        There lie the pixels that the rings leave out. Close to the centre
+        there are none, and the ring itself stands for them.
         """
-        Low quantiles of the means of 16 x 16 pixels: the level of the sky.
+        # points halfway between the others, with the mean of their weights
+        weight = 0.5 * (weight + weight.roll(-1, -1))[:, n_fine:]
+        step = self.config.ratio**(1 / 3)
+        found = []
+        for factor in (1 / step, step):
+            x, y, arc = self._points(centre, radii[n_fine:] * factor,
+                                     e[:, n_fine:], phase=0.5)
+            value, valid = pyramid.sample(
+                x, y, level[:, n_fine:].expand_as(x))
+            part = weight * arc * valid
+            norm = part.sum(-1)
+            there = (part * value).sum(-1) / norm.clamp(min=1e-6)
+            there = torch.where(norm > 1e-3, there, mean[:, n_fine:])
+            found.append(torch.cat([mean[:, :n_fine], there], 1))
+        return found
+
+    def _sky(self, mean, used, share, gate):
+        """
+        The level of the sky: a mean over the rings that are sky.
+        """
+        share = torch.where(used > 0.2, share, -1e4)
+        return gate * (torch.softmax(share, 1) * mean).sum(1)
+
+    def _dark(self, pyramid):
+        """
+        Low quantiles of the means of 16 x 16 pixels: (B, 4).
         """
         k = min(4, pyramid.n_levels - 1)
         value, weight = pyramid.levels[k], pyramid.weights[k]

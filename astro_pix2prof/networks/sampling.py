@@ -40,7 +40,7 @@ def ring_radii(reach, *, ratio=1.13, first=0.5, device=None):
     return functional.pad(first * ratio**steps, (1, 0))
 
 
-def ellipse_points(sma, e1, e2, n_angle):
+def ellipse_points(sma, e1, e2, n_angle, *, phase=0.0):
     """
     Points along ellipses, evenly spaced in the eccentric anomaly.
 
@@ -56,6 +56,9 @@ def ellipse_points(sma, e1, e2, n_angle):
     n_angle : int
         The number of points T.
 
+    phase : float, optional
+        Where the first point lies, in steps.
+
     Returns
     -------
     dx, dy : `torch.Tensor`, shape (B, K, T)
@@ -66,7 +69,8 @@ def ellipse_points(sma, e1, e2, n_angle):
     arc : `torch.Tensor`, shape (B, K, T)
         The length of the ellipse that each stands for.
     """
-    t = torch.arange(n_angle, device=sma.device) * (2 * math.pi / n_angle)
+    t = (torch.arange(n_angle, device=sma.device) + phase) * (
+        2 * math.pi / n_angle)
     eps = torch.hypot(e1, e2)
     angle = 0.5 * torch.atan2(e2, e1 + 1e-12)
     a, q = sma[..., None], (1 - eps)[..., None]

@@ -57,6 +57,7 @@ class ProfileModule(lightning.LightningModule):
             self.average.requires_grad_(False)
         self.register_buffer('presentations', torch.zeros((),
                                                           dtype=torch.long))
+        self.register_buffer('skipped', torch.zeros((), dtype=torch.long))
         self._errors = []
         self.task = make_task(recipe, self.network.config)
 
@@ -82,6 +83,8 @@ class ProfileModule(lightning.LightningModule):
             if t.schedule == 'constant':
                 return rise
             part = min(1.0, step / t.steps)
+            if t.schedule == 'trapezoid':
+                return rise * min(1.0, 4 * (1 - part))
             return rise * 0.5 * (1 + math.cos(math.pi * part))
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
@@ -129,6 +132,16 @@ class ProfileModule(lightning.LightningModule):
         self.log_dict(more, on_step=True, on_epoch=False)
         return loss
 
+    def on_before_optimizer_step(self, optimiser):
+        """
+        Leave out a step whose gradient is not finite, and count it.
+        """
+        finite = all(torch.isfinite(p.grad).all()
+                     for p in self.network.parameters() if p.grad is not None)
+        if not finite:
+            self.skipped += 1
+            optimiser.zero_grad(set_to_none=True)
+
     def optimizer_step(self, *args, **kwargs):
         """
         Step, and average the weights.
@@ -158,3 +171,4 @@ class ProfileModule(lightning.LightningModule):
                      sync_dist=True)
             self.log('val_mad_mean', errors.mean(), sync_dist=True)
             self.log('presentations', self.presentations.float())
+            self.log('skipped', self.skipped.float())

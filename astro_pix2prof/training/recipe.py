@@ -123,7 +123,8 @@ class OptimiserRecipe:
         Of the optimiser.
 
     schedule : str
-        'constant', or 'cosine': to zero at the last step.
+        'constant'; 'cosine', to zero at the last step; or 'trapezoid',
+        constant and linear to zero in the last quarter of the steps.
 
     warmup : int
         Steps in which the learning rate rises.
@@ -174,7 +175,8 @@ class OptimiserRecipe:
 
     def __post_init__(self):
         for name, allowed in (('optimiser', ('adam', 'adamw')),
-                              ('schedule', ('constant', 'cosine')),
+                              ('schedule', ('constant', 'cosine',
+                                            'trapezoid')),
                               ('loss', ('mse', 'l1'))):
             if getattr(self, name) not in allowed:
                 msg = (f'training.{name} must be one of '

@@ -256,11 +256,12 @@ class RingTask:
         pixels = (clear * (mean - true['value']).abs().clamp(max=2)).sum(1)
         # a wrong ellipse costs as much in the outskirts as inside
         seen = w * torch.clamp(true['snr'] / 3, 0.1, 1)
-        shape = (seen * ((out.e1 - true['e1'])**2 + (out.e2 - true['e2'])**2
-                         + 1e-6).sqrt()).sum(1)
+        shape = sum((seen * ((e[..., 0] - true['e1'])**2
+                             + (e[..., 1] - true['e2'])**2
+                             + 1e-6).sqrt()).sum(1) for e in out.shapes)
         shift = sum(((c - batch['centre']).square().sum(1) + 1e-4).sqrt()
-                    .clamp(max=20) for c in out.shifts)
-        loss = (profile + size + 0.5 * pixels + 4 * shape + 0.15 * shift)
+                    .clamp(max=20) for c in out.centres)
+        loss = (profile + size + 0.5 * pixels + 2.5 * shape + 0.1 * shift)
         return loss.mean(), {
             'train_mag': size.mean(), 'train_shape': shape.mean(),
             'train_shift': shift.mean()}
