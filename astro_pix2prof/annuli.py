@@ -14,6 +14,7 @@ __all__ = [
     'ellipse_model',
     'elliptical_radius',
     'measure_rings',
+    'ring_values',
     'sample_rings',
 ]
 
@@ -170,6 +171,50 @@ def ellipse_model(shape, centre, sma, eps, theta, intensity):
     radius = elliptical_radius(shape, centre, sma, eps, theta)
     sma = np.append(sma, 1.1 * sma[-1] + 1)
     return np.interp(radius, sma, np.append(intensity, 0.0))
+
+
+def ring_values(shape, centre, sma, eps, theta, values, good):
+    """
+    The image whose values along ellipses are given.
+
+    Parameters
+    ----------
+    shape, centre, sma, eps, theta
+        As for `elliptical_radius`.
+
+    values : 2D `~numpy.ndarray`, shape (n, n_angle)
+        Values at points that are evenly spaced in the eccentric anomaly;
+        the first lies where the direction from +x, measured in the plane
+        in which the ellipse is a circle, is zero.
+
+    good : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Pixels to give a value.
+
+    Returns
+    -------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        NaN beyond the last ellipse and where not ``good``.
+    """
+    radius = elliptical_radius(shape, centre, sma, eps, theta)
+    good = good & (radius <= sma[-1])
+    radius = radius[good]
+    y, x = np.nonzero(good)
+    x, y = x - centre[0], y - centre[1]
+    e1, e2 = (np.interp(radius, sma, eps * part(2 * theta))
+              for part in (np.cos, np.sin))
+    q = 1 - np.minimum(np.hypot(e1, e2), 0.97)
+    angle = 0.5 * np.arctan2(e2, e1)
+    c, s = np.cos(angle), np.sin(angle)
+    anomaly = np.arctan2((y * c - x * s) / q, x * c + y * s) + angle
+    n_angle = values.shape[1]
+    row = np.interp(radius, sma, np.arange(len(sma)))
+    column = np.mod(anomaly / (2 * np.pi) * n_angle, n_angle)
+    image = np.full(shape, np.nan)
+    # the last column is the first again
+    image[good] = map_coordinates(
+        np.hstack([values, values[:, :1]]), [row, column], order=1,
+        mode='nearest')
+    return image
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from astro_pix2prof.annuli import ellipse_model
+from astro_pix2prof.annuli import ellipse_model, ring_values
 
 __all__ = ['ProfileFit']
 
@@ -40,6 +40,10 @@ class ProfileFit:
 
     intensity : 1D `~numpy.ndarray`
         Mean pixel value on them, sky-subtracted.
+
+    weight : 2D `~numpy.ndarray`, shape (n, n_angle), or `None`
+        From a network that weighs pixels: how much the points of each
+        ellipse count, from 0 to 1.
     """
 
     profile: object
@@ -51,6 +55,7 @@ class ProfileFit:
     eps: np.ndarray
     theta: np.ndarray
     intensity: np.ndarray
+    weight: np.ndarray = None
 
     def model(self):
         """
@@ -65,3 +70,20 @@ class ProfileFit:
         return ellipse_model(self.cutout.shape, self.centre, self.sma[ok],
                              self.eps[ok], np.radians(self.theta[ok]),
                              self.intensity[ok])
+
+    def weight_map(self):
+        """
+        How much the pixels count: where a network sees other objects.
+
+        Returns
+        -------
+        weight : 2D `~numpy.ndarray` or `None`
+            From 0, another object, to 1, the galaxy; NaN beyond the last
+            ellipse and where pixels are bad. `None` if the fitter has no
+            such weights.
+        """
+        if self.weight is None:
+            return None
+        return ring_values(self.cutout.shape, self.centre, self.sma,
+                           self.eps, np.radians(self.theta), self.weight,
+                           ~self.mask)

@@ -397,7 +397,8 @@ class Pix2ProfFitter:
         return ProfileFit(
             profile=profile, cutout=cutout, mask=cutout.mask,
             sky=prepared.sky, centre=prepared.centre, sma=sma, eps=eps,
-            theta=np.degrees(theta), intensity=intensity)
+            theta=np.degrees(theta), intensity=intensity,
+            weight=caption.weight)
 
 
 def _frame(prepared):
@@ -414,4 +415,4 @@ def _frame(prepared):
                  prepared.sigma, prepared.centre, prepared.eps, gain,
                  to_nanomaggies, area,
                  hold=prepared.hold, position=cutout.position,
-                 ellipses=prepared.ellipses)
+                 ellipses=prepared.ellipses, weight=prepared.weight)

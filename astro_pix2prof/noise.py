@@ -5,7 +5,7 @@ Robust measurement of the sky noise of an image.
 
 import numpy as np
 
-__all__ = ['measure_noise']
+__all__ = ['measure_noise', 'noise_weights']
 
 # The standard deviation of a Gaussian cut at 3 sigma
 _CUT = 3.0
@@ -146,3 +146,49 @@ def _lower_side(values):
     mode = np.median(values[first:first + half + 1])
     below = values[values <= mode]
     return float(_MAD_TO_STD * np.median(mode - below))
+
+
+def noise_weights(noise, image, mask, sigma):
+    """
+    How much pixels count whose noise is above that of others like them.
+
+    Inverse variances would give the bright side of a ring less weight than
+    the faint one, as light has noise of its own. What counts is how much
+    noisier a pixel is than others of the same brightness: its depth.
+
+    Parameters
+    ----------
+    noise : 2D `~numpy.ndarray`
+        The standard deviation of each pixel.
+
+    image : 2D `~numpy.ndarray`
+        The image without sky.
+
+    mask : 2D bool `~numpy.ndarray`
+        Pixels not to use.
+
+    sigma : float
+        The noise of a sky pixel.
+
+    Returns
+    -------
+    weight : 2D `~numpy.ndarray` of float32 or `None`
+        From 0 to 1; `None` if all pixels count alike within 10%.
+    """
+    good = ~mask & np.isfinite(noise) & (noise > 0)
+    sky = good & (np.abs(image) < 3 * sigma)
+    if sky.sum() < 16:
+        return None
+    variance = np.where(good, noise, np.inf)**2
+    usual = np.median(variance[sky])
+    # photons of the objects: variance per unit of signal
+    bright = good & (image > 10 * sigma)
+    slope = 0.0
+    if bright.sum() >= 16:
+        slope = max(float(np.median((variance[bright] - usual)
+                                    / image[bright])), 0.0)
+    expected = usual + slope * np.maximum(image, 0.0)
+    weight = np.clip(expected / variance, 0.0, 1.0)
+    if np.quantile(weight[good], 0.02) > 0.9:
+        return None
+    return weight.astype(np.float32)

@@ -10,6 +10,7 @@ import numpy as np
 from astro_pix2prof.contaminants import FINE, find_galaxy
 from astro_pix2prof.cutout import GalaxyCutout
 from astro_pix2prof.model import profile_ellipses
+from astro_pix2prof.noise import noise_weights
 from astro_pix2prof.profile import GalaxyFlag
 from astro_pix2prof.sky import first_sky
 
@@ -54,6 +55,9 @@ class PreparedGalaxy:
 
     eps, theta : float
         Ellipticity and angle (radians) from moments, if they were measured.
+
+    weight : 2D `~numpy.ndarray` or `None`
+        See `~astro_pix2prof.noise.noise_weights`.
     """
 
     cutout: GalaxyCutout
@@ -67,6 +71,7 @@ class PreparedGalaxy:
     ellipses: tuple = None
     eps: float = 0.0
     theta: float = 0.0
+    weight: np.ndarray = None
 
     def edge(self):
         """
@@ -134,6 +139,9 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
             np.nan_to_num(eps * part(np.radians(2 * theta)))
             for part in (np.cos, np.sin)))
         prepared.flag |= GalaxyFlag.FORCED
+    if cutout.noise is not None:
+        prepared.weight = noise_weights(
+            cutout.noise, prepared.image, bad, sigma)
     if detect:
         # (detection wants a sky of zero whatever the network wants)
         _detect(prepared, np.where(bad, 0.0, data - level))

@@ -4,7 +4,7 @@ Profiles of whole frames, of any size, from a captioner.
 """
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -67,6 +67,10 @@ class Frame:
     position : tuple of 2 floats, optional
         Where the user said that the galaxy is, or the middle.
 
+    weight : 2D `~numpy.ndarray`, optional
+        From 0 to 1: how much less noise pixels have than others of their
+        brightness; by default all count alike.
+
     ellipses : tuple of 3 1D `~numpy.ndarray`, optional
         Semi-major axes, and ellipticity times cosine and sine of twice the
         angle from +x, to measure on. The centre is held, too.
@@ -83,6 +87,7 @@ class Frame:
     hold: bool = False
     position: tuple = None
     ellipses: tuple = None
+    weight: np.ndarray = None
 
     def ring_snr(self, sma, intensity, eps=None):
         """
@@ -133,6 +138,16 @@ class Caption:
 
     centre : tuple of 2 floats, optional
         The centre (x, y) in pixels of the frame, likewise.
+
+    weight : 2D `~numpy.ndarray`, shape (n, n_angle), optional
+        How much the points of each ring count, from 0 to 1; the first
+        point of a circle lies on +x.
+
+    trust : dict
+        What the network thinks of the image: ``shift``, how far its last
+        look moved the centre (pixels); ``excess``, the light that the
+        weights left out over that of the galaxy; ``distance`` from the
+        images that it was trained on, above 1 outside of them.
     """
 
     sma: np.ndarray
@@ -143,6 +158,8 @@ class Caption:
     e2: np.ndarray = None
     valid: np.ndarray = None
     centre: tuple = None
+    weight: np.ndarray = None
+    trust: dict = field(default_factory=dict)
 
 
 class FrameReader:
@@ -255,19 +272,24 @@ class FrameReader:
             found = self.measure_noise(image, mask)
             if np.isfinite(found):
                 sigma = float(np.clip(found, sigma, frame.sigma))
+        weight = frame.weight
+        if weight is not None:
+            weight = torch.from_numpy(weight)[None, None]
+            weight = (functional.avg_pool2d(functional.pad(
+                weight * good, pad), 2) / share.clamp(min=0.25))[0, 0].numpy()
         ellipses = frame.ellipses and (frame.ellipses[0] / 2,
                                        *frame.ellipses[1:])
         return Frame(image, mask, sigma,
                      tuple((c - 0.5) / 2 for c in frame.centre),
                      eps=frame.eps, gain=4 * frame.gain, hold=frame.hold,
-                     ellipses=ellipses)
+                     ellipses=ellipses, weight=weight)
 
     def _join(self, frame, parts):
         """
         One profile from those of finer and coarser squares.
         """
-        names = [name for name in ('mag', 'error', 'e1', 'e2', 'valid')
-                 if name in parts[0]]
+        names = [name for name in ('mag', 'error', 'e1', 'e2', 'valid',
+                                   'weight') if name in parts[0]]
         joined = {name: parts[0][name] for name in ('sma', *names)}
         for fine, coarse in itertools.pairwise(parts):
             low, high = (share * fine['side'] * fine['bins']
@@ -276,8 +298,8 @@ class FrameReader:
             sma = joined['sma'][inner]
             weight = np.clip((high - sma) / (high - low), 0, 1)
             for name in names:
-                value = weight * joined[name][inner] + (1 - weight) * (
-                    np.interp(sma, coarse['sma'], coarse[name]))
+                value = _blend(weight, joined[name][inner],
+                               sma, coarse['sma'], coarse[name])
                 joined[name] = np.concatenate([value, coarse[name][rest]])
             joined['sma'] = np.concatenate([sma, coarse['sma'][rest]])
         # nothing is known beyond the farthest corner
@@ -289,10 +311,10 @@ class FrameReader:
         if 'e1' in joined:
             joined['eps'] = np.hypot(joined['e1'], joined['e2'])
         n, goes_on = self._end(frame, joined)
-        more = {name: joined[name][:n] for name in ('e1', 'e2', 'valid')
-                if name in joined}
+        more = {name: joined[name][:n]
+                for name in ('e1', 'e2', 'valid', 'weight') if name in joined}
         if more:
-            more['centre'] = centre
+            more.update(centre=centre, trust=parts[0].get('trust', {}))
         return Caption(joined['sma'][:n], 10**(-0.4 * joined['mag'][:n]),
                        joined['error'][:n], goes_on, **more)
 
@@ -444,6 +466,16 @@ def crop_frames(frames, side, *, use_position=False):
         mask[to] = frame.mask[inside]
         first[row] = x, y
     return torch.from_numpy(image), torch.from_numpy(mask), first
+
+
+def _blend(weight, fine, sma, at, coarse):
+    """
+    Values on fine radii, going over to those on coarse ones.
+    """
+    if coarse.ndim == 1:
+        return weight * fine + (1 - weight) * np.interp(sma, at, coarse)
+    return np.stack([_blend(weight, one, sma, at, other)
+                     for one, other in zip(fine.T, coarse.T, strict=True)], 1)
 
 
 def _turn(images, k):

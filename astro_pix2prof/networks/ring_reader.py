@@ -75,6 +75,7 @@ class RingReader(FrameReader):
         image, mask, first = crop_frames(frames, side)
         sigma = np.array([frame.sigma for frame in frames])
         image = image / torch.from_numpy(sigma).float()[:, None, None]
+        good = _weights(frames, ~mask, first)
         start = np.array([frame.centre for frame in frames]) - first
         ellipses = None
         if fixed:
@@ -84,13 +85,18 @@ class RingReader(FrameReader):
                 for frame in frames]), dtype=torch.float32, device=device)
                 for part in (1, 2))
         found = self.network(
-            image.to(device), ~mask.to(device),
+            image.to(device), good.to(device),
             torch.from_numpy(start).float().to(device), fixed=ellipses,
             hold=hold or fixed)
         sma = found.sma.double().cpu().numpy()
         rows = {name: getattr(found, name).double().cpu().numpy()
                 for name in ('value', 'log_error', 'e1', 'e2', 'valid',
-                             'centre')}
+                             'centre', 'weight', 'excess')}
+        distance = self.network.domain(found.summary).cpu().numpy()
+        shift = np.zeros(len(frames))
+        if len(found.centres) > 1:
+            shift = torch.hypot(*(found.centres[-1] - found.centres[-2]).T
+                                ).cpu().numpy()
         parts = []
         for k in range(len(frames)):
             value = rows['value'][k]
@@ -99,7 +105,10 @@ class RingReader(FrameReader):
                 'sma': sma, 'mag': value - 2.5 * np.log10(sigma[k]),
                 'error': self._error(value, np.exp(rows['log_error'][k])),
                 'e1': e1, 'e2': e2, 'eps': np.hypot(e1, e2),
-                'valid': rows['valid'][k],
+                'valid': rows['valid'][k], 'weight': rows['weight'][k],
+                'trust': {'shift': float(shift[k]),
+                          'excess': float(rows['excess'][k]),
+                          'distance': float(distance[k])},
                 'centre': tuple(rows['centre'][k] + first[k])})
         return parts
 
@@ -112,3 +121,22 @@ class RingReader(FrameReader):
             return error
         factor = np.interp(value, model['value'], model['factor'])
         return error * factor
+
+
+def _weights(frames, good, first):
+    """
+    How much each pixel of the squares counts.
+    """
+    if all(frame.weight is None for frame in frames):
+        return good
+    out = good.float()
+    for row, frame in enumerate(frames):
+        if frame.weight is None:
+            continue
+        x = np.arange(good.shape[2]) + first[row, 0]
+        y = np.arange(good.shape[1]) + first[row, 1]
+        ny, nx = frame.weight.shape
+        # (beyond the frame nothing is good)
+        out[row] *= torch.from_numpy(frame.weight[
+            np.clip(y, 0, ny - 1)[:, None], np.clip(x, 0, nx - 1)])
+    return out

@@ -180,6 +180,9 @@ class EllipseStage(nn.Module):
         sky : tuple of `torch.Tensor`, shape (B, K) and (B,)
             How much each ring is sky (a logarithm), and how far to believe
             that, from 0 to 1.
+
+        known : `torch.Tensor`, shape (B, K, C)
+            What is known of each ring.
         """
         snr = value * 2.0**level
         middle = ring_median(snr, valid > 0.3)[..., None]
@@ -190,7 +193,8 @@ class EllipseStage(nn.Module):
             torch.asinh((snr - middle) / (spread + 0.5)) / 2 * seen,
             valid, _log_radius(radii) * torch.ones_like(value)], 1)
         h = self.blocks[0](self.into(h))
-        about = self.sequence(_pool(h, seen))
+        pooled = _pool(h, seen)
+        about = self.sequence(pooled)
         context, share, sky, shape = about.split(
             (h.shape[1], 1, 2, self.loan.n_in), -1)
         context = context.transpose(1, 2)[..., None]
@@ -208,7 +212,8 @@ class EllipseStage(nn.Module):
         free = e * (torch.atanh((size / 0.97).clamp(max=0.9999)) / size)
         e = self.loan(free + 2 * more * thickness, shape)
         gate = torch.sigmoid(sky[..., 1].mean(1) - 1)
-        return torch.sigmoid(logit), shift, e, (sky[..., 0], gate)
+        known = full(pooled[..., :h.shape[1]])
+        return torch.sigmoid(logit), shift, e, (sky[..., 0], gate), known
 
 
 class MeanCorrection(nn.Module):
@@ -231,7 +236,8 @@ class MeanCorrection(nn.Module):
     def __init__(self, config):
         super().__init__()
         n = len(self.steps)
-        self.sequence = RingSequence(17 + n, config.hidden, 3 + n)
+        self.n_features = 17 + n
+        self.sequence = RingSequence(self.n_features, config.hidden, 3 + n)
         out = self.sequence.out
         nn.init.zeros_(out.weight)
         with torch.no_grad():
@@ -252,6 +258,9 @@ class MeanCorrection(nn.Module):
         -------
         value, log_error : `torch.Tensor`, shape (B, K)
             As in `~astro_pix2prof.networks.rings.RingProfile`.
+
+        features : `torch.Tensor`, shape (B, K, n_features)
+            What it saw of each ring.
         """
         mean, noise = rings['mean'], rings['noise']
         radii, scatter = rings['radii'], rings['scatter']
@@ -287,7 +296,7 @@ class MeanCorrection(nn.Module):
         photon = torch.log(_POGSON / (z + 1))
         # the error is at least a part of that of photons
         log_error = torch.logaddexp(log_error, photon - 1.0)
-        return value, log_error
+        return value, log_error, features
 
 
 def _moved(rows, step):

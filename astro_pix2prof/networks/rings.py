@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from astro_pix2prof.networks.domain import Domain, summarise_rings
 from astro_pix2prof.networks.ring_stages import (
     CircleStage,
     EllipseStage,
@@ -120,6 +121,10 @@ class RingProfile:
     weight : `torch.Tensor`, shape (B, K, T)
         The weight of each point, from 0 to 1.
 
+    excess : `torch.Tensor`, shape (B,)
+        The light that the weights leave out, where the galaxy is seen, as a
+        fraction of that of the galaxy.
+
     x, y : `torch.Tensor`, shape (B, K, T)
         The points.
 
@@ -128,6 +133,9 @@ class RingProfile:
 
     shapes : list of `torch.Tensor`, shape (B, K, 2)
         The ellipses after each look.
+
+    summary : `torch.Tensor`, shape (B, n)
+        What `~astro_pix2prof.networks.domain.Domain` compares.
     """
 
     sma: torch.Tensor
@@ -141,10 +149,12 @@ class RingProfile:
     sky: torch.Tensor
     valid: torch.Tensor
     weight: torch.Tensor
+    excess: torch.Tensor
     x: torch.Tensor
     y: torch.Tensor
     centres: list
     shapes: list
+    summary: torch.Tensor
 
 
 class RingNetwork(nn.Module):
@@ -166,6 +176,9 @@ class RingNetwork(nn.Module):
         if cfg.refine:
             self.along = EllipseStage(cfg)
         self.correction = MeanCorrection(cfg)
+        n_known = self.correction.n_features + (
+            cfg.channels if cfg.refine else 0)
+        self.domain = Domain(3 * n_known)
 
     def radii(self, shape, device=None):
         """
@@ -183,8 +196,8 @@ class RingNetwork(nn.Module):
         image : `torch.Tensor`, shape (B, H, W)
             In units of the noise of a sky pixel.
 
-        good : `torch.Tensor`, shape (B, H, W), bool
-            Usable pixels.
+        good : `torch.Tensor`, shape (B, H, W), bool or float
+            Usable pixels, or how much each counts, from 0 to 1.
 
         start : `torch.Tensor`, shape (B, 2)
             First guess of the centres (x, y) in pixels.
@@ -213,9 +226,9 @@ class RingNetwork(nn.Module):
                 centres.append(centre)
         if fixed is not None:
             e = torch.stack(fixed, -1)
-        weight, sky = None, None
+        weight, sky, known = None, None, None
         if self.config.refine:
-            weight, shift, better, sky = self._look_along(
+            weight, shift, better, sky, known = self._look_along(
                 pyramid, centre.detach(), radii, e.detach())
             if fixed is None:
                 e = better
@@ -223,8 +236,8 @@ class RingNetwork(nn.Module):
             if not hold:
                 centre = centre.detach() + shift
                 centres.append(centre)
-        return self._measure(pyramid, centre, radii, e, weight, sky, centres,
-                             shapes)
+        return self._measure(pyramid, centre, radii, e, weight, sky, known,
+                             centres, shapes)
 
     def _levels(self, pyramid, radii, eps):
         """
@@ -254,13 +267,13 @@ class RingNetwork(nn.Module):
         x, y, _ = self._points(centre, radii, e)
         level = self._levels(pyramid, radii, torch.hypot(*e.unbind(-1))) + 1
         value, valid = pyramid.sample(x, y, level.expand_as(x))
-        weight, shift, e, sky = self.along(value, valid, level, radii, e)
+        weight, *others = self.along(value, valid, level, radii, e)
         if not self.config.attention:
             weight = torch.ones_like(weight)
-        return weight, shift, e, sky
+        return weight, *others
 
-    def _measure(self, pyramid, centre, radii, e, weight, sky, centres,
-                 shapes):
+    def _measure(self, pyramid, centre, radii, e, weight, sky, known,
+                 centres, shapes):
         """
         The profile along given ellipses around given centres.
         """
@@ -297,17 +310,22 @@ class RingNetwork(nn.Module):
             level_of_sky = self._sky(mean, usable / length, *sky)
             below = level_of_sky[:, None]
             mean, inner, outer = mean - below, inner - below, outer - below
-        value, log_error = self.correction({
+        excess = _excess(value, valid, weight, mean, noise, radii, eps)
+        value, log_error, features = self.correction({
             'mean': mean, 'inner': inner, 'outer': outer, 'noise': noise,
             'radii': radii, 'eps': eps, 'scatter': scatter,
             'used': usable / length, 'kept': norm / usable.clamp(min=1e-6),
             'level': level[..., 0], 'sky': level_of_sky,
             'dark': self._dark(pyramid)})
+        if known is not None:
+            features = torch.cat([features, known], -1)
+        summary = summarise_rings(features.detach(), mean.detach() / noise)
         return RingProfile(
             sma=radii, centre=centre, e1=e[..., 0], e2=e[..., 1],
             value=value, log_error=log_error, mean=mean, ring_noise=noise,
-            sky=level_of_sky, valid=usable / length, weight=weight, x=x, y=y,
-            centres=centres, shapes=shapes)
+            sky=level_of_sky, valid=usable / length, weight=weight,
+            excess=excess, x=x, y=y,
+            centres=centres, shapes=shapes, summary=summary)
 
     def _beside(self, pyramid, centre, radii, e, level, weight, mean, n_fine):
         """
@@ -351,3 +369,15 @@ class RingNetwork(nn.Module):
         at = torch.tensor([0.1, 0.25, 0.5, 0.75], device=value.device,
                           dtype=value.dtype)
         return torch.nanquantile(hidden, at, dim=1).T
+
+
+def _excess(value, valid, weight, mean, noise, radii, eps):
+    """
+    The light of other objects over that of the galaxy: (B,).
+    """
+    seen = (mean > 3 * noise).to(mean.dtype)
+    # the areas that rings stand for
+    area = torch.gradient(radii**2)[0] * (1 - eps) * seen
+    more = ((1 - weight) * valid * (value - mean[..., None]).clamp(
+        min=0)).mean(-1)
+    return (area * more).sum(1) / (area * mean).sum(1).clamp(min=1e-3)

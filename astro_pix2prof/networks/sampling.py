@@ -95,8 +95,8 @@ class Pyramid:
     image : `torch.Tensor`, shape (B, H, W)
         The images.
 
-    good : `torch.Tensor`, shape (B, H, W), bool
-        Usable pixels.
+    good : `torch.Tensor`, shape (B, H, W), bool or float
+        Usable pixels, or how much each counts, from 0 to 1.
 
     n_levels : int, optional
         The number of levels, the image itself included.
@@ -106,7 +106,7 @@ class Pyramid:
         self.shape = image.shape
         self.device = image.device
         weight = good.to(image.dtype)
-        value = torch.where(good, image, 0.0)
+        value = torch.where(weight > 0, image, 0.0)
         levels, weights, sizes = [], [], []
         for k in range(n_levels):
             if k:

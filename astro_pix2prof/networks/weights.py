@@ -189,7 +189,8 @@ def write_weights(network, card, path, *, half=True):
         value = value.detach().cpu()
         if half and value.is_floating_point():
             # running variances can exceed the range of half precision
-            small = value if 'running_' in key else value.to(torch.float16)
+            small = value if ('running_' in key or 'domain.' in key) else (
+                value.to(torch.float16))
             if torch.isfinite(value).all() > torch.isfinite(small).all():
                 msg = (f'network: {key} is beyond the range of half '
                        'precision: give half=False')

@@ -230,7 +230,10 @@ class RingTask:
         # Beyond the end there is still something to learn: where it is,
         # and how the profile goes on.
         faint = (out['snr'] > 0.25) & known
-        out['weight'] = inside.float() + 0.2 * (faint & ~inside).float()
+        weight = inside.float() + 0.2 * (faint & ~inside).float()
+        # Evenly spaced in the logarithm, few rings lie in the outskirts:
+        # most of a profile that is read off in pixels.
+        out['weight'] = weight * (sma + 4)**0.7
         out['inside'] = inside & known
         return out
 
@@ -241,7 +244,7 @@ class RingTask:
         out = network(batch['image'], batch['good'], batch['start'])
         true = self._targets(batch, out.sma)
         w = true['weight']
-        w = w / w.sum(1, keepdim=True).clamp(min=1)
+        w = w / w.sum(1, keepdim=True).clamp(min=1e-3)
         d = (out.value - true['value']).abs()
         log_error = out.log_error.clamp(-7, 2)
         # a Laplacian: its scale is the mean absolute error
