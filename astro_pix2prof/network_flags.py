@@ -14,6 +14,16 @@ __all__ = ['galaxy_flags', 'ring_flags']
 # means of the pixels, the network does not understand the image.
 _DISAGREEMENT = 0.4
 
+# The light of other objects, over that of the galaxy, from which on they
+# rule what is left of it.
+_EXCESS = 0.25
+
+# How far (pixels) the centre may move in the last look of a network.
+_SHIFT = 1.5
+
+# Equal pixels at the centre, to so small a part, are full wells.
+_EQUAL, _N_EQUAL, _CORE = 1e-5, 4, 6
+
 
 def ring_flags(prepared, caption, rings, eps, theta):
     """
@@ -50,8 +60,11 @@ def ring_flags(prepared, caption, rings, eps, theta):
     if cutout.psf_fwhm:
         core = 0.5 * cutout.psf_fwhm / cutout.radius_scale
     flag[sma < core] |= RingFlag.UNRESOLVED
-    if cutout.saturation is not None:
-        full = (cutout.data >= cutout.saturation).astype(float)
+    level = cutout.saturation
+    if level is None:
+        level = _plateau(prepared)
+    if level is not None:
+        full = (cutout.data >= level).astype(float)
         hit = measure_rings(
             full, np.ones(full.shape, bool), prepared.centre, sma, eps,
             theta, sigma=1.0, clip=np.inf)
@@ -96,11 +109,38 @@ def galaxy_flags(prepared, caption, rings, snr, ring_flag):
     # the centre of an edge-on galaxy has no ring of a fixed ellipse
     compare = (snr > 8) & (sma > 3) & (rings.n_valid > 0.5) & (
         rings.mean > 0)
-    if compare.sum() >= 3:
+    if caption.e1 is None and compare.sum() >= 3:
         ratio = -2.5 * np.log10(caption.intensity[compare]
                                 / rings.mean[compare])
         if abs(np.median(ratio)) > _DISAGREEMENT:
             galaxy |= GalaxyFlag.OUT_OF_DOMAIN
-    if not np.isfinite(caption.intensity).all():
+    trust = caption.trust
+    if trust.get('shift', 0.0) > _SHIFT:
+        galaxy |= GalaxyFlag.CENTRE_UNCERTAIN
+    if trust.get('excess', 0.0) > _EXCESS:
+        galaxy |= GalaxyFlag.NEIGHBOUR
+    if trust.get('distance', 0.0) > 1 or not np.isfinite(
+            caption.intensity).all():
         galaxy |= GalaxyFlag.OUT_OF_DOMAIN
     return galaxy
+
+
+def _plateau(prepared):
+    """
+    The value at which the centre of a galaxy is saturated, or `None`.
+
+    For images that do not say it: several pixels have the same value, the
+    largest, far above the noise.
+    """
+    data, bad = prepared.cutout.data, prepared.cutout.mask
+    x, y = (round(c) for c in prepared.centre)
+    inside = np.s_[max(y - _CORE, 0):max(y + _CORE + 1, 0),
+                   max(x - _CORE, 0):max(x + _CORE + 1, 0)]
+    values = data[inside][~bad[inside]]
+    if values.size < _N_EQUAL:
+        return None
+    top = float(values.max())
+    equal = np.count_nonzero(values >= top - _EQUAL * abs(top))
+    if equal < _N_EQUAL or top - prepared.sky < 20 * prepared.sigma:
+        return None
+    return top - _EQUAL * abs(top)

@@ -176,11 +176,12 @@ def noise_weights(noise, image, mask, sigma):
         From 0 to 1; `None` if all pixels count alike within 10%.
     """
     good = ~mask & np.isfinite(noise) & (noise > 0)
-    sky = good & (np.abs(image) < 3 * sigma)
+    sky = good & (np.abs(image) < 2 * sigma)
     if sky.sum() < 16:
         return None
     variance = np.where(good, noise, np.inf)**2
-    usual = np.median(variance[sky])
+    # of the deeper part of the frame
+    usual = np.quantile(variance[sky], 0.25)
     # photons of the objects: variance per unit of signal
     bright = good & (image > 10 * sigma)
     slope = 0.0

@@ -13,6 +13,7 @@ from astro_pix2prof.annuli import (
     ellipse_model,
     elliptical_radius,
     measure_rings,
+    ring_values,
 )
 from astro_pix2prof.contaminants import (
     fill_masked,
@@ -252,3 +253,27 @@ class TestEllipses:
         eps, angle, _, _ = smooth_ellipses(fit, sma)
         assert_allclose(eps, 0.4, atol=1e-3)
         assert_allclose(np.cos(2 * (angle - start)), 1, atol=1e-6)
+
+
+def test_ring_values():
+    """
+    A plane from its values along ellipses that twist.
+    """
+    shape, centre = (61, 70), (33.4, 28.7)
+    sma = np.linspace(0, 26, 27)
+    eps, theta = np.full(27, 0.4), np.radians(30 + sma)
+    t = np.arange(64) * 2 * np.pi / 64 - theta[:, None]
+    u, v = sma[:, None] * np.cos(t), sma[:, None] * 0.6 * np.sin(t)
+    c, s = np.cos(theta)[:, None], np.sin(theta)[:, None]
+    values = 2 * (u * c - v * s) - 3 * (u * s + v * c)
+    good = np.ones(shape, dtype=bool)
+    good[20:25, 20:25] = False
+    image = ring_values(shape, centre, sma, eps, theta, values, good)
+    y, x = np.mgrid[:shape[0], :shape[1]]
+    plane = 2 * (x - centre[0]) - 3 * (y - centre[1])
+    inside = np.isfinite(image)
+    assert not inside[~good].any()
+    assert inside[28, 33]
+    assert not inside[0, 0]
+    assert 0.9 < inside.sum() / (np.pi * 26**2 * 0.6 - 25) < 1.1
+    np.testing.assert_allclose(image[inside], plane[inside], atol=0.4)

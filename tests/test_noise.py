@@ -11,7 +11,7 @@ import pytest
 from astropy.modeling.models import Sersic2D
 from scipy.ndimage import gaussian_filter, shift
 
-from astro_pix2prof.noise import measure_noise
+from astro_pix2prof.noise import measure_noise, noise_weights
 
 
 def make_noise(shape=(256, 256), *, seed=0):
@@ -96,3 +96,37 @@ def test_no_noise():
 
 def test_no_pixels():
     assert np.isnan(measure_noise(np.full((64, 64), np.nan)))
+
+
+class TestNoiseWeights:
+    def image(self):
+        y, x = np.mgrid[:80, :90]
+        galaxy = 400 * np.exp(-np.hypot(x - 45, y - 40) / 4)
+        return galaxy, np.zeros(galaxy.shape, dtype=bool)
+
+    def test_depth(self):
+        """
+        Where the exposures are fewer, pixels count less.
+        """
+        image, mask = self.image()
+        noise = np.sqrt(1 + image / 5)
+        noise[:, 60:] *= 2
+        noise[3, 3] = np.nan
+        weight = noise_weights(noise, image, mask, 1.0)
+        np.testing.assert_allclose(weight[:, :60][image[:, :60] > 20], 1,
+                                   atol=0.05)
+        np.testing.assert_allclose(weight[10:, 60:], 0.25, atol=0.05)
+        assert weight[3, 3] == 0
+
+    def test_photons(self):
+        """
+        The galaxy's own photons do not count against it.
+        """
+        image, mask = self.image()
+        assert noise_weights(np.sqrt(1 + image / 5), image, mask, 1.0) is None
+        assert noise_weights(np.ones_like(image), image, mask, 1.0) is None
+
+    def test_no_sky(self):
+        image, mask = self.image()
+        assert noise_weights(np.ones_like(image), image + 100, mask,
+                             1.0) is None

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from astro_pix2prof.networks.domain import Domain, summarise_rings
 from astro_pix2prof.networks.reader import Frame
 from astro_pix2prof.networks.ring_reader import RingReader
 from astro_pix2prof.networks.ring_stages import positive
 from astro_pix2prof.networks.rings import (
     RingConfig,
     RingNetwork,
+    _excess,
 )
 from astro_pix2prof.networks.sampling import (
     Pyramid,
@@ -22,6 +24,10 @@ from astro_pix2prof.networks.sampling import (
 from astro_pix2prof.simulation import GalaxySimulator
 from astro_pix2prof.training import read_recipe
 from astro_pix2prof.training.data import make_loader
+from astro_pix2prof.training.domain_fit import (
+    fit_domain,
+    simulated_summaries,
+)
 from astro_pix2prof.training.module import make_network
 from astro_pix2prof.training.targets import show_differently
 from astro_pix2prof.training.tasks import Views, make_task
@@ -303,3 +309,130 @@ def test_positive():
     torch.testing.assert_close(value[3].detach(), torch.tensor(0.2))
     torch.log(value).sum().backward()
     assert torch.isfinite(z.grad).all()
+
+
+class TestWeights:
+    def test_noise(self, galaxies):
+        """
+        Pixels of a quarter of the weight have twice the noise.
+        """
+        network = RingNetwork(RingConfig(attention=False, correct=False))
+        image = galaxies.clean / galaxies.sigma[:, None, None]
+        good = torch.ones_like(image)
+        with torch.inference_mode():
+            one, two = (network(image, weight, galaxies.centre, hold=True)
+                        for weight in (good, 0.25 * good))
+        outer = one.sma > 3
+        torch.testing.assert_close(two.mean, one.mean)
+        torch.testing.assert_close(two.ring_noise[:, outer],
+                                   2 * one.ring_noise[:, outer],
+                                   rtol=1e-4, atol=0)
+
+    def test_mean(self):
+        """
+        The better half of a frame counts more.
+        """
+        network = RingNetwork(RingConfig(attention=False, correct=False))
+        image = torch.full((1, 64, 64), 2.0)
+        image[:, :, 32:] = 4.0
+        good = torch.ones_like(image)
+        good[:, :, 32:] = 0.25
+        with torch.inference_mode():
+            found = network(image, good, torch.full((1, 2), 31.5), hold=True)
+        inside = (found.sma > 8) & (found.sma < 30)
+        want = (2.0 + 0.25 * 4.0) / 1.25
+        assert torch.all((found.mean[:, inside] - want).abs() < 0.1)
+
+    def test_reader(self, untrained, galaxies):
+        """
+        What the frame knows of its pixels reaches the network, binned or not.
+        """
+        image = galaxies.image[0].numpy()
+        weight = np.ones_like(image)
+        weight[:, 70:] = 0.1
+        frames = [Frame(image, galaxies.mask[0].numpy(),
+                        float(galaxies.sigma[0]), (62.0, 64.5), hold=True,
+                        weight=w) for w in (None, np.ones_like(image), weight)]
+        reader = RingReader(untrained)
+        plain, ones, uneven = reader.read(frames)
+        np.testing.assert_allclose(ones.intensity, plain.intensity,
+                                   rtol=1e-4)
+        n = min(len(uneven.valid), len(plain.valid))
+        assert np.all(uneven.valid[:n] <= plain.valid[:n] + 1e-6)
+        assert uneven.valid[n - 1] < 0.8 * plain.valid[n - 1]
+        binned = reader._bin(frames[2])
+        assert binned.weight.shape == (64, 64)
+        usable = ~binned.mask[:, 35:]
+        np.testing.assert_allclose(binned.weight[:, 35:][usable], 0.1,
+                                   rtol=1e-5)
+
+    def test_excess(self, galaxies):
+        """
+        The light that the weights leave out.
+        """
+        radii = ring_radii(40.0)[None]
+        mean = 100 * torch.exp(-radii / 10)
+        value = mean[..., None].repeat(1, 1, 80)
+        value[..., :20] += 50.0
+        weight = torch.ones_like(value)
+        args = (torch.ones_like(value), weight, mean,
+                torch.full_like(mean, 0.1), radii[0], torch.zeros_like(mean))
+        assert _excess(value, *args) == 0
+        weight[..., :20] = 0.0
+        area = np.gradient(radii[0].numpy()**2)
+        want = (area * 50 / 4).sum() / (area * mean[0].numpy()).sum()
+        np.testing.assert_allclose(_excess(value, *args), want, rtol=1e-4)
+
+
+class TestDomain:
+    def test_distance(self):
+        """
+        One of a hundred like the known is beyond, and all that are not.
+        """
+        generator = torch.Generator().manual_seed(3)
+        mixing = torch.randn(12, 12, generator=generator)
+        known, new = ((torch.randn(4000, 12, generator=generator) @ mixing
+                       + 5) for _ in range(2))
+        domain = Domain(12)
+        assert (domain(new) == 0).all()
+        domain.fit(known)
+        beyond = (domain(new) > 1).float().mean()
+        assert 0.005 < beyond < 0.02
+        # along a direction in which the known hardly differ
+        odd = torch.linalg.svd(mixing)[2][-1] * 3
+        assert (domain(new[:100] + odd) > 1).all()
+
+    def test_few(self):
+        with pytest.raises(ValueError, match='at least 24 images, got 23'):
+            Domain(12).fit(torch.randn(23, 12))
+
+    def test_summary(self):
+        """
+        Bright rings, their scatter, and the others.
+        """
+        features = torch.zeros(1, 4, 2)
+        features[0, :2] = torch.tensor([[1.0, 2.0], [3.0, 2.0]])
+        features[0, 2:] = 7.0
+        snr = torch.tensor([[50.0, 50.0, 0.0, 0.0]])
+        found = summarise_rings(features, snr)[0]
+        want = torch.tensor([2.05, 2.05, 1.1, 0.5, 6.97, 6.97])
+        torch.testing.assert_close(found, want, atol=0.06, rtol=0)
+
+    def test_fit(self):
+        """
+        Galaxies of the simulator lie within what was learnt from it.
+        """
+        torch.manual_seed(4)
+        network = RingNetwork(RingConfig(
+            channels=8, channels_find=8, hidden=8, n_angle=16,
+            n_angle_fine=16))
+        entry = fit_domain(network, survey='sdss-r', n_pix=[64],
+                           n_images=256)
+        assert entry['domain']['n_images'] == 256
+        new = simulated_summaries(network, survey='sdss-r', n_pix=[64],
+                                  n_images=64, seed=5000)
+        assert (network.domain(new) > 1).float().mean() < 0.15
+        assert (network.domain(new + 10) > 1).all()
+        blank = network(torch.randn(4, 64, 64), torch.ones(4, 64, 64) > 0,
+                        torch.full((4, 2), 31.5)).summary
+        assert torch.isfinite(network.domain(blank)).all()

@@ -23,6 +23,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from astro_pix2prof import __version__
 from astro_pix2prof.networks.weights import write_weights
 from astro_pix2prof.training.data import make_loader
+from astro_pix2prof.training.domain_fit import fit_domain
 from astro_pix2prof.training.energy import EnergyMeter
 from astro_pix2prof.training.error_model import measure_errors
 from astro_pix2prof.training.module import ProfileModule
@@ -262,6 +263,10 @@ def export(module, folder, record=None, *, metrics=None):
         entries['metrics'] = {**card.get('metrics', {}),
                               **entries.get('metrics', {})}
         card.update(entries)
+        if hasattr(module.best_network, 'domain'):
+            card.update(fit_domain(
+                module.best_network, survey=recipe.data.survey, n_pix=sides,
+                n_images=20 * recipe.data.validation))
     card.update(metrics or {})
     return write_weights(module.best_network, card,
                          Path(folder) / f'{recipe.name}.safetensors')
