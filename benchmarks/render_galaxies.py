@@ -22,14 +22,16 @@ from astropy.wcs import WCS
 from truth import true_profile
 
 # Pixel scale (arcsec), median FWHM (arcsec), electrons per nanomaggy,
-# noise of a sky pixel (nanomaggies): see docs/simulated_data.rst.
+# noise of a sky pixel (nanomaggies). From surveycodex (pixels, seeing,
+# exposures, sky) and the depths that the surveys published; LSST after ten
+# years. HSC and LSST have zero points of 27 mag and of 1 nJy (31.4 mag).
 SURVEYS = {
     'sdss-g': (0.396, 1.44, 1056.0, 0.020),
     'sdss-r': (0.396, 1.32, 954.0, 0.030),
     'sdss-i': (0.396, 1.26, 698.0, 0.050),
     'legacy-r': (0.262, 1.18, 8.4e3, 0.0068),
-    'hsc-i': (0.168, 0.61, 5.3e5, 0.00072),
-    'lsst-r': (0.200, 0.81, 7.3e4, 0.0011),
+    'hsc-i': (0.168, 0.61, 3.3e5, 0.00113),
+    'lsst-r': (0.200, 0.81, 9.6e5, 0.00036),
 }
 TYPES = {'spiral': 0.30, 'barred': 0.12, 's0': 0.10, 'elliptical': 0.20,
          'dwarf': 0.16, 'edge-on': 0.12}
@@ -167,7 +169,8 @@ def draw_galaxy(rng, kind, size, fwhm, mu_offset, tint=None):
                                     galsim.Gaussian(sigma=0.05 * h))
             detail = detail + (
                 rng.uniform(0, 0.06) * tint['knots'] * knots)
-        par.update(inclination=np.degrees(inclination), b_t=bulge_fraction)
+        par.update(inclination=np.degrees(inclination), b_t=bulge_fraction,
+                   arms=detail is not None)
     mag = mu_e + mu_offset - 2.5 * np.log10(2 * np.pi * r_e**2)
     par.update(mag=mag, mu_e=mu_e)
     return smooth, detail, par
@@ -215,7 +218,7 @@ def draw_contaminants(rng, par, size, fwhm, centre, case):
 
 
 def render(seed, *, survey='sdss-r', n_pix=256, max_offset=15, kind=None,
-           case=None, band=None):
+           case=None, band=None, keep_galaxy=False):
     """
     One frame.
 
@@ -239,6 +242,10 @@ def render(seed, *, survey='sdss-r', n_pix=256, max_offset=15, kind=None,
 
     band : `render_bands.Band`, optional
         Another band to observe the scene of ``survey`` in.
+
+    keep_galaxy : bool, optional
+        Whether to add the galaxy alone, without noise: an extension
+        GALAXY.
 
     Returns
     -------
@@ -329,6 +336,8 @@ def render(seed, *, survey='sdss-r', n_pix=256, max_offset=15, kind=None,
     header['XTRUE'] = ((n_pix - 1) / 2 + dx, 'centre, 0-based')
     header['YTRUE'] = ((n_pix - 1) / 2 + dy, 'centre, 0-based')
     header['CASE'] = case
+    header['MAGTRUE'] = (22.5 - 2.5 * np.log10(full.flux * flux),
+                         'arms and knots included')
     header['SEED'] = seed
     for key, value in par.items():
         header[f'G_{key[:6]}'.upper()] = value
@@ -340,10 +349,13 @@ def render(seed, *, survey='sdss-r', n_pix=256, max_offset=15, kind=None,
         (1 + (1 - true.eps)**2) / 2), 1)
     table['ring_noise'] = np.sqrt(
         (sigma**2 + np.maximum(true.intensity, 0) / gain) / n_ring)
-    return fits.HDUList([
+    hdus = fits.HDUList([
         fits.PrimaryHDU(image.astype('f4'), header),
         fits.BinTableHDU(table, name='TRUTH'),
         fits.ImageHDU(others.astype('f4'), name='OTHERS')])
+    if keep_galaxy:
+        hdus.append(fits.ImageHDU(galaxy.astype('f4'), name='GALAXY'))
+    return hdus
 
 
 def main(args=None):
