@@ -45,9 +45,10 @@ from astro_pix2prof import IsophoteFitter, Pix2ProfFitter
 
 HERE = Path(__file__).parent
 REAL = HERE.parents[1] / 'shared' / 'data' / 'real'
-# Galaxies of each set that are drawn for a trial, and images for the
-# curves of growth and for the speed.
-N_QUICK, N_GROWTH, N_SPEED = 3, 25, 20
+# Images for the curves of growth and for the speed; in a trial, galaxies of
+# each set, and images for the rest.
+N_GROWTH, N_SPEED = 25, 20
+N_QUICK, N_TRIAL = 3, 1
 
 
 def measure(args):
@@ -74,7 +75,7 @@ def measure(args):
            'quick': args.quick, 'sets': {}}
     fitters = {NETWORK: Pix2ProfFitter(args.weights, device='cpu', sky=0.0),
                ISOPHOTES: IsophoteFitter(sky=0.0, mask_sources=False)}
-    n_growth = N_QUICK if args.quick else N_GROWTH
+    n_growth = N_TRIAL if args.quick else N_GROWTH
     for name in args.sets:
         chosen = SETS[name]
         if args.quick:
@@ -97,11 +98,12 @@ def measure(args):
                           for label in profiles},
             'growth': compare_growth(paths[::n_bands][:n_growth], fitters)}
     first = args.folder / args.sets[0] / 'images'
-    n_speed = N_QUICK if args.quick else N_SPEED
+    n_speed = N_TRIAL if args.quick else N_SPEED
     out['speed'] = time_methods(sorted(first.glob('*.fits'))[:n_speed],
                                 args.weights)
     if args.real.is_dir():
-        out['real'] = compare_real(args.real, args.weights)
+        out['real'] = compare_real(
+            args.real, args.weights, n=N_TRIAL if args.quick else None)
     else:
         print(f'real galaxies skipped: there is no folder {args.real}; give '
               'it with --real')

@@ -336,7 +336,7 @@ def real_images(folder):
     return [image for image in images if image[2].exists()]
 
 
-def compare_real(folder, weights):
+def compare_real(folder, weights, *, n=None):
     """
     The network beside the isophotes on real galaxies.
 
@@ -348,6 +348,9 @@ def compare_real(folder, weights):
     weights : str
         The weights of the network.
 
+    n : int, optional
+        Only the first images.
+
     Returns
     -------
     rows : list of dict
@@ -356,7 +359,7 @@ def compare_real(folder, weights):
         is no comparison.
     """
     rows = []
-    for name, band, path, options, sky in real_images(folder):
+    for name, band, path, options, sky in real_images(folder)[:n]:
         row = {'galaxy': name, 'band': band}
         try:
             network = Pix2ProfFitter(weights, device='cpu', sky=sky)(
