@@ -35,6 +35,7 @@ _EXPORTS = {
     'read_pairs': 'pairs',
     'read_profile': 'profile_io',
     'read_sga': 'sga',
+    'sample_profile': 'samples',
     'write_profile': 'profile_io',
     'write_shards': 'shards',
 }

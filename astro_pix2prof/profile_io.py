@@ -89,6 +89,10 @@ def write_profile(profile, path, *, format=None, overwrite=False):
     table = profile
     if kind == 'fits':
         table = QTable(profile, copy=True)
+        # A header card holds no dict: META_KEY does.
+        for key in [key for key, value in profile.meta.items()
+                    if isinstance(value, dict)]:
+            del table.meta[key]
         table.meta[META_KEY] = json.dumps(dict(profile.meta))
         table.meta[UNIT_KEY] = json.dumps({
             name: profile[name].unit.to_string() for name in profile.colnames

@@ -9,7 +9,13 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
-from astro_pix2prof.profile import SB_UNIT, curve_of_growth, is_profile
+from astro_pix2prof.profile import (
+    SB_UNIT,
+    curve_of_growth,
+    is_profile,
+    sb_to_intensity,
+)
+from astro_pix2prof.samples import SAMPLES, sample_intensity
 from astro_pix2prof.sersic import fit_bulge_disc, fit_disc, fit_sersic
 
 __all__ = ['StructureFlag', 'decode_structure_flags', 'measure_structure']
@@ -143,32 +149,21 @@ def _asymptotic(radius, flux):
     return total
 
 
-def _intensity_scale(meta):
-    """
-    Intensity per unit of area of a pixel value of 1.
-    """
-    scale = meta.get('pixel_scale', 1.0)**-2
-    if 'zeropoint' in meta and 'sb_zeropoint' in meta:
-        # Pixels may hold the flux of others (native_pixel_scale), or a
-        # surface brightness.
-        scale *= 10**(0.4 * (meta['sb_zeropoint'] - meta['zeropoint']))
-    return scale
-
-
 def _perturbed(profile, ok, n_samples, rng):
     """
     Intensities (1 + n_samples, n): the profile, then noisy versions.
-
-    Ring noise is independent; the error of the sky moves all rings of a
-    sample together.
     """
-    value = profile['intensity'].value[ok]
-    error = np.nan_to_num(profile['intensity_err'].value[ok])
-    sky = profile.meta.get('sky_err', 0.0) * _intensity_scale(profile.meta)
-    ring = np.sqrt(np.maximum(error**2 - sky**2, 0))
-    noise = (rng.normal(size=(n_samples, len(value))) * ring
-             + rng.normal(size=(n_samples, 1)) * sky)
-    return np.vstack([value, value + noise])
+    value = profile['intensity'].value
+    zero = profile.meta.get('sb_zeropoint', np.nan)
+    given = (profile[SAMPLES].value if SAMPLES in profile.colnames
+             else np.empty((len(value), 0)))
+    if given.shape[1] > 1 and np.isfinite(given).any() and np.isfinite(zero):
+        samples = sb_to_intensity(given, zeropoint=zero)[0]
+    else:
+        samples = sample_intensity(profile, n_samples, rng)
+    # A ring without an error, or without a magnitude, stays as it is.
+    samples = np.where(np.isfinite(samples), samples, value[:, None])
+    return np.vstack([value[ok], samples[ok].T])
 
 
 def _mag(flux, zero):
@@ -184,20 +179,21 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
 
     Radii are semi-major axes; fluxes are those within the profile's
     ellipses. Errors of quantities that are read off the profile come from
-    noisy versions of it, in which the rings vary independently and the
-    sky moves all of them together; errors of fitted parameters from the
-    covariance of the fit.
+    noisy versions of it, in which errors are correlated along radius (see
+    `sample_profile`); errors of fitted parameters from the covariance of
+    the fit.
 
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        A profile.
+        A profile. If it has a column ``surface_brightness_samples``, these
+        are its noisy versions.
 
     levels : sequence of float, optional
         Surface brightnesses (mag/arcsec2) of isophotal radii.
 
     n_samples : int, optional
-        The number of noisy versions.
+        The number of noisy versions, where the profile brings none.
 
     seed : int, optional
         The seed of their noise.
@@ -257,7 +253,7 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
         spread = np.nan
         # Robust: a sample that runs away does not count for more.
         if (with_errors and np.isfinite(samples[0])
-                and len(finite) > 0.5 * n_samples):
+                and len(finite) > 0.5 * (len(samples) - 1)):
             low, high = np.quantile(finite, [0.16, 0.84])
             spread = 0.5 * (high - low)
         result[name] = (samples[0], spread, unit)

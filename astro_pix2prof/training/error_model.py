@@ -4,14 +4,15 @@ The errors that a network makes, measured on simulated galaxies.
 """
 
 import numpy as np
+from scipy.optimize import least_squares
 
 from astro_pix2prof.networks.reader import CaptionReader, Frame
 from astro_pix2prof.networks.ring_reader import RingReader
 from astro_pix2prof.networks.rings import RingNetwork
 from astro_pix2prof.simulation import GalaxySimulator
 
-__all__ = ['fit_error_model', 'fit_error_scale', 'measure_errors',
-           'read_simulated']
+__all__ = ['fit_correlation', 'fit_error_model', 'fit_error_scale',
+           'measure_errors', 'read_simulated']
 
 # Galaxies whose errors are measured come from this branch of the seeds,
 # which neither training nor validation uses.
@@ -19,6 +20,11 @@ _SEED = 7_000_000_000
 
 # The share of a Gaussian within one standard deviation.
 _ONE_SIGMA = 0.6827
+
+# Separations of rings (differences of ln radius) at which their correlation
+# is measured, and between which its length is looked for.
+_SEPARATIONS = np.concatenate([[0.0], np.geomspace(0.01, 7.0, 40)])
+_LENGTHS = 0.02, 5.0
 
 
 def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
@@ -163,6 +169,90 @@ def fit_error_scale(value, error, difference, *, n_bins=16):
             'factor': [round(float(np.quantile(ratio[group == g],
                                                _ONE_SIGMA)), 4)
                        for g in full]}
+
+
+def fit_correlation(sma, normalised, image):
+    """
+    How the errors of the rings of a profile are correlated along radius.
+
+    The mean product of the normalised errors of two rings of an image, in
+    units of their mean square, is described by
+    ``common + smooth exp(-abs(ln(a_i / a_j)) / length)``.
+
+    Parameters
+    ----------
+    sma : 1D array-like, shape (n,)
+        Semi-major axis of each ring in pixels. Those below half a pixel
+        count as half a pixel.
+
+    normalised : 1D array-like, shape (n,)
+        Its value less the truth, divided by its error; clipped at 4, as
+        outliers say nothing of the correlation. Rings with NaN are left
+        out.
+
+    image : 1D array-like of int, shape (n,)
+        The number of the image that the ring belongs to.
+
+    Returns
+    -------
+    correlation : dict
+        'length' (in the natural logarithm of the radius), 'smooth' and
+        'common', as `~astro_pix2prof.sample_profile` takes them.
+
+    Raises
+    ------
+    ValueError
+        If the arrays differ in shape, or fewer than three separations of
+        rings are to be had.
+    """
+    sma, normalised = (np.asarray(v, dtype=float) for v in (sma, normalised))
+    image = np.asarray(image)
+    if not sma.shape == normalised.shape == image.shape or sma.ndim != 1:
+        msg = ('sma, normalised and image must be 1D arrays of one length, '
+               f'got the shapes {sma.shape}, {normalised.shape} and '
+               f'{image.shape}')
+        raise ValueError(msg)
+    good = np.isfinite(normalised) & np.isfinite(sma)
+    place = np.log(np.maximum(sma[good], 0.5))
+    value = np.clip(normalised[good], -4, 4)
+    n_bins = len(_SEPARATIONS) - 1
+    # sums over pairs: number, separation, product; images with such pairs
+    sums, n_images = np.zeros((3, n_bins)), np.zeros(n_bins)
+    for number in np.unique(image[good]):
+        x, z = (v[image[good] == number] for v in (place, value))
+        i, j = np.triu_indices(len(x), 1)
+        apart = np.abs(x[i] - x[j])
+        group = np.digitize(apart, _SEPARATIONS) - 1
+        inside = group < n_bins
+        part = [np.bincount(group[inside], w[inside], minlength=n_bins)
+                for w in (np.ones(len(i)), apart, z[i] * z[j])]
+        sums += part
+        n_images += part[0] > 0
+    full = sums[0] > 0
+    square = np.mean(value**2) if len(value) else 0.0
+    if full.sum() < 3 or not square > 0:
+        msg = ('normalised must hold several rings of each image, with '
+               f'errors that are not zero, got {len(value)} usable rings at '
+               f'{full.sum()} separations')
+        raise ValueError(msg)
+    apart, product = sums[1:, full] / sums[0, full]
+    # The pairs of an image are not independent: images count, not pairs.
+    weight = np.sqrt(n_images[full])
+
+    def residual(parameters):
+        # (the sum of both parts, of which a share is common: their sum
+        # cannot exceed 1)
+        length, both, share = np.exp(parameters[0]), *parameters[1:]
+        model = both * (share + (1 - share) * np.exp(-apart / length))
+        return weight * (model - product / square)
+
+    bounds = (np.log(_LENGTHS[0]), 0, 0), (np.log(_LENGTHS[1]), 1, 1)
+    fits = [least_squares(residual, (np.log(length), 0.7, 0.3),
+                          bounds=bounds) for length in (0.05, 0.3, 1.5)]
+    length, both, share = min(fits, key=lambda fit: fit.cost).x
+    return {'length': round(float(np.exp(length)), 4),
+            'smooth': round(float(both * (1 - share)), 4),
+            'common': round(float(both * share), 4)}
 
 
 def _floor(size, part):
