@@ -32,7 +32,7 @@ def _fit_network(image, *, geometry=None, weights='captioner', device=None,
     Fit with `~astro_pix2prof.Pix2ProfFitter`.
     """
     return network_fitter(weights, device).fit(
-        image, fixed_geometry=geometry, **options)
+        image, geometry=geometry, **options)
 
 
 def _fit_isophotes(image, *, geometry=None, weights=None, device=None,
@@ -42,7 +42,7 @@ def _fit_isophotes(image, *, geometry=None, weights=None, device=None,
     """
     from astro_pix2prof.isophote import IsophoteFitter
 
-    return IsophoteFitter().fit(image, fixed_geometry=geometry, **options)
+    return IsophoteFitter().fit(image, geometry=geometry, **options)
 
 
 # Each takes an image and the options of GalaxyCutout and returns an object

@@ -19,6 +19,7 @@ from astro_pix2prof.networks.weights import load_network
 from astro_pix2prof.noise import measure_noise
 from astro_pix2prof.preparation import PreparedGalaxy, prepare_galaxy
 from astro_pix2prof.profile import POGSON, build_profile
+from astro_pix2prof.samples import SAMPLES, check_n_samples, sample_profile
 
 __all__ = ['Pix2ProfFitter']
 
@@ -218,7 +219,8 @@ class Pix2ProfFitter:
         return (f'<{type(self).__name__}: weights {self.weights!r}, '
                 f'{self.card["architecture"]}, on {self.device}>')
 
-    def __call__(self, image, *, fixed_geometry=None, **options):
+    def __call__(self, image, *, geometry=None, n_samples=0,
+                 seed=None, **options):
         """
         Measure the profile of a galaxy.
 
@@ -227,9 +229,16 @@ class Pix2ProfFitter:
         image : any image that `GalaxyCutout` takes
             The image.
 
-        fixed_geometry : `~astropy.table.QTable`, optional
+        geometry : `~astropy.table.QTable`, optional
             A profile of the same galaxy whose centre and ellipses are
             used.
+
+        n_samples : int, optional
+            How many noisy versions of the profile to add, in the column
+            ``surface_brightness_samples``; see `sample_profile`.
+
+        seed : int, optional
+            The seed of these.
 
         **options
             Passed to `GalaxyCutout`: ``zeropoint``, ``pixel_scale``,
@@ -243,31 +252,35 @@ class Pix2ProfFitter:
         Raises
         ------
         ValueError
-            If the image cannot be used, see `GalaxyCutout`; or if the
-            network needs calibrated images and this one is not.
+            If the image cannot be used, see `GalaxyCutout`; if the network
+            needs calibrated images and this one is not; or if
+            ``n_samples`` is not an integer from 0 on.
         """
-        return self.fit(image, fixed_geometry=fixed_geometry,
-                        **options).profile
+        return self.fit(image, geometry=geometry,
+                        n_samples=n_samples, seed=seed, **options).profile
 
-    def fit(self, image, *, fixed_geometry=None, **options):
+    def fit(self, image, *, geometry=None, n_samples=0, seed=None,
+            **options):
         """
         As calling the fitter, but keep mask, sky and model.
 
         Parameters
         ----------
-        image, fixed_geometry, **options
+        image, geometry, n_samples, seed, **options
             See `__call__`.
 
         Returns
         -------
         fit : `ProfileFit`
         """
+        n_samples = check_n_samples(n_samples)
         cutout = GalaxyCutout.from_any(image, **options)
-        prepared = self._prepare(cutout, fixed_geometry)
+        prepared = self._prepare(cutout, geometry)
         caption, = self.reader.read([_frame(prepared)])
-        return self._finish(prepared, caption)
+        return self._finish(prepared, caption, n_samples, seed)
 
-    def measure_all(self, images, *, progress=False, **options):
+    def measure_all(self, images, *, progress=False, n_samples=0, seed=None,
+                    **options):
         """
         Measure many galaxies, in batches.
 
@@ -280,6 +293,9 @@ class Pix2ProfFitter:
         progress : bool, optional
             Whether to show a progress bar.
 
+        n_samples, seed : int, optional
+            As for `__call__`; the seed is the same for all images.
+
         **options
             As for `__call__`, the same for all images.
 
@@ -289,6 +305,7 @@ class Pix2ProfFitter:
             For each image its profile, the same as that of a single call,
             or the exception that it led to: one bad image loses nothing.
         """
+        samples = check_n_samples(n_samples), seed
         if progress:
             from tqdm import tqdm
 
@@ -301,11 +318,11 @@ class Pix2ProfFitter:
             except Exception as error:  # it is the image's result
                 batch.append(error)
             if len(batch) == self.batch_size:
-                profiles += self._measure_batch(batch)
+                profiles += self._measure_batch(batch, *samples)
                 batch = []
-        return profiles + self._measure_batch(batch)
+        return profiles + self._measure_batch(batch, *samples)
 
-    def _measure_batch(self, batch):
+    def _measure_batch(self, batch, n_samples, seed):
         """
         The profiles of prepared galaxies; what is an exception stays one.
         """
@@ -317,14 +334,16 @@ class Pix2ProfFitter:
                 return [error if good and item is good[0] else item
                         for item in batch]
             # one of them is to blame
-            return [self._measure_batch([item])[0] for item in batch]
+            return [self._measure_batch([item], n_samples, seed)[0]
+                    for item in batch]
         results = []
         captions = iter(captions)
         for item in batch:
             result = item
             if isinstance(item, PreparedGalaxy):
                 try:
-                    result = self._finish(item, next(captions)).profile
+                    result = self._finish(item, next(captions), n_samples,
+                                          seed).profile
                 except Exception as error:  # it is the image's result
                     result = error
             results.append(result)
@@ -351,14 +370,14 @@ class Pix2ProfFitter:
                    f'{cutout.shape[0]}: give a larger cut-out')
             raise ValueError(msg)
 
-    def _prepare(self, cutout, fixed_geometry):
+    def _prepare(self, cutout, geometry):
         self._check(cutout)
         return prepare_galaxy(
             cutout, sky=self.sky, search_radius=self.search_radius,
-            fit_centre=self.fit_centre, fixed_geometry=fixed_geometry,
+            fit_centre=self.fit_centre, geometry=geometry,
             detect=self.card['architecture'] != 'rings')
 
-    def _finish(self, prepared, caption):
+    def _finish(self, prepared, caption, n_samples=0, seed=None):
         """
         The profile table of what the network wrote.
         """
@@ -394,6 +413,11 @@ class Pix2ProfFitter:
             fitter=type(self).__name__, galaxy_flag=int(galaxy),
             weights=self.card.get('name', self.weights),
             sha256=self.card['sha256'])
+        correlation = self.card.get('error_model', {}).get('correlation')
+        if correlation is not None:
+            profile.meta['correlation'] = dict(correlation)
+        if n_samples:
+            profile[SAMPLES] = sample_profile(profile, n_samples, seed=seed)
         return ProfileFit(
             profile=profile, cutout=cutout, mask=cutout.mask,
             sky=prepared.sky, centre=prepared.centre, sma=sma, eps=eps,

@@ -112,7 +112,7 @@ class IsophoteFitter:
         self.smooth = smooth
         self.mask_sources = mask_sources
 
-    def __call__(self, image, *, fixed_geometry=None, **options):
+    def __call__(self, image, *, geometry=None, **options):
         """
         Measure the profile of a galaxy.
 
@@ -121,7 +121,7 @@ class IsophoteFitter:
         image : any image that `GalaxyCutout` takes
             The image.
 
-        fixed_geometry : `~astropy.table.QTable`, optional
+        geometry : `~astropy.table.QTable`, optional
             A profile whose centre and ellipses are used as they are: the
             same galaxy in another band (forced photometry).
 
@@ -134,16 +134,15 @@ class IsophoteFitter:
         profile : `~astropy.table.QTable`
             See `build_profile` for its columns.
         """
-        return self.fit(image, fixed_geometry=fixed_geometry,
-                        **options).profile
+        return self.fit(image, geometry=geometry, **options).profile
 
-    def fit(self, image, *, fixed_geometry=None, **options):
+    def fit(self, image, *, geometry=None, **options):
         """
         As calling the fitter, but keep mask, sky and model.
 
         Parameters
         ----------
-        image, fixed_geometry, **options
+        image, geometry, **options
             See `__call__`.
 
         Returns
@@ -152,4 +151,4 @@ class IsophoteFitter:
         """
         cutout = GalaxyCutout.from_any(image, **options)
         return IsophoteFit(**IsophoteSteps(self, cutout,
-                                           fixed_geometry).run())
+                                           geometry).run())

@@ -76,14 +76,14 @@ class IsophoteSteps:
     cutout : `GalaxyCutout`
         The image.
 
-    fixed_geometry : `~astropy.table.QTable`, optional
+    geometry : `~astropy.table.QTable`, optional
         The profile to take centre and ellipses from.
     """
 
-    def __init__(self, settings, cutout, fixed_geometry=None):
+    def __init__(self, settings, cutout, geometry=None):
         self.settings = settings
         self.cutout = cutout
-        self.fixed = fixed_geometry
+        self.fixed = geometry
         self.data = cutout.data.astype(float)
         self.bad = cutout.mask
         self.flag = GalaxyFlag(0)
@@ -504,14 +504,14 @@ class IsophoteSteps:
                            meta['y_centre'] - cutout.origin[1])
         ny, nx = self.data.shape
         if not (0 <= self.centre[0] < nx and 0 <= self.centre[1] < ny):
-            msg = ('fixed_geometry has its centre at pixel '
+            msg = ('geometry has its centre at pixel '
                    f'({self.centre[0]:.1f}, {self.centre[1]:.1f}), outside '
                    f'the image of {nx} x {ny} pixels; give a profile of the '
                    'same galaxy and images on the same pixels or with a WCS')
             raise ValueError(msg)
         radius = profile['radius']
         if (radius.unit == u.pix) != (cutout.pixel_scale is None):
-            msg = (f'fixed_geometry has radii in {radius.unit} but the image '
+            msg = (f'geometry has radii in {radius.unit} but the image '
                    f'has a radius unit of {cutout.radius_unit}; measure both '
                    'with a pixel scale or both without')
             raise ValueError(msg)
@@ -519,7 +519,7 @@ class IsophoteSteps:
         angle = profile['pa'].to_value(u.deg)
         if meta.get('pa_frame') == 'sky':
             if cutout.wcs is None:
-                msg = ('fixed_geometry has position angles on the sky but '
+                msg = ('geometry has position angles on the sky but '
                        'the image has no WCS; give the image its WCS')
                 raise ValueError(msg)
             angle = cutout.from_sky_pa(angle)

@@ -83,7 +83,7 @@ class PreparedGalaxy:
 
 
 def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
-                   fit_centre=True, fixed_geometry=None, detect=True):
+                   fit_centre=True, geometry=None, detect=True):
     """
     Measure what a network needs to know of an image.
 
@@ -102,7 +102,7 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
     fit_centre : bool, optional
         Whether the position is only a first guess.
 
-    fixed_geometry : `~astropy.table.QTable`, optional
+    geometry : `~astropy.table.QTable`, optional
         A profile to take centre and ellipses from.
 
     detect : bool, optional
@@ -132,8 +132,8 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
     prepared = PreparedGalaxy(
         cutout, np.where(bad, 0.0, data - sky), sky, sigma,
         tuple(cutout.position), search, not fit_centre, GalaxyFlag(0))
-    if fixed_geometry is not None:
-        centre, sma, eps, theta = profile_ellipses(fixed_geometry, cutout)
+    if geometry is not None:
+        centre, sma, eps, theta = profile_ellipses(geometry, cutout)
         prepared.centre = tuple(float(c) for c in centre)
         prepared.ellipses = (sma, *(
             np.nan_to_num(eps * part(np.radians(2 * theta)))

@@ -89,7 +89,7 @@ def main(args=None):
             fit = IsophoteFitter().fit(path, band=band,
                                        unit='nanomaggy',
                                        native_pixel_scale=native,
-                                       fixed_geometry=reference)
+                                       geometry=reference)
             profile = fit.profile
             found = measure_structure(profile)
             snr = profile['intensity'] / profile['intensity_err']

@@ -47,7 +47,7 @@ def measure(path, fitter):
     for band in reversed(BANDS):
         options = {'band': band, 'unit': 'nanomaggy',
                    'native_pixel_scale': NATIVE}
-        isophotes = IsophoteFitter()(path, fixed_geometry=reference,
+        isophotes = IsophoteFitter()(path, geometry=reference,
                                      **options)
         reference = isophotes if reference is None else reference
         profiles[band] = fitter(path, **options), isophotes

@@ -20,6 +20,7 @@ from astro_pix2prof import (
     load_example_truth,
     measure_structure,
     plot_fit,
+    sample_profile,
 )
 from astro_pix2prof.networks import Captioner, CaptionerConfig
 from astro_pix2prof.networks.weights import write_weights
@@ -324,7 +325,7 @@ class TestFrames:
 
     def test_forced(self, fitter, example, fit):
         truth = IsophoteFitter()(example)
-        profile = fitter(example, fixed_geometry=truth)
+        profile = fitter(example, geometry=truth)
         assert profile.meta['flag'] & GalaxyFlag.FORCED
         at = 30
         np.testing.assert_allclose(
@@ -476,3 +477,30 @@ class TestOriginal:
             Pix2ProfFitter.from_original(path, radius_step=0)
         with pytest.raises(FileNotFoundError):
             Pix2ProfFitter.from_original(tmp_path / 'nothing.pth')
+
+
+class TestSamples:
+    def test_column(self, fitter, example):
+        profile = fitter(example, n_samples=6, seed=2)
+        samples = profile['surface_brightness_samples']
+        assert samples.shape == (len(profile), 6)
+        assert samples.unit == profile[MU].unit
+        np.testing.assert_array_equal(
+            samples, sample_profile(profile, 6, seed=2))
+        many, = fitter.measure_all([example], n_samples=6, seed=2)
+        np.testing.assert_allclose(
+            many['surface_brightness_samples'].value, samples.value,
+            rtol=1e-4)
+
+    def test_correlation_of_card(self, fitter, example, monkeypatch):
+        known = {'length': 0.4, 'smooth': 0.5, 'common': 0.2}
+        errors = {**fitter.card['error_model'], 'correlation': known}
+        monkeypatch.setitem(fitter.card, 'error_model', errors)
+        assert fitter(example).meta['correlation'] == known
+
+    @pytest.mark.parametrize('number', [-1, 1.5, True, None])
+    def test_wrong_number(self, fitter, example, number):
+        with pytest.raises(ValueError, match='integer of at least 0, got'):
+            fitter(example, n_samples=number)
+        with pytest.raises(ValueError, match='integer of at least 0, got'):
+            fitter.measure_all([example], n_samples=number)

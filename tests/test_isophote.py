@@ -297,7 +297,7 @@ class TestFixedGeometry:
     def test_other_band(self, galaxy, options):
         first = IsophoteFitter()(add_noise(galaxy), **options)
         faint = add_noise(0.5 * galaxy, seed=5)
-        second = IsophoteFitter()(faint, fixed_geometry=first, **options)
+        second = IsophoteFitter()(faint, geometry=first, **options)
         assert len(second) == len(first)
         assert_allclose(second['radius'], first['radius'])
         assert_allclose(second['ellipticity'], first['ellipticity'])
@@ -317,7 +317,7 @@ class TestFixedGeometry:
         wcs = make_wcs(fine.shape, pixel_scale=PIXEL / 2, rotation=30.0)
         other = CCDData(add_noise(fine, sigma=SIGMA / 2), unit='nmgy',
                         wcs=wcs)
-        second = IsophoteFitter()(other, fixed_geometry=first)
+        second = IsophoteFitter()(other, geometry=first)
         assert_allclose(second['pa'][10:30], first['pa'][10:30],
                         atol=2)
         delta = (second['surface_brightness']
@@ -328,20 +328,20 @@ class TestFixedGeometry:
         first = IsophoteFitter()(add_noise(galaxy), **options)
         with pytest.raises(ValueError, match='outside the image of 50 x 50'):
             IsophoteFitter()(add_noise(np.zeros((50, 50))),
-                             fixed_geometry=first, **options)
+                             geometry=first, **options)
 
     def test_units_differ(self, galaxy, options):
         first = IsophoteFitter()(add_noise(galaxy), **options)
         with pytest.raises(ValueError, match='has radii in arcsec'):
             IsophoteFitter()(add_noise(galaxy), calibrated=False,
-                             fixed_geometry=first)
+                             geometry=first)
 
     def test_wcs_missing(self, galaxy, options, make_wcs):
         image = CCDData(add_noise(galaxy), unit='nmgy',
                         wcs=make_wcs(galaxy.shape))
         first = IsophoteFitter()(image)
         with pytest.raises(ValueError, match='has no WCS'):
-            IsophoteFitter()(add_noise(galaxy), fixed_geometry=first,
+            IsophoteFitter()(add_noise(galaxy), geometry=first,
                              **options)
 
 
