@@ -83,9 +83,9 @@ class ImageSet:
 # No other script and no test has these seeds.
 SETS = {
     'sdss': ImageSet('SDSS g, r, i', 'sdss-r', ('g', 'r', 'i'), 100, 5101),
-    'hsc': ImageSet('HSC i', 'hsc-i', (), 100, 5102),
-    'lsst': ImageSet('LSST r', 'lsst-r', (), 100, 5103),
-    'legacy': ImageSet('Legacy Surveys r', 'legacy-r', (), 100, 5104),
+    'hsc': ImageSet('HSC i', 'hsc-i', (), 60, 5102),
+    'lsst': ImageSet('LSST r', 'lsst-r', (), 60, 5103),
+    'legacy': ImageSet('Legacy Surveys r', 'legacy-r', (), 60, 5104),
 }
 
 
