@@ -272,7 +272,9 @@ class TestTask:
             loss.backward()
             optimiser.step()
         assert torch.isfinite(loss)
-        assert set(more) == {'train_mag', 'train_shape', 'train_shift'}
+        assert set(more) == {
+            'train_mag', 'train_shape', 'train_shift', 'train_sky',
+            'train_weights'}
         with torch.no_grad():
             after = task.errors(network, batch).mean()
         assert after < 0.8 * before

@@ -178,8 +178,8 @@ class EllipseStage(nn.Module):
             Better ellipses.
 
         sky : tuple of `torch.Tensor`, shape (B, K) and (B,)
-            How much each ring is sky (a logarithm), and how far to believe
-            that, from 0 to 1.
+            How much each ring is sky, and how much there is to be said for
+            a sky of zero; both logarithms.
 
         known : `torch.Tensor`, shape (B, K, C)
             What is known of each ring.
@@ -211,9 +211,9 @@ class EllipseStage(nn.Module):
         size = (e.square().sum(-1, keepdim=True) + 1e-8).sqrt()
         free = e * (torch.atanh((size / 0.97).clamp(max=0.9999)) / size)
         e = self.loan(free + 2 * more * thickness, shape)
-        gate = torch.sigmoid(sky[..., 1].mean(1) - 1)
         known = full(pooled[..., :h.shape[1]])
-        return torch.sigmoid(logit), shift, e, (sky[..., 0], gate), known
+        return torch.sigmoid(logit), shift, e, (
+            sky[..., 0], sky[..., 1].mean(1)), known
 
 
 class MeanCorrection(nn.Module):

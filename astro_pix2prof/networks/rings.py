@@ -239,9 +239,24 @@ class RingNetwork(nn.Module):
         return self._measure(pyramid, centre, radii, e, weight, sky, known,
                              centres, shapes)
 
-    def _levels(self, pyramid, radii, eps):
+    def ring_levels(self, pyramid, radii, eps):
         """
-        The level of the pyramid at which each ring is sampled: (B, K, 1).
+        The level of the pyramid at which each ring is sampled.
+
+        Parameters
+        ----------
+        pyramid : `~astro_pix2prof.networks.sampling.Pyramid`
+            The images.
+
+        radii : `torch.Tensor`, shape (K,)
+            Semi-major axes.
+
+        eps : `torch.Tensor`, shape (B, K)
+            Ellipticities.
+
+        Returns
+        -------
+        level : `torch.Tensor`, shape (B, K, 1), int
         """
         # squares neither longer than the step along the ellipse nor wide
         # enough to smear a flat galaxy across its thickness
@@ -265,7 +280,7 @@ class RingNetwork(nn.Module):
         The weights of points, the step to better ellipses, and the sky.
         """
         x, y, _ = self._points(centre, radii, e)
-        level = self._levels(pyramid, radii, torch.hypot(*e.unbind(-1))) + 1
+        level = self.ring_levels(pyramid, radii, torch.hypot(*e.unbind(-1))) + 1
         value, valid = pyramid.sample(x, y, level.expand_as(x))
         weight, *others = self.along(value, valid, level, radii, e)
         if not self.config.attention:
@@ -281,7 +296,7 @@ class RingNetwork(nn.Module):
         where, lying = centre.detach(), e.detach()
         eps = torch.hypot(*lying.unbind(-1))
         x, y, arc = self._points(where, radii, lying)
-        level = self._levels(pyramid, radii, eps)
+        level = self.ring_levels(pyramid, radii, eps)
         value, valid = pyramid.sample(x, y, level.expand_as(x))
         n_fine = int((radii <= 8).sum())
         fine = pyramid.refine(where).sample(x[:, :n_fine], y[:, :n_fine])
@@ -350,12 +365,16 @@ class RingNetwork(nn.Module):
             found.append(torch.cat([mean[:, :n_fine], there], 1))
         return found
 
-    def _sky(self, mean, used, share, gate):
+    def _sky(self, mean, used, share, none):
         """
         The level of the sky: a mean over the rings that are sky.
         """
-        share = torch.where(used > 0.2, share, -1e4)
-        return gate * (torch.softmax(share, 1) * mean).sum(1)
+        # bright rings are not, whatever the network says before it has
+        # learned to tell them
+        share = share - (mean / 1.5)**2
+        share = torch.where(used > 0.2, share.clamp(min=-50), -1e4)
+        part = torch.softmax(torch.cat([share, none[:, None]], 1), 1)
+        return (part[:, :-1] * mean.clamp(-3, 3)).sum(1)
 
     def _dark(self, pyramid):
         """

@@ -141,7 +141,8 @@ class SimulatedBatches(_Batches):
             pixel_area=galaxies.pixel_scale[rows]**2,
             ring_noise=ring_noise, e1=eps * torch.cos(double),
             e2=eps * torch.sin(double), centre=galaxies.centre[rows],
-            kind=galaxies.kind[rows])
+            kind=galaxies.kind[rows],
+            others=galaxies.contamination[rows], sky=galaxies.sky[rows])
         dx = dy = k = flip = 0
         if self.augment:
             w = data.wobble

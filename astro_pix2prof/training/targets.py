@@ -166,6 +166,11 @@ def show_differently(views, n_pix, dx, dy, k, flip):
     image, mask = shift_crop(views.image, views.mask, n_pix, dx, dy)
     image, mask = turn(image, mask, k, flip)
     changes = {'image': image, 'mask': mask}
+    for name in ('others', 'sky'):
+        part = getattr(views, name)
+        if part is not None:
+            moved = shift_crop(part, views.mask, n_pix, dx, dy)
+            changes[name] = turn(*moved, k, flip)[0]
     last = n_pix - 1
     if views.centre is not None:
         first = torch.tensor([dx, dy]) + torch.div(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from astro_pix2prof.networks.captioner import prepare_images
+from astro_pix2prof.networks.sampling import Pyramid
 from astro_pix2prof.training.targets import profile_targets
 
 __all__ = ['CaptionTask', 'RingTask', 'Views', 'make_task']
@@ -49,6 +50,9 @@ class Views:
 
     kind : `torch.Tensor`, shape (B,), optional
         The type of the galaxy.
+
+    others, sky : `torch.Tensor`, shape (B, n, n), optional
+        What other objects, and the sky, add to the image.
     """
 
     image: torch.Tensor
@@ -63,6 +67,8 @@ class Views:
     e2: torch.Tensor = None
     centre: torch.Tensor = None
     kind: torch.Tensor = None
+    others: torch.Tensor = None
+    sky: torch.Tensor = None
 
 
 class CaptionTask:
@@ -206,6 +212,8 @@ class RingTask:
         return {
             'image': torch.nan_to_num(views.image / scale[..., None]),
             'good': ~views.mask & torch.isfinite(views.image),
+            'others': views.others / scale[..., None],
+            'sky': views.sky / scale[..., None],
             'start': start, 'centre': views.centre, 'sma': views.sma,
             'value': -_POGSON * torch.log((views.intensity / scale).clamp(
                 min=1e-4)),
@@ -264,10 +272,47 @@ class RingTask:
                              + 1e-6).sqrt()).sum(1) for e in out.shapes)
         shift = sum(((c - batch['centre']).square().sum(1) + 1e-4).sqrt()
                     .clamp(max=20) for c in out.centres)
-        loss = (profile + size + 0.5 * pixels + 2.5 * shape + 0.1 * shift)
+        weights, sky = self._decisions(network, batch, out, true['value'], w)
+        loss = (profile + size + 0.5 * pixels + 2.5 * shape + 0.1 * shift
+                + weights + 2 * sky)
         return loss.mean(), {
+            'train_weights': weights.mean(), 'train_sky': sky.mean(),
             'train_mag': size.mean(), 'train_shape': shape.mean(),
             'train_shift': shift.mean()}
+
+    def _decisions(self, network, batch, out, value, w):
+        """
+        Errors of the weights of the points, and of the sky: (B,) each.
+        """
+        n, radii = len(value), out.sma
+        if not network.config.refine:
+            return torch.zeros(2, n)
+        with torch.no_grad():
+            eps = torch.hypot(out.e1, out.e2)
+            both = Pyramid(torch.cat([batch['others'], batch['sky']]),
+                           torch.ones(2 * n, *batch['good'].shape[1:]))
+            # as coarse as what the weights are made from
+            level = network.ring_levels(both, radii, eps) + 1
+            found, inside = both.sample(
+                out.x.repeat(2, 1, 1), out.y.repeat(2, 1, 1),
+                level.repeat(2, 1, 1).expand(-1, -1, out.x.shape[-1]))
+            others, sky = found.split(n)
+            inside = inside[:n] > 0.5
+            # other light matters where it is more than a part of the
+            # galaxy's, and more than noise
+            intensity = torch.exp(-value / _POGSON)[..., None]
+            matters = 0.05 * intensity + 0.15 * 0.5**(level - 1)
+            belongs = 1 / (1 + (others / matters)**2)
+            level_of_sky = (sky * inside).sum(-1) / inside.sum(-1).clamp(
+                min=1)
+            level_of_sky = (w * level_of_sky).sum(1)
+        error = torch.zeros(n)
+        if network.config.attention:
+            part = torch.nn.functional.binary_cross_entropy(
+                out.weight, belongs, reduction='none')
+            part = (part * inside).sum(-1) / inside.sum(-1).clamp(min=1)
+            error = (w * part).sum(1)
+        return error, (out.sky - level_of_sky).abs().clamp(max=2)
 
     def errors(self, network, batch):
         """
