@@ -267,6 +267,9 @@ class RingTask:
         pixels = (clear * (mean - true['value']).abs().clamp(max=2)).sum(1)
         # a wrong ellipse costs as much in the outskirts as inside
         seen = w * torch.clamp(true['snr'] / 3, 0.1, 1)
+        # ... and the more, the flatter the galaxy is
+        thin = 1 - torch.hypot(true['e1'], true['e2']).clamp(max=0.8)
+        seen = seen / thin
         shape = sum((seen * ((e[..., 0] - true['e1'])**2
                              + (e[..., 1] - true['e2'])**2
                              + 1e-6).sqrt()).sum(1) for e in out.shapes)
