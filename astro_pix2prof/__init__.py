@@ -9,6 +9,7 @@ from importlib import import_module
 # imported when a name is first used (PEP 562), so that the import of
 # the package costs nothing and needs nothing.
 _EXPORTS = {
+    'BandProfiles': 'bands',
     'Evaluation': 'evaluation',
     'GalaxyCutout': 'cutout',
     'GalaxyFlag': 'profile',
@@ -28,6 +29,7 @@ _EXPORTS = {
     'load_example_truth': 'example',
     'measure_structure': 'structure',
     'model_image': 'model',
+    'plot_colours': 'band_plots',
     'plot_evaluation': 'evaluation_plots',
     'plot_evaluation_profiles': 'evaluation_plots',
     'plot_fit': 'plotting',

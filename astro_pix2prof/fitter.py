@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from astro_pix2prof.annuli import measure_rings
+from astro_pix2prof.bands import FitBandsMixin
 from astro_pix2prof.cutout import GalaxyCutout
 from astro_pix2prof.fit import ProfileFit
 from astro_pix2prof.network_flags import galaxy_flags, ring_flags
@@ -24,7 +25,7 @@ from astro_pix2prof.samples import SAMPLES, check_n_samples, sample_profile
 __all__ = ['Pix2ProfFitter']
 
 
-class Pix2ProfFitter:
+class Pix2ProfFitter(FitBandsMixin):
     """
     Surface-brightness profiles by a neural network, without manual steps.
 

@@ -5,6 +5,7 @@ The classical method: isophotes fitted with photutils, automated.
 
 import numpy as np
 
+from astro_pix2prof.bands import FitBandsMixin
 from astro_pix2prof.cutout import GalaxyCutout
 from astro_pix2prof.fit import ProfileFit
 from astro_pix2prof.isophote_steps import IsophoteSteps
@@ -20,7 +21,7 @@ class IsophoteFit(ProfileFit):
     """
 
 
-class IsophoteFitter:
+class IsophoteFitter(FitBandsMixin):
     """
     Surface-brightness profiles by isophote fitting, without manual steps.
 
