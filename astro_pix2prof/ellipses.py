@@ -5,6 +5,7 @@ The ellipses of a galaxy: fitted, cleaned and extended.
 
 import warnings
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from photutils.isophote import Ellipse, EllipseGeometry
@@ -49,6 +50,9 @@ class EllipseFit:
 
     x0, y0 : 1D `~numpy.ndarray`, shape (n,), optional
         The centre of each, if it was free.
+
+    tried : int, optional
+        How many fits of the galaxy it took.
     """
 
     sma: np.ndarray
@@ -59,6 +63,7 @@ class EllipseFit:
     rung: int
     x0: np.ndarray = None
     y0: np.ndarray = None
+    tried: int = 0
 
 
 def first_geometries(theta, eps, sma):
@@ -100,7 +105,7 @@ def _run(image, centre, first, min_sma, max_sma, step, max_iter,
 
 
 def fit_ellipses(image, centre, theta, eps, sma, *, min_sma=0.8, max_sma,
-                 step=0.12, max_iter=20, fix_centre=True):
+                 step=0.12, max_iter=20, fix_centre=True, max_tries=None):
     """
     Fit ellipses with `photutils.isophote.Ellipse`, whatever it takes.
 
@@ -129,15 +134,20 @@ def fit_ellipses(image, centre, theta, eps, sma, *, min_sma=0.8, max_sma,
     fix_centre : bool, optional
         Whether the centre is held, or free in each isophote.
 
+    max_tries : int, optional
+        How many first geometries to try; by default all there are.
+
     Returns
     -------
     fit : `EllipseFit`
         With ``rung=-1`` and the first geometry if every one failed.
     """
-    best = None
+    best, tried = None, 0
     # photutils compares with absolute numbers: the unit must not matter.
     image = image / max(float(np.abs(image).max()), 1e-300)
-    for rung, first in enumerate(first_geometries(theta, eps, sma)):
+    for rung, first in enumerate(islice(first_geometries(theta, eps, sma),
+                                        max_tries)):
+        tried += 1
         rows = _run(image, centre, first, min_sma, max_sma, step,
                     max_iter, fix_centre)
         if rows is None:
@@ -148,7 +158,7 @@ def fit_ellipses(image, centre, theta, eps, sma, *, min_sma=0.8, max_sma,
         good = ((code == 0) | (code == 2)) & np.isfinite(error) & (
             e < MAX_EPS) & (e >= 0) & (error > 0)
         fit = EllipseFit(a, e, t, np.where(good, error, np.inf), good, rung,
-                         x0, y0)
+                         x0, y0, tried)
         # Good isophotes over most of the galaxy, not only in its core.
         reach = a[good].max() if good.any() else 0
         if good.sum() >= 5 and reach >= min(0.6 * sma, 0.6 * max_sma):
@@ -156,10 +166,12 @@ def fit_ellipses(image, centre, theta, eps, sma, *, min_sma=0.8, max_sma,
         if best is None or good.sum() > best.good.sum():
             best = fit
     if best is not None and best.good.sum() >= 4:
+        best.tried = tried
         return best
     a = np.geomspace(min_sma, max(max_sma, 2 * min_sma), 20)
     full = np.ones_like(a)
-    return EllipseFit(a, eps * full, theta * full, 0.1 * full, full > 0, -1)
+    return EllipseFit(a, eps * full, theta * full, 0.1 * full, full > 0, -1,
+                      tried=tried)
 
 
 def join_fits(fits):
@@ -179,7 +191,8 @@ def join_fits(fits):
     order = np.argsort(np.concatenate([fit.sma for fit in worked]))
     columns = [np.concatenate([getattr(fit, name) for fit in worked])[order]
                for name in ('sma', 'eps', 'theta', 'error', 'good')]
-    return EllipseFit(*columns, rung=max(fit.rung for fit in worked))
+    return EllipseFit(*columns, rung=max(fit.rung for fit in worked),
+                      tried=sum(fit.tried for fit in fits))
 
 
 def refine_ellipses(image, centre, fit, sma, eps, theta, *, sigma,
@@ -319,8 +332,9 @@ def smooth_ellipses(fit, sma, *, width=0.18, prior=None):
     width : float, optional
         Half width of the window in log (natural) radius.
 
-    prior : tuple of 2 floats, optional
-        Ellipticity and angle that rule where nothing was fitted well.
+    prior : tuple of 2 floats or of 2 1D `~numpy.ndarray`, optional
+        Ellipticity and angle (radians) that rule where nothing was fitted
+        well, of all ellipses or of each.
 
     Returns
     -------
@@ -369,8 +383,8 @@ def smooth_ellipses(fit, sma, *, width=0.18, prior=None):
         value = smooth + (1 - k_radial) * radial + (1 - k) * (change - radial)
         error = (1 - k) * error + k * smooth_error
     if prior is not None:
-        p = prior[0] * np.array([[np.cos(2 * prior[1])],
-                                 [np.sin(2 * prior[1])]])
+        p = np.stack([prior[0] * part(2 * np.asarray(prior[1]))
+                      for part in (np.cos, np.sin)]).reshape(2, -1)
         k = error**2 / (error**2 + 0.15**2)
         value = (1 - k) * value + k * p
     # Noise in both components makes a round galaxy look elliptical.

@@ -3,22 +3,34 @@
 The classical method: isophotes fitted with photutils, automated.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from astro_pix2prof.bands import FitBandsMixin
 from astro_pix2prof.cutout import GalaxyCutout
 from astro_pix2prof.fit import ProfileFit
+from astro_pix2prof.initial_geometry import check_initial, initial_geometry
 from astro_pix2prof.isophote_steps import IsophoteSteps
+from astro_pix2prof.profile import GalaxyFlag
 
 __all__ = ['IsophoteFit', 'IsophoteFitter']
 
 
+@dataclass
 class IsophoteFit(ProfileFit):
     """
     A galaxy measured by isophote fitting.
 
     Its ``mask`` holds bad pixels and other objects.
+
+    Attributes
+    ----------
+    n_fits : int
+        How many times photutils fitted the galaxy.
     """
+
+    n_fits: int = 0
 
 
 class IsophoteFitter(FitBandsMixin):
@@ -72,6 +84,19 @@ class IsophoteFitter(FitBandsMixin):
         Whether to detect and mask other objects. `False` trusts the mask
         that comes with the image.
 
+    initial : fitter, optional
+        Another fitter, such as a `Pix2ProfFitter`, that finds centre,
+        ellipses and other objects first; the fit begins with them. Any
+        object will do whose ``fit(image)`` takes a `GalaxyCutout` and
+        returns a `ProfileFit`. If it fails or finds no galaxy, there is a
+        warning, the galaxy flag ``NO_INITIAL``, and the profile that there
+        would be without it.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
     Notes
     -----
     The error of a ring adds up in quadrature: photon and read noise from
@@ -88,7 +113,8 @@ class IsophoteFitter(FitBandsMixin):
 
     def __init__(self, *, step=0.06, sky='auto', sky_err=0.0,
                  search_radius=None, fit_centre=True, max_sma=None,
-                 min_snr=1.0, smooth=True, mask_sources=True):
+                 min_snr=1.0, smooth=True, mask_sources=True, initial=None):
+        check_initial(initial)
         if not 0.01 <= step <= 0.5:
             msg = f'step must lie between 0.01 and 0.5, got {step}'
             raise ValueError(msg)
@@ -112,8 +138,9 @@ class IsophoteFitter(FitBandsMixin):
         self.min_snr = min_snr
         self.smooth = smooth
         self.mask_sources = mask_sources
+        self.initial = initial
 
-    def __call__(self, image, *, geometry=None, **options):
+    def __call__(self, image, *, geometry=None, initial=None, **options):
         """
         Measure the profile of a galaxy.
 
@@ -126,6 +153,11 @@ class IsophoteFitter(FitBandsMixin):
             A profile whose centre and ellipses are used as they are: the
             same galaxy in another band (forced photometry).
 
+        initial : `~astropy.table.QTable` or fitter, optional
+            A profile of the galaxy whose centre and ellipses the fit begins
+            with; or a fitter in place of the one in the settings. Not used
+            with ``geometry``.
+
         **options
             Passed to `GalaxyCutout`: ``zeropoint``, ``pixel_scale``,
             ``mask``, ``position`` and the rest.
@@ -134,16 +166,24 @@ class IsophoteFitter(FitBandsMixin):
         -------
         profile : `~astropy.table.QTable`
             See `build_profile` for its columns.
-        """
-        return self.fit(image, geometry=geometry, **options).profile
 
-    def fit(self, image, *, geometry=None, **options):
+        Raises
+        ------
+        ValueError
+            If the image cannot be used, see `GalaxyCutout`; if
+            ``geometry`` does not fit the image; or if ``initial`` is
+            neither a profile nor a fitter.
+        """
+        return self.fit(image, geometry=geometry, initial=initial,
+                        **options).profile
+
+    def fit(self, image, *, geometry=None, initial=None, **options):
         """
         As calling the fitter, but keep mask, sky and model.
 
         Parameters
         ----------
-        image, geometry, **options
+        image, geometry, initial, **options
             See `__call__`.
 
         Returns
@@ -151,5 +191,12 @@ class IsophoteFitter(FitBandsMixin):
         fit : `IsophoteFit`
         """
         cutout = GalaxyCutout.from_any(image, **options)
-        return IsophoteFit(**IsophoteSteps(self, cutout,
-                                           geometry).run())
+        check_initial(initial, profile=True)
+        initial = self.initial if initial is None else initial
+        first = None
+        if geometry is None and initial is not None:
+            first = initial_geometry(initial, cutout)
+        steps = IsophoteSteps(self, cutout, geometry, first)
+        if geometry is None and initial is not None and first is None:
+            steps.flag |= GalaxyFlag.NO_INITIAL
+        return IsophoteFit(**steps.run())

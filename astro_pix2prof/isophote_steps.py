@@ -45,6 +45,10 @@ STRUCTURE_ERROR = 0.3
 SHAPE_ERROR = 1.0
 SKY_ERROR = 2.5
 
+# How far (pixels) the galaxy is looked for from a centre that another fitter
+# found.
+NEAR = 8.0
+
 
 def _thin_radii(max_sma):
     """
@@ -78,12 +82,17 @@ class IsophoteSteps:
 
     geometry : `~astropy.table.QTable`, optional
         The profile to take centre and ellipses from.
+
+    initial : `InitialGeometry`, optional
+        What another fitter knows of the galaxy, to begin with.
     """
 
-    def __init__(self, settings, cutout, geometry=None):
+    def __init__(self, settings, cutout, geometry=None, initial=None):
         self.settings = settings
         self.cutout = cutout
         self.fixed = geometry
+        self.initial = initial
+        self.n_fits = 0
         self.data = cutout.data.astype(float)
         self.bad = cutout.mask
         self.flag = GalaxyFlag(0)
@@ -116,15 +125,26 @@ class IsophoteSteps:
             level = float(settings.sky)
         self.level = level
         self.image = np.where(self.bad, 0.0, self.data - level)
-        found = find_galaxy(self.image, self.bad, self.sigma,
-                            self.cutout.position, search_radius=self.search)
+        position, search = self.cutout.position, self.search
+        if self.initial is not None:
+            position, search = self.initial.centre, min(search, NEAR)
+        found = find_galaxy(self.image, self.bad, self.sigma, position,
+                            search_radius=search)
         self.found = found
-        self.centre = (found.centre if settings.fit_centre
-                       else tuple(self.cutout.position))
+        self.centre = found.centre
+        # The pixels know the centre better, once it is the right peak.
+        if self.initial is not None and np.hypot(
+                found.centre[0] - position[0],
+                found.centre[1] - position[1]) > 2.0 * found.scale:
+            self.centre = position
+        if not settings.fit_centre:
+            self.centre = tuple(self.cutout.position)
         if not found.found:
             self.flag |= GalaxyFlag.NO_SOURCE
         self.masked = self.bad | binary_dilation(found.others > 0,
                                                  iterations=2)
+        if self.initial is not None:
+            self.masked = self.masked | self.initial.others
         if not settings.mask_sources:
             self.masked = self.bad
 
@@ -170,17 +190,21 @@ class IsophoteSteps:
         """
         found = self.found
         self.thin = _thin_radii(self.reach())
-        self.eps = np.full(len(self.thin), found.eps)
-        self.theta = np.full(len(self.thin), found.theta)
-        # A rough turn for the mask, a fine one for the result.
-        for turn, (step, max_iter) in enumerate(((0.2, 12), (0.12, 25))):
+        prior = self.first_shape(self.thin)
+        self.eps, self.theta = (np.broadcast_to(value, self.thin.shape).copy()
+                                for value in prior)
+        # A rough turn for the mask, which good first ellipses spare, and a
+        # fine one for the result.
+        turns = ((0.2, 12), (0.12, 25))
+        if self.initial is not None:
+            turns = turns[1:]
+        for turn, (step, max_iter) in enumerate(turns, 1):
             model = self.update_mask()
             filled = fill_masked(self.image, self.masked, self.centre, model)
             if self.settings.fit_centre and found.found:
                 self.centre = self.recentre(filled)
             fit = self.fit_shapes(filled, model, step, max_iter)
-            prior = (found.eps, found.theta)
-            last = turn == 1
+            last = turn == len(turns)
             result = smooth_ellipses(fit, self.thin, prior=prior)
             if last and fit.rung >= 0:
                 fit = refine_ellipses(filled, self.centre, fit, self.thin,
@@ -196,6 +220,14 @@ class IsophoteSteps:
         if not self.settings.smooth:
             self.follow()
 
+    def first_shape(self, sma):
+        """
+        First ellipticity and angle at a semi-major axis.
+        """
+        if self.initial is not None:
+            return self.initial.at(sma)
+        return self.found.eps, self.found.theta
+
     def follow(self):
         """
         Every isophote as photutils fits it, its centre free.
@@ -208,6 +240,7 @@ class IsophoteSteps:
         fit = fit_ellipses(
             filled, self.centre, self.theta[at], self.eps[at], 0.3 * limit,
             max_sma=max(limit, 6.0), step=0.1, max_iter=50, fix_centre=False)
+        self.n_fits += fit.tried
         if fit.rung < 0:
             return
         self.ellipse_fit = fit
@@ -227,13 +260,16 @@ class IsophoteSteps:
             return float(np.clip(reach, 6.0, 0.95 * self.reach()))
 
         outer = limit(0.15)
+        # What fails from good first ellipses fails from worse ones.
+        tries = None if self.initial is None else 2
         fits = []
         if peak > 4:
             inner = limit(0.7)
+            start = min(0.5 * found.sma, 0.5 * inner)
+            eps, theta = self.first_shape(start)
             fits.append(fit_ellipses(
-                filled, self.centre, found.theta, found.eps,
-                min(0.5 * found.sma, 0.5 * inner), max_sma=inner,
-                step=step, max_iter=max_iter))
+                filled, self.centre, theta, eps, start, max_sma=inner,
+                step=step, max_iter=max_iter, max_tries=tries))
         else:
             inner = 3.0
         kernel = 2.0 if peak > 2.5 else 3.0
@@ -246,10 +282,14 @@ class IsophoteSteps:
             smooth, tuple((c - 0.5) / 2 for c in self.centre),
             self.theta[at], self.eps[at], max(0.35 * inner, 0.2 * outer),
             min_sma=max(0.3 * inner, kernel), max_sma=0.5 * outer, step=step,
-            max_iter=max_iter)
+            max_iter=max_iter, max_tries=tries)
         half.sma *= 2
         fits.append(half)
-        return join_fits(fits)
+        fit = join_fits(fits)
+        self.n_fits += fit.tried
+        if fit.rung < 0 and self.initial is not None:
+            fit.eps, fit.theta = self.initial.at(fit.sma)
+        return fit
 
     def smooth_along(self, image, kernel):
         """
@@ -277,6 +317,8 @@ class IsophoteSteps:
         self.masked = self.bad | residual_mask(
             self.image, model, self.sigma, self.radius, self.centre,
             others=self.found.others, structure=structure)
+        if self.initial is not None:
+            self.masked |= self.initial.others
         return self.median_model(self.eps, self.theta)[0]
 
     def recentre(self, filled):
@@ -367,7 +409,10 @@ class IsophoteSteps:
             centre=self.centre, sky=self.sky, sky_err=self.sky_err,
             noise=self.sigma, fitter='IsophoteFitter',
             galaxy_flag=int(self.flag))
+        if self.initial is not None:
+            profile.meta['initial'] = self.initial.name
         return {'profile': profile, 'cutout': cutout, 'mask': self.masked,
+                'n_fits': self.n_fits,
                 'sky': self.sky, 'centre': self.centre, 'sma': want[keep],
                 'eps': eps[keep], 'theta': np.degrees(theta[keep]),
                 'intensity': intensity[keep]}

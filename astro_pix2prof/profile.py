@@ -82,6 +82,8 @@ class GalaxyFlag(enum.IntFlag):
     FORCED = 2048
     #: More than half of a bright ring is masked.
     HEAVILY_MASKED = 4096
+    #: The initial geometry was of no use: measured without it.
+    NO_INITIAL = 8192
 
 
 def decode_flags(value, kind='ring'):
