@@ -122,7 +122,7 @@ class FitBandsMixin:
         >>> from astro_pix2prof import IsophoteFitter, load_example
         >>> image = load_example()
         >>> IsophoteFitter().fit_bands({'g': image, 'r': image})
-        <BandProfiles: r, g on the ellipses of r, ... rings>
+        <BandProfiles: g, r on the ellipses of r, ... rings>
         """
         pairs = _check_bands(images, reference, colours)
         each = {band: _options_of(band, images, options) for band in images}

@@ -128,6 +128,21 @@ class TestFitBands:
         assert_allclose(np.median(result.colours['b-a'].value[good]),
                         -2.5 * np.log10(2), atol=0.03)
 
+    def test_position_and_size(self, images):
+        """
+        Both hold for the reference; the others follow on their own pixels.
+        """
+        result = IsophoteFitter().fit_bands(
+            {'r': images['r'], 'i': images['i']}, position=(50, 50),
+            size=(80, 80), calibrated={'r': True, 'i': True})
+        assert not result.failed
+        i, r = result.profiles['i'], result.profiles['r']
+        assert_allclose([i.meta['x_centre'], r.meta['x_centre']], [101, 50],
+                        atol=0.4)
+        # 80 pixels of the half size end inside the profile
+        assert (i['flag'][-1] & RingFlag.EXTRAPOLATED
+                or i['n_valid'][-1] < 0.9)
+
     def test_nothing(self, images):
         with pytest.raises(ValueError, match='no band that can be measured'):
             IsophoteFitter().fit_bands({'r': images['u'], 'i': images['u']})
