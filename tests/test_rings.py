@@ -3,13 +3,16 @@
 Tests of the ring network, its sampling, and its training task.
 """
 
+import itertools
+import json
+
 import numpy as np
 import pytest
 import torch
 
 from astro_pix2prof.networks.domain import Domain, summarise_rings
 from astro_pix2prof.networks.reader import Frame
-from astro_pix2prof.networks.ring_reader import RingReader
+from astro_pix2prof.networks.ring_reader import RingReader, scale_errors
 from astro_pix2prof.networks.ring_stages import positive
 from astro_pix2prof.networks.rings import (
     RingConfig,
@@ -27,6 +30,11 @@ from astro_pix2prof.training.data import make_loader
 from astro_pix2prof.training.domain_fit import (
     fit_domain,
     simulated_summaries,
+)
+from astro_pix2prof.training.error_model import (
+    fit_error_scale,
+    measure_errors,
+    read_simulated,
 )
 from astro_pix2prof.training.module import make_network
 from astro_pix2prof.training.targets import show_differently
@@ -438,3 +446,49 @@ class TestDomain:
         blank = network(torch.randn(4, 64, 64), torch.ones(4, 64, 64) > 0,
                         torch.full((4, 2), 31.5)).summary
         assert torch.isfinite(network.domain(blank)).all()
+
+
+class TestErrors:
+    def test_scale(self):
+        """
+        Errors that are wrong by factors of value and radius hold again.
+        """
+        rng = np.random.default_rng(5)
+        n = 40_000
+        value, sma = rng.uniform(-6, 2, n), np.exp(rng.uniform(0, 5, n))
+        stated = rng.uniform(0.05, 0.2, n)
+        true = stated * (1 + 0.2 * (value + 6)) * sma**-0.2
+        difference = true * rng.normal(size=n)
+        model = fit_error_scale(value, stated, difference, sma)
+        assert json.loads(json.dumps(model)) == model
+        found = scale_errors(model, value, stated, sma)
+        np.testing.assert_allclose(found / true, 1, atol=0.2)
+        for along in (value, np.log(sma)):
+            edges = np.quantile(along, np.linspace(0, 1, 9))
+            for low, high in itertools.pairwise(edges):
+                here = (along >= low) & (along < high)
+                inside = np.abs(difference[here]) < found[here]
+                assert abs(inside.mean() - 0.683) < 0.03
+
+    def test_measured(self, untrained):
+        """
+        Of a network, for its card.
+        """
+        entries = measure_errors(untrained, survey='sdss-r', n_pix=[64, 96],
+                                 n_images=8)
+        model = entries['error_model']
+        assert model['n_images'] == 16
+        assert set(model['correlation']) == {'length', 'smooth', 'common'}
+        rows = read_simulated(untrained, survey='sdss-r', n_pix=64,
+                              n_images=8)
+        assert rows.image.max() == 7
+        assert len(rows.per_image) == 8
+        assert np.all(rows.sma >= 0)
+        card = {'error_model': model}
+        frame = Frame(np.random.default_rng(1).normal(size=(64, 64)),
+                      np.zeros((64, 64), bool), 1.0, (31.5, 31.5))
+        caption, = RingReader(untrained, card).read([frame])
+        plain, = RingReader(untrained).read([frame])
+        value = -2.5 * np.log10(caption.intensity)
+        np.testing.assert_allclose(caption.error, scale_errors(
+            model, value, plain.error, plain.sma), rtol=1e-6)

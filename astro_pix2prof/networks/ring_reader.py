@@ -8,7 +8,7 @@ import torch
 
 from astro_pix2prof.networks.reader import FrameReader, crop_frames
 
-__all__ = ['RingReader']
+__all__ = ['RingReader', 'scale_errors']
 
 # The sides of squares that frames are put into; larger frames are binned.
 _SIDES = (64, 96, 128, 192, 256, 320)
@@ -25,7 +25,7 @@ class RingReader(FrameReader):
 
     card : dict, optional
         Its model card, with the table ``error_model`` (see
-        `~astro_pix2prof.training.error_model.measure_ring_errors`).
+        `~astro_pix2prof.training.error_model.measure_errors`).
 
     batch_size : int, optional
         Squares that are read at once; the result does not depend on it.
@@ -101,9 +101,12 @@ class RingReader(FrameReader):
         for k in range(len(frames)):
             value = rows['value'][k]
             e1, e2 = rows['e1'][k], rows['e2'][k]
+            error = np.exp(rows['log_error'][k])
+            if self.errors is not None:
+                error = scale_errors(self.errors, value, error, sma)
             parts.append({
                 'sma': sma, 'mag': value - 2.5 * np.log10(sigma[k]),
-                'error': self._error(value, np.exp(rows['log_error'][k])),
+                'error': error,
                 'e1': e1, 'e2': e2, 'eps': np.hypot(e1, e2),
                 'valid': rows['valid'][k], 'weight': rows['weight'][k],
                 'trust': {'shift': float(shift[k]),
@@ -112,15 +115,28 @@ class RingReader(FrameReader):
                 'centre': tuple(rows['centre'][k] + first[k])})
         return parts
 
-    def _error(self, value, error):
-        """
-        The network's error with the factor that makes it hold.
-        """
-        model = self.errors
-        if model is None:
-            return error
-        factor = np.interp(value, model['value'], model['factor'])
-        return error * factor
+
+def scale_errors(model, value, error, sma):
+    """
+    The errors of a ring network, such that they hold.
+
+    Parameters
+    ----------
+    model : dict
+        As `~astro_pix2prof.training.error_model.fit_error_scale` returns
+        it.
+
+    value, error, sma : 1D `~numpy.ndarray`
+        Mag relative to the noise of a pixel, error in mag, semi-major axis
+        in pixels.
+
+    Returns
+    -------
+    error : 1D `~numpy.ndarray`
+    """
+    log_sma = np.log(np.maximum(sma, 0.5))
+    return (error * np.interp(value, model['value'], model['factor'])
+            * np.interp(log_sma, model['log_sma'], model['factor_sma']))
 
 
 def _weights(frames, good, first):

@@ -280,7 +280,8 @@ class RingNetwork(nn.Module):
         The weights of points, the step to better ellipses, and the sky.
         """
         x, y, _ = self._points(centre, radii, e)
-        level = self.ring_levels(pyramid, radii, torch.hypot(*e.unbind(-1))) + 1
+        eps = torch.hypot(*e.unbind(-1))
+        level = self.ring_levels(pyramid, radii, eps) + 1
         value, valid = pyramid.sample(x, y, level.expand_as(x))
         weight, *others = self.along(value, valid, level, radii, e)
         if not self.config.attention:

@@ -3,16 +3,19 @@
 The errors that a network makes, measured on simulated galaxies.
 """
 
+import itertools
+from typing import NamedTuple
+
 import numpy as np
 from scipy.optimize import least_squares
 
 from astro_pix2prof.networks.reader import CaptionReader, Frame
-from astro_pix2prof.networks.ring_reader import RingReader
+from astro_pix2prof.networks.ring_reader import RingReader, scale_errors
 from astro_pix2prof.networks.rings import RingNetwork
 from astro_pix2prof.simulation import GalaxySimulator
 
-__all__ = ['fit_correlation', 'fit_error_model', 'fit_error_scale',
-           'measure_errors', 'read_simulated']
+__all__ = ['SimulatedErrors', 'fit_correlation', 'fit_error_model',
+           'fit_error_scale', 'measure_errors', 'read_simulated']
 
 # Galaxies whose errors are measured come from this branch of the seeds,
 # which neither training nor validation uses.
@@ -25,6 +28,43 @@ _ONE_SIGMA = 0.6827
 # is measured, and between which its length is looked for.
 _SEPARATIONS = np.concatenate([[0.0], np.geomspace(0.01, 7.0, 40)])
 _LENGTHS = 0.02, 5.0
+
+
+class SimulatedErrors(NamedTuple):
+    """
+    What a network did on simulated galaxies, ring by ring.
+
+    Of each ring that it measured, if its true signal-to-noise ratio is
+    above 1.
+
+    Attributes
+    ----------
+    value : 1D `~numpy.ndarray`
+        Magnitude relative to the noise of a pixel.
+
+    scatter : 1D `~numpy.ndarray`
+        The scatter of the views; of a ring network, the error that it
+        states (mag).
+
+    difference : 1D `~numpy.ndarray`
+        The value less the truth (mag).
+
+    sma : 1D `~numpy.ndarray`
+        The semi-major axis in pixels.
+
+    image : 1D `~numpy.ndarray`
+        The number of the image.
+
+    per_image : 1D `~numpy.ndarray`, shape (n_images,)
+        The median absolute difference of each image (mag).
+    """
+
+    value: np.ndarray
+    scatter: np.ndarray
+    difference: np.ndarray
+    sma: np.ndarray
+    image: np.ndarray
+    per_image: np.ndarray
 
 
 def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
@@ -48,14 +88,7 @@ def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
 
     Returns
     -------
-    value, scatter, difference : 1D `~numpy.ndarray`
-        For each ring with a true signal-to-noise ratio above 1 that the
-        network measured: its value (mag relative to the noise of a pixel),
-        the scatter of the views, for a ring network the error that it
-        states (mag), and the value less the truth (mag).
-
-    per_image : 1D `~numpy.ndarray`, shape (n_images,)
-        Median absolute difference of each image (mag).
+    errors : `SimulatedErrors`
     """
     if isinstance(network, RingNetwork):
         reader = RingReader(network)
@@ -65,6 +98,7 @@ def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
                                 'scatter_factor': 1.0}}
         reader = CaptionReader(network, card, n_views=n_views)
     rows, per_image = [], []
+    numbers = itertools.count()
     block = 64
     for start in range(0, n_images, block):
         galaxies = GalaxySimulator(survey, n_pix=n_pix).simulate(
@@ -91,9 +125,11 @@ def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
             value = -2.5 * np.log10(caption.intensity[use])
             scale = 2.5 * np.log10(sigma[k])
             rows.append(np.stack([value + scale, caption.error[use],
-                                  value - mag]))
+                                  value - mag, caption.sma[use],
+                                  np.full(use.sum(), next(numbers))]))
             per_image.append(np.median(np.abs(value - mag)))
-    return *np.concatenate(rows, axis=1), np.array(per_image)
+    return SimulatedErrors(*np.concatenate(rows, axis=1),
+                           np.array(per_image))
 
 
 def fit_error_model(value, scatter, difference, *, n_bins=16):
@@ -141,14 +177,18 @@ def fit_error_model(value, scatter, difference, *, n_bins=16):
             'scatter_factor': factor}
 
 
-def fit_error_scale(value, error, difference, *, n_bins=16):
+def fit_error_scale(value, error, difference, sma, *, n_bins=16):
     """
     Factors that make the errors of a ring network hold.
 
+    One factor depends on the value of a ring and one on its radius; each
+    in turn is chosen such that 68.3% of the differences in each of its
+    bins lie within the error.
+
     Parameters
     ----------
-    value, error, difference : 1D `~numpy.ndarray`
-        As `read_simulated` returns them.
+    value, error, difference, sma : 1D `~numpy.ndarray`
+        As in `SimulatedErrors`.
 
     n_bins : int, optional
         The number of bins, which hold equal numbers of rings.
@@ -156,19 +196,37 @@ def fit_error_scale(value, error, difference, *, n_bins=16):
     Returns
     -------
     model : dict
-        'value' and 'factor' (lists): with the factor, 68.3% of the
-        differences in each bin lie within the error.
+        'value' and 'factor', 'log_sma' and 'factor_sma' (lists), for
+        `~astro_pix2prof.networks.ring_reader.scale_errors`.
     """
     ratio = np.abs(difference) / error
-    edges = np.quantile(value, np.linspace(0, 1, n_bins + 1))
-    group = np.clip(np.searchsorted(edges, value, 'right') - 1, 0,
-                    n_bins - 1)
-    full = [g for g in range(n_bins) if np.any(group == g)]
-    return {'value': [round(float(np.median(value[group == g])), 3)
-                      for g in full],
-            'factor': [round(float(np.quantile(ratio[group == g],
-                                               _ONE_SIGMA)), 4)
-                       for g in full]}
+    axes = {'value': value, 'log_sma': np.log(np.maximum(sma, 0.5))}
+    groups, centres = {}, {}
+    for name, along in axes.items():
+        edges = np.quantile(along, np.linspace(0, 1, n_bins + 1))
+        group = np.clip(np.searchsorted(edges, along, 'right') - 1, 0,
+                        n_bins - 1)
+        # few rings, or equal ones, leave bins empty
+        groups[name] = np.unique(group, return_inverse=True)[1]
+        centres[name] = np.array([
+            np.median(along[groups[name] == g])
+            for g in range(groups[name].max() + 1)])
+    factors = {name: np.ones(len(centre))
+               for name, centre in centres.items()}
+    for _ in range(8):
+        for name, group in groups.items():
+            other = next(key for key in axes if key != name)
+            left = ratio / np.interp(axes[other], centres[other],
+                                     factors[other])
+            factors[name] = np.array([
+                np.quantile(left[group == g], _ONE_SIGMA)
+                for g in range(len(centres[name]))])
+    names = {'value': 'factor', 'log_sma': 'factor_sma'}
+    model = {}
+    for name, key in names.items():
+        model[name] = [round(float(v), 3) for v in centres[name]]
+        model[key] = [round(float(v), 4) for v in factors[name]]
+    return model
 
 
 def fit_correlation(sma, normalised, image):
@@ -294,13 +352,23 @@ def measure_errors(network, *, survey='mix', n_pix=(128, 256), n_images=256,
                             n_images=n_images, n_views=n_views, seed=1000
                             * number)
              for number, side in enumerate(n_pix)]
-    value, scatter, difference = (np.concatenate([part[k] for part in parts])
-                                  for k in range(3))
-    per_image = np.concatenate([part[3] for part in parts])
+    # the images of each side have numbers of their own
+    first = np.cumsum([0] + [len(part.per_image) for part in parts])
+    rows = SimulatedErrors(*(np.concatenate(column) for column in zip(
+        *(part._replace(image=part.image + start)
+          for part, start in zip(parts, first, strict=False)), strict=True)))
+    per_image = rows.per_image
     rings = isinstance(network, RingNetwork)
-    fit = fit_error_scale if rings else fit_error_model
+    if rings:
+        model = fit_error_scale(rows.value, rows.scatter, rows.difference,
+                                rows.sma)
+        error = scale_errors(model, rows.value, rows.scatter, rows.sma)
+        model['correlation'] = fit_correlation(
+            rows.sma, rows.difference / error, rows.image)
+    else:
+        model = fit_error_model(rows.value, rows.scatter, rows.difference)
     return {
-        'error_model': {**fit(value, scatter, difference),
+        'error_model': {**model,
                         'n_images': len(per_image),
                         'n_views': 1 if rings else n_views},
         'metrics': {
@@ -309,4 +377,4 @@ def measure_errors(network, *, survey='mix', n_pix=(128, 256), n_images=256,
             'unit': 'mag',
             'median_absolute_deviation': round(float(np.median(per_image)),
                                                4),
-            'bias': round(float(np.median(difference)), 4)}}
+            'bias': round(float(np.median(rows.difference)), 4)}}
