@@ -20,7 +20,8 @@ from scipy.ndimage import (
 )
 from scipy.optimize import minimize
 
-__all__ = ['Detection', 'fill_masked', 'find_galaxy', 'residual_mask']
+__all__ = ['Detection', 'excess_light', 'fill_masked', 'find_galaxy',
+           'residual_mask']
 
 
 # Standard deviations (pixels) of the kernels that detection smooths with.
@@ -383,15 +384,8 @@ def residual_mask(data, model, sigma, radius, centre, *, others=None,
     -------
     mask : 2D bool `~numpy.ndarray`
     """
-    noise = _smoothed_noise(sigma, FINE)
-    smooth = gaussian_filter(data, FINE)
-    base = np.maximum(gaussian_filter(model, FINE), 0.0)
-    mirror = _point_symmetric(smooth, centre)
-    # A star on the far side must not hide one on this side.
-    mirror = np.minimum(mirror, 3 * base + 4 * noise)
-    base = np.maximum(base, np.nan_to_num(mirror))
+    smooth, base, noise = excess_light(data, model, sigma, centre)
     excess = smooth - base
-    noise = 1.2 * noise
     contrast = np.maximum(contrast, 4.0 * structure)
     peak = excess > 4.0 * noise + contrast * base
     foot = (excess > 1.8 * noise + 0.5 * contrast * base) & (radius > core)
@@ -423,6 +417,33 @@ def residual_mask(data, model, sigma, radius, centre, *, others=None,
         if bright.any():
             grown |= binary_dilation(bright[regions], iterations=steps)
     return binary_fill_holes(grown) & (radius > core)
+
+
+def excess_light(data, model, sigma, centre):
+    """
+    The smoothed image and what the galaxy accounts for.
+
+    Parameters
+    ----------
+    data, model, sigma, centre
+        As for `residual_mask`.
+
+    Returns
+    -------
+    smooth, base : 2D `~numpy.ndarray`
+        The image, and the larger of the model and the point-symmetric
+        pixel.
+
+    noise : float
+        The noise of their difference.
+    """
+    noise = _smoothed_noise(sigma, FINE)
+    smooth = gaussian_filter(data, FINE)
+    base = np.maximum(gaussian_filter(model, FINE), 0.0)
+    mirror = _point_symmetric(smooth, centre)
+    # A star on the far side must not hide one on this side.
+    mirror = np.minimum(mirror, 3 * base + 4 * noise)
+    return smooth, np.maximum(base, np.nan_to_num(mirror)), 1.2 * noise
 
 
 def _point_symmetric(image, centre):

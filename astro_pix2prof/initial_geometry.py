@@ -43,6 +43,9 @@ class InitialGeometry:
 
     others : 2D bool `~numpy.ndarray`
         Pixels of other objects.
+
+    low : 2D bool `~numpy.ndarray`
+        Pixels that may belong to others: see `low_weight`.
     """
 
     name: str
@@ -51,6 +54,7 @@ class InitialGeometry:
     eps: np.ndarray
     theta: np.ndarray
     others: np.ndarray
+    low: np.ndarray
 
     def at(self, sma):
         """
@@ -154,13 +158,13 @@ def _take(initial, cutout):
     geometry = InitialGeometry(
         str(profile.meta.get('fitter', type(initial).__name__)), centre,
         sma[good], np.clip(eps[good], 0.0, 0.95), theta[good],
-        np.zeros(cutout.shape, bool))
+        np.zeros(cutout.shape, bool), np.zeros(cutout.shape, bool))
     if fit is not None:
         if np.shape(fit.mask) == cutout.shape:
             geometry.others |= fit.mask & ~cutout.mask
         weight = getattr(fit, 'weight_map', lambda: None)()
         if weight is not None:
-            geometry.others |= low_weight(weight, geometry)
+            geometry.low = low_weight(weight, geometry)
     return geometry
 
 

@@ -18,6 +18,7 @@ from astro_pix2prof.annuli import (
 )
 from astro_pix2prof.contaminants import (
     FINE,
+    excess_light,
     fill_masked,
     find_galaxy,
     refine_centre,
@@ -318,7 +319,11 @@ class IsophoteSteps:
             self.image, model, self.sigma, self.radius, self.centre,
             others=self.found.others, structure=structure)
         if self.initial is not None:
-            self.masked |= self.initial.others
+            # A network also leaves out arms: an object adds light.
+            smooth, base, noise = excess_light(self.image, model, self.sigma,
+                                               self.centre)
+            self.masked |= self.initial.others | (
+                self.initial.low & (smooth - base > noise))
         return self.median_model(self.eps, self.theta)[0]
 
     def recentre(self, filled):

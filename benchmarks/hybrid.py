@@ -127,7 +127,14 @@ def main(args=None):
     if not files:
         parser.error(f'no {args.pattern} in {args.folder}')
     network.fit(files[0])    # the first call is slower than all others
-    table = Table([measure_file(path, network) for path in files])
+    rows = []
+    for path in files:
+        rows.append(measure_file(path, network))
+        print(path.name, *(f'{name} {rows[-1][f"{name}_bright"]:.3f} mag '
+                           f'{rows[-1][f"{name}_seconds"]:.1f} s '
+                           f'{rows[-1][f"{name}_fits"]} fits'
+                           for name in METHODS), sep='  ', flush=True)
+    table = Table(rows)
     table.meta['weights'] = args.weights
     table.meta['sha256'] = network.card['sha256']
     print(report(table))
