@@ -400,16 +400,19 @@ class Pix2ProfFitter(FitBandsMixin):
         error = caption.error
         if caption.e1 is None:
             error = np.hypot(error, POGSON / np.maximum(snr, 1e-3))
-        rings = measure_rings(
-            prepared.image, ~cutout.mask, centre, sma, eps, theta,
-            sigma=prepared.sigma, clip=3.0)
+        n_valid, mean = caption.valid, None
+        if caption.valid is None:
+            rings = measure_rings(
+                prepared.image, ~cutout.mask, centre, sma, eps, theta,
+                sigma=prepared.sigma, clip=3.0)
+            n_valid, mean = rings.n_valid, rings.mean
         prepared.centre = tuple(float(c) for c in centre)
-        flag = ring_flags(prepared, caption, rings, eps, theta)
-        galaxy = galaxy_flags(prepared, caption, rings, snr, flag)
+        flag = ring_flags(prepared, caption, n_valid, eps, theta)
+        galaxy = galaxy_flags(prepared, caption, n_valid, snr, flag, mean)
         profile = build_profile(
             cutout, sma, intensity, intensity * error / POGSON,
             surface_brightness_err=error, ellipticity=eps,
-            theta=np.degrees(theta), n_valid=rings.n_valid, flag=flag,
+            theta=np.degrees(theta), n_valid=n_valid, flag=flag,
             centre=centre, sky=prepared.sky, noise=prepared.sigma,
             fitter=type(self).__name__, galaxy_flag=int(galaxy),
             weights=self.card.get('name', self.weights),

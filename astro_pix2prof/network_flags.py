@@ -25,7 +25,7 @@ _SHIFT = 1.5
 _EQUAL, _N_EQUAL, _CORE = 1e-5, 4, 6
 
 
-def ring_flags(prepared, caption, rings, eps, theta):
+def ring_flags(prepared, caption, n_valid, eps, theta):
     """
     What to know about each ring.
 
@@ -38,8 +38,8 @@ def ring_flags(prepared, caption, rings, eps, theta):
         What the network found: ``sma``, ``intensity``, ``reached_edge``,
         and ``e1``, which is `None` if it found no ellipses.
 
-    rings : `~astro_pix2prof.annuli.RingMeans`
-        The pixels along the ellipses.
+    n_valid : 1D `~numpy.ndarray`, shape (n,)
+        The usable part of each ring.
 
     eps, theta : 1D `~numpy.ndarray`, shape (n,)
         The ellipses; angles in radians.
@@ -54,8 +54,8 @@ def ring_flags(prepared, caption, rings, eps, theta):
     if caption.e1 is None or prepared.ellipses is not None:
         flag |= RingFlag.FIXED_GEOMETRY
     edge = prepared.edge()
-    flag[(sma > edge) & (rings.n_valid < 0.98)] |= RingFlag.EDGE
-    flag[~(rings.n_valid > 0)] |= RingFlag.EXTRAPOLATED
+    flag[(sma > edge) & (n_valid < 0.98)] |= RingFlag.EDGE
+    flag[~(n_valid > 0)] |= RingFlag.EXTRAPOLATED
     core = 1.0
     if cutout.psf_fwhm:
         core = 0.5 * cutout.psf_fwhm / cutout.radius_scale
@@ -72,13 +72,13 @@ def ring_flags(prepared, caption, rings, eps, theta):
     return flag
 
 
-def galaxy_flags(prepared, caption, rings, snr, ring_flag):
+def galaxy_flags(prepared, caption, n_valid, snr, ring_flag, mean=None):
     """
     What to know about the galaxy.
 
     Parameters
     ----------
-    prepared, caption, rings
+    prepared, caption, n_valid
         As for `ring_flags`.
 
     snr : 1D `~numpy.ndarray`, shape (n,)
@@ -86,6 +86,10 @@ def galaxy_flags(prepared, caption, rings, snr, ring_flag):
 
     ring_flag : 1D `~numpy.ndarray` of int, shape (n,)
         The flags of the rings.
+
+    mean : 1D `~numpy.ndarray`, shape (n,), optional
+        The means of the pixels along the ellipses, for networks whose
+        profiles do not come from them.
 
     Returns
     -------
@@ -104,15 +108,13 @@ def galaxy_flags(prepared, caption, rings, snr, ring_flag):
     if caption.reached_edge or (sma[-1] > edge and snr[-1] > 3):
         galaxy |= GalaxyFlag.TRUNCATED
     bright = (snr > 3) & (sma < edge)
-    if np.nanmin(rings.n_valid[bright], initial=1.0) < 0.5:
+    if np.nanmin(n_valid[bright], initial=1.0) < 0.5:
         galaxy |= GalaxyFlag.HEAVILY_MASKED
     # the centre of an edge-on galaxy has no ring of a fixed ellipse
-    compare = (snr > 8) & (sma > 3) & (rings.n_valid > 0.5) & (
-        rings.mean > 0)
-    if caption.e1 is None and compare.sum() >= 3:
-        ratio = -2.5 * np.log10(caption.intensity[compare]
-                                / rings.mean[compare])
-        if abs(np.median(ratio)) > _DISAGREEMENT:
+    if mean is not None:
+        compare = (snr > 8) & (sma > 3) & (n_valid > 0.5) & (mean > 0)
+        ratio = -2.5 * np.log10(caption.intensity[compare] / mean[compare])
+        if len(ratio) >= 3 and abs(np.median(ratio)) > _DISAGREEMENT:
             galaxy |= GalaxyFlag.OUT_OF_DOMAIN
     trust = caption.trust
     if trust.get('shift', 0.0) > _SHIFT:
