@@ -17,7 +17,7 @@ SUFFIXES = {'ecsv': '.ecsv', 'fits': '.fits', 'parquet': '.parquet'}
 
 
 @cache
-def network_fitter(weights='captioner', device=None):
+def network_fitter(weights='rings', device=None):
     """
     A `~astro_pix2prof.Pix2ProfFitter`, whose weights are read once.
     """
@@ -26,7 +26,7 @@ def network_fitter(weights='captioner', device=None):
     return Pix2ProfFitter(weights, device=device)
 
 
-def _fit_network(image, *, geometry=None, weights='captioner', device=None,
+def _fit_network(image, *, geometry=None, weights='rings', device=None,
                  **options):
     """
     Fit with `~astro_pix2prof.Pix2ProfFitter`.
@@ -86,9 +86,9 @@ def add_network_options(command):
     """
     Options that choose the network.
     """
-    command.add_argument('--weights', default='captioner', metavar='NAME',
+    command.add_argument('--weights', default='rings', metavar='NAME',
                          help='weights of the network, a name or a '
-                              '.safetensors file (default: captioner)')
+                              '.safetensors file (default: rings)')
     command.add_argument('--device', help='where the network runs, such as '
                                           'cpu or cuda (default: a GPU if '
                                           'there is one)')

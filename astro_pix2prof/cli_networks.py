@@ -90,7 +90,7 @@ def add_commands(commands):
                               'as pix2prof simulate writes them')
     command.add_argument('--weights', action='append', metavar='NAME',
                          help='weights of a network, a name or a file; may '
-                              'be repeated (default: captioner)')
+                              'be repeated (default: rings)')
     command.add_argument('--no-isophotes', action='store_true',
                          help='leave out the isophote fit')
     command.add_argument('--mu-limit', type=float, default=26.5,
@@ -184,7 +184,7 @@ def _run_evaluate(args):
         args.command.error(f'argument --out: {table} exists: give '
                            '--overwrite to replace it')
     fitters = {Path(name).stem: network_fitter(name, args.device)
-               for name in args.weights or ['captioner']}
+               for name in args.weights or ['rings']}
     if not args.no_isophotes:
         fitters['isophotes'] = IsophoteFitter()
     evaluation, notes = quietly(

@@ -16,13 +16,16 @@ from astro_pix2prof.network_flags import galaxy_flags, ring_flags
 from astro_pix2prof.networks.original import N_PIX
 from astro_pix2prof.networks.reader import CaptionReader, Frame
 from astro_pix2prof.networks.ring_reader import RingReader
-from astro_pix2prof.networks.weights import load_network
+from astro_pix2prof.networks.weights import load_network, read_card
 from astro_pix2prof.noise import measure_noise
 from astro_pix2prof.preparation import PreparedGalaxy, prepare_galaxy
 from astro_pix2prof.profile import POGSON, build_profile
 from astro_pix2prof.samples import SAMPLES, check_n_samples, sample_profile
 
 __all__ = ['Pix2ProfFitter']
+
+# Views of an image that are averaged, where it pays.
+_VIEWS = {'captioner': 8}
 
 
 class Pix2ProfFitter(FitBandsMixin):
@@ -50,7 +53,10 @@ class Pix2ProfFitter(FitBandsMixin):
 
     n_views : int, optional
         The profile is averaged over so many of the eight turns and
-        reflections of the image. 1 is the fastest.
+        reflections of the image, and their scatter is added to its errors.
+        By default 1, or 8 for captioners, which do not know that a turned
+        galaxy is the same galaxy. With 8, the profile of a turned image is
+        the same but for the last digits.
 
     sky : 'auto' or float, optional
         'auto' subtracts a sky level if the image obviously has one; the
@@ -106,20 +112,21 @@ class Pix2ProfFitter(FitBandsMixin):
     (Unit("arcsec"), Unit("mag / arcsec2"))
     """
 
-    def __init__(self, weights='captioner', *, device=None, batch_size=16,
-                 n_views=8, sky='auto', search_radius=None, fit_centre=True,
+    def __init__(self, weights='rings', *, device=None, batch_size=16,
+                 n_views=None, sky='auto', search_radius=None, fit_centre=True,
                  min_snr=1.0):
+        if n_views is None:
+            n_views = _VIEWS.get(read_card(weights)['architecture'], 1)
         self._set_options(device, batch_size, n_views, sky, search_radius,
                           fit_centre, min_snr)
         self.network, self.card = load_network(weights, device=self.device)
         self.weights = str(weights)
         options = {'batch_size': self.batch_size, 'min_snr': min_snr,
-                   'measure_noise': measure_noise}
+                   'n_views': self.n_views, 'measure_noise': measure_noise}
         if self.card['architecture'] == 'rings':
             self.reader = RingReader(self.network, self.card, **options)
         else:
-            self.reader = CaptionReader(self.network, self.card,
-                                        n_views=n_views, **options)
+            self.reader = CaptionReader(self.network, self.card, **options)
 
     def _set_options(self, device, batch_size, n_views, sky, search_radius,
                      fit_centre, min_snr):
@@ -362,7 +369,7 @@ class Pix2ProfFitter(FitBandsMixin):
                              and cutout.pixel_scale):
             msg = (f'the weights {self.weights!r} need images with a zero '
                    'point and a pixel scale; this one has none: give '
-                   "zeropoint= and pixel_scale=, or use weights='captioner'")
+                   "zeropoint= and pixel_scale=, or use weights='rings'")
             raise ValueError(msg)
         if self.card['architecture'] == 'original' and min(
                 cutout.shape) < N_PIX:

@@ -6,7 +6,7 @@ What to know about a profile that a network gave.
 import numpy as np
 
 from astro_pix2prof.annuli import measure_rings
-from astro_pix2prof.profile import GalaxyFlag, RingFlag
+from astro_pix2prof.profile import POGSON, GalaxyFlag, RingFlag
 
 __all__ = ['galaxy_flags', 'ring_flags']
 
@@ -17,6 +17,9 @@ _DISAGREEMENT = 0.4
 # The light of other objects, over that of the galaxy, from which on they
 # rule what is left of it.
 _EXCESS = 0.25
+
+# A source is brighter than so many times the noise of a pixel somewhere.
+_FAINTEST = 0.1
 
 # How far (pixels) the centre may move in the last look of a network.
 _SHIFT = 1.5
@@ -82,7 +85,7 @@ def galaxy_flags(prepared, caption, n_valid, snr, ring_flag, mean=None):
         As for `ring_flags`.
 
     snr : 1D `~numpy.ndarray`, shape (n,)
-        Signal-to-noise ratios of the rings.
+        Signal-to-noise ratios of the rings, from photon noise.
 
     ring_flag : 1D `~numpy.ndarray` of int, shape (n,)
         The flags of the rings.
@@ -101,11 +104,16 @@ def galaxy_flags(prepared, caption, n_valid, snr, ring_flag, mean=None):
                      prepared.centre[1] - cutout.position[1])
     if prepared.ellipses is None and shift > 0.6 * prepared.search:
         galaxy |= GalaxyFlag.CENTRE_OFFSET
-    if caption.e1 is not None and not np.max(snr, initial=0.0) > 5:
+    # What is left of a sky is significant in large rings, too; and in noise
+    # a network sees what it knows, but says how unsure it is.
+    above = caption.intensity > _FAINTEST * prepared.sigma
+    sure = np.minimum(snr, POGSON / np.nan_to_num(caption.error, nan=1e-3))
+    if caption.e1 is not None and not np.max(sure[above], initial=0.0) > 4:
         galaxy |= GalaxyFlag.NO_SOURCE
     if (ring_flag[sma < 3] & RingFlag.SATURATED).any():
         galaxy |= GalaxyFlag.SATURATED
-    if caption.reached_edge or (sma[-1] > edge and snr[-1] > 3):
+    if not galaxy & GalaxyFlag.NO_SOURCE and (
+            caption.reached_edge or (sma[-1] > edge and snr[-1] > 3)):
         galaxy |= GalaxyFlag.TRUNCATED
     bright = (snr > 3) & (sma < edge)
     if np.nanmin(n_valid[bright], initial=1.0) < 0.5:

@@ -39,7 +39,7 @@ def calls(monkeypatch, sersic_profile):
     seen = []
 
     def fit(image, *, weights, device, **options):
-        assert (weights, device) == ('captioner', None)
+        assert (weights, device) == ('rings', None)
         seen.append(options)
         return measure(image, **options)
 

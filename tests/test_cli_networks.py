@@ -74,7 +74,7 @@ class TestEvaluate:
             assert title in text
         evaluation = Evaluation.read(tmp_path / 'evaluation.ecsv')
         summary = evaluation.summary()
-        assert list(summary['fitter']) == ['captioner', 'isophotes']
+        assert list(summary['fitter']) == ['rings', 'isophotes']
         assert np.all(summary['n_images'] == 3)
         assert np.all(summary['n_failed'] == 0)
         assert (tmp_path / 'evaluation.png').stat().st_size > 10_000

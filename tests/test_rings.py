@@ -24,6 +24,7 @@ from astro_pix2prof.networks.sampling import (
     ellipse_points,
     ring_radii,
 )
+from astro_pix2prof.networks.views import _move, _move_back, turn_frame
 from astro_pix2prof.simulation import GalaxySimulator
 from astro_pix2prof.training import read_recipe
 from astro_pix2prof.training.data import make_loader
@@ -492,3 +493,28 @@ class TestErrors:
         value = -2.5 * np.log10(caption.intensity)
         np.testing.assert_allclose(caption.error, scale_errors(
             model, value, plain.error, plain.sma), rtol=1e-6)
+
+
+@pytest.mark.parametrize('k', range(8))
+def test_turn_frame(k):
+    """
+    A pixel, its position and its ellipse turn together, and back.
+    """
+    image = np.arange(30.0).reshape(5, 6)
+    e = (np.array([0.0, 9.0]), np.full(2, 0.3), np.full(2, 0.1))
+    frame = Frame(image, image < 3, 1.0, (4, 1), position=(0, 2),
+                  ellipses=e)
+    view = turn_frame(frame, k)
+    x, y = view.centre
+    assert view.image[y, x] == image[1, 4]
+    x, y = view.position
+    assert view.image[y, x] == image[2, 0]
+    assert np.array_equal(view.mask, view.image < 3)
+    assert _move_back(view.centre, image.shape, k) == (4, 1)
+    # the end of the major axis, turned as a point
+    angle = 0.5 * np.arctan2(0.1, 0.3)
+    x, y = _move((100 * np.cos(angle), 100 * np.sin(angle)), (1, 1), k)
+    e1, e2 = view.ellipses[1][0], view.ellipses[2][0]
+    np.testing.assert_allclose(
+        np.arctan2(e2, e1), np.arctan2(2 * x * y, x * x - y * y),
+        atol=1e-9)

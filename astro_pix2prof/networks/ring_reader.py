@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from astro_pix2prof.networks.reader import FrameReader, crop_frames
+from astro_pix2prof.networks.views import mean_caption, turn_frame
 
 __all__ = ['RingReader', 'scale_errors']
 
@@ -30,15 +31,43 @@ class RingReader(FrameReader):
     batch_size : int, optional
         Squares that are read at once; the result does not depend on it.
 
+    n_views : int, optional
+        The mean is taken over so many of the eight turns and reflections of
+        a frame. The network does not know left from right, but turned
+        images have other pixels in the squares that are averaged.
+
     **options
         As for `~astro_pix2prof.networks.reader.FrameReader`.
     """
 
-    def __init__(self, network, card=None, *, batch_size=16, **options):
+    def __init__(self, network, card=None, *, batch_size=16, n_views=1,
+                 **options):
         super().__init__(**options)
         self.network = network
         self.errors = (card or {}).get('error_model')
         self.batch_size = batch_size
+        self.n_views = n_views
+
+    def read(self, frames):
+        """
+        Read the profiles of frames.
+
+        Parameters
+        ----------
+        frames : list of `~astro_pix2prof.networks.reader.Frame`
+            The frames; they may differ in size.
+
+        Returns
+        -------
+        captions : list of `~astro_pix2prof.networks.reader.Caption`
+        """
+        if self.n_views == 1:
+            return super().read(frames)
+        views = super().read([turn_frame(frame, k) for frame in frames
+                              for k in range(self.n_views)])
+        n = self.n_views
+        return [mean_caption(views[n * i:n * (i + 1)], frame.image.shape)
+                for i, frame in enumerate(frames)]
 
     def _side(self, frame):
         """
