@@ -34,6 +34,7 @@ _EXPORTS = {
     'plot_evaluation_profiles': 'evaluation_plots',
     'plot_fit': 'plotting',
     'plot_profiles': 'plotting',
+    'plot_weights': 'weight_plots',
     'read_pairs': 'pairs',
     'read_profile': 'profile_io',
     'read_sga': 'sga',

@@ -32,10 +32,11 @@ class Pix2ProfFitter(FitBandsMixin):
     """
     Surface-brightness profiles by a neural network, without manual steps.
 
-    A network looks at the image and writes the profile (Smith et al.
-    2021). It was trained on simulated galaxies whose profiles are known;
-    it neither masks stars nor fits ellipses, as it has learned what a
-    galaxy looks like behind them.
+    A network decides where the centre is, how the isophotes lie, which
+    pixels belong to other objects, and where the sky begins; the pixels
+    then give the value. It was trained on simulated galaxies whose
+    profiles are known. The idea of a network that gives the profile of an
+    image is that of Smith et al. (2021).
 
     Parameters
     ----------
@@ -90,15 +91,16 @@ class Pix2ProfFitter(FitBandsMixin):
 
     Notes
     -----
-    The captioner of the paper writes a profile and no geometry: the
-    ellipticity and the position angle of the table are those of one
-    ellipse, from the moments of the light, and have the ring flag
-    ``FIXED_GEOMETRY``.
+    The error of a ring is what the network says, photon noise included,
+    times a factor of brightness and radius with which 68% of the rings of
+    simulated galaxies that it was not trained on lie within it; and, with
+    more views than one, their scatter. ``meta['correlation']`` tells how
+    the errors of rings are correlated.
 
-    The error of a ring adds up in quadrature: the error that the network
-    made on simulated galaxies that it was not trained on, at the same
-    ratio of signal and noise; how much the turned images disagree; and
-    photon noise.
+    The captioner of the paper (the weights 'captioner') writes a profile
+    and no geometry: the ellipticity and the position angle of the table
+    are those of one ellipse, from the moments of the light, and have the
+    ring flag ``FIXED_GEOMETRY``.
 
     References
     ----------

@@ -11,10 +11,13 @@ from numpy.testing import assert_allclose
 
 from astro_pix2prof import (
     GalaxyCutout,
+    Pix2ProfFitter,
     build_profile,
+    load_example,
     model_image,
     plot_fit,
     plot_profiles,
+    plot_weights,
 )
 from astro_pix2prof.galaxy_view import GalaxyView
 
@@ -265,3 +268,24 @@ class TestPlotProfiles:
         match = "reference must be one of one, or a profile, got 'two'"
         with pytest.raises(ValueError, match=match):
             plot_profiles({'one': sersic_profile}, reference='two')
+
+
+class TestPlotWeights:
+    def test_panels(self):
+        fit = Pix2ProfFitter().fit(load_example())
+        fig = plot_weights(fit)
+        left, right, bar = fig.axes
+        assert left.get_xlim() == right.get_xlim()
+        weight = right.images[0].get_array()
+        np.testing.assert_array_equal(np.isnan(weight.filled(np.nan)),
+                                      np.isnan(fit.weight_map()))
+        assert np.nanmin(weight) >= 0
+        assert np.nanmax(weight) <= 1
+        assert bar.get_ylabel() == 'weight'
+
+    def test_errors(self):
+        fit = Pix2ProfFitter('captioner', n_views=1).fit(load_example())
+        with pytest.raises(ValueError, match='fit must come from a network'):
+            plot_weights(fit)
+        with pytest.raises(TypeError, match='fit must be a ProfileFit'):
+            plot_weights(fit.profile)
