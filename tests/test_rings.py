@@ -12,6 +12,7 @@ import torch
 
 from astro_pix2prof.networks.domain import Domain, summarise_rings
 from astro_pix2prof.networks.reader import Frame
+from astro_pix2prof.networks.ring_layers import RingConv
 from astro_pix2prof.networks.ring_reader import RingReader, scale_errors
 from astro_pix2prof.networks.ring_stages import positive
 from astro_pix2prof.networks.rings import (
@@ -196,6 +197,23 @@ class TestSymmetry:
         two = self.measure(untrained, image, good, galaxies.centre)
         torch.testing.assert_close(one.value, two.value)
         assert (one.valid < 1).any()
+
+
+@pytest.mark.parametrize('size', [(3, 3), (3, 5), (5, 5)])
+def test_padding(size):
+    """
+    The same with a gradient as without, and circular in angle.
+    """
+    layer = RingConv(4, 4, size)
+    x = torch.randn(2, 4, 7, 16)
+    one = layer._pad(x)
+    with torch.no_grad():
+        two = layer._pad(x)
+    assert torch.equal(one, two)
+    more, half = size[0] // 2, size[1] // 2
+    wide = np.pad(x.numpy(), ((0, 0), (0, 0), (0, 0), (half, half)), 'wrap')
+    want = np.pad(wide, ((0, 0), (0, 0), (more, more), (0, 0)), 'edge')
+    np.testing.assert_array_equal(two.numpy(), want)
 
 
 class TestReader:

@@ -41,14 +41,32 @@ class RingConv(nn.Module):
         """
         (B, C, K, T) to (B, n_out, K, T).
         """
-        more, half = self.size[0] // 2, self.size[1] // 2
         weight = 0.5 * (self.weight + self.weight.flip(-1))
-        # (twice as fast as `torch.nn.functional.pad`, which leaves the
-        # layout that convolutions prefer)
-        x = torch.cat([x[..., -half:], x, x[..., :half]], -1)
-        # beyond the first and the last ring there are others like them
-        x = torch.cat([x[:, :, :1]] * more + [x] + [x[:, :, -1:]] * more, 2)
-        return functional.conv2d(x, weight, self.bias)
+        return functional.conv2d(self._pad(x), weight, self.bias)
+
+    def _pad(self, x):
+        """
+        Circular in angle; beyond the ends there are rings like the last.
+
+        Twice as fast as `torch.nn.functional.pad`, which leaves the layout
+        that convolutions prefer.
+        """
+        more, half = self.size[0] // 2, self.size[1] // 2
+        if torch.is_grad_enabled():
+            x = torch.cat([x[..., -half:], x, x[..., :half]], -1)
+            return torch.cat([x[:, :, :1]] * more + [x]
+                             + [x[:, :, -1:]] * more, 2)
+        # once, without a copy between the two
+        b, c, k, t = x.shape
+        out = torch.empty((b, c, k + 2 * more, t + 2 * half), dtype=x.dtype,
+                          device=x.device, memory_format=torch.channels_last)
+        rows = out[:, :, more:more + k]
+        rows[..., half:half + t] = x
+        rows[..., :half] = x[..., -half:]
+        rows[..., half + t:] = x[..., :half]
+        out[:, :, :more] = rows[:, :, :1]
+        out[:, :, more + k:] = rows[:, :, -1:]
+        return out
 
 
 class RingBlock(nn.Module):

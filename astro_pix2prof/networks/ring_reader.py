@@ -43,7 +43,8 @@ class RingReader(FrameReader):
     def __init__(self, network, card=None, *, batch_size=16, n_views=1,
                  **options):
         super().__init__(**options)
-        self.network = network
+        # the layout that convolutions on CPUs and tensor cores prefer
+        self.network = network.to(memory_format=torch.channels_last)
         self.errors = (card or {}).get('error_model')
         self.batch_size = batch_size
         self.n_views = n_views
