@@ -554,6 +554,33 @@ class TestRings:
         np.testing.assert_allclose(one['ellipticity'], two['ellipticity'],
                                    atol=1e-4)
 
+    def test_calibration(self, fitter, plain):
+        """
+        Pixel scale and zero point come in outside of the network.
+        """
+        one = fitter(plain, pixel_scale=0.4, zeropoint=22.5)
+        two = fitter(plain, pixel_scale=0.8, zeropoint=25.0)
+        np.testing.assert_allclose(two['radius'].value,
+                                   2 * one['radius'].value, rtol=1e-6)
+        np.testing.assert_allclose(
+            (two[MU] - one[MU]).value, 2.5 + 5 * np.log10(2), atol=1e-5)
+        np.testing.assert_allclose(two['ellipticity'], one['ellipticity'])
+
+    def test_sky(self, fitter, plain):
+        """
+        What a survey leaves of the sky is found and taken out.
+        """
+        one = self.measure(fitter, plain)
+        left = 0.3 * one.meta['noise']
+        two = self.measure(fitter, plain + left)
+        n = min(len(one), len(two))
+        delta = (two[MU][:n] - one[MU][:n]).value
+        ignored = -2.5 * np.log10(1 + left / 0.396**2 / one[
+            'intensity'].value[:n])
+        faint = (one[MU][:n].value > 24.5) & (one[MU][:n].value < 26)
+        assert faint.sum() >= 2
+        assert np.abs(delta[faint]).max() < 0.5 * np.abs(ignored[faint]).max()
+
     @pytest.mark.parametrize('views', [1, 8])
     @pytest.mark.parametrize(('turns', 'mirror'), [
         (1, False), (2, False), (3, True), (0, True)])
