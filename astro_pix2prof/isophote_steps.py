@@ -3,9 +3,7 @@
 The steps of the automated isophote fit.
 """
 
-import astropy.units as u
 import numpy as np
-from astropy.coordinates import SkyCoord
 from scipy.ndimage import binary_dilation, gaussian_filter
 from scipy.signal import fftconvolve
 from scipy.stats import binned_statistic
@@ -17,7 +15,6 @@ from astro_pix2prof.annuli import (
     measure_rings,
 )
 from astro_pix2prof.contaminants import (
-    FINE,
     excess_light,
     fill_masked,
     find_galaxy,
@@ -31,6 +28,11 @@ from astro_pix2prof.ellipses import (
     refine_ellipses,
     smooth_ellipses,
 )
+from astro_pix2prof.isophote_flags import (
+    isophote_galaxy_flags,
+    isophote_ring_flags,
+)
+from astro_pix2prof.model import given_ellipses
 from astro_pix2prof.profile import GalaxyFlag, RingFlag, build_profile
 from astro_pix2prof.sky import first_sky, fit_sky_and_tail, sky_error
 
@@ -401,8 +403,10 @@ class IsophoteSteps:
         keep = slice(0, stop)
         none = ~np.isfinite(intensity)
         error[none] = np.nan
-        flag = self.ring_flags(want, none)
-        self.galaxy_flags(rings, intensity, want, stop)
+        flag = isophote_ring_flags(self, want, none)
+        if (flag[want < 3] & RingFlag.SATURATED).any():
+            self.flag |= GalaxyFlag.SATURATED
+        self.flag |= isophote_galaxy_flags(self, rings, intensity, stop)
         profile = build_profile(
             cutout, want[keep], intensity[keep], error[keep],
             ellipticity=eps[keep], ellipticity_err=shape_error[keep],
@@ -475,106 +479,13 @@ class IsophoteSteps:
             end = min(end, int(np.argmax(run)) + 1)
         return max(end, 4)
 
-    def ring_flags(self, want, none):
-        """
-        What to know about each ring.
-        """
-        flag = np.zeros(len(want), dtype=np.int32)
-        fixed = self.fixed is not None or self.ellipse_fit.rung < 0
-        if fixed:
-            flag |= RingFlag.FIXED_GEOMETRY
-        else:
-            fit = self.ellipse_fit
-            last = self.thin[self.inside].max()
-            flag[want > last] |= RingFlag.EXTENDED
-            log_good = np.log(fit.sma[fit.good])
-            gap = np.abs(np.log(np.maximum(want, 0.8))[:, None]
-                         - log_good).min(1)
-            flag[(gap > 0.13) & (want <= last)] |= RingFlag.INTERPOLATED
-        ny, nx = self.data.shape
-        x, y = self.centre
-        edge = min(x, y, nx - 1 - x, ny - 1 - y) + 0.5
-        c, s = np.cos(self.theta), np.sin(self.theta)
-        q = 1 - self.eps
-        # Half the size of the box around each ellipse.
-        half_x, half_y = np.hypot(c, q * s), np.hypot(s, q * c)
-        room = np.minimum(
-            np.minimum(x, nx - 1 - x) + 0.5 - self.thin * half_x,
-            np.minimum(y, ny - 1 - y) + 0.5 - self.thin * half_y)
-        leaves = np.interp(want, self.thin, room) < 0
-        flag[leaves & (want > edge)] |= RingFlag.EDGE
-        cutout = self.cutout
-        core = 1.0
-        if cutout.psf_fwhm:
-            core = 0.5 * cutout.psf_fwhm / cutout.radius_scale
-        flag[want < core] |= RingFlag.UNRESOLVED
-        flag[none] |= RingFlag.EXTRAPOLATED
-        if cutout.saturation is not None:
-            full = (self.data >= cutout.saturation).astype(float)
-            hit = measure_rings(full, np.ones(full.shape, bool), self.centre,
-                                self.thin, self.eps, self.theta, sigma=1.0,
-                                clip=np.inf)
-            share = np.interp(want, self.thin, np.nan_to_num(hit.mean))
-            flag[share > 0.02] |= RingFlag.SATURATED
-            if (share[want < 3] > 0.02).any():
-                self.flag |= GalaxyFlag.SATURATED
-        return flag
-
-    def galaxy_flags(self, rings, intensity, want, stop):
-        """
-        What to know about the galaxy.
-        """
-        found, cutout = self.found, self.cutout
-        shift = np.hypot(self.centre[0] - cutout.position[0],
-                         self.centre[1] - cutout.position[1])
-        if shift > 0.6 * self.search:
-            self.flag |= GalaxyFlag.CENTRE_OFFSET
-        inner = np.nanmax(intensity[:max(stop, 1)], initial=0.0)
-        if found.scale != FINE or inner < 2 * self.sigma:
-            self.flag |= GalaxyFlag.CENTRE_UNCERTAIN
-        if self.settings.mask_sources and found.touching > 0.1:
-            self.flag |= GalaxyFlag.NEIGHBOUR
-        bright = intensity[:stop] > 0.3 * self.sigma
-        if bright.any() and np.nanmin(
-                rings.n_valid[:stop][bright], initial=1.0) < 0.5:
-            self.flag |= GalaxyFlag.HEAVILY_MASKED
-
     def take_ellipses(self, profile):
         """
         The centre and the ellipses of another profile, on this image.
         """
-        cutout = self.cutout
-        meta = profile.meta
-        if cutout.wcs is not None and 'ra' in meta:
-            sky = SkyCoord(meta['ra'], meta['dec'], unit='deg')
-            x, y = cutout.wcs.world_to_pixel(sky)
-            self.centre = float(x), float(y)
-        else:
-            self.centre = (meta['x_centre'] - cutout.origin[0],
-                           meta['y_centre'] - cutout.origin[1])
-        ny, nx = self.data.shape
-        if not (0 <= self.centre[0] < nx and 0 <= self.centre[1] < ny):
-            msg = ('geometry has its centre at pixel '
-                   f'({self.centre[0]:.1f}, {self.centre[1]:.1f}), outside '
-                   f'the image of {nx} x {ny} pixels; give a profile of the '
-                   'same galaxy and images on the same pixels or with a WCS')
-            raise ValueError(msg)
-        radius = profile['radius']
-        if (radius.unit == u.pix) != (cutout.pixel_scale is None):
-            msg = (f'geometry has radii in {radius.unit} but the image '
-                   f'has a radius unit of {cutout.radius_unit}; measure both '
-                   'with a pixel scale or both without')
-            raise ValueError(msg)
-        self.radii = radius.to_value(cutout.radius_unit) / cutout.radius_scale
-        angle = profile['pa'].to_value(u.deg)
-        if meta.get('pa_frame') == 'sky':
-            if cutout.wcs is None:
-                msg = ('geometry has position angles on the sky but '
-                       'the image has no WCS; give the image its WCS')
-                raise ValueError(msg)
-            angle = cutout.from_sky_pa(angle)
-        eps = np.asarray(profile['ellipticity'], dtype=float)
-        theta = np.radians(np.asarray(angle, dtype=float))
+        self.centre, self.radii, eps, theta = given_ellipses(profile,
+                                                             self.cutout)
+        theta = np.radians(theta)
         self.given = eps, theta
         self.thin = _thin_radii(max(self.reach(), self.radii.max()))
         e1 = np.interp(self.thin, self.radii, eps * np.cos(2 * theta))

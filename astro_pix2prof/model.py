@@ -12,7 +12,7 @@ from astro_pix2prof.annuli import ellipse_model
 from astro_pix2prof.astrometry import sky_to_pixel
 from astro_pix2prof.cutout import GalaxyCutout
 
-__all__ = ['model_image', 'profile_ellipses']
+__all__ = ['given_ellipses', 'model_image', 'profile_ellipses']
 
 
 def profile_ellipses(profile, cutout):
@@ -70,6 +70,50 @@ def profile_ellipses(profile, cutout):
     theta = cutout.from_sky_pa(pa) if on_sky else pa % 180
     ellipticity = np.asarray(profile['ellipticity'], dtype=float)
     return centre, sma, ellipticity, theta
+
+
+def given_ellipses(geometry, cutout):
+    """
+    Find the ellipses on which an image is to be measured.
+
+    Parameters
+    ----------
+    geometry : `~astropy.table.QTable`
+        A profile of the same galaxy.
+
+    cutout : `~astro_pix2prof.GalaxyCutout`
+        The image.
+
+    Returns
+    -------
+    centre, sma, ellipticity, theta
+        As `profile_ellipses` returns them.
+
+    Raises
+    ------
+    ValueError
+        As `profile_ellipses`; if the centre lies outside the image; or if
+        the profile has radii in pixels and the image has a pixel scale.
+    """
+    if (geometry['radius'].unit == u.pix) != (cutout.pixel_scale is None):
+        msg = (f'geometry has radii in {geometry["radius"].unit} but the '
+               f'image has a radius unit of {cutout.radius_unit}; measure '
+               'both with a pixel scale or both without')
+        raise ValueError(msg)
+    if geometry.meta.get('pa_frame') == 'sky' and cutout.wcs is None:
+        msg = ('geometry has position angles on the sky but the image has '
+               'no WCS; give the image its WCS')
+        raise ValueError(msg)
+    centre, *ellipses = profile_ellipses(geometry, cutout)
+    centre = tuple(float(c) for c in centre)
+    ny, nx = cutout.shape
+    if not (0 <= centre[0] < nx and 0 <= centre[1] < ny):
+        msg = (f'geometry has its centre at pixel ({centre[0]:.1f}, '
+               f'{centre[1]:.1f}), outside the image of {nx} x {ny} pixels; '
+               'give a profile of the same galaxy and images on the same '
+               'pixels or with a WCS')
+        raise ValueError(msg)
+    return centre, *ellipses
 
 
 def model_image(profile, image, **options):

@@ -9,7 +9,7 @@ import numpy as np
 
 from astro_pix2prof.contaminants import FINE, find_galaxy
 from astro_pix2prof.cutout import GalaxyCutout
-from astro_pix2prof.model import profile_ellipses
+from astro_pix2prof.model import given_ellipses
 from astro_pix2prof.noise import noise_weights
 from astro_pix2prof.profile import GalaxyFlag
 from astro_pix2prof.sky import first_sky
@@ -141,8 +141,7 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
         cutout, np.where(bad, 0.0, data - sky), sky, sigma,
         tuple(cutout.position), search, not fit_centre, GalaxyFlag(0))
     if geometry is not None:
-        centre, sma, eps, theta = profile_ellipses(geometry, cutout)
-        prepared.centre = tuple(float(c) for c in centre)
+        prepared.centre, sma, eps, theta = given_ellipses(geometry, cutout)
         prepared.ellipses = (sma, *(
             np.nan_to_num(eps * part(np.radians(2 * theta)))
             for part in (np.cos, np.sin)))
