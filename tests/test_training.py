@@ -15,7 +15,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from astro_pix2prof.networks import CaptionerConfig, load_network
+from astro_pix2prof.networks import (
+    CaptionerConfig,
+    load_network,
+    read_card,
+)
 from astro_pix2prof.networks.weights import ARCHITECTURES, file_sha256
 from astro_pix2prof.training import list_recipes, read_recipe
 from astro_pix2prof.training.data import (
@@ -665,3 +669,36 @@ def test_gradient_not_finite():
     optimiser.step()
     assert module.skipped == 1
     assert torch.equal(values, before)
+
+
+class TestStart:
+    def test_weights(self):
+        """
+        The training begins with the weights, averaged ones included.
+        """
+        from astro_pix2prof.training.module import ProfileModule
+
+        card = read_card('rings')
+        module = ProfileModule(read_recipe(
+            'rings', network=card['config'], training={'start': 'rings'}))
+        known = load_network('rings')[0].state_dict()
+        for network in (module.network, module.average.module):
+            for key, value in network.state_dict().items():
+                assert torch.equal(value, known[key]), key
+
+    def test_other_network(self):
+        from astro_pix2prof.training.module import make_network
+
+        recipe = read_recipe('rings', network={'channels': 8},
+                             training={'start': 'rings'})
+        with pytest.raises(ValueError, match=r'training\.start: the weights '
+                           "'rings' .* do not fit"):
+            make_network(recipe)
+
+    def test_missing(self, tmp_path):
+        from astro_pix2prof.training.module import make_network
+
+        recipe = read_recipe('rings', training={
+            'start': str(tmp_path / 'none.safetensors')})
+        with pytest.raises(FileNotFoundError, match='does not exist'):
+            make_network(recipe)

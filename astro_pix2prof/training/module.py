@@ -9,7 +9,7 @@ import lightning
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from astro_pix2prof.networks.weights import ARCHITECTURES
+from astro_pix2prof.networks.weights import ARCHITECTURES, load_network
 from astro_pix2prof.training.tasks import make_task
 
 __all__ = ['ProfileModule', 'make_network']
@@ -17,19 +17,35 @@ __all__ = ['ProfileModule', 'make_network']
 
 def make_network(recipe):
     """
-    The untrained network of a recipe.
+    The network of a recipe, before it is trained.
 
     Raises
     ------
     ValueError
-        If the architecture or a setting of it is unknown.
+        If the architecture or a setting of it is unknown, or if the weights
+        to start with are of another network.
+
+    FileNotFoundError
+        If there are no such weights.
     """
     if recipe.architecture not in ARCHITECTURES:
         msg = (f'recipe: architecture must be one of '
                f'{", ".join(ARCHITECTURES)}; got {recipe.architecture!r}')
         raise ValueError(msg)
     network_class, config_class = ARCHITECTURES[recipe.architecture]
-    return network_class(config_class.from_dict(recipe.network))
+    network = network_class(config_class.from_dict(recipe.network))
+    start = recipe.training.start
+    if start:
+        known, card = load_network(start)
+        try:
+            network.load_state_dict(known.state_dict())
+        except RuntimeError as error:
+            msg = (f'training.start: the weights {start!r} '
+                   f'({card["architecture"]}, {card["config"]}) do not fit '
+                   f'the network of the recipe ({recipe.architecture}, '
+                   f'{network.config.to_dict()}): give the same settings')
+            raise ValueError(msg) from error
+    return network
 
 
 class ProfileModule(lightning.LightningModule):

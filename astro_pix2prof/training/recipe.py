@@ -156,6 +156,9 @@ class OptimiserRecipe:
 
     seed : int
         Of everything.
+
+    start : str
+        Weights to begin with, a name or a file; by default, random ones.
     """
 
     steps: int = 1000
@@ -172,6 +175,7 @@ class OptimiserRecipe:
     freeze_norm: int = 0
     checkpoint_steps: int = 100
     seed: int = 0
+    start: str = ''
 
     def __post_init__(self):
         for name, allowed in (('optimiser', ('adam', 'adamw')),
