@@ -216,6 +216,34 @@ def test_padding(size):
     np.testing.assert_array_equal(two.numpy(), want)
 
 
+@pytest.mark.parametrize('part', ['refine', 'attention', 'correct', 'gate'])
+def test_parts(galaxies, part):
+    """
+    Without one of its parts, a network measures what it can.
+    """
+    torch.manual_seed(2)
+    network = RingNetwork(RingConfig(channels=8, channels_find=8, hidden=8,
+                                     **{part: False}))
+    with torch.no_grad():
+        for values in network.parameters():
+            values += 0.05 * torch.randn_like(values)
+    image = galaxies.image / galaxies.sigma[:, None, None]
+    with torch.inference_mode():
+        found = network(image, ~galaxies.mask, galaxies.centre)
+    assert torch.isfinite(found.value).all()
+    assert len(found.shapes) == (1 if part == 'refine' else 2)
+    uniform = part in ('refine', 'attention')
+    assert bool((found.weight == 1).all()) is uniform
+    pixels = -2.5 * torch.log10(positive(found.mean / found.ring_noise)
+                                * found.ring_noise)
+    shift = (found.value - pixels)[found.mean > 300 * found.ring_noise].abs()
+    if part == 'correct':
+        assert shift.max() < 1e-4
+    elif part == 'gate':
+        # bright rings are no safer than others
+        assert shift.max() > 0.02
+
+
 class TestReader:
     def test_batch_and_sizes(self, untrained, galaxies):
         reader = RingReader(untrained, batch_size=4)

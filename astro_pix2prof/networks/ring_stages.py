@@ -243,7 +243,7 @@ class MeanCorrection(nn.Module):
         with torch.no_grad():
             out.bias.copy_(torch.tensor([0.0, 0.0, -2.0, 0.0]
                                         + [-3.0] * (n - 1)))
-        self.active = config.correct
+        self.active, self.gated = config.correct, config.gate
 
     def forward(self, rings):
         """
@@ -285,7 +285,7 @@ class MeanCorrection(nn.Module):
               for j in range(4))], -1), torch.asinh(away) / 2], -1)
         out = self.sequence(features)
         add, scale, log_error = out[..., :3].unbind(-1)
-        if self.active:
+        if self.active and self.gated:
             gate = torch.sigmoid(out[..., 3:])
             add = add + (gate * away.clamp(-5, 5)).sum(-1)
             # close to the centre, pixels and interpolation are coarse
@@ -293,6 +293,8 @@ class MeanCorrection(nn.Module):
             mean = mean * (1 + room * torch.tanh(scale)) + add * noise
         z = positive(mean / noise)
         value = -_POGSON * torch.log(z * noise)
+        if self.active and not self.gated:
+            value = value + add
         photon = torch.log(_POGSON / (z + 1))
         # the error is at least a part of that of photons
         log_error = torch.logaddexp(log_error, photon - 1.0)

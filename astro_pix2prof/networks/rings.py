@@ -60,6 +60,10 @@ class RingConfig(NetworkSettings):
 
     correct : bool
         Whether the last stage corrects the means.
+
+    gate : bool
+        Whether it does so in units of the noise of each ring, and not in
+        magnitudes, with which it can touch bright rings.
     """
 
     ratio: float = 1.13
@@ -72,6 +76,7 @@ class RingConfig(NetworkSettings):
     refine: bool = True
     attention: bool = True
     correct: bool = True
+    gate: bool = True
 
     def __post_init__(self):
         for name in ('n_angle', 'n_angle_fine'):
