@@ -15,7 +15,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 from astropy.wcs import WCS
 from photutils.aperture import EllipticalAperture
-from real_galaxies import CUBES, TABLES
+from real_galaxies import CUBES, PAIRS, TABLES
 
 from astro_pix2prof import (
     IsophoteFitter,
@@ -25,8 +25,9 @@ from astro_pix2prof import (
 )
 from astro_pix2prof.profile import SB_UNIT, interpolate_profile
 
-__all__ = ['compare_growth', 'compare_real', 'compare_structure',
-           'isophotal_radius', 'measure_speed']
+__all__ = ['common_rings', 'compare_growth', 'compare_real',
+           'compare_structure', 'difference_of', 'isophotal_radius',
+           'measure_speed', 'real_images']
 
 # Both methods see the galaxy well (signal-to-noise ratio of a ring).
 MIN_SNR = 5.0
@@ -277,9 +278,9 @@ def measure_speed(paths, weights, *, batch=16, n_repeat=3):
     return row
 
 
-def difference_of(network, isophotes, *, min_snr=MIN_SNR):
+def common_rings(network, isophotes, *, min_snr=MIN_SNR):
     """
-    Network minus isophotes where both are well measured.
+    The rings of the network where both are well measured.
 
     Parameters
     ----------
@@ -291,8 +292,11 @@ def difference_of(network, isophotes, *, min_snr=MIN_SNR):
 
     Returns
     -------
-    difference : 1D `~numpy.ndarray`
-        In mag/arcsec2, at the radii of the network.
+    good : 1D bool `~numpy.ndarray`, shape (n,)
+        The rings of the network.
+
+    difference : 1D `~numpy.ndarray`, shape (n,)
+        Network minus isophotes at all of them, in mag/arcsec2.
     """
     def ratio(profile):
         with np.errstate(invalid='ignore', divide='ignore'):
@@ -305,8 +309,26 @@ def difference_of(network, isophotes, *, min_snr=MIN_SNR):
     other = np.interp(at, isophotes['radius'].to_value(u.arcsec),
                       ratio(isophotes), left=np.nan, right=np.nan)
     difference = network['surface_brightness'].to_value(SB_UNIT) - level
-    return difference[(ratio(network) > min_snr) & (other > min_snr)
-                      & np.isfinite(difference)]
+    return (ratio(network) > min_snr) & (other > min_snr) & np.isfinite(
+        difference), difference
+
+
+def difference_of(network, isophotes, *, min_snr=MIN_SNR):
+    """
+    Network minus isophotes where both are well measured.
+
+    Parameters
+    ----------
+    network, isophotes, min_snr
+        As for `common_rings`.
+
+    Returns
+    -------
+    difference : 1D `~numpy.ndarray`
+        In mag/arcsec2, at the radii of the network.
+    """
+    good, difference = common_rings(network, isophotes, min_snr=min_snr)
+    return difference[good]
 
 
 def real_images(folder):
@@ -333,6 +355,10 @@ def real_images(folder):
     # no sky is to be seen in these, and it is subtracted
     images += [(name, band, folder / TABLES[name][0], TABLES[name][2], 0.0)
                for name, band in (('M51', 'B'), ('NGC 4608', '3.6 um'))]
+    images += [(name, band, folder / path, {
+        'band': band, 'unit': 'nanomaggy', 'psf_fwhm': fwhm}, 'auto')
+        for name, (path, bands) in PAIRS.items()
+        for band, fwhm in bands.items()]
     return [image for image in images if image[2].exists()]
 
 

@@ -35,6 +35,36 @@ CUBES = {
     'NGC 3610': ('ngc3610', 'gri', 0.396),
     'ESO 243-49': ('eso243-49', 'grz', 0.262),
 }
+# Images with inverse variances, and the FWHM of the PSF (arcsec): the circle
+# as large as the part of the PSF's image above half of its maximum.
+PAIRS = {
+    'J0356-3029': ('decals_pair/cutout_59.1067_-30.4848.fits',
+                   {'g': 1.06, 'r': 0.96, 'z': 0.93}),
+}
+
+
+def read_table(name, data):
+    """
+    What was measured with IRAF.
+
+    Parameters
+    ----------
+    name : str
+        A galaxy of `TABLES`.
+
+    data : `~pathlib.Path`
+        The folder of the real galaxies.
+
+    Returns
+    -------
+    sma, intensity : 1D `~numpy.ndarray`
+        Semi-major axes in pixels, and intensities in the image's unit.
+    """
+    columns = fits.getdata(data / TABLES[name][1])
+    # the table of NGC 4608 is in MJy/sr
+    scale = 187.75 if name == 'NGC 4608' else 1.0
+    return (np.asarray(columns['SMA'], dtype=float),
+            np.asarray(columns['INTENS'], dtype=float) * scale)
 
 
 def against_table(name, data, **settings):
@@ -48,15 +78,12 @@ def against_table(name, data, **settings):
         Pixels; NaN where the fit has no value. The scale of M51 is free:
         its median is taken off.
     """
-    image, table, options = TABLES[name]
-    columns = fits.getdata(data / table)
-    sma = np.asarray(columns['SMA'], dtype=float)
-    intensity = np.asarray(columns['INTENS'], dtype=float)
+    image, _, options = TABLES[name]
+    sma, intensity = read_table(name, data)
     # Both frames are sky-subtracted, and filled by the galaxy.
     fit = IsophoteFitter(sky=0.0, **settings).fit(data / image, **options)
-    scale = 187.75 if name == 'NGC 4608' else 1.0
     ok = np.isfinite(intensity) & (intensity > 0) & (sma > 0)
-    mine = np.interp(sma[ok], fit.sma, fit.intensity / scale, right=np.nan)
+    mine = np.interp(sma[ok], fit.sma, fit.intensity, right=np.nan)
     with np.errstate(invalid='ignore'):
         delta = -2.5 * np.log10(mine / intensity[ok])
     if name == 'M51':

@@ -1,13 +1,15 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Pix2ProfFitter on a real galaxy, NGC 3610 in g, r and i.
+Pix2ProfFitter on real galaxies, beside IsophoteFitter.
 
-Nobody knows the true profile of a real galaxy; IsophoteFitter measures it
-for comparison. The image is a cut-out of the SDSS that was resampled to
-pixels of 1 arcsec, whose values are nanomaggies for each of the survey's own
-pixels.
+Nobody knows the true profile of a real galaxy. Both fitters measure each
+image with ellipses of their own; where they differ by more than their errors,
+one of them is wrong. M51 and NGC 4608 were measured with IRAF as well.
 
-    python benchmarks/real_network.py --weights captioner --out ngc3610
+    python benchmarks/real_network.py --weights rings --out docs/figures/real
+
+IsophoteFitter takes most of the time. With ``--keep FOLDER`` its profiles are
+kept, and the next network is compared with the same ones.
 """
 
 import argparse
@@ -15,58 +17,168 @@ import json
 from pathlib import Path
 
 import numpy as np
+from accuracy_checks import common_rings, growth_difference, real_images
 from network_accuracy import (
     describe_environment,
     describe_weights,
     plain,
     text,
 )
-from real_galaxies import CUBES
+from real_galaxies import TABLES, read_table
 
 from astro_pix2prof import (
     IsophoteFitter,
     Pix2ProfFitter,
-    compare_profiles,
     decode_flags,
     measure_structure,
     plot_profiles,
+    read_profile,
+    write_profile,
 )
+from astro_pix2prof.galaxy_view import GalaxyView
+from astro_pix2prof.profile import POGSON, interpolate_profile
 
-DATA = Path(__file__).parents[2] / 'shared' / 'data' / 'real'
-GALAXY = 'NGC 3610'
-STEM, BANDS, NATIVE = CUBES[GALAXY]
-EDGES = (0.0, 18.0, 19.0, 20.0, 21.0, 22.0, 23.0, 24.0, 25.0, 26.5)
+HERE = Path(__file__).resolve().parent
+DATA = HERE.parents[1] / 'shared' / 'data' / 'real'
+TABLE = HERE.parent / 'docs' / 'real_galaxies.inc'
+# A ring counts if both fitters state an error below this (mag/arcsec2).
+LARGEST_ERROR = 0.2
+LABELS = 'Pix2ProfFitter', 'IsophoteFitter'
+COLOURS = '#0072B2', '#D55E00'
+N_ELLIPSES = 7
 
 
-def measure(path, fitter):
+def measure(images, weights, *, n_views=None, keep=None):
     """
-    The profiles of both fitters: a dict of pairs by band.
+    All images by both fitters.
+
+    Parameters
+    ----------
+    images : list of tuple
+        What `real_images` returns.
+
+    weights : str
+        The weights of the network.
+
+    n_views : int, optional
+        As for `~astro_pix2prof.Pix2ProfFitter`.
+
+    keep : `~pathlib.Path`, optional
+        Where the profiles of the isophotes are kept. Those that are there
+        are read.
+
+    Returns
+    -------
+    measured : dict
+        By galaxy, and by band: the fit of the network and the profile of
+        the isophotes.
+
+    fitter : `~astro_pix2prof.Pix2ProfFitter`
+        The last one.
     """
-    profiles, reference = {}, None
-    # the ellipses are those of the reddest band, the deepest one here
-    for band in reversed(BANDS):
-        options = {'band': band, 'unit': 'nanomaggy',
-                   'native_pixel_scale': NATIVE}
-        isophotes = IsophoteFitter()(path, geometry=reference,
-                                     **options)
-        reference = isophotes if reference is None else reference
-        profiles[band] = fitter(path, **options), isophotes
-    return {band: profiles[band] for band in BANDS}
+    measured, fitter = {}, None
+    for name, band, path, options, sky in images:
+        fitter = Pix2ProfFitter(weights, device='cpu', sky=sky,
+                                n_views=n_views)
+        fit = fitter.fit(path, **options)
+        kept = keep and keep / f'{path.stem}_{band.replace(" ", "")}.ecsv'
+        if kept and kept.exists():
+            isophotes = read_profile(kept)
+        else:
+            isophotes = IsophoteFitter(sky=sky)(path, **options)
+            if kept:
+                keep.mkdir(parents=True, exist_ok=True)
+                write_profile(isophotes, kept)
+        measured.setdefault(name, {})[band] = fit, isophotes
+    return measured, fitter
 
 
-def describe(network, isophotes):
+def against_iraf(name, data, cutout, profile, limit):
+    """
+    A profile minus that of IRAF, out to a radius.
+
+    Parameters
+    ----------
+    name : str
+        The galaxy.
+
+    data : `~pathlib.Path`
+        The folder of the real galaxies.
+
+    cutout : `~astro_pix2prof.GalaxyCutout`
+        Its image.
+
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    limit : `~astropy.units.Quantity`
+        The largest semi-major axis.
+
+    Returns
+    -------
+    row : dict
+        ``n`` radii, ``median`` and ``median_abs`` in mag/arcsec2. The table
+        of M51 has a scale of its own: there, ``median`` is taken off first.
+    """
+    sma, intensity = read_table(name, data)
+    ok = np.isfinite(intensity) & (intensity > 0) & (sma > 1)
+    radius = sma[ok] * cutout.radius_scale * limit.unit
+    mu = cutout.sb_zeropoint - 2.5 * np.log10(
+        intensity[ok] * cutout.intensity_scale)
+    difference = interpolate_profile(profile, radius).value - mu
+    difference = difference[np.isfinite(difference) & (radius <= limit)]
+    median = np.median(difference)
+    off = difference - (median if name == 'M51' else 0.0)
+    return {'n': len(difference), 'median': plain(median),
+            'median_abs': plain(np.median(np.abs(off)))}
+
+
+def describe(fit, isophotes):
     """
     What the profiles say, and how they differ.
+
+    Parameters
+    ----------
+    fit : `~astro_pix2prof.fit.ProfileFit`
+        What the network found.
+
+    isophotes : `~astropy.table.QTable`
+        The profile of the isophotes.
+
+    Returns
+    -------
+    row : dict
+        ``n_rings``, where both state an error below `LARGEST_ERROR`;
+        ``median`` and ``median_abs`` (network minus isophotes,
+        mag/arcsec2), and the median in the inner, middle and outer third of
+        these rings; ``ellipticity`` (the median difference there);
+        ``centre`` (pixels); ``growth`` (the median of the curve of growth
+        of the network minus sums of the pixels, mag); and, for both,
+        the number of rings, the last radius (arcsec), total, R50 (arcsec)
+        and flags.
     """
-    mu = network['surface_brightness'].value
-    rows = compare_profiles({'network': network}, isophotes, edges=EDGES)
-    out = {'finite': bool(np.isfinite(mu).all()),
-           # rings that are brighter than the one inside of them
-           'rising': float(np.mean(np.diff(mu) < 0)),
-           'bins': [{name: plain(row[name]) for name in rows.colnames
-                     if name != 'profile'} for row in rows]}
-    for label, profile in (('network', network), ('isophotes', isophotes)):
-        found = measure_structure(profile)
+    network = fit.profile
+    good, difference = common_rings(network, isophotes,
+                                    min_snr=POGSON / LARGEST_ERROR)
+    out = {'n_rings': int(good.sum()),
+           'centre': plain(np.hypot(*(
+               network.meta[key] - isophotes.meta[key]
+               for key in ('x_centre', 'y_centre'))))}
+    if good.any():
+        flat = network['ellipticity'] - interpolate_profile(
+            isophotes, network['radius'], 'ellipticity')
+        out.update(
+            median=plain(np.median(difference[good])),
+            median_abs=plain(np.median(np.abs(difference[good]))),
+            thirds=[plain(np.median(part)) for part in np.array_split(
+                difference[good], 3) if part.size],
+            last_common=plain(network['radius'][good][-1]),
+            ellipticity=plain(np.nanmedian(flat[good])))
+    growth = growth_difference(fit, fit.cutout.data - fit.sky)
+    out['growth'] = plain(np.median(growth)) if growth.size else None
+    for label, profile in zip(('network', 'isophotes'),
+                              (network, isophotes), strict=True):
+        found = measure_structure(profile, fits=False)
         out[label] = {
             'n_rings': len(profile),
             'last_radius': plain(profile['radius'][-1]),
@@ -76,98 +188,275 @@ def describe(network, isophotes):
     return out
 
 
+HEAD = ('Galaxy', 'Band', 'Rings', 'Median', 'Median absolute', 'Centre',
+        'Ellipticity', 'Total', 'R50')
+
+
+def cells_of(name, band, row):
+    """
+    A row of the table: a list of texts.
+    """
+    pairs = [[text(row[label][key], form) for label in (
+        'network', 'isophotes')] for key, form in (
+            ('mag_total', '.2f'), ('r50', '.1f'))]
+    return [name, band, str(row['n_rings']),
+            text(row.get('median'), '+.3f'), text(row.get('median_abs')),
+            text(row['centre'], '.2f'), text(row.get('ellipticity'), '+.3f'),
+            *(' / '.join(pair) for pair in pairs)]
+
+
+def list_table(head, rows, widths):
+    """
+    Lines of a table in reStructuredText.
+    """
+    lines = ['.. list-table::', '    :header-rows: 1',
+             f'    :widths: {widths}', '']
+    for row in (head, *rows):
+        lines += [f'    {"*" if k == 0 else " "} - {cell}'
+                  for k, cell in enumerate(row)]
+    return [*lines, '']
+
+
+def make_tables(found, card):
+    """
+    The tables for the documentation.
+
+    Parameters
+    ----------
+    found : dict
+        The rows of `describe`, by galaxy and band.
+
+    card : dict
+        What tells the weights from others.
+
+    Returns
+    -------
+    lines : list of str
+    """
+    each = [(name, band, row) for name, bands in found.items()
+            for band, row in bands.items()]
+    lines = [
+        'Network minus isophotes (mag/arcsec2) over the rings where both',
+        f'state an error below {LARGEST_ERROR:g} mag/arcsec2, the distance',
+        'of the centres in pixels, the difference of ellipticity, and',
+        'network / isophotes: total magnitude, and radius of half the light',
+        'in arcsec. In M51, the zero point is arbitrary.', '',
+        *list_table(HEAD, [cells_of(*item) for item in each],
+                    '15 8 7 9 10 8 11 17 15'),
+        'Flags of the galaxies:', '',
+        *list_table(
+            ('Galaxy', 'Band', *LABELS),
+            [(name, band, *(', '.join(f'``{flag}``'
+                                      for flag in row[label]['flags']) or '-'
+                            for label in ('network', 'isophotes')))
+             for name, band, row in each], '15 8 30 47')]
+    tables = [(name, label, row['iraf'][key]) for name, _, row in each
+              if 'iraf' in row
+              for label, key in zip(LABELS, ('network', 'isophotes'),
+                                    strict=True)]
+    if tables:
+        lines += [
+            'Both minus the tables that were made with IRAF, at the radii',
+            'of these where both are well measured (mag/arcsec2; for M51,',
+            'about the median):', '',
+            *list_table(('Galaxy', 'Fitter', 'Radii', 'Median absolute'),
+                        [(name, label, str(row['n']),
+                          text(row['median_abs']))
+                         for name, label, row in tables], '20 30 15 20')]
+    return [*lines, f'The weights are ``{card["name"]}`` (SHA-256 '
+            f'{card["sha256"][:12]}).']
+
+
 def report(found):
     """
     The comparison as lines of text.
     """
     lines = []
-    for band, row in found.items():
-        for label in ('network', 'isophotes'):
-            one = row[label]
-            lines.append(
-                f'{GALAXY} {band}, {label}: {one["n_rings"]} rings to '
-                f'{one["last_radius"]:.1f} arcsec, total '
-                f'{text(one["mag_total"])}, R50 {text(one["r50"], ".2f")}, '
-                f'{one["flags"]}')
-        lines.append(
-            f'{GALAXY} {band}: '
-            f'{"all rings finite" if row["finite"] else "NOT FINITE"}, '
-            f'{row["rising"]:.1%} of the rings brighter than the one inside')
-    lines += ['', 'network minus isophotes, median (median of the absolute '
-              'values), mag/arcsec2', 'mu'.ljust(14) + ''.join(
-                  band.rjust(18) for band in found)]
-    places = sorted({(part['bright'], part['faint'])
-                     for row in found.values() for part in row['bins']})
-    for place in places:
-        cells = []
-        for row in found.values():
-            part = [part for part in row['bins']
-                    if (part['bright'], part['faint']) == place]
-            cells.append(f'{part[0]["median"]:+.3f} '
-                         f'({part[0]["median_abs"]:.3f})' if part else '-')
-        lines.append('{:g} to {:g}'.format(*place).ljust(14) + ''.join(
-            cell.rjust(18) for cell in cells))
+    for name, bands in found.items():
+        for band, row in bands.items():
+            lines.append('  '.join(cells_of(name, band, row)))
+            thirds = ', '.join(text(value, '+.3f')
+                               for value in row.get('thirds', []))
+            lines.append(f'    inner, middle, outer third {thirds}; growth '
+                         f'{text(row["growth"], "+.3f")}')
+            lines += [f'    {label}: {row[label]["flags"]}, '
+                      f'{row[label]["n_rings"]} rings to '
+                      f'{row[label]["last_radius"]:.1f}'
+                      for label in ('network', 'isophotes')]
+            if 'iraf' in row:
+                lines.append(f'    minus IRAF: {row["iraf"]}')
     return '\n'.join(lines)
 
 
-def draw(profiles):
+def draw_image(ax, fit):
     """
-    A column for each band: both profiles, and their difference.
+    The galaxy with ellipses of the network.
+    """
+    import matplotlib as mpl
+
+    view = GalaxyView(fit.cutout, fit.profile)
+    rows = np.linspace(np.searchsorted(fit.sma, 2.0), len(fit.sma) - 1,
+                       N_ELLIPSES)
+    view.plot_image(ax, fit.mask)
+    view.plot_isophotes(
+        ax, rows, dashed=np.zeros(N_ELLIPSES, bool),
+        colours=mpl.colormaps['viridis'](np.linspace(0.05, 0.92,
+                                                     N_ELLIPSES)))
+    view.plot_compass(ax)
+    view.plot_scale_bar(ax)
+
+
+def draw_geometry(axes, profiles):
+    """
+    Ellipticity and position angle of both.
+
+    Parameters
+    ----------
+    axes : sequence of 2 `~matplotlib.axes.Axes`
+        Where to draw.
+
+    profiles : tuple of 2 `~astropy.table.QTable`
+        The network's and the isophotes'.
+    """
+    network = profiles[0]
+    # the branch of the angles is that of the flattest ring
+    first = network['pa'][np.nanargmax(network['ellipticity'])].value
+    angles = []
+    for profile, colour, marker in zip(profiles, COLOURS, 'os', strict=True):
+        radius = profile['radius'].value
+        pa = first + (profile['pa'].value - first + 90) % 180 - 90
+        style = {'color': colour, 'marker': marker, 'ms': 2.5, 'lw': 0.8}
+        axes[0].plot(radius, profile['ellipticity'], **style)
+        axes[1].plot(radius, pa, **{**style, 'lw': 0})
+        # round isophotes have no angle
+        angles.append(pa[np.asarray(profile['ellipticity']) > 0.05])
+    shown = np.concatenate(angles)
+    shown = shown[np.isfinite(shown)]
+    if shown.size:
+        low, high = np.percentile(shown, (3, 97))
+        pad = 5 + 0.2 * (high - low)
+        axes[1].set_ylim(low - pad, high + pad)
+    axes[0].set_ylim(bottom=0)
+    axes[0].set_ylabel('Ellipticity')
+    sky = network.meta.get('pa_frame') == 'sky'
+    axes[1].set_ylabel('PA [deg]' if sky else 'Angle [deg]')
+    axes[1].set_xlabel('Semi-major axis [arcsec]')
+    axes[0].tick_params(labelbottom=False)
+    for ax in axes:
+        ax.tick_params(direction='in', top=True, right=True)
+
+
+def draw(name, bands):
+    """
+    A column for each band: image, profiles, difference and ellipses.
+
+    Parameters
+    ----------
+    name : str
+        The galaxy.
+
+    bands : dict
+        By band: the fit of the network and the profile of the isophotes.
+
+    Returns
+    -------
+    fig : `~matplotlib.figure.Figure`
     """
     import matplotlib
 
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
 
-    fig = plt.figure(figsize=(4.4 * len(profiles), 5.2))
-    # the panels of a band touch
-    fig.set_layout_engine('constrained', h_pad=0.02, hspace=0.0)
-    parts = fig.subfigures(1, len(profiles))
-    for part, (band, (network, isophotes)) in zip(
-            parts, profiles.items(), strict=True):
-        plot_profiles({'Pix2ProfFitter': network,
-                       'IsophoteFitter': isophotes},
-                      reference='IsophoteFitter', fig=part)
-        part.axes[0].set_title(f'{GALAXY}, {band}', fontsize='medium')
-    for row in zip(*(part.axes for part in parts), strict=True):
+    width = 4.4 if len(bands) > 1 else 5.6
+    fig = plt.figure(figsize=(width * len(bands), 11.5))
+    # panels that share an axis touch
+    fig.set_layout_engine('constrained', h_pad=0.03, hspace=0.0)
+    parts = fig.subfigures(3, len(bands), squeeze=False,
+                           height_ratios=(4.4, 4.4, 2.7))
+    columns = []
+    for part, (band, (fit, isophotes)) in zip(parts.T, bands.items(),
+                                              strict=True):
+        top = part[0].subplots()
+        draw_image(top, fit)
+        top.set_title(f'{name}, {band}', fontsize='medium')
+        plot_profiles(dict(zip(LABELS, (fit.profile, isophotes),
+                               strict=True)),
+                      reference=LABELS[1], fig=part[1])
+        axes = part[2].subplots(2, 1, sharex=True,
+                                gridspec_kw={'hspace': 0.0})
+        draw_geometry(axes, (fit.profile, isophotes))
+        columns.append([*part[1].axes, *axes])
+    # the bands of a galaxy have the same axes
+    right = max(ax.get_xlim()[1] for column in columns for ax in column)
+    for row in zip(*columns, strict=True):
         limits = np.array([ax.get_ylim() for ax in row])
-        right = max(ax.get_xlim()[1] for ax in row)
+        down = limits[0, 0] > limits[0, 1]
         for ax in row:
-            # magnitudes grow downwards
-            ax.set_ylim(limits[:, 0].max(), limits[:, 1].min())
             ax.set_xlim(0, right)
+            ax.set_ylim(*((limits[:, 0].max(), limits[:, 1].min()) if down
+                          else (limits[:, 0].min(), limits[:, 1].max())))
     return fig
+
+
+def file_stem(name):
+    """
+    A galaxy's name as its figures have it.
+    """
+    return name.lower().replace(' ', '')
 
 
 def main(args=None):
     """
-    Measure the galaxy in all bands.
+    Measure all galaxies.
     """
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[1])
     parser.add_argument('--data', type=Path, default=DATA,
                         help='the folder of the real galaxies')
-    parser.add_argument('--weights', default='captioner',
+    parser.add_argument('--weights', default='rings',
                         help='a name, or a .safetensors file')
-    parser.add_argument('--n-views', type=int, default=8,
+    parser.add_argument('--n-views', type=int,
                         help='turns and reflections to average over')
+    parser.add_argument('--keep', type=Path,
+                        help='keep the profiles of the isophotes here')
+    parser.add_argument('--galaxies', nargs='+',
+                        help='only these, by their names')
     parser.add_argument('--out', type=Path,
-                        help='write OUT.json and OUT.png')
+                        help='write figures and real.json to this folder, '
+                        'and the tables to --inc')
+    parser.add_argument('--inc', type=Path, default=TABLE,
+                        help='the tables in reStructuredText')
     args = parser.parse_args(args)
-    path = args.data / 'sdss_legacy_viewer_cubes' / f'{STEM}.fits'
-    if not path.exists():
-        print(f'skipped: {path.name} is not in {path.parent}; give the '
-              'folder of the real galaxies with --data')
+    images = [image for image in real_images(args.data)
+              if not args.galaxies or image[0] in args.galaxies]
+    if not images:
+        print(f'skipped: none of the galaxies is in {args.data}; give '
+              'their folder with --data')
         return
-    fitter = Pix2ProfFitter(args.weights, n_views=args.n_views, device='cpu')
-    profiles = measure(path, fitter)
-    found = {band: describe(*pair) for band, pair in profiles.items()}
+    measured, fitter = measure(images, args.weights, n_views=args.n_views,
+                               keep=args.keep)
+    found = {}
+    for name, bands in measured.items():
+        found[name] = {}
+        for band, (fit, isophotes) in bands.items():
+            row = found[name][band] = describe(fit, isophotes)
+            if name in TABLES and row['n_rings']:
+                limit = row['last_common'] * fit.profile['radius'].unit
+                row['iraf'] = {
+                    label: against_iraf(name, args.data, fit.cutout, profile,
+                                        limit)
+                    for label, profile in (('network', fit.profile),
+                                           ('isophotes', isophotes))}
     print(report(found))
     if args.out:
-        args.out.with_suffix('.json').write_text(json.dumps(
-            {'galaxy': GALAXY, 'bands': found,
-             'weights': describe_weights(fitter),
+        args.out.mkdir(parents=True, exist_ok=True)
+        card = describe_weights(fitter)
+        (args.out / 'real.json').write_text(json.dumps(
+            {'galaxies': found, 'weights': card,
              'environment': describe_environment()}, indent=1) + '\n')
-        draw(profiles).savefig(args.out.with_suffix('.png'), dpi=100)
+        args.inc.write_text('\n'.join(make_tables(found, card)) + '\n')
+        for name, bands in measured.items():
+            draw(name, bands).savefig(
+                args.out / f'{file_stem(name)}.png', dpi=100)
 
 
 if __name__ == '__main__':
