@@ -22,9 +22,9 @@ from network_accuracy import (
     describe_environment,
     describe_weights,
     plain,
-    text,
 )
 from real_galaxies import TABLES, read_table
+from real_report import FITTERS, make_tables, report
 
 from astro_pix2prof import (
     IsophoteFitter,
@@ -35,7 +35,9 @@ from astro_pix2prof import (
     read_profile,
     write_profile,
 )
+from astro_pix2prof.annuli import measure_rings
 from astro_pix2prof.galaxy_view import GalaxyView
+from astro_pix2prof.model import profile_ellipses
 from astro_pix2prof.profile import POGSON, interpolate_profile
 
 HERE = Path(__file__).resolve().parent
@@ -43,9 +45,10 @@ DATA = HERE.parents[1] / 'shared' / 'data' / 'real'
 TABLE = HERE.parent / 'docs' / 'real_galaxies.inc'
 # A ring counts if both fitters state an error below this (mag/arcsec2).
 LARGEST_ERROR = 0.2
-LABELS = 'Pix2ProfFitter', 'IsophoteFitter'
 COLOURS = '#0072B2', '#D55E00'
 N_ELLIPSES = 7
+# The first of these ellipses is so many times smaller than the last.
+INNERMOST = 16
 
 
 def measure(images, weights, *, n_views=None, keep=None):
@@ -133,6 +136,43 @@ def against_iraf(name, data, cutout, profile, limit):
             'median_abs': plain(np.median(np.abs(off)))}
 
 
+def explain(fit, isophotes, rings):
+    """
+    How much of a difference comes from the sky and from the ellipses.
+
+    Parameters
+    ----------
+    fit, isophotes
+        As for `describe`.
+
+    rings : 1D `~numpy.ndarray` of int
+        The rings of the network that count.
+
+    Returns
+    -------
+    row : dict
+        Medians in mag/arcsec2: of means of the pixels along the ellipses of
+        the network with its sky, minus those with the sky of the isophotes
+        (``sky``); and of the latter minus those along the ellipses of the
+        isophotes (``ellipses``).
+    """
+    cutout, sky = fit.cutout, isophotes.meta['sky']
+    _, sma, eps, theta = profile_ellipses(isophotes, cutout)
+    twice = np.radians(2 * theta)
+    e1, e2 = (np.interp(fit.sma, sma, eps * part(twice))
+              for part in (np.cos, np.sin))
+    own = fit.eps, np.radians(fit.theta)
+    other = np.hypot(e1, e2), 0.5 * np.arctan2(e2, e1)
+    mu = []
+    for (eps, theta), level in ((own, fit.sky), (own, sky), (other, sky)):
+        mean = measure_rings(cutout.data - level, ~cutout.mask, fit.centre,
+                             fit.sma[rings], eps[rings], theta[rings],
+                             sigma=cutout.background_noise, clip=3.0).mean
+        mu.append(-2.5 * np.log10(np.where(mean > 0, mean, np.nan)))
+    return {'sky': plain(np.nanmedian(mu[0] - mu[1])),
+            'ellipses': plain(np.nanmedian(mu[1] - mu[2]))}
+
+
 def describe(fit, isophotes):
     """
     What the profiles say, and how they differ.
@@ -151,7 +191,8 @@ def describe(fit, isophotes):
         ``n_rings``, where both state an error below `LARGEST_ERROR`;
         ``median`` and ``median_abs`` (network minus isophotes,
         mag/arcsec2), and the median in the inner, middle and outer third of
-        these rings; ``ellipticity`` (the median difference there);
+        these rings; ``outer``, what `explain` says beyond a third
+        of the last semi-major axis; ``ellipticity`` (the median difference);
         ``centre`` (pixels); ``growth`` (the median of the curve of growth
         of the network minus sums of the pixels, mag); and, for both,
         the number of rings, the last radius (arcsec), total, R50 (arcsec)
@@ -167,12 +208,16 @@ def describe(fit, isophotes):
     if good.any():
         flat = network['ellipticity'] - interpolate_profile(
             isophotes, network['radius'], 'ellipticity')
+        last = np.flatnonzero(good & (fit.sma > fit.sma[good][-1] / 3))
+        outer = {'difference': plain(np.median(difference[last])),
+                 'n_rings': len(last), **explain(fit, isophotes, last)}
         out.update(
             median=plain(np.median(difference[good])),
             median_abs=plain(np.median(np.abs(difference[good]))),
             thirds=[plain(np.median(part)) for part in np.array_split(
                 difference[good], 3) if part.size],
             last_common=plain(network['radius'][good][-1]),
+            outer=outer,
             ellipticity=plain(np.nanmedian(flat[good])))
     growth = growth_difference(fit, fit.cutout.data - fit.sky)
     out['growth'] = plain(np.median(growth)) if growth.size else None
@@ -188,106 +233,6 @@ def describe(fit, isophotes):
     return out
 
 
-HEAD = ('Galaxy', 'Band', 'Rings', 'Median', 'Median absolute', 'Centre',
-        'Ellipticity', 'Total', 'R50')
-
-
-def cells_of(name, band, row):
-    """
-    A row of the table: a list of texts.
-    """
-    pairs = [[text(row[label][key], form) for label in (
-        'network', 'isophotes')] for key, form in (
-            ('mag_total', '.2f'), ('r50', '.1f'))]
-    return [name, band, str(row['n_rings']),
-            text(row.get('median'), '+.3f'), text(row.get('median_abs')),
-            text(row['centre'], '.2f'), text(row.get('ellipticity'), '+.3f'),
-            *(' / '.join(pair) for pair in pairs)]
-
-
-def list_table(head, rows, widths):
-    """
-    Lines of a table in reStructuredText.
-    """
-    lines = ['.. list-table::', '    :header-rows: 1',
-             f'    :widths: {widths}', '']
-    for row in (head, *rows):
-        lines += [f'    {"*" if k == 0 else " "} - {cell}'
-                  for k, cell in enumerate(row)]
-    return [*lines, '']
-
-
-def make_tables(found, card):
-    """
-    The tables for the documentation.
-
-    Parameters
-    ----------
-    found : dict
-        The rows of `describe`, by galaxy and band.
-
-    card : dict
-        What tells the weights from others.
-
-    Returns
-    -------
-    lines : list of str
-    """
-    each = [(name, band, row) for name, bands in found.items()
-            for band, row in bands.items()]
-    lines = [
-        'Network minus isophotes (mag/arcsec2) over the rings where both',
-        f'state an error below {LARGEST_ERROR:g} mag/arcsec2, the distance',
-        'of the centres in pixels, the difference of ellipticity, and',
-        'network / isophotes: total magnitude, and radius of half the light',
-        'in arcsec. In M51, the zero point is arbitrary.', '',
-        *list_table(HEAD, [cells_of(*item) for item in each],
-                    '15 8 7 9 10 8 11 17 15'),
-        'Flags of the galaxies:', '',
-        *list_table(
-            ('Galaxy', 'Band', *LABELS),
-            [(name, band, *(', '.join(f'``{flag}``'
-                                      for flag in row[label]['flags']) or '-'
-                            for label in ('network', 'isophotes')))
-             for name, band, row in each], '15 8 30 47')]
-    tables = [(name, label, row['iraf'][key]) for name, _, row in each
-              if 'iraf' in row
-              for label, key in zip(LABELS, ('network', 'isophotes'),
-                                    strict=True)]
-    if tables:
-        lines += [
-            'Both minus the tables that were made with IRAF, at the radii',
-            'of these where both are well measured (mag/arcsec2; for M51,',
-            'about the median):', '',
-            *list_table(('Galaxy', 'Fitter', 'Radii', 'Median absolute'),
-                        [(name, label, str(row['n']),
-                          text(row['median_abs']))
-                         for name, label, row in tables], '20 30 15 20')]
-    return [*lines, f'The weights are ``{card["name"]}`` (SHA-256 '
-            f'{card["sha256"][:12]}).']
-
-
-def report(found):
-    """
-    The comparison as lines of text.
-    """
-    lines = []
-    for name, bands in found.items():
-        for band, row in bands.items():
-            lines.append('  '.join(cells_of(name, band, row)))
-            thirds = ', '.join(text(value, '+.3f')
-                               for value in row.get('thirds', []))
-            lines.append(f'    inner, middle, outer third {thirds}; growth '
-                         f'{text(row["growth"], "+.3f")}')
-            lines += [f'    {label}: {row[label]["flags"]}, '
-                      f'{row[label]["n_rings"]} rings to '
-                      f'{row[label]["last_radius"]:.1f}'
-                      for label in ('network', 'isophotes')]
-            if 'iraf' in row:
-                lines.append(f'    minus IRAF: {row["iraf"]}')
-    return '\n'.join(lines)
-
-
 def draw_image(ax, fit):
     """
     The galaxy with ellipses of the network.
@@ -295,8 +240,9 @@ def draw_image(ax, fit):
     import matplotlib as mpl
 
     view = GalaxyView(fit.cutout, fit.profile)
-    rows = np.linspace(np.searchsorted(fit.sma, 2.0), len(fit.sma) - 1,
-                       N_ELLIPSES)
+    # the innermost ones would hide the galaxy
+    rows = np.linspace(np.searchsorted(fit.sma, fit.sma[-1] / INNERMOST),
+                       len(fit.sma) - 1, N_ELLIPSES)
     view.plot_image(ax, fit.mask)
     view.plot_isophotes(
         ax, rows, dashed=np.zeros(N_ELLIPSES, bool),
@@ -318,13 +264,14 @@ def draw_geometry(axes, profiles):
     profiles : tuple of 2 `~astropy.table.QTable`
         The network's and the isophotes'.
     """
-    network = profiles[0]
-    # the branch of the angles is that of the flattest ring
-    first = network['pa'][np.nanargmax(network['ellipticity'])].value
-    angles = []
+    network, angles = profiles[0], []
+    at = network['radius'].value
+    # without jumps; the outer ellipses have the surest angle
+    branch = np.unwrap(network['pa'].value[::-1], period=180)[::-1]
     for profile, colour, marker in zip(profiles, COLOURS, 'os', strict=True):
         radius = profile['radius'].value
-        pa = first + (profile['pa'].value - first + 90) % 180 - 90
+        near = np.interp(radius, at, branch)
+        pa = near + (profile['pa'].value - near + 90) % 180 - 90
         style = {'color': colour, 'marker': marker, 'ms': 2.5, 'lw': 0.8}
         axes[0].plot(radius, profile['ellipticity'], **style)
         axes[1].plot(radius, pa, **{**style, 'lw': 0})
@@ -368,20 +315,20 @@ def draw(name, bands):
     import matplotlib.pyplot as plt
 
     width = 4.4 if len(bands) > 1 else 5.6
-    fig = plt.figure(figsize=(width * len(bands), 11.5))
+    fig = plt.figure(figsize=(width * len(bands), 13.0))
     # panels that share an axis touch
     fig.set_layout_engine('constrained', h_pad=0.03, hspace=0.0)
     parts = fig.subfigures(3, len(bands), squeeze=False,
-                           height_ratios=(4.4, 4.4, 2.7))
+                           height_ratios=(4.4, 5.6, 3.0))
     columns = []
     for part, (band, (fit, isophotes)) in zip(parts.T, bands.items(),
                                               strict=True):
         top = part[0].subplots()
         draw_image(top, fit)
         top.set_title(f'{name}, {band}', fontsize='medium')
-        plot_profiles(dict(zip(LABELS, (fit.profile, isophotes),
+        plot_profiles(dict(zip(FITTERS, (fit.profile, isophotes),
                                strict=True)),
-                      reference=LABELS[1], fig=part[1])
+                      reference=FITTERS[1], fig=part[1])
         axes = part[2].subplots(2, 1, sharex=True,
                                 gridspec_kw={'hspace': 0.0})
         draw_geometry(axes, (fit.profile, isophotes))
@@ -453,7 +400,8 @@ def main(args=None):
         (args.out / 'real.json').write_text(json.dumps(
             {'galaxies': found, 'weights': card,
              'environment': describe_environment()}, indent=1) + '\n')
-        args.inc.write_text('\n'.join(make_tables(found, card)) + '\n')
+        args.inc.write_text('\n'.join(make_tables(
+            found, card, LARGEST_ERROR)) + '\n')
         for name, bands in measured.items():
             draw(name, bands).savefig(
                 args.out / f'{file_stem(name)}.png', dpi=100)
