@@ -17,6 +17,7 @@ _EXPORTS = {
     'IsophoteFit': 'isophote',
     'IsophoteFitter': 'isophote',
     'Pix2ProfFitter': 'fitter',
+    'ProfileBatch': 'profile_batch',
     'ProfileFit': 'fit',
     'RingFlag': 'profile',
     'StructureFlag': 'structure',

@@ -84,6 +84,8 @@ class GalaxyFlag(enum.IntFlag):
     HEAVILY_MASKED = 4096
     #: The initial geometry was of no use: measured without it.
     NO_INITIAL = 8192
+    #: Nothing was measured; ``message`` says why.
+    FAILED = 16384
 
 
 def decode_flags(value, kind='ring'):
