@@ -41,6 +41,7 @@ _EXPORTS = {
     'read_sga': 'sga',
     'sample_profile': 'samples',
     'write_profile': 'profile_io',
+    'write_report': 'survey_report',
     'write_shards': 'shards',
 }
 

@@ -26,6 +26,7 @@ from astro_pix2prof.cli_common import (
     save_figure,
 )
 from astro_pix2prof.cli_networks import add_commands
+from astro_pix2prof.cli_report import add_report_command
 
 __all__ = ['main']
 
@@ -144,6 +145,7 @@ def _make_parser():
     add_common_options(command)
     command.set_defaults(run=_run_demo, command=command)
     add_commands(commands)
+    add_report_command(commands)
     return parser
 
 
