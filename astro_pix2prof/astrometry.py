@@ -22,6 +22,7 @@ __all__ = [
     'local_matrix',
     'pixel_position',
     'pixel_size',
+    'pixel_to_icrs',
     'shift_wcs',
     'sky_to_pixel',
 ]
@@ -161,12 +162,7 @@ def local_matrix(wcs, x, y):
         If the WCS has no sky coordinates there.
     """
     steps = np.array([[0.5, -0.5, 0.0, 0.0], [0.0, 0.0, 0.5, -0.5]])
-    coords = wcs.pixel_to_world(x + steps[0], y + steps[1])
-    if not isinstance(coords, SkyCoord):
-        msg = 'the WCS of the image does not give celestial coordinates'
-        raise ValueError(msg)
-    coords = coords.icrs
-    lon, lat = coords.ra.rad, coords.dec.rad
+    lon, lat = np.radians(pixel_to_icrs(wcs, x + steps[0], y + steps[1]))
     if not np.all(np.isfinite([lon, lat])):
         msg = ('the WCS of the image has no sky coordinates at the position '
                f'({x:.1f}, {y:.1f})')
@@ -184,6 +180,41 @@ def local_matrix(wcs, x, y):
     matrix = np.array([[east @ step_x, east @ step_y],
                        [north @ step_x, north @ step_y]])
     return matrix * u.rad.to(u.arcsec)
+
+
+def pixel_to_icrs(wcs, x, y):
+    """
+    The sky coordinates of pixels.
+
+    Parameters
+    ----------
+    wcs : WCS object
+        A celestial WCS.
+
+    x, y : float or 1D `~numpy.ndarray`, shape (n,)
+        Pixel positions.
+
+    Returns
+    -------
+    ra, dec : `~numpy.ndarray`, shape (n,) or ()
+        ICRS coordinates in degrees.
+
+    Raises
+    ------
+    ValueError
+        If the WCS gives no celestial coordinates.
+    """
+    # what most images have; without the cost of a SkyCoord
+    if isinstance(wcs, WCS) and wcs.wcs.radesys == 'ICRS' and [
+            kind[:4] for kind in wcs.wcs.ctype] == ['RA--', 'DEC-'] and [
+            str(unit) for unit in wcs.wcs.cunit] == ['deg', 'deg']:
+        return tuple(wcs.all_pix2world(x, y, 0))
+    coords = wcs.pixel_to_world(x, y)
+    if not isinstance(coords, SkyCoord):
+        msg = 'the WCS of the image does not give celestial coordinates'
+        raise ValueError(msg)
+    coords = coords.icrs
+    return coords.ra.deg, coords.dec.deg
 
 
 def sky_to_pixel(wcs, coord):

@@ -10,8 +10,10 @@ import torch
 
 from astro_pix2prof.annuli import measure_rings
 from astro_pix2prof.bands import FitBandsMixin
+from astro_pix2prof.batch_profiles import MeasuredRings
 from astro_pix2prof.cutout import GalaxyCutout
 from astro_pix2prof.fit import ProfileFit
+from astro_pix2prof.fit_many import FitManyMixin
 from astro_pix2prof.network_flags import galaxy_flags, ring_flags
 from astro_pix2prof.networks.original import N_PIX
 from astro_pix2prof.networks.reader import CaptionReader, Frame
@@ -28,7 +30,7 @@ __all__ = ['Pix2ProfFitter']
 _VIEWS = {'captioner': 8}
 
 
-class Pix2ProfFitter(FitBandsMixin):
+class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
     """
     Surface-brightness profiles by a neural network, without manual steps.
 
@@ -286,7 +288,7 @@ class Pix2ProfFitter(FitBandsMixin):
         n_samples = check_n_samples(n_samples)
         cutout = GalaxyCutout.from_any(image, **options)
         prepared = self._prepare(cutout, geometry)
-        caption, = self.reader.read([_frame(prepared)])
+        caption, = self.reader.read([frame_of(prepared)])
         return self._finish(prepared, caption, n_samples, seed)
 
     def measure_all(self, images, *, progress=False, n_samples=0, seed=None,
@@ -338,7 +340,7 @@ class Pix2ProfFitter(FitBandsMixin):
         """
         good = [item for item in batch if isinstance(item, PreparedGalaxy)]
         try:
-            captions = self.reader.read([_frame(item) for item in good])
+            captions = self.reader.read([frame_of(item) for item in good])
         except Exception as error:
             if len(good) < 2:
                 return [error if good and item is good[0] else item
@@ -391,6 +393,32 @@ class Pix2ProfFitter(FitBandsMixin):
         """
         The profile table of what the network wrote.
         """
+        cutout = prepared.cutout
+        rings = self._rings(prepared, caption)
+        profile = build_profile(
+            cutout, rings.sma, rings.intensity, rings.intensity_err,
+            surface_brightness_err=rings.error, ellipticity=rings.eps,
+            theta=np.degrees(rings.theta), n_valid=rings.n_valid,
+            flag=rings.flag, centre=rings.centre, sky=prepared.sky,
+            noise=prepared.sigma, fitter=type(self).__name__,
+            galaxy_flag=int(rings.galaxy_flag),
+            weights=self.card.get('name', self.weights),
+            sha256=self.card['sha256'])
+        correlation = self.card.get('error_model', {}).get('correlation')
+        if correlation is not None:
+            profile.meta['correlation'] = dict(correlation)
+        if n_samples:
+            profile[SAMPLES] = sample_profile(profile, n_samples, seed=seed)
+        return ProfileFit(
+            profile=profile, cutout=cutout, mask=cutout.mask,
+            sky=prepared.sky, centre=prepared.centre, sma=rings.sma,
+            eps=rings.eps, theta=np.degrees(rings.theta),
+            intensity=rings.intensity, weight=caption.weight)
+
+    def _rings(self, prepared, caption):
+        """
+        What the network wrote, as rings, with flags.
+        """
         cutout, sma = prepared.cutout, caption.sma
         intensity = caption.intensity
         centre = prepared.centre
@@ -403,7 +431,7 @@ class Pix2ProfFitter(FitBandsMixin):
             e1, e2 = (np.full(len(sma), prepared.eps * part(
                 2 * prepared.theta)) for part in (np.cos, np.sin))
         eps, theta = np.hypot(e1, e2), 0.5 * np.arctan2(e2, e1)
-        snr = _frame(prepared).ring_snr(
+        snr = frame_of(prepared).ring_snr(
             sma, intensity, None if caption.e1 is None else eps)
         # a ring network states its error, photon noise included
         error = caption.error
@@ -418,27 +446,14 @@ class Pix2ProfFitter(FitBandsMixin):
         prepared.centre = tuple(float(c) for c in centre)
         flag = ring_flags(prepared, caption, n_valid, eps, theta)
         galaxy = galaxy_flags(prepared, caption, n_valid, snr, flag, mean)
-        profile = build_profile(
-            cutout, sma, intensity, intensity * error / POGSON,
-            surface_brightness_err=error, ellipticity=eps,
-            theta=np.degrees(theta), n_valid=n_valid, flag=flag,
-            centre=centre, sky=prepared.sky, noise=prepared.sigma,
-            fitter=type(self).__name__, galaxy_flag=int(galaxy),
-            weights=self.card.get('name', self.weights),
-            sha256=self.card['sha256'])
-        correlation = self.card.get('error_model', {}).get('correlation')
-        if correlation is not None:
-            profile.meta['correlation'] = dict(correlation)
-        if n_samples:
-            profile[SAMPLES] = sample_profile(profile, n_samples, seed=seed)
-        return ProfileFit(
-            profile=profile, cutout=cutout, mask=cutout.mask,
-            sky=prepared.sky, centre=prepared.centre, sma=sma, eps=eps,
-            theta=np.degrees(theta), intensity=intensity,
-            weight=caption.weight)
+        return MeasuredRings(
+            cutout=cutout, sma=sma, intensity=intensity, error=error,
+            eps=eps, theta=theta, n_valid=n_valid, flag=flag,
+            galaxy_flag=galaxy, centre=prepared.centre, sky=prepared.sky,
+            noise=prepared.sigma)
 
 
-def _frame(prepared):
+def frame_of(prepared):
     """
     What a network needs to know of a galaxy.
     """

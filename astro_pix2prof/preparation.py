@@ -23,6 +23,10 @@ _SKY_LEVEL = 3.0
 # Every so many rows and columns of pixels tell the level of the sky.
 _STEP = 3
 
+# Pixels (their lower twentieth and their median) that lie within so many
+# times the noise of zero leave no room for such a sky.
+_LOW, _MIDDLE = -3.5, 2.0
+
 
 @dataclass
 class PreparedGalaxy:
@@ -127,8 +131,12 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
     part = np.s_[::_STEP, ::_STEP]
     if detect or min(data.shape) < 96 or bad[part].mean() > 0.8:
         part = np.s_[:, :]
-    level, first_sigma = first_sky(data[part], bad[part])
-    sigma = _sky_noise(cutout, first_sigma)
+    measured = _sky_noise(cutout)
+    if not detect and _near_zero(data[part], bad[part], measured):
+        level, sigma = 0.0, measured
+    else:
+        level, first_sigma = first_sky(data[part], bad[part])
+        sigma = _usable_noise(cutout, measured, first_sigma)
     if sky != 'auto':
         sky = float(sky)
     elif abs(level) > _SKY_LEVEL * sigma:
@@ -174,7 +182,18 @@ def _detect(prepared, image):
         prepared.flag |= GalaxyFlag.NEIGHBOUR
 
 
-def _sky_noise(cutout, fallback):
+def _near_zero(data, bad, sigma):
+    """
+    Whether the image can have no sky that was never subtracted.
+    """
+    values = data[~bad]
+    if not sigma > 0 or values.size < 100:
+        return False
+    low, middle = np.quantile(values, (0.05, 0.5))
+    return low > _LOW * sigma and middle < _MIDDLE * sigma
+
+
+def _sky_noise(cutout):
     """
     The noise of a sky pixel.
 
@@ -187,6 +206,13 @@ def _sky_noise(cutout, fallback):
         given = float(np.quantile(good, 0.1))
         if given > 0 and not 0 < sigma <= given:
             sigma = given
+    return float(sigma)
+
+
+def _usable_noise(cutout, sigma, fallback):
+    """
+    A noise that can be divided by.
+    """
     if not sigma > 0:
         sigma = fallback
     if not sigma > 0:

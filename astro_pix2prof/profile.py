@@ -209,18 +209,36 @@ def curve_of_growth(sma, intensity, ellipticity):
     last = np.nonzero(ok)[0][-1] + 1
     value = np.interp(sma[:last], sma[ok], intensity[ok])
     q = np.interp(sma[:last], sma[shaped], axis_ratio[shaped])
+    flux[:last] = light_within(sma[:last], value, q)
+    return flux
+
+
+def light_within(sma, intensity, axis_ratio):
+    """
+    As `curve_of_growth`, for many profiles at once and without gaps.
+
+    Parameters
+    ----------
+    sma, intensity, axis_ratio : `~numpy.ndarray`, shape (..., n)
+        Semi-major axes, increasing along the last axis; flux per unit
+        area; minor over major axis.
+
+    Returns
+    -------
+    flux : `~numpy.ndarray`, shape (..., n)
+    """
     # An ellipse inside the one before (a strong change of shape) adds
     # nothing.
-    area = np.maximum.accumulate(np.pi * sma[:last]**2 * q)
+    area = np.maximum.accumulate(np.pi * sma**2 * axis_ratio, axis=-1)
     step = np.diff(area)
-    inner, outer = value[:-1], value[1:]
+    inner, outer = intensity[..., :-1], intensity[..., 1:]
     both = (inner > 0) & (outer > 0) & (np.abs(inner - outer)
                                         > 1e-6 * np.abs(inner))
     # Exponential in radius: the profile bends within a step in area, so
     # that a trapezoid in area is biased.
     ratio = np.where(both, inner / np.where(both, outer, 1.0), 1.0)
     k = np.log(ratio)
-    a0, a1 = sma[:last - 1], sma[1:last]
+    a0, a1 = sma[..., :-1], sma[..., 1:]
     da = np.maximum(a1 - a0, 1e-12)
     # Integral of a exp(-k (a - a0) / da) over the step, divided by that
     # of a: the mean intensity in units of the inner one.
@@ -236,8 +254,8 @@ def curve_of_growth(sma, intensity, ellipticity):
     linear = inner + (outer - inner) * frac
     ring = np.where(np.isfinite(mean), mean, linear) * step
     # The innermost ellipse, if the table does not begin at zero.
-    flux[:last] = area[0] * value[0] + np.concatenate([[0], np.cumsum(ring)])
-    return flux
+    start = area[..., :1] * intensity[..., :1]
+    return np.concatenate([start, start + np.cumsum(ring, axis=-1)], axis=-1)
 
 
 def _column(values, n, name, *, fill=np.nan):
