@@ -280,6 +280,7 @@
       button('→', 'Next galaxy', () => step(1)),
       button('✕', 'Close', () => dialog.close())), chips(card), wide);
     if (!dialog.open) dialog.showModal();
+    dialog.querySelector('.bar-top button:last-child').focus();
     dialog.onkeydown = (event) => {
       if (event.key === 'ArrowLeft') step(-1);
       if (event.key === 'ArrowRight') step(1);
@@ -388,9 +389,9 @@
     const card = data.cards.find(
       (item) => String(item.index) === state.get('galaxy'));
     update();
+    if (dialog.open && !card) dialog.close();
     if (card) show(card);
-    else if (dialog.open) dialog.close();
-    if (text) byId('gallery').scrollIntoView();
+    else if (text) byId('gallery').scrollIntoView();
   }
 
   function fill(id, values) {
