@@ -15,7 +15,7 @@ __all__ = ['make_card', 'make_cards']
 
 # Pixels of a picture at most, and of the part of an image that is compared
 # with the model; larger parts are averaged in squares.
-_MAX_PICTURE, _MAX_MODEL = 192, 512
+_MAX_PICTURE, _MAX_MODEL = 256, 512
 
 # The picture reaches this many last radii from the centre.
 _REACH = 1.15
@@ -31,7 +31,8 @@ _NOT_EXTRA = {'index', 'source', 'band', 'flag', 'message', 'n_rings', 'mag',
               'sb_zeropoint'}
 
 
-def make_cards(rows, chosen, *, folders=(), moved_to=None, images=True):
+def make_cards(rows, chosen, *, folders=(), moved_to=None, images=True,
+               hdu=None):
     """
     Make the cards of some galaxies.
 
@@ -52,6 +53,9 @@ def make_cards(rows, chosen, *, folders=(), moved_to=None, images=True):
     images : bool, optional
         Whether to look for the images at all.
 
+    hdu : int or str, optional
+        The extension of the FITS files.
+
     Returns
     -------
     cards : list of dict
@@ -59,10 +63,11 @@ def make_cards(rows, chosen, *, folders=(), moved_to=None, images=True):
         and pictures as data URIs. Not-a-number is `None`.
     """
     return [make_card(row, chosen[key], folders=folders, moved_to=moved_to,
-                      images=images) for key, row in rows]
+                      images=images, hdu=hdu) for key, row in rows]
 
 
-def make_card(row, why=(), *, folders=(), moved_to=None, images=True):
+def make_card(row, why=(), *, folders=(), moved_to=None, images=True,
+              hdu=None):
     """
     Make the card of a galaxy.
 
@@ -74,7 +79,7 @@ def make_card(row, why=(), *, folders=(), moved_to=None, images=True):
     why : list of str, optional
         Why it was chosen.
 
-    folders, moved_to, images
+    folders, moved_to, images, hdu
         As for `make_cards`.
 
     Returns
@@ -124,7 +129,7 @@ def make_card(row, why=(), *, folders=(), moved_to=None, images=True):
         card['note'] = 'image not found: profile only'
         return card
     try:
-        card.update(_pictures(path, row, rings))
+        card.update(_pictures(path, row, rings, hdu))
     except Exception as error:
         # whatever is wrong with an image, the page shows the others
         card['note'] = f'image not shown: {type(error).__name__}: {error}'
@@ -171,7 +176,7 @@ def find_image(row, folders=(), moved_to=None):
     return None
 
 
-def _pictures(path, row, rings):
+def _pictures(path, row, rings, hdu):
     """
     The picture, the residual and how the ellipses lie in them.
     """
@@ -181,7 +186,7 @@ def _pictures(path, row, rings):
     sma = radius / scale if in_arcsec and scale else radius
     failed = bool((row.get('flag') or 0) & GalaxyFlag.FAILED) or not len(sma)
     n = None if failed else max(2 * int(np.ceil(_REACH * sma[-1])) + 1, 25)
-    cutout, centre = _read(path, row, n)
+    cutout, centre = _read(path, row, n, hdu)
     if n is None or centre is None:
         # the whole image, at most a large square around the middle
         n = min(max(cutout.shape), 2048)
@@ -225,41 +230,27 @@ def _pictures(path, row, rings):
     return found
 
 
-def _read(path, row, size):
+def _read(path, row, size, hdu):
     """
     The part of an image around a galaxy, or all of it; and the centre.
     """
-    from astropy.io import fits
-
     from astro_pix2prof.cutout import GalaxyCutout
 
     x, y = _finite(row.get('x_centre')), _finite(row.get('y_centre'))
     known = _is_finite(row.get('x_centre')) and size is not None
-    origin = (0, 0)
-    if known and Path(path).stat().st_size > _LARGE_FILE:
-        with fits.open(path) as hdus:
-            hdu = next((item for item in hdus
-                        if item.is_image and len(item.shape) == 2), None)
-            if hdu is None:
-                msg = 'the file holds no 2D image'
-                raise ValueError(msg)
-            first = [max(int(c) - size, 0) for c in (x, y)]
-            header = hdu.header.copy()
-            data = hdu.section[first[1]:int(y) + size,
-                               first[0]:int(x) + size]
-            for axis, start in zip('12', first, strict=True):
-                if f'CRPIX{axis}' in header:
-                    header[f'CRPIX{axis}'] -= start
-            image = fits.ImageHDU(np.array(data), header)
-        origin = tuple(first)
-    else:
-        image = path
+    origin, image, options = (0, 0), path, {'calibrated': False, 'hdu': hdu}
+    if Path(path).stat().st_size > _LARGE_FILE:
+        if not known:
+            msg = 'a large file, and no centre to show'
+            raise ValueError(msg)
+        origin = tuple(max(int(c) - size, 0) for c in (x, y))
+        image = _section(path, origin, (int(x) + size, int(y) + size), hdu)
+        options = {'calibrated': False}
     try:
-        cutout = GalaxyCutout(image, calibrated=False)
+        cutout = GalaxyCutout(image, **options)
     except ValueError:
         # a cube: the band says which plane
-        cutout = GalaxyCutout(image, band=row.get('band') or 0,
-                              calibrated=False)
+        cutout = GalaxyCutout(image, band=row.get('band') or 0, **options)
     if not known:
         return cutout, None
     centre = _centre(cutout, row, origin)
@@ -269,6 +260,27 @@ def _read(path, row, size):
         raise ValueError(msg)
     return GalaxyCutout.from_any(cutout, position=centre,
                                  calibrated=False), centre
+
+
+def _section(path, first, last, hdu):
+    """
+    A part of a large image, as an HDU: from pixel (x, y) to another.
+    """
+    from astropy.io import fits
+
+    with fits.open(path) as hdus:
+        whole = hdus[hdu] if hdu is not None else next(
+            (item for item in hdus
+             if item.is_image and len(item.shape) == 2), None)
+        if whole is None or len(whole.shape) != 2:
+            msg = 'the file holds no 2D image'
+            raise ValueError(msg)
+        header = whole.header.copy()
+        for axis, start in zip('12', first, strict=True):
+            if f'CRPIX{axis}' in header:
+                header[f'CRPIX{axis}'] -= start
+        return fits.ImageHDU(np.array(whole.section[
+            first[1]:last[1], first[0]:last[0]]), header)
 
 
 def _centre(cutout, row, origin):

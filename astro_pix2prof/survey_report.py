@@ -132,11 +132,12 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
         raise FileNotFoundError(msg)
     summary = summarise_survey(survey, n_sample=n_gallery, seed=seed)
     folder = survey if survey.is_dir() else survey.parent
+    job = _job(folder)
     cards = make_cards(
         read_rows(summary.files, summary.chosen), summary.chosen,
-        folders=[folder, folder.parent, *_catalogue_folder(folder)],
-        moved_to=moved_to, images=images is not False)
-    html = _page(survey, summary, cards, _job(folder), n_gallery)
+        folders=[folder, folder.parent, *_folders_of(job)],
+        moved_to=moved_to, images=images is not False, hdu=job.get('hdu'))
+    html = _page(survey, summary, cards, job, n_gallery)
     # complete or not at all
     part = out.with_name(f'.{out.name}.part')
     part.write_text(html, encoding='utf-8')
@@ -325,13 +326,13 @@ def _flag_table(counts, kind, total, what, *, link=False):
         if link and count:
             shown = f'<a href="#flag={name}">{shown}</a>'
         rows.append(
-            f'<tr{"" if count else " class=none"}><td>{shown}</td>'
-            f'<td>{escape(meanings[name])}</td>'
+            f'<tr{"" if count else " class=none"}><td>{shown}'
+            f'<small>{escape(meanings[name])}</small></td>'
             f'<td class="n">{count:,}</td>'
             f'<td class="n">{_share(count, total)}</td></tr>')
     return ('<div class="scroll"><table><thead><tr><th>Flag</th>'
-            f'<th>Meaning</th><th class="n">{what}</th>'
-            '<th class="n">share</th></tr></thead><tbody>'
+            f'<th class="n">{what}</th><th class="n">share</th></tr></thead>'
+            '<tbody>'
             + ''.join(rows) + '</tbody></table></div>')
 
 
@@ -353,14 +354,19 @@ def _failures(summary):
             + ''.join(rows) + '</tbody></table></div></section>')
 
 
-def _catalogue_folder(folder):
+def _folders_of(job):
     """
-    The folder of the catalogue, which relative names refer to.
+    The folders that a survey names, such as that of the catalogue.
     """
-    catalogue = _job(folder).get('catalogue')
-    if isinstance(catalogue, str) and catalogue:
-        return [Path(catalogue).parent]
-    return []
+    found = []
+    for value in job.values():
+        if isinstance(value, str) and os.sep in value:
+            path = Path(value)
+            try:
+                found.append(path if path.is_dir() else path.parent)
+            except OSError:
+                continue
+    return found
 
 
 def _job(folder):

@@ -34,7 +34,10 @@ from astro_pix2prof.report_summary import (  # noqa: E402
     summarise_survey,
     survey_files,
 )
-from astro_pix2prof.survey_report import flag_meanings  # noqa: E402
+from astro_pix2prof.survey_report import (  # noqa: E402
+    _folders_of,
+    flag_meanings,
+)
 
 BROWSER = next(filter(None, map(shutil.which, (
     'chromium', 'chromium-browser', 'google-chrome'))), None)
@@ -277,7 +280,6 @@ class TestCards:
         whole = make_card(row)
         monkeypatch.setattr('astro_pix2prof.report_gallery._MAX_MODEL', 60)
         monkeypatch.setattr('astro_pix2prof.report_gallery._MAX_PICTURE', 30)
-        monkeypatch.setattr('astro_pix2prof.report_gallery._LARGE_FILE', 100)
         card = make_card(row)
         side = len(decode(card['picture']))
         assert side <= 30
@@ -328,9 +330,57 @@ class TestCards:
         assert find_image({'source': 'x', 'file': 'sub/a.fits'},
                           [tmp_path]) == path
         assert find_image({'source': '/old/a.fits'}, [tmp_path]) is None
+        assert _folders_of({'n': 2, 'catalogue': str(tmp_path / 'c.parquet'),
+                            'base': str(tmp_path), 'name': 'x'}) == [
+            tmp_path, tmp_path]
         assert find_image({'source': '/old/a.fits'},
                           moved_to=tmp_path / 'sub') == path
         assert find_image({'source': 'a' * 5000}) is None
+
+    def test_large_file(self, galaxy_ccd, sersic_profile, tmp_path,
+                        monkeypatch):
+        """
+        A part of a large file is the same as the whole.
+        """
+        path = tmp_path / 'a.fits'
+        hdus = galaxy_ccd.to_hdu()
+        hdus[0].header['EXTNAME'] = 'SCI'
+        del hdus[1:]
+        wide = np.zeros((500, 600), 'f4')
+        wide[200:328, 300:428] = hdus[0].data
+        hdus[0].data = wide
+        hdus[0].header['CRPIX1'] += 300
+        hdus[0].header['CRPIX2'] += 200
+        hdus.writeto(path)
+        for sky in (True, False):
+            if not sky:
+                for key in ('CTYPE1', 'CTYPE2'):
+                    hdus[0].header[key] = ''
+                hdus.writeto(path, overwrite=True)
+            row = self.row(sersic_profile, source=str(path))
+            row['x_centre'] += 300
+            row['y_centre'] += 200
+            if not sky:
+                row['pa_frame'] = 'pixel'
+            whole = make_card(row)
+            assert whole['picture'] is not None, whole['note']
+            with monkeypatch.context() as patch:
+                patch.setattr('astro_pix2prof.report_gallery._LARGE_FILE', 0)
+                for hdu in (None, 'SCI'):
+                    assert make_card(row, hdu=hdu) == whole
+                failed = self.row(ValueError('no'), source=str(path))
+                assert 'a large file' in make_card(failed)['note']
+        assert "hdu='X' is not in the file" in make_card(
+            row, hdu='X')['note']
+
+    def test_cube(self, galaxy_ccd, sersic_profile, tmp_path):
+        path = tmp_path / 'cube.fits'
+        hdu = galaxy_ccd.to_hdu()[0]
+        hdu.data = np.stack([0 * hdu.data + 1, hdu.data])
+        hdu.header['BAND0'], hdu.header['BAND1'] = 'g', 'r'
+        hdu.writeto(path)
+        row = self.row(sersic_profile, source=str(path), band='r')
+        assert make_card(row)['rms'] == pytest.approx(1.0, abs=0.05)
 
 
 class TestPage:
