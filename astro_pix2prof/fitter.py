@@ -95,7 +95,7 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
     -----
     The error of a ring is what the network says, photon noise included,
     times a factor of brightness and radius with which 68% of the rings of
-    simulated galaxies that it was not trained on lie within it; and, with
+    rendered galaxies that it was not trained on lie within it; and, with
     more views than one, their scatter. ``meta['correlation']`` tells how
     the errors of rings are correlated.
 

@@ -91,15 +91,21 @@ SETS = {
 
 def _render(path, seed, survey, band):
     """
-    Write one image, whole or not at all.
+    Write one image, whole or not at all; none that GalSim cannot draw.
     """
     # GalSim is not needed where the images are there
+    from galsim import GalSimError
     from render_bands import Band
     from render_galaxies import render
 
     part = path.with_suffix('.part')
-    render(seed, survey=survey, band=None if band is None else Band(
-        seed, band), keep_galaxy=True).writeto(part, overwrite=True)
+    try:
+        hdus = render(seed, survey=survey, band=None if band is None
+                      else Band(seed, band), keep_galaxy=True)
+    except GalSimError as error:
+        print(f'{path}: {error}')
+        return
+    hdus.writeto(part, overwrite=True)
     part.replace(path)
 
 
@@ -141,7 +147,7 @@ def render_set(chosen, folder, *, n_jobs=1):
         with ProcessPoolExecutor(n_jobs, get_context('spawn')) as pool:
             for _ in pool.map(_render, *zip(*jobs, strict=True)):
                 pass
-    return paths
+    return [path for path in paths if path.exists()]
 
 
 def classify(path):
