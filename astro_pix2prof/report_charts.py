@@ -285,6 +285,11 @@ def _ticks(low, high, *, log=False):
     step *= next(f for f in (1, 2, 5, 10) if (high - low) / (f * step) <= 6)
     values = np.arange(np.ceil(low / step - 1e-9),
                        np.floor(high / step + 1e-9) + 1) * step
+    # (there is room for a few characters only)
+    for size, letter in ((1e6, 'M'), (1e3, 'k')):
+        if max(abs(low), abs(high)) >= 10 * size:
+            return [(value, f'{value / size:.4g}{letter}' if value else '0')
+                    for value in values]
     return [(value, _short(value)) for value in values]
 
 

@@ -221,6 +221,8 @@ class TestCharts:
         assert sum(int(n) for n in re.findall(
             r'to [\d.]+: (\d+)</title>', svg)) == 11
         assert 'a &lt; b' in svg
+        many = histogram_chart({'r': 5000 * counts}, edges, label='x')
+        assert '>20k</text>' in many
         two = histogram_chart({'r': counts, '<g>': 2 * counts}, edges,
                               label='x')
         assert two.count('<path class="step') == 2
