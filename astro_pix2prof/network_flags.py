@@ -6,6 +6,7 @@ What to know about a profile that a network gave.
 import numpy as np
 
 from astro_pix2prof.annuli import measure_rings
+from astro_pix2prof.image_checks import is_point_source, noise_is_wrong
 from astro_pix2prof.profile import POGSON, GalaxyFlag, RingFlag
 
 __all__ = ['galaxy_flags', 'ring_flags']
@@ -14,15 +15,20 @@ __all__ = ['galaxy_flags', 'ring_flags']
 # means of the pixels, the network does not understand the image.
 _DISAGREEMENT = 0.4
 
-# The light of other objects, over that of the galaxy, from which on they
-# rule what is left of it.
-_EXCESS = 0.25
+# The light of other objects, over that of the galaxy. Of simulated galaxies
+# that stand alone, one in a hundred has more that was left out.
+_EXCESS = 0.1
 
 # A source is brighter than so many times the noise of a pixel somewhere.
 _FAINTEST = 0.1
 
-# How far (pixels) the centre may move in the last look of a network.
-_SHIFT = 1.5
+# How far (pixels) the centre may move in the last look of a network;
+# likewise.
+_SHIFT = 0.3
+
+# The peak over the noise of a pixel; no image of the training simulator has
+# more. Denoised pictures do.
+_BRIGHTEST = 5e4
 
 # Equal pixels at the centre, to so small a part, are full wells.
 _EQUAL, _N_EQUAL, _CORE = 1e-5, 4, 6
@@ -124,6 +130,11 @@ def galaxy_flags(prepared, caption, n_valid, snr, ring_flag, mean=None):
         ratio = -2.5 * np.log10(caption.intensity[compare] / mean[compare])
         if len(ratio) >= 3 and abs(np.median(ratio)) > _DISAGREEMENT:
             galaxy |= GalaxyFlag.OUT_OF_DOMAIN
+    if caption.e1 is not None:
+        galaxy |= _unlike_galaxy(prepared, caption)
+    noise = prepared.sigma if cutout.noise is None else cutout.noise
+    if noise_is_wrong(prepared.image, cutout.mask, noise):
+        galaxy |= GalaxyFlag.WRONG_NOISE
     trust = caption.trust
     if trust.get('shift', 0.0) > _SHIFT:
         galaxy |= GalaxyFlag.CENTRE_UNCERTAIN
@@ -131,6 +142,21 @@ def galaxy_flags(prepared, caption, n_valid, snr, ring_flag, mean=None):
         galaxy |= GalaxyFlag.NEIGHBOUR
     if trust.get('distance', 0.0) > 1 or not np.isfinite(
             caption.intensity).all():
+        galaxy |= GalaxyFlag.OUT_OF_DOMAIN
+    return galaxy
+
+
+def _unlike_galaxy(prepared, caption):
+    """
+    Flags for profiles that are not those of galaxies.
+    """
+    cutout, galaxy = prepared.cutout, GalaxyFlag(0)
+    fwhm = cutout.psf_fwhm and cutout.psf_fwhm / cutout.radius_scale
+    if is_point_source(caption.sma, caption.intensity,
+                       np.hypot(caption.e1, caption.e2), prepared.sigma,
+                       fwhm=fwhm):
+        galaxy |= GalaxyFlag.POINT_SOURCE
+    if np.max(caption.intensity) > _BRIGHTEST * prepared.sigma:
         galaxy |= GalaxyFlag.OUT_OF_DOMAIN
     return galaxy
 

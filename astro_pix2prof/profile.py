@@ -86,6 +86,10 @@ class GalaxyFlag(enum.IntFlag):
     NO_INITIAL = 8192
     #: Nothing was measured; ``message`` says why.
     FAILED = 16384
+    #: As compact as the point-spread function: a star, or not resolved.
+    POINT_SOURCE = 32768
+    #: The noise is not as stated, correlated or uneven: no error holds.
+    WRONG_NOISE = 65536
 
 
 def decode_flags(value, kind='ring'):

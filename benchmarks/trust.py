@@ -26,7 +26,7 @@ SEED = 6100
 N_PIX = 256
 # What tells a user not to trust the profile as it is.
 TRUST = ('OUT_OF_DOMAIN', 'NO_SOURCE', 'NEIGHBOUR', 'CENTRE_UNCERTAIN',
-         'SATURATED')
+         'SATURATED', 'POINT_SOURCE', 'WRONG_NOISE')
 
 
 def galaxy(rng, seed, survey='sdss-r', case='plain'):

@@ -314,7 +314,12 @@ class FrameReader:
         more = {name: joined[name][:n]
                 for name in ('e1', 'e2', 'valid', 'weight') if name in joined}
         if more:
-            more.update(centre=centre, trust=parts[0].get('trust', {}))
+            # The networks know galaxies that end within their frame: the
+            # coarsest square, which holds all of it, is like these.
+            whole = parts[-1].get('trust', {})
+            trust = {**whole, **{name: value for name, value in parts[
+                0].get('trust', {}).items() if name == 'shift'}}
+            more.update(centre=centre, trust=trust)
         return Caption(joined['sma'][:n], 10**(-0.4 * joined['mag'][:n]),
                        joined['error'][:n], goes_on, **more)
 
