@@ -39,6 +39,8 @@ _EXPORTS = {
     'read_pairs': 'pairs',
     'read_profile': 'profile_io',
     'read_sga': 'sga',
+    'read_survey': 'survey',
+    'run_survey': 'survey',
     'sample_profile': 'samples',
     'write_profile': 'profile_io',
     'write_report': 'survey_report',

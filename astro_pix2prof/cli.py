@@ -27,6 +27,7 @@ from astro_pix2prof.cli_common import (
 )
 from astro_pix2prof.cli_networks import add_commands
 from astro_pix2prof.cli_report import add_report_command
+from astro_pix2prof.cli_survey import add_survey_command
 
 __all__ = ['main']
 
@@ -145,6 +146,7 @@ def _make_parser():
     add_common_options(command)
     command.set_defaults(run=_run_demo, command=command)
     add_commands(commands)
+    add_survey_command(commands)
     add_report_command(commands)
     return parser
 

@@ -50,9 +50,11 @@ def _fit_isophotes(image, *, geometry=None, weights=None, device=None,
 METHODS = {'pix2prof': _fit_network, 'isophote': _fit_isophotes}
 
 
-def add_image_options(command):
+def add_image_options(command, *, position=None, size=None):
     """
     Options that say what the header does not.
+
+    Other help for the position and the size may be given.
     """
     group = command.add_argument_group(
         'the images', 'Whatever is not given comes from the header.')
@@ -65,12 +67,13 @@ def add_image_options(command):
                             'for cut-outs of sky viewers')
     group.add_argument('--unit', help='unit of the data, such as nanomaggy')
     group.add_argument('--position', nargs=2, metavar=('X', 'Y'),
-                       help='position of the galaxy: pixels from 0, or right '
-                            'ascension and declination such as 184.73d '
-                            '12.41d or 12:18:55.5 +12:24:30 (default: the '
-                            'middle)')
-    group.add_argument('--size', help='crop to this size: pixels, or with a '
-                                      'unit such as 90arcsec')
+                       help=position or (
+                           'position of the galaxy: pixels from 0, or right '
+                           'ascension and declination such as 184.73d '
+                           '12.41d or 12:18:55.5 +12:24:30 (default: the '
+                           'middle)'))
+    group.add_argument('--size', help=size or (
+        'crop to this size: pixels, or with a unit such as 90arcsec'))
     group.add_argument('--hdu', type=int_or_str,
                        help='extension, number or name (default: the first '
                             'image)')

@@ -19,7 +19,7 @@ from astropy.wcs import WCS, FITSFixedWarning
 from astro_pix2prof.planes import ErrorPlane, ImageParts, mask_to_bool
 from astro_pix2prof.units import parse_unit
 
-__all__ = ['header_values', 'read_image']
+__all__ = ['choose_hdu', 'header_values', 'header_wcs', 'read_image']
 
 _HDUS = (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU,
          fits.BinTableHDU, fits.TableHDU)
@@ -98,7 +98,7 @@ def read_image(image, *, hdu=None, band=None, bad_bits=None):
 
 def header_values(*headers):
     """
-    Merge headers to a plain dictionary; the last one wins.
+    Merge headers to one mapping; the last one wins.
 
     Parameters
     ----------
@@ -107,26 +107,54 @@ def header_values(*headers):
 
     Returns
     -------
-    values : dict
-        Values by upper-case keyword; unreadable cards are left out.
+    values : mapping
+        Values by upper-case keyword; unreadable cards are left out. A card
+        is read when it is asked for: of a hundred, few are.
     """
-    values = {}
-    for header in headers:
-        if not isinstance(header, (Mapping, fits.Header)):
-            continue
-        for key in header:
-            if not isinstance(key, str) or key in ('', 'COMMENT', 'HISTORY'):
-                continue
-            try:
-                value = header[key]
-            except (fits.VerifyError, ValueError, KeyError):
-                continue
-            if key.lower() == 'header' and isinstance(
-                    value, (Mapping, fits.Header)):
-                values.update(header_values(value))
-            elif isinstance(value, (str, bool, int, float, np.generic)):
-                values[key.upper()] = value
-    return values
+    return _HeaderValues([header for header in headers if isinstance(
+        header, (Mapping, fits.Header))])
+
+
+class _HeaderValues(Mapping):
+    """
+    The plain values of headers.
+    """
+
+    def __init__(self, headers):
+        self._keys = {}
+        for header in headers:
+            for key in header:
+                if not isinstance(key, str) or key in ('', 'COMMENT',
+                                                       'HISTORY'):
+                    continue
+                if key.lower() == 'header' and isinstance(
+                        self._value(header, key), (Mapping, fits.Header)):
+                    inner = _HeaderValues([header[key]])
+                    for name, places in inner._keys.items():
+                        self._keys.setdefault(name, []).extend(places)
+                    continue
+                # (a card that cannot be read does not hide another)
+                self._keys.setdefault(key.upper(), []).append((header, key))
+
+    @staticmethod
+    def _value(header, key):
+        try:
+            return header[key]
+        except (fits.VerifyError, ValueError, KeyError):
+            return None
+
+    def __getitem__(self, key):
+        for header, own in reversed(self._keys[key]):
+            value = self._value(header, own)
+            if isinstance(value, (str, bool, int, float, np.generic)):
+                return value
+        raise KeyError(key)
+
+    def __iter__(self):
+        return (key for key in self._keys if key in self)
+
+    def __len__(self):
+        return sum(1 for _ in self)
 
 
 def _read_array(image, band, header=None):
@@ -372,7 +400,7 @@ def _hdu_band(hdu):
 
 
 def _read_hdulist(hdulist, hdu, band, bad_bits):
-    chosen = _choose_hdu(hdulist, hdu, band)
+    chosen = choose_hdu(hdulist, hdu, band)
     header = header_values(hdulist[0].header, chosen.header)
     parts = _read_hdu(chosen, band, header, hdulist)
     for role, companion in _companions(hdulist, chosen).items():
@@ -386,7 +414,10 @@ def _read_hdulist(hdulist, hdu, band, bad_bits):
     return parts
 
 
-def _choose_hdu(hdulist, hdu, band):
+def choose_hdu(hdulist, hdu, band):
+    """
+    The extension of a FITS file that holds the image.
+    """
     if hdu is not None:
         try:
             chosen = hdulist[hdu]
@@ -488,11 +519,14 @@ def _read_hdu(hdu, band, header, hdulist=None):
         raise ValueError(msg)
     parts = _read_array(hdu.data, band, header)
     _header_unit(parts)
-    parts.wcs = _header_wcs(hdu.header, hdulist)
+    parts.wcs = header_wcs(hdu.header, hdulist)
     return parts
 
 
-def _header_wcs(header, hdulist=None):
+def header_wcs(header, hdulist=None):
+    """
+    The WCS of a header, `None` if there is no celestial one.
+    """
     with warnings.catch_warnings():
         # Old keywords that astropy repairs are no concern of the user.
         warnings.simplefilter('ignore', FITSFixedWarning)
