@@ -32,6 +32,9 @@ _BRIGHTEST = 5e4
 
 # Equal pixels at the centre, to so small a part, are full wells.
 _EQUAL, _N_EQUAL, _CORE = 1e-5, 4, 6
+# They are so many times the noise above the sky; more where values are
+# rounded to more than a part of the noise and are equal for that.
+_WELL, _WELL_ROUNDED, _ROUNDED = 5.0, 20.0, 0.2
 
 
 def ring_flags(prepared, caption, n_valid, eps, theta):
@@ -177,6 +180,12 @@ def _plateau(prepared):
         return None
     top = float(values.max())
     equal = np.count_nonzero(values >= top - _EQUAL * abs(top))
-    if equal < _N_EQUAL or top - prepared.sky < 20 * prepared.sigma:
+    if equal < _N_EQUAL:
+        return None
+    steps = np.diff(np.unique(values))
+    # (all may be equal)
+    rounded = steps.size and steps.min() > _ROUNDED * prepared.sigma
+    least = _WELL_ROUNDED if rounded else _WELL
+    if top - prepared.sky < least * prepared.sigma:
         return None
     return top - _EQUAL * abs(top)

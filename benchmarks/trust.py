@@ -4,9 +4,10 @@ What the flags of a network catch: images that are no galaxy, or spoilt.
 
 Galaxies are rendered with GalSim (``render_galaxies.py``), the network was
 trained on another simulator. Each kind of image that is not of the domain
-is counted by the flags that it got.
+is counted by the flags that it got. Images of the training simulator, with
+seeds of their own, tell how often galaxies of the domain are flagged.
 
-    python benchmarks/trust.py --n 60 --weights rings
+    python benchmarks/trust.py --n 40 --table docs/trust.inc
 """
 
 import argparse
@@ -21,9 +22,17 @@ from render_galaxies import SURVEYS, render
 from scipy.ndimage import gaussian_filter
 
 from astro_pix2prof import Pix2ProfFitter, decode_flags
+from astro_pix2prof.networks import read_card
+from astro_pix2prof.simulation import GalaxySimulator
 
 SEED = 6100
+# of images of the training simulator
+SEED_SIMULATED = 61_000_000
 N_PIX = 256
+# A galaxy is resolved if its half-light radius, as seen, is so many times the
+# FWHM of its image.
+RESOLVED = 1.5
+HERE = Path(__file__).resolve().parent
 # What tells a user not to trust the profile as it is.
 TRUST = ('OUT_OF_DOMAIN', 'NO_SOURCE', 'NEIGHBOUR', 'CENTRE_UNCERTAIN',
          'SATURATED', 'POINT_SOURCE', 'WRONG_NOISE')
@@ -185,17 +194,102 @@ def measure(weights, n, n_jobs=1):
             images = list(pool.map(_make, [kind] * n, range(n)))
             profiles = fitter.measure_all(images, zeropoint=22.5,
                                           pixel_scale=0.396)
-            flags = [['FAILED'] if isinstance(p, Exception) else
-                     decode_flags(p.meta['flag'], kind='galaxy')
-                     for p in profiles]
-            shares = {name: float(np.mean([name in f for f in flags]))
-                      for name in (*TRUST, 'FAILED')}
-            rows.append({'kind': kind.__name__,
-                         'what': kind.__doc__.strip().rstrip('.'), 'n': n,
-                         'any': float(np.mean([bool({*f} & {
-                             *TRUST, 'FAILED'}) for f in flags])), **shares})
+            rows.append(count(kind.__name__,
+                              kind.__doc__.strip().rstrip('.'),
+                              [flags_of(p) for p in profiles]))
             print_row(rows[-1])
     return rows
+
+
+def flags_of(profile):
+    """
+    The names of the flags of a profile, or of an exception.
+    """
+    if isinstance(profile, Exception):
+        return ['FAILED']
+    return decode_flags(profile.meta['flag'], kind='galaxy')
+
+
+def count(kind, what, flags):
+    """
+    A row: the share of images with each flag.
+    """
+    names = (*TRUST, 'FAILED')
+    return {'kind': kind, 'what': what, 'n': len(flags),
+            'any': float(np.mean([bool({*f} & {*names}) for f in flags])),
+            **{name: float(np.mean([name in f for f in flags]))
+               for name in names}}
+
+
+def measure_simulated(weights, n):
+    """
+    The same for galaxies of the training simulator.
+
+    Parameters
+    ----------
+    weights : str
+        A name, or a ``.safetensors`` file.
+
+    n : int
+        Images of galaxies that stand alone, and of such among stars and
+        other galaxies.
+
+    Returns
+    -------
+    rows : list of dict
+        Alone; among others; and of all of these those that are resolved.
+    """
+    fitter = Pix2ProfFitter(weights, device='cpu')
+    rows, everything = [], []
+    for clutter in (False, True):
+        galaxies = GalaxySimulator('mix', n_pix=N_PIX, clutter=clutter
+                                   ).simulate(n, seed=SEED_SIMULATED + clutter)
+        flags = [flags_of(fitter(
+            galaxies.image[k].numpy(), mask=galaxies.mask[k].numpy(),
+            zeropoint=22.5, pixel_scale=0.396)) for k in range(n)]
+        everything += [f for k, f in enumerate(flags)
+                       if is_resolved(galaxies, k)]
+        rows.append(count(
+            *(('crowded', 'The training simulator: galaxies among others')
+              if clutter else
+              ('alone', 'The training simulator: galaxies alone')), flags))
+        print_row(rows[-1])
+    rows.append(count('resolved', 'Of both, resolved galaxies', everything))
+    print_row(rows[-1])
+    return rows
+
+
+def is_resolved(galaxies, k):
+    """
+    Whether half of the light lies farther out than 1.5 FWHM.
+    """
+    light = galaxies.clean[k].numpy().astype(float)
+    x, y = galaxies.centre[k].tolist()
+    ny, nx = light.shape
+    radius = np.hypot(np.arange(nx) - x, np.arange(ny)[:, None] - y)
+    inside = light[radius < RESOLVED * float(galaxies.fwhm[k])].sum()
+    return bool(inside < 0.5 * light.sum())
+
+
+def make_table(rows):
+    """
+    The rows as a table for the guide.
+    """
+    lines = ['.. list-table::', '    :header-rows: 1',
+             '    :widths: 40 10 10 40', '',
+             '    * - Images', '      - Number', '      - Any (%)',
+             '      - Flags (%)']
+    for row in rows:
+        # one image of forty is 2.5%
+        digits = 0 if row['n'] < 200 else 1
+        shares = sorted(((row[name], name) for name in (*TRUST, 'FAILED')
+                         if row[name] > 0), reverse=True)
+        flags = [f'``{name}`` {100 * share:.{digits}f}'
+                 for share, name in shares]
+        lines += [f'    * - {row["what"]}', f'      - {row["n"]}',
+                  f'      - {100 * row["any"]:.{digits}f}',
+                  f'      - {", ".join(flags) or "none"}']
+    return '\n'.join(lines) + '\n'
 
 
 def print_row(row):
@@ -211,17 +305,26 @@ def main(args=None):
     Print the table, and write it.
     """
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[1])
-    parser.add_argument('--n', type=int, default=60)
+    parser.add_argument('--n', type=int, default=40)
+    parser.add_argument('--simulated', type=int, default=1000, metavar='N',
+                        help='images of the training simulator, twice')
     parser.add_argument('--weights', default='rings')
     parser.add_argument('--jobs', type=int, default=1)
-    parser.add_argument('--out', type=Path, metavar='FILE.json')
+    parser.add_argument('--out', type=Path, metavar='FILE.json',
+                        default=HERE / 'trust.json')
+    parser.add_argument('--table', type=Path, metavar='FILE.inc')
     args = parser.parse_args(args)
     print(f'{"":10}{"any":>8}' + ''.join(
         f'{name:>18}' for name in (*TRUST, 'FAILED')))
-    rows = measure(args.weights, args.n, args.jobs)
-    if args.out:
-        args.out.write_text(json.dumps(
-            {'seed': SEED, 'rows': rows}, indent=1) + '\n')
+    rows = measure_simulated(args.weights, args.simulated)
+    rows += measure(args.weights, args.n, args.jobs)
+    args.out.write_text(json.dumps(
+        {'seed': SEED, 'seed_simulated': SEED_SIMULATED,
+         'weights': args.weights,
+         'sha256': read_card(args.weights)['sha256'], 'rows': rows},
+        indent=1) + '\n')
+    if args.table:
+        args.table.write_text(make_table(rows))
 
 
 if __name__ == '__main__':

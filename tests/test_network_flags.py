@@ -191,6 +191,19 @@ class TestDomain:
         assert part & GalaxyFlag.OUT_OF_DOMAIN
 
 
+class TestSaturated:
+    def test_faint(self, fitter):
+        """
+        A flat top little above the noise, which rounding makes as well.
+        """
+        image = draw(lambda r: 40 * np.exp(-r / 9))
+        assert not measure(fitter, image) & GalaxyFlag.SATURATED
+        cut = np.minimum(image, 14)
+        assert measure(fitter, cut) & GalaxyFlag.SATURATED
+        rounded = 2 * np.round(draw(lambda r: 14 * np.exp(-(r / 9)**4)) / 2)
+        assert not measure(fitter, rounded) & GalaxyFlag.SATURATED
+
+
 class TestOthers:
     def test_neighbour(self, fitter):
         """
