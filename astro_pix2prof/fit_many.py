@@ -10,6 +10,7 @@ import numpy as np
 
 from astro_pix2prof.batch_profiles import build_batch
 from astro_pix2prof.cutout import GalaxyCutout
+from astro_pix2prof.networks.processes import map_parts
 from astro_pix2prof.preparation import PreparedGalaxy
 
 __all__ = ['FitManyMixin']
@@ -17,9 +18,6 @@ __all__ = ['FitManyMixin']
 # Galaxies of a batch: enough that what is done once for a batch is little,
 # few enough that their images fit into memory many times.
 _BATCH = 64
-
-# Batches that each process reads ahead.
-_AHEAD = 2
 
 
 class FitManyMixin:
@@ -113,12 +111,7 @@ class FitManyMixin:
         if workers == 0:
             yield from map(job, parts)
             return
-        from torch.utils.data import DataLoader
-
-        loader = DataLoader(
-            job, batch_sampler=parts, num_workers=workers,
-            prefetch_factor=_AHEAD, collate_fn=_same)
-        for found in loader:
+        for found in map_parts(job, parts, workers):
             yield found if remote else self._measure_prepared(*found)
 
     def _prepare_part(self, part, options):
@@ -187,9 +180,6 @@ class FitManyMixin:
 class _Job:
     """
     What a process does with a part of the images.
-
-    It is the data set of a `torch.utils.data.DataLoader` whose indices are
-    the images themselves.
     """
 
     def __init__(self, fitter, options, *, finish):
@@ -201,12 +191,6 @@ class _Job:
         if not self.finish:
             return start, prepared, sources
         return self.fitter._measure_prepared(start, prepared, sources)
-
-    def __getitem__(self, item):
-        return self([item])
-
-    def __getitems__(self, items):
-        return self(items)
 
 
 class _Parts:
@@ -221,10 +205,6 @@ class _Parts:
         numbered = enumerate(self.images)
         while part := list(itertools.islice(numbered, self.size)):
             yield part
-
-
-def _same(found):
-    return found
 
 
 def _version():

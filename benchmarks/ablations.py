@@ -53,8 +53,8 @@ def measure(name, network, args):
         'variant': name, 'network': network,
         'presentations': fitter.card['presentations'],
         'parameters': fitter.card['parameters'],
-        'median': float(row['median']),
-        'median_bright': float(row['median_bright']),
+        'median': float(row['median'].value),
+        'median_bright': float(row['median_bright'].value),
         'brighter_than_20': float(np.nanmedian(np.abs(
             rings['difference'][bright].value))),
         'success': float(row['success']), 'seconds': seconds}

@@ -56,17 +56,17 @@ class RingConv(nn.Module):
             x = torch.cat([x[..., -half:], x, x[..., :half]], -1)
             return torch.cat([x[:, :, :1]] * more + [x]
                              + [x[:, :, -1:]] * more, 2)
-        # once, without a copy between the two
-        b, c, k, t = x.shape
-        out = torch.empty((b, c, k + 2 * more, t + 2 * half), dtype=x.dtype,
-                          device=x.device, memory_format=torch.channels_last)
-        rows = out[:, :, more:more + k]
-        rows[..., half:half + t] = x
-        rows[..., :half] = x[..., -half:]
-        rows[..., half + t:] = x[..., :half]
-        out[:, :, :more] = rows[:, :, :1]
-        out[:, :, more + k:] = rows[:, :, -1:]
-        return out
+        # once, and with channels as the last axis, which copies whole rows
+        x = x.permute(0, 2, 3, 1)
+        b, k, t, c = x.shape
+        out = x.new_empty((b, k + 2 * more, t + 2 * half, c))
+        rows = out[:, more:more + k]
+        rows[:, :, half:half + t] = x
+        rows[:, :, :half] = x[:, :, -half:]
+        rows[:, :, half + t:] = x[:, :, :half]
+        out[:, :more] = rows[:, :1]
+        out[:, more + k:] = rows[:, -1:]
+        return out.permute(0, 3, 1, 2)
 
 
 class RingBlock(nn.Module):
@@ -89,10 +89,12 @@ class RingBlock(nn.Module):
         """
         (B, C, K, T) to the same, with a context (B, C, K, 1).
         """
-        h = self.first(functional.silu(self.norm(x)))
+        # (in place where nobody needs what was there)
+        here = not torch.is_grad_enabled()
+        h = self.first(functional.silu(self.norm(x), inplace=here))
         if context is not None:
             h = h + context
-        return x + self.second(functional.silu(h))
+        return x + self.second(functional.silu(h, inplace=here))
 
 
 class RingSequence(nn.Module):

@@ -36,13 +36,19 @@ class RingReader(FrameReader):
         a frame. The network does not know left from right, but turned
         images have other pixels in the squares that are averaged.
 
+    precision : {'float32', 'bfloat16'}, optional
+        Of the convolutions; see `RingNetwork.use_bfloat16`, which changes
+        the network.
+
     **options
         As for `~astro_pix2prof.networks.reader.FrameReader`.
     """
 
     def __init__(self, network, card=None, *, batch_size=16, n_views=1,
-                 **options):
+                 precision='float32', **options):
         super().__init__(**options)
+        if precision == 'bfloat16':
+            network.use_bfloat16()
         # the layout that convolutions on CPUs and tensor cores prefer
         self.network = network.to(memory_format=torch.channels_last)
         self.errors = (card or {}).get('error_model')

@@ -50,9 +50,11 @@ def _pool(h, seen):
     Mean and root mean square of features along each ring: (B, K, 2 C).
     """
     norm = seen.sum(-1).clamp(min=1)[:, None]
-    seen = seen[:, None]
-    mean = (h * seen).sum(-1) / norm
-    size = ((h**2 * seen).sum(-1) / norm + 1e-6).sqrt()
+    part = h * seen[:, None].to(h.dtype)
+    # (sums in single precision, whatever the features have)
+    kind = seen.dtype
+    mean = part.sum(-1, dtype=kind) / norm
+    size = ((part * h).sum(-1, dtype=kind) / norm + 1e-6).sqrt()
     return torch.cat([mean, size], 1).transpose(1, 2)
 
 
@@ -103,11 +105,11 @@ class CircleStage(nn.Module):
         h = torch.stack([
             torch.asinh(snr) / 4 * seen, torch.asinh(snr - middle) / 3 * seen,
             weight, _log_radius(radii).expand(batch, k, t)], 1)
-        h = self.blocks[0](self.into(h))
+        h = self.blocks[0](self.into(h.to(self.into.weight.dtype)))
         about = self.sequence(_pool(h, seen))
         context, share, shape = about.split(
             (h.shape[1], 1, self.loan.n_in), -1)
-        context = context.transpose(1, 2)[..., None]
+        context = context.transpose(1, 2)[..., None].to(h.dtype)
         for block in self.blocks[1:]:
             h = block(h, context)
             context = None
@@ -192,12 +194,12 @@ class EllipseStage(nn.Module):
             torch.asinh(snr) / 4 * seen, torch.asinh(snr - middle) / 3 * seen,
             torch.asinh((snr - middle) / (spread + 0.5)) / 2 * seen,
             valid, _log_radius(radii) * torch.ones_like(value)], 1)
-        h = self.blocks[0](self.into(h))
+        h = self.blocks[0](self.into(h.to(self.into.weight.dtype)))
         pooled = _pool(h, seen)
         about = self.sequence(pooled)
         context, share, sky, shape = about.split(
             (h.shape[1], 1, 2, self.loan.n_in), -1)
-        context = context.transpose(1, 2)[..., None]
+        context = context.transpose(1, 2)[..., None].to(h.dtype)
         h = self.blocks[2](self.blocks[1](h, context))
         logit, one, two = full(self.out(functional.silu(h))).unbind(1)
         angle = torch.arange(self.n_angle, device=radii.device) * (
