@@ -156,6 +156,10 @@ class _HeaderValues(Mapping):
     def __len__(self):
         return sum(1 for _ in self)
 
+    def __bool__(self):
+        # (counting would read all cards)
+        return bool(self._keys)
+
 
 def _read_array(image, band, header=None):
     """

@@ -91,7 +91,8 @@ class TestFitMany:
 
     def test_options_of_one(self, fitter, paths):
         batch, = fitter.fit_many(
-            [(paths[0], {'size': 101, 'name': 'small', 'position': (130, 126)}),
+            [(paths[0], {'size': 101, 'name': 'small',
+                         'position': (130, 126)}),
              paths[0]], band='r')
         assert batch.galaxies['source'][0] == 'small'
         assert batch.galaxies['band'].tolist() == ['r', 'r']
