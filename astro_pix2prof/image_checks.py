@@ -125,15 +125,19 @@ def noise_in_cells(image, mask, noise):
         known = np.isfinite(noise) & (noise > 0)
         hidden, noise = hidden | ~known, np.where(known, noise, 1.0)
     ratio = np.empty((2, _CELLS, _CELLS))
+    most = _ROWS * np.diff(np.append(first, len(x))).astype(float)
     for k in range(2):
-        good = ~(hidden | bad[k])
-        n = total(good.astype(float))
-        size = np.abs(there[k] - here) / noise
-        size[~good] = 0.0
+        size = there[k] - here
+        np.abs(size, out=size)
+        size /= noise
+        left_out = hidden | bad[k]
+        n = most
+        if left_out.any():
+            size[left_out] = 0.0
+            n = most - total(left_out.astype(float))
         found = total(size)
-        enough = (n > 0.5 * total(np.ones(good.shape))) & (found > 0)
-        ratio[k] = np.where(enough, found / np.maximum(n, 1) / _DIFFERENCE,
-                            np.nan)
+        ratio[k] = np.where((n > 0.5 * most) & (found > 0),
+                            found / np.maximum(n, 1) / _DIFFERENCE, np.nan)
     return ratio
 
 

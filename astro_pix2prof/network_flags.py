@@ -16,7 +16,7 @@ __all__ = ['galaxy_flags', 'ring_flags']
 _DISAGREEMENT = 0.4
 
 # The light of other objects, over that of the galaxy. Of simulated galaxies
-# that stand alone, one in a hundred has more that was left out.
+# that stand alone, less than one in a hundred has more that was left out.
 _EXCESS = 0.1
 
 # A source is brighter than so many times the noise of a pixel somewhere.
