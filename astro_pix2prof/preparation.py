@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from astro_pix2prof.contaminants import FINE, find_galaxy
 from astro_pix2prof.cutout import GalaxyCutout
 from astro_pix2prof.model import given_ellipses
 from astro_pix2prof.noise import noise_weights
@@ -167,6 +166,9 @@ def _detect(prepared, image):
     """
     Centre and shape, for networks that do not find them.
     """
+    # (with photutils, which takes a second to import)
+    from astro_pix2prof.contaminants import FINE, find_galaxy
+
     cutout = prepared.cutout
     found = find_galaxy(image, cutout.mask, prepared.sigma,
                         cutout.position, search_radius=prepared.search)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torchvision.models import resnet18
 
 from astro_pix2prof.networks.settings import NetworkSettings
 
@@ -183,6 +182,9 @@ class _Encoder(nn.Module):
 
     def __init__(self, size):
         super().__init__()
+        # (a second, which nobody else has to wait for)
+        from torchvision.models import resnet18
+
         net = resnet18(weights=None)
         net.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
         net.fc = nn.Linear(net.fc.in_features, size)
