@@ -42,7 +42,8 @@ class FitManyMixin:
             ``size`` or ``geometry``. It may be a generator.
 
         batch_size : int, optional
-            The number of galaxies in a batch; by default 64.
+            The number of galaxies in a batch; by default 64, or 256 on a
+            GPU.
 
         workers : int, optional
             The number of processes that read the images. On a CPU they
@@ -76,17 +77,18 @@ class FitManyMixin:
         ``if __name__ == '__main__':``, and the images are sent to the
         processes: give paths.
         """
-        for name, value, least in (
-                ('batch_size', _BATCH if batch_size is None else batch_size,
-                 1), ('workers', workers, 0)):
+        if batch_size is None:
+            batch_size = max(_BATCH, self.batch_size)
+        for name, value, least in (('batch_size', batch_size, 1),
+                                   ('workers', workers, 0)):
             if isinstance(value, bool) or not isinstance(
                     value, int | np.integer) or value < least:
                 msg = (f'{name} must be an integer from {least} on, got '
                        f'{value!r}')
                 raise ValueError(msg)
-        size = _BATCH if batch_size is None else int(batch_size)
         # (the arguments are checked now, and not with the first batch)
-        return self._batches(images, size, int(workers), progress, options)
+        return self._batches(images, int(batch_size), int(workers),
+                             progress, options)
 
     def _batches(self, images, size, workers, progress, options):
         bar = None

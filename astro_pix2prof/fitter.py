@@ -29,6 +29,9 @@ __all__ = ['Pix2ProfFitter']
 # Views of an image that are averaged, where it pays.
 _VIEWS = {'captioner': 8}
 
+# Galaxies that a network reads at once.
+_BATCH, _GPU_BATCH = 16, 256
+
 
 class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
     """
@@ -52,7 +55,8 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
         if there is one.
 
     batch_size : int, optional
-        Galaxies that are read at once.
+        Galaxies that the network reads at once; by default 16, which fit
+        into the cache of a processor, or 256 on a GPU.
 
     n_views : int, optional
         The profile is averaged over so many of the eight turns and
@@ -121,7 +125,7 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
     (Unit("arcsec"), Unit("mag / arcsec2"))
     """
 
-    def __init__(self, weights='rings', *, device=None, batch_size=16,
+    def __init__(self, weights='rings', *, device=None, batch_size=None,
                  n_views=None, sky='auto', search_radius=None, fit_centre=True,
                  min_snr=1.0, precision='float32'):
         if precision not in ('float32', 'bfloat16'):
@@ -149,7 +153,8 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
 
     def _set_options(self, device, batch_size, n_views, sky, search_radius,
                      fit_centre, min_snr):
-        for name, value, most in (('batch_size', batch_size, np.inf),
+        for name, value, most in (('batch_size', 1 if batch_size is None
+                                   else batch_size, np.inf),
                                   ('n_views', n_views, 8)):
             if isinstance(value, bool) or not isinstance(
                     value, int | np.integer) or not 1 <= value <= most:
@@ -176,13 +181,15 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
             msg = (f"device must be a device of torch, such as 'cpu' or "
                    f"'cuda', got {device!r}")
             raise ValueError(msg) from error
+        if batch_size is None:
+            batch_size = _BATCH if self.device.type == 'cpu' else _GPU_BATCH
         self.batch_size, self.n_views = int(batch_size), int(n_views)
         self.sky, self.search_radius = sky, search_radius
         self.fit_centre, self.min_snr = fit_centre, min_snr
 
     @classmethod
     def from_original(cls, path, *, radius_step=None, device=None,
-                      batch_size=16, sky=0.0, search_radius=None,
+                      batch_size=None, sky=0.0, search_radius=None,
                       fit_centre=True):
         """
         A fitter with the network that the authors of the paper published.

@@ -120,8 +120,12 @@ class RingReader(FrameReader):
                 np.interp(radii, frame.ellipses[0], frame.ellipses[part])
                 for frame in frames]), dtype=torch.float32, device=device)
                 for part in (1, 2))
+        if device.type == 'cuda':
+            # (the copies run beside what the processor does next)
+            image, good = image.pin_memory(), good.pin_memory()
         found = self.network(
-            image.to(device), good.to(device),
+            image.to(device, non_blocking=True),
+            good.to(device, non_blocking=True),
             torch.from_numpy(start).float().to(device), fixed=ellipses,
             hold=hold or fixed)
         sma = found.sma.double().cpu().numpy()
