@@ -61,6 +61,9 @@ def add_survey_command(commands):
     command.add_argument('--workers', type=int, metavar='N',
                          help='processes (default: one for each GPU or '
                               'core)')
+    command.add_argument('--readers', type=int, default=0, metavar='N',
+                         help='further processes that read images for each '
+                              'of these, for GPUs (default: 0)')
     command.add_argument('--scheduler', metavar='ADDRESS',
                          help='Dask scheduler whose workers to use')
     command.add_argument('--chunk-size', type=int, default=500, metavar='N',
@@ -88,7 +91,7 @@ def _run_survey(args):
     result = run_survey(
         args.catalogue, args.out, images=images, fitter=fitter,
         chunk_size=args.chunk_size, scheduler=args.scheduler,
-        n_workers=args.workers, progress=not args.quiet,
+        n_workers=args.workers, readers=args.readers, progress=not args.quiet,
         overwrite=args.overwrite, columns=args.columns, **options)
     if not args.quiet:
         _print_result(result)

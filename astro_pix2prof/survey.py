@@ -17,6 +17,7 @@ from astro_pix2prof.survey_output import (
     prepare_folder,
     read_survey,
     write_failures,
+    write_times,
 )
 
 __all__ = ['SurveyResult', 'read_survey', 'run_survey']
@@ -62,7 +63,7 @@ class SurveyResult:
 
 
 def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
-               scheduler=None, n_workers=None, progress=False,
+               scheduler=None, n_workers=None, readers=0, progress=False,
                overwrite=False, columns=None, ra=None, dec=None, x=None,
                y=None, size=None, **options):
     """
@@ -105,6 +106,11 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     n_workers : int, optional
         The number of processes on this machine; 1 does without Dask. By
         default, one for each GPU or else for each core.
+
+    readers : int, optional
+        The number of further processes that read the images for each of
+        these. On a GPU, which would wait for images otherwise, give some,
+        and a ``chunk_size`` of some thousands.
 
     progress : bool, optional
         Whether to show a progress bar.
@@ -166,8 +172,8 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     ``out`` holds the files ``part-000000.parquet`` and so on, which appear
     when they are complete; ``_survey.json``, what was asked for; and in the
     end ``_failures.ecsv``, a table of the galaxies that could not be
-    measured. For a HATS catalogue, ``out`` becomes one with the same
-    pixels.
+    measured, and ``_times.json``, the time that it took. For a HATS
+    catalogue, ``out`` becomes one with the same pixels.
 
     Examples
     --------
@@ -186,6 +192,10 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     if isinstance(chunk_size, bool) or not isinstance(
             chunk_size, int) or chunk_size < 1:
         msg = f'chunk_size must be a positive integer, got {chunk_size!r}'
+        raise ValueError(msg)
+    if isinstance(readers, bool) or not isinstance(
+            readers, int) or readers < 0:
+        msg = f'readers must be an integer from 0 on, got {readers!r}'
         raise ValueError(msg)
     unknown = sorted(set(options) - set(_OPTIONS))
     if unknown:
@@ -212,24 +222,28 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
                           band=options.get('band'))
     if hats:
         carried = catalogue.with_position(carried)
-    job = SurveyJob(FitterSpec(fitter), source, options, carried)
+    job = SurveyJob(FitterSpec(fitter), source, options, carried, readers)
     out = Path(out).absolute()
     prepare_folder(out, _settings(job, catalogue, chunk_size),
                    overwrite=overwrite)
     if hats:
         from astro_pix2prof.survey_hats import finish_hats, run_hats
 
-        n_skipped = run_hats(
+        n_skipped, used = run_hats(
             job, catalogue, out, chunk_size, progress=progress,
             n_workers=n_workers, scheduler=scheduler)
         finish_hats(catalogue, out, carried)
     else:
-        n_skipped = _run_parts(
+        n_skipped, used = _run_parts(
             job, catalogue, out, chunk_size, progress=progress,
             n_workers=n_workers, scheduler=scheduler)
     n_failed = write_failures(out)
-    return SurveyResult(out, catalogue.n_rows, catalogue.n_rows - n_skipped,
-                        n_skipped, n_failed, time.perf_counter() - begin)
+    n_done = catalogue.n_rows - n_skipped
+    seconds = time.perf_counter() - begin
+    if n_done:
+        write_times(out, n_done, seconds, used)
+    return SurveyResult(out, catalogue.n_rows, n_done, n_skipped, n_failed,
+                        seconds)
 
 
 def _settings(job, catalogue, chunk_size):
@@ -241,6 +255,9 @@ def _settings(job, catalogue, chunk_size):
     options = {name: value if isinstance(value, int | float | str | bool)
                else str(value) for name, value in job.options.items()}
     return {'catalogue': catalogue.fingerprint,
+            'catalogue_name': catalogue.name,
+            'catalogue_folder': str(catalogue.base),
+            'images_folder': job.images.folder,
             'n_rows': catalogue.n_rows, 'chunk_size': chunk_size,
             **job.images.describe(), 'options': options,
             'columns': job.columns, **{
@@ -252,14 +269,16 @@ def _settings(job, catalogue, chunk_size):
 def _run_parts(job, catalogue, out, chunk_size, *, n_workers, scheduler,
                progress):
     """
-    Measure what is missing; return the number of galaxies that are not.
+    Measure what is missing.
+
+    Returns the number of galaxies that were there, and that of processes.
     """
     n_rows = catalogue.n_rows
     n_parts = -(-n_rows // chunk_size)
     done = {k for k in range(n_parts) if part_path(out, k).is_file()}
     n_skipped = sum(min(chunk_size, n_rows - k * chunk_size) for k in done)
     if len(done) == n_parts:
-        return n_skipped
+        return n_skipped, None
     needed = job.images.needed
     columns = catalogue.columns if needed is None else list(
         dict.fromkeys([*job.columns, *needed]))
@@ -278,4 +297,4 @@ def _run_parts(job, catalogue, out, chunk_size, *, n_workers, scheduler,
                disable=not progress, smoothing=0.05) as bar):
         for n in engine.map(measure_part, tasks()):
             bar.update(n)
-    return n_skipped
+    return n_skipped, engine.n_workers

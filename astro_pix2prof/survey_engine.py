@@ -24,7 +24,9 @@ _MAX_BROKEN = 5
 # Environment of the processes: one thread each, and no chatter.
 _ENVIRONMENT = {'OMP_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1',
                 'OPENBLAS_NUM_THREADS': '1',
-                'DASK_LOGGING__DISTRIBUTED': 'critical'}
+                'DASK_LOGGING__DISTRIBUTED': 'critical',
+                # they may have processes of their own, which read
+                'DASK_DISTRIBUTED__WORKER__DAEMON': 'False'}
 
 # The jobs that this process knows, by their key.
 _JOBS = {}

@@ -54,9 +54,9 @@ class HatsCatalogue:
             raise ImportError(msg) from error
         import pyarrow.dataset as ds
 
-        self.base = Path(path).absolute()
-        self.name = self.base.name
-        self.lsdb = lsdb.open_catalog(self.base, columns='all')
+        path = Path(path).absolute()
+        self.base, self.name = path, path.name
+        self.lsdb = lsdb.open_catalog(path, columns='all')
         structure = self.lsdb.hc_structure
         self.schema = structure.schema
         self.info = structure.catalog_info
@@ -96,7 +96,8 @@ class HatsJob(SurveyJob):
     """
 
     def __init__(self, job, catalogue, out, chunk_size):
-        super().__init__(job.fitter, job.images, job.options, job.columns)
+        super().__init__(job.fitter, job.images, job.options, job.columns,
+                         job.readers)
         self.schema, self.starts = catalogue.schema, catalogue.starts
         self.out, self.chunk_size = Path(out), chunk_size
 
@@ -164,6 +165,9 @@ def run_hats(job, catalogue, out, chunk_size, *, n_workers=None,
     -------
     n_skipped : int
         The galaxies of partitions that were there.
+
+    n_workers : int or `None`
+        The number of processes that were used.
     """
     import pandas as pd
     import pyarrow.parquet as pq
@@ -175,7 +179,7 @@ def run_hats(job, catalogue, out, chunk_size, *, n_workers=None,
     n_skipped = sum(pq.read_metadata(file).num_rows
                     for file in files.values() if file.is_file())
     if not missing:
-        return n_skipped
+        return n_skipped, None
     job = HatsJob(job, catalogue, out, chunk_size)
     with (Engine(job, n_workers=n_workers, scheduler=scheduler) as engine,
           tqdm(total=catalogue.n_rows, initial=n_skipped, unit='galaxy',
@@ -188,7 +192,7 @@ def run_hats(job, catalogue, out, chunk_size, *, n_workers=None,
         ).to_delayed()
         for found in engine.compute(delayed):
             bar.update(int(found['n_rows'].sum()))
-    return n_skipped
+    return n_skipped, engine.n_workers
 
 
 def measure_partition(frame, pixel, key):

@@ -219,6 +219,18 @@ class SurveyImages:
             names.append(self.size_column[0])
         return list(dict.fromkeys(names))
 
+    @property
+    def folder(self):
+        """
+        The folder where the images are looked for (str), '' if unknown.
+        """
+        if self.kind == 'column':
+            return self.base
+        if self.kind == 'template':
+            return os.path.dirname(os.path.abspath(self.images.split('{')[0]))
+        return os.path.dirname(self.images.paths[0]) if (
+            self.kind == 'tiles') else ''
+
     def describe(self):
         """
         What was asked for, as a dict that JSON can hold.
@@ -349,7 +361,7 @@ class SurveyImages:
                             stack.close()
                             opened = None
                             hdulist = stack.enter_context(
-                                fits.open(path, memmap=True))
+                                fits.open(path, memmap=False))
                             opened = path
                         item.image, position, item.origin = cut_section(
                             hdulist, item.options['position'],

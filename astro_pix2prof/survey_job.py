@@ -163,11 +163,15 @@ class SurveyJob:
 
     columns : list of str
         The columns of the catalogue to carry over.
+
+    readers : int, optional
+        Processes that read the images ahead, for fitters with ``fit_many``.
     """
 
-    def __init__(self, fitter, images, options, columns):
+    def __init__(self, fitter, images, options, columns, readers=0):
         self.fitter, self.images = fitter, images
         self.options, self.columns = options, columns
+        self.readers = readers
 
     def __call__(self, rows, start, *, number=0):
         """
@@ -242,7 +246,8 @@ class SurveyJob:
                 yield item.image, item.options
 
         if hasattr(fitter, 'fit_many'):
-            batches = list(fitter.fit_many(images(), **self.options))
+            batches = list(fitter.fit_many(images(), workers=self.readers,
+                                           **self.options))
         else:
             batches = [_fit_each(fitter, images(), self.options)]
         if bad:

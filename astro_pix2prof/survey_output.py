@@ -18,9 +18,13 @@ from astro_pix2prof.profile_batch import ProfileBatch, import_pyarrow
 from astro_pix2prof.survey_catalogue import unit_of_field
 
 __all__ = ['Survey', 'prepare_folder', 'read_survey', 'remove_temporary',
-           'write_failures', 'write_parquet', 'write_whole']
+           'write_failures', 'write_parquet', 'write_times', 'write_whole']
 
 _SETTINGS, _FAILURES = '_survey.json', '_failures.ecsv'
+_TIMES = '_times.json'
+
+# Settings that may change: where the catalogue lies.
+_FREE = ('catalogue_name', 'catalogue_folder', 'images_folder')
 
 
 def part_path(folder, number):
@@ -125,8 +129,8 @@ def prepare_folder(folder, settings, *, overwrite=False):
         _remove_survey(folder)
     if file.is_file():
         before = json.loads(file.read_text(encoding='utf-8'))
-        other = [key for key in {**before, **settings}
-                 if before.get(key) != settings.get(key)]
+        other = [key for key in {**before, **settings} if key not in _FREE
+                 and before.get(key) != settings.get(key)]
         if other:
             what = '; '.join(f'{key} was {before.get(key)!r} and is '
                              f'{settings.get(key)!r}' for key in other)
@@ -151,6 +155,7 @@ def _remove_survey(folder):
     Remove the files of a survey, and no others.
     """
     for path in (*folder.glob('part-*.parquet'), folder / _FAILURES,
+                 folder / _TIMES,
                  *folder.glob('*.fits'), folder / 'properties',
                  folder / 'hats.properties', folder / 'partition_info.csv'):
         path.unlink(missing_ok=True)
@@ -191,6 +196,35 @@ def write_failures(folder):
     write_whole(folder / _FAILURES, lambda part: table.write(
         part, format='ascii.ecsv'))
     return len(table)
+
+
+def write_times(folder, n_done, seconds, n_workers):
+    """
+    Add to the time that a survey took, over all calls that came to an end.
+
+    Parameters
+    ----------
+    folder : `~pathlib.Path`
+        The folder of a survey.
+
+    n_done : int
+        The galaxies that were measured.
+
+    seconds : float
+        The time.
+
+    n_workers : int or `None`
+        The number of processes, if it is known.
+    """
+    path = folder / _TIMES
+    times = {'n_done': 0, 'seconds': 0.0}
+    if path.is_file():
+        times = json.loads(path.read_text(encoding='utf-8'))
+    times = {'n_done': times['n_done'] + n_done,
+             'seconds': round(times['seconds'] + seconds, 3),
+             'n_workers': n_workers}
+    write_whole(path, lambda part: part.write_text(
+        json.dumps(times, indent=1) + '\n', encoding='utf-8'))
 
 
 class Survey:

@@ -371,13 +371,16 @@ def _folders_of(job):
 
 def _job(folder):
     """
-    What a survey noted of itself: _survey.json, as one flat dict.
+    What a survey noted of itself, as one flat dict.
     """
-    try:
-        text = (folder / '_survey.json').read_text(encoding='utf-8')
-        found = json.loads(text)
-    except (OSError, ValueError):
-        return {}
+    found = {}
+    for name in ('_survey.json', '_times.json'):
+        try:
+            part = json.loads((folder / name).read_text(encoding='utf-8'))
+        except (OSError, ValueError):
+            continue
+        if isinstance(part, dict):
+            found.update(part)
     flat = {}
 
     def add(prefix, values):
@@ -389,8 +392,7 @@ def _job(folder):
             else:
                 flat[key] = value
 
-    if isinstance(found, dict):
-        add('', found)
+    add('', found)
     return flat
 
 

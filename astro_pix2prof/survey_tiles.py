@@ -111,7 +111,8 @@ def cut_section(hdulist, position, size, *, hdu=None, band=None):
     Parameters
     ----------
     hdulist : `~astropy.io.fits.HDUList`
-        The file, opened with ``memmap=True``.
+        The file, just opened. (With ``memmap=True``, scaled images cannot
+        be cut.)
 
     position : tuple of float or `~astropy.coordinates.SkyCoord`
         Pixels (x, y) from 0, or where on the sky.
@@ -202,7 +203,7 @@ def _footprint(path, hdu, band):
     """
     The celestial WCS and the shape of the image in a file.
     """
-    with fits.open(path, memmap=True) as hdulist:
+    with fits.open(path, memmap=False) as hdulist:
         chosen = choose_hdu(hdulist, hdu, band)
         wcs = celestial_wcs(header_wcs(chosen.header, hdulist))
         shape = chosen.shape[-2:]
