@@ -21,6 +21,8 @@ _EXPORTS = {
     'ProfileFit': 'fit',
     'RingFlag': 'profile',
     'StructureFlag': 'structure',
+    'Survey': 'survey_output',
+    'SurveyResult': 'survey',
     'build_profile': 'profile',
     'compare_profiles': 'evaluation',
     'decode_flags': 'profile',

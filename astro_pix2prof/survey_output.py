@@ -135,8 +135,8 @@ def prepare_folder(folder, settings, *, overwrite=False):
             what = '; '.join(f'{key} was {before.get(key)!r} and is '
                              f'{settings.get(key)!r}' for key in other)
             msg = (f'{folder} holds another survey: {what}. Give another '
-                   'folder, the same options, or overwrite=True to begin '
-                   'anew')
+                   'folder or the same options, or overwrite=True '
+                   '(--overwrite) to begin anew')
             raise ValueError(msg)
         remove_temporary(folder)
         return
