@@ -53,6 +53,11 @@ N_FILES = 500
 SIZES = 64, 128, 256, 512, 1024, 2048, 4096
 # Images of a size: as many as have the pixels of so many of 256 x 256.
 N_SMOOTH = 32
+# A trial, in which everything runs and the figures mean nothing.
+QUICK = {'rounds': 1, 'files': 60, 'galaxies_rate': 64, 'images': 2,
+         'autoprof': 1, 'sizes': [64, 256, 512], 'galaxies': 100,
+         'galaxies_gpu': 64, 'galaxies_survey': 200, 'kill_galaxies': 400,
+         'chunk': 20}
 # Images that the ring network gets for each that the others get: it has to
 # run for long enough to be timed.
 N_MORE = 8
@@ -240,7 +245,7 @@ def describe(args):
             **describe_environment(),
             **{name: metadata.version(name) for name in names},
             'date': datetime.date.today().isoformat(),
-            'load': os.getloadavg()[0]}
+            'quick': args.quick, 'load': os.getloadavg()[0]}
 
 
 def to_json(value):
@@ -277,9 +282,8 @@ def measure(args, out):
             warnings.simplefilter('ignore')
             found = PARTS[name](args, paths)
         out[name] = to_json({'made': made, **found})
-        if args.json:
-            args.json.write_text(json.dumps(out, indent=1) + '\n',
-                                 encoding='utf-8')
+        args.json.write_text(json.dumps(out, indent=1) + '\n',
+                             encoding='utf-8')
 
 
 def parse(args=None):
@@ -296,6 +300,8 @@ def parse(args=None):
                         default=list(PARTS))
     parser.add_argument('--report', action='store_true',
                         help='measure nothing')
+    parser.add_argument('--quick', action='store_true',
+                        help='few galaxies, as a trial')
     parser.add_argument('--folder', type=Path,
                         default=HERE.parent / 'build' / 'throughput',
                         help='where images and results are kept')
@@ -317,14 +323,19 @@ def parse(args=None):
     number('--kill-galaxies', 2000, 'galaxies of a survey that is killed')
     number('--chunk', 100, 'galaxies of a part of a survey')
     parser.add_argument('--json', type=Path, metavar='FILE.json',
-                        default=HERE / 'throughput.json',
-                        help='where the figures are written')
+                        help='where the figures are written; by default '
+                        'benchmarks/throughput.json, and with --quick in '
+                        'the folder')
     parser.add_argument('--out', type=Path, metavar='FILE.inc',
                         help='write the tables for the documentation')
     parser.add_argument('--plots', type=Path, metavar='DIR',
                         help='write the pictures; with --out the folder '
                         'figures/throughput beside it')
     args = parser.parse_args(args)
+    if args.quick:
+        vars(args).update(QUICK)
+    if args.json is None:
+        args.json = (args.folder if args.quick else HERE) / 'throughput.json'
     for name in ('rounds', 'files', 'galaxies_rate', 'images', 'galaxies',
                  'galaxies_gpu', 'galaxies_survey', 'kill_galaxies',
                  'chunk'):

@@ -250,8 +250,9 @@ def sentences_of(out, name):
                 f'median, and 99% of them by less than {found["p99"]:.4f}.')
     if name == 'survey':
         row = part['processes']
-        return (f'{row["n"]:,} galaxies in parts of {row["chunk"]}, each '
-                f'number of processes {row["rounds"]} times in turns.')
+        return (f'{row["n"]:,} galaxies in parts of {row["chunk"]}, as files '
+                'of one galaxy; one process works without Dask. Medians; '
+                f'number of rounds, in turns: {row["rounds"]}.')
     return ''
 
 
@@ -260,9 +261,11 @@ def describe(out, name):
     What a part was made with.
     """
     made = out[name]['made']
-    return (f'Weights ``{made["weights"]["name"]}``; {made["date"]}; '
-            f'{made["cores"]} cores of {made["cpu"]}, on which programs '
-            f'kept {made["load"]:.1f} busy in the minute before (Python '
+    trial = 'A trial with few galaxies: the figures mean nothing. ' if (
+        made['quick']) else ''
+    return (f'{trial}Weights ``{made["weights"]["name"]}``; {made["date"]}; '
+            f'{made["cores"]} cores of {made["cpu"]}, load average of the '
+            f'minute before {made["load"]:.1f} (Python '
             f'{made["python"]}, astro_pix2prof {made["astro_pix2prof"]}, '
             f'torch {made["torch"]}, astropy {made["astropy"]}, photutils '
             f'{made["photutils"]}).')
@@ -417,7 +420,7 @@ def _plot_numbers(out, folder):
              ylabel='seconds')
     right.plot(numbers, [row['peak'] for row in rows], 'o-', ms=4)
     right.set(xscale='log', xlabel='galaxies', ylabel='peak memory (MiB)')
-    right.set_ylim(bottom=0)
+    right.set_ylim(0, 1.2 * max(row['peak'] for row in rows))
     path = _save(fig, folder / 'numbers.png')
     return path, ('Seconds and memory by the number of galaxies, on two '
                   'cores, from FITS to Parquet. Grey: proportional to the '
