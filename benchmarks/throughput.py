@@ -25,6 +25,7 @@ import json
 import tempfile
 import warnings
 from importlib import metadata
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ from throughput_images import (
     render_images,
     write_smooth,
 )
+from throughput_limit import PRECISIONS
 from throughput_others import (
     AUTOPROF,
     make_autoprof,
@@ -69,22 +71,28 @@ def measure_rates(args, paths):
     """
     rows = []
     for k in range(args.rounds):
-        for cores in (1, 2):
-            rows.append(measure_rate(paths, args.galaxies_rate * cores,
-                                     cores, args.folder,
-                                     weights=args.weights))
-            print(f'round {k + 1}, {cores} core(s): '
+        for precision, cores in product(PRECISIONS, (1, 2)):
+            rows.append(measure_rate(
+                paths, args.galaxies_rate * cores, cores, args.folder,
+                weights=args.weights, precision=precision))
+            print(f'round {k + 1}, {precision}, {cores} core(s): '
                   f'{rows[-1]["per_second"]:.1f} galaxies/s', flush=True)
     starts = [time_start(paths[0], args.folder) for _ in range(args.rounds)]
     return {
         'n_files': len(paths), 'rows': rows,
         'start': {key: [row[key] for row in starts] for key in starts[0]},
-        'split': run_apart(
+        'split': {precision: run_apart(
             'throughput_limit.split_time', 1, paths=paths,
             n=args.galaxies_rate, out=args.folder / 'split.parquet',
-            weights=args.weights),
-        'limit': run_apart('throughput_limit.count_limit', 1, paths=paths,
-                           weights=args.weights)}
+            weights=args.weights, precision=precision)
+            for precision in PRECISIONS},
+        'limit': {precision: run_apart(
+            'throughput_limit.count_limit', 1, paths=paths,
+            weights=args.weights, precision=precision)
+            for precision in PRECISIONS},
+        'difference': run_apart(
+            'throughput_limit.compare_precisions', 1, paths=paths,
+            weights=args.weights)}
 
 
 def measure_others(args, paths):

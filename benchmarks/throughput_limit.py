@@ -11,7 +11,12 @@ from unittest import mock
 import numpy as np
 from throughput_parts import ROWS, repeat
 
-__all__ = ['count_limit', 'measure_gpu', 'split_time']
+__all__ = ['compare_precisions', 'count_limit', 'measure_gpu', 'split_time']
+
+PRECISIONS = 'float32', 'bfloat16'
+
+# Batches of which the precisions are compared on a GPU.
+_N_COMPARED = 32
 
 _STEPS = (('read', 'read the file'), ('prepare', 'noise and sky'),
           ('network', 'network'), ('around', 'batches around it'),
@@ -43,13 +48,13 @@ class _Clock:
         return timed
 
 
-def split_time(paths, n, out, *, weights='rings'):
+def split_time(paths, n, out, *, weights='rings', precision='float32'):
     """
     What the time goes into, on one core.
 
     Parameters
     ----------
-    paths, n, out, weights : optional
+    paths, n, out, weights, precision : optional
         As for `fit_files`.
 
     Returns
@@ -63,8 +68,9 @@ def split_time(paths, n, out, *, weights='rings'):
     from astro_pix2prof import GalaxyCutout, Pix2ProfFitter, fit_many
 
     torch.set_num_threads(1)
-    fitter = Pix2ProfFitter(weights, device='cpu')
-    list(fitter.fit_many(repeat(paths, 16)))
+    fitter = Pix2ProfFitter(weights, device='cpu', precision=precision)
+    for batch in fitter.fit_many(repeat(paths, 16)):
+        batch.to_arrow()
     clock = _Clock()
     network = fitter.reader.network
     reader = mock.Mock(
@@ -106,7 +112,8 @@ def split_time(paths, n, out, *, weights='rings'):
             for name, title in _STEPS]
 
 
-def count_limit(paths, *, weights='rings', batch=16, device='cpu'):
+def count_limit(paths, *, weights='rings', batch=16, device='cpu',
+                precision='float32'):
     """
     What the arithmetic and the bytes of a galaxy take at the least.
 
@@ -115,7 +122,7 @@ def count_limit(paths, *, weights='rings', batch=16, device='cpu'):
     paths : list of path-like
         The images.
 
-    weights, device : str, optional
+    weights, device, precision : str, optional
         As for `~astro_pix2prof.Pix2ProfFitter`.
 
     batch : int, optional
@@ -126,7 +133,7 @@ def count_limit(paths, *, weights='rings', batch=16, device='cpu'):
     row : dict
         ``gflop`` of the network for an image (a multiplication and an
         addition are two), ``network_ms`` it takes, ``gflops``, the rate of
-        large float32 matrix products (10^9/s), ``bytes`` of a file,
+        large matrix products in that precision (10^9/s), ``bytes`` of a file,
         ``read_gbs`` and ``copy_gbs``, rates of reading files that are in
         memory and of copying memory (10^9 bytes/s), ``limit_ms``, the
         least time of the network and of reading, for an image.
@@ -137,7 +144,8 @@ def count_limit(paths, *, weights='rings', batch=16, device='cpu'):
     from astro_pix2prof import Pix2ProfFitter
 
     torch.set_num_threads(1)
-    fitter = Pix2ProfFitter(weights, device=device)
+    fitter = Pix2ProfFitter(weights, device=device, precision=precision,
+                            batch_size=batch)
     seen = []
     network = fitter.reader.network
 
@@ -156,7 +164,8 @@ def count_limit(paths, *, weights='rings', batch=16, device='cpu'):
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(*args, **options)
     gflop = counter.get_total_flops() / n / 1e9
-    a, b = torch.rand(2, 2048, 2048, device=device)
+    a, b = torch.rand(2, 2048, 2048, device=device).to(
+        getattr(torch, precision))
     gflops = 2 * 2048**3 / _best(lambda: a @ b, device) / 1e9
 
     def read():
@@ -198,7 +207,7 @@ def _best(function, device='cpu', n=5):
 
 
 def measure_gpu(paths, n, *, batches=(16, 32, 64, 128, 256, 512),
-                weights='rings', device='cuda', workers=4):
+                weights='rings', device='cuda', workers=None):
     """
     Rates on a GPU by batch size, and bfloat16 against float32.
 
@@ -211,43 +220,63 @@ def measure_gpu(paths, n, *, batches=(16, 32, 64, 128, 256, 512),
         Images that the network gets at once.
 
     workers : int, optional
-        Processes that read.
+        Processes that read; by default one for each core.
 
     Returns
     -------
     row : dict
         ``rows``: ``batch``, ``precision``, ``network_per_second`` and
-        ``per_second`` (files to batches); ``difference``: the median and
-        the 99th percentile of the absolute differences between surface
-        brightnesses in bfloat16 and float32 (mag/arcsec2); ``limit``, as of
-        `count_limit`.
+        ``per_second`` (files to batches); ``difference``: as of
+        `compare_precisions`.
     """
     import torch
 
     from astro_pix2prof import Pix2ProfFitter
 
-    kind = torch.device(device).type
+    workers = os.cpu_count() if workers is None else workers
     rows, profiles = [], {}
     for batch in batches:
-        for name in ('float32', 'bfloat16'):
-            with torch.autocast(kind, dtype=torch.bfloat16,
-                                enabled=name == 'bfloat16'):
-                limit = count_limit(paths, weights=weights, batch=batch,
-                                    device=device)
-                fitter = Pix2ProfFitter(weights, device=device,
-                                        batch_size=batch)
-                start = time.perf_counter()
-                found = list(fitter.fit_many(
-                    repeat(paths, n), batch_size=batch, workers=workers))
-                seconds = time.perf_counter() - start
-            profiles.setdefault(name, found)
-            rows.append({'batch': batch, 'precision': name,
+        for precision in PRECISIONS:
+            limit = count_limit(paths, weights=weights, batch=batch,
+                                device=device, precision=precision)
+            fitter = Pix2ProfFitter(weights, device=device,
+                                    batch_size=batch, precision=precision)
+            start = time.perf_counter()
+            found = list(fitter.fit_many(
+                repeat(paths, n), batch_size=batch, workers=workers))
+            seconds = time.perf_counter() - start
+            profiles.setdefault(precision, found[:_N_COMPARED])
+            rows.append({'batch': batch, 'precision': precision,
                          'network_per_second': 1000 / limit['network_ms'],
                          'limit_per_second': limit['gflops']
                          / limit['gflop'], 'per_second': n / seconds})
-    return {'name': torch.cuda.get_device_name() if kind == 'cuda' else kind,
-            'rows': rows, 'workers': workers, 'n': n,
+    name = (torch.cuda.get_device_name()
+            if torch.device(device).type == 'cuda' else device)
+    return {'name': name, 'rows': rows, 'workers': workers, 'n': n,
             'difference': _difference(*profiles.values())}
+
+
+def compare_precisions(paths, *, weights='rings', device='cpu'):
+    """
+    Surface brightnesses in bfloat16 minus those in float32.
+
+    Parameters
+    ----------
+    paths, weights, device : optional
+        As for `~throughput_parts.fit_files`.
+
+    Returns
+    -------
+    row : dict
+        ``median`` and ``p99``, the 99th percentile, of the absolute
+        differences (mag/arcsec2), ``n`` rings, and ``n_galaxies``.
+    """
+    from astro_pix2prof import Pix2ProfFitter
+
+    found = [list(Pix2ProfFitter(
+        weights, device=device, precision=precision).fit_many(paths))
+        for precision in PRECISIONS]
+    return {**_difference(*found), 'n_galaxies': len(paths)}
 
 
 def _difference(one, other):

@@ -79,8 +79,8 @@ def repeat(paths, n):
     return itertools.islice(itertools.cycle(map(str, paths)), n)
 
 
-def fit_files(paths, n, out, *, workers=0, weights='rings', device='cpu',
-              options=None):
+def fit_files(paths, n, out, *, workers=0, weights='rings',
+              precision='float32', device='cpu'):
     """
     Measure files and write a Parquet file, one pass over them.
 
@@ -98,11 +98,8 @@ def fit_files(paths, n, out, *, workers=0, weights='rings', device='cpu',
     workers : int, optional
         As for `~astro_pix2prof.Pix2ProfFitter.fit_many`.
 
-    weights, device : str, optional
+    weights, precision, device : str, optional
         As for `~astro_pix2prof.Pix2ProfFitter`.
-
-    options : dict, optional
-        Further options of ``fit_many``.
 
     Returns
     -------
@@ -130,11 +127,11 @@ def fit_files(paths, n, out, *, workers=0, weights='rings', device='cpu',
         held.clear()
 
     with Memory() as memory:
-        fitter = Pix2ProfFitter(weights, device=device)
-        list(fitter.fit_many(repeat(paths, 16)))
+        fitter = Pix2ProfFitter(weights, device=device, precision=precision)
+        for batch in fitter.fit_many(repeat(paths, 16)):
+            batch.to_arrow()
         start = time.perf_counter()
-        for batch in fitter.fit_many(repeat(paths, n), workers=workers,
-                                     **(options or {})):
+        for batch in fitter.fit_many(repeat(paths, n), workers=workers):
             n_failed += int(np.count_nonzero(
                 batch.galaxies['flag'] & int(GalaxyFlag.FAILED)))
             held.append(batch.to_arrow())
@@ -184,7 +181,8 @@ def run_apart(name, cores=None, **options):
         return json.loads(out.read_text())
 
 
-def measure_rate(paths, n, cores, folder, *, workers=None, weights='rings'):
+def measure_rate(paths, n, cores, folder, *, workers=None, weights='rings',
+                 precision='float32'):
     """
     Galaxies per second from FITS to Parquet.
 
@@ -206,7 +204,7 @@ def measure_rate(paths, n, cores, folder, *, workers=None, weights='rings'):
         The number of processes; by default 0 on one core and else one for
         each core.
 
-    weights : str, optional
+    weights, precision : str, optional
         As for `~astro_pix2prof.Pix2ProfFitter`.
 
     Returns
@@ -218,8 +216,9 @@ def measure_rate(paths, n, cores, folder, *, workers=None, weights='rings'):
         workers = 0 if cores == 1 else cores
     row = run_apart('throughput_parts.fit_files', cores, paths=paths, n=n,
                     workers=workers, weights=weights,
-                    out=folder / 'rate.parquet')
+                    precision=precision, out=folder / 'rate.parquet')
     return {**row, 'cores': cores, 'workers': workers,
+            'precision': precision,
             'per_second': n / row['seconds']}
 
 

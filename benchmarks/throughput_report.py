@@ -25,13 +25,13 @@ KILLED = {'one': 'one of two processes',
 MANY = 1000   # galaxies from which on a rate is one
 
 
-def by_cores(out):
+def rounds_of(out):
     """
-    Rounds of the rates end to end, for each number of cores.
+    Rounds of the rates end to end, for each precision and number of cores.
     """
     found = {}
     for row in out['rates']['rows']:
-        found.setdefault(row['cores'], []).append(row)
+        found.setdefault((row['precision'], row['cores']), []).append(row)
     return found
 
 
@@ -39,54 +39,68 @@ def _rates(out):
     if 'rates' not in out:
         return None
     rows = []
-    for cores, found in by_cores(out).items():
+    for (precision, cores), found in rounds_of(out).items():
         rates = [row['per_second'] for row in found]
-        rows.append((str(cores), f'{found[0]["n"]:,}', text(
+        rows.append((precision, str(cores), f'{found[0]["n"]:,}', text(
             median(rates), '.1f'), text(min(rates), '.1f'),
             text(max(rates), '.1f'),
             text(median(row['peak'] for row in found), '.0f'),
             str(max(row['n_failed'] for row in found))))
-    return ('From FITS to Parquet', ('Cores', 'Galaxies', 'Galaxies/s',
-                                     'Least', 'Most', 'Memory (MiB)',
-                                     'Failed'), rows)
+    return ('From FITS to Parquet', (
+        'Precision', 'Cores', 'Galaxies', 'Galaxies/s', 'Least', 'Most',
+        'Memory (MiB)', 'Failed'), rows)
 
 
 def _split(out):
     if 'rates' not in out:
         return None
-    rows = out['rates']['split']
-    total = sum(row['ms'] for row in rows)
-    return ('What the time of a galaxy goes into, on one core', (
-        'Step', 'ms', 'Share'), [
-            *((row['step'], text(row['ms'], '.2f'),
-               text(row['ms'] / total, '.0%')) for row in rows),
-            ('total', text(total, '.2f'), '')])
+    split = out['rates']['split']
+    totals = [sum(row['ms'] for row in rows) for rows in split.values()]
+    rows = []
+    for steps in zip(*split.values(), strict=True):
+        cells = [steps[0]['step']]
+        for row, total in zip(steps, totals, strict=True):
+            cells += [text(row['ms'], '.2f'), text(row['ms'] / total, '.0%')]
+        rows.append(tuple(cells))
+    heading = ['Step']
+    for precision in split:
+        heading += [f'{precision}, ms', 'Share']
+    last = ['total']
+    for total in totals:
+        last += [text(total, '.2f'), '']
+    return ('What the time of a galaxy goes into, on one core',
+            tuple(heading), [*rows, tuple(last)])
 
 
 def _limit(out):
     if 'rates' not in out:
         return None
-    row = out['rates']['limit']
-    whole = median(1000 / part['per_second'] for part in by_cores(out)[1])
-    arithmetic = 1000 * row['gflop'] / row['gflops']
-    return ('The limit of one core', ('Figure', 'Value'), [
-        ('Arithmetic of the network for an image (10⁹ operations)',
-         text(row['gflop'], '.3f')),
-        ('Large float32 matrix products (10⁹ operations/s)',
-         text(row['gflops'], '.1f')),
-        ('The arithmetic at that rate (ms)', text(arithmetic, '.2f')),
-        ('The network (ms)', text(row['network_ms'], '.2f')),
-        ('Share of that rate that the network reaches',
-         text(arithmetic / row['network_ms'], '.0%')),
-        ('A file (kB)', text(row['bytes'] / 1000, '.0f')),
-        ('Reading files that are in memory (10⁹ bytes/s)',
-         text(row['read_gbs'], '.1f')),
-        ('Copying memory (10⁹ bytes/s)', text(row['copy_gbs'], '.1f')),
-        ('Arithmetic and reading of an image at these rates (ms)',
-         text(row['limit_ms'], '.2f')),
-        ('The whole, from FITS to Parquet (ms)', text(whole, '.2f')),
-        ('Share of the limit that the whole reaches',
-         text(row['limit_ms'] / whole, '.0%'))])
+    columns = []
+    for precision, row in out['rates']['limit'].items():
+        whole = median(1000 / part['per_second']
+                       for part in rounds_of(out)[precision, 1])
+        arithmetic = 1000 * row['gflop'] / row['gflops']
+        columns.append((
+            ('Arithmetic of the network for an image (10⁹ operations)',
+             text(row['gflop'], '.3f')),
+            ('Large matrix products (10⁹ operations/s)',
+             text(row['gflops'], '.1f')),
+            ('The arithmetic at that rate (ms)', text(arithmetic, '.2f')),
+            ('The network (ms)', text(row['network_ms'], '.2f')),
+            ('Share of that rate that the network reaches',
+             text(arithmetic / row['network_ms'], '.0%')),
+            ('A file (kB)', text(row['bytes'] / 1000, '.0f')),
+            ('Reading files that are in memory (10⁹ bytes/s)',
+             text(row['read_gbs'], '.1f')),
+            ('Copying memory (10⁹ bytes/s)', text(row['copy_gbs'], '.1f')),
+            ('Arithmetic and reading of an image at these rates (ms)',
+             text(row['limit_ms'], '.2f')),
+            ('The whole, from FITS to Parquet (ms)', text(whole, '.2f')),
+            ('Share of the limit that the whole reaches',
+             text(row['limit_ms'] / whole, '.0%'))))
+    return ('The limit of one core', ('Figure', *out['rates']['limit']), [
+        (cells[0][0], *(cell for _, cell in cells))
+        for cells in zip(*columns, strict=True)])
 
 
 def _start(out):
@@ -226,6 +240,8 @@ def sentences_of(out, name):
     part = out.get(name)
     if part is None:
         return 'This was not measured.'
+    if name == 'rates':
+        return _precisions(part['difference'])
     if name == 'others' and part['autoprof'] is None:
         return ('AutoProf was not measured, as no environment could be made '
                 f'for it: {part["autoprof_reason"].rstrip(".")}.')
@@ -244,16 +260,19 @@ def sentences_of(out, name):
     if name == 'gpu':
         if part['name'] is None:
             return 'There was no GPU on this machine.'
-        found = part['difference']
-        return ('Surface brightnesses in bfloat16 differ from those in '
-                f'float32 by {found["median"]:.4f} mag/arcsec2 in the '
-                f'median, and 99% of them by less than {found["p99"]:.4f}.')
+        return _precisions(part['difference'])
     if name == 'survey':
         row = part['processes']
         return (f'{row["n"]:,} galaxies in parts of {row["chunk"]}, as files '
                 'of one galaxy; one process works without Dask. Medians; '
                 f'number of rounds, in turns: {row["rounds"]}.')
     return ''
+
+
+def _precisions(found):
+    return ('Surface brightnesses in bfloat16 differ from those in float32 '
+            f'by {found["median"]:.4f} mag/arcsec2 in the median, and 99% of '
+            f'them by less than {found["p99"]:.4f}.')
 
 
 def describe(out, name):

@@ -47,15 +47,18 @@ def make_figures():
     return {
         'rates': {
             'made': made,
-            'rows': [{**rate, 'n': 500, 'cores': cores, 'per_second': value}
+            'difference': {'median': 0.001, 'p99': 0.0123},
+            'rows': [{**rate, 'n': 500, 'cores': cores, 'per_second': value,
+                      'precision': 'float32'}
                      for cores, value in ((1, 40), (1, 50), (1, 90),
                                           (2, 80))],
-            'split': [{'step': 'read the file', 'ms': 5.0},
-                      {'step': 'network', 'ms': 15.0}],
+            'split': {'float32': [{'step': 'read the file', 'ms': 5.0},
+                                  {'step': 'network', 'ms': 15.0}]},
             'start': {'command': [3.0], 'torch': [2.0]},
-            'limit': {'gflop': 1.0, 'gflops': 100.0, 'network_ms': 12.5,
-                      'bytes': 4e5, 'read_gbs': 4.0, 'copy_gbs': 8.0,
-                      'limit_ms': 10.1}},
+            'limit': {'float32': {
+                'gflop': 1.0, 'gflops': 100.0, 'network_ms': 12.5,
+                'bytes': 4e5, 'read_gbs': 4.0, 'copy_gbs': 8.0,
+                'limit_ms': 10.1}}},
         'others': {
             'made': made, 'n': 4, 'n_rings': 32, 'autoprof': None,
             'autoprof_reason': 'no Python.',
@@ -85,11 +88,12 @@ class TestReport:
         rates, split, limit, _ = report.tables_of(make_figures(), 'rates')
         # medians of the rounds; extremes beside them
         assert rates[2] == [
-            ('1', '500', '50.0', '40.0', '90.0', '500', '0'),
-            ('2', '500', '80.0', '80.0', '80.0', '500', '0')]
+            ('float32', '1', '500', '50.0', '40.0', '90.0', '500', '0'),
+            ('float32', '2', '500', '80.0', '80.0', '80.0', '500', '0')]
         assert split[2] == [('read the file', '5.00', '25%'),
                             ('network', '15.00', '75%'),
                             ('total', '20.00', '')]
+        assert '0.0123' in report.sentences_of(make_figures(), 'rates')
         values = dict(limit[2])
         assert values['Share of that rate that the network reaches'] == '80%'
         # 10.1 ms of the 20 ms at 50 galaxies/s
@@ -199,6 +203,14 @@ class TestMeasure:
         assert all(value >= 0 for value in rows.values())
         assert rows['network'] > rows['rings and flags'] > 0
         assert rows['read the file'] > 0
+
+    def test_precisions(self, load, tmp_path):
+        limit = load('throughput_limit')
+        paths = load('throughput_images').write_smooth(tmp_path, 64, 2)
+        found = limit.compare_precisions(paths)
+        assert found['n_galaxies'] == 2
+        # they are not the same, but nearly so
+        assert 0 < found['median'] < found['p99'] < 0.2
 
     def test_clock(self, load):
         clock = load('throughput_limit')._Clock()
