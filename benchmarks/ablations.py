@@ -4,10 +4,12 @@ What each part of the ring network buys.
 
 Networks that lack one part each are trained for as many steps of the recipe
 ``rings`` on the same galaxies, and measure the same GalSim images (see
-``render_bands.py``), which are not those of the test sets.
+``render_bands.py``), which are not those of the test sets. The weights that
+come with the package, trained for longer, measure them as well.
 
     python benchmarks/render_bands.py --n 30 --seed 78 --out build/ablations
-    python benchmarks/ablations.py build/ablations --steps 1200
+    python benchmarks/ablations.py build/ablations --steps 400
+        --out benchmarks/ablations.json --table docs/ablations.inc
 """
 
 import argparse
@@ -29,6 +31,8 @@ VARIANTS = {
     'no correction': {'correct': False},
     'no gate': {'gate': False},
 }
+# Weights of the package, trained for longer and otherwise.
+BUNDLED = ('rings', 'captioner')
 
 
 def measure(name, network, args):
@@ -43,21 +47,47 @@ def measure(name, network, args):
                  training={'steps': args.steps, 'checkpoint_steps': 100,
                            'schedule': 'cosine'})
     seconds = time.perf_counter() - start
-    fitter = Pix2ProfFitter(path, device='cpu')
+    return {**errors_of(name, path, args), 'network': network,
+            'seconds': seconds}
+
+
+def errors_of(name, weights, args):
+    """
+    The errors of weights on the images.
+    """
+    fitter = Pix2ProfFitter(weights, device='cpu')
     evaluation = evaluate_fitters({name: fitter},
                                   sorted(args.images.glob('*.fits')))
     row = evaluation.summary()[0]
     rings = evaluation.rings
     bright = rings['surface_brightness'].value < 20
     return {
-        'variant': name, 'network': network,
+        'variant': name,
         'presentations': fitter.card['presentations'],
         'parameters': fitter.card['parameters'],
         'median': float(row['median'].value),
         'median_bright': float(row['median_bright'].value),
         'brighter_than_20': float(np.nanmedian(np.abs(
             rings['difference'][bright].value))),
-        'success': float(row['success']), 'seconds': seconds}
+        'success': float(row['success'])}
+
+
+def write_table(rows, path):
+    """
+    The figures as a table of reStructuredText.
+    """
+    lines = ['.. list-table::', '    :header-rows: 1',
+             '    :widths: 34 16 14 12 12 12', '']
+    cells = [('Network', 'Presentations', 'Brighter than 20', 'To 26.5',
+              'To S/N 1', 'Complete')]
+    cells += [(row['variant'], f'{row["presentations"]:,}',
+               f'{row["brighter_than_20"]:.4f}',
+               f'{row["median_bright"]:.3f}', f'{row["median"]:.3f}',
+               f'{row["success"]:.1%}') for row in rows]
+    for row in cells:
+        lines += [f'    {"*" if k == 0 else " "} - {cell}'
+                  for k, cell in enumerate(row)]
+    path.write_text('\n'.join(lines) + '\n')
 
 
 def main(args=None):
@@ -75,14 +105,17 @@ def main(args=None):
     parser.add_argument('--only', nargs='+', choices=VARIANTS,
                         default=list(VARIANTS))
     parser.add_argument('--out', type=Path, metavar='FILE.json')
+    parser.add_argument('--table', type=Path, metavar='FILE.inc')
     args = parser.parse_args(args)
     if not any(args.images.glob('*.fits')):
         print(f'images: {args.images} has no FITS file; render some with '
               'render_bands.py', file=sys.stderr)
         return 1
     rows = []
-    for name in args.only:
-        rows.append(measure(name, VARIANTS[name], args))
+    jobs = [(measure, name, VARIANTS[name]) for name in args.only]
+    jobs += [(errors_of, f'the weights {name}', name) for name in BUNDLED]
+    for job, name, what in jobs:
+        rows.append(job(name, what, args))
         print('{variant:22} to 26.5 {median_bright:.3f}, to S/N 1 '
               '{median:.3f}, brighter than 20 {brighter_than_20:.4f}, '
               '{success:.1%} complete'.format(**rows[-1]), flush=True)
@@ -92,6 +125,8 @@ def main(args=None):
                 args.images.glob('*.fits'))),
              'environment': describe_environment(), 'rows': rows},
             indent=1) + '\n')
+    if args.table:
+        write_table(rows, args.table)
     return 0
 
 
