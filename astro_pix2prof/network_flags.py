@@ -26,10 +26,6 @@ _FAINTEST = 0.1
 # likewise.
 _SHIFT = 0.3
 
-# The peak over the noise of a pixel; no image of the training simulator has
-# more. Denoised pictures do.
-_BRIGHTEST = 5e4
-
 # Equal pixels at the centre, to so small a part, are full wells.
 _EQUAL, _N_EQUAL, _CORE = 1e-5, 4, 6
 # They are so many times the noise above the sky; more where values are
@@ -159,8 +155,6 @@ def _unlike_galaxy(prepared, caption):
                        np.hypot(caption.e1, caption.e2), prepared.sigma,
                        fwhm=fwhm):
         galaxy |= GalaxyFlag.POINT_SOURCE
-    if np.max(caption.intensity) > _BRIGHTEST * prepared.sigma:
-        galaxy |= GalaxyFlag.OUT_OF_DOMAIN
     return galaxy
 
 

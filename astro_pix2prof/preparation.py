@@ -22,6 +22,16 @@ _SKY_LEVEL = 3.0
 # Every so many rows and columns of pixels tell the level of the sky.
 _STEP = 3
 
+# Measured noise below this part of a given one: the image has none, as that
+# of a model. (Correlated noise halves it at most.)
+_PLAUSIBLE = 0.2
+
+# Galaxies whose peak is more times the noise come from images without noise:
+# a network has seen none such, and is told this part of the peak.
+_CLEAN, _CLEAN_SIGMA = 5e4, 1e-4
+# It is looked for so many pixels around the position.
+_PEAK = 25
+
 # Pixels (their lower twentieth and their median) that lie within so many
 # times the noise of zero leave no room for such a sky.
 _LOW, _MIDDLE = -3.5, 2.0
@@ -136,6 +146,8 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
     else:
         level, first_sigma = first_sky(data[part], bad[part])
         sigma = _usable_noise(cutout, measured, first_sigma)
+    if not detect:
+        sigma = max(sigma, _least_noise(cutout, level, sigma))
     if sky != 'auto':
         sky = float(sky)
     elif abs(level) > _SKY_LEVEL * sigma:
@@ -206,9 +218,20 @@ def _sky_noise(cutout):
     if cutout.noise is not None:
         good = cutout.noise[~cutout.mask]
         given = float(np.quantile(good, 0.1))
-        if given > 0 and not 0 < sigma <= given:
+        if given > 0 and not _PLAUSIBLE * given <= sigma <= given:
             sigma = given
     return float(sigma)
+
+
+def _least_noise(cutout, level, sigma):
+    """
+    What the noise has to be at least, as seen from the peak of the galaxy.
+    """
+    x, y = (round(c) for c in cutout.position)
+    inside = np.s_[max(y - _PEAK, 0):max(y + _PEAK + 1, 1),
+                   max(x - _PEAK, 0):max(x + _PEAK + 1, 1)]
+    peak = float(np.max(cutout.data[inside], initial=0.0)) - level
+    return _CLEAN_SIGMA * peak if peak > _CLEAN * sigma else 0.0
 
 
 def _usable_noise(cutout, sigma, fallback):
@@ -220,5 +243,6 @@ def _usable_noise(cutout, sigma, fallback):
     if not sigma > 0:
         # an image without noise: a network has seen none such, but one of
         # very little
-        sigma = 1e-4 * max(float(np.ptp(cutout.data[~cutout.mask])), 1e-30)
+        spread = float(np.ptp(cutout.data[~cutout.mask]))
+        sigma = _CLEAN_SIGMA * max(spread, 1e-30)
     return float(sigma)

@@ -159,6 +159,30 @@ class TestSameResult:
         again = fitter(example)
         np.testing.assert_array_equal(again[MU], fit.profile[MU])
 
+    @pytest.mark.parametrize('noise', [None, 0.02])
+    def test_image_without_noise(self, fitter, noise):
+        """
+        Of a model, too: its gradients are not taken for the noise.
+        """
+        y, x = np.mgrid[:200, :200] - np.array([98.3, 101.6])[:, None, None]
+        true = 3.0 * np.exp(-np.hypot(x, y / 0.6) / 12)
+        profile = fitter(true, unit='nmgy', pixel_scale=0.4, noise=noise)
+        flag = profile.meta['flag']
+        assert not flag & (GalaxyFlag.OUT_OF_DOMAIN | GalaxyFlag.NO_SOURCE
+                           | GalaxyFlag.CENTRE_UNCERTAIN)
+        assert profile.meta['x_centre'] == pytest.approx(101.6, abs=0.1)
+        assert profile.meta['y_centre'] == pytest.approx(98.3, abs=0.1)
+        sma = profile['radius'].value / 0.4
+        use = (sma > 3) & (sma < 60)
+        expected = 22.5 - 2.5 * np.log10(3.0 * np.exp(-sma[use] / 12)
+                                         / 0.4**2)
+        np.testing.assert_allclose(profile[MU].value[use], expected,
+                                   atol=0.06)
+        # (small isophotes are rounder, as galaxies are behind a PSF)
+        use &= sma > 10
+        np.testing.assert_allclose(profile['ellipticity'][use], 0.4,
+                                   atol=0.03)
+
     def test_batch(self, fitter, example, galaxy_ccd):
         """
         A batch equals the single calls, whatever the sizes of the frames.

@@ -170,14 +170,16 @@ class TestDomain:
     def test_denoised(self, fitter):
         """
         More signal than any image of the training simulator has.
+
+        It is measured as if it had some noise, which is not its own.
         """
         def profile(r):
             return 3000 * np.exp(-r / 8)
 
         usual, none = (measure(fitter, draw(profile, sigma=sigma))
                        for sigma in (1.0, 0.02))
-        assert not usual & GalaxyFlag.OUT_OF_DOMAIN
-        assert none & GalaxyFlag.OUT_OF_DOMAIN
+        assert not usual & (GalaxyFlag.OUT_OF_DOMAIN | GalaxyFlag.WRONG_NOISE)
+        assert none & GalaxyFlag.WRONG_NOISE
 
     def test_large_frame(self, fitter):
         """
