@@ -96,12 +96,12 @@ def _block_sigmas(data, mask, side):
                       np.repeat(ramp, side)])
     used = good.copy()
     # (most blocks come to rest before the others)
-    rows = np.arange(len(values))
+    rows = slice(None)
     for _ in range(4):
         new = _reject(values[rows], used[rows], good[rows], basis)
         moved = np.any(new != used[rows], axis=1)
         used[rows] = new
-        rows = rows[moved]
+        rows = np.arange(len(values))[rows][moved]
         if len(rows) == 0:
             break
     n_used = used.sum(axis=1)

@@ -36,7 +36,7 @@ class Memory:
     Parameters
     ----------
     interval : float, optional
-        Seconds between samples.
+        Seconds between samples. To take one costs tens of milliseconds.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Memory:
         In MiB.
     """
 
-    def __init__(self, interval=0.25):
+    def __init__(self, interval=2.0):
         self.interval, self.peak = interval, 0.0
         self._end = threading.Event()
 
