@@ -26,7 +26,12 @@ _ENVIRONMENT = {'OMP_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1',
                 'OPENBLAS_NUM_THREADS': '1',
                 'DASK_LOGGING__DISTRIBUTED': 'critical',
                 # they may have processes of their own, which read
-                'DASK_DISTRIBUTED__WORKER__DAEMON': 'False'}
+                'DASK_DISTRIBUTED__WORKER__DAEMON': 'False',
+                # Dask has the C library give back all memory above 64 kB at
+                # once; to get it again costs as much as to use it
+                'MALLOC_TRIM_THRESHOLD_': str(2**28),
+                'MALLOC_MMAP_THRESHOLD_': str(2**25),
+                'MALLOC_ARENA_MAX': '1'}
 
 # The jobs that this process knows, by their key.
 _JOBS = {}
