@@ -274,6 +274,8 @@ def list_table(heading, rows):
     for row in (heading, *rows):
         for i, cell in enumerate(row):
             mark = '*' if not i else ' '
+            # (a hyphen would begin a list)
+            cell = '–' if cell == '-' else cell
             lines.append(f'    {mark} - {cell}'.rstrip())
     return [*lines, '']
 

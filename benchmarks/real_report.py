@@ -80,7 +80,7 @@ def make_tables(found, card, largest):
         *list_table(
             ('Galaxy', 'Band', *FITTERS),
             [(name, band, *(', '.join(f'``{flag}``'
-                                      for flag in row[label]['flags']) or '-'
+                                      for flag in row[label]['flags']) or '–'
                             for label in ('network', 'isophotes')))
              for name, band, row in each], '15 8 30 47')]
     tables = [(name, label, row['iraf'][key]) for name, _, row in each
