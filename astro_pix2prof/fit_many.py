@@ -11,9 +11,10 @@ import numpy as np
 from astro_pix2prof.batch_profiles import build_batch
 from astro_pix2prof.cutout import GalaxyCutout
 from astro_pix2prof.networks.processes import map_parts
+from astro_pix2prof.networks.reader import Frame
 from astro_pix2prof.preparation import PreparedGalaxy
 
-__all__ = ['FitManyMixin']
+__all__ = ['FitManyMixin', 'frame_of']
 
 # Galaxies of a batch: enough that what is done once for a batch is little,
 # few enough that their images fit into memory many times.
@@ -109,7 +110,7 @@ class FitManyMixin:
     def _parts(self, images, size, workers, options):
         remote = workers > 0 and self.device.type == 'cpu'
         job = _Job(self, options, finish=remote or workers == 0)
-        parts = _Parts(images, size)
+        parts = _parts_of(images, size)
         if workers == 0:
             yield from map(job, parts)
             return
@@ -142,10 +143,7 @@ class FitManyMixin:
         """
         The batch of prepared galaxies.
         """
-        results = iter(self._read_rings(
-            [item for item in prepared if isinstance(item, PreparedGalaxy)]))
-        measured = [next(results) if isinstance(item, PreparedGalaxy)
-                    else item for item in prepared]
+        measured = self._read_each(prepared, self._rings)
         meta = {'fitter': type(self).__name__, 'version': _version(),
                 'weights': self.card.get('name', self.weights),
                 'sha256': self.card['sha256']}
@@ -154,29 +152,39 @@ class FitManyMixin:
             meta['correlation'] = dict(correlation)
         return build_batch(measured, start=start, sources=sources, meta=meta)
 
-    def _read_rings(self, prepared):
+    def _read_each(self, prepared, finish):
         """
-        What was measured on each, or the exception that it led to.
-        """
-        from astro_pix2prof.fitter import frame_of
+        ``finish(galaxy, caption)`` of each prepared galaxy.
 
-        if not prepared:
-            return []
+        What is an exception stays one, and what one galaxy leads to is no
+        other's concern.
+        """
+        captions = iter(self._captions(
+            [item for item in prepared if isinstance(item, PreparedGalaxy)]))
+        results = []
+        for item in prepared:
+            result = item
+            if isinstance(item, PreparedGalaxy):
+                result = next(captions)
+                if not isinstance(result, Exception):
+                    try:
+                        result = finish(item, result)
+                    except Exception as error:  # it is the image's result
+                        result = error
+            results.append(result)
+        return results
+
+    def _captions(self, prepared):
+        """
+        What the network wrote of each, or the exception that it led to.
+        """
         try:
-            captions = self.reader.read([frame_of(item) for item in prepared])
+            return self.reader.read([frame_of(item) for item in prepared])
         except Exception as error:
-            if len(prepared) == 1:
-                return [error]
+            if len(prepared) < 2:
+                return [error] * len(prepared)
             # one of them is to blame
-            return [self._read_rings([item])[0] for item in prepared]
-        measured = []
-        for item, caption in zip(prepared, captions, strict=True):
-            try:
-                rings = self._rings(item, caption)
-            except Exception as error:  # it is the image's result
-                rings = error
-            measured.append(rings)
-        return measured
+            return [self._captions([item])[0] for item in prepared]
 
 
 class _Job:
@@ -195,19 +203,39 @@ class _Job:
         return self.fitter._measure_prepared(start, prepared, sources)
 
 
-class _Parts:
+def _parts_of(images, size):
     """
     Parts of an iterable: lists of numbers and elements.
     """
+    numbered = enumerate(images)
+    while part := list(itertools.islice(numbered, size)):
+        yield part
 
-    def __init__(self, images, size):
-        self.images, self.size = images, size
 
-    def __iter__(self):
-        numbered = enumerate(self.images)
-        while part := list(itertools.islice(numbered, self.size)):
-            yield part
+def frame_of(prepared):
+    """
+    What a network needs to know of a galaxy.
 
+    Parameters
+    ----------
+    prepared : `~astro_pix2prof.preparation.PreparedGalaxy`
+        The galaxy.
+
+    Returns
+    -------
+    frame : `~astro_pix2prof.networks.reader.Frame`
+    """
+    cutout = prepared.cutout
+    gain = cutout.gain or np.inf
+    to_nanomaggies = area = 1.0
+    if np.isfinite(cutout.zeropoint) and cutout.pixel_scale:
+        to_nanomaggies = 10**(-0.4 * (cutout.zeropoint - 22.5))
+        area = cutout.pixel_scale**2
+    return Frame(prepared.image.astype(np.float32), cutout.mask,
+                 prepared.sigma, prepared.centre, prepared.eps, gain,
+                 to_nanomaggies, area,
+                 hold=prepared.hold, position=cutout.position,
+                 ellipses=prepared.ellipses, weight=prepared.weight)
 
 def _version():
     from astro_pix2prof import __version__

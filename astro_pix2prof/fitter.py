@@ -13,14 +13,14 @@ from astro_pix2prof.bands import FitBandsMixin
 from astro_pix2prof.batch_profiles import MeasuredRings
 from astro_pix2prof.cutout import GalaxyCutout
 from astro_pix2prof.fit import ProfileFit
-from astro_pix2prof.fit_many import FitManyMixin
+from astro_pix2prof.fit_many import FitManyMixin, frame_of
 from astro_pix2prof.network_flags import galaxy_flags, ring_flags
 from astro_pix2prof.networks.original import N_PIX
-from astro_pix2prof.networks.reader import CaptionReader, Frame
+from astro_pix2prof.networks.reader import CaptionReader
 from astro_pix2prof.networks.ring_reader import RingReader
 from astro_pix2prof.networks.weights import load_network, read_card
 from astro_pix2prof.noise import measure_noise
-from astro_pix2prof.preparation import PreparedGalaxy, prepare_galaxy
+from astro_pix2prof.preparation import prepare_galaxy
 from astro_pix2prof.profile import POGSON, build_profile
 from astro_pix2prof.samples import SAMPLES, check_n_samples, sample_profile
 
@@ -339,7 +339,11 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
             For each image its profile, the same as that of a single call,
             or the exception that it led to: one bad image loses nothing.
         """
-        samples = check_n_samples(n_samples), seed
+        n_samples = check_n_samples(n_samples)
+
+        def finish(prepared, caption):
+            return self._finish(prepared, caption, n_samples, seed).profile
+
         if progress:
             from tqdm import tqdm
 
@@ -352,36 +356,9 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
             except Exception as error:  # it is the image's result
                 batch.append(error)
             if len(batch) == self.batch_size:
-                profiles += self._measure_batch(batch, *samples)
+                profiles += self._read_each(batch, finish)
                 batch = []
-        return profiles + self._measure_batch(batch, *samples)
-
-    def _measure_batch(self, batch, n_samples, seed):
-        """
-        The profiles of prepared galaxies; what is an exception stays one.
-        """
-        good = [item for item in batch if isinstance(item, PreparedGalaxy)]
-        try:
-            captions = self.reader.read([frame_of(item) for item in good])
-        except Exception as error:
-            if len(good) < 2:
-                return [error if good and item is good[0] else item
-                        for item in batch]
-            # one of them is to blame
-            return [self._measure_batch([item], n_samples, seed)[0]
-                    for item in batch]
-        results = []
-        captions = iter(captions)
-        for item in batch:
-            result = item
-            if isinstance(item, PreparedGalaxy):
-                try:
-                    result = self._finish(item, next(captions), n_samples,
-                                          seed).profile
-                except Exception as error:  # it is the image's result
-                    result = error
-            results.append(result)
-        return results
+        return profiles + self._read_each(batch, finish)
 
     def _check(self, cutout):
         """
@@ -473,20 +450,3 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
             eps=eps, theta=theta, n_valid=n_valid, flag=flag,
             galaxy_flag=galaxy, centre=prepared.centre, sky=prepared.sky,
             noise=prepared.sigma)
-
-
-def frame_of(prepared):
-    """
-    What a network needs to know of a galaxy.
-    """
-    cutout = prepared.cutout
-    gain = cutout.gain or np.inf
-    to_nanomaggies = area = 1.0
-    if np.isfinite(cutout.zeropoint) and cutout.pixel_scale:
-        to_nanomaggies = 10**(-0.4 * (cutout.zeropoint - 22.5))
-        area = cutout.pixel_scale**2
-    return Frame(prepared.image.astype(np.float32), cutout.mask,
-                 prepared.sigma, prepared.centre, prepared.eps, gain,
-                 to_nanomaggies, area,
-                 hold=prepared.hold, position=cutout.position,
-                 ellipses=prepared.ellipses, weight=prepared.weight)

@@ -38,7 +38,7 @@ from network_accuracy import (
     describe_environment,
     describe_weights,
     join,
-    plain,
+    to_json,
 )
 
 from astro_pix2prof import IsophoteFitter, Pix2ProfFitter
@@ -109,17 +109,6 @@ def measure(args):
               'it with --real')
         out['real'] = []
     return to_json(out)
-
-
-def to_json(value):
-    """
-    The same with plain values: not-a-number is null.
-    """
-    if isinstance(value, dict):
-        return {str(key): to_json(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(part) for part in value]
-    return plain(value)
 
 
 def main(args=None):

@@ -266,6 +266,17 @@ def report(out):
     return '\n'.join(lines)
 
 
+def to_json(value):
+    """
+    The same with plain values: not-a-number is null.
+    """
+    if isinstance(value, dict):
+        return {str(key): to_json(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(part) for part in value]
+    return plain(value)
+
+
 def list_table(heading, rows):
     """
     A table in reStructuredText.

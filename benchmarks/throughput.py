@@ -29,7 +29,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from network_accuracy import describe_environment, describe_weights, plain
+from network_accuracy import describe_environment, describe_weights, to_json
 from throughput_images import (
     N_PIX,
     SCALE,
@@ -254,17 +254,6 @@ def describe(args):
             **{name: metadata.version(name) for name in names},
             'date': datetime.date.today().isoformat(),
             'quick': args.quick, 'load': os.getloadavg()[0]}
-
-
-def to_json(value):
-    """
-    The same with plain values: not-a-number is null.
-    """
-    if isinstance(value, dict):
-        return {str(key): to_json(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(part) for part in value]
-    return plain(value)
 
 
 def measure(args, out):
