@@ -170,3 +170,29 @@ def sersic_profile(_galaxy_ccd, galaxy_truth):
         flag=np.where(sma > 40, 4, 0),
         centre=(truth['x_0'], truth['y_0']),
         sky_err=1e-4, noise=truth['noise'], fitter='truth')
+
+
+def assert_same_profile(one, two, *, rtol=1e-12):
+    """
+    Whether two profiles are the same but for the time of their making.
+    """
+    assert one.colnames == two.colnames
+    for name in one.colnames:
+        first, second = one[name], two[name]
+        assert getattr(first, 'unit', None) == getattr(second, 'unit', None)
+        np.testing.assert_allclose(
+            np.asarray(getattr(first, 'value', first), dtype=float),
+            np.asarray(getattr(second, 'value', second), dtype=float),
+            rtol=rtol, atol=1e-12, err_msg=name)
+    first, second = ({key: value for key, value in table.meta.items()
+                      if key not in ('created', 'sky_err')}
+                     for table in (one, two))
+    assert first == second
+
+
+@pytest.fixture(scope='session')
+def assert_same():
+    """
+    The function `assert_same_profile`.
+    """
+    return assert_same_profile

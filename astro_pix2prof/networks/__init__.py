@@ -5,7 +5,7 @@ The networks, and the registry of their weights.
 
 from astro_pix2prof.networks.captioner import Captioner, CaptionerConfig
 from astro_pix2prof.networks.original import OriginalPix2Prof, load_original
-from astro_pix2prof.networks.rings import RingConfig, RingNetwork
+from astro_pix2prof.networks.rings.network import RingConfig, RingNetwork
 from astro_pix2prof.networks.weights import (
     find_weights,
     list_weights,
@@ -13,6 +13,6 @@ from astro_pix2prof.networks.weights import (
     read_card,
 )
 
-__all__ = ['Captioner', 'CaptionerConfig', 'OriginalPix2Prof',
-           'RingConfig', 'RingNetwork', 'find_weights', 'list_weights',
-           'load_network', 'load_original', 'read_card']
+__all__ = ['Captioner', 'CaptionerConfig', 'OriginalPix2Prof', 'RingConfig',
+           'RingNetwork', 'find_weights', 'list_weights', 'load_network',
+           'load_original', 'read_card']

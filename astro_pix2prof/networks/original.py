@@ -16,20 +16,23 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from astro_pix2prof.networks.reader import Caption, crop_frames
+__all__ = ['OriginalPix2Prof', 'load_original']
 
-__all__ = ['OriginalPix2Prof', 'OriginalReader', 'load_original']
 
 #: Side of the crop that the network sees, in pixels.
 N_PIX = 256
+
 #: The percentile at which images are clipped, and their scaling.
 CLIP_PERCENTILE, IMAGE_LOW, IMAGE_SPAN = 99.9, 2.0, 28.0
+
 #: Halting: after more than so many values, when those before the latest
 #: scatter by no more than so much (mag), and at so many in any case.
 HALT_AFTER, HALT_SCATTER, MAX_LENGTH = 100, 0.01, 1024
+
 # Images that are encoded at once: one takes 17 MB in every map of the first
 # block.
 _CHUNK = 8
+
 _WIDTH = 512
 
 
@@ -232,59 +235,6 @@ class OriginalPix2Prof(nn.Module):
         values = np.stack(rows, 1)
         return [row[:n].copy()
                 for row, n in zip(values, length, strict=True)]
-
-
-class OriginalReader:
-    """
-    Runs the original network over frames.
-
-    Parameters
-    ----------
-    network : `OriginalPix2Prof`
-        The network.
-
-    radius_step : float or `None`
-        The step of the profiles in arcsec; `None` for one pixel.
-
-    batch_size : int
-        Frames that are read at once.
-    """
-
-    def __init__(self, network, radius_step, batch_size):
-        self.network = network
-        self.radius_step = radius_step
-        self.batch_size = batch_size
-
-    def read(self, frames):
-        """
-        Read the profiles of frames.
-
-        Parameters
-        ----------
-        frames : list of `~astro_pix2prof.networks.reader.Frame`
-            The frames, which are cropped around their positions.
-
-        Returns
-        -------
-        captions : list of `~astro_pix2prof.networks.reader.Caption`
-            Without errors.
-        """
-        captions = []
-        for start in range(0, len(frames), self.batch_size):
-            part = frames[start:start + self.batch_size]
-            image, _, _ = crop_frames(part, N_PIX, use_position=True)
-            images = [square.numpy() * frame.to_nanomaggies
-                      for square, frame in zip(image, part, strict=True)]
-            for frame, mu in zip(part, self.network.profiles(images),
-                                 strict=True):
-                step = (1.0 if self.radius_step is None
-                        else self.radius_step / frame.pixel_area**0.5)
-                intensity = (10**(-0.4 * (np.asarray(mu, float) - 22.5))
-                             * frame.pixel_area / frame.to_nanomaggies)
-                captions.append(Caption(
-                    step * np.arange(len(mu)), intensity,
-                    np.full(len(mu), np.nan), reached_edge=False))
-        return captions
 
 
 def _prepare(image, name):

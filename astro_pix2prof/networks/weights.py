@@ -10,21 +10,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from astro_pix2prof.networks.captioner import Captioner, CaptionerConfig
-from astro_pix2prof.networks.rings import RingConfig, RingNetwork
+from astro_pix2prof.networks.architectures import ARCHITECTURES
 
-__all__ = [
-    'file_sha256',
-    'find_weights',
-    'list_weights',
-    'load_network',
-    'read_card',
-    'write_weights',
-]
+__all__ = ['file_sha256', 'find_weights', 'list_weights', 'load_network',
+           'read_card', 'write_weights']
+
 
 FOLDER = Path(__file__).parents[1] / 'weights'
-ARCHITECTURES = {'captioner': (Captioner, CaptionerConfig),
-                 'rings': (RingNetwork, RingConfig)}
 
 
 def list_weights():

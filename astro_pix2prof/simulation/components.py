@@ -11,9 +11,8 @@ import math
 import torch
 from torch.nn import functional
 
-__all__ = ['bar', 'broken_disc', 'disc_norm', 'edge_on_disc',
-           'edge_on_norm', 'elliptical_radius', 'rotate', 'sersic',
-           'sersic_b', 'sersic_norm']
+__all__ = ['bar', 'broken_disc', 'disc_norm', 'edge_on_disc', 'edge_on_norm',
+           'elliptical_radius', 'rotate', 'sersic', 'sersic_b', 'sersic_norm']
 
 
 def rotate(x, y, angle):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 
 import torch
 
-from astro_pix2prof.simulation.contaminants import (
+from astro_pix2prof.simulation.clutter import (
     add_defects,
     add_saturation,
     draw_stars,

@@ -3,21 +3,18 @@
 Batches for training: simulated on the fly, or from shards of real pairs.
 """
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from astro_pix2prof.simulation import GalaxySimulator
-from astro_pix2prof.training.targets import (
-    cut_profile,
-    show_differently,
-)
-from astro_pix2prof.training.tasks import Views, make_task
+from astro_pix2prof.training.shards import read_shards
+from astro_pix2prof.training.tasks.captioner import cut_profile
+from astro_pix2prof.training.tasks.registry import make_task
+from astro_pix2prof.training.tasks.views import Views, show_differently
 
-__all__ = ['PairBatches', 'SimulatedBatches', 'StepSampler', 'make_loader',
-           'read_shards']
+__all__ = ['PairBatches', 'SimulatedBatches', 'StepSampler', 'make_loader']
+
 
 # Batches that one block of simulated galaxies fills.
 _POOL = 4
@@ -164,40 +161,6 @@ class SimulatedBatches(_Batches):
             seed = self._generator(1, block, size).initial_seed()
             self._blocks[key] = simulator.simulate(n, seed=seed)
         return self._blocks[key]
-
-
-def read_shards(folder, split):
-    """
-    The shards of a split, as `~astro_pix2prof.write_shards` left them.
-
-    Parameters
-    ----------
-    folder : path-like
-        The folder.
-
-    split : str
-        'train', 'validation' or 'test'.
-
-    Returns
-    -------
-    arrays : dict of `numpy.ndarray`
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no shard of that split.
-    """
-    paths = sorted(Path(folder).glob(f'{split}-*.npz'))
-    if not paths:
-        msg = f'data.folder: {folder} has no {split}-*.npz'
-        raise FileNotFoundError(msg)
-    parts = []
-    for path in paths:
-        with np.load(path, allow_pickle=False) as file:
-            parts.append({key: file[key] for key in file.files})
-    return {key: (parts[0][key] if key == 'sma' and parts[0][key].ndim == 1
-                  else np.concatenate([part[key] for part in parts]))
-            for key in parts[0]}
 
 
 class PairBatches(_Batches):

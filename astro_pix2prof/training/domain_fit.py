@@ -27,7 +27,7 @@ def simulated_summaries(network, *, survey='mix', n_pix=(128, 256),
 
     Parameters
     ----------
-    network : `~astro_pix2prof.networks.rings.RingNetwork`
+    network : `~astro_pix2prof.networks.rings.network.RingNetwork`
         The network.
 
     survey : str, optional
@@ -75,7 +75,7 @@ def fit_domain(network, *, survey='mix', n_pix=(128, 256), n_images=4096):
 
     Parameters
     ----------
-    network : `~astro_pix2prof.networks.rings.RingNetwork`
+    network : `~astro_pix2prof.networks.rings.network.RingNetwork`
         The network; its ``domain`` is set.
 
     survey : str, optional

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import least_squares
 
-from astro_pix2prof.networks.reader import CaptionReader, Frame
-from astro_pix2prof.networks.ring_reader import RingReader, scale_errors
-from astro_pix2prof.networks.rings import RingNetwork
+from astro_pix2prof.networks.readers.captioner import CaptionReader
+from astro_pix2prof.networks.readers.frame import Frame
+from astro_pix2prof.networks.readers.rings import RingReader, scale_errors
+from astro_pix2prof.networks.rings.network import RingNetwork
 from astro_pix2prof.simulation import GalaxySimulator
 
 __all__ = ['SimulatedErrors', 'fit_correlation', 'fit_error_model',
@@ -197,7 +198,7 @@ def fit_error_scale(value, error, difference, sma, *, n_bins=16):
     -------
     model : dict
         'value' and 'factor', 'log_sma' and 'factor_sma' (lists), for
-        `~astro_pix2prof.networks.ring_reader.scale_errors`.
+        `~astro_pix2prof.networks.readers.rings.scale_errors`.
     """
     ratio = np.abs(difference) / error
     axes = {'value': value, 'log_sma': np.log(np.maximum(sma, 0.5))}

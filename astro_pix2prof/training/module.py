@@ -9,8 +9,9 @@ import lightning
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from astro_pix2prof.networks.weights import ARCHITECTURES, load_network
-from astro_pix2prof.training.tasks import make_task
+from astro_pix2prof.networks.architectures import ARCHITECTURES
+from astro_pix2prof.networks.weights import load_network
+from astro_pix2prof.training.tasks.registry import make_task
 
 __all__ = ['ProfileModule', 'make_network']
 

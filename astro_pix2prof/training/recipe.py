@@ -219,7 +219,7 @@ class Recipe:
         What they are for.
 
     architecture : str
-        A key of `astro_pix2prof.networks.weights.ARCHITECTURES`.
+        A key of `astro_pix2prof.networks.architectures.ARCHITECTURES`.
 
     network : dict
         The settings of the network.

@@ -1,0 +1,359 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Robust measurement of the sky noise of an image.
+"""
+
+import numpy as np
+
+__all__ = ['measure_noise', 'noise_in_cells', 'noise_is_wrong',
+           'noise_weights']
+
+
+# The frame is divided into so many cells each way, of which so many rows,
+# and about so many pixels along each, are looked at.
+_CELLS, _ROWS, _COLUMNS = 8, 8, 32
+
+# The mean size of a difference of two pixels over the noise of one.
+_DIFFERENCE = 2 / np.sqrt(np.pi)
+
+# Noise between neighbours over that between pixels far apart. Less than half
+# is a correlation of 0.75: a mean over many pixels is then three times as
+# uncertain as their number says. The resampling of surveys leaves 0.6.
+_CORRELATED = 0.5
+
+# The calmest cells have no more than so many times the noise that is stated,
+# nor does a quadrant have more than so many times that of another.
+_UNDERSTATED, _UNEVEN = 1.5, 1.5
+
+
+def noise_in_cells(image, mask, noise):
+    """
+    The noise between neighbouring pixels, in cells of a frame.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`
+        The pixels.
+
+    mask : 2D bool `~numpy.ndarray`
+        Those not to use.
+
+    noise : float or 2D `~numpy.ndarray`
+        The noise of a pixel.
+
+    Returns
+    -------
+    ratio : 3D `~numpy.ndarray`, shape (2, 8, 8), or `None`
+        Over the noise that is stated: 1 for noise that is not correlated,
+        and more where there are objects. Along rows, and along columns.
+        Not-a-number where most pixels are bad, and in padding; `None` for
+        frames below 32 pixels.
+    """
+    ny, nx = image.shape
+    if min(ny, nx) < 4 * _CELLS:
+        return None
+    y = np.linspace(0, ny - 2, _CELLS * _ROWS).astype(int)
+    step = max(nx // (_CELLS * _COLUMNS), 1)
+    x = np.arange(0, nx - 1, step)
+    first = np.linspace(0, len(x), _CELLS, endpoint=False).astype(int)
+    columns, beside = np.s_[:-1:step], np.s_[1::step]
+
+    def total(values):
+        rows = np.add.reduceat(values, first, axis=1)
+        return rows.reshape(_CELLS, _ROWS, _CELLS).sum(1)
+
+    here, hidden = image[y], mask[y]
+    there = (here[:, beside], image[y + 1, columns])
+    bad = (hidden[:, beside], mask[y + 1, columns])
+    here, hidden = here[:, columns], hidden[:, columns]
+    if np.ndim(noise):
+        noise = noise[y, columns]
+        known = np.isfinite(noise) & (noise > 0)
+        hidden, noise = hidden | ~known, np.where(known, noise, 1.0)
+    ratio = np.empty((2, _CELLS, _CELLS))
+    most = _ROWS * np.diff(np.append(first, len(x))).astype(float)
+    for k in range(2):
+        size = there[k] - here
+        np.abs(size, out=size)
+        size /= noise
+        left_out = hidden | bad[k]
+        n = most
+        if left_out.any():
+            size[left_out] = 0.0
+            n = most - total(left_out.astype(float))
+        found = total(size)
+        ratio[k] = np.where((n > 0.5 * most) & (found > 0),
+                            found / np.maximum(n, 1) / _DIFFERENCE, np.nan)
+    return ratio
+
+
+def noise_is_wrong(image, mask, noise):
+    """
+    Whether errors that follow from the noise cannot hold.
+
+    Because pixels are strongly correlated (smoothed images, stripes), the
+    noise is understated, or a part of the frame has far more than the rest
+    and no map of the noise says so.
+
+    Parameters
+    ----------
+    image, mask, noise
+        As for `noise_in_cells`.
+
+    Returns
+    -------
+    is_wrong : bool
+    """
+    ratio = noise_in_cells(image, mask, noise)
+    if ratio is None or np.isfinite(ratio).mean() < 0.25:
+        return False
+    if min(_quantile(part, 0.5) for part in ratio) < _CORRELATED:
+        return True
+    both = ratio.mean(0)
+    if _quantile(both, 0.1) > _UNDERSTATED:
+        return True
+    half = _CELLS // 2
+    parts = both.reshape(2, half, 2, half).swapaxes(1, 2).reshape(4, -1)
+    calm = [_quantile(part, 0.25) for part in parts
+            if np.isfinite(part).mean() > 0.25]
+    return len(calm) > 1 and max(calm) > _UNEVEN * min(calm)
+
+
+def _quantile(values, at):
+    """
+    A quantile of those that are known (faster than numpy.nanquantile).
+    """
+    values = np.sort(values[np.isfinite(values)])
+    return float(values[int(at * (len(values) - 1) + 0.5)])
+
+
+# The standard deviation of a Gaussian cut at 3 sigma
+_CUT = 3.0
+
+_CUT_STD = 0.98658
+
+_MAD_TO_STD = 1.482602218505602
+
+
+def measure_noise(data, mask=None):
+    """
+    Measure the standard deviation of the sky in one pixel.
+
+    The image is divided into blocks. In each, a plane is taken away and the
+    standard deviation of the rest is measured with outliers rejected. Blocks
+    of empty sky agree with each other and are the lowest; their median is
+    the result. Galaxies and stars only raise the blocks where they are, and
+    noise that is correlated from pixel to pixel is measured in full, which
+    differences between neighbours would not do.
+
+    Parameters
+    ----------
+    data : 2D array_like
+        The pixel values.
+
+    mask : 2D array_like of bool, optional
+        `True` for pixels not to use.
+
+    Returns
+    -------
+    noise : float
+        The standard deviation, 0 if the image has no noise and
+        not-a-number if it has no usable pixel.
+    """
+    data = np.asarray(data, dtype=float)
+    mask = (~np.isfinite(data) if mask is None
+            else np.asarray(mask, dtype=bool) | ~np.isfinite(data))
+    if np.all(mask):
+        return np.nan
+    side = int(np.clip(min(data.shape) // 8, 8, 32))
+    sigma, weight = _block_sigmas(data, mask, side)
+    if sigma.size == 0:
+        return _lower_side(data[~mask])
+    # Blocks of a constant are padding, unless everything is constant.
+    filled = sigma > 0
+    if not np.any(filled):
+        return 0.0
+    sigma, weight = sigma[filled], weight[filled]
+    return _lowest_group(sigma, weight)
+
+
+def _block_sigmas(data, mask, side):
+    """
+    Standard deviations about a plane in blocks, and their relative errors.
+    """
+    ny, nx = (n // side for n in data.shape)
+    if ny == 0 or nx == 0:
+        return np.array([]), np.array([])
+    # the blocks are centred, what remains at the edges is left out
+    y0, x0 = ((n - n // side * side) // 2 for n in data.shape)
+
+    def blocks(array):
+        part = array[y0:y0 + ny * side, x0:x0 + nx * side]
+        part = part.reshape(ny, side, nx, side).swapaxes(1, 2)
+        return part.reshape(ny * nx, side * side)
+
+    good = ~blocks(mask)
+    enough = good.sum(axis=1) >= max(20, side**2 // 4)
+    if not np.any(enough):
+        return np.array([]), np.array([])
+    values, good = blocks(data)[enough], good[enough]
+    # about the mean of each block, and in units of its largest value,
+    # single precision is enough
+    n_good = good.sum(axis=1)
+    hidden = None if n_good.min() == good.shape[1] else ~good
+    if hidden is not None:
+        values[hidden] = 0
+    tiny = 1e-6 * np.maximum(values.max(axis=1), -values.min(axis=1))
+    values -= (values.sum(axis=1) / n_good)[:, None]
+    if hidden is not None:
+        values[hidden] = 0
+    scale = np.maximum(values.max(axis=1), -values.min(axis=1))
+    scale[scale == 0] = 1
+    values /= scale[:, None]
+    values = values.astype(np.float32)
+
+    ramp = np.linspace(-1, 1, side, dtype=np.float32)
+    basis = np.array([np.ones(side * side, np.float32), np.tile(ramp, side),
+                      np.repeat(ramp, side)])
+    used = good.copy()
+    # (most blocks come to rest before the others)
+    rows = slice(None)
+    for _ in range(4):
+        new = _reject(values[rows], used[rows], good[rows], basis)
+        moved = np.any(new != used[rows], axis=1)
+        used[rows] = new
+        rows = np.arange(len(values))[rows][moved]
+        if len(rows) == 0:
+            break
+    n_used = used.sum(axis=1)
+    resid = np.where(used, values - _planes(values, used, basis), 0)
+    sigma = scale * np.sqrt(np.einsum('bn,bn->b', resid, resid)
+                            / np.maximum(n_used - 3, 1))
+    # smaller are rounding errors of the plane through a constant
+    sigma = np.where(sigma > tiny, sigma / _CUT_STD, 0)
+    return sigma, 1 / np.sqrt(2 * n_used)
+
+
+def _reject(values, used, good, basis):
+    """
+    The pixels of blocks that lie close to a plane through those in use.
+    """
+    resid = values - _planes(values, used, basis)
+    away = np.abs(resid)
+    spread = _MAD_TO_STD * _masked_median(away, used)
+    # (a spread of zero occurs for coarsely rounded values)
+    flat = ~(spread > 0)
+    if flat.any():
+        left = np.where(used[flat], resid[flat], 0)
+        spread[flat] = np.sqrt(np.sum(left**2, axis=1)
+                               / used[flat].sum(axis=1))
+    close = good & (away <= _CUT * spread[:, None])
+    close |= good & (spread[:, None] == 0)
+    return close
+
+
+def _planes(values, used, basis):
+    weights = used.astype(np.float32)
+    n = len(basis)
+    # the products of all pairs of the basis, in one multiplication
+    pairs = (basis[:, None] * basis).reshape(n * n, -1)
+    normal = (weights @ pairs.T).reshape(-1, n, n)
+    right = np.where(used, values, 0) @ basis.T
+    # a ridge for blocks whose good pixels lie on a line
+    normal += 1e-6 * weights.sum(axis=1)[:, None, None] * np.eye(n)
+    plane = np.linalg.solve(normal, right[..., None])[..., 0]
+    return plane.astype(np.float32) @ basis
+
+
+def _masked_median(values, used):
+    """
+    The median of the used values of each row; each row has some.
+    """
+    # (sorting is several times as fast as numpy.nanmedian)
+    values = np.sort(np.where(used, values, np.float32(np.inf)), axis=1)
+    n = used.sum(axis=1)
+    rows = np.arange(len(values))
+    return 0.5 * (values[rows, (n - 1) // 2].astype(float)
+                  + values[rows, n // 2])
+
+
+def _lowest_group(sigma, error):
+    """
+    Median of the lowest group of values that agree within their scatter.
+    """
+    level = np.quantile(sigma, 0.25)
+    for _ in range(20):
+        # Correlated noise scatters more than its number of pixels says:
+        # the scatter below the level tells how much.
+        below = sigma[sigma <= level]
+        scatter = np.sqrt(np.mean((below / level - 1)**2))
+        width = max(np.median(error), scatter)
+        group = sigma[np.abs(sigma / level - 1) <= 3 * width]
+        new = np.median(group)
+        if np.isclose(new, level, rtol=1e-4):
+            break
+        level = new
+    return float(level)
+
+
+def _lower_side(values):
+    """
+    Standard deviation from the values below the mode, for small images.
+    """
+    if values.size < 2:
+        return 0.0
+    values = np.sort(values)
+    # the mode as the middle of the shortest half of the values
+    half = max(values.size // 2, 1)
+    widths = values[half:] - values[:values.size - half]
+    first = int(np.argmin(widths))
+    mode = np.median(values[first:first + half + 1])
+    below = values[values <= mode]
+    return float(_MAD_TO_STD * np.median(mode - below))
+
+
+def noise_weights(noise, image, mask, sigma):
+    """
+    How much pixels count whose noise is above that of others like them.
+
+    Inverse variances would give the bright side of a ring less weight than
+    the faint one, as light has noise of its own. What counts is how much
+    noisier a pixel is than others of the same brightness: its depth.
+
+    Parameters
+    ----------
+    noise : 2D `~numpy.ndarray`
+        The standard deviation of each pixel.
+
+    image : 2D `~numpy.ndarray`
+        The image without sky.
+
+    mask : 2D bool `~numpy.ndarray`
+        Pixels not to use.
+
+    sigma : float
+        The noise of a sky pixel.
+
+    Returns
+    -------
+    weight : 2D `~numpy.ndarray` of float32 or `None`
+        From 0 to 1; `None` if all pixels count alike within 10%.
+    """
+    good = ~mask & np.isfinite(noise) & (noise > 0)
+    sky = good & (np.abs(image) < 2 * sigma)
+    if sky.sum() < 16:
+        return None
+    variance = np.where(good, noise, np.inf)**2
+    # of the deeper part of the frame
+    usual = np.quantile(variance[sky], 0.25)
+    # photons of the objects: variance per unit of signal
+    bright = good & (image > 10 * sigma)
+    slope = 0.0
+    if bright.sum() >= 16:
+        slope = max(float(np.median((variance[bright] - usual)
+                                    / image[bright])), 0.0)
+    expected = usual + slope * np.maximum(image, 0.0)
+    weight = np.clip(expected / variance, 0.0, 1.0)
+    if np.quantile(weight[good], 0.02) > 0.9:
+        return None
+    return weight.astype(np.float32)

@@ -1,0 +1,72 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The command ``pix2prof report``.
+"""
+
+import time
+from pathlib import Path
+
+from astro_pix2prof.cli.options import add_common_options
+from astro_pix2prof.cli.output import make_folder
+
+__all__ = ['add_report_command']
+
+
+def add_report_command(commands):
+    """
+    Add the command to the parser.
+
+    Parameters
+    ----------
+    commands : object
+        What `argparse.ArgumentParser.add_subparsers` returned.
+    """
+    command = commands.add_parser(
+        'report', help='look at the results of a survey',
+        description='Write one HTML page with the counts, flags, failures '
+                    'and distributions of a survey, and a gallery of '
+                    'galaxies to sort and filter.')
+    command.add_argument('survey', metavar='SURVEY', type=Path,
+                         help='the folder that pix2prof survey has written, '
+                              'or one Parquet file')
+    command.add_argument('--out', metavar='HTML', type=Path,
+                         default=Path('report.html'),
+                         help='the page (default: report.html)')
+    command.add_argument('--gallery', metavar='N', type=int, default=60,
+                         help='galaxies to choose at random; some of each '
+                              'flag, failure and extreme are added '
+                              '(default: 60)')
+    command.add_argument('--seed', type=int, default=0,
+                         help='of the choice (default: 0)')
+    group = command.add_mutually_exclusive_group()
+    group.add_argument('--images', metavar='DIR', type=Path,
+                       help='where the images are now, if not where they '
+                            'were measured')
+    group.add_argument('--no-images', action='store_true',
+                       help='show profiles only')
+    command.add_argument('--overwrite', action='store_true',
+                         help='replace a page that exists')
+    add_common_options(command)
+    command.set_defaults(run=_run_report, command=command)
+
+
+def _run_report(args):
+    from astro_pix2prof.report.page import write_report
+
+    if args.gallery < 0:
+        args.command.error('argument --gallery: must be 0 or more, got '
+                           f'{args.gallery}')
+    if args.out.exists() and not args.overwrite:
+        args.command.error(f'argument --out: {args.out} exists: give '
+                           '--overwrite to replace it')
+    make_folder(args.out.parent, args)
+    start = time.perf_counter()
+    path = write_report(
+        args.survey, args.out, n_gallery=args.gallery, seed=args.seed,
+        images=args.images if args.images is not None
+        else not args.no_images)
+    if not args.quiet:
+        print(f'report: {path.resolve()} '
+              f'({path.stat().st_size / 1e6:.1f} MB, '
+              f'{time.perf_counter() - start:.1f} s)')
+    return 0

@@ -1,0 +1,129 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The command ``pix2prof survey``.
+"""
+
+import glob
+import os
+from pathlib import Path
+
+from astro_pix2prof.cli.methods import METHODS
+from astro_pix2prof.cli.options import (
+    add_common_options,
+    add_image_options,
+    add_network_options,
+    image_options,
+)
+from astro_pix2prof.cli.output import report
+
+__all__ = ['add_survey_command']
+
+
+def add_survey_command(commands):
+    """
+    Add the command to the parser.
+
+    Parameters
+    ----------
+    commands : object
+        What `argparse.ArgumentParser.add_subparsers` returned.
+    """
+    command = commands.add_parser(
+        'survey', help='measure the galaxies of a catalogue',
+        description='Measure all galaxies of a catalogue, in parallel. The '
+                    'same command goes on after an interruption.')
+    command.add_argument('catalogue', metavar='CATALOGUE', type=Path,
+                         help='Parquet (file or folder), FITS, ECSV or CSV '
+                              'table, or folder of a HATS catalogue')
+    command.add_argument('--images', nargs='+', metavar='IMAGES',
+                         help='a column of paths, a template such as '
+                              "'images/{id}.fits', or tiles out of which "
+                              "galaxies are cut: files, 'tiles/*.fits' or a "
+                              "folder (default: a column such as 'path')")
+    command.add_argument('--out', metavar='OUT', type=Path, required=True,
+                         help='folder for the results, such as '
+                              'profiles.parquet')
+    add_image_options(
+        command, position='columns of the catalogue: pixels from 0, or, '
+        'unless their names are x and y, right ascension and declination; '
+        'see --pixels (default for tiles: columns such as ra and dec)',
+        size='crop to this size: pixels, an angle such as 90arcsec, or a '
+        'column; needed for tiles')
+    command.add_argument('--pixels', action='store_true',
+                         help='the columns of --position are pixels')
+    command.add_argument('--columns', nargs='*', metavar='NAME',
+                         help='columns of the catalogue to copy (default: '
+                              'all)')
+    command.add_argument('--method', choices=METHODS, default='pix2prof',
+                         help='how to measure (default: pix2prof, the '
+                              'neural network)')
+    add_network_options(command)
+    command.add_argument('--workers', type=int, metavar='N',
+                         help='processes (default: one for each GPU or '
+                              'core)')
+    command.add_argument('--readers', type=int, default=0, metavar='N',
+                         help='further processes that read images for each '
+                              'of these, for GPUs (default: 0)')
+    command.add_argument('--scheduler', metavar='ADDRESS',
+                         help='Dask scheduler whose workers to use')
+    command.add_argument('--chunk-size', type=int, default=500, metavar='N',
+                         help='galaxies of a file (default: 500)')
+    command.add_argument('--overwrite', action='store_true',
+                         help='begin anew, without the results that exist')
+    add_common_options(command)
+    command.set_defaults(run=_run_survey, command=command)
+
+
+def _run_survey(args):
+    from astro_pix2prof.survey.run import run_survey
+
+    options = _position_options(args)
+    images = args.images
+    if images is not None and len(images) == 1:
+        images = images[0]
+    elif images is not None:
+        # (the shell, or this, has replaced the patterns)
+        images = [os.path.abspath(path) for text in images
+                  for path in sorted(glob.glob(text)) or [text]]
+    fitter = {'method': args.method}
+    if args.method == 'pix2prof':
+        fitter.update(weights=args.weights, device=args.device)
+    result = run_survey(
+        args.catalogue, args.out, images=images, fitter=fitter,
+        chunk_size=args.chunk_size, scheduler=args.scheduler,
+        n_workers=args.workers, readers=args.readers, progress=not args.quiet,
+        overwrite=args.overwrite, columns=args.columns, **options)
+    if not args.quiet:
+        _print_result(result)
+    if result.n_failed == result.n_rows:
+        report(f'no galaxy could be measured: see {result.out}/'
+               '_failures.ecsv')
+        return 1
+    return 0
+
+
+def _position_options(args):
+    """
+    The options of the images; positions and sizes are columns here.
+    """
+    position, size = args.position, args.size
+    args.position = args.size = None
+    options = image_options(args)
+    if position is not None:
+        first, second = (text.strip() for text in position)
+        pixels = args.pixels or (first.lower(), second.lower()) == ('x', 'y')
+        names = ('x', 'y') if pixels else ('ra', 'dec')
+        options.update(zip(names, (first, second), strict=True))
+    if size is not None:
+        options['size'] = size
+    return options
+
+
+def _print_result(result):
+    speed = result.n_done / result.seconds
+    print(f'{result.n_rows} galaxies: {result.n_done} done in '
+          f'{result.seconds:.0f} s ({speed:.1f}/s), {result.n_skipped} were '
+          f'there, {result.n_failed} failed')
+    if result.n_failed:
+        print(f'failures: {result.out / "_failures.ecsv"}')
+    print(f'results: {result.out}')

@@ -1,0 +1,350 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The galaxy's own pixels, and the pixels of everything else.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
+from photutils.segmentation import deblend_sources, detect_sources
+from photutils.utils.exceptions import NoDetectionsWarning
+from scipy.ndimage import (
+    binary_dilation,
+    gaussian_filter,
+    label,
+    map_coordinates,
+    maximum_filter,
+)
+from scipy.optimize import minimize
+
+__all__ = ['Detection', 'find_galaxy']
+
+
+# Standard deviations (pixels) of the kernels that detection smooths with.
+FINE = 1.2
+
+COARSE = 4.0
+
+
+@dataclass
+class Detection:
+    """
+    What was found around the position.
+
+    Attributes
+    ----------
+    galaxy : 2D bool `~numpy.ndarray`
+        Pixels of the galaxy above the detection threshold.
+
+    others : 2D int `~numpy.ndarray`
+        The deblended other objects above the threshold: labels, 0 for
+        none.
+
+    centre : tuple of 2 floats
+        Centre (x, y) in pixels.
+
+    theta, eps, sma : float
+        Angle (radians), ellipticity and semi-major axis (pixels) from
+        second moments.
+
+    found : bool
+        Whether anything was found near the position.
+
+    touching : float
+        Part of the galaxy's outline that touches another object.
+
+    scale : float
+        The kernel (pixels) that the galaxy was detected with.
+    """
+
+    galaxy: np.ndarray
+    others: np.ndarray
+    centre: tuple
+    theta: float
+    eps: float
+    sma: float
+    found: bool
+    touching: float
+    scale: float
+
+
+def _moments(image, centre):
+    """
+    Angle, ellipticity and semi-major axis from second moments.
+    """
+    y, x = np.nonzero(image > 0)
+    w = image[y, x]
+    x, y = x - centre[0], y - centre[1]
+    total = w.sum()
+    xx, yy, xy = ((w * p).sum() / total for p in (x * x, y * y, x * y))
+    # The second moment of a pixel keeps one-pixel sources finite.
+    xx, yy = xx + 1 / 12, yy + 1 / 12
+    mean, diff = 0.5 * (xx + yy), np.hypot(0.5 * (xx - yy), xy)
+    q = np.sqrt(max(mean - diff, 1e-3) / (mean + diff))
+    theta = 0.5 * np.arctan2(2 * xy, xx - yy)
+    return theta, float(np.clip(1 - q, 0.0, 0.9)), 2 * np.sqrt(mean + diff)
+
+
+def choose_peak(smooth, galaxy, start, sma, sigma):
+    """
+    The peak about which the galaxy is most nearly point-symmetric.
+
+    A star on the galaxy may be brighter than its nucleus; the galaxy is
+    not symmetric about it.
+
+    Parameters
+    ----------
+    smooth : 2D `~numpy.ndarray`
+        The sky-subtracted, slightly smoothed image.
+
+    galaxy : 2D bool `~numpy.ndarray`
+        The galaxy's pixels.
+
+    start : tuple of 2 floats
+        A first guess (x, y) in pixels.
+
+    sma : float
+        The galaxy's semi-major axis in pixels, from its moments.
+
+    sigma : float
+        The noise of a pixel of the smoothed image.
+
+    Returns
+    -------
+    peak : tuple of 2 floats
+        The peak (x, y).
+    """
+    reach = max(0.7 * sma, 5.0)
+    inner = np.where(galaxy, smooth, 0.0)
+    size = 5
+    tops = (inner == maximum_filter(inner, size)) & (inner > 5 * sigma)
+    y, x = np.nonzero(tops)
+    near = np.hypot(x - start[0], y - start[1]) < reach
+    y, x = y[near], x[near]
+    order = np.argsort(-inner[y, x])[:8]
+    candidates = [(float(x[k]), float(y[k])) for k in order
+                  if inner[y[k], x[k]] > 0.25 * inner[y[order[0]],
+                                                      x[order[0]]]]
+    # A star close to the nucleus hides its peak: the middle of the outer
+    # isophotes is a candidate as well.
+    levels = np.quantile(smooth[galaxy], [0.2, 0.5, 0.75])
+    middles = [np.mean(np.nonzero(galaxy & (smooth > v)), axis=1)
+               for v in levels]
+    middle = tuple(np.median(middles, axis=0)[::-1])
+    # Compressed, so that the star's own light does not decide.
+    image = np.arcsinh(smooth / (3 * sigma))
+    if not candidates:
+        return middle
+
+    def asymmetry(c):
+        rows, cols = (slice(max(int(p - reach), 0), int(p + reach) + 2)
+                      for p in (c[1], c[0]))
+        part = image[rows, cols]
+        mirror = _point_symmetric(part, (c[0] - cols.start,
+                                         c[1] - rows.start))
+        return np.nanmean(np.abs(part - mirror))
+
+    score = [asymmetry(c) for c in candidates]
+    first = score[0]
+    best = candidates[int(np.argmin(score))]
+    if np.hypot(middle[0] - best[0], middle[1] - best[1]) > 2.0:
+        search = minimize(asymmetry, middle, method='Nelder-Mead', options={
+            'initial_simplex': np.array(middle) + [[0, 0], [2, 0], [0, 2]],
+            'xatol': 0.2, 'fatol': 1e-4, 'maxiter': 40})
+        if search.fun < 0.9 * min(score):
+            candidates.append(tuple(search.x))
+            score.append(search.fun)
+    # Symmetry must speak clearly against the brightest peak.
+    best = int(np.argmin(score))
+    return candidates[best if score[best] < 0.8 * first else 0]
+
+
+def refine_centre(smooth, galaxy, start, *, max_shift=None):
+    """
+    The centroid of the galaxy's core.
+
+    The core is what is connected to the peak and brighter than 60% of
+    it: the peak itself in a cuspy galaxy, the middle of the plateau in a
+    flat one.
+
+    Parameters
+    ----------
+    smooth : 2D `~numpy.ndarray`
+        The sky-subtracted, slightly smoothed image.
+
+    galaxy : 2D bool `~numpy.ndarray`
+        The galaxy's pixels.
+
+    start : tuple of 2 floats
+        The position (x, y) in pixels.
+
+    max_shift : float, optional
+        The largest distance of the peak from ``start``, in pixels.
+
+    Returns
+    -------
+    centre : tuple of 2 floats
+        The centre (x, y).
+    """
+    image = np.where(galaxy, smooth, 0.0)
+    if max_shift is None:
+        max_shift = float(max(image.shape))
+    rows, cols = np.ogrid[:image.shape[0], :image.shape[1]]
+    centre = tuple(start)
+    # The window follows the centroid, so that it does not cut the core.
+    for _ in range(3):
+        search = image * (np.hypot(cols - start[0], rows - start[1])
+                          <= max_shift)
+        if search.max() <= 0:
+            return centre
+        py, px = np.unravel_index(np.argmax(search), image.shape)
+        # The core must not reach over to a star nearby.
+        window = np.hypot(cols - centre[0], rows - centre[1])
+        part = np.where(window <= 1.5 * max_shift, image, 0.0)
+        level = 0.6 * image[py, px]
+        region, _ = label(part > level)
+        if region[py, px] == 0:
+            break
+        core = np.where(region == region[py, px], part - level, 0.0)
+        y, x = np.nonzero(core)
+        w = core[y, x]
+        centre = (float((w * x).sum() / w.sum()),
+                  float((w * y).sum() / w.sum()))
+    return centre
+
+
+def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,
+                contrast=0.004):
+    """
+    Detect and deblend the sources and pick the galaxy.
+
+    Parameters
+    ----------
+    data : 2D `~numpy.ndarray`
+        The sky-subtracted image, bad pixels filled.
+
+    bad : 2D bool `~numpy.ndarray`
+        Bad pixels.
+
+    sigma : float
+        Noise of a sky pixel.
+
+    position : tuple of 2 floats
+        First guess (x, y) in pixels.
+
+    search_radius : float
+        How far from the position the galaxy may be, in pixels.
+
+    n_sigma : float, optional
+        The detection threshold in units of the smoothed image's noise.
+
+    contrast : float, optional
+        The part of the flux that a peak needs to be an object of its own.
+
+    Returns
+    -------
+    detection : `Detection`
+    """
+    smooth = gaussian_filter(data, FINE)
+    noise = _smoothed_noise(sigma, FINE)
+    seg = _segments(smooth, n_sigma * noise, bad, contrast)
+    ny, nx = data.shape
+    y, x = np.mgrid[:ny, :nx]
+    distance = np.hypot(x - position[0], y - position[1])
+    # Extended beats bright: a star beside the nucleus has more flux than
+    # a faint galaxy and fewer pixels. The light within the search radius
+    # counts, the nearer the more.
+    near_weight = np.exp(-0.5 * (distance / (0.5 * search_radius))**2)
+    weight = np.clip(smooth / noise, 0.0, 8.0) * near_weight
+    best = _best_segment(seg, weight, distance <= search_radius)
+    galaxy = (seg == best) if best else np.zeros(data.shape, bool)
+    others = np.where(galaxy, 0, seg)
+    scale = FINE
+    # A diffuse galaxy falls into crumbs at this scale: look again with a
+    # wide kernel where no compact source stands.
+    blank = bad | binary_dilation(
+        (seg > 0) & (smooth > 12 * noise) & ~galaxy, iterations=2)
+    hidden = np.where(blank, 0.0, data)
+    share = gaussian_filter((~blank).astype(float), COARSE)
+    wide = gaussian_filter(hidden, COARSE) / np.maximum(share, 0.1)
+    noise_wide = _smoothed_noise(sigma, COARSE)
+    seg_wide = _segments(wide, 2.5 * noise_wide, bad, 0.3)
+    best = _best_segment(seg_wide, np.clip(wide / noise_wide, 0, 8.0)
+                         * near_weight, distance <= search_radius)
+    if best:
+        diffuse = seg_wide == best
+        faint = (not galaxy.any()
+                 or np.quantile(smooth[galaxy], 0.8) < 9 * noise)
+        if faint and diffuse.sum() > 1.3 * galaxy.sum():
+            # Crumbs of the galaxy are not other objects.
+            for number in np.unique(others[diffuse & (others > 0)]):
+                piece = seg == number
+                if (diffuse[piece].mean() > 0.5
+                        and smooth[piece].max() < 9 * noise):
+                    others[piece] = 0
+            galaxy, smooth, scale = diffuse & (others == 0), wide, COARSE
+    # Noise has segments of six pixels, but no peaks.
+    if galaxy.any() and smooth[galaxy].max() < 5.5 * _smoothed_noise(sigma,
+                                                                     scale):
+        galaxy = np.zeros(data.shape, bool)
+    if not galaxy.any():
+        galaxy = distance <= max(0.25 * search_radius, 3)
+        others[galaxy] = 0
+        return Detection(galaxy & ~bad, others, tuple(position),
+                         0.0, 0.0, 5.0, False, 0.0, FINE)
+    light = np.where(galaxy, smooth, 0)
+    middle = refine_centre(smooth, galaxy, position)
+    theta, eps, sma = _moments(light, middle)
+    peak = choose_peak(smooth, galaxy, middle, sma,
+                       _smoothed_noise(sigma, scale))
+    centre = refine_centre(smooth, galaxy, peak, max_shift=2.0 * scale)
+    theta, eps, sma = _moments(light, centre)
+    outline = binary_dilation(galaxy) & ~galaxy
+    touching = (outline & (others > 0)).sum() / max(outline.sum(), 1)
+    return Detection(galaxy, others, centre, theta, eps, sma, True,
+                     float(touching), scale)
+
+
+def _smoothed_noise(sigma, kernel):
+    return max(sigma / (2 * np.sqrt(np.pi) * kernel), 1e-30)
+
+
+def _segments(smooth, threshold, bad, contrast):
+    """
+    Deblended segments of a smoothed image; zeros if there are none.
+    """
+    with warnings.catch_warnings():
+        # No sources, or one that cannot be deblended: both are fine.
+        warnings.simplefilter('ignore', AstropyUserWarning)
+        warnings.simplefilter('ignore', NoDetectionsWarning)
+        segments = detect_sources(smooth, threshold, n_pixels=6, mask=bad)
+        if segments is None:
+            return np.zeros(smooth.shape, int)
+        return deblend_sources(smooth, segments, n_pixels=6, n_levels=24,
+                               contrast=contrast, progress_bar=False).data
+
+
+def _best_segment(seg, weight, near):
+    """
+    The label with the largest weight of those that lie near; 0 if none.
+    """
+    score = np.bincount(seg.ravel(), weight.ravel())
+    allowed = np.zeros(len(score), bool)
+    allowed[np.unique(seg[near])] = True
+    score[~allowed] = 0
+    score[0] = 0
+    best = int(np.argmax(score))
+    return best if score[best] > 0 else 0
+
+
+def _point_symmetric(image, centre):
+    """
+    The image turned by 180 degrees about the centre; NaN where it ends.
+    """
+    ny, nx = image.shape
+    y = 2 * centre[1] - np.arange(ny)
+    x = 2 * centre[0] - np.arange(nx)
+    return map_coordinates(image, np.meshgrid(y, x, indexing='ij'), order=1,
+                           cval=np.nan)

@@ -1,0 +1,155 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Masks of other objects, and what fills them.
+"""
+
+import numpy as np
+from scipy.ndimage import (
+    binary_dilation,
+    binary_fill_holes,
+    gaussian_filter,
+    label,
+)
+
+from astro_pix2prof.detection.galaxy import (
+    FINE,
+    _point_symmetric,
+    _smoothed_noise,
+)
+
+__all__ = ['excess_light', 'fill_masked', 'residual_mask']
+
+
+def residual_mask(data, model, sigma, radius, centre, *, others=None,
+                  structure=0.0, contrast=0.5, core=3.0):
+    """
+    Pixels of other objects: what exceeds the galaxy's smooth model.
+
+    Arms, bars and the ends of a disc exceed the mean of their ellipse as
+    well, above all while the ellipses are still wrong; but they do so on
+    both sides. What counts is therefore the excess over the larger of the
+    model and the point-symmetric pixel, and an object must exceed that by
+    ``contrast`` times.
+
+    Parameters
+    ----------
+    data, model : 2D `~numpy.ndarray`
+        The sky-subtracted image and the galaxy's smooth model.
+
+    sigma : float
+        Noise of a sky pixel.
+
+    radius : 2D `~numpy.ndarray`
+        Semi-major axis of each pixel's ellipse.
+
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels.
+
+    others : 2D int `~numpy.ndarray`, optional
+        Labels of the detections beside the galaxy; each is masked as a
+        whole if most of its light is in excess.
+
+    structure : 2D `~numpy.ndarray`, optional
+        The scatter along each pixel's ring in units of the model: among
+        strong arms and clumps an object must exceed more.
+
+    contrast : float, optional
+        The excess, in units of the model, that the peak of an object
+        must have at least.
+
+    core : float, optional
+        Inside this semi-major axis (pixels) nothing is masked.
+
+    Returns
+    -------
+    mask : 2D bool `~numpy.ndarray`
+    """
+    smooth, base, noise = excess_light(data, model, sigma, centre)
+    excess = smooth - base
+    contrast = np.maximum(contrast, 4.0 * structure)
+    peak = excess > 4.0 * noise + contrast * base
+    foot = (excess > 1.8 * noise + 0.5 * contrast * base) & (radius > core)
+    regions, n = label(foot)
+    if n == 0:
+        return np.zeros(data.shape, bool)
+    height = np.zeros(n + 1)
+    np.maximum.at(height, regions.ravel(), (excess / noise).ravel())
+    # Wide and faint at once is the galaxy's own light beside a model
+    # that does not fit yet.
+    area = np.bincount(regions.ravel())
+    keep = height > 0.5 * np.sqrt(area)
+    has_peak = np.zeros(n + 1, bool)
+    has_peak[np.unique(regions[peak])] = True
+    keep &= has_peak
+    keep[0] = False
+    mask = keep[regions]
+    if others is not None:
+        light = np.bincount(others.ravel(), smooth.ravel())
+        part = np.bincount(others.ravel(),
+                           np.where(mask, smooth, 0.0).ravel())
+        real = part > 0.5 * light
+        real[0] = False
+        mask |= real[others]
+    # Wings below the threshold: the brighter the object the wider.
+    grown = binary_dilation(mask, iterations=2)
+    for level, steps in ((20, 3), (60, 4), (200, 7), (1000, 11)):
+        bright = keep & (height > level)
+        if bright.any():
+            grown |= binary_dilation(bright[regions], iterations=steps)
+    return binary_fill_holes(grown) & (radius > core)
+
+
+def excess_light(data, model, sigma, centre):
+    """
+    The smoothed image and what the galaxy accounts for.
+
+    Parameters
+    ----------
+    data, model, sigma, centre
+        As for `residual_mask`.
+
+    Returns
+    -------
+    smooth, base : 2D `~numpy.ndarray`
+        The image, and the larger of the model and the point-symmetric
+        pixel.
+
+    noise : float
+        The noise of their difference.
+    """
+    noise = _smoothed_noise(sigma, FINE)
+    smooth = gaussian_filter(data, FINE)
+    base = np.maximum(gaussian_filter(model, FINE), 0.0)
+    mirror = _point_symmetric(smooth, centre)
+    # A star on the far side must not hide one on this side.
+    mirror = np.minimum(mirror, 3 * base + 4 * noise)
+    return smooth, np.maximum(base, np.nan_to_num(mirror)), 1.2 * noise
+
+
+def fill_masked(data, masked, centre, model):
+    """
+    Replace masked pixels by their point-symmetric ones, or by the model.
+
+    photutils is ten times slower with a masked array; a galaxy is nearly
+    point-symmetric, so that this leaves its isophotes where they are.
+
+    Parameters
+    ----------
+    data, model : 2D `~numpy.ndarray`
+        The image and the smooth model of the galaxy.
+
+    masked : 2D bool `~numpy.ndarray`
+        Pixels to replace.
+
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels.
+
+    Returns
+    -------
+    filled : 2D `~numpy.ndarray`
+    """
+    filled = data.copy()
+    y, x = np.nonzero(masked)
+    mirror = _point_symmetric(np.where(masked, np.nan, data), centre)
+    filled[y, x] = np.where(np.isfinite(mirror), mirror, model)[y, x]
+    return filled

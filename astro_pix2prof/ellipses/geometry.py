@@ -1,0 +1,113 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Ellipses taken from a profile.
+"""
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+
+from astro_pix2prof.image.astrometry import sky_to_pixel
+
+__all__ = ['given_ellipses', 'profile_ellipses']
+
+
+def profile_ellipses(profile, cutout):
+    """
+    Find the ellipses of a profile in the pixels of an image.
+
+    A profile whose centre and position angles are known on the sky may
+    come from any other image of the galaxy.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    cutout : `~astro_pix2prof.GalaxyCutout`
+        The image.
+
+    Returns
+    -------
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels of the cutout.
+
+    sma, ellipticity, theta : 1D `~numpy.ndarray`
+        Semi-major axis in pixels, ellipticity, and angle in degrees
+        counter-clockwise from the +x axis.
+
+    Raises
+    ------
+    ValueError
+        If the position angles or the radii of the profile refer to the
+        sky, and the image has no WCS or no pixel scale.
+    """
+    meta = profile.meta
+    on_sky = meta.get('pa_frame', 'pixel') == 'sky'
+    if on_sky and cutout.wcs is None:
+        msg = ('the profile has position angles on the sky, but the image has '
+               'no celestial WCS: give the image that was measured')
+        raise ValueError(msg)
+    if on_sky and 'ra' in meta and 'dec' in meta:
+        coord = SkyCoord(meta['ra'], meta['dec'], unit='deg')
+        centre = sky_to_pixel(cutout.wcs, coord)
+    else:
+        centre = (meta['x_centre'] - cutout.origin[0],
+                  meta['y_centre'] - cutout.origin[1])
+    radius = u.Quantity(profile['radius'])
+    if radius.unit.is_equivalent(u.pix):
+        sma = radius.to_value(u.pix)
+    elif cutout.pixel_scale is None:
+        msg = ('the profile has radii on the sky, but the image has no pixel '
+               'scale: give a WCS or pixel_scale=')
+        raise ValueError(msg)
+    else:
+        sma = radius.to_value(u.arcsec) / cutout.pixel_scale
+    pa = u.Quantity(profile['pa']).to_value(u.deg)
+    theta = cutout.from_sky_pa(pa) if on_sky else pa % 180
+    ellipticity = np.asarray(profile['ellipticity'], dtype=float)
+    return centre, sma, ellipticity, theta
+
+
+def given_ellipses(geometry, cutout):
+    """
+    Find the ellipses on which an image is to be measured.
+
+    Parameters
+    ----------
+    geometry : `~astropy.table.QTable`
+        A profile of the same galaxy.
+
+    cutout : `~astro_pix2prof.GalaxyCutout`
+        The image.
+
+    Returns
+    -------
+    centre, sma, ellipticity, theta
+        As `profile_ellipses` returns them.
+
+    Raises
+    ------
+    ValueError
+        As `profile_ellipses`; if the centre lies outside the image; or if
+        the profile has radii in pixels and the image has a pixel scale.
+    """
+    if (geometry['radius'].unit == u.pix) != (cutout.pixel_scale is None):
+        msg = (f'geometry has radii in {geometry["radius"].unit} but the '
+               f'image has a radius unit of {cutout.radius_unit}; measure '
+               'both with a pixel scale or both without')
+        raise ValueError(msg)
+    if geometry.meta.get('pa_frame') == 'sky' and cutout.wcs is None:
+        msg = ('geometry has position angles on the sky but the image has '
+               'no WCS; give the image its WCS')
+        raise ValueError(msg)
+    centre, *ellipses = profile_ellipses(geometry, cutout)
+    centre = tuple(float(c) for c in centre)
+    ny, nx = cutout.shape
+    if not (0 <= centre[0] < nx and 0 <= centre[1] < ny):
+        msg = (f'geometry has its centre at pixel ({centre[0]:.1f}, '
+               f'{centre[1]:.1f}), outside the image of {nx} x {ny} pixels; '
+               'give a profile of the same galaxy and images on the same '
+               'pixels or with a WCS')
+        raise ValueError(msg)
+    return centre, *ellipses

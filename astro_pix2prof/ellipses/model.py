@@ -1,0 +1,204 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The image of a galaxy that a profile describes.
+"""
+
+import astropy.units as u
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import map_coordinates
+
+from astro_pix2prof.ellipses.geometry import profile_ellipses
+from astro_pix2prof.image.cutout import GalaxyCutout
+
+__all__ = ['ellipse_model', 'elliptical_radius', 'model_image', 'ring_values']
+
+
+def elliptical_radius(shape, centre, sma, eps, theta, *, n_iter=4):
+    """
+    The semi-major axis of the ellipse through each pixel.
+
+    The ellipses' shape may change with radius; where they would cross,
+    the result is one of the possible values.
+
+    Parameters
+    ----------
+    shape : tuple of 2 ints
+        The shape (ny, nx) of the image.
+
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels.
+
+    sma, eps, theta : 1D `~numpy.ndarray`, shape (n,)
+        Semi-major axis in pixels (increasing), ellipticity, and angle in
+        radians counter-clockwise from +x.
+
+    n_iter : int, optional
+        Steps of the fixed-point iteration.
+
+    Returns
+    -------
+    radius : 2D `~numpy.ndarray`, shape (ny, nx)
+        Pixels.
+    """
+    y, x = np.mgrid[:shape[0], :shape[1]].astype(float)
+    x -= centre[0]
+    y -= centre[1]
+    e1, e2 = eps * np.cos(2 * theta), eps * np.sin(2 * theta)
+    radius = np.hypot(x, y)
+    for _ in range(n_iter if np.ptp(e1) + np.ptp(e2) > 1e-6 else 1):
+        # Clip: outside the table the outermost shape goes on.
+        p1, p2 = np.interp(radius, sma, e1), np.interp(radius, sma, e2)
+        q = 1 - np.minimum(np.hypot(p1, p2), 0.97)
+        angle = 0.5 * np.arctan2(p2, p1)
+        c, s = np.cos(angle), np.sin(angle)
+        radius = np.hypot(x * c + y * s, (y * c - x * s) / q)
+    return radius
+
+
+def ellipse_model(shape, centre, sma, eps, theta, intensity):
+    """
+    An image that is constant along ellipses.
+
+    Parameters
+    ----------
+    shape, centre, sma, eps, theta
+        As for `elliptical_radius`.
+
+    intensity : 1D `~numpy.ndarray`, shape (n,)
+        The value on each ellipse; the outermost goes on linearly to zero
+        over a tenth of the largest semi-major axis.
+
+    Returns
+    -------
+    model : 2D `~numpy.ndarray`, shape (ny, nx)
+    """
+    radius = elliptical_radius(shape, centre, sma, eps, theta)
+    sma = np.append(sma, 1.1 * sma[-1] + 1)
+    return np.interp(radius, sma, np.append(intensity, 0.0))
+
+
+def ring_values(shape, centre, sma, eps, theta, values, good):
+    """
+    The image whose values along ellipses are given.
+
+    Parameters
+    ----------
+    shape, centre, sma, eps, theta
+        As for `elliptical_radius`.
+
+    values : 2D `~numpy.ndarray`, shape (n, n_angle)
+        Values at points that are evenly spaced in the eccentric anomaly;
+        the first lies where the direction from +x, measured in the plane
+        in which the ellipse is a circle, is zero.
+
+    good : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Pixels to give a value.
+
+    Returns
+    -------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        NaN beyond the last ellipse and where not ``good``.
+    """
+    radius = elliptical_radius(shape, centre, sma, eps, theta)
+    good = good & (radius <= sma[-1])
+    radius = radius[good]
+    y, x = np.nonzero(good)
+    x, y = x - centre[0], y - centre[1]
+    e1, e2 = (np.interp(radius, sma, eps * part(2 * theta))
+              for part in (np.cos, np.sin))
+    q = 1 - np.minimum(np.hypot(e1, e2), 0.97)
+    angle = 0.5 * np.arctan2(e2, e1)
+    c, s = np.cos(angle), np.sin(angle)
+    anomaly = np.arctan2((y * c - x * s) / q, x * c + y * s) + angle
+    n_angle = values.shape[1]
+    row = np.interp(radius, sma, np.arange(len(sma)))
+    column = np.mod(anomaly / (2 * np.pi) * n_angle, n_angle)
+    image = np.full(shape, np.nan)
+    # the last column is the first again
+    image[good] = map_coordinates(
+        np.hstack([values, values[:, :1]]), [row, column], order=1,
+        mode='nearest')
+    return image
+
+
+def model_image(profile, image, **options):
+    """
+    Make the image that is constant along the ellipses of a profile.
+
+    Subtracted from the image, it shows what the profile leaves out: arms,
+    bars, companions, and errors of the fit. It does what
+    `photutils.isophote.build_ellipse_model` does for an isophote list.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    image : image of any kind
+        The image that was measured, or another of the same galaxy with the
+        same unit: see `~astro_pix2prof.GalaxyCutout`.
+
+    **options
+        The options of `~astro_pix2prof.GalaxyCutout`.
+
+    Returns
+    -------
+    model : 2D `~numpy.ndarray`
+        The model in the unit of the image, without the sky; zero beyond the
+        last ring.
+
+    Raises
+    ------
+    ValueError
+        If the profile has less than two finite intensities, or not in the
+        unit of the image.
+
+    Examples
+    --------
+    >>> from astro_pix2prof import load_example, load_example_truth
+    >>> from astro_pix2prof import model_image
+    >>> image, truth = load_example(), load_example_truth()
+    >>> model = model_image(truth, image)
+    >>> model.shape
+    (256, 256)
+    """
+    cutout = GalaxyCutout.from_any(image, **options)
+    centre, sma, ellipticity, theta = profile_ellipses(profile, cutout)
+    intensity = u.Quantity(profile['intensity'])
+    try:
+        value = intensity.to_value(cutout.intensity_unit)
+    except u.UnitConversionError:
+        msg = (f'the profile has intensities in {intensity.unit}, but the '
+               f'image needs {cutout.intensity_unit}: give the image that '
+               'was measured')
+        raise ValueError(msg) from None
+    value = value / cutout.intensity_scale
+    good = np.isfinite(value) & np.isfinite(sma + ellipticity + theta)
+    if np.count_nonzero(good) < 2:
+        msg = ('the profile needs at least two rings of finite intensity to '
+               f'make a model, got {np.count_nonzero(good)}')
+        raise ValueError(msg)
+    sma, value, ellipticity, theta = (
+        column[good] for column in (sma, value, ellipticity, theta))
+    # The model interpolates linearly between its ellipses, but a galaxy is
+    # convex: put more ellipses between those of the profile.
+    fine = np.unique(np.concatenate(
+        [sma, np.arange(sma[0], sma[-1], 0.5)]))
+    twice = np.radians(2 * theta)
+    e1 = np.interp(fine, sma, ellipticity * np.cos(twice))
+    e2 = np.interp(fine, sma, ellipticity * np.sin(twice))
+    fine_value = _interpolate(sma, value, fine)
+    return ellipse_model(cutout.shape, centre, fine, np.hypot(e1, e2),
+                         0.5 * np.arctan2(e2, e1), fine_value)
+
+
+def _interpolate(sma, value, fine):
+    """
+    Interpolate a profile without overshoot.
+    """
+    # asinh is a logarithm for the bright rings, and takes the noise around
+    # zero as it is
+    scale = max(1e-3 * np.max(np.abs(value)), np.finfo(float).tiny)
+    return scale * np.sinh(PchipInterpolator(
+        sma, np.arcsinh(value / scale))(fine))

@@ -1,0 +1,80 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Differences between two profiles.
+"""
+
+from itertools import pairwise
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+
+from astro_pix2prof.profile.table import interpolate_profile
+
+__all__ = ['compare_profiles']
+
+
+def compare_profiles(profiles, reference, *,
+                     edges=(0.0, 20.0, 22.0, 24.0, 25.0, 26.0, 27.0, 35.0)):
+    """
+    Compare profiles with a reference in bins of surface brightness.
+
+    Parameters
+    ----------
+    profiles : dict of `~astropy.table.QTable`
+        The profiles by their labels.
+
+    reference : `~astropy.table.QTable`
+        The profile to compare with, interpolated to the radii of each of
+        the others.
+
+    edges : sequence of float, optional
+        The edges of the bins, in mag/arcsec2 of the reference.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+        A row for each profile and bin with rings in it: ``profile``,
+        ``bright`` and ``faint`` (the edges of the bin), ``n_rings``,
+        ``median`` (of the difference from the reference; positive where the
+        profile is fainter) and ``median_abs`` (of its absolute value).
+
+    Raises
+    ------
+    ValueError
+        If the edges do not increase.
+
+    Examples
+    --------
+    >>> from astro_pix2prof import compare_profiles, load_example_truth
+    >>> truth = load_example_truth()
+    >>> fainter = truth.copy()
+    >>> fainter['surface_brightness'] += 0.1 * truth['surface_brightness'].unit
+    >>> table = compare_profiles({'fainter': fainter}, truth)
+    >>> table['median'][0]
+    <Quantity 0.1 mag / arcsec2>
+    """
+    edges = np.asarray(edges, dtype=float)
+    if len(edges) < 2 or not np.all(np.diff(edges) > 0):
+        msg = f'edges must be two or more increasing numbers, got {edges}'
+        raise ValueError(msg)
+    unit = u.mag / u.arcsec**2
+    rows = []
+    for label, profile in profiles.items():
+        level = interpolate_profile(reference, profile['radius'])
+        level = u.Quantity(level).to_value(unit)
+        value = u.Quantity(profile['surface_brightness']).to_value(unit)
+        difference = value - level
+        for bright, faint in pairwise(edges):
+            inside = (level >= bright) & (level < faint)
+            found = difference[inside & np.isfinite(difference)]
+            if found.size:
+                rows.append((label, bright, faint, found.size,
+                             np.median(found), np.median(np.abs(found))))
+    table = QTable(rows=rows or None,
+                   names=('profile', 'bright', 'faint', 'n_rings', 'median',
+                          'median_abs'),
+                   dtype=('U64', float, float, int, float, float))
+    for name in ('bright', 'faint', 'median', 'median_abs'):
+        table[name] = u.Quantity(table[name], unit)
+    return table

@@ -1,0 +1,310 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+One galaxy in several bands: profiles on the same ellipses, and colours.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.table import QTable
+
+from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.profile.brightness import SB_UNIT
+from astro_pix2prof.profile.flags import RingFlag
+
+__all__ = ['BandProfiles', 'FitBandsMixin']
+
+
+# Options of a fitter's call that are none of GalaxyCutout.
+_OF_CALL = ('n_samples', 'seed')
+
+
+@dataclass(repr=False)
+class BandProfiles:
+    """
+    The profiles of a galaxy in several bands, and its colours.
+
+    Attributes
+    ----------
+    profiles : dict of `~astropy.table.QTable`
+        The profile of each band that could be measured.
+
+    colours : `~astropy.table.QTable`
+        One row for each ring of the reference: ``radius``; for each band
+        ``x`` the columns ``x``, ``x_err`` (mag/arcsec2) and ``x_flag``;
+        for each colour ``x-y`` the columns ``x-y``, ``x-y_err`` (mag) and
+        ``x-y_flag``, in which the `RingFlag` bits of both bands are set,
+        and UNRESOLVED within one FWHM of the broader PSF.
+
+    reference : str
+        The band whose ellipses were used.
+
+    failed : dict of str
+        For each band that could not be measured what went wrong.
+    """
+
+    profiles: dict
+    colours: QTable
+    reference: str
+    failed: dict = field(default_factory=dict)
+
+    def __repr__(self):
+        text = (f'<{type(self).__name__}: {", ".join(self.profiles)} on the '
+                f'ellipses of {self.reference}, {len(self.colours)} rings')
+        if self.failed:
+            text += f'; failed: {", ".join(self.failed)}'
+        return text + '>'
+
+
+class FitBandsMixin:
+    """
+    Gives a fitter the method ``fit_bands``.
+    """
+
+    def fit_bands(self, images, *, reference=None, colours=None, **options):
+        """
+        Measure a galaxy in several bands on the same ellipses.
+
+        One band is measured by itself; its centre, ellipses and radii are
+        then those of all bands (forced photometry). Images with a WCS may
+        have different pixels; images without one must share theirs.
+
+        Parameters
+        ----------
+        images : dict
+            For each band, by its name, an image of any kind that
+            `GalaxyCutout` takes.
+
+        reference : str, optional
+            The band that is measured first. By default 'r' if there is
+            one, otherwise the band with the highest signal-to-noise ratio,
+            for which each is measured by itself first.
+
+        colours : sequence of str, optional
+            The colours, such as ``['g-r', 'g-z']``. By default, those of
+            bands that follow each other in ``images``, failed ones left
+            out.
+
+        **options
+            As for a single image. The value of an option that differs
+            between bands is a dict with a value for each band, such as
+            ``zeropoint={'g': 25.1, 'r': 24.8}``. A ``position`` in pixels
+            is that in the reference band.
+
+        Returns
+        -------
+        result : `BandProfiles`
+            A band that cannot be measured stands in ``failed`` and loses
+            nothing else.
+
+        Raises
+        ------
+        TypeError
+            If ``images`` is not a dict.
+
+        ValueError
+            If there are fewer than two bands; the reference, a colour or
+            an option names a band that is not there; or no band can be
+            measured. A ``reference`` that was given raises what went wrong
+            with it.
+
+        Notes
+        -----
+        The PSFs are not matched. Where they differ, a colour within about
+        one FWHM of the broader one is wrong, and has the flag UNRESOLVED
+        if ``psf_fwhm`` is given. Errors of the bands are taken as
+        independent. Nothing is corrected for extinction.
+
+        Examples
+        --------
+        >>> from astro_pix2prof import IsophoteFitter, load_example
+        >>> image = load_example()
+        >>> IsophoteFitter().fit_bands({'g': image, 'r': image})
+        <BandProfiles: g, r on the ellipses of r, ... rings>
+        """
+        pairs = _check_bands(images, reference, colours)
+        each = {band: _options_of(band, images, options) for band in images}
+        fits, failed = {}, {}
+        first = self._first_band(images, each, reference, fits, failed)
+        shape = fits[first].profile
+        for band, image in images.items():
+            if band == first or band in failed:
+                continue
+            try:
+                fits[band] = self._fit_forced(image, each[band], shape)
+            except Exception as error:  # it is the band's result
+                failed[band] = str(error) or type(error).__name__
+        fits = {band: fits[band] for band in images if band in fits}
+        profiles = {band: fit.profile for band, fit in fits.items()}
+        fwhm = {band: fit.cutout.psf_fwhm or 0.0
+                for band, fit in fits.items()}
+        if pairs is None:
+            pairs = list(pairwise(profiles))
+        pairs = [pair for pair in pairs if set(pair) <= set(profiles)]
+        return BandProfiles(
+            profiles, _join(profiles, first, pairs, fwhm), first, failed)
+
+    def _first_band(self, images, each, reference, fits, failed):
+        """
+        The reference, after it was measured: ``fits`` gets its fit.
+        """
+        if reference is not None:
+            fits[reference] = self.fit(images[reference], **each[reference])
+            return reference
+        order = sorted(images, key=lambda band: band != 'r')
+        best, most = None, -1.0
+        for band in order:
+            try:
+                fit = self.fit(images[band], **each[band])
+            except Exception as error:  # it is the band's result
+                failed[band] = str(error) or type(error).__name__
+                continue
+            snr = _signal_to_noise(fit.profile)
+            if snr > most:
+                best, most = (band, fit), snr
+            if band == 'r':
+                break
+        if best is None:
+            text = '; '.join(f'{band}: {what}' for band, what
+                             in failed.items())
+            msg = f'images has no band that can be measured: {text}'
+            raise ValueError(msg)
+        fits[best[0]] = best[1]
+        return best[0]
+
+    def _fit_forced(self, image, options, shape):
+        """
+        A band on the ellipses of another.
+        """
+        options = dict(options)
+        call = {name: options.pop(name) for name in _OF_CALL
+                if name in options}
+        size = options.pop('size', None)
+        # What the ellipses of the reference stand in for.
+        options = {name: value for name, value in options.items()
+                   if name not in ('position', 'initial')}
+        cutout = GalaxyCutout.from_any(image, **options)
+        meta = shape.meta
+        position = meta['x_centre'], meta['y_centre']
+        if cutout.wcs is not None and 'ra' in meta:
+            position = SkyCoord(meta['ra'], meta['dec'], unit='deg')
+        # The galaxy is where the reference has it, on whatever pixels.
+        cutout = GalaxyCutout.from_any(cutout, position=position, size=size)
+        return self.fit(cutout, geometry=shape, **call)
+
+
+def _check_bands(images, reference, colours):
+    """
+    The pairs of bands of the colours, `None` if they are not given.
+    """
+    if not isinstance(images, Mapping):
+        msg = ("images must be a dict such as {'g': image, 'r': image}, got "
+               f'{type(images).__name__}')
+        raise TypeError(msg)
+    bands = list(images)
+    if len(bands) < 2 or not all(
+            isinstance(band, str) and band not in ('', 'radius')
+            for band in bands):
+        msg = ('images must have two or more bands, named by strings other '
+               f"than 'radius', got {bands}")
+        raise ValueError(msg)
+    if reference is not None and reference not in bands:
+        msg = f'reference must be one of {bands}, got {reference!r}'
+        raise ValueError(msg)
+    if colours is None:
+        return None
+    known = {f'{one}-{two}': (one, two) for one in bands for two in bands
+             if one != two}
+    wrong = [name for name in colours if name not in known]
+    if isinstance(colours, str) or wrong:
+        msg = ("colours must be a list of names such as "
+               f"'{bands[0]}-{bands[1]}' of the bands {bands}, got "
+               f'{colours!r}')
+        raise ValueError(msg)
+    return [known[name] for name in colours]
+
+
+def _options_of(band, images, options):
+    """
+    The options of one band.
+    """
+    chosen = {}
+    for name, value in options.items():
+        if not isinstance(value, dict):
+            chosen[name] = value
+            continue
+        wrong = [key for key in value if key not in images]
+        if wrong:
+            msg = (f'{name} has values for the bands {wrong}, which are not '
+                   f'in images: its bands are {list(images)}')
+            raise ValueError(msg)
+        if band in value:
+            chosen[name] = value[band]
+    return chosen
+
+
+def _signal_to_noise(profile):
+    """
+    That of the rings, added in quadrature.
+    """
+    with np.errstate(invalid='ignore', divide='ignore'):
+        snr = np.maximum(profile['intensity'].value, 0) / profile[
+            'intensity_err'].value
+    return float(np.sqrt(np.sum(snr[np.isfinite(snr)]**2)))
+
+
+def _at_radii(profile, radius):
+    """
+    Surface brightness, error and flags of a profile at other radii.
+    """
+    at = profile['radius'].to_value(radius.unit)
+    want = radius.value
+    values = [profile[name].value for name in (
+        'surface_brightness', 'surface_brightness_err')]
+    flag = np.asarray(profile['flag'])
+    # (the radii of forced photometry, which rounding may have moved)
+    if len(at) == len(want) and np.allclose(at, want, rtol=1e-6, atol=1e-6):
+        return *values, flag
+    # NaN between: a ring without a value is not bridged.
+    values = [np.interp(want, at, value, left=np.nan, right=np.nan)
+              for value in values]
+    nearest = np.abs(want[:, None] - at).argmin(1)
+    flag = flag[nearest].copy()
+    flag[(want < at[0]) | (want > at[-1])] |= RingFlag.EXTRAPOLATED
+    return *values, flag
+
+
+def _join(profiles, first, pairs, fwhm):
+    """
+    The table of colours.
+    """
+    radius = profiles[first]['radius']
+    table = QTable()
+    table['radius'] = radius
+    values = {band: _at_radii(profile, radius)
+              for band, profile in profiles.items()}
+    for band, (value, error, flag) in values.items():
+        table[band] = value * SB_UNIT
+        table[f'{band}_err'] = error * SB_UNIT
+        table[f'{band}_flag'] = flag
+    for one, two in pairs:
+        name = f'{one}-{two}'
+        a, b = values[one], values[two]
+        flag = a[2] | b[2]
+        if radius.unit != u.pix:
+            broad = max(fwhm[one], fwhm[two])
+            flag[radius.to_value(u.arcsec) < broad] |= RingFlag.UNRESOLVED
+        table[name] = (a[0] - b[0]) * u.mag
+        table[f'{name}_err'] = np.hypot(a[1], b[1]) * u.mag
+        table[f'{name}_flag'] = flag
+    meta = profiles[first].meta
+    table.meta.update({key: meta[key] for key in (
+        'fitter', 'version', 'weights', 'source', 'ra', 'dec')
+        if key in meta})
+    table.meta.update(reference=first, bands=list(profiles),
+                      colours=[f'{one}-{two}' for one, two in pairs])
+    return table

@@ -1,0 +1,89 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+A measured galaxy, the same for all fitters.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from astro_pix2prof.ellipses.model import ellipse_model, ring_values
+
+__all__ = ['ProfileFit']
+
+
+@dataclass
+class ProfileFit:
+    """
+    A measured galaxy: the profile and what led to it.
+
+    Attributes
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    cutout : `GalaxyCutout`
+        The image that was measured.
+
+    mask : 2D bool `~numpy.ndarray`
+        Pixels that did not count.
+
+    sky : float
+        The sky level that was subtracted, in the image's unit.
+
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels of the cutout.
+
+    sma, eps, theta : 1D `~numpy.ndarray`
+        The ellipses: semi-major axis (pixels), ellipticity, angle
+        (degrees, counter-clockwise from +x).
+
+    intensity : 1D `~numpy.ndarray`
+        Mean pixel value on them, sky-subtracted.
+
+    weight : 2D `~numpy.ndarray`, shape (n, n_angle), or `None`
+        From a network that weighs pixels: how much the points of each
+        ellipse count, from 0 to 1.
+    """
+
+    profile: object
+    cutout: object
+    mask: np.ndarray
+    sky: float
+    centre: tuple
+    sma: np.ndarray
+    eps: np.ndarray
+    theta: np.ndarray
+    intensity: np.ndarray
+    weight: np.ndarray = None
+
+    def model(self):
+        """
+        The image that is constant along the ellipses.
+
+        Returns
+        -------
+        model : 2D `~numpy.ndarray`
+            In the unit of the image, without the sky.
+        """
+        ok = np.isfinite(self.intensity)
+        return ellipse_model(self.cutout.shape, self.centre, self.sma[ok],
+                             self.eps[ok], np.radians(self.theta[ok]),
+                             self.intensity[ok])
+
+    def weight_map(self):
+        """
+        How much the pixels count: where a network sees other objects.
+
+        Returns
+        -------
+        weight : 2D `~numpy.ndarray` or `None`
+            From 0, another object, to 1, the galaxy; NaN beyond the last
+            ellipse and where pixels are bad. `None` if the fitter has no
+            such weights.
+        """
+        if self.weight is None:
+            return None
+        return ring_values(self.cutout.shape, self.centre, self.sma,
+                           self.eps, np.radians(self.theta), self.weight,
+                           ~self.mask)

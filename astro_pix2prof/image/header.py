@@ -1,0 +1,162 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Read values and the WCS from a FITS header.
+"""
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
+from astropy.wcs import WCS, FITSFixedWarning
+
+__all__ = ['header_values', 'header_wcs']
+
+
+_EXPTIME_KEYWORDS = ('EXPTIME', 'TEXPTIME', 'EXPOSURE', 'XPOSURE',
+                     'EFFEXPTM')
+
+
+def header_number(header, keyword):
+    """
+    Read a finite number of a header.
+
+    Parameters
+    ----------
+    header : dict
+        Header values by upper-case keyword.
+
+    keyword : str
+        The keyword.
+
+    Returns
+    -------
+    value : float or `None`
+        `None` if the keyword is absent or not a finite number.
+    """
+    value = header.get(keyword)
+    if value is None or isinstance(value, (bool, np.bool_)):
+        return None
+    try:
+        value = float(value)
+    except (TypeError, ValueError):
+        return None
+    return value if np.isfinite(value) else None
+
+
+def _exposure_time(header):
+    for keyword in _EXPTIME_KEYWORDS:
+        value = header_number(header, keyword)
+        if value is not None and value > 0:
+            return value
+    return None
+
+
+def header_values(*headers):
+    """
+    Merge headers to one mapping; the last one wins.
+
+    Parameters
+    ----------
+    *headers : mapping or `~astropy.io.fits.Header`
+        The headers.
+
+    Returns
+    -------
+    values : mapping
+        Values by upper-case keyword; unreadable cards are left out. A card
+        is read when it is asked for: of a hundred, few are.
+    """
+    return _HeaderValues([header for header in headers if isinstance(
+        header, (Mapping, fits.Header))])
+
+
+class _HeaderValues(Mapping):
+    """
+    The plain values of headers.
+    """
+
+    def __init__(self, headers):
+        self._keys = {}
+        for header in headers:
+            for key in header:
+                if not isinstance(key, str) or key in ('', 'COMMENT',
+                                                       'HISTORY'):
+                    continue
+                if key.lower() == 'header' and isinstance(
+                        self._value(header, key), (Mapping, fits.Header)):
+                    inner = _HeaderValues([header[key]])
+                    for name, places in inner._keys.items():
+                        self._keys.setdefault(name, []).extend(places)
+                    continue
+                # (a card that cannot be read does not hide another)
+                self._keys.setdefault(key.upper(), []).append((header, key))
+
+    @staticmethod
+    def _value(header, key):
+        try:
+            return header[key]
+        except (fits.VerifyError, ValueError, KeyError):
+            return None
+
+    def __getitem__(self, key):
+        for header, own in reversed(self._keys[key]):
+            value = self._value(header, own)
+            if isinstance(value, (str, bool, int, float, np.generic)):
+                return value
+        raise KeyError(key)
+
+    def __iter__(self):
+        return (key for key in self._keys if key in self)
+
+    def __len__(self):
+        return sum(1 for _ in self)
+
+    def __bool__(self):
+        # (counting would read all cards)
+        return bool(self._keys)
+
+
+def _header_text(header, *keywords):
+    """
+    Read a text of a header.
+
+    Parameters
+    ----------
+    header : mapping
+        The header.
+
+    *keywords : str
+        The keywords to try.
+
+    Returns
+    -------
+    text : str or `None`
+        The first that is not empty.
+    """
+    for keyword in keywords:
+        value = header.get(keyword)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+    return None
+
+
+def header_wcs(header, hdulist=None):
+    """
+    The WCS of a header, `None` if there is no celestial one.
+    """
+    with warnings.catch_warnings():
+        # Old keywords that astropy repairs are no concern of the user.
+        warnings.simplefilter('ignore', FITSFixedWarning)
+        warnings.simplefilter('ignore', AstropyWarning)
+        try:
+            wcs = WCS(header, fobj=hdulist)
+        except Exception as exc:
+            failure = exc
+        else:
+            return wcs if wcs.has_celestial else None
+    warnings.warn(f'the WCS of the header cannot be read and is ignored: '
+                  f'{str(failure).strip().splitlines()[-1]}',
+                  AstropyUserWarning, stacklevel=2)
+    return None

@@ -1,0 +1,323 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Zero points from units, headers and options.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import astropy.units as u
+import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
+
+from astro_pix2prof.image.header import _exposure_time, header_number
+from astro_pix2prof.image.units import (
+    is_counts_like,
+    is_rate,
+    is_surface_brightness,
+)
+
+__all__ = ['ZeroPoint', 'find_zeropoint', 'header_zeropoint', 'is_absolute',
+           'unit_zeropoint']
+
+
+# Keywords whose value is the magnitude of one data unit, in the order in
+# which they are tried. PHOTZPT is not one of them: HST uses it for the
+# constant -21.10 of the ST system.
+_MAG_KEYWORDS = ('MAGZERO', 'MAGZP', 'MAGZPT', 'PHOTZP', 'ZEROPOINT',
+                 'ZEROPNT', 'MAGZEROP', 'MAG_ZP', 'ZP', 'ZPT', 'FPA.ZP')
+
+_SYSTEM_KEYWORDS = ('PHOTSYS', 'MAGSYS', 'ZPSYS')
+
+# Surveys whose images carry a Vega zero point without saying so.
+_VEGA_SURVEYS = ('2MASS', 'WISE')
+
+_ST = u.erg / u.s / u.cm**2 / u.AA
+
+# A disagreement between two zero points that is worth a warning, in mag.
+_ZEROPOINT_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class ZeroPoint:
+    """
+    The magnitude that one data unit stands for.
+
+    Parameters
+    ----------
+    value : float
+        The magnitude of one data unit in one pixel or, if ``per_area``,
+        the surface brightness in mag/arcsec2 of one data unit.
+
+    system : {'AB', 'ST', 'Vega'}
+        The magnitude system.
+
+    per_area : bool, optional
+        Whether ``value`` is a surface brightness.
+
+    source : str, optional
+        Where the value comes from.
+    """
+
+    value: float
+    system: str
+    per_area: bool = False
+    source: str = ''
+
+
+def unit_zeropoint(unit):
+    """
+    Find the zero point that follows from a unit alone.
+
+    Parameters
+    ----------
+    unit : `~astropy.units.UnitBase`
+        The unit of the image.
+
+    Returns
+    -------
+    zeropoint : `ZeroPoint` or `None`
+        `None` if the unit is not a flux density or a surface brightness.
+        Flux per frequency and maggies are in the AB system, flux per
+        wavelength is in the ST system (Oke & Gunn 1983, ApJ 266, 713;
+        Koornneef et al. 1986, Highlights of Astronomy 7, 833).
+    """
+    per_area = is_surface_brightness(unit)
+    flux = unit * u.arcsec**2 if per_area else unit
+    for reference, system in ((u.mgy, 'AB'), (u.AB, 'AB'), (u.ST, 'ST'),
+                              (_ST, 'ST')):
+        try:
+            value = flux.to(reference)
+        except u.UnitConversionError:
+            continue
+        zeropoint = -2.5 * np.log10(value)
+        if reference is _ST:
+            zeropoint -= 21.10
+        # adding zero turns -0.0 into 0.0
+        return ZeroPoint(float(zeropoint) + 0.0, system, per_area,
+                         f"unit '{unit}'")
+    return None
+
+
+def is_absolute(unit):
+    """
+    Tell whether a unit fixes the zero point.
+
+    Parameters
+    ----------
+    unit : `~astropy.units.UnitBase`
+        The unit.
+
+    Returns
+    -------
+    result : bool
+        `True` if `unit_zeropoint` finds a zero point.
+    """
+    return unit_zeropoint(unit) is not None
+
+
+def header_zeropoint(header, unit=u.dimensionless_unscaled):
+    """
+    Find the zero point that a header gives.
+
+    Parameters
+    ----------
+    header : dict
+        Header values by upper-case keyword.
+
+    unit : `~astropy.units.UnitBase`, optional
+        The unit of the image. PHOTFLAM and PHOTMJSR belong to count rates:
+        images in counts need an exposure time in the header too.
+
+    Returns
+    -------
+    zeropoint : `ZeroPoint` or `None`
+        `None` if the header gives none.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If two keywords disagree, or if MAGZPT goes with counts that are not
+        per second.
+    """
+    system = _header_system(header)
+    found = []
+    for keyword in _MAG_KEYWORDS:
+        value = header_number(header, keyword)
+        # 0, -99, 99 and their like stand for 'not measured'
+        if value is not None and value != 0 and abs(value) < 90:
+            found.append(ZeroPoint(value, system, source=keyword))
+
+    value = header_number(header, 'FLUXMAG0')
+    if value is not None and value > 0:
+        found.append(ZeroPoint(2.5 * np.log10(value), system,
+                               source='FLUXMAG0'))
+    if not found:
+        return _inverse_sensitivity(header, unit)
+
+    used = found[0]
+    for other in found[1:]:
+        if abs(other.value - used.value) > _ZEROPOINT_TOLERANCE:
+            warnings.warn(f'the header gives {used.source}={used.value:.4f} '
+                          f'and {other.source}={other.value:.4f}: '
+                          f'{used.source} is used; give zeropoint= to choose',
+                          AstropyUserWarning, stacklevel=2)
+            break
+    exptime = _exposure_time(header)
+    if (used.source == 'MAGZPT' and not is_rate(unit)
+            and exptime not in (None, 1.0)):
+        warnings.warn('MAGZPT is taken as the magnitude of one data unit, '
+                      'but some pipelines mean one unit per second; in that '
+                      'case give zeropoint='
+                      f'{used.value + 2.5 * np.log10(exptime):.4f} '
+                      f'(MAGZPT + 2.5 log10({exptime:g} s))',
+                      AstropyUserWarning, stacklevel=2)
+    return used
+
+
+def _inverse_sensitivity(header, unit):
+    """
+    Zero point from PHOTFLAM or PHOTMJSR, which belong to count rates.
+    """
+    photmjsr = header_number(header, 'PHOTMJSR')
+    photflam = header_number(header, 'PHOTFLAM')
+    photplam = header_number(header, 'PHOTPLAM')
+    per_second = 0.0
+    if not is_rate(unit):
+        exptime = _exposure_time(header)
+        if not is_counts_like(unit) or exptime is None:
+            return None
+        per_second = 2.5 * np.log10(exptime)
+
+    if photmjsr is not None and photmjsr > 0:
+        value = unit_zeropoint(u.MJy / u.sr).value - 2.5 * np.log10(photmjsr)
+        return ZeroPoint(float(value + per_second), 'AB', True, 'PHOTMJSR')
+    if photflam is None or photflam <= 0:
+        return None
+    if photplam is None or photplam <= 0:
+        value = -2.5 * np.log10(photflam) - 21.10
+        return ZeroPoint(float(value + per_second), 'ST', source='PHOTFLAM')
+    f_nu = (photflam * _ST).to(u.Jy, u.spectral_density(photplam * u.AA))
+    value = -2.5 * np.log10(f_nu.to_value(u.AB))
+    return ZeroPoint(float(value + per_second), 'AB',
+                     source='PHOTFLAM and PHOTPLAM')
+
+
+def _header_system(header):
+    for keyword in _SYSTEM_KEYWORDS:
+        value = str(header.get(keyword, '')).strip().upper()
+        for system in ('Vega', 'AB', 'ST'):
+            if value.startswith(system.upper()):
+                return system
+    origin = ' '.join(str(header.get(keyword, ''))
+                      for keyword in ('ORIGIN', 'TELESCOP')).upper()
+    if any(survey in origin.split() for survey in _VEGA_SURVEYS):
+        return 'Vega'
+    return 'AB'
+
+
+def _given_zeropoint(zeropoint, unit, system):
+    source = 'zeropoint='
+    per_area = is_surface_brightness(unit)
+    if isinstance(zeropoint, ZeroPoint):
+        return zeropoint
+    if isinstance(zeropoint, u.Quantity):
+        if not zeropoint.isscalar:
+            msg = ('zeropoint must be one number, got an array of shape '
+                   f'{zeropoint.shape}')
+            raise ValueError(msg)
+        zunit = zeropoint.unit
+        if isinstance(zunit, u.MagUnit):
+            physical = zunit.physical_unit
+            for flux in (physical, physical * unit):
+                # an AB or ST flux, or such a flux per data unit
+                if flux.is_equivalent(u.AB):
+                    shift = -2.5 * np.log10(flux.to(u.AB))
+                    return ZeroPoint(float(zeropoint.value + shift), 'AB',
+                                     per_area, source)
+                if flux.is_equivalent(u.ST):
+                    shift = -2.5 * np.log10(flux.to(u.ST))
+                    return ZeroPoint(float(zeropoint.value + shift), 'ST',
+                                     per_area, source)
+        if zunit not in (u.mag, u.dimensionless_unscaled):
+            msg = (f"zeropoint has the unit '{zunit}', but it must be the "
+                   'magnitude of one data unit: a number, or a Quantity in '
+                   'u.mag, u.ABmag or u.STmag')
+            raise ValueError(msg)
+        zeropoint = zeropoint.value
+    try:
+        value = float(zeropoint)
+    except (TypeError, ValueError):
+        msg = ('zeropoint must be a number or a Quantity in magnitudes, got '
+               f'{zeropoint!r}')
+        raise TypeError(msg) from None
+    if not np.isfinite(value):
+        msg = f'zeropoint must be finite, got {value}'
+        raise ValueError(msg)
+    return ZeroPoint(value, system or 'AB', per_area, source)
+
+
+def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None):
+    """
+    Find the zero point of an image.
+
+    The argument comes first, then a unit that is itself absolute, then the
+    header.
+
+    Parameters
+    ----------
+    unit : `~astropy.units.UnitBase`
+        The unit of the image.
+
+    zeropoint : float or `~astropy.units.Quantity`, optional
+        The magnitude of one data unit.
+
+    mag_system : {'AB', 'ST', 'Vega'}, optional
+        The system of a ``zeropoint`` that is a plain number or of the
+        header's zero point.
+
+    header : dict, optional
+        Header values by upper-case keyword.
+
+    Returns
+    -------
+    zeropoint : `ZeroPoint` or `None`
+        `None` if none of the three gives one.
+
+    Raises
+    ------
+    ValueError
+        If ``zeropoint`` is not a finite magnitude or ``mag_system`` is not
+        known.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If ``zeropoint`` and an absolute unit disagree by more than 0.01 mag.
+    """
+    header = header or {}
+    if mag_system is not None:
+        names = {'ab': 'AB', 'st': 'ST', 'vega': 'Vega'}
+        if str(mag_system).lower() not in names:
+            msg = (f"mag_system must be 'AB', 'ST' or 'Vega', got "
+                   f'{mag_system!r}')
+            raise ValueError(msg)
+        mag_system = names[str(mag_system).lower()]
+
+    of_unit = unit_zeropoint(unit)
+    if zeropoint is not None:
+        given = _given_zeropoint(zeropoint, unit, mag_system)
+        if (of_unit is not None
+                and abs(of_unit.value - given.value) > _ZEROPOINT_TOLERANCE):
+            warnings.warn(f'zeropoint={given.value:.4f} is used, although '
+                          f"the unit '{unit}' means {of_unit.value:.4f} "
+                          f'({of_unit.system})',
+                          AstropyUserWarning, stacklevel=2)
+        return given
+    if of_unit is not None:
+        return of_unit
+    found = header_zeropoint(header, unit)
+    if found is not None and mag_system is not None:
+        found = ZeroPoint(found.value, mag_system, found.per_area,
+                          found.source)
+    return found

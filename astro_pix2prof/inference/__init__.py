@@ -1,0 +1,11 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Profiles by trained networks.
+
+The only folder in which torch and astropy meet: it imports ``fitting`` on one
+side and ``networks`` on the other.
+"""
+
+from astro_pix2prof.inference.fitter import Pix2ProfFitter
+
+__all__ = ['Pix2ProfFitter']

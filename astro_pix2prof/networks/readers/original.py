@@ -1,0 +1,64 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Read frames with the network of the original authors.
+"""
+
+import numpy as np
+
+from astro_pix2prof.networks.original import N_PIX
+from astro_pix2prof.networks.readers.frame import Caption, crop_frames
+
+__all__ = ['OriginalReader']
+
+
+class OriginalReader:
+    """
+    Runs the original network over frames.
+
+    Parameters
+    ----------
+    network : `OriginalPix2Prof`
+        The network.
+
+    radius_step : float or `None`
+        The step of the profiles in arcsec; `None` for one pixel.
+
+    batch_size : int
+        Frames that are read at once.
+    """
+
+    def __init__(self, network, radius_step, batch_size):
+        self.network = network
+        self.radius_step = radius_step
+        self.batch_size = batch_size
+
+    def read(self, frames):
+        """
+        Read the profiles of frames.
+
+        Parameters
+        ----------
+        frames : list of `~astro_pix2prof.networks.readers.frame.Frame`
+            The frames, which are cropped around their positions.
+
+        Returns
+        -------
+        captions : list of `~astro_pix2prof.networks.readers.frame.Caption`
+            Without errors.
+        """
+        captions = []
+        for start in range(0, len(frames), self.batch_size):
+            part = frames[start:start + self.batch_size]
+            image, _, _ = crop_frames(part, N_PIX, use_position=True)
+            images = [square.numpy() * frame.to_nanomaggies
+                      for square, frame in zip(image, part, strict=True)]
+            for frame, mu in zip(part, self.network.profiles(images),
+                                 strict=True):
+                step = (1.0 if self.radius_step is None
+                        else self.radius_step / frame.pixel_area**0.5)
+                intensity = (10**(-0.4 * (np.asarray(mu, float) - 22.5))
+                             * frame.pixel_area / frame.to_nanomaggies)
+                captions.append(Caption(
+                    step * np.arange(len(mu)), intensity,
+                    np.full(len(mu), np.nan), reached_edge=False))
+        return captions

@@ -1,0 +1,200 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Profiles of whole frames, of any size, from a ring network.
+"""
+
+import numpy as np
+import torch
+
+from astro_pix2prof.networks.readers.frame import crop_frames
+from astro_pix2prof.networks.readers.squares import FrameReader
+from astro_pix2prof.networks.readers.views import mean_caption, turn_frame
+
+__all__ = ['RingReader', 'scale_errors']
+
+
+# The sides of squares that frames are put into; larger frames are binned.
+_SIDES = (64, 96, 128, 192, 256, 320)
+
+
+class RingReader(FrameReader):
+    """
+    Runs a ring network over frames.
+
+    Parameters
+    ----------
+    network : `~astro_pix2prof.networks.rings.network.RingNetwork`
+        The network.
+
+    card : dict, optional
+        Its model card, with the table ``error_model`` (see
+        `~astro_pix2prof.training.error_model.measure_errors`).
+
+    batch_size : int, optional
+        Squares that are read at once; the result does not depend on it.
+
+    n_views : int, optional
+        The mean is taken over so many of the eight turns and reflections of
+        a frame. The network does not know left from right, but turned
+        images have other pixels in the squares that are averaged.
+
+    precision : {'float32', 'bfloat16'}, optional
+        Of the convolutions; see `RingNetwork.use_bfloat16`, which changes
+        the network.
+
+    **options
+        As for `~astro_pix2prof.networks.readers.squares.FrameReader`.
+    """
+
+    def __init__(self, network, card=None, *, batch_size=16, n_views=1,
+                 precision='float32', **options):
+        super().__init__(**options)
+        if precision == 'bfloat16':
+            network.use_bfloat16()
+        # the layout that convolutions on CPUs and tensor cores prefer
+        self.network = network.to(memory_format=torch.channels_last)
+        self.errors = (card or {}).get('error_model')
+        self.batch_size = batch_size
+        self.n_views = n_views
+
+    def read(self, frames):
+        """
+        Read the profiles of frames.
+
+        Parameters
+        ----------
+        frames : list of `~astro_pix2prof.networks.readers.frame.Frame`
+            The frames; they may differ in size.
+
+        Returns
+        -------
+        captions : list of `~astro_pix2prof.networks.readers.frame.Caption`
+        """
+        if self.n_views == 1:
+            return super().read(frames)
+        views = super().read([turn_frame(frame, k) for frame in frames
+                              for k in range(self.n_views)])
+        n = self.n_views
+        return [mean_caption(views[n * i:n * (i + 1)], frame.image.shape)
+                for i, frame in enumerate(frames)]
+
+    def _side(self, frame):
+        """
+        The least side that holds the frame, or the usual one.
+        """
+        longest = max(frame.image.shape)
+        for side in _SIDES:
+            if longest <= side:
+                return side
+        return 256
+
+    def _read_squares(self, frames, side):
+        """
+        What the network finds in squares around the centres.
+        """
+        device = next(self.network.parameters()).device
+        # what is given to the network differs
+        groups = {}
+        for k, frame in enumerate(frames):
+            key = (frame.hold, frame.ellipses is not None)
+            groups.setdefault(key, []).append(k)
+        out = [None] * len(frames)
+        for (hold, fixed), rows in groups.items():
+            for start in range(0, len(rows), self.batch_size):
+                part = rows[start:start + self.batch_size]
+                found = self._read_batch([frames[k] for k in part], side,
+                                         hold, fixed, device)
+                for k, result in zip(part, found, strict=True):
+                    out[k] = result
+        return out
+
+    @torch.inference_mode()
+    def _read_batch(self, frames, side, hold, fixed, device):
+        image, mask, first = crop_frames(frames, side)
+        sigma = np.array([frame.sigma for frame in frames])
+        image = image / torch.from_numpy(sigma).float()[:, None, None]
+        good = _weights(frames, ~mask, first)
+        start = np.array([frame.centre for frame in frames]) - first
+        ellipses = None
+        if fixed:
+            radii = self.network.radii((side, side)).numpy()
+            ellipses = tuple(torch.tensor(np.array([
+                np.interp(radii, frame.ellipses[0], frame.ellipses[part])
+                for frame in frames]), dtype=torch.float32, device=device)
+                for part in (1, 2))
+        if device.type == 'cuda':
+            # (the copies run beside what the processor does next)
+            image, good = image.pin_memory(), good.pin_memory()
+        found = self.network(
+            image.to(device, non_blocking=True),
+            good.to(device, non_blocking=True),
+            torch.from_numpy(start).float().to(device), fixed=ellipses,
+            hold=hold or fixed)
+        sma = found.sma.double().cpu().numpy()
+        rows = {name: getattr(found, name).double().cpu().numpy()
+                for name in ('value', 'log_error', 'e1', 'e2', 'valid',
+                             'centre', 'weight', 'excess')}
+        distance = self.network.domain(found.summary).cpu().numpy()
+        shift = np.zeros(len(frames))
+        if len(found.centres) > 1:
+            shift = torch.hypot(*(found.centres[-1] - found.centres[-2]).T
+                                ).cpu().numpy()
+        parts = []
+        for k in range(len(frames)):
+            value = rows['value'][k]
+            e1, e2 = rows['e1'][k], rows['e2'][k]
+            error = np.exp(rows['log_error'][k])
+            if self.errors is not None:
+                error = scale_errors(self.errors, value, error, sma)
+            parts.append({
+                'sma': sma, 'mag': value - 2.5 * np.log10(sigma[k]),
+                'error': error,
+                'e1': e1, 'e2': e2, 'eps': np.hypot(e1, e2),
+                'valid': rows['valid'][k], 'weight': rows['weight'][k],
+                'trust': {'shift': float(shift[k]),
+                          'excess': float(rows['excess'][k]),
+                          'distance': float(distance[k])},
+                'centre': tuple(rows['centre'][k] + first[k])})
+        return parts
+
+
+def scale_errors(model, value, error, sma):
+    """
+    The errors of a ring network, such that they hold.
+
+    Parameters
+    ----------
+    model : dict
+        As `~astro_pix2prof.training.error_model.fit_error_scale` returns
+        it.
+
+    value, error, sma : 1D `~numpy.ndarray`
+        Mag relative to the noise of a pixel, error in mag, semi-major axis
+        in pixels.
+
+    Returns
+    -------
+    error : 1D `~numpy.ndarray`
+    """
+    log_sma = np.log(np.maximum(sma, 0.5))
+    return (error * np.interp(value, model['value'], model['factor'])
+            * np.interp(log_sma, model['log_sma'], model['factor_sma']))
+
+
+def _weights(frames, good, first):
+    """
+    How much each pixel of the squares counts.
+    """
+    if all(frame.weight is None for frame in frames):
+        return good
+    out = good.float()
+    for row, frame in enumerate(frames):
+        if frame.weight is None:
+            continue
+        x = np.arange(good.shape[2]) + first[row, 0]
+        y = np.arange(good.shape[1]) + first[row, 1]
+        ny, nx = frame.weight.shape
+        # (beyond the frame nothing is good)
+        out[row] *= torch.from_numpy(frame.weight[
+            np.clip(y, 0, ny - 1)[:, None], np.clip(x, 0, nx - 1)])
+    return out

@@ -1,0 +1,208 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Layers over rings: radius times angle, and along radius.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+__all__ = ['RingBlock', 'RingConv', 'RingSequence', 'ShapeLoan', 'full',
+           'ring_median', 'vector_fields']
+
+
+# Length of what rings tell each other of themselves.
+_KEYS = 16
+
+
+class RingConv(nn.Module):
+    """
+    A convolution over radius and angle that knows no left and right.
+
+    It is circular in angle, and its kernel is the same to both sides: when
+    the image is turned or mirrored, so are its results.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Channels.
+
+    size : tuple of int, optional
+        Of the kernel, in radius and angle; both odd.
+    """
+
+    def __init__(self, n_in, n_out, size=(3, 3)):
+        super().__init__()
+        self.size = size
+        self.weight = nn.Parameter(torch.empty(n_out, n_in, *size))
+        self.bias = nn.Parameter(torch.zeros(n_out))
+        nn.init.kaiming_normal_(self.weight, nonlinearity='relu')
+
+    def forward(self, x):
+        """
+        (B, C, K, T) to (B, n_out, K, T).
+        """
+        weight = 0.5 * (self.weight + self.weight.flip(-1))
+        return functional.conv2d(self._pad(x), weight, self.bias)
+
+    def _pad(self, x):
+        """
+        Circular in angle; beyond the ends there are rings like the last.
+
+        Twice as fast as `torch.nn.functional.pad`, which leaves the layout
+        that convolutions prefer.
+        """
+        more, half = self.size[0] // 2, self.size[1] // 2
+        if torch.is_grad_enabled():
+            x = torch.cat([x[..., -half:], x, x[..., :half]], -1)
+            return torch.cat([x[:, :, :1]] * more + [x]
+                             + [x[:, :, -1:]] * more, 2)
+        # once, and with channels as the last axis, which copies whole rows
+        x = x.permute(0, 2, 3, 1)
+        b, k, t, c = x.shape
+        out = x.new_empty((b, k + 2 * more, t + 2 * half, c))
+        rows = out[:, more:more + k]
+        rows[:, :, half:half + t] = x
+        rows[:, :, :half] = x[:, :, -half:]
+        rows[:, :, half + t:] = x[:, :, :half]
+        out[:, :more] = rows[:, :1]
+        out[:, more + k:] = rows[:, -1:]
+        return out.permute(0, 3, 1, 2)
+
+
+class RingBlock(nn.Module):
+    """
+    A residual block, with what is known of each ring added.
+
+    Parameters
+    ----------
+    channels : int
+        Channels, a multiple of 4.
+    """
+
+    def __init__(self, channels):
+        super().__init__()
+        self.norm = nn.GroupNorm(4, channels)
+        self.first = RingConv(channels, channels, (3, 5))
+        self.second = RingConv(channels, channels)
+
+    def forward(self, x, context=None):
+        """
+        (B, C, K, T) to the same, with a context (B, C, K, 1).
+        """
+        # (in place where nobody needs what was there)
+        here = not torch.is_grad_enabled()
+        h = self.first(functional.silu(self.norm(x), inplace=here))
+        if context is not None:
+            h = h + context
+        return x + self.second(functional.silu(h, inplace=here))
+
+
+class RingSequence(nn.Module):
+    """
+    A recurrent network along radius, in both directions.
+
+    Parameters
+    ----------
+    n_in, hidden, n_out : int
+        Values of each ring, of the states, and of the results.
+    """
+
+    def __init__(self, n_in, hidden, n_out):
+        super().__init__()
+        self.into = nn.Linear(n_in, hidden)
+        self.gru = nn.GRU(hidden, hidden, 2, batch_first=True,
+                          bidirectional=True)
+        self.out = nn.Linear(2 * hidden, n_out)
+
+    def forward(self, x):
+        """
+        (B, K, n_in) to (B, K, n_out).
+        """
+        h = functional.silu(self.into(x))
+        h = self.gru(h)[0]
+        # in single precision: what comes out is a magnitude
+        with torch.autocast(x.device.type, enabled=False):
+            return self.out(full(h))
+
+
+class ShapeLoan(nn.Module):
+    """
+    Rings take the ellipse of others where they cannot see their own.
+
+    Where the galaxy is lost in noise, or a neighbour pulls, the ellipse of
+    a ring is a mean over those of the rings that it trusts.
+    """
+
+    n_in = 2 * _KEYS
+
+    def __init__(self):
+        super().__init__()
+        # at first every ring believes itself
+        self.own = nn.Parameter(torch.tensor(5.0))
+
+    def forward(self, e, about):
+        """
+        Lend.
+
+        Parameters
+        ----------
+        e : `torch.Tensor`, shape (B, K, 2)
+            Two components of the ellipticity.
+
+        about : `torch.Tensor`, shape (B, K, n_in)
+            What each ring asks and offers.
+
+        Returns
+        -------
+        e : `torch.Tensor`, shape (B, K, 2)
+            With an ellipticity below 0.97.
+        """
+        ask, offer = about.chunk(2, -1)
+        trust = ask @ offer.transpose(1, 2) / _KEYS**0.5
+        trust = trust + self.own * torch.eye(
+            e.shape[1], device=e.device, dtype=e.dtype)
+        e = torch.softmax(trust, -1) @ e
+        size = (e.square().sum(-1, keepdim=True) + 1e-8).sqrt()
+        return e * (0.97 * torch.tanh(size) / size)
+
+
+def full(x):
+    """
+    At least single precision.
+    """
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def ring_median(value, use):
+    """
+    The median along a ring of the points that are used; 0 without any.
+    """
+    hidden = torch.where(use, value, torch.nan)
+    return torch.nan_to_num(hidden.nanmedian(-1).values)
+
+
+def vector_fields(one, two, angle):
+    """
+    Fields along rings, as vectors of each ring.
+
+    Of first order, as the centre is, and of second order, as ellipses are:
+    both turn and flip with the image.
+
+    Parameters
+    ----------
+    one, two : `torch.Tensor`, shape (B, K, T)
+        The fields.
+
+    angle : `torch.Tensor`, shape (T,)
+        From +x, in radians.
+
+    Returns
+    -------
+    one, two : `torch.Tensor`, shape (B, K, 2)
+    """
+    first = torch.stack([(one * torch.cos(angle)).mean(-1),
+                         (one * torch.sin(angle)).mean(-1)], -1)
+    second = torch.stack([(two * torch.cos(2 * angle)).mean(-1),
+                          (two * torch.sin(2 * angle)).mean(-1)], -1)
+    return first, second

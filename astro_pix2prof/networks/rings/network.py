@@ -1,0 +1,421 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The ring network: it decides where to measure, and the pixels give the value.
+
+What a person decided in the classical method, the network decides: where
+the centre is, how the isophotes lie, which pixels are not the galaxy, where
+the sky begins. The profile is then the weighted mean of the pixels along
+the ellipses; only where that drowns in noise does the network say more than
+the pixels.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from astro_pix2prof.networks.rings.domain import Domain, summarise_rings
+from astro_pix2prof.networks.rings.sampling import (
+    Pyramid,
+    ellipse_points,
+    ring_radii,
+)
+from astro_pix2prof.networks.rings.stages import (
+    CircleStage,
+    EllipseStage,
+    MeanCorrection,
+)
+from astro_pix2prof.networks.settings import NetworkSettings
+
+__all__ = ['RingConfig', 'RingNetwork', 'RingProfile']
+
+
+@dataclass(frozen=True)
+class RingConfig(NetworkSettings):
+    """
+    The settings of a `RingNetwork`.
+
+    Attributes
+    ----------
+    ratio : float
+        The ratio of successive radii.
+
+    reach : float
+        The largest radius as a fraction of the frame's longer side.
+
+    n_angle, n_angle_fine : int
+        Points on a circle, and on an ellipse.
+
+    channels, channels_find, hidden : int
+        Of the convolutions, of those of the first look, and of the
+        recurrent layers.
+
+    refine : bool
+        Whether a stage along the ellipses weighs points, betters the
+        ellipses and finds the sky.
+
+    attention : bool
+        Whether the points on a ring have weights, or count alike.
+
+    correct : bool
+        Whether the last stage corrects the means.
+
+    gate : bool
+        Whether it does so in units of the noise of each ring, and not in
+        magnitudes, with which it can touch bright rings.
+    """
+
+    ratio: float = 1.13
+    reach: float = 0.55
+    n_angle: int = 48
+    n_angle_fine: int = 80
+    channels: int = 24
+    channels_find: int = 16
+    hidden: int = 64
+    refine: bool = True
+    attention: bool = True
+    correct: bool = True
+    gate: bool = True
+
+    def __post_init__(self):
+        for name in ('n_angle', 'n_angle_fine'):
+            if getattr(self, name) % 8:
+                msg = (f'{name} must be a multiple of 8, got '
+                       f'{getattr(self, name)}')
+                raise ValueError(msg)
+        if not 1.02 <= self.ratio <= 1.5:
+            msg = f'ratio must be from 1.02 to 1.5, got {self.ratio}'
+            raise ValueError(msg)
+
+
+@dataclass
+class RingProfile:
+    """
+    What the network found, for a batch of B images and K rings.
+
+    Attributes
+    ----------
+    sma : `torch.Tensor`, shape (K,)
+        Semi-major axes in pixels.
+
+    centre : `torch.Tensor`, shape (B, 2)
+        Centres (x, y) in pixels.
+
+    e1, e2 : `torch.Tensor`, shape (B, K)
+        Ellipticity times cosine and sine of twice the angle from +x.
+
+    value : `torch.Tensor`, shape (B, K)
+        -2.5 log10 of the intensity in units of the noise of a pixel.
+
+    log_error : `torch.Tensor`, shape (B, K)
+        Natural logarithm of the error of ``value`` in mag.
+
+    mean : `torch.Tensor`, shape (B, K)
+        The weighted mean of the pixels, in units of the noise.
+
+    ring_noise : `torch.Tensor`, shape (B, K)
+        The noise of that mean.
+
+    sky : `torch.Tensor`, shape (B,)
+        What was subtracted from the means, in units of the noise.
+
+    valid : `torch.Tensor`, shape (B, K)
+        The usable part of each ring.
+
+    weight : `torch.Tensor`, shape (B, K, T)
+        The weight of each point, from 0 to 1.
+
+    excess : `torch.Tensor`, shape (B,)
+        The light that the weights leave out, where the galaxy is seen, as a
+        fraction of that of the galaxy.
+
+    x, y : `torch.Tensor`, shape (B, K, T)
+        The points.
+
+    centres : list of `torch.Tensor`, shape (B, 2)
+        The centre after each look.
+
+    shapes : list of `torch.Tensor`, shape (B, K, 2)
+        The ellipses after each look.
+
+    summary : `torch.Tensor`, shape (B, n)
+        What `~astro_pix2prof.networks.rings.domain.Domain` compares.
+    """
+
+    sma: torch.Tensor
+    centre: torch.Tensor
+    e1: torch.Tensor
+    e2: torch.Tensor
+    value: torch.Tensor
+    log_error: torch.Tensor
+    mean: torch.Tensor
+    ring_noise: torch.Tensor
+    sky: torch.Tensor
+    valid: torch.Tensor
+    weight: torch.Tensor
+    excess: torch.Tensor
+    x: torch.Tensor
+    y: torch.Tensor
+    centres: list
+    shapes: list
+    summary: torch.Tensor
+
+
+class RingNetwork(nn.Module):
+    """
+    Images in, centre, ellipses, weights and profile out.
+
+    Parameters
+    ----------
+    config : `RingConfig`, optional
+        The settings.
+    """
+
+    def __init__(self, config=None):
+        super().__init__()
+        self.config = config or RingConfig()
+        cfg = self.config
+        self.find = CircleStage(cfg, cfg.channels_find, 2)
+        self.look = CircleStage(cfg, cfg.channels, 3)
+        if cfg.refine:
+            self.along = EllipseStage(cfg)
+        self.correction = MeanCorrection(cfg)
+        n_known = self.correction.n_features + (
+            cfg.channels if cfg.refine else 0)
+        self.domain = Domain(3 * n_known)
+
+    def use_bfloat16(self):
+        """
+        Hold and compute the convolutions in bfloat16.
+
+        It is faster where the processor multiplies such numbers; all sums
+        of pixels, and what is recurrent, stay in single precision.
+        """
+        for name in ('find', 'look', 'along'):
+            stage = getattr(self, name, None)
+            if stage is not None:
+                for part in (stage.into, stage.blocks, stage.out):
+                    part.to(torch.bfloat16)
+
+    def radii(self, shape, device=None):
+        """
+        The semi-major axes for frames of a shape.
+        """
+        return ring_radii(self.config.reach * max(shape),
+                          ratio=self.config.ratio, device=device)
+
+    def forward(self, image, good, start, *, fixed=None, hold=False):
+        """
+        Measure.
+
+        Parameters
+        ----------
+        image : `torch.Tensor`, shape (B, H, W)
+            In units of the noise of a sky pixel.
+
+        good : `torch.Tensor`, shape (B, H, W), bool or float
+            Usable pixels, or how much each counts, from 0 to 1.
+
+        start : `torch.Tensor`, shape (B, 2)
+            First guess of the centres (x, y) in pixels.
+
+        fixed : tuple of 2 `torch.Tensor`, shape (B, K), optional
+            Ellipses (e1, e2) to measure on.
+
+        hold : bool, optional
+            Whether the centres are held.
+
+        Returns
+        -------
+        profile : `RingProfile`
+        """
+        pyramid = Pyramid(image, good)
+        radii = self.radii(image.shape[1:], image.device)
+        centre, centres, shapes = start, [], []
+        if not hold:
+            centre = centre + self.find(pyramid, centre, radii)[0]
+            centres.append(centre)
+        if fixed is None or not hold:
+            shift, e = self.look(pyramid, centre.detach(), radii)
+            shapes.append(e)
+            if not hold:
+                centre = centre.detach() + shift
+                centres.append(centre)
+        if fixed is not None:
+            e = torch.stack(fixed, -1)
+        weight, sky, known = None, None, None
+        if self.config.refine:
+            weight, shift, better, sky, known = self._look_along(
+                pyramid, centre.detach(), radii, e.detach())
+            if fixed is None:
+                e = better
+                shapes.append(e)
+            if not hold:
+                centre = centre.detach() + shift
+                centres.append(centre)
+        return self._measure(pyramid, centre, radii, e, weight, sky, known,
+                             centres, shapes)
+
+    def ring_levels(self, pyramid, radii, eps):
+        """
+        The level of the pyramid at which each ring is sampled.
+
+        Parameters
+        ----------
+        pyramid : `~astro_pix2prof.networks.rings.sampling.Pyramid`
+            The images.
+
+        radii : `torch.Tensor`, shape (K,)
+            Semi-major axes.
+
+        eps : `torch.Tensor`, shape (B, K)
+            Ellipticities.
+
+        Returns
+        -------
+        level : `torch.Tensor`, shape (B, K, 1), int
+        """
+        # squares neither longer than the step along the ellipse nor wide
+        # enough to smear a flat galaxy across its thickness
+        size = torch.minimum(radii * (2 * math.pi / self.config.n_angle_fine),
+                             0.3 * radii * (1 - eps))
+        return torch.log2(size.clamp(min=1)).floor().long().clamp(
+            max=pyramid.n_levels - 2)[..., None]
+
+    def _points(self, centre, radii, e, phase=0.0):
+        """
+        Points along ellipses, and the arcs that they stand for: (B, K, T).
+        """
+        dx, dy, arc = ellipse_points(
+            radii.expand(e.shape[:2]), e[..., 0], e[..., 1],
+            self.config.n_angle_fine, phase=phase)
+        return (centre[:, 0, None, None] + dx, centre[:, 1, None, None] + dy,
+                arc)
+
+    def _look_along(self, pyramid, centre, radii, e):
+        """
+        The weights of points, the step to better ellipses, and the sky.
+        """
+        x, y, _ = self._points(centre, radii, e)
+        eps = torch.hypot(*e.unbind(-1))
+        level = self.ring_levels(pyramid, radii, eps) + 1
+        value, valid = pyramid.sample(x, y, level.expand_as(x))
+        weight, *others = self.along(value, valid, level, radii, e)
+        if not self.config.attention:
+            weight = torch.ones_like(weight)
+        return weight, *others
+
+    def _measure(self, pyramid, centre, radii, e, weight, sky, known,
+                 centres, shapes):
+        """
+        The profile along given ellipses around given centres.
+        """
+        # the ellipses learn from the true ellipses, not from the light
+        where, lying = centre.detach(), e.detach()
+        eps = torch.hypot(*lying.unbind(-1))
+        x, y, arc = self._points(where, radii, lying)
+        level = self.ring_levels(pyramid, radii, eps)
+        value, valid = pyramid.sample(x, y, level.expand_as(x))
+        n_fine = int((radii <= 8).sum())
+        fine = pyramid.refine(where).sample(x[:, :n_fine], y[:, :n_fine])
+        value = torch.cat([torch.where(level[:, :n_fine] == 0, fine[0],
+                                       value[:, :n_fine]),
+                           value[:, n_fine:]], 1)
+        if weight is None:
+            weight = torch.ones_like(value)
+        part = weight * arc * valid
+        norm = part.sum(-1).clamp(min=1e-6)
+        mean = (part * value).sum(-1) / norm
+        length = arc.sum(-1)
+        usable = (arc * valid).sum(-1)
+        # pixels that the ring averages, each once
+        cell = 2.0**level[..., 0]
+        n_pixels = torch.minimum(
+            length * cell, self.config.n_angle_fine * cell**2).clamp(min=1)
+        n_pixels = (n_pixels * (norm / length)).clamp(min=0.5)
+        noise = n_pixels**-0.5
+        scatter = ((part * (value - mean[..., None])**2).sum(-1)
+                   / norm + 1e-8).sqrt()
+        inner, outer = self._beside(pyramid, where, radii, lying, level,
+                                    weight, mean, n_fine)
+        level_of_sky = torch.zeros_like(mean[:, 0])
+        if sky is not None and self.config.correct:
+            level_of_sky = self._sky(mean, usable / length, *sky)
+            below = level_of_sky[:, None]
+            mean, inner, outer = mean - below, inner - below, outer - below
+        excess = _excess(value, valid, weight, mean, noise, radii, eps)
+        value, log_error, features = self.correction({
+            'mean': mean, 'inner': inner, 'outer': outer, 'noise': noise,
+            'radii': radii, 'eps': eps, 'scatter': scatter,
+            'used': usable / length, 'kept': norm / usable.clamp(min=1e-6),
+            'level': level[..., 0], 'sky': level_of_sky,
+            'dark': self._dark(pyramid)})
+        if known is not None:
+            features = torch.cat([features, known], -1)
+        summary = summarise_rings(features.detach(), mean.detach() / noise)
+        return RingProfile(
+            sma=radii, centre=centre, e1=e[..., 0], e2=e[..., 1],
+            value=value, log_error=log_error, mean=mean, ring_noise=noise,
+            sky=level_of_sky, valid=usable / length, weight=weight,
+            excess=excess, x=x, y=y,
+            centres=centres, shapes=shapes, summary=summary)
+
+    def _beside(self, pyramid, centre, radii, e, level, weight, mean, n_fine):
+        """
+        The means on ellipses a third of the way to the next rings.
+
+        There lie the pixels that the rings leave out. Close to the centre
+        there are none, and the ring itself stands for them.
+        """
+        # points halfway between the others, with the mean of their weights
+        weight = 0.5 * (weight + weight.roll(-1, -1))[:, n_fine:]
+        step = self.config.ratio**(1 / 3)
+        found = []
+        for factor in (1 / step, step):
+            x, y, arc = self._points(centre, radii[n_fine:] * factor,
+                                     e[:, n_fine:], phase=0.5)
+            value, valid = pyramid.sample(
+                x, y, level[:, n_fine:].expand_as(x))
+            part = weight * arc * valid
+            norm = part.sum(-1)
+            there = (part * value).sum(-1) / norm.clamp(min=1e-6)
+            there = torch.where(norm > 1e-3, there, mean[:, n_fine:])
+            found.append(torch.cat([mean[:, :n_fine], there], 1))
+        return found
+
+    def _sky(self, mean, used, share, none):
+        """
+        The level of the sky: a mean over the rings that are sky.
+        """
+        # bright rings are not, whatever the network says before it has
+        # learned to tell them
+        share = share - (mean / 1.5)**2
+        share = torch.where(used > 0.2, share.clamp(min=-50), -1e4)
+        part = torch.softmax(torch.cat([share, none[:, None]], 1), 1)
+        return (part[:, :-1] * mean.clamp(-3, 3)).sum(1)
+
+    def _dark(self, pyramid):
+        """
+        Low quantiles of the means of 16 x 16 pixels: (B, 4).
+        """
+        k = min(4, pyramid.n_levels - 1)
+        value, weight = pyramid.levels[k], pyramid.weights[k]
+        hidden = torch.where(weight > 0.5, value, torch.nan).flatten(1)
+        hidden = torch.where(hidden.isfinite().any(1, keepdim=True), hidden,
+                             0.0)
+        at = torch.tensor([0.1, 0.25, 0.5, 0.75], device=value.device,
+                          dtype=value.dtype)
+        return torch.nanquantile(hidden, at, dim=1).T
+
+
+def _excess(value, valid, weight, mean, noise, radii, eps):
+    """
+    The light of other objects over that of the galaxy: (B,).
+    """
+    seen = (mean > 3 * noise).to(mean.dtype)
+    # the areas that rings stand for
+    area = torch.gradient(radii**2)[0] * (1 - eps) * seen
+    more = ((1 - weight) * valid * (value - mean[..., None]).clamp(
+        min=0)).mean(-1)
+    return (area * more).sum(1) / (area * mean).sum(1).clamp(min=1e-3)

@@ -1,0 +1,324 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The stages of the ring network: circles, ellipses, correction.
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from astro_pix2prof.networks.rings.layers import (
+    RingBlock,
+    RingConv,
+    RingSequence,
+    ShapeLoan,
+    full,
+    ring_median,
+    vector_fields,
+)
+
+__all__ = ['CircleStage', 'EllipseStage', 'MeanCorrection', 'positive']
+
+
+# Mean values below this many times their noise are drawn up smoothly, so
+# that a magnitude exists.
+_FLOOR = 0.2
+
+_POGSON = 2.5 / math.log(10)
+
+
+def positive(z):
+    """
+    (z + sqrt(z^2 + 4 f^2)) / 2, which is z where that is large, and positive.
+
+    For negative z in the form that does not subtract equal numbers.
+    """
+    root = torch.sqrt(z**2 + 4 * _FLOOR**2)
+    return torch.where(z > 0, 0.5 * (z + root),
+                       2 * _FLOOR**2 / (root - z.clamp(max=0)))
+
+
+def _log_radius(radii):
+    """
+    As a feature, shape (K, 1).
+    """
+    return (torch.log(radii.clamp(min=0.25)) / 3)[:, None]
+
+
+def _pool(h, seen):
+    """
+    Mean and root mean square of features along each ring: (B, K, 2 C).
+    """
+    norm = seen.sum(-1).clamp(min=1)[:, None]
+    part = h * seen[:, None].to(h.dtype)
+    # (sums in single precision, whatever the features have)
+    kind = seen.dtype
+    mean = part.sum(-1, dtype=kind) / norm
+    size = ((part * h).sum(-1, dtype=kind) / norm + 1e-6).sqrt()
+    return torch.cat([mean, size], 1).transpose(1, 2)
+
+
+class CircleStage(nn.Module):
+    """
+    A look at circles around a centre: where it is, how isophotes lie.
+
+    Parameters
+    ----------
+    config : `~astro_pix2prof.networks.rings.network.RingConfig`
+        The settings.
+
+    channels, n_blocks : int
+        Of the convolutions.
+    """
+
+    def __init__(self, config, channels, n_blocks):
+        super().__init__()
+        c = channels
+        self.n_angle = config.n_angle
+        self.into = RingConv(4, c, (5, 5))
+        self.blocks = nn.ModuleList([RingBlock(c) for _ in range(n_blocks)])
+        self.loan = ShapeLoan()
+        self.sequence = RingSequence(2 * c, config.hidden,
+                                     c + 1 + self.loan.n_in)
+        self.out = nn.Conv2d(c, 2, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, pyramid, centre, radii):
+        """
+        The shift of the centre (B, 2), and the ellipses (B, K, 2).
+        """
+        batch, k, t = len(centre), len(radii), self.n_angle
+        angle = torch.arange(t, device=radii.device) * (2 * math.pi / t)
+        dx = radii[:, None] * torch.cos(angle)
+        dy = radii[:, None] * torch.sin(angle)
+        arc = radii * (2 * math.pi / t)
+        level = torch.log2(arc.clamp(min=1)).floor().long().clamp(
+            max=pyramid.n_levels - 1)
+        x = centre[:, 0, None, None] + dx
+        y = centre[:, 1, None, None] + dy
+        value, weight = pyramid.sample(x, y, level[:, None].expand(
+            batch, k, t))
+        snr = value * 2.0**level[:, None]
+        middle = ring_median(snr, weight > 0.3)[..., None]
+        seen = (weight > 0.05).to(value.dtype)
+        h = torch.stack([
+            torch.asinh(snr) / 4 * seen, torch.asinh(snr - middle) / 3 * seen,
+            weight, _log_radius(radii).expand(batch, k, t)], 1)
+        h = self.blocks[0](self.into(h.to(self.into.weight.dtype)))
+        about = self.sequence(_pool(h, seen))
+        context, share, shape = about.split(
+            (h.shape[1], 1, self.loan.n_in), -1)
+        context = context.transpose(1, 2)[..., None].to(h.dtype)
+        for block in self.blocks[1:]:
+            h = block(h, context)
+            context = None
+        one, two = full(self.out(functional.silu(h))).unbind(1)
+        push, e = vector_fields(one, two, angle)
+        share = torch.softmax(share, 1)
+        shift = (share * radii[:, None] * push).sum(1)
+        return shift, self.loan(e, shape)
+
+
+class EllipseStage(nn.Module):
+    """
+    A look along the ellipses: which points belong to the galaxy.
+
+    And how far the ellipses and the centre are still off, and which rings
+    are sky. It sees the samples of the next coarser level: weights that saw
+    the very pixels that they weigh would prefer those with noise in one
+    direction.
+
+    Parameters
+    ----------
+    config : `~astro_pix2prof.networks.rings.network.RingConfig`
+        The settings.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        c = config.channels
+        self.n_angle = config.n_angle_fine
+        self.into = RingConv(5, c, (5, 5))
+        self.blocks = nn.ModuleList([RingBlock(c) for _ in range(3)])
+        self.loan = ShapeLoan()
+        self.sequence = RingSequence(2 * c, config.hidden,
+                                     c + 3 + self.loan.n_in)
+        self.out = nn.Conv2d(c, 3, 1)
+        nn.init.zeros_(self.out.weight)
+        with torch.no_grad():
+            # points count, until there is a reason against them
+            self.out.bias.copy_(torch.tensor([3.0, 0.0, 0.0]))
+
+    def forward(self, value, valid, level, radii, e):
+        """
+        Look.
+
+        Parameters
+        ----------
+        value, valid : `torch.Tensor`, shape (B, K, T)
+            Samples along the ellipses, and how usable they are.
+
+        level : `torch.Tensor`, shape (B, K, 1)
+            Their level in the pyramid.
+
+        radii : `torch.Tensor`, shape (K,)
+            Semi-major axes.
+
+        e : `torch.Tensor`, shape (B, K, 2)
+            The ellipses.
+
+        Returns
+        -------
+        weight : `torch.Tensor`, shape (B, K, T)
+            From 0 to 1.
+
+        shift : `torch.Tensor`, shape (B, 2)
+            Of the centre.
+
+        e : `torch.Tensor`, shape (B, K, 2)
+            Better ellipses.
+
+        sky : tuple of `torch.Tensor`, shape (B, K) and (B,)
+            How much each ring is sky, and how much there is to be said for
+            a sky of zero; both logarithms.
+
+        known : `torch.Tensor`, shape (B, K, C)
+            What is known of each ring.
+        """
+        snr = value * 2.0**level
+        middle = ring_median(snr, valid > 0.3)[..., None]
+        spread = ring_median((snr - middle).abs(), valid > 0.3)[..., None]
+        seen = (valid > 0.05).to(value.dtype)
+        h = torch.stack([
+            torch.asinh(snr) / 4 * seen, torch.asinh(snr - middle) / 3 * seen,
+            torch.asinh((snr - middle) / (spread + 0.5)) / 2 * seen,
+            valid, _log_radius(radii) * torch.ones_like(value)], 1)
+        h = self.blocks[0](self.into(h.to(self.into.weight.dtype)))
+        pooled = _pool(h, seen)
+        about = self.sequence(pooled)
+        context, share, sky, shape = about.split(
+            (h.shape[1], 1, 2, self.loan.n_in), -1)
+        context = context.transpose(1, 2)[..., None].to(h.dtype)
+        h = self.blocks[2](self.blocks[1](h, context))
+        logit, one, two = full(self.out(functional.silu(h))).unbind(1)
+        angle = torch.arange(self.n_angle, device=radii.device) * (
+            2 * math.pi / self.n_angle)
+        push, more = vector_fields(one, two, angle)
+        share = torch.softmax(share, 1)
+        shift = (share * radii[:, None] * push).sum(1)
+        # the thinner the ellipse, the less a change of it may be
+        thickness = 1 - e.square().sum(-1, keepdim=True).sqrt()
+        # (the bound of the loan is undone first)
+        size = (e.square().sum(-1, keepdim=True) + 1e-8).sqrt()
+        free = e * (torch.atanh((size / 0.97).clamp(max=0.9999)) / size)
+        e = self.loan(free + 2 * more * thickness, shape)
+        known = full(pooled[..., :h.shape[1]])
+        return torch.sigmoid(logit), shift, e, (
+            sky[..., 0], sky[..., 1].mean(1)), known
+
+
+class MeanCorrection(nn.Module):
+    """
+    The profile and its error, from the means along the ellipses.
+
+    In units of the noise of each ring, so that bright rings stay what the
+    pixels say.
+
+    Parameters
+    ----------
+    config : `~astro_pix2prof.networks.rings.network.RingConfig`
+        The settings.
+    """
+
+    # How far off the neighbours are that a ring is compared with; 0 are
+    # the rings halfway to them.
+    steps = (0, 1, 2, 4)
+
+    def __init__(self, config):
+        super().__init__()
+        n = len(self.steps)
+        self.n_features = 17 + n
+        self.sequence = RingSequence(self.n_features, config.hidden, 3 + n)
+        out = self.sequence.out
+        nn.init.zeros_(out.weight)
+        with torch.no_grad():
+            out.bias.copy_(torch.tensor([0.0, 0.0, -2.0, 0.0]
+                                        + [-3.0] * (n - 1)))
+        self.active, self.gated = config.correct, config.gate
+
+    def forward(self, rings):
+        """
+        Correct.
+
+        Parameters
+        ----------
+        rings : dict of `torch.Tensor`
+            What is known of each ring, each of shape (B, K).
+
+        Returns
+        -------
+        value, log_error : `torch.Tensor`, shape (B, K)
+            As in `~astro_pix2prof.networks.rings.network.RingProfile`.
+
+        features : `torch.Tensor`, shape (B, K, n_features)
+            What it saw of each ring.
+        """
+        mean, noise = rings['mean'], rings['noise']
+        radii, scatter = rings['radii'], rings['scatter']
+        snr = mean / noise
+        log_mean = torch.asinh(mean * 5)
+        slope = torch.gradient(log_mean, dim=1)[0]
+        # A mean of neighbours is less noisy: how far it is from the ring
+        away = torch.stack([
+            _between(*(rings[side] for side in ('inner', 'outer')), noise)
+            if step == 0 else
+            _between(_moved(mean, -step), _moved(mean, step), noise)
+            for step in self.steps], -1) - snr[..., None]
+        features = torch.cat([torch.stack([
+            torch.asinh(snr) / 5, torch.asinh(mean) / 5, log_mean / 8, slope,
+            (torch.log(radii.clamp(min=0.25)) / 3).expand_as(mean),
+            rings['eps'], rings['used'], rings['kept'],
+            torch.asinh(scatter) / 4,
+            torch.asinh(scatter / (mean.abs() + noise)) / 2,
+            torch.log(noise) / 3, rings['level'] / 3.0,
+            torch.asinh(rings['sky'][:, None] / noise) / 4,
+            *(torch.asinh(rings['dark'][:, j, None] / noise) / 4
+              for j in range(4))], -1), torch.asinh(away) / 2], -1)
+        out = self.sequence(features)
+        add, scale, log_error = out[..., :3].unbind(-1)
+        if self.active and self.gated:
+            gate = torch.sigmoid(out[..., 3:])
+            add = add + (gate * away.clamp(-5, 5)).sum(-1)
+            # close to the centre, pixels and interpolation are coarse
+            room = 0.02 + 0.3 * torch.exp(-(radii / 2.5)**2)
+            mean = mean * (1 + room * torch.tanh(scale)) + add * noise
+        z = positive(mean / noise)
+        value = -_POGSON * torch.log(z * noise)
+        if self.active and not self.gated:
+            value = value + add
+        photon = torch.log(_POGSON / (z + 1))
+        # the error is at least a part of that of photons
+        log_error = torch.logaddexp(log_error, photon - 1.0)
+        return value, log_error, features
+
+
+def _moved(rows, step):
+    """
+    The values of the rings that are some steps away; at the ends, the last.
+    """
+    k = rows.shape[1]
+    index = (torch.arange(k, device=rows.device) + step).clamp(0, k - 1)
+    return rows[:, index]
+
+
+def _between(inner, outer, noise):
+    """
+    Halfway between two means, in units of the noise.
+
+    In the logarithm where they are bright, linear where they are noise.
+    """
+    return torch.sinh(0.5 * (torch.asinh(inner / noise)
+                             + torch.asinh(outer / noise)))

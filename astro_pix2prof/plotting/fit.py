@@ -1,0 +1,245 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Figures of profiles and of the galaxies that they describe.
+"""
+
+import numpy as np
+
+from astro_pix2prof.ellipses.model import model_image
+from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.plotting.columns import (
+    _CARRIED,
+    _DOUBTFUL,
+    _band_text,
+    _brightness,
+    _is_calibrated,
+    _isophote_levels,
+    _level_colours,
+    _plain,
+    _ring_flags,
+    _set_brightness_axis,
+    _unit_text,
+)
+from astro_pix2prof.plotting.galaxy import GalaxyView
+from astro_pix2prof.plotting.style import _COLOURS, _band, _new_figure, _style
+from astro_pix2prof.profile.brightness import curve_of_growth
+
+__all__ = ['plot_fit']
+
+
+def plot_fit(image, profile, *, mask=None, model=None, beside=None, fig=None,
+             **options):
+    """
+    Plot a galaxy and its profile.
+
+    The panels show the image with its isophotes and mask, the residual
+    image after the subtraction of the elliptical model, and, against the
+    semi-major axis, surface brightness, ellipticity, position angle and
+    curve of growth.
+
+    Parameters
+    ----------
+    image : image of any kind
+        The image that was measured: see
+        `~astro_pix2prof.GalaxyCutout`.
+
+    profile : `~astropy.table.QTable`
+        Its profile.
+
+    mask : 2D array_like of bool, optional
+        The pixels that did not count, as ``IsophoteFit.mask`` has them. By
+        default, those that the image itself masks.
+
+    model : 2D array_like, optional
+        The model in the unit of the image, without the sky. By default, it
+        is made by `~astro_pix2prof.model_image`.
+
+    beside : dict of `~astropy.table.QTable`, optional
+        Other profiles of the galaxy by their labels, which are drawn as
+        lines beside the first.
+
+    fig : `~matplotlib.figure.Figure`, optional
+        The figure to draw in. By default, a new one of pyplot's.
+
+    **options
+        The options of `~astro_pix2prof.GalaxyCutout` with which the
+        image was measured.
+
+    Returns
+    -------
+    fig : `~matplotlib.figure.Figure`
+        The figure.
+
+    Raises
+    ------
+    ValueError
+        If the mask or the model has another shape than the image.
+
+    Examples
+    --------
+    .. plot::
+        :include-source:
+
+        from astro_pix2prof import IsophoteFitter, load_example, plot_fit
+
+        image = load_example()
+        fit = IsophoteFitter().fit(image)
+        plot_fit(fit.cutout, fit.profile, mask=fit.mask)
+    """
+    cutout = GalaxyCutout.from_any(image, **options)
+    mask = _same_shape(cutout.mask if mask is None else mask, 'mask', cutout)
+    if model is None:
+        model = model_image(profile, cutout)
+    model = _same_shape(model, 'model', cutout)
+
+    fig = _new_figure(fig, (10.0, 7.6))
+    outer = fig.add_gridspec(1, 2, width_ratios=(1.0, 1.25))
+    left = outer[0].subgridspec(2, 1, hspace=0.05)
+    right = outer[1].subgridspec(4, 1, height_ratios=(3, 1, 1, 1), hspace=0.0)
+    top = fig.add_subplot(left[0])
+    bottom = fig.add_subplot(left[1], sharex=top, sharey=top)
+    stack = [fig.add_subplot(right[0])]
+    stack += [fig.add_subplot(right[i], sharex=stack[0]) for i in (1, 2, 3)]
+
+    rows, levels = _isophote_levels(profile)
+    colours = _level_colours(len(rows))
+    carried = (_ring_flags(profile) & int(_CARRIED)) != 0
+    view = GalaxyView(cutout, profile)
+    view.plot_image(top, mask)
+    view.plot_isophotes(top, rows, colours=colours,
+                        dashed=carried[np.rint(rows).astype(int)])
+    view.plot_compass(top)
+    view.plot_scale_bar(top)
+    view.plot_residual(bottom, mask, model)
+    top.set_xlabel('')
+    top.tick_params(labelbottom=False)
+
+    _draw_brightness(stack[0], cutout, profile)
+    if _is_calibrated(profile) and len(rows):
+        at = np.interp(rows, np.arange(len(profile)),
+                       _plain(profile, 'radius'))
+        stack[0].scatter(at, levels, s=46, lw=1.6, facecolors='none',
+                         edgecolors=colours, zorder=5,
+                         label='drawn on the image')
+    for (label, other), style in zip((beside or {}).items(),
+                                     ('--', '-.', ':'), strict=False):
+        radius, value, error = _brightness(other)
+        sure = ~(error > 1.0)
+        stack[0].plot(radius[sure], value[sure], ls=style, lw=1.2,
+                      color=_COLOURS[1], zorder=4, label=label)
+    stack[0].legend(frameon=False, loc='upper right', fontsize='small')
+    _draw_geometry(stack[1], profile, 'ellipticity', 'Ellipticity')
+    on_sky = profile.meta.get('pa_frame') == 'sky'
+    label = 'PA [deg]' if on_sky else 'Angle [deg]'
+    _draw_geometry(stack[2], profile, 'pa', label)
+    _draw_growth(stack[3], profile)
+    stack[-1].set_xlabel(f'Semi-major axis [{_unit_text(profile)}]')
+    for ax in stack[:-1]:
+        ax.tick_params(labelbottom=False)
+    fig.align_ylabels(stack)
+    title = ', '.join(
+        text for text in (profile.meta.get('source', cutout.name),
+                          _band_text(profile), profile.meta.get('fitter'))
+        if text)
+    stack[0].set_title(title, loc='left')
+    return fig
+
+
+def _same_shape(array, name, cutout):
+    array = np.asarray(array, dtype=bool if name == 'mask' else float)
+    if array.shape != cutout.shape:
+        msg = (f'{name} must have the shape {cutout.shape} of the image, got '
+               f'{array.shape}')
+        raise ValueError(msg)
+    return array
+
+
+def _draw_brightness(ax, cutout, profile):
+    radius, value, error = _brightness(profile)
+    flags = _ring_flags(profile)
+    doubtful = (flags & int(_DOUBTFUL)) != 0
+    carried = ((flags & int(_CARRIED)) != 0) & ~doubtful
+    fitted = ~doubtful & ~carried
+    colour = _COLOURS[0]
+    _band(ax, radius, value, error, colour)
+    ax.plot(radius, value, color=colour, lw=0.8, zorder=3)
+    for rows, label, style in (
+            (fitted, 'ellipse fitted', {'marker': 'o', 'mfc': colour}),
+            (carried, 'ellipse carried over', {'marker': 'o', 'mfc': 'w'}),
+            (doubtful, 'doubtful', {'marker': 'x', 'mec': '0.35'})):
+        if rows.any():
+            style = {'mec': colour, 'ms': 4.0, 'mew': 0.9, 'ls': '',
+                     'zorder': 4, **style}
+            ax.plot(radius[rows], value[rows], label=label, **style)
+    limit = profile.meta.get('sky_err', 0.0) * cutout.intensity_scale
+    _set_brightness_axis(ax, [profile])
+    if limit > 0 and _is_calibrated(profile):
+        mu = cutout.sb_zeropoint - 2.5 * np.log10(limit)
+        if mu < ax.get_ylim()[0]:
+            ax.axhline(mu, color='0.5', lw=0.8, ls=':', zorder=1)
+            ax.annotate('error of the sky', (0, mu), (4, 2), fontsize='small',
+                        xycoords=('axes fraction', 'data'), color='0.4',
+                        textcoords='offset points', ha='left', va='bottom')
+    ax.set_xlim(left=0)
+    _style(ax)
+
+
+def _draw_geometry(ax, profile, name, label):
+    radius, value = _plain(profile, 'radius'), _plain(profile, name)
+    error = _plain(profile, f'{name}_err')
+    if name == 'pa':
+        value = _unwrap(value)
+    carried = (_ring_flags(profile) & int(_CARRIED)) != 0
+    colour = _COLOURS[2]
+    _band(ax, radius, value, error, colour)
+    ax.plot(radius, value, color=colour, lw=0.8, zorder=3)
+    for rows, face in ((~carried, colour), (carried, 'w')):
+        ax.plot(radius[rows], value[rows], 'o', ms=3.0, mec=colour, mfc=face,
+                mew=0.8, zorder=4)
+    good = value[np.isfinite(value)]
+    if name == 'ellipticity':
+        top = good.max() if good.size else 1.0
+        ax.set_ylim(0, min(1.0, 1.25 * top + 0.05))
+    elif good.size:
+        # the inner isophotes are round, and their angle is anyone's guess
+        low, high = np.percentile(good, [5, 95])
+        pad = 0.3 * (high - low) + 3
+        ax.set_ylim(low - pad, high + pad)
+    ax.set_ylabel(label)
+    _style(ax)
+
+
+def _unwrap(pa):
+    """
+    Position angles without jumps, close to the median of the outer ones.
+    """
+    good = np.isfinite(pa)
+    if not good.any():
+        return pa
+    # start from outside, where the ellipses are the most elongated
+    out = pa.copy()
+    out[good] = np.unwrap(pa[good][::-1], period=180)[::-1]
+    return out - 180 * np.round((np.median(out[good]) - 90) / 180)
+
+
+def _draw_growth(ax, profile):
+    radius, value = _plain(profile, 'radius'), _plain(profile, 'mag_enclosed')
+    good = np.isfinite(value)
+    if good.any():
+        bright = value[good].min()
+        # the last four magnitudes are the galaxy
+        ax.set_ylim(min(bright + 4, value[good].max() + 0.2), bright - 0.35)
+        ax.axhline(bright, color='0.5', lw=0.8, ls=':', zorder=1)
+        ax.annotate(f'{bright:.2f}', (0, bright), (4, -2), color='0.4',
+                    xycoords=('axes fraction', 'data'), fontsize='small',
+                    textcoords='offset points', ha='left', va='top')
+        ax.set_ylabel(r'$m(<a)$ [mag]')
+    else:
+        flux = curve_of_growth(radius, _plain(profile, 'intensity'),
+                               _plain(profile, 'ellipticity'))
+        largest = np.max(flux, initial=0.0, where=np.isfinite(flux))
+        value = flux / largest if largest > 0 else np.nan * flux
+        ax.set_ylim(0, 1.1)
+        ax.set_ylabel(r'$F(<a)\,/\,F$')
+    ax.plot(radius, value, 'o-', color=_COLOURS[3], ms=2.5, lw=0.8)
+    _style(ax)

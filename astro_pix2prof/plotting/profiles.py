@@ -1,0 +1,132 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Figures of several profiles.
+"""
+
+import numpy as np
+
+from astro_pix2prof.plotting.columns import (
+    _brightness,
+    _is_calibrated,
+    _set_brightness_axis,
+    _unit_text,
+)
+from astro_pix2prof.plotting.style import (
+    _COLOURS,
+    _MARKERS,
+    _band,
+    _new_figure,
+    _style,
+)
+from astro_pix2prof.profile.table import interpolate_profile
+
+__all__ = ['plot_profiles']
+
+
+def plot_profiles(profiles, *, reference=None, fig=None):
+    """
+    Compare the profiles of several fitters, or of several bands.
+
+    Parameters
+    ----------
+    profiles : dict of `~astropy.table.QTable`
+        The profiles by their labels.
+
+    reference : str or `~astropy.table.QTable`, optional
+        The label of the profile, or a further one, from which the lower
+        panel shows the differences. By default, the first of ``profiles``
+        if there is more than one.
+
+    fig : `~matplotlib.figure.Figure`, optional
+        The figure to draw in. By default, a new one of pyplot's.
+
+    Returns
+    -------
+    fig : `~matplotlib.figure.Figure`
+        The figure.
+
+    Raises
+    ------
+    ValueError
+        If there is no profile, if the reference is not the label of one, or
+        if there is a reference and a profile is not calibrated.
+
+    Examples
+    --------
+    .. plot::
+        :include-source:
+
+        from astro_pix2prof import (
+            IsophoteFitter,
+            load_example,
+            load_example_truth,
+            plot_profiles,
+        )
+
+        profile = IsophoteFitter()(load_example())
+        plot_profiles({'isophotes': profile},
+                      reference=load_example_truth())
+    """
+    profiles = dict(profiles)
+    if not profiles:
+        msg = 'profiles must hold at least one profile, got none'
+        raise ValueError(msg)
+    if isinstance(reference, str):
+        if reference not in profiles:
+            msg = (f'reference must be one of {", ".join(profiles)}, or a '
+                   f'profile, got {reference!r}')
+            raise ValueError(msg)
+        reference = profiles[reference]
+    calibrated = all(_is_calibrated(profile) for profile in (
+        *profiles.values(), *([] if reference is None else [reference])))
+    if reference is not None and not calibrated:
+        msg = ('reference needs profiles with surface brightnesses, but one '
+               'of them is not calibrated')
+        raise ValueError(msg)
+    if reference is None and calibrated and len(profiles) > 1:
+        reference = next(iter(profiles.values()))
+
+    fig = _new_figure(fig, (7.0, 6.0))
+    if reference is None:
+        axes = [fig.add_subplot()]
+    else:
+        grid = fig.add_gridspec(2, 1, height_ratios=(2.4, 1), hspace=0.0)
+        axes = [fig.add_subplot(grid[0])]
+        axes.append(fig.add_subplot(grid[1], sharex=axes[0]))
+        axes[0].tick_params(labelbottom=False)
+        if not any(reference is profile for profile in profiles.values()):
+            radius, value, _ = _brightness(reference)
+            axes[0].plot(radius, value, color='0.25', lw=1.0, zorder=1,
+                         label=reference.meta.get('fitter', 'reference'))
+    shown = []
+    for i, (label, profile) in enumerate(profiles.items()):
+        radius, value, error = _brightness(profile)
+        style = {'color': _COLOURS[i % len(_COLOURS)], 'ms': 3.5,
+                 'marker': _MARKERS[i % len(_MARKERS)], 'lw': 0.8}
+        axes[0].plot(radius, value, label=label, zorder=3 + i, **style)
+        largest = 1.5 if _is_calibrated(profile) else np.inf
+        _band(axes[0], radius, value, error, style['color'],
+              largest=largest)
+        if reference is not None and profile is not reference:
+            difference = value - interpolate_profile(
+                reference, profile['radius']).value
+            axes[1].plot(radius, difference, zorder=3 + i, **style)
+            # the faintest rings scatter by more than is worth showing
+            shown.append(difference[~(error > 0.3)])
+            _band(axes[1], radius, difference, error, style['color'],
+                  largest=largest)
+    first = next(iter(profiles.values()))
+    _set_brightness_axis(axes[0], [*profiles.values()])
+    axes[0].legend(frameon=False)
+    if reference is not None:
+        axes[1].axhline(0, color='0.25', lw=0.8, zorder=1)
+        axes[1].set_ylabel(r'$\Delta\mu$ [mag arcsec$^{-2}$]')
+        shown = np.abs(np.concatenate([*shown, [0.04]]))
+        limit = 1.2 * np.nanmax(shown)
+        axes[1].set_ylim(min(limit, 2.0), -min(limit, 2.0))
+        fig.align_ylabels(axes)
+    axes[-1].set_xlabel(f'Semi-major axis [{_unit_text(first)}]')
+    axes[-1].set_xlim(left=0)
+    for ax in axes:
+        _style(ax)
+    return fig

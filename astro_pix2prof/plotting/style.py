@@ -1,0 +1,38 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Colours, markers and axes that figures share.
+"""
+
+import numpy as np
+
+__all__ = []
+
+
+# Colours that people of any colour vision tell apart (Okabe & Ito 2008).
+_COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9',
+            '#000000')
+
+_MARKERS = 'osD^vPX'
+
+
+def _new_figure(fig, size):
+    if fig is None:
+        import matplotlib.pyplot as plt
+
+        fig = plt.figure(figsize=size)
+    if fig.get_layout_engine() is None:
+        # panels that share an axis touch
+        fig.set_layout_engine('constrained', h_pad=0.02, hspace=0.0)
+    return fig
+
+
+def _band(ax, x, y, error, colour, *, largest=np.inf):
+    # errors beyond the largest say no more than the points do
+    good = np.isfinite(y + error) & (error < largest)
+    ax.fill_between(x, y - error, y + error, where=good, color=colour,
+                    alpha=0.22, lw=0, zorder=2)
+
+
+def _style(ax):
+    ax.tick_params(direction='in', which='both', top=True, right=True)
+    ax.minorticks_on()

@@ -1,0 +1,519 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The profiles of many galaxies in columns.
+"""
+
+import json
+from functools import cached_property
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+
+from astro_pix2prof.profile.arrow import _unit_of, import_pyarrow
+from astro_pix2prof.profile.brightness import SB_UNIT
+from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.table import is_profile
+
+__all__ = ['ProfileBatch']
+
+
+# What is known of each galaxy: the type, the unit, and, in a profile's
+# meta, the name.
+_GALAXY = {
+    'index': ('i8', None, None),
+    'source': ('O', None, 'source'),
+    'band': ('O', None, 'band'),
+    'flag': ('i4', None, 'flag'),
+    'message': ('O', None, 'message'),
+    'n_rings': ('i4', None, None),
+    'x_centre': ('f8', None, 'x_centre'),
+    'y_centre': ('f8', None, 'y_centre'),
+    'ra': ('f8', u.deg, 'ra'),
+    'dec': ('f8', u.deg, 'dec'),
+    'pixel_scale': ('f8', u.arcsec, 'pixel_scale'),
+    'zeropoint': ('f8', u.mag, 'zeropoint'),
+    'sb_zeropoint': ('f8', u.mag, 'sb_zeropoint'),
+    'sky': ('f8', None, 'sky'),
+    'sky_err': ('f8', None, 'sky_err'),
+    'noise': ('f8', None, 'noise'),
+    'unit': ('O', None, 'unit'),
+    'radius_unit': ('O', None, None),
+    'intensity_unit': ('O', None, None),
+    'mag_system': ('O', None, 'mag_system'),
+    'pa_frame': ('O', None, 'pa_frame'),
+    'mag': ('f8', u.mag, None),
+    'radius_50': ('f8', None, None),
+}
+
+# The columns of a profile and their units; those of radius and intensity
+# are the galaxy's.
+_RINGS = {
+    'radius': 'radius_unit',
+    'surface_brightness': SB_UNIT,
+    'surface_brightness_err': SB_UNIT,
+    'intensity': 'intensity_unit',
+    'intensity_err': 'intensity_unit',
+    'ellipticity': None,
+    'ellipticity_err': None,
+    'pa': u.deg,
+    'pa_err': u.deg,
+    'mag_enclosed': u.mag,
+    'n_valid': None,
+    'flag': None,
+}
+
+# What all profiles of a batch share.
+_SHARED = ('fitter', 'version', 'weights', 'sha256', 'correlation')
+
+_META_KEY = b'astro_pix2prof'
+
+
+class ProfileBatch:
+    """
+    The profiles of many galaxies in columns.
+
+    A table per galaxy costs more time than a network needs to measure it;
+    here the rings of all galaxies lie in one row, one after the other.
+    `~astro_pix2prof.Pix2ProfFitter.fit_many` and surveys return batches;
+    ``batch[i]`` is the profile of a galaxy, as from a single call.
+
+    Parameters
+    ----------
+    galaxies : dict of array_like, shape (n,)
+        What is known of each galaxy, by the names in ``galaxies``. What is
+        missing is empty, 0 or not-a-number.
+
+    rings : dict of 1D array_like, shape (m,)
+        The columns of the profiles, without units, one galaxy after the
+        other.
+
+    offsets : 1D array_like of int, shape (n + 1,)
+        Galaxy k has the rings ``offsets[k]`` to ``offsets[k + 1]``.
+
+    meta : dict, optional
+        What all galaxies share: 'fitter', 'version', 'weights', 'sha256',
+        'correlation'.
+
+    Raises
+    ------
+    ValueError
+        If the columns do not fit each other.
+
+    Attributes
+    ----------
+    offsets : 1D `~numpy.ndarray` of int64, shape (n + 1,)
+        As given.
+
+    meta : dict
+        As given.
+
+    Examples
+    --------
+    >>> from astro_pix2prof import Pix2ProfFitter, load_example
+    >>> batch, = Pix2ProfFitter().fit_many([load_example()])
+    >>> len(batch), batch[0]['radius'].unit
+    (1, Unit("arcsec"))
+    """
+
+    def __init__(self, galaxies, rings, offsets, meta=None):
+        self.offsets = np.asarray(offsets, dtype=np.int64)
+        self.meta = dict(meta or {})
+        n = len(self.offsets) - 1
+        unknown = sorted(set(galaxies) - set(_GALAXY)) + sorted(
+            set(rings) - set(_RINGS))
+        if unknown:
+            msg = ('galaxies and rings must have columns of a profile, got '
+                   f'{", ".join(map(repr, unknown))}')
+            raise ValueError(msg)
+        self._galaxies, self._rings = {}, {}
+        for name, (kind, _, _) in _GALAXY.items():
+            values = galaxies.get(name)
+            if values is None:
+                fill = {'O': '', 'f8': np.nan}.get(kind, 0)
+                values = np.full(n, fill, dtype=kind)
+            self._galaxies[name] = np.asarray(values, dtype=kind)
+        m = int(self.offsets[-1]) if n >= 0 else 0
+        for name in _RINGS:
+            kind = 'i4' if name == 'flag' else 'f8'
+            values = rings.get(name)
+            if values is None:
+                values = np.full(m, 0 if kind == 'i4' else np.nan)
+            self._rings[name] = np.asarray(values, dtype=kind)
+        self._galaxies['n_rings'] = np.diff(self.offsets).astype('i4')
+        for columns, size, what in ((self._galaxies, n, 'galaxies'),
+                                    (self._rings, m, 'rings')):
+            for name, values in columns.items():
+                if values.shape != (size,):
+                    msg = (f'{what}[{name!r}] must have the shape ({size},), '
+                           f'got {values.shape}')
+                    raise ValueError(msg)
+
+    @classmethod
+    def from_profiles(cls, profiles, *, sources=None, start=0):
+        """
+        Make a batch of single profiles.
+
+        Parameters
+        ----------
+        profiles : list of `~astropy.table.QTable` or Exception
+            Profiles, or why there is none.
+
+        sources : list of str, optional
+            What the galaxies are called, for those whose profile does not
+            say it.
+
+        start : int, optional
+            The number of the first.
+
+        Returns
+        -------
+        batch : `ProfileBatch`
+
+        Raises
+        ------
+        TypeError
+            If an element is neither a profile nor an exception.
+        """
+        n = len(profiles)
+        galaxies = {name: np.full(n, {'O': '', 'f8': np.nan}.get(kind, 0),
+                                  dtype=kind)
+                    for name, (kind, _, _) in _GALAXY.items()}
+        galaxies['index'] = np.arange(start, start + n)
+        if sources is not None:
+            galaxies['source'][:] = [str(s) for s in sources]
+        tables, meta = [], {}
+        for k, profile in enumerate(profiles):
+            if isinstance(profile, BaseException):
+                galaxies['flag'][k] = GalaxyFlag.FAILED
+                galaxies['message'][k] = failure_message(profile)
+                tables.append(None)
+                continue
+            if not is_profile(profile):
+                msg = ('profiles must be profile tables or exceptions, got '
+                       f'{type(profile).__name__}')
+                raise TypeError(msg)
+            for name, (_, _, key) in _GALAXY.items():
+                if key in profile.meta:
+                    galaxies[name][k] = profile.meta[key]
+            for name, column in (('radius_unit', 'radius'),
+                                 ('intensity_unit', 'intensity')):
+                unit = getattr(profile[column], 'unit', None)
+                galaxies[name][k] = '' if unit is None else unit.to_string()
+            for key in _SHARED:
+                if key in profile.meta:
+                    meta.setdefault(key, profile.meta[key])
+            tables.append({name: np.asarray(
+                getattr(profile[name], 'value', profile[name]))
+                for name in _RINGS})
+        offsets = np.concatenate([[0], np.cumsum([
+            0 if table is None else len(table['radius'])
+            for table in tables])])
+        rings = {name: np.concatenate([
+            np.zeros(0), *(t[name] for t in tables if t is not None)])
+            for name in _RINGS}
+        batch = cls(galaxies, rings, offsets, meta)
+        batch._galaxies.update(sums_of_light(
+            rings['radius'], rings['mag_enclosed'], batch.offsets))
+        return batch
+
+    @classmethod
+    def concatenate(cls, batches):
+        """
+        Join batches.
+
+        Parameters
+        ----------
+        batches : iterable of `ProfileBatch`
+            One or more; the meta of the first that has any is kept.
+
+        Returns
+        -------
+        batch : `ProfileBatch`
+        """
+        batches = list(batches)
+        if not batches:
+            return cls({}, {}, [0])
+        steps = np.concatenate([np.diff(b.offsets) for b in batches])
+        return cls(
+            {name: np.concatenate([b._galaxies[name] for b in batches])
+             for name in _GALAXY},
+            {name: np.concatenate([b._rings[name] for b in batches])
+             for name in _RINGS},
+            np.concatenate([[0], np.cumsum(steps)]),
+            next((b.meta for b in batches if b.meta), {}))
+
+    def __len__(self):
+        return len(self.offsets) - 1
+
+    def __repr__(self):
+        failed = np.count_nonzero(self.failed)
+        return (f'<{type(self).__name__}: {len(self)} galaxies, '
+                f'{len(self._rings["radius"])} rings, {failed} failed>')
+
+    def __getitem__(self, item):
+        if isinstance(item, slice):
+            start, stop, step = item.indices(len(self))
+            if step != 1:
+                msg = f'a slice of a batch must have the step 1, got {step}'
+                raise ValueError(msg)
+            stop = max(start, stop)
+            first, last = self.offsets[start], self.offsets[stop]
+            return type(self)(
+                {name: v[start:stop] for name, v in self._galaxies.items()},
+                {name: v[first:last] for name, v in self._rings.items()},
+                self.offsets[start:stop + 1] - first, self.meta)
+        k = int(item)
+        if not -len(self) <= k < len(self):
+            msg = f'the batch has {len(self)} galaxies, got the number {item}'
+            raise IndexError(msg)
+        return self._profile(k % len(self))
+
+    def __iter__(self):
+        return (self._profile(k) for k in range(len(self)))
+
+    @property
+    def failed(self):
+        """
+        Whether a galaxy could not be measured: bool array, shape (n,).
+        """
+        return (self._galaxies['flag'] & GalaxyFlag.FAILED) != 0
+
+    @cached_property
+    def galaxies(self):
+        """
+        One row per galaxy: `~astropy.table.QTable`.
+
+        Its columns are listed in the guide to many galaxies.
+        """
+        table = QTable()
+        for name, (kind, unit, _) in _GALAXY.items():
+            values = self._galaxies[name]
+            if kind == 'O':
+                values = values.astype(str)
+            if name == 'radius_50':
+                unit = self._common('radius_unit')
+            table[name] = values if unit is None else values * unit
+        table.meta.update(self.meta)
+        return table
+
+    @cached_property
+    def rings(self):
+        """
+        The rings of all galaxies, one after the other: `QTable`.
+
+        Columns whose unit differs from galaxy to galaxy have none; see
+        'radius_unit' and 'intensity_unit' of ``galaxies``.
+        """
+        table = QTable()
+        for name, unit in self._ring_units().items():
+            values = self._rings[name]
+            table[name] = values if unit is None else values * unit
+        table.meta.update(self.meta)
+        return table
+
+    def to_table(self):
+        """
+        One table with a row per galaxy and arrays as columns.
+
+        Returns
+        -------
+        table : `~astropy.table.QTable`, n rows
+            ``galaxies``, and each column of the profiles with the shape
+            (n, m): m is the largest number of rings; not-a-number follows
+            the last ring, and flags of 0. The flags of rings are
+            ``ring_flag``.
+        """
+        table = self.galaxies.copy()
+        n, m = len(self), int(self._galaxies['n_rings'].max(initial=0))
+        row = np.repeat(np.arange(n), self._galaxies['n_rings'])
+        column = np.arange(len(row)) - self.offsets[row]
+        for name, unit in self._ring_units().items():
+            values = self._rings[name]
+            full = np.full((n, m), 0 if name == 'flag' else np.nan,
+                           dtype=values.dtype)
+            full[row, column] = values
+            key = 'ring_flag' if name == 'flag' else name
+            table[key] = full if unit is None else full * unit
+        return table
+
+    def to_long(self):
+        """
+        One table with a row per ring.
+
+        Returns
+        -------
+        table : `~astropy.table.QTable`
+            The column ``index``, the number of the galaxy, and those of a
+            profile.
+        """
+        table = self.rings.copy()
+        table.add_column(np.repeat(self._galaxies['index'],
+                                   self._galaxies['n_rings']),
+                         index=0, name='index')
+        return table
+
+    def to_arrow(self):
+        """
+        An Arrow table with nested profiles, for Parquet.
+
+        Returns
+        -------
+        table : `pyarrow.Table`, n rows
+            The columns of ``galaxies``, and ``profile``, a struct of lists
+            in single precision, as nested-pandas and LSDB read it. Units
+            are in the metadata of the fields, ``meta`` in that of the
+            schema.
+
+        Raises
+        ------
+        ImportError
+            If pyarrow is not installed.
+        """
+        pa = import_pyarrow()
+        fields, arrays = [], []
+        for name, (kind, unit, _) in _GALAXY.items():
+            if name == 'radius_50':
+                unit = self._common('radius_unit')
+            array = pa.array(self._galaxies[name],
+                             type=pa.string() if kind == 'O' else None)
+            fields.append(pa.field(name, array.type, metadata=_unit_of(unit)))
+            arrays.append(array)
+        offsets = pa.array(self.offsets.astype(np.int32))
+        parts, subfields = [], []
+        for name, unit in self._ring_units().items():
+            values = self._rings[name]
+            if values.dtype == np.float64:
+                values = values.astype(np.float32)
+            part = pa.ListArray.from_arrays(offsets, pa.array(values))
+            parts.append(part)
+            subfields.append(pa.field(name, part.type,
+                                      metadata=_unit_of(unit)))
+        nested = pa.StructArray.from_arrays(parts, fields=subfields)
+        fields.append(pa.field('profile', nested.type))
+        return pa.table([*arrays, nested], schema=pa.schema(
+            fields, metadata={_META_KEY: json.dumps(
+                self.meta, sort_keys=True).encode()}))
+
+    @classmethod
+    def from_arrow(cls, table):
+        """
+        The batch that `to_arrow` made a table of.
+
+        Parameters
+        ----------
+        table : `pyarrow.Table`
+            The table; columns that a batch does not have are left out.
+
+        Returns
+        -------
+        batch : `ProfileBatch`
+
+        Raises
+        ------
+        ValueError
+            If the table has no column ``profile``.
+        """
+        if 'profile' not in table.column_names:
+            msg = ("table must have a column 'profile', got "
+                   f'{table.column_names}')
+            raise ValueError(msg)
+        galaxies = {name: table[name].to_numpy() for name in _GALAXY
+                    if name in table.column_names}
+        nested = table['profile'].combine_chunks()
+        lengths = np.zeros(0, dtype=np.int64)
+        rings = {}
+        # (unlike `field`, `flatten` heeds that the table may be a slice)
+        parts = dict(zip([field.name for field in nested.type],
+                         nested.flatten(), strict=True))
+        for name in _RINGS:
+            part = parts[name]
+            rings[name] = part.flatten().to_numpy(zero_copy_only=False)
+            lengths = np.diff(part.offsets.to_numpy())
+        meta = (table.schema.metadata or {}).get(_META_KEY, b'{}')
+        return cls(galaxies, rings,
+                   np.concatenate([[0], np.cumsum(lengths)]),
+                   json.loads(meta))
+
+    def _common(self, name):
+        """
+        The unit that all galaxies share, or `None`.
+        """
+        texts = set(self._galaxies[name][~self.failed].tolist())
+        if len(texts) != 1:
+            return None
+        text = texts.pop()
+        return u.Unit(text, parse_strict='silent') if text else None
+
+    def _ring_units(self):
+        """
+        The unit of each column of the rings, or `None`.
+        """
+        return {name: self._common(unit) if isinstance(unit, str) else unit
+                for name, unit in _RINGS.items()}
+
+    def _profile(self, k):
+        """
+        The profile of one galaxy, with its own units.
+        """
+        known = {name: values[k] for name, values in self._galaxies.items()}
+        rows = slice(self.offsets[k], self.offsets[k + 1])
+        table = QTable()
+        for name, unit in _RINGS.items():
+            if isinstance(unit, str):
+                unit = known[unit]
+                unit = u.Unit(unit) if unit else (
+                    u.pix if name == 'radius' else u.dimensionless_unscaled)
+            values = self._rings[name][rows]
+            table[name] = values if unit is None else values * unit
+        table.meta.update({key: self.meta[key] for key in _SHARED
+                           if key in self.meta and key != 'correlation'})
+        for name, (_, _, key) in _GALAXY.items():
+            value = known[name]
+            value = value.item() if isinstance(value, np.generic) else value
+            if key is not None and value != '' and value == value:
+                table.meta[key] = value
+        if 'correlation' in self.meta:
+            table.meta['correlation'] = dict(self.meta['correlation'])
+        return table
+
+
+def failure_message(error):
+    """
+    What a table says of an exception (str, one line).
+    """
+    text = ' '.join(str(error).split())
+    return f'{type(error).__name__}: {text}' if text else type(error).__name__
+
+
+def sums_of_light(radius, mag_enclosed, offsets):
+    """
+    The magnitude within the last ring, and the radius of half its light.
+
+    Parameters
+    ----------
+    radius, mag_enclosed : 1D `~numpy.ndarray`, shape (m,)
+        Of the rings of all galaxies.
+
+    offsets : 1D `~numpy.ndarray` of int, shape (n + 1,)
+        Where the rings of each begin.
+
+    Returns
+    -------
+    columns : dict
+        'mag' and 'radius_50', each of shape (n,); not-a-number where there
+        is no light.
+    """
+    n = len(offsets) - 1
+    mag, half = np.full(n, np.nan), np.full(n, np.nan)
+    flux = 10**(-0.4 * np.asarray(mag_enclosed, dtype=float))
+    for k in range(n):
+        rows = slice(offsets[k], offsets[k + 1])
+        part = flux[rows]
+        good = np.isfinite(part)
+        if not good.any():
+            continue
+        part = np.maximum.accumulate(part[good])
+        mag[k] = -2.5 * np.log10(part[-1])
+        half[k] = np.interp(0.5 * part[-1], part, radius[rows][good])
+    return {'mag': mag, 'radius_50': half}

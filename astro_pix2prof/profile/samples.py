@@ -1,0 +1,277 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Noisy versions of a profile, with errors that are correlated along radius.
+"""
+
+import numbers
+
+import astropy.units as u
+import numpy as np
+
+from astro_pix2prof.profile.brightness import POGSON, SB_UNIT, intensity_to_sb
+from astro_pix2prof.profile.table import is_profile
+
+__all__ = ['check_n_samples', 'correlated_noise', 'intensity_scale',
+           'sample_intensity', 'sample_profile']
+
+
+# The name of the column that a fitter writes.
+SAMPLES = 'surface_brightness_samples'
+
+# Rings inside half a pixel see the same pixels (pixels).
+_INNERMOST = 0.5
+
+
+def check_n_samples(n_samples, *, least=0):
+    """
+    A number of samples, checked.
+
+    Parameters
+    ----------
+    n_samples : int
+        The number.
+
+    least : int, optional
+        The smallest that is allowed.
+
+    Returns
+    -------
+    n_samples : int
+
+    Raises
+    ------
+    ValueError
+        If it is not an integer of at least ``least``.
+    """
+    if isinstance(n_samples, bool) or not isinstance(
+            n_samples, int | np.integer) or n_samples < least:
+        msg = (f'n_samples must be an integer of at least {least}, got '
+               f'{n_samples!r}')
+        raise ValueError(msg)
+    return int(n_samples)
+
+
+def _check_correlation(correlation):
+    """
+    Length, smooth and common part of a correlation model.
+    """
+    try:
+        values = [correlation[name] for name in ('length', 'smooth',
+                                                 'common')]
+    except (KeyError, TypeError, IndexError) as error:
+        msg = ("meta['correlation'] must be a dict with 'length', 'smooth' "
+               f"and 'common', got {correlation!r}")
+        raise ValueError(msg) from error
+    real = all(isinstance(v, numbers.Real) and np.isfinite(v)
+               for v in values)
+    # a sum of rounded numbers may exceed 1 by as much
+    if not real or not (values[0] > 0 and values[1] >= 0 and values[2] >= 0
+                        and values[1] + values[2] <= 1 + 1e-3):
+        msg = ("meta['correlation'] must have a positive 'length', and "
+               "'smooth' and 'common' from 0 on with a sum of at most 1, "
+               f'got {correlation!r}')
+        raise ValueError(msg)
+    return tuple(float(v) for v in values)
+
+
+def correlated_noise(sma, correlation, n_samples, rng):
+    """
+    Gaussian noise of unit variance that is correlated along radius.
+
+    The correlation of the rings i and j is
+    ``common + smooth exp(-abs(ln(a_i / a_j)) / length)``.
+
+    Parameters
+    ----------
+    sma : 1D `~numpy.ndarray`, shape (n_rings,)
+        Semi-major axes in pixels, increasing. Those below half a pixel
+        count as half a pixel.
+
+    correlation : dict or `None`
+        'length' (in the natural logarithm of the radius), 'smooth' and
+        'common'. `None` for rings that are independent.
+
+    n_samples : int
+        The number of samples.
+
+    rng : `~numpy.random.Generator`
+        The source of random numbers.
+
+    Returns
+    -------
+    noise : 2D `~numpy.ndarray`, shape (n_rings, n_samples)
+
+    Raises
+    ------
+    ValueError
+        If the correlation is no such dict, or its values are out of range.
+    """
+    noise = rng.normal(size=(len(sma), n_samples))
+    if correlation is None:
+        return noise
+    length, smooth, common = _check_correlation(correlation)
+    place = np.log(np.maximum(np.asarray(sma, dtype=float), _INNERMOST))
+    # An exponential correlation is that of a first-order process in ln(a):
+    # each ring keeps a share of the one before.
+    keep = np.exp(-np.diff(place) / length)
+    process = rng.normal(size=(len(place), n_samples))
+    for k, share in enumerate(keep, start=1):
+        process[k] = (share * process[k - 1]
+                      + np.sqrt(1 - share**2) * process[k])
+    own = max(1 - smooth - common, 0.0)
+    return (np.sqrt(own) * noise + np.sqrt(smooth) * process
+            + np.sqrt(common) * rng.normal(size=(1, n_samples)))
+
+
+def intensity_scale(meta):
+    """
+    Intensity per unit of area of a pixel value of 1.
+
+    Parameters
+    ----------
+    meta : dict
+        The meta of a profile.
+
+    Returns
+    -------
+    scale : float
+    """
+    scale = meta.get('pixel_scale', 1.0)**-2
+    if 'zeropoint' in meta and 'sb_zeropoint' in meta:
+        # Pixels may hold the flux of others (native_pixel_scale), or a
+        # surface brightness.
+        scale *= 10**(0.4 * (meta['sb_zeropoint'] - meta['zeropoint']))
+    return scale
+
+
+def _radius_pixels(profile):
+    radius = profile['radius']
+    if radius.unit == u.pix:
+        return radius.value
+    return radius.value / profile.meta.get('pixel_scale', 1.0)
+
+
+def _relative(profile):
+    """
+    Errors in magnitudes: as stated, or those of the intensity.
+    """
+    value = profile['intensity'].value
+    with np.errstate(invalid='ignore', divide='ignore'):
+        error = POGSON * profile['intensity_err'].value / value
+    if 'surface_brightness_err' in profile.colnames:
+        stated = profile['surface_brightness_err'].value
+        error = np.where(np.isfinite(stated), stated, error)
+    return np.where(value > 0, error, np.nan)
+
+
+def sample_intensity(profile, n_samples, rng):
+    """
+    Noisy versions of the intensities of a profile.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        A profile. With ``meta['correlation']`` the errors are Gaussian in
+        magnitudes and correlated; without, Gaussian in intensity, where
+        the rings are independent but for ``meta['sky_err']``.
+
+    n_samples : int
+        The number of samples.
+
+    rng : `~numpy.random.Generator`
+        The source of random numbers.
+
+    Returns
+    -------
+    samples : 2D `~numpy.ndarray`, shape (n_rings, n_samples)
+        In the unit of ``profile['intensity']``. NaN where the error is.
+
+    Raises
+    ------
+    ValueError
+        If ``meta['correlation']`` cannot be used.
+    """
+    value = profile['intensity'].value
+    error = profile['intensity_err'].value
+    sma = _radius_pixels(profile)
+    correlation = profile.meta.get('correlation')
+    noise = correlated_noise(sma, correlation, n_samples, rng)
+    if correlation is None:
+        # All rings share the error of the sky; the rest is their own.
+        sky = (profile.meta.get('sky_err', 0.0)
+               * intensity_scale(profile.meta))
+        ring = np.sqrt(np.maximum(error**2 - sky**2, 0))
+        shift = rng.normal(size=(1, n_samples)) * np.minimum(sky, error)[
+            :, None]
+        return value[:, None] + ring[:, None] * noise + shift
+    magnitudes = _relative(profile)[:, None] * noise
+    # (a ring that is not positive has no magnitude)
+    return np.where((value > 0)[:, None],
+                    value[:, None] * 10**(-0.4 * magnitudes),
+                    value[:, None] + error[:, None] * noise)
+
+
+def sample_profile(profile, n_samples, *, seed=None):
+    """
+    Noisy versions of a profile: the errors of its rings are correlated.
+
+    Whatever is computed from a profile, computed from each of the samples
+    instead, has their scatter as its error.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        A profile, as a fitter returns it.
+
+    n_samples : int
+        The number of samples, 1 or more.
+
+    seed : int, optional
+        The seed of the random numbers.
+
+    Returns
+    -------
+    samples : `~astropy.units.Quantity`, shape (n_rings, n_samples)
+        Surface brightness (mag/arcsec2). NaN where the profile has no
+        surface brightness or no error, or a sample is not positive.
+
+    Raises
+    ------
+    TypeError
+        If ``profile`` is not a profile table.
+
+    ValueError
+        If ``n_samples`` is not a positive integer, or
+        ``profile.meta['correlation']`` cannot be used.
+
+    Notes
+    -----
+    ``profile.meta['correlation']`` holds 'length' L, 'smooth' s and
+    'common' c: the errors (in magnitudes) of the rings at the semi-major
+    axes a and b have the correlation c + s exp(-abs(ln(a / b)) / L), where
+    radii below half a pixel count as half a pixel.
+
+    A profile without it, such as one of `IsophoteFitter`, has errors in
+    intensity: the error of the sky, ``meta['sky_err']``, moves all rings
+    together, and the rest is independent.
+
+    Examples
+    --------
+    >>> from astro_pix2prof import (IsophoteFitter, load_example,
+    ...                             sample_profile)
+    >>> profile = IsophoteFitter()(load_example())
+    >>> samples = sample_profile(profile, 50, seed=1)
+    >>> samples.shape == (len(profile), 50)
+    True
+    """
+    if not is_profile(profile):
+        msg = ('profile must be a profile table, as a fitter returns it, got '
+               f'{type(profile).__name__}')
+        raise TypeError(msg)
+    n_samples = check_n_samples(n_samples, least=1)
+    intensity = sample_intensity(profile, n_samples,
+                                 np.random.default_rng(seed))
+    zero = profile.meta.get('sb_zeropoint', np.nan)
+    samples = intensity_to_sb(intensity, zeropoint=zero)[0]
+    positive = profile['intensity'].value > 0
+    return np.where(positive[:, None], samples, np.nan) * SB_UNIT

@@ -1,0 +1,306 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The profile table: the same columns, units and flags for all fitters.
+"""
+
+from datetime import UTC, datetime
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+
+from astro_pix2prof.profile.brightness import (
+    SB_UNIT,
+    curve_of_growth,
+    intensity_to_sb,
+)
+from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+
+__all__ = ['build_profile', 'interpolate_profile', 'is_profile']
+
+
+COLUMNS = ('radius', 'surface_brightness', 'surface_brightness_err',
+           'intensity', 'intensity_err', 'ellipticity', 'ellipticity_err',
+           'pa', 'pa_err', 'mag_enclosed', 'n_valid', 'flag')
+
+
+def _column(values, n, name, *, fill=np.nan):
+    if values is None:
+        return np.full(n, fill)
+    values = np.asarray(values, dtype=float)
+    if values.shape != (n,):
+        msg = (f'{name} must have the shape of sma, ({n},), got '
+               f'{values.shape}')
+        raise ValueError(msg)
+    return values
+
+
+def _semi_major_axes(sma):
+    """
+    Semi-major axes in pixels as a checked array.
+    """
+    if isinstance(sma, u.Quantity):
+        if sma.unit not in (u.pix, u.dimensionless_unscaled):
+            msg = (f'sma must be in pixels, got the unit {sma.unit}: divide '
+                   'by the pixel scale first')
+            raise ValueError(msg)
+        sma = sma.value
+    sma = np.asarray(sma, dtype=float)
+    if sma.ndim != 1 or len(sma) < 1:
+        got = f'the shape {sma.shape}'
+    elif not np.all(np.isfinite(sma)) or sma[0] < 0 or np.any(
+            np.diff(sma) <= 0):
+        got = np.array2string(sma, threshold=6, precision=3)
+    else:
+        return sma
+    msg = ('sma must be a 1D array of finite, increasing semi-major axes '
+           f'from 0 on, got {got}')
+    raise ValueError(msg)
+
+
+def build_profile(cutout, sma, intensity, intensity_err, *, ellipticity,
+                  theta, ellipticity_err=None, theta_err=None, n_valid=None,
+                  flag=None, mag_enclosed=None, centre=None, sky=0.0,
+                  sky_err=0.0, noise=None, fitter='', galaxy_flag=0,
+                  weights=None, sha256=None, meta=None,
+                  surface_brightness_err=None):
+    """
+    Build the profile table.
+
+    Parameters
+    ----------
+    cutout : `GalaxyCutout`
+        The image; it knows units, zero point, pixel scale and WCS.
+
+    sma : 1D array-like, shape (n,)
+        Semi-major axes in pixels, increasing.
+
+    intensity, intensity_err : 1D array-like, shape (n,)
+        Mean pixel value on each ellipse, sky-subtracted, and its error,
+        in the image's unit.
+
+    ellipticity, ellipticity_err : 1D array-like, shape (n,)
+        Ellipticity 1 - b/a.
+
+    theta, theta_err : 1D array-like, shape (n,)
+        Angle of the major axis in degrees, counter-clockwise from +x.
+
+    n_valid : 1D array-like, shape (n,), optional
+        The usable fraction of each ring.
+
+    flag : 1D array-like of int, shape (n,), optional
+        `RingFlag` bits; NEGATIVE, LOW_SNR and FEW_PIXELS are added here.
+
+    mag_enclosed : 1D array-like, shape (n,), optional
+        Magnitude within each ellipse; by default integrated from the
+        profile (see `curve_of_growth`).
+
+    centre : tuple of 2 floats, optional
+        The centre (x, y) in pixels of the cutout; by default its
+        position.
+
+    sky, sky_err, noise : float, optional
+        Sky level, its error, and noise of a pixel, in the image's unit.
+
+    fitter : str, optional
+        The name of the fitter.
+
+    galaxy_flag : int, optional
+        `GalaxyFlag` bits; UNCALIBRATED is added here.
+
+    weights, sha256 : str, optional
+        Name and checksum of a network's weights.
+
+    meta : dict, optional
+        More meta: str, int, float or bool.
+
+    surface_brightness_err : 1D array-like, shape (n,), optional
+        Error of the surface brightness, where a fitter knows better than
+        1.0857 times the relative error of the intensity.
+
+    Returns
+    -------
+    profile : `~astropy.table.QTable`
+        ``radius`` (arcsec), ``surface_brightness`` and its error
+        (mag/arcsec2), ``intensity`` and its error (image unit per
+        arcsec2), ``ellipticity``, ``pa`` (deg; on the sky, east of
+        north, if there is a WCS) and their errors, ``mag_enclosed``
+        (mag), ``n_valid``, ``flag``.
+
+    Raises
+    ------
+    ValueError
+        If the columns differ in length, ``sma`` does not increase or is
+        not in pixels, an ellipticity is outside of 0 to 1, an error is
+        negative, or a flag is no integer.
+    """
+    from astro_pix2prof import __version__
+
+    sma = _semi_major_axes(sma)
+    n = len(sma)
+    value = _column(intensity, n, 'intensity') * cutout.intensity_scale
+    error = (_column(intensity_err, n, 'intensity_err')
+             * cutout.intensity_scale)
+    eps = _column(ellipticity, n, 'ellipticity')
+    n_valid = _column(n_valid, n, 'n_valid', fill=1.0)
+    bits = np.zeros(n, dtype=np.int32)
+    if flag is not None:
+        given = _column(flag, n, 'flag')
+        # NaN is no integer either.
+        if not np.array_equal(given, np.trunc(given)):
+            msg = f'flag must be integers, got {given}'
+            raise ValueError(msg)
+        bits |= given.astype(np.int32)
+    if np.any((eps < 0) | (eps >= 1)):
+        msg = ('ellipticity must be at least 0 and less than 1, got '
+               f'{np.nanmin(eps)} to {np.nanmax(eps)}')
+        raise ValueError(msg)
+    if np.any(error < 0):
+        msg = ('intensity_err must not be negative, got '
+               f'{np.nanmin(error) / cutout.intensity_scale}')
+        raise ValueError(msg)
+    with np.errstate(invalid='ignore'):
+        bits[value <= 0] |= RingFlag.NEGATIVE
+        bits[value < error] |= RingFlag.LOW_SNR
+    bits[n_valid < 0.5] |= RingFlag.FEW_PIXELS
+    galaxy_flag = GalaxyFlag(int(galaxy_flag))
+    zero = cutout.sb_zeropoint
+    if not np.isfinite(zero):
+        galaxy_flag |= GalaxyFlag.UNCALIBRATED
+    sb, sb_err = intensity_to_sb(value, error, zeropoint=zero)
+    if surface_brightness_err is not None:
+        sb_err = np.where(np.isfinite(sb), _column(
+            surface_brightness_err, n, 'surface_brightness_err'), np.nan)
+    radius = sma * cutout.radius_scale
+    if mag_enclosed is None:
+        flux = curve_of_growth(radius, value, eps)
+        mag_enclosed = intensity_to_sb(flux, zeropoint=zero)[0]
+    pa, frame = cutout.to_sky_pa(_column(theta, n, 'theta'))
+    x, y = cutout.position if centre is None else centre
+
+    table = QTable()
+    table['radius'] = radius * cutout.radius_unit
+    table['surface_brightness'] = sb * SB_UNIT
+    table['surface_brightness_err'] = sb_err * SB_UNIT
+    table['intensity'] = value * cutout.intensity_unit
+    table['intensity_err'] = error * cutout.intensity_unit
+    table['ellipticity'] = eps
+    table['ellipticity_err'] = _column(ellipticity_err, n, 'ellipticity_err')
+    table['pa'] = pa * u.deg
+    table['pa_err'] = _column(theta_err, n, 'theta_err') * u.deg
+    table['mag_enclosed'] = _column(mag_enclosed, n, 'mag_enclosed') * u.mag
+    table['n_valid'] = n_valid
+    table['flag'] = bits
+
+    known = {
+        'fitter': fitter, 'version': __version__, 'weights': weights,
+        'sha256': sha256, 'created': datetime.now(UTC).isoformat(
+            timespec='seconds'), 'source': cutout.name, 'band': cutout.band,
+        'unit': cutout.unit.to_string(), 'mag_system': cutout.mag_system,
+        'zeropoint': cutout.zeropoint, 'sb_zeropoint': zero,
+        'pixel_scale': cutout.pixel_scale,
+        'x_centre': x + cutout.origin[0], 'y_centre': y + cutout.origin[1],
+        'pa_frame': frame, 'sky': sky, 'sky_err': sky_err, 'noise': noise,
+        'flag': int(galaxy_flag)}
+    sky_position = cutout.pixel_to_sky(x, y)
+    if sky_position is not None:
+        icrs = sky_position.icrs
+        known.update(ra=icrs.ra.deg, dec=icrs.dec.deg)
+    table.meta.update(_plain({**known, **(meta or {})}))
+    return table
+
+
+def _plain(meta):
+    """
+    Plain values that every format keeps; what is unknown is left out.
+    """
+    plain = {}
+    for key, value in meta.items():
+        if isinstance(value, np.generic):
+            value = value.item()
+        if value is None or value == '' or (
+                isinstance(value, float) and not np.isfinite(value)):
+            continue
+        if not isinstance(value, str | int | float | bool):
+            msg = (f'meta[{key!r}] must be a str, int, float or bool, got '
+                   f'{type(value).__name__}')
+            raise TypeError(msg)
+        plain[key] = value
+    return plain
+
+
+def is_profile(table):
+    """
+    Whether a table has the columns of a profile.
+
+    Parameters
+    ----------
+    table : object
+        Anything.
+
+    Returns
+    -------
+    result : bool
+    """
+    names = getattr(table, 'colnames', ())
+    return all(name in names for name in ('radius', 'intensity',
+                                          'intensity_err', 'ellipticity',
+                                          'pa', 'flag'))
+
+
+def interpolate_profile(profile, radius, column='surface_brightness'):
+    """
+    A column of a profile at other radii.
+
+    Surface brightness is interpolated linearly in radius, which is
+    logarithmic in intensity; position angles along the shorter arc.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        A profile.
+
+    radius : `~astropy.units.Quantity`, shape (m,)
+        Semi-major axes in a unit of the profile's ``radius``.
+
+    column : str, optional
+        The column; all but ``flag``, which cannot be interpolated.
+
+    Returns
+    -------
+    values : `~astropy.units.Quantity` or `~numpy.ndarray`, shape (m,)
+        NaN outside the profile's finite range.
+
+    Raises
+    ------
+    ValueError
+        If the profile has no such column, the column is ``flag``, or the
+        radii have another kind of unit.
+    """
+    if column == 'flag':
+        msg = "column must be a measured quantity, got 'flag'"
+        raise ValueError(msg)
+    if not is_profile(profile) or column not in profile.colnames:
+        msg = (f'profile must be a profile table with a column {column!r}, '
+               f'got {getattr(profile, "colnames", type(profile).__name__)}')
+        raise ValueError(msg)
+    unit = profile['radius'].unit
+    try:
+        want = u.Quantity(radius).to_value(unit)
+    except u.UnitConversionError as error:
+        msg = f'radius must be in a unit like {unit}, got {radius!r}'
+        raise ValueError(msg) from error
+    col = profile[column]
+    values = np.asarray(getattr(col, 'value', col), dtype=float)
+    at = profile['radius'].value
+    ok = np.isfinite(values)
+    if not ok.any():
+        result = np.full(np.shape(want), np.nan)
+    elif column == 'pa':
+        turned = np.unwrap(np.radians(2 * values[ok]))
+        result = np.degrees(np.interp(want, at[ok], turned, left=np.nan,
+                                      right=np.nan) / 2) % 180
+    else:
+        result = np.interp(want, at[ok], values[ok], left=np.nan,
+                           right=np.nan)
+    return result * col.unit if isinstance(col, u.Quantity) else result

@@ -1,0 +1,11 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+One HTML page about the results of a survey.
+
+It imports public names of ``survey``, ``image`` and ``ellipses``; only ``cli``
+imports it.
+"""
+
+from astro_pix2prof.report.page import write_report
+
+__all__ = ['write_report']

@@ -1,0 +1,417 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The report on a survey: one HTML page that holds all it shows.
+"""
+
+import inspect
+import json
+import os
+import re
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+from astro_pix2prof.report.charts import (
+    N_SERIES,
+    density_chart,
+    histogram_chart,
+    quantile_chart,
+)
+from astro_pix2prof.report.gallery import make_cards
+from astro_pix2prof.report.summary import (
+    EXTREMES,
+    PLANES,
+    QUANTITIES,
+    RADII,
+    bin_edges,
+    read_rows,
+    summarise_survey,
+)
+from astro_pix2prof.report.values import _duration, _share, _shown_unit
+
+__all__ = ['write_report']
+
+
+_DATA = Path(__file__).parent / 'template'
+
+# Bands with a line of their own in the distributions.
+_MAX_BANDS = N_SERIES
+
+_LABELS = {
+    'mag': ('Magnitude', 'within the last ring', 'magnitude', ' mag'),
+    'radius_50': ('R50', 'semi-major axis that holds half of the light',
+                  'R50', ''),
+    'central_sb': ('Central surface brightness', 'of the innermost ring',
+                   'mag/arcsec²', ' mag/arcsec²'),
+    'effective_sb': ('Effective surface brightness', 'at R50',
+                     'mag/arcsec²', ' mag/arcsec²'),
+    'last_radius': ('Length of the profiles', 'last semi-major axis',
+                    'last radius', ''),
+    'n_rings': ('Rings', 'of a profile', 'rings', ' rings'),
+}
+
+
+def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
+                 images=True, overwrite=True):
+    """
+    Write a page to look at a survey with.
+
+    The files are read block by block, so that a survey of any size takes
+    little memory. The page loads nothing from elsewhere: it can be sent and
+    kept as one file.
+
+    Parameters
+    ----------
+    survey : str or path-like
+        The folder that a survey has written, or one Parquet file of the
+        form of `~astro_pix2prof.ProfileBatch.to_arrow`.
+
+    out : str or path-like, optional
+        The HTML file.
+
+    n_gallery : int, optional
+        How many galaxies to choose at random for the gallery. Three of each
+        flag, one of each reason of failures, and the extremes in magnitude,
+        R50, central surface brightness and length are added.
+
+    seed : int, optional
+        Of the choice; the same seed gives the same page.
+
+    images : bool or path-like, optional
+        Whether to show the images, read again from where the column
+        'source', or another one with names of FITS files, says that they
+        are; or the folder where they are now.
+
+    overwrite : bool, optional
+        Whether to replace a file that exists.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+        The HTML file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no survey, or no folder ``images``.
+
+    FileExistsError
+        If ``out`` exists, and ``overwrite`` is `False`.
+
+    ValueError
+        If ``survey`` holds no profiles or ``n_gallery`` is negative.
+
+    ImportError
+        If pyarrow is not installed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import pyarrow.parquet as pq
+    >>> from astro_pix2prof import load_example_truth, ProfileBatch
+    >>> from astro_pix2prof import write_report
+    >>> batch = ProfileBatch.from_profiles([load_example_truth()])
+    >>> with TemporaryDirectory() as folder:
+    ...     pq.write_table(batch.to_arrow(), f'{folder}/survey.parquet')
+    ...     path = write_report(f'{folder}/survey.parquet',
+    ...                         f'{folder}/report.html')
+    ...     path.name, path.read_text(encoding='utf-8')[:15]
+    ('report.html', '<!DOCTYPE html>')
+    """
+    survey, out = Path(survey), Path(out)
+    if n_gallery < 0:
+        msg = f'n_gallery must be 0 or more, got {n_gallery}'
+        raise ValueError(msg)
+    if out.exists() and not overwrite:
+        msg = f'out: {out} exists: give overwrite=True to replace it'
+        raise FileExistsError(msg)
+    moved_to = None if isinstance(images, bool) else Path(images)
+    if moved_to is not None and not moved_to.is_dir():
+        msg = f'images: no such folder, got {str(images)!r}'
+        raise FileNotFoundError(msg)
+    summary = summarise_survey(survey, n_sample=n_gallery, seed=seed)
+    folder = survey if survey.is_dir() else survey.parent
+    job = _job(folder)
+    cards = make_cards(
+        read_rows(summary.files, summary.chosen), summary.chosen,
+        folders=[folder, folder.parent, *_folders_of(job)],
+        moved_to=moved_to, images=images is not False, hdu=job.get('hdu'))
+    html = _page(survey, summary, cards, job, n_gallery)
+    # complete or not at all
+    part = out.with_name(f'.{out.name}.part')
+    part.write_text(html, encoding='utf-8')
+    os.replace(part, out)
+    return out
+
+
+def flag_meanings(kind):
+    """
+    What each flag means.
+
+    Parameters
+    ----------
+    kind : type
+        `~astro_pix2prof.GalaxyFlag` or `~astro_pix2prof.RingFlag`.
+
+    Returns
+    -------
+    meanings : dict of str
+        By the name of the flag. They are the comments in the class, so that
+        there is one place where they are written.
+    """
+    found = dict.fromkeys((bit.name for bit in kind), '')
+    for text, name in re.findall(r'((?:^ *#:.*\n)+) *(\w+) = ',
+                                 inspect.getsource(kind), re.MULTILINE):
+        if name in found:
+            meaning = ' '.join(re.findall(r'#:\s*(.*)', text))
+            found[name] = meaning.replace('``', '')
+    return found
+
+
+def _page(survey, summary, cards, job, n_gallery):
+    """
+    Fill the template.
+    """
+    from astro_pix2prof import __version__
+
+    rms = [card['rms'] for card in cards if card['rms'] is not None
+           and 'random sample' in card['why']]
+    note = (f'{min(n_gallery, summary.n):,} galaxies at random, and some of '
+            'each flag, of each reason of failures, and of the extremes. '
+            'The isophote drawn in dashes is the last ring.')
+    if rms:
+        note += (' Residual: robust scatter of image less model, in units '
+                 'of the noise, within the last ellipse; the median of the '
+                 f'random sample is {np.median(rms):.2f}.')
+    meta = summary.meta
+    parts = [str(meta[key]) for key in ('fitter', 'weights') if meta.get(key)]
+    files = len(summary.files)
+    parts.append(f'{files:,} file{"s" if files != 1 else ""}')
+    data = {
+        'cards': cards, 'failed': int(GalaxyFlag.FAILED),
+        'extremes': list(EXTREMES),
+        'flags': [{'name': bit.name, 'bit': int(bit), 'meaning': meaning}
+                  for bit, meaning in zip(
+                      GalaxyFlag, flag_meanings(GalaxyFlag).values(),
+                      strict=True)],
+        'ring_flags': [{'name': bit.name, 'bit': int(bit)}
+                       for bit in RingFlag]}
+    legend, charts = _charts(summary)
+    values = {
+        'title': escape(survey.resolve().name),
+        'subtitle': escape(' · '.join(parts)),
+        'version': escape(__version__),
+        'css': (_DATA / 'report.css').read_text(encoding='utf-8'),
+        'js': (_DATA / 'report.js').read_text(encoding='utf-8'),
+        'tiles': _tiles(summary, job),
+        'legend': legend, 'charts': charts,
+        'flags': _flag_table(summary.flags, GalaxyFlag, summary.n,
+                             'galaxies', link=True),
+        'ring_flags': _flag_table(summary.ring_flags, RingFlag,
+                                  summary.n_rings, 'rings'),
+        'failures': _failures(summary),
+        'gallery_note': escape(note),
+        'job': _job_list({**meta, **job}),
+        # no '<' in the data can end the script
+        'data': json.dumps(data, ensure_ascii=False, allow_nan=False,
+                           separators=(',', ':')).replace('<', '\\u003c'),
+    }
+    template = (_DATA / 'report.html').read_text(encoding='utf-8')
+    return re.sub(r'\{\{(\w+)\}\}', lambda found: values[found[1]], template)
+
+
+def _tiles(summary, job):
+    """
+    The large numbers at the top.
+    """
+    measured = summary.n - summary.n_failed
+    tiles = [('', f'{summary.n:,}', 'galaxies'),
+             ('', f'{measured:,}',
+              f'measured ({_share(measured, summary.n)})'),
+             ('bad' if summary.n_failed else '', f'{summary.n_failed:,}',
+              f'failed ({_share(summary.n_failed, summary.n)})'),
+             ('', f'{summary.n_flagged:,}',
+              f'measured with flags ({_share(summary.n_flagged, summary.n)})'),
+             ('', f'{summary.n_rings:,}', 'rings')]
+    seconds = job.get('seconds')
+    if isinstance(seconds, (int, float)) and seconds > 0:
+        done = job.get('n_done')
+        if not isinstance(done, (int, float)) or isinstance(done, bool):
+            done = summary.n
+        tiles.append(('', f'{done / seconds:,.1f}',
+                      f'galaxies/s ({done:,} in {_duration(seconds)})'))
+        workers = job.get('n_workers')
+        if isinstance(workers, int) and workers > 0:
+            tiles.append(('', f'{done / seconds / workers:,.1f}',
+                          f'galaxies/s of each of {workers} '
+                          f'process{"es" if workers > 1 else ""}'))
+    return ''.join(f'<div class="tile {kind}"><b>{number}</b>'
+                   f'<span>{escape(text)}</span></div>'
+                   for kind, number, text in tiles)
+
+
+def _charts(summary):
+    """
+    The legend of the bands, and all charts.
+    """
+    largest = sorted(summary.bands, key=lambda band: (-summary.bands[band],
+                                                      band))
+    bands = sorted(largest[:_MAX_BANDS])
+    if len(largest) > _MAX_BANDS:
+        # the rest has one line
+        bands = [*sorted(largest[:_MAX_BANDS - 1]), 'other']
+    legend = ''
+    if len(bands) > 1:
+        legend = '<p class="legend">' + ''.join(
+            f'<span class="s{k % N_SERIES}">{escape(band or "no band")}'
+            '</span>' for k, band in enumerate(bands)) + '</p>'
+    figures = []
+    for name, (title, small, label, unit) in _LABELS.items():
+        for radius_unit in sorted({key[1] for key in summary.histograms
+                                   if key[0] == name}):
+            counts = {band: 0 for band in bands}
+            for (kind, its_unit, band), values in summary.histograms.items():
+                if kind == name and its_unit == radius_unit:
+                    band = band if band in counts else 'other'
+                    counts[band] = counts[band] + values
+            log = name in RADII
+            shown = _shown_unit(radius_unit)
+            chart = histogram_chart(
+                counts, bin_edges(QUANTITIES[name]), log=log,
+                label=f'{label} [{shown}]' if log else label,
+                unit=f' {shown}' if log else unit)
+            if chart:
+                figures.append((title, small, chart))
+    for (name, unit), counts in sorted(summary.planes.items()):
+        edges = [bin_edges(bins) for bins in PLANES[name]]
+        if name == 'size':
+            figures.append((
+                'Size and magnitude', 'the darker, the more galaxies',
+                density_chart(
+                    counts, *edges, log=(False, True),
+                    labels=('magnitude', f'R50 [{_shown_unit(unit)}]'),
+                    title='R50 against magnitude')))
+        elif name == 'error':
+            figures.append((
+                'Stated errors', 'of rings: median, and the middle 68%',
+                quantile_chart(
+                    counts, *edges, log=(False, True),
+                    labels=('surface brightness [mag/arcsec²]',
+                            'error [mag/arcsec²]'),
+                    title='Error against surface brightness')))
+        else:
+            figures.append((
+                'Shape of the profiles',
+                'surface brightness less that at R50: median, and the '
+                'middle 68%',
+                quantile_chart(
+                    counts, *edges, log=(True, False), flip=True,
+                    labels=('semi-major axis / R50', 'mag/arcsec²'),
+                    title='Profiles around R50')))
+    shown = ''.join(
+        f'<figure><figcaption>{title}<small>{small}</small></figcaption>'
+        f'{chart}</figure>' for title, small, chart in figures if chart)
+    return legend, shown or '<p>Nothing was measured.</p>'
+
+
+def _flag_table(counts, kind, total, what, *, link=False):
+    """
+    A table of flags, their meaning and their shares.
+    """
+    meanings = flag_meanings(kind)
+    rows = []
+    for name, count in counts.items():
+        shown = f'<code>{name}</code>'
+        if link and count:
+            shown = f'<a href="#flag={name}">{shown}</a>'
+        rows.append(
+            f'<tr{"" if count else " class=none"}><td>{shown}'
+            f'<small>{escape(meanings[name])}</small></td>'
+            f'<td class="n">{count:,}</td>'
+            f'<td class="n">{_share(count, total)}</td></tr>')
+    return ('<div class="scroll"><table><thead><tr><th>Flag</th>'
+            f'<th class="n">{what}</th><th class="n">share</th></tr></thead>'
+            '<tbody>'
+            + ''.join(rows) + '</tbody></table></div>')
+
+
+def _failures(summary):
+    """
+    A table of why galaxies were not measured.
+    """
+    if not summary.reasons:
+        return ''
+    rows = [f'<tr><td class="n">{count:,}</td><td>{escape(reason)}</td>'
+            f'<td><code>{escape(message[:300])}</code></td></tr>'
+            for reason, (count, message) in sorted(
+                summary.reasons.items(), key=lambda item: -item[1][0])[:50]]
+    return ('<section aria-labelledby="h-failed">'
+            '<h2 id="h-failed">Failures</h2><p class="sub">'
+            '<a href="#show=failed">Those in the gallery</a></p>'
+            '<div class="scroll"><table><thead><tr><th class="n">galaxies'
+            '</th><th>Reason</th><th>First message</th></tr></thead><tbody>'
+            + ''.join(rows) + '</tbody></table></div></section>')
+
+
+def _folders_of(job):
+    """
+    The folders that a survey names, such as that of the catalogue.
+    """
+    found = []
+    for value in job.values():
+        if isinstance(value, str) and os.sep in value:
+            path = Path(value)
+            try:
+                found.append(path if path.is_dir() else path.parent)
+            except OSError:
+                continue
+    return found
+
+
+def _job(folder):
+    """
+    What a survey noted of itself, as one flat dict.
+    """
+    found = {}
+    for name in ('_survey.json', '_times.json'):
+        try:
+            part = json.loads((folder / name).read_text(encoding='utf-8'))
+        except (OSError, ValueError):
+            continue
+        if isinstance(part, dict):
+            found.update(part)
+    flat = {}
+
+    def add(prefix, values):
+        for key, value in values.items():
+            if isinstance(value, dict):
+                add(f'{key}.', value)
+            elif key in flat:
+                flat[prefix + key] = value
+            else:
+                flat[key] = value
+
+    add('', found)
+    return flat
+
+
+def _job_list(values):
+    """
+    What is known of the job, as a list.
+    """
+    rows = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            value = ', '.join(f'{k} {v}' for k, v in value.items())
+        elif isinstance(value, list):
+            value = ', '.join(str(v) for v in value[:20])
+        if value is not None and str(value) != '':
+            rows.append(f'<dt>{escape(key.replace("_", " "))}</dt>'
+                        f'<dd>{escape(str(value)[:500])}</dd>')
+    if not rows:
+        return ''
+    return ('<section><h2>The job</h2><dl>' + ''.join(rows)
+            + '</dl></section>')

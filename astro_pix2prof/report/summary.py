@@ -1,0 +1,496 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+What the files of a survey hold: counts, distributions, and a choice of rows.
+"""
+
+import heapq
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from astro_pix2prof.profile.arrow import import_pyarrow
+from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+
+__all__ = ['SurveySummary', 'read_rows', 'summarise_survey', 'survey_files']
+
+
+# Rows in memory at once.
+_BLOCK = 4096
+
+# The columns that are read of all rows; those that a file lacks are left out.
+_COLUMNS = ('band', 'flag', 'message', 'mag', 'radius_50', 'radius_unit')
+
+_RINGS = ('radius', 'surface_brightness', 'surface_brightness_err', 'flag')
+
+# Fine bins of each quantity: first edge, last edge, width. Those of radii
+# are in log10 of the unit.
+QUANTITIES = {
+    'mag': (-5.0, 40.0, 0.1),
+    'radius_50': (-2.0, 5.0, 0.05),
+    'central_sb': (0.0, 40.0, 0.1),
+    'effective_sb': (0.0, 40.0, 0.1),
+    'last_radius': (-2.0, 5.0, 0.05),
+    'n_rings': (-0.5, 1000.5, 1.0),
+}
+
+RADII = ('radius_50', 'last_radius')
+
+# Two quantities against each other: fine bins of x and of y.
+PLANES = {
+    # log10 of the error in mag/arcsec2 against the surface brightness
+    'error': ((10.0, 35.0, 0.5), (-5.0, 2.0, 0.05)),
+    # the profile around R50: mag/arcsec2 against log10 of the radius
+    'shape': ((-1.5, 1.0, 0.1), (-10.0, 10.0, 0.1)),
+    # log10 of R50 against the magnitude
+    'size': ((-5.0, 40.0, 0.25), (-2.0, 5.0, 0.1)),
+}
+
+# Different reasons of failures that are told apart.
+_MAX_REASONS = 200
+
+# How many galaxies of each kind are chosen besides the random sample.
+_PER_FLAG, _PER_REASON, _PER_END, _MAX_SHOWN_REASONS = 3, 1, 2, 12
+
+_ENDS = {'mag': ('brightest', 'faintest'),
+         'radius_50': ('smallest R50', 'largest R50'),
+         'central_sb': ('brightest centre', 'faintest centre'),
+         'last_radius': ('shortest profile', 'longest profile')}
+
+EXTREMES = tuple(end for ends in _ENDS.values() for end in ends)
+
+
+@dataclass
+class SurveySummary:
+    """
+    What is known of all galaxies of a survey.
+
+    Attributes
+    ----------
+    n, n_failed, n_flagged, n_rings : int
+        Galaxies; those without a profile; measured ones with any flag;
+        rings.
+
+    flags, ring_flags : dict
+        How many galaxies, and rings, have each flag, by its name.
+
+    reasons : dict
+        By a reason of failures, without the numbers and names in it: how
+        many failed so, and the message of the first.
+
+    bands : dict
+        How many galaxies there are of each band.
+
+    histograms : dict
+        By (quantity, unit of radius, band): counts in fine bins. The unit
+        is empty for what has none.
+
+    planes : dict
+        By (name, unit of radius): counts in fine bins of two quantities.
+
+    chosen : dict
+        By (number of the file, number of the row in it): why the galaxy
+        was chosen (list of str).
+
+    files : list of `~pathlib.Path`
+        The files.
+
+    meta : dict
+        What the profiles share, such as the name of the weights.
+    """
+
+    n: int = 0
+    n_failed: int = 0
+    n_flagged: int = 0
+    n_rings: int = 0
+    flags: dict = field(default_factory=lambda: dict.fromkeys(
+        (bit.name for bit in GalaxyFlag), 0))
+    ring_flags: dict = field(default_factory=lambda: dict.fromkeys(
+        (bit.name for bit in RingFlag), 0))
+    reasons: dict = field(default_factory=dict)
+    bands: dict = field(default_factory=dict)
+    histograms: dict = field(default_factory=dict)
+    planes: dict = field(default_factory=dict)
+    chosen: dict = field(default_factory=dict)
+    files: list = field(default_factory=list)
+    meta: dict = field(default_factory=dict)
+
+
+def survey_files(survey):
+    """
+    The Parquet files of a survey.
+
+    Parameters
+    ----------
+    survey : str or path-like
+        A file, or a folder: of all its Parquet files, at any depth, those
+        that hold profiles.
+
+    Returns
+    -------
+    files : list of `~pathlib.Path`
+        In the order of their names.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file or folder.
+
+    ValueError
+        If there are no profiles.
+    """
+    import_pyarrow()
+    import pyarrow as pa
+    from pyarrow.parquet import read_schema
+
+    survey = Path(survey)
+    if not survey.exists():
+        msg = f'survey: no such file or folder, got {str(survey)!r}'
+        raise FileNotFoundError(msg)
+    files = [survey]
+    if survey.is_dir():
+        # a HATS catalogue repeats some rows in its data_thumbnail.parquet
+        files = sorted(
+            path for path in survey.rglob('*.parquet')
+            if path.is_file() and path.name != 'data_thumbnail.parquet'
+            and not any(part.startswith(('_', '.'))
+                        for part in path.relative_to(survey).parts))
+    found = []
+    for path in files:
+        try:
+            schema = read_schema(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            msg = (f'survey: {path} cannot be read as a Parquet file; delete '
+                   f'it and run the survey again: {error}')
+            raise ValueError(msg) from error
+        if 'profile' in schema.names and pa.types.is_struct(
+                schema.field('profile').type):
+            found.append(path)
+    if not found:
+        msg = (f"survey: no Parquet file with a column 'profile', got "
+               f'{str(survey)!r}; give what pix2prof survey has written')
+        raise ValueError(msg)
+    return found
+
+
+def summarise_survey(survey, *, n_sample=60, seed=0):
+    """
+    Read a survey once, block by block.
+
+    Parameters
+    ----------
+    survey : str or path-like
+        As for `survey_files`.
+
+    n_sample : int, optional
+        How many galaxies to choose at random. Some of each flag, of each
+        reason of failures and of each extreme are chosen besides.
+
+    seed : int, optional
+        Of the random choice.
+
+    Returns
+    -------
+    summary : `SurveySummary`
+    """
+    from pyarrow.parquet import ParquetFile
+
+    summary = SurveySummary(files=survey_files(survey))
+    choice = _Choice(n_sample, np.random.default_rng(seed))
+    for number, path in enumerate(summary.files):
+        with ParquetFile(path) as file:
+            schema = file.schema_arrow
+            if not summary.meta:
+                summary.meta = _shared_meta(schema)
+            parts = [part.name for part in schema.field('profile').type]
+            names = [name for name in _COLUMNS if name in schema.names]
+            names += [f'profile.{name}' for name in _RINGS if name in parts]
+            start = 0
+            for block in file.iter_batches(_BLOCK, columns=names):
+                galaxies, rings = _take_apart(block)
+                _count(summary, galaxies, rings)
+                choice.add(number, start, galaxies)
+                start += block.num_rows
+    summary.chosen = choice.result()
+    return summary
+
+
+def read_rows(files, rows):
+    """
+    Read some rows whole.
+
+    Parameters
+    ----------
+    files : list of `~pathlib.Path`
+        The files.
+
+    rows : iterable of tuple
+        (Number of the file, number of the row in it).
+
+    Yields
+    ------
+    key : tuple
+        One of ``rows``, in their order.
+
+    row : dict
+        The columns; 'profile' is a dict of lists.
+    """
+    from pyarrow.parquet import ParquetFile
+
+    wanted = {}
+    for number, row in sorted(rows):
+        wanted.setdefault(number, []).append(row)
+    for number, numbers in wanted.items():
+        with ParquetFile(files[number]) as file:
+            start = 0
+            for group in range(file.num_row_groups):
+                stop = start + file.metadata.row_group(group).num_rows
+                inside = [row for row in numbers if start <= row < stop]
+                first = start
+                start = stop
+                if not inside:
+                    continue
+                for block in file.iter_batches(256, row_groups=[group]):
+                    last = first + block.num_rows
+                    for row in inside:
+                        if first <= row < last:
+                            part = block.slice(row - first, 1)
+                            yield (number, row), part.to_pylist()[0]
+                    first = last
+
+
+def reason_of(message):
+    """
+    A message without the names and numbers that differ from file to file.
+    """
+    text = re.sub(r"'[^']*'|\"[^\"]*\"", "'…'", message)
+    text = re.sub(r'\S*/\S+', '…', text)
+    return re.sub(r'\d+(\.\d+)?', '#', text) or 'no message'
+
+
+def _shared_meta(schema):
+    """
+    The meta in the schema of a file.
+    """
+    text = (schema.metadata or {}).get(b'astro_pix2prof', b'{}')
+    try:
+        meta = json.loads(text)
+    except ValueError:
+        return {}
+    return meta if isinstance(meta, dict) else {}
+
+
+def _take_apart(block):
+    """
+    The columns of a block as arrays: of galaxies and of rings.
+    """
+    import pyarrow.compute as pc
+
+    n = block.num_rows
+    galaxies = {}
+    for name in _COLUMNS:
+        text = name in ('band', 'message', 'radius_unit')
+        if name not in block.schema.names:
+            galaxies[name] = (np.full(n, '', dtype=object) if text
+                              else np.full(n, 0 if name == 'flag' else np.nan))
+            continue
+        column = block.column(name)
+        if text:
+            column = pc.fill_null(column.cast('string'), '')
+        elif name == 'flag':
+            column = pc.fill_null(column.cast('int64'), 0)
+        else:
+            column = column.cast('float64')
+        galaxies[name] = column.to_numpy(zero_copy_only=False)
+    galaxies['flag'] = galaxies['flag'].astype(np.int64)
+    nested = block.column('profile')
+    names = [part.name for part in nested.type]
+    parts = dict(zip(names, nested.flatten(), strict=True))
+    rings, lengths = {}, np.zeros(n, dtype=np.int64)
+    for name, part in parts.items():
+        lengths = pc.fill_null(pc.list_value_length(part), 0).to_numpy(
+            zero_copy_only=False).astype(np.int64)
+        rings[name] = part.flatten().to_numpy(zero_copy_only=False)
+    for name in _RINGS:
+        rings.setdefault(name, np.full(lengths.sum(), np.nan))
+    rings['flag'] = np.nan_to_num(rings['flag']).astype(np.int64)
+    galaxies['n_rings'] = lengths
+    rings['galaxy'] = np.repeat(np.arange(n), lengths)
+    _add_measures(galaxies, rings)
+    return galaxies, rings
+
+
+def _add_measures(galaxies, rings):
+    """
+    What follows from the rings: central and effective SB, last radius.
+    """
+    lengths, galaxy = galaxies['n_rings'], rings['galaxy']
+    n, m = len(lengths), len(galaxy)
+    first = np.cumsum(lengths) - lengths
+    some = lengths > 0
+    radius = rings['radius'].astype(float)
+    sb = rings['surface_brightness'].astype(float)
+    for name in ('central_sb', 'effective_sb', 'last_radius'):
+        galaxies[name] = np.full(n, np.nan)
+    if m == 0:
+        return
+    galaxies['central_sb'][some] = sb[first[some]]
+    galaxies['last_radius'][some] = radius[(first + lengths - 1)[some]]
+    # the two rings around R50
+    half = galaxies['radius_50']
+    below = np.bincount(galaxy, radius <= half[galaxy], n).astype(int)
+    inside = (below > 0) & (below < lengths) & np.isfinite(half)
+    k = (first + below)[inside]
+    step = radius[k] - radius[k - 1]
+    part = (half[inside] - radius[k - 1]) / np.where(step > 0, step, 1.0)
+    galaxies['effective_sb'][inside] = sb[k - 1] + part * (sb[k] - sb[k - 1])
+
+
+def _count(summary, galaxies, rings):
+    """
+    Add a block to the summary.
+    """
+    flag = galaxies['flag']
+    failed = (flag & GalaxyFlag.FAILED) != 0
+    summary.n += len(flag)
+    summary.n_failed += int(np.count_nonzero(failed))
+    summary.n_flagged += int(np.count_nonzero(~failed & (flag != 0)))
+    summary.n_rings += len(rings['galaxy'])
+    for bits, values, counts in (
+            (GalaxyFlag, flag, summary.flags),
+            (RingFlag, rings['flag'], summary.ring_flags)):
+        for bit in bits:
+            counts[bit.name] += int(np.count_nonzero(values & bit))
+    for message in galaxies['message'][failed].tolist():
+        reason = reason_of(message)
+        if reason not in summary.reasons and (len(summary.reasons)
+                                              >= _MAX_REASONS):
+            reason = 'other reasons'
+        known = summary.reasons.setdefault(reason, [0, message])
+        known[0] += 1
+    for band in sorted(set(galaxies['band'][~failed].tolist())):
+        rows = ~failed & (galaxies['band'] == band)
+        summary.bands[band] = (summary.bands.get(band, 0)
+                               + int(np.count_nonzero(rows)))
+        for name in QUANTITIES:
+            for unit in _units(galaxies, name, rows):
+                chosen = (rows if not unit
+                          else rows & (galaxies['radius_unit'] == unit))
+                values = galaxies[name][chosen]
+                _add_histogram(summary.histograms, (name, unit, band),
+                               _logarithm(values) if name in RADII
+                               else values, QUANTITIES[name])
+    galaxy = rings['galaxy']
+    half, middle = galaxies['radius_50'], galaxies['effective_sb']
+    sb = rings['surface_brightness']
+    _add_plane(summary.planes, ('error', ''), sb,
+               _logarithm(rings['surface_brightness_err']))
+    _add_plane(summary.planes, ('shape', ''),
+               _logarithm(rings['radius']) - _logarithm(half)[galaxy],
+               sb - middle[galaxy])
+    for unit in _units(galaxies, 'radius_50', ~failed):
+        chosen = ~failed & (galaxies['radius_unit'] == unit)
+        _add_plane(summary.planes, ('size', unit), galaxies['mag'][chosen],
+                   _logarithm(half[chosen]))
+
+
+def _units(galaxies, name, rows):
+    """
+    The units that a quantity has in these rows.
+    """
+    return (sorted(set(galaxies['radius_unit'][rows].tolist()))
+            if name in RADII else [''])
+
+
+def _logarithm(values):
+    values = np.asarray(values, dtype=float)
+    return np.log10(np.where(values > 0, values, np.nan))
+
+
+def _add_histogram(store, key, values, bins):
+    edges = bin_edges(bins)
+    values = values[np.isfinite(values)]
+    counts = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]
+    store[key] = store.get(key, 0) + counts
+
+
+def _add_plane(store, key, x, y):
+    edges = [bin_edges(bins) for bins in PLANES[key[0]]]
+    good = np.isfinite(x) & np.isfinite(y)
+    counts = np.histogram2d(x[good], y[good], edges)[0].astype(np.int64)
+    store[key] = store.get(key, 0) + counts
+
+
+def bin_edges(bins):
+    """
+    The edges of bins (first edge, last edge, width).
+    """
+    first, last, width = bins
+    return first + width * np.arange(round((last - first) / width) + 1)
+
+
+class _Choice:
+    """
+    Chooses galaxies while the rows pass by.
+
+    Each kind of choice keeps the few rows with the smallest keys, so that
+    the blocks in which the rows come make no difference.
+    """
+
+    def __init__(self, n_sample, rng):
+        self._n_sample, self._rng = n_sample, rng
+        # by kind: a heap of (-key, file, row)
+        self._kept = {}
+        self._reasons = {}
+
+    def add(self, number, start, galaxies):
+        """
+        Look at the rows of a block.
+        """
+        flag = galaxies['flag']
+        rows = np.arange(start, start + len(flag))
+        key = self._rng.random(len(flag))
+        self._keep('random sample', self._n_sample, key, number, rows)
+        for bit in GalaxyFlag:
+            self._keep(f'flag {bit.name}', _PER_FLAG,
+                       np.where(flag & bit, key, np.nan), number, rows)
+        for name, ends in _ENDS.items():
+            for end, sign in zip(ends, (1, -1), strict=True):
+                self._keep(end, _PER_END, sign * galaxies[name], number, rows)
+        for k in np.flatnonzero(flag & GalaxyFlag.FAILED).tolist():
+            reason = reason_of(galaxies['message'][k])
+            if reason in self._reasons or (len(self._reasons)
+                                           < _MAX_SHOWN_REASONS):
+                kept = self._reasons.setdefault(reason, [])
+                if len(kept) < _PER_REASON:
+                    kept.append((number, int(rows[k])))
+
+    def _keep(self, kind, size, key, number, rows):
+        good = np.flatnonzero(np.isfinite(key))
+        if size < 1 or len(good) == 0:
+            return
+        good = good[np.argsort(key[good], kind='stable')[:size]]
+        heap = self._kept.setdefault(kind, [])
+        for k in good.tolist():
+            item = (-float(key[k]), -number, -int(rows[k]))
+            if len(heap) < size:
+                heapq.heappush(heap, item)
+            elif item > heap[0]:
+                heapq.heapreplace(heap, item)
+            else:
+                break
+
+    def result(self):
+        """
+        Why each chosen row was chosen (dict of lists), in their order.
+        """
+        chosen = {}
+        for kind, heap in self._kept.items():
+            for _, number, row in heap:
+                chosen.setdefault((-number, -row), []).append(kind)
+        for places in self._reasons.values():
+            for place in places:
+                chosen.setdefault(place, []).append('one of each failure')
+        return dict(sorted(chosen.items()))

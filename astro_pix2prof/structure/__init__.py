@@ -1,0 +1,11 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Structural parameters of a galaxy from its profile.
+
+They are magnitudes, radii, concentration, and fits of models. It imports
+``profile`` only.
+"""
+
+from astro_pix2prof.structure.measure import measure_structure
+
+__all__ = ['measure_structure']

@@ -1,0 +1,392 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Structural parameters of a galaxy from its profile.
+"""
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+
+from astro_pix2prof.profile.brightness import (
+    SB_UNIT,
+    curve_of_growth,
+    sb_to_intensity,
+)
+from astro_pix2prof.profile.flags import StructureFlag
+from astro_pix2prof.profile.samples import SAMPLES, sample_intensity
+from astro_pix2prof.profile.table import is_profile
+from astro_pix2prof.structure.models import (
+    fit_bulge_disc,
+    fit_disc,
+    fit_sersic,
+)
+
+__all__ = ['measure_structure']
+
+
+LEVELS = (23.5, 24.0, 24.5, 25.0, 25.5, 26.0, 26.5)
+
+# Petrosian (1976) ratio and aperture of the SDSS (Blanton et al. 2001).
+PETROSIAN_RATIO, PETROSIAN_APERTURE = 0.2, 2.0
+
+# Steps between two rings in which the curve of growth is integrated.
+REFINE = 6
+
+
+def _crossing(radius, values, level):
+    """
+    Outermost radius where values (n_samples, n) fall below a level.
+    """
+    # Profiles are close to exponential: a straight line in intensity would
+    # put the radius too far out. Unlike the logarithm, asinh takes negative
+    # rings too.
+    values, level = np.arcsinh(10 * values / level), np.arcsinh(10.0)
+    above = values >= level
+    # The last pair that goes from above to below.
+    fall = above[:, :-1] & ~above[:, 1:]
+    out = np.full(len(values), np.nan)
+    rows = np.nonzero(fall.any(1))[0]
+    k = fall.shape[1] - 1 - np.argmax(fall[rows, ::-1], axis=1)
+    low, high = values[rows, k], values[rows, k + 1]
+    share = (low - level) / np.where(low == high, 1.0, low - high)
+    out[rows] = radius[k] + share * (radius[k + 1] - radius[k])
+    return out
+
+
+def _rising(radius, values, level):
+    """
+    First radius where values (n_samples, n) reach a level.
+    """
+    reached = values >= level[:, None]
+    out = np.full(len(values), np.nan)
+    k = np.argmax(reached, axis=1)
+    rows = np.nonzero(reached.any(1) & (k > 0))[0]
+    k = k[rows]
+    low, high = values[rows, k - 1], values[rows, k]
+    share = (level[rows] - low) / np.where(high == low, 1.0, high - low)
+    # Within a ring the flux grows as the area: linear in radius squared
+    # at the centre, and close to linear further out.
+    out[rows] = np.sqrt(radius[k - 1]**2
+                        + share * (radius[k]**2 - radius[k - 1]**2))
+    return out
+
+
+def _refine(radius, samples, eps):
+    """
+    The same profiles with more rings: exponential between two rings.
+
+    Reading a radius off the curve of growth is then as good as the rings.
+    """
+    share = np.arange(REFINE) / REFINE
+    at = np.append((radius[:-1, None] + share * np.diff(radius)[:, None]),
+                   radius[-1])
+    inner, outer = samples[:, :-1, None], samples[:, 1:, None]
+    both = (inner > 0) & (outer > 0)
+    with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
+        curved = inner * (np.where(both, outer / inner, 1.0))**share
+    fine = np.where(both, curved, inner + share * (outer - inner))
+    fine = np.hstack([fine.reshape(len(samples), -1), samples[:, -1:]])
+    return at, fine, np.interp(at, radius, eps)
+
+
+def _asymptotic(radius, flux):
+    """
+    Flux at infinity: magnitude against its gradient, to gradient zero.
+
+    Returns the total of each sample (NaN where the growth curve has not
+    levelled off); Cairos et al. 2001; Munoz-Mateos et al. 2015.
+    """
+    total = np.full(len(flux), np.nan)
+    mid = 0.5 * (radius[1:] + radius[:-1])
+    for k, row in enumerate(flux):
+        if not np.all(row[len(row) // 2:] > 0):
+            continue
+        mag = -2.5 * np.log10(np.maximum(row, 1e-30 * row[-1]))
+        gradient = np.diff(mag) / np.diff(radius)
+        at = np.interp(mid, radius, mag)
+        use = mid > 0.5 * radius[-1]
+        if use.sum() < 3:
+            continue
+        _, intercept = np.polyfit(gradient[use], at[use], 1)
+        # Levelled off: what is added is less than 0.3 mag and positive.
+        if mag[-1] - 0.3 < intercept <= mag[-1] + 0.05:
+            total[k] = 10**(-0.4 * intercept)
+    return total
+
+
+def _perturbed(profile, ok, n_samples, rng):
+    """
+    Intensities (1 + n_samples, n): the profile, then noisy versions.
+    """
+    value = profile['intensity'].value
+    zero = profile.meta.get('sb_zeropoint', np.nan)
+    given = (profile[SAMPLES].value if SAMPLES in profile.colnames
+             else np.empty((len(value), 0)))
+    if given.shape[1] > 1 and np.isfinite(given).any() and np.isfinite(zero):
+        samples = sb_to_intensity(given, zeropoint=zero)[0]
+    else:
+        samples = sample_intensity(profile, n_samples, rng)
+    # A ring without an error, or without a magnitude, stays as it is.
+    samples = np.where(np.isfinite(samples), samples, value[:, None])
+    return np.vstack([value[ok], samples[ok].T])
+
+
+def _mag(flux, zero):
+    with np.errstate(invalid='ignore', divide='ignore'):
+        mag = zero - 2.5 * np.log10(flux)
+    return np.where(np.isfinite(mag), mag, np.nan)
+
+
+def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
+                      fits=True):
+    """
+    Structural parameters of a galaxy, with errors.
+
+    Radii are semi-major axes; fluxes are those within the profile's
+    ellipses. Errors of quantities that are read off the profile come from
+    noisy versions of it, in which errors are correlated along radius (see
+    `sample_profile`); errors of fitted parameters from the covariance of
+    the fit.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        A profile. If it has a column ``surface_brightness_samples``, these
+        are its noisy versions.
+
+    levels : sequence of float, optional
+        Surface brightnesses (mag/arcsec2) of isophotal radii.
+
+    n_samples : int, optional
+        The number of noisy versions, where the profile brings none.
+
+    seed : int, optional
+        The seed of their noise.
+
+    fits : bool, optional
+        Whether to fit models (0.1 to 0.5 s).
+
+    Returns
+    -------
+    structure : `~astropy.table.QTable`
+        One row; every quantity ``x`` has its error ``x_err``. What the
+        profile does not reach is NaN, and ``flag`` says so
+        (`StructureFlag`).
+
+    Raises
+    ------
+    TypeError
+        If ``profile`` is not a profile table.
+
+    ValueError
+        If ``n_samples`` is less than 2 or a level is not finite.
+
+    References
+    ----------
+    Total magnitude: Cairos et al. 2001, ApJS 133, 321. Petrosian
+    quantities: Blanton et al. 2001, AJ 121, 2358. C28: Kent 1985, ApJS
+    59, 115. Breaks: Pohlen & Trujillo 2006, A&A 454, 759; Erwin et al.
+    2008, AJ 135, 20.
+    """
+    if not is_profile(profile):
+        msg = ('profile must be a profile table, as a fitter returns it, got '
+               f'{type(profile).__name__}')
+        raise TypeError(msg)
+    if n_samples < 2:
+        msg = f'n_samples must be at least 2, got {n_samples}'
+        raise ValueError(msg)
+    if not np.all(np.isfinite(levels)):
+        msg = f'levels must be finite, got {levels}'
+        raise ValueError(msg)
+    zero = profile.meta.get('sb_zeropoint', np.nan)
+    flag = StructureFlag(0)
+    if not np.isfinite(zero):
+        flag |= StructureFlag.UNCALIBRATED
+    length = profile['radius'].unit
+    intensity = profile['intensity'].value
+    error = np.nan_to_num(profile['intensity_err'].value)
+    with_errors = bool(np.any(error > 0))
+    with np.errstate(invalid='ignore', divide='ignore'):
+        reliable = np.isfinite(intensity) & (intensity > error)
+    ok = np.isfinite(intensity)
+    if reliable.any():
+        ok &= np.arange(len(ok)) <= np.nonzero(reliable)[0][-1]
+    result = {}
+
+    def put(name, samples, unit):
+        finite = samples[1:][np.isfinite(samples[1:])]
+        spread = np.nan
+        # Robust: a sample that runs away does not count for more.
+        if (with_errors and np.isfinite(samples[0])
+                and len(finite) > 0.5 * (len(samples) - 1)):
+            low, high = np.quantile(finite, [0.16, 0.84])
+            spread = 0.5 * (high - low)
+        result[name] = (samples[0], spread, unit)
+
+    few = not reliable.any() or ok.sum() < 5
+    if few:
+        flag |= StructureFlag.TOO_FEW_RINGS
+        none = np.full(n_samples + 1, np.nan)
+        radius, eps = np.array([0.0, 1.0]), np.zeros(2)
+        samples = np.full((n_samples + 1, 2), np.nan)
+        flux = total = none
+        growth, at = samples, radius
+    else:
+        radius = profile['radius'].value[ok]
+        eps = np.asarray(profile['ellipticity'], float)[ok]
+        samples = _perturbed(profile, ok, n_samples,
+                             np.random.default_rng(seed))
+        at, fine, eps_fine = _refine(radius, samples, eps)
+        growth = np.array([curve_of_growth(at, row, eps_fine)
+                           for row in fine])
+        flux = growth[:, -1]
+        total = _asymptotic(radius, growth[:, ::REFINE])
+        if not np.isfinite(total[0]):
+            flag |= StructureFlag.NOT_ASYMPTOTIC
+            total = flux
+        else:
+            total = np.where(np.isfinite(total), total, flux)
+    put('mag_total', _mag(total, zero), u.mag)
+    put('mag_aperture', _mag(flux, zero), u.mag)
+    radii = {}
+    for part in (20, 50, 80, 90):
+        radii[part] = (total * np.nan if few else _rising(
+            at, growth, 0.01 * part * total))
+        put(f'r{part}', radii[part], length)
+    with np.errstate(invalid='ignore', divide='ignore'):
+        put('c28', 5 * np.log10(radii[80] / radii[20]), None)
+        put('c59', radii[90] / radii[50], None)
+    for level in levels:
+        name = f'r{level:.2f}'.rstrip('0').rstrip('.').replace('.', '_')
+        if float(level) * 2 == round(float(level) * 2) and '_' not in name:
+            name += '_0'
+        reach = (_crossing(radius, samples, 10**(-0.4 * (level - zero)))
+                 if np.isfinite(zero) and not few else total * np.nan)
+        put(name, reach, length)
+        if not np.isfinite(reach[0]):
+            flag |= StructureFlag.LEVEL_NOT_REACHED
+    _put_petrosian(put, radius, samples, (at, growth), eps, zero, length,
+                   few)
+    # Without a zero point there is a radius and no magnitude.
+    needed = 'mag_petro' if np.isfinite(zero) else 'r_petro'
+    if not np.isfinite(result[needed][0]):
+        flag |= StructureFlag.PETROSIAN_NOT_REACHED
+    put('mu_0', _mag(samples[:, 0], zero), SB_UNIT)
+    # Half the flux in an ellipse of R50.
+    q50 = 1 - np.interp(np.nan_to_num(radii[50]), radius, eps)
+    with np.errstate(invalid='ignore', divide='ignore'):
+        put('mu_mean_50', _mag(0.5 * total / (np.pi * radii[50]**2 * q50),
+                               zero), SB_UNIT)
+    _put_shape(result, profile, ok, radii, few)
+    if fits:
+        flag |= _put_fits(result, radius, samples, eps, profile, ok, zero,
+                          length, few)
+    table = QTable()
+    for name, (value, spread, unit) in result.items():
+        for key, number in ((name, value), (f'{name}_err', spread)):
+            table[key] = ([float(number)] if unit is None
+                          else [float(number)] * unit)
+    table['flag'] = np.array([int(flag)], dtype=np.int32)
+    return table
+
+
+def _put_petrosian(put, radius, samples, curve, eps, zero, length, few):
+    """
+    Petrosian radius (ratio 0.2) and the magnitude within twice of it.
+    """
+    none = np.full(len(samples), np.nan)
+    if few:
+        put('r_petro', none, length)
+        put('mag_petro', none, u.mag)
+        return
+    at, growth = curve
+    area = np.pi * radius**2 * (1 - eps)
+    # Mean intensity in annuli from 0.8 to 1.25 r, over that within r.
+    inner, outer = 0.8 * radius, np.minimum(1.25 * radius, radius[-1])
+    q = 1 - np.interp([inner, outer], radius, eps)
+    ring = np.pi * (outer**2 * q[1] - inner**2 * q[0])
+    ratio = np.full(samples.shape, np.nan)
+    for k, row in enumerate(growth):
+        flux = np.interp(outer, at, row) - np.interp(inner, at, row)
+        with np.errstate(invalid='ignore', divide='ignore'):
+            ratio[k] = (flux / ring) / (np.interp(radius, at, row) / area)
+    use = (radius > 0) & (1.25 * radius <= radius[-1])
+    if use.sum() < 2:
+        put('r_petro', none, length)
+        put('mag_petro', none, u.mag)
+        return
+    r_petro = _crossing(radius[use], np.nan_to_num(ratio[:, use], nan=1.0),
+                        PETROSIAN_RATIO)
+    put('r_petro', r_petro, length)
+    # NaN where the aperture is larger than the profile.
+    within = np.array([np.interp(PETROSIAN_APERTURE * r, at, row,
+                                 right=np.nan)
+                       for r, row in zip(r_petro, growth, strict=True)])
+    put('mag_petro', _mag(within, zero), u.mag)
+
+
+def _put_shape(result, profile, ok, radii, few):
+    """
+    Ellipticity and position angle at R50 and in the outskirts.
+    """
+    places = {'50': np.nan, 'out': np.nan}
+    if not few:
+        radius = profile['radius'].value[ok]
+        places = {'50': radii[50][0], 'out': radii[90][0]}
+    for name, at in places.items():
+        for column, unit in (('ellipticity', None), ('pa', u.deg)):
+            if not np.isfinite(at):
+                result[f'{column}_{name}'] = (np.nan, np.nan, unit)
+                continue
+            k = int(np.argmin(np.abs(radius - at)))
+            value, error = (
+                np.asarray(getattr(profile[c], 'value', profile[c]))[ok][k]
+                for c in (column, f'{column}_err'))
+            result[f'{column}_{name}'] = (value, error, unit)
+
+
+def _put_fits(result, radius, samples, eps, profile, ok, zero, length, few):
+    """
+    Models fitted to the profile; returns flags.
+    """
+    flag = StructureFlag(0)
+    error = (np.ones(2) if few
+             else np.nan_to_num(profile['intensity_err'].value[ok]))
+    fit = None if few else fit_sersic(radius, samples[0], error)
+    names = (('sersic_mu_e', SB_UNIT), ('sersic_r_e', length),
+             ('sersic_n', None))
+    if fit is None:
+        flag |= StructureFlag.SERSIC_FAILED
+    _put_model(result, names, fit, zero)
+    result['sersic_chi2'] = (np.nan if fit is None else fit['chi2'], np.nan,
+                             None)
+    names = (('bulge_mu_e', SB_UNIT), ('bulge_r_e', length),
+             ('bulge_n', None), ('disc_mu_0', SB_UNIT), ('disc_h', length))
+    fit = None if few else fit_bulge_disc(radius, samples[0], error)
+    if fit is None:
+        flag |= StructureFlag.BULGE_DISC_FAILED
+    _put_model(result, names, fit, zero)
+    result['b_t'] = ((np.nan, np.nan) if fit is None else fit['b_t']) + (
+        None,)
+    result['bulge_disc_chi2'] = (np.nan if fit is None else fit['chi2'],
+                                 np.nan, None)
+    fit = None if few else fit_disc(radius, samples[0], error)
+    if fit is None:
+        flag |= StructureFlag.DISC_FAILED
+        fit = dict.fromkeys(('h', 'r_break', 'h_in', 'h_out'),
+                            (np.nan, np.nan)) | {'type': 0}
+    for name in ('h', 'r_break', 'h_in', 'h_out'):
+        key = {'h': 'h_disc'}.get(name, name)
+        result[key] = (*fit[name], length)
+    # 1, 2, 3: no break, down-bending, up-bending (Erwin et al. 2008).
+    result['disc_type'] = (fit['type'], np.nan, None)
+    return flag
+
+
+def _put_model(result, names, fit, zero):
+    for name, unit in names:
+        value, spread = (np.nan, np.nan) if fit is None else fit[name]
+        if unit == SB_UNIT and fit is not None:
+            spread = 1.0857 * spread / value
+            value = zero - 2.5 * np.log10(value)
+        result[name] = (value, spread, unit)

@@ -1,0 +1,244 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Models fitted to a profile: Sersic, Sersic + exponential, broken disc.
+"""
+
+import warnings
+
+import numpy as np
+from astropy.modeling.fitting import TRFLSQFitter
+from astropy.modeling.models import Exponential1D, Sersic1D
+from astropy.utils.exceptions import AstropyUserWarning
+from scipy.special import gamma, gammaincinv
+
+__all__ = ['fit_bulge_disc', 'fit_disc', 'fit_sersic', 'sersic_flux']
+
+
+# Profiles are never known better than this (relative): arms, clumps and
+# the limits of the models themselves.
+FLOOR = 0.03
+
+
+def sersic_flux(amplitude, r_eff, n):
+    """
+    The flux of a round Sersic profile to infinity.
+
+    Parameters
+    ----------
+    amplitude, r_eff, n : float
+        Intensity at the effective radius, that radius, Sersic index.
+
+    Returns
+    -------
+    flux : float
+        Graham & Driver 2005, PASA 22, 118, equation 4.
+    """
+    b = gammaincinv(2 * n, 0.5)
+    return (amplitude * r_eff**2 * 2 * np.pi * n * np.exp(b) / b**(2 * n)
+            * gamma(2 * n))
+
+
+def _select(radius, intensity, error):
+    sigma = np.hypot(error, FLOOR * np.abs(intensity))
+    use = (np.isfinite(intensity) & np.isfinite(sigma) & (sigma > 0)
+           & (radius > 0))
+    return radius[use], intensity[use], sigma[use]
+
+
+def _fit(models, radius, intensity, sigma):
+    """
+    The best of several starts: (model, covariance, reduced chi2) or None.
+    """
+    best = None
+    for start in models:
+        fitter = TRFLSQFitter(calc_uncertainties=True)
+        with warnings.catch_warnings(), np.errstate(all='ignore'):
+            warnings.simplefilter('ignore', AstropyUserWarning)
+            warnings.simplefilter('ignore', RuntimeWarning)
+            try:
+                model = fitter(start, radius, intensity, weights=1 / sigma,
+                               maxiter=400)
+            except (ValueError, np.linalg.LinAlgError):
+                continue
+        chi2 = float((((model(radius) - intensity) / sigma)**2).sum())
+        cov = fitter.fit_info.get('param_cov')
+        if np.isfinite(chi2) and (best is None or chi2 < best[2]):
+            best = model, cov, chi2
+    if best is None:
+        return None
+    model, cov, chi2 = best
+    n_free = max(len(radius) - len(model.parameters), 1)
+    # Rings that scatter more than their errors widen those of the fit.
+    spread = (np.full(len(model.parameters), np.nan) if cov is None else
+              np.sqrt(np.diag(cov) * max(chi2 / n_free, 1.0)))
+    return model, spread, chi2 / n_free
+
+
+def fit_sersic(radius, intensity, error):
+    """
+    Fit a Sersic profile.
+
+    The profile is fitted as it is, smeared by the PSF.
+
+    Parameters
+    ----------
+    radius, intensity, error : 1D `~numpy.ndarray`, shape (n,)
+        Semi-major axes, intensities and their errors.
+
+    Returns
+    -------
+    fit : dict or None
+        ``sersic_mu_e`` (as an intensity), ``sersic_r_e``, ``sersic_n``:
+        (value, error); ``chi2``, reduced. `None` if there are too few
+        rings or no start converged.
+    """
+    r, i, s = _select(radius, intensity, error)
+    if len(r) < 5 or i.max() <= 0:
+        return None
+    growth = np.cumsum(np.gradient(r) * r * np.maximum(i, 0))
+    half = max(np.interp(0.5 * growth[-1], growth, r), r[0])
+    level = max(np.interp(half, r, i), 1e-3 * i.max())
+    found = _fit([Sersic1D(level, half, n, bounds={
+        'amplitude': (0, None), 'r_eff': (0.1 * r[0], 10 * r[-1]),
+        'n': (0.2, 10)}) for n in (1.0, 2.5, 4.0)], r, i, s)
+    if found is None:
+        return None
+    model, spread, chi2 = found
+    values = list(zip(model.parameters, spread, strict=True))
+    return {'sersic_mu_e': values[0], 'sersic_r_e': values[1],
+            'sersic_n': values[2], 'chi2': chi2}
+
+
+def fit_bulge_disc(radius, intensity, error):
+    """
+    Fit a Sersic bulge and an exponential disc.
+
+    Parameters
+    ----------
+    radius, intensity, error : 1D `~numpy.ndarray`, shape (n,)
+        Semi-major axes, intensities and their errors.
+
+    Returns
+    -------
+    fit : dict or None
+        ``bulge_mu_e``, ``disc_mu_0`` (as intensities), ``bulge_r_e``,
+        ``bulge_n``, ``disc_h``, ``b_t``: (value, error); ``chi2``,
+        reduced. `None` if there are too few rings or no start converged.
+    """
+    r, i, s = _select(radius, intensity, error)
+    disc = fit_disc(radius, intensity, error)
+    if len(r) < 8 or disc is None or i.max() <= 0:
+        return None
+    h, mu_0 = disc['h'][0], disc['i_0']
+    starts = []
+    for n, size in ((1.0, 0.2), (2.5, 0.3), (4.0, 0.5)):
+        bulge = Sersic1D(max(np.interp(size * h, r, i) - mu_0 * np.exp(-size),
+                             0.05 * i.max()), size * h, n, bounds={
+            'amplitude': (0, None), 'r_eff': (0.2 * r[0], 3 * h),
+            'n': (0.3, 8)})
+        line = Exponential1D(mu_0, -h, bounds={
+            'amplitude': (0, None), 'tau': (-5 * r[-1], -0.2 * r[0])})
+        starts.append(bulge + line)
+    found = _fit(starts, r, i, s)
+    if found is None:
+        return None
+    model, spread, chi2 = found
+    amplitude, r_e, n, i_0, tau = model.parameters
+    bulge = sersic_flux(amplitude, r_e, n)
+    total = bulge + 2 * np.pi * i_0 * tau**2
+    # Relative errors of both fluxes (amplitude and twice the size).
+    with np.errstate(divide='ignore', invalid='ignore'):
+        rel = np.hypot(
+            np.hypot(spread[0] / amplitude, 2 * spread[1] / r_e),
+            np.hypot(spread[3] / i_0, 2 * spread[4] / tau))
+    b_t = bulge / total
+    return {'bulge_mu_e': (amplitude, spread[0]), 'bulge_r_e': (r_e,
+            spread[1]), 'bulge_n': (n, spread[2]), 'disc_mu_0': (i_0,
+            spread[3]), 'disc_h': (-tau, spread[4]), 'chi2': chi2,
+            'b_t': (b_t, min(b_t * (1 - b_t) * rel, 1.0)
+                    if np.isfinite(rel) else np.nan)}
+
+
+def _line(r, y, w):
+    """
+    Weighted straight line: intercept, slope, covariance, chi2.
+    """
+    design = np.stack([np.ones_like(r), r], -1)
+    cov = np.linalg.inv(design.T @ (w[:, None] * design))
+    coeff = cov @ (design.T @ (w * y))
+    return coeff, cov, float((w * (y - design @ coeff)**2).sum())
+
+
+def fit_disc(radius, intensity, error):
+    """
+    Fit one straight line, or two that meet, to log intensity.
+
+    Only the profile outside the bulge counts.
+
+    Parameters
+    ----------
+    radius, intensity, error : 1D `~numpy.ndarray`, shape (n,)
+        Semi-major axes, intensities and their errors.
+
+    Returns
+    -------
+    fit : dict or None
+        ``h`` (scale length of the single line), ``r_break``, ``h_in``,
+        ``h_out``: (value, error), the last three NaN without a break;
+        ``i_0``, the line's central intensity; ``type``, 1 (no break),
+        2 (down-bending) or 3 (up-bending), the broken line being
+        preferred if it lowers the Bayesian information criterion by more
+        than 10 and the scale lengths differ by a fifth. `None` if there
+        are fewer than six rings or the profile does not decline.
+    """
+    r, i, s = _select(radius, intensity, error)
+    positive = i > 2 * s
+    r, i, s = r[positive], i[positive], s[positive]
+    if len(r) < 6:
+        return None
+    growth = np.cumsum(np.gradient(r) * r * i)
+    inner = np.interp(0.35 * growth[-1], growth, r)
+    part = r >= inner
+    if part.sum() < 6:
+        part = np.arange(len(r)) >= len(r) - 6
+    x, y, w = r[part], np.log(i[part]), (i[part] / s[part])**2
+    coeff, cov, chi2 = _line(x, y, w)
+    if coeff[1] >= 0:
+        return None
+    nan = (np.nan, np.nan)
+    widen = max(chi2 / max(len(x) - 2, 1), 1.0)**0.5
+    fit = {'h': (-1 / coeff[1], widen * cov[1, 1]**0.5 / coeff[1]**2),
+           'i_0': float(np.exp(coeff[0])), 'type': 1, 'r_break': nan,
+           'h_in': nan, 'h_out': nan}
+    if len(x) < 10:
+        return fit
+    best, trail = None, []
+    grid = np.linspace(x[3], x[-4], 60)
+    for r_b in grid:
+        design = np.stack([np.ones_like(x), np.minimum(x - r_b, 0),
+                           np.maximum(x - r_b, 0)], -1)
+        lhs = design.T @ (w[:, None] * design)
+        if np.linalg.cond(lhs) > 1e12:
+            trail.append(np.inf)
+            continue
+        c = np.linalg.solve(lhs, design.T @ (w * y))
+        broken = float((w * (y - design @ c)**2).sum())
+        trail.append(broken)
+        if best is None or broken < best[0]:
+            best = broken, r_b, c, np.linalg.inv(lhs)
+    if best is None:
+        return fit
+    broken, r_b, c, cov = best
+    noise = max(broken / max(len(x) - 4, 1), 1.0)
+    gain = (chi2 - broken) / noise - 2 * np.log(len(x))
+    if gain > 10 and c[1] < 0 and c[2] < 0:
+        h_in, h_out = -1 / c[1], -1 / c[2]
+        ratio = h_in / h_out
+        if ratio > 1.2 or ratio < 1 / 1.2:
+            inside = grid[np.array(trail) < broken + noise]
+            fit.update(
+                type=2 if ratio > 1 else 3,
+                r_break=(r_b, max(np.ptp(inside) / 2, grid[1] - grid[0])),
+                h_in=(h_in, (noise * cov[1, 1])**0.5 * h_in**2),
+                h_out=(h_out, (noise * cov[2, 2])**0.5 * h_out**2))
+    return fit

@@ -1,0 +1,11 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+A fitter over a catalogue of galaxies, in parallel and restartable.
+
+It knows fitters by name; ``report`` and ``cli`` are built on it.
+"""
+
+from astro_pix2prof.survey.results import Survey, read_survey
+from astro_pix2prof.survey.run import SurveyResult, run_survey
+
+__all__ = ['Survey', 'SurveyResult', 'read_survey', 'run_survey']

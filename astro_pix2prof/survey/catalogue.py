@@ -1,0 +1,280 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Catalogues of a survey, read in small parts.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+from astropy.io import fits
+from astropy.table import Table
+
+from astro_pix2prof.profile.arrow import import_pyarrow
+from astro_pix2prof.survey.arrow import table_to_arrow, unit_of_field
+
+__all__ = ['SurveyCatalogue', 'is_hats', 'open_catalogue']
+
+
+# Bytes at both ends of a file that its fingerprint is made of.
+_ENDS = 1 << 20
+
+
+class SurveyCatalogue:
+    """
+    A table that is read in parts, a few rows at a time.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+
+    schema : `pyarrow.Schema`
+        Its columns, their units in the metadata of the fields.
+
+    n_rows : int
+        The number of rows.
+
+    fingerprint : str
+        The same for the same content, whatever its name or date.
+
+    base : `~pathlib.Path`
+        The folder that relative paths in its columns refer to.
+
+    read : callable
+        ``read(size, columns)`` yields tables or record batches of Arrow in
+        the order of the rows, of at most about ``size`` rows.
+    """
+
+    def __init__(self, name, schema, n_rows, fingerprint, base, read):
+        self.name, self.schema, self.n_rows = name, schema, n_rows
+        self.fingerprint, self.base, self._read = fingerprint, base, read
+
+    @property
+    def columns(self):
+        """
+        The names of the columns.
+        """
+        return list(self.schema.names)
+
+    def parts(self, size, columns=None):
+        """
+        Read the rows in parts of one size.
+
+        Parameters
+        ----------
+        size : int
+            The rows of each part but the last.
+
+        columns : list of str, optional
+            The columns to read, by default all.
+
+        Yields
+        ------
+        part : `pyarrow.Table`
+            The next rows.
+        """
+        pa = import_pyarrow()
+        columns = self.columns if columns is None else columns
+        schema = pa.schema([self.schema.field(name) for name in columns])
+        held, n_held = [], 0
+        for piece in self._read(size, columns):
+            if isinstance(piece, pa.RecordBatch):
+                piece = pa.Table.from_batches([piece])
+            piece = pa.Table.from_arrays(
+                [column.cast(field.type) for column, field in zip(
+                    piece.select(columns).columns, schema, strict=True)],
+                schema=schema)
+            held.append(piece)
+            n_held += piece.num_rows
+            if n_held < size:
+                continue
+            table, start = pa.concat_tables(held), 0
+            while n_held - start >= size:
+                yield table.slice(start, size).combine_chunks()
+                start += size
+            held = [table.slice(start)] if start < n_held else []
+            n_held -= start
+        if n_held:
+            yield pa.concat_tables(held).combine_chunks()
+
+
+def is_hats(path):
+    """
+    Whether a path is the folder of a HATS catalogue or collection (bool).
+    """
+    return any((Path(path) / name).is_file() for name in (
+        'hats.properties', 'collection.properties', 'properties'))
+
+
+def open_catalogue(catalogue):
+    """
+    Open a catalogue to read it in parts.
+
+    Parameters
+    ----------
+    catalogue : str, path-like or `~astropy.table.Table`
+        A Parquet file, a folder of Parquet files, a FITS table, ECSV, CSV,
+        or a table.
+
+    Returns
+    -------
+    catalogue : `SurveyCatalogue`
+        Parquet and FITS files are read part by part; text is read once.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a path nor a table.
+
+    FileNotFoundError
+        If there is no such file.
+
+    ValueError
+        If the file is of another kind, has no rows, or is a HATS catalogue.
+    """
+    import_pyarrow()
+    if isinstance(catalogue, Table):
+        found = _open_table(catalogue, 'table', Path.cwd())
+    elif isinstance(catalogue, str | os.PathLike):
+        found = _open_path(Path(catalogue))
+    else:
+        msg = ('catalogue must be the path of a Parquet, FITS, ECSV or CSV '
+               'file, of a folder of Parquet files or a HATS catalogue, or '
+               f'an astropy Table, got {type(catalogue).__name__}')
+        raise TypeError(msg)
+    if found.n_rows == 0:
+        msg = f'catalogue {found.name} has no rows'
+        raise ValueError(msg)
+    return found
+
+
+def _open_path(path):
+    if not path.exists():
+        msg = f'catalogue {path} does not exist'
+        raise FileNotFoundError(msg)
+    if path.is_dir():
+        files = sorted(
+            file for file in path.rglob('*.parquet')
+            if not any(part.startswith(('_', '.'))
+                       for part in file.relative_to(path).parts))
+        if not files:
+            msg = f'catalogue {path} is a folder without Parquet files'
+            raise ValueError(msg)
+        return _open_parquet(files, path.name, path)
+    suffix = path.name.lower()
+    if suffix.endswith(('.parquet', '.parq', '.pq')):
+        return _open_parquet([path], path.name, path.parent)
+    if suffix.removesuffix('.gz').endswith(('.fits', '.fit', '.fts')):
+        return _open_fits(path)
+    for end, name in (('.ecsv', 'ascii.ecsv'), ('.csv', 'ascii.csv')):
+        if suffix.endswith(end):
+            return _open_table(Table.read(path, format=name), path.name,
+                               path.parent)
+    msg = (f'catalogue {path} must be a Parquet, FITS, ECSV or CSV file '
+           '(.parquet, .fits, .ecsv, .csv), a folder of Parquet files or a '
+           'HATS catalogue')
+    raise ValueError(msg)
+
+
+def _open_parquet(files, name, base):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(files[0])
+    units = _yaml_units(schema.metadata)
+    fields = []
+    for field in schema:
+        if unit_of_field(field) is None and units.get(field.name):
+            field = field.with_metadata(
+                {b'unit': units[field.name].encode()})
+        fields.append(field)
+    counts = [pq.read_metadata(file).num_rows for file in files]
+
+    def read(size, columns):
+        for file in files:
+            with pq.ParquetFile(file) as opened:
+                yield from opened.iter_batches(batch_size=size,
+                                               columns=columns)
+
+    return SurveyCatalogue(name, pa.schema(fields), sum(counts),
+                           _fingerprint(files), base, read)
+
+
+def _yaml_units(metadata):
+    """
+    The units that astropy writes into Parquet files, by column.
+    """
+    text = (metadata or {}).get(b'table_meta_yaml')
+    if text is None:
+        return {}
+    from astropy.table.meta import get_header_from_yaml
+
+    header = get_header_from_yaml(text.decode().split('\n'))
+    return {column['name']: str(column['unit'])
+            for column in header['datatype'] if column.get('unit')}
+
+
+def _open_fits(path):
+    with fits.open(path, memmap=True) as hdulist:
+        tables = [k for k, hdu in enumerate(hdulist)
+                  if isinstance(hdu, fits.BinTableHDU)
+                  and not isinstance(hdu, fits.CompImageHDU)]
+        if not tables:
+            msg = f'catalogue {path} is a FITS file without a table'
+            raise ValueError(msg)
+        number = tables[0]
+        n_rows = hdulist[number].header['NAXIS2']
+        schema = _read_rows(hdulist[number], 0, 1).schema
+
+    def read(size, columns):
+        with fits.open(path, memmap=True) as opened:
+            for start in range(0, n_rows, size):
+                rows = _read_rows(opened[number], start, start + size)
+                yield rows.select(columns)
+
+    return SurveyCatalogue(path.name, schema, n_rows, _fingerprint([path]),
+                           path.parent, read)
+
+
+def _read_rows(hdu, start, stop):
+    """
+    Some rows of a FITS table, as Arrow.
+    """
+    # (a slice of a memory map: other rows stay on disk)
+    part = fits.BinTableHDU(data=hdu.data[start:stop], header=hdu.header)
+    return table_to_arrow(Table.read(part))
+
+
+def _open_table(table, name, base):
+    import pyarrow as pa
+
+    rows = table_to_arrow(table)
+    digest = hashlib.sha256()
+    for batch in rows.to_batches(max_chunksize=10000):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        digest.update(sink.getvalue())
+
+    def read(size, columns):
+        for start in range(0, rows.num_rows, size):
+            yield rows.slice(start, size).select(columns)
+
+    return SurveyCatalogue(name, rows.schema, rows.num_rows,
+                           digest.hexdigest(), base, read)
+
+
+def _fingerprint(files):
+    """
+    A checksum of the sizes and of both ends of files.
+    """
+    digest = hashlib.sha256()
+    for path in files:
+        size = path.stat().st_size
+        digest.update(f'{path.name} {size};'.encode())
+        with path.open('rb') as file:
+            digest.update(file.read(_ENDS))
+            file.seek(max(size - _ENDS, 0))
+            digest.update(file.read(_ENDS))
+    return digest.hexdigest()

@@ -1,0 +1,309 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Surveys of HATS catalogues, through LSDB.
+"""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from astro_pix2prof.profile.arrow import import_pyarrow
+from astro_pix2prof.survey.engine import Engine, get_job, run_job
+from astro_pix2prof.survey.files import part_files, part_path, write_parquet
+from astro_pix2prof.survey.job import SurveyJob
+
+__all__ = ['HatsCatalogue', 'finish_hats', 'open_hats', 'run_hats']
+
+
+class HatsCatalogue:
+    """
+    A HATS catalogue, as a survey sees it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder of a catalogue, or of a collection.
+
+    Attributes
+    ----------
+    lsdb : `lsdb.Catalog`
+        The catalogue.
+
+    schema : `pyarrow.Schema`
+        Its columns.
+
+    pixels : list of (order, pixel)
+        Its partitions.
+
+    starts : dict
+        For each, the number of its first row in the whole catalogue.
+
+    n_rows : int
+        The number of rows.
+
+    fingerprint : str
+        A checksum of the names and sizes of its files.
+    """
+
+    def __init__(self, path):
+        try:
+            import lsdb
+        except ImportError as error:
+            msg = ('HATS catalogues need LSDB: pip install '
+                   "'astro_pix2prof[survey]'")
+            raise ImportError(msg) from error
+        import pyarrow.dataset as ds
+
+        path = Path(path).absolute()
+        self.base, self.name = path, path.name
+        self.lsdb = lsdb.open_catalog(path, columns='all')
+        structure = self.lsdb.hc_structure
+        self.schema = structure.schema
+        self.info = structure.catalog_info
+        self.root = Path(str(structure.catalog_base_dir))
+        self.pixels = sorted((pixel.order, pixel.pixel)
+                             for pixel in self.lsdb.get_healpix_pixels())
+        self.starts, self.n_rows = {}, 0
+        digest = hashlib.sha256()
+        for order, pixel in self.pixels:
+            file = pixel_path(self.root, order, pixel, self.info.npix_suffix)
+            self.starts[order, pixel] = self.n_rows
+            self.n_rows += ds.dataset(file, format='parquet').count_rows()
+            size = file.stat().st_size if file.is_file() else 0
+            digest.update(f'{order} {pixel} {size} {self.n_rows};'.encode())
+        self.fingerprint = digest.hexdigest()
+
+    @property
+    def columns(self):
+        """
+        The names of the columns.
+        """
+        return list(self.schema.names)
+
+    def with_position(self, columns):
+        """
+        Columns, with those that a HATS catalogue must have.
+        """
+        needed = [self.info.healpix_column, self.info.ra_column,
+                  self.info.dec_column]
+        return [name for name in self.columns
+                if name in columns or name in needed]
+
+
+class HatsJob(SurveyJob):
+    """
+    How to measure the galaxies in a partition of a HATS catalogue.
+    """
+
+    def __init__(self, job, catalogue, out, chunk_size):
+        super().__init__(job.fitter, job.images, job.options, job.columns,
+                         job.readers)
+        self.schema, self.starts = catalogue.schema, catalogue.starts
+        self.out, self.chunk_size = Path(out), chunk_size
+
+
+def open_hats(path):
+    """
+    Open a HATS catalogue.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Its folder.
+
+    Returns
+    -------
+    catalogue : `HatsCatalogue`
+
+    Raises
+    ------
+    ImportError
+        If LSDB is not installed.
+
+    ValueError
+        If it has no rows.
+    """
+    catalogue = HatsCatalogue(path)
+    if catalogue.n_rows == 0:
+        msg = f'catalogue {path} has no rows'
+        raise ValueError(msg)
+    return catalogue
+
+
+def pixel_path(folder, order, pixel, suffix='.parquet'):
+    """
+    The file (or, with the suffix '/', the folder) of a partition.
+    """
+    return (Path(folder) / 'dataset' / f'Norder={order}'
+            / f'Dir={pixel // 10000 * 10000}'
+            / f'Npix={pixel}{suffix.rstrip("/")}')
+
+
+def run_hats(job, catalogue, out, chunk_size, *, n_workers=None,
+             scheduler=None, progress=False):
+    """
+    Measure the partitions that are missing.
+
+    Parameters
+    ----------
+    job : `~astro_pix2prof.survey.job.SurveyJob`
+        What to do.
+
+    catalogue : `HatsCatalogue`
+        The catalogue.
+
+    out : `~pathlib.Path`
+        The folder of the survey.
+
+    chunk_size : int
+        The galaxies of a part of a partition.
+
+    n_workers, scheduler, progress : optional
+        See `~astro_pix2prof.run_survey`.
+
+    Returns
+    -------
+    n_skipped : int
+        The galaxies of partitions that were there.
+
+    n_workers : int or `None`
+        The number of processes that were used.
+    """
+    import pandas as pd
+    import pyarrow.parquet as pq
+    from hats.pixel_math import HealpixPixel
+    from tqdm import tqdm
+
+    files = {pixel: pixel_path(out, *pixel) for pixel in catalogue.pixels}
+    missing = [pixel for pixel, file in files.items() if not file.is_file()]
+    n_skipped = sum(pq.read_metadata(file).num_rows
+                    for file in files.values() if file.is_file())
+    if not missing:
+        return n_skipped, None
+    job = HatsJob(job, catalogue, out, chunk_size)
+    with (Engine(job, n_workers=n_workers, scheduler=scheduler) as engine,
+          tqdm(total=catalogue.n_rows, initial=n_skipped, unit='galaxy',
+               disable=not progress, smoothing=0.05) as bar):
+        parts = catalogue.lsdb.partitions[
+            [HealpixPixel(*pixel) for pixel in missing]]
+        delayed = parts.map_partitions(
+            measure_partition, engine.key, include_pixel=True,
+            meta=pd.DataFrame({'n_rows': pd.Series(dtype='int64')}),
+        ).to_delayed()
+        for found in engine.compute(delayed):
+            bar.update(int(found['n_rows'].sum()))
+    return n_skipped, engine.n_workers
+
+
+def measure_partition(frame, pixel, key):
+    """
+    Measure a partition and write its file.
+
+    Parameters
+    ----------
+    frame : `nested_pandas.NestedFrame`
+        The rows.
+
+    pixel : `hats.pixel_math.HealpixPixel`
+        The partition.
+
+    key : str
+        The key of the job in this process.
+
+    Returns
+    -------
+    frame : `pandas.DataFrame`
+        The number of galaxies.
+    """
+    import pandas as pd
+
+    n_rows = len(frame)
+    if n_rows:
+        job = get_job(key)
+        path = pixel_path(job.out, pixel.order, pixel.pixel)
+        if not path.is_file():
+            _measure_partition(frame, (pixel.order, pixel.pixel), path, key)
+    return pd.DataFrame({'n_rows': [n_rows]})
+
+
+def _measure_partition(frame, pixel, path, key):
+    import pyarrow.parquet as pq
+
+    pa = import_pyarrow()
+    job = get_job(key)
+    rows = pa.Table.from_pandas(frame.reset_index(), preserve_index=False)
+    # units, and the types of the files, are lost in pandas
+    rows = pa.Table.from_arrays(
+        [rows[field.name].cast(field.type) for field in job.schema],
+        schema=job.schema)
+    # the parts of a large partition are kept, as the files of a survey are
+    folder = job.out / '.parts' / f'{pixel[0]}-{pixel[1]}'
+    folder.mkdir(parents=True, exist_ok=True)
+    for k, start in enumerate(range(0, rows.num_rows, job.chunk_size)):
+        part = part_path(folder, k)
+        if not part.is_file():
+            write_parquet(run_job(
+                key, rows.slice(start, job.chunk_size),
+                job.starts[pixel] + start), part)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tables = [pq.read_table(part, partitioning=None)
+              for part in part_files(folder)]
+    # what every galaxy shares is known where one was measured
+    schema = max((table.schema for table in tables), key=_n_known)
+    write_parquet(pa.concat_tables(
+        table.cast(schema) for table in tables), path)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _n_known(schema):
+    """
+    How much the metadata of a schema tell.
+    """
+    return sum(len(metadata or {}) for metadata in (
+        schema.metadata, *(field.metadata for field in schema))) + len(
+            (schema.metadata or {}).get(b'astro_pix2prof', b''))
+
+
+def finish_hats(catalogue, out, columns):
+    """
+    Make the folder of a survey a HATS catalogue.
+
+    Parameters
+    ----------
+    catalogue : `HatsCatalogue`
+        The input, whose pixels it shares.
+
+    out : `~pathlib.Path`
+        The folder, with the files of all partitions.
+
+    columns : list of str
+        The columns of the catalogue that were carried over.
+    """
+    import hats
+    import pyarrow.parquet as pq
+    from hats.catalog import PartitionInfo
+    from hats.pixel_math import HealpixPixel
+
+    from astro_pix2prof import __version__
+
+    shutil.rmtree(out / '.parts', ignore_errors=True)
+    if (out / 'hats.properties').is_file():
+        return
+    hats.io.write_parquet_metadata(out)
+    PartitionInfo([HealpixPixel(*pixel) for pixel in catalogue.pixels]
+                  ).write_to_file(out / 'partition_info.csv')
+    # the same galaxies: the same maps
+    for path in catalogue.root.glob('*.fits'):
+        shutil.copyfile(path, out / path.name)
+    files = [pixel_path(out, *pixel) for pixel in catalogue.pixels]
+    names = pq.read_schema(files[0]).names
+    # (the columns of the catalogue come first)
+    new = dict(zip(columns, names, strict=False))
+    info = catalogue.info.copy_and_update(
+        catalog_name=out.name.split('.')[0], total_rows=catalogue.n_rows,
+        ra_column=new[catalogue.info.ra_column],
+        dec_column=new[catalogue.info.dec_column], default_columns=None,
+        npix_suffix='.parquet', hats_builder=f'astro_pix2prof {__version__}',
+        hats_estsize=sum(path.stat().st_size for path in files) // 1024)
+    # last: with it, the folder is a catalogue
+    info.to_properties_file(out)

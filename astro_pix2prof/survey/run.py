@@ -1,0 +1,302 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+A fitter over a whole catalogue.
+"""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from astro_pix2prof.survey.arrow import pack_rows
+from astro_pix2prof.survey.catalogue import is_hats, open_catalogue
+from astro_pix2prof.survey.engine import Engine, measure_part
+from astro_pix2prof.survey.files import (
+    part_path,
+    prepare_folder,
+    write_failures,
+    write_times,
+)
+from astro_pix2prof.survey.fitter_spec import FitterSpec
+from astro_pix2prof.survey.images import SurveyImages
+from astro_pix2prof.survey.job import SurveyJob
+
+__all__ = ['SurveyResult', 'run_survey']
+
+
+# Options of GalaxyCutout that are the same for all images.
+_OPTIONS = ('zeropoint', 'pixel_scale', 'native_pixel_scale', 'unit', 'gain',
+            'band', 'hdu', 'bad_bits', 'calibrated', 'psf_fwhm',
+            'saturation', 'mag_system')
+
+
+@dataclass(frozen=True)
+class SurveyResult:
+    """
+    What `run_survey` did.
+
+    Attributes
+    ----------
+    out : `~pathlib.Path`
+        The folder of the results.
+
+    n_rows : int
+        The galaxies of the catalogue.
+
+    n_done : int
+        Those that this call measured, or tried to.
+
+    n_skipped : int
+        Those that an earlier call had done.
+
+    n_failed : int
+        Those in ``out`` that could not be measured.
+
+    seconds : float
+        The time that it took.
+    """
+
+    out: Path
+    n_rows: int
+    n_done: int
+    n_skipped: int
+    n_failed: int
+    seconds: float
+
+
+def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
+               scheduler=None, n_workers=None, readers=0, progress=False,
+               overwrite=False, columns=None, ra=None, dec=None, x=None,
+               y=None, size=None, **options):
+    """
+    Measure the galaxies of a catalogue.
+
+    It can be interrupted at any time: the same call goes on where it
+    stopped. The results do not depend on the number of processes.
+
+    Parameters
+    ----------
+    catalogue : str, path-like or `~astropy.table.Table`
+        A Parquet file, a folder of Parquet files, a FITS table, ECSV, CSV, a
+        table, or the folder of a HATS catalogue.
+
+    out : str or path-like
+        The folder for the results. It is made.
+
+    images : str, list of str or callable, optional
+        Where the images are: a column of paths (relative ones: to the
+        folder of the catalogue); a template such as ``'images/{id}.fits'``
+        with columns in braces; tiles of the sky, as a list, a pattern such
+        as ``'tiles/*.fits'`` or a folder, out of which galaxies are cut; or
+        a function that takes the row as a dict and returns an image, or an
+        image and a dict of its options. By default, a column with a name
+        such as 'image' or 'path'.
+
+    fitter : fitter or dict, optional
+        A `Pix2ProfFitter` or an `IsophoteFitter`, or the options to make
+        one, with ``'method'``, 'pix2prof' or 'isophote'. By default
+        `Pix2ProfFitter`.
+
+    chunk_size : int, optional
+        The galaxies of a part: one file, and what is lost at most by each
+        process if it dies.
+
+    scheduler : str, optional
+        The address of a Dask scheduler, to use its workers. They need the
+        package, the images and ``out`` under the same names.
+
+    n_workers : int, optional
+        The number of processes on this machine; 1 does without Dask. By
+        default, one for each GPU or else for each core.
+
+    readers : int, optional
+        The number of further processes that read the images for each of
+        these. On a GPU, which would wait for images otherwise, give some,
+        and a ``chunk_size`` of some thousands.
+
+    progress : bool, optional
+        Whether to show a progress bar.
+
+    overwrite : bool, optional
+        Whether to remove the results of another survey from ``out``, or to
+        begin this one anew.
+
+    columns : list of str, optional
+        The columns of the catalogue to copy into the results; by default
+        all.
+
+    ra, dec : str, optional
+        Columns of the positions on the sky, in degrees unless they have
+        another unit. For tiles they are guessed from common names; images
+        of one galaxy are measured in the middle if no position is given.
+
+    x, y : str, optional
+        Columns of the positions in pixels of the image, from 0.
+
+    size : int, str or `~astropy.units.Quantity`, optional
+        The size of the cut-outs: pixels, an angle such as '90arcsec', or a
+        column. It is needed for tiles.
+
+    **options
+        Options of `GalaxyCutout` for all images: ``zeropoint``,
+        ``pixel_scale``, ``native_pixel_scale``, ``unit``, ``gain``,
+        ``band``, ``hdu``, ``bad_bits``, ``calibrated``, ``psf_fwhm``,
+        ``saturation`` and ``mag_system``.
+
+    Returns
+    -------
+    result : `SurveyResult`
+        How many were measured, and how many not.
+
+    Raises
+    ------
+    ValueError
+        If columns do not exist, options are not known, or ``out`` holds
+        another survey.
+
+    FileNotFoundError, FileExistsError
+        If there is no such catalogue, or ``out`` holds other things.
+
+    RuntimeError
+        If parts of the catalogue could not be done at all, for instance
+        because the disk is full. A galaxy that cannot be measured is no
+        error: it has a row with the flag ``FAILED`` and a message.
+
+    ImportError
+        If pyarrow, Dask or LSDB is needed and not installed.
+
+    See Also
+    --------
+    read_survey : Read the results.
+
+    Notes
+    -----
+    ``out`` holds the files ``part-000000.parquet`` and so on, which appear
+    when they are complete; ``_survey.json``, what was asked for; and in the
+    end ``_failures.ecsv``, a table of the galaxies that could not be
+    measured, and ``_times.json``, the time that it took. For a HATS
+    catalogue, ``out`` becomes one with the same pixels.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from astropy.table import Table
+    >>> from astro_pix2prof import load_example, read_survey, run_survey
+    >>> catalogue = Table({'id': [7, 8]})
+    >>> with TemporaryDirectory() as folder:
+    ...     result = run_survey(catalogue, f'{folder}/out', n_workers=1,
+    ...                         images=lambda row: load_example())
+    ...     profile = read_survey(result.out)[0]
+    >>> result.n_done, result.n_failed
+    (2, 0)
+    """
+    begin = time.perf_counter()
+    if isinstance(chunk_size, bool) or not isinstance(
+            chunk_size, int) or chunk_size < 1:
+        msg = f'chunk_size must be a positive integer, got {chunk_size!r}'
+        raise ValueError(msg)
+    if isinstance(readers, bool) or not isinstance(
+            readers, int) or readers < 0:
+        msg = f'readers must be an integer from 0 on, got {readers!r}'
+        raise ValueError(msg)
+    unknown = sorted(set(options) - set(_OPTIONS))
+    if unknown:
+        msg = (f'no such option: {", ".join(unknown)}; options of all images '
+               f'are {", ".join(_OPTIONS)}')
+        raise ValueError(msg)
+    options = {name: value for name, value in options.items()
+               if value is not None}
+    hats = isinstance(catalogue, str | os.PathLike) and is_hats(catalogue)
+    if hats:
+        from astro_pix2prof.survey.hats import open_hats
+
+        catalogue = open_hats(catalogue)
+    else:
+        catalogue = open_catalogue(catalogue)
+    carried = catalogue.columns if columns is None else list(columns)
+    for name in carried:
+        if name not in catalogue.columns:
+            msg = (f'columns: {name!r} is not a column of the catalogue, '
+                   f'which has: {", ".join(catalogue.columns)}')
+            raise ValueError(msg)
+    source = SurveyImages(images, catalogue, ra=ra, dec=dec, x=x, y=y,
+                          size=size, hdu=options.get('hdu'),
+                          band=options.get('band'))
+    if hats:
+        carried = catalogue.with_position(carried)
+    job = SurveyJob(FitterSpec(fitter), source, options, carried, readers)
+    out = Path(out).absolute()
+    prepare_folder(out, _settings(job, catalogue, chunk_size),
+                   overwrite=overwrite)
+    if hats:
+        from astro_pix2prof.survey.hats import finish_hats, run_hats
+
+        n_skipped, used = run_hats(
+            job, catalogue, out, chunk_size, progress=progress,
+            n_workers=n_workers, scheduler=scheduler)
+        finish_hats(catalogue, out, carried)
+    else:
+        n_skipped, used = _run_parts(
+            job, catalogue, out, chunk_size, progress=progress,
+            n_workers=n_workers, scheduler=scheduler)
+    n_failed = write_failures(out)
+    n_done = catalogue.n_rows - n_skipped
+    seconds = time.perf_counter() - begin
+    if n_done:
+        write_times(out, n_done, seconds, used)
+    return SurveyResult(out, catalogue.n_rows, n_done, n_skipped, n_failed,
+                        seconds)
+
+
+def _settings(job, catalogue, chunk_size):
+    """
+    What determines the results.
+    """
+    from astro_pix2prof import __version__
+
+    options = {name: value if isinstance(value, int | float | str | bool)
+               else str(value) for name, value in job.options.items()}
+    return {'catalogue': catalogue.fingerprint,
+            'catalogue_name': catalogue.name,
+            'catalogue_folder': str(catalogue.base),
+            'images_folder': job.images.folder,
+            'n_rows': catalogue.n_rows, 'chunk_size': chunk_size,
+            **job.images.describe(), 'options': options,
+            'columns': job.columns, **{
+                {'options': 'fitter_options'}.get(key, key): value
+                for key, value in job.fitter.describe().items()},
+            'version': __version__}
+
+
+def _run_parts(job, catalogue, out, chunk_size, *, n_workers, scheduler,
+               progress):
+    """
+    Measure what is missing.
+
+    Returns the number of galaxies that were there, and that of processes.
+    """
+    n_rows = catalogue.n_rows
+    n_parts = -(-n_rows // chunk_size)
+    done = {k for k in range(n_parts) if part_path(out, k).is_file()}
+    n_skipped = sum(min(chunk_size, n_rows - k * chunk_size) for k in done)
+    if len(done) == n_parts:
+        return n_skipped, None
+    needed = job.images.needed
+    columns = catalogue.columns if needed is None else list(
+        dict.fromkeys([*job.columns, *needed]))
+    if n_workers is None and scheduler is None and n_parts - len(done) == 1:
+        n_workers = 1
+
+    def tasks():
+        for k, rows in enumerate(catalogue.parts(chunk_size, columns)):
+            if k not in done:
+                yield str(out), k, k * chunk_size, pack_rows(rows)
+
+    from tqdm import tqdm
+
+    with (Engine(job, n_workers=n_workers, scheduler=scheduler) as engine,
+          tqdm(total=n_rows, initial=n_skipped, unit='galaxy',
+               disable=not progress, smoothing=0.05) as bar):
+        for n in engine.map(measure_part, tasks()):
+            bar.update(n)
+    return n_skipped, engine.n_workers

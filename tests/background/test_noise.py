@@ -1,0 +1,132 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests for the noise module.
+
+The tolerance of 5% is many times the statistical error of the measurement
+and what a fitter needs of it.
+"""
+
+import numpy as np
+import pytest
+from astropy.modeling.models import Sersic2D
+from scipy.ndimage import gaussian_filter, shift
+
+from astro_pix2prof.background.noise import measure_noise, noise_weights
+
+
+def make_noise(shape=(256, 256), *, seed=0):
+    return np.random.default_rng(seed).normal(0.0, 0.02, shape)
+
+
+def make_galaxy(r_eff, n):
+    # half of the light of the frame and more is the galaxy's
+    yy, xx = np.mgrid[:256, :256]
+    return Sersic2D(amplitude=0.1, r_eff=r_eff, n=n, x_0=120, y_0=130,
+                    ellip=0.3, theta=0.5)(xx, yy)
+
+
+@pytest.mark.parametrize('seed', range(3))
+@pytest.mark.parametrize(('r_eff', 'n'), [(40, 1), (40, 4), (70, 1)])
+def test_galaxy(r_eff, n, seed):
+    data = make_galaxy(r_eff, n) + make_noise(seed=seed) + 3.0
+    assert measure_noise(data) == pytest.approx(0.02, rel=0.05)
+
+
+@pytest.mark.parametrize('kind', ['shifted', 'smoothed'])
+def test_correlated(kind):
+    noise = make_noise()
+    if kind == 'shifted':
+        noise = shift(noise, (0.5, 0.5), order=1, mode='wrap')
+    else:
+        noise = gaussian_filter(noise, 1.0, mode='wrap')
+    data = make_galaxy(40, 1) + noise
+    assert measure_noise(data) == pytest.approx(np.std(noise), rel=0.05)
+
+
+def test_stars():
+    data = make_noise()
+    rng = np.random.default_rng(5)
+    yy, xx = np.mgrid[:256, :256]
+    for x, y, flux in rng.uniform((0, 0, 0.2), (256, 256, 5), (80, 3)):
+        data += flux * np.exp(-0.5 * ((xx - x)**2 + (yy - y)**2) / 4)
+    assert measure_noise(data) == pytest.approx(0.02, rel=0.05)
+
+
+@pytest.mark.parametrize('shape', [(48, 48), (64, 200), (1000, 300)])
+def test_shapes(shape):
+    assert measure_noise(make_noise(shape)) == pytest.approx(0.02, rel=0.05)
+
+
+@pytest.mark.parametrize('shape', [(7, 7), (1, 60), (12, 30)])
+def test_small(shape):
+    # few pixels: right to the statistical error
+    assert measure_noise(make_noise(shape)) == pytest.approx(0.02, rel=0.4)
+
+
+def test_mask():
+    data = make_noise()
+    mask = np.zeros(data.shape, dtype=bool)
+    mask[:, ::2] = True
+    data[mask] = 1e6
+    assert measure_noise(data, mask) == pytest.approx(0.02, rel=0.05)
+    data[mask] = np.nan
+    assert measure_noise(data) == pytest.approx(0.02, rel=0.05)
+
+
+def test_padding():
+    data = make_noise()
+    data[:150] = 0.0
+    assert measure_noise(data) == pytest.approx(0.02, rel=0.05)
+
+
+def test_whole_numbers():
+    data = np.random.default_rng(1).poisson(1.0, (256, 256))
+    assert measure_noise(data) == pytest.approx(1.0, rel=0.05)
+
+
+def test_tiny_units():
+    data = make_noise() * 1e-28
+    assert measure_noise(data) == pytest.approx(2e-30, rel=0.05)
+
+
+def test_no_noise():
+    assert measure_noise(np.full((64, 64), 3.3)) == 0.0
+    assert measure_noise([[1.0]]) == 0.0
+
+
+def test_no_pixels():
+    assert np.isnan(measure_noise(np.full((64, 64), np.nan)))
+
+
+class TestNoiseWeights:
+    def image(self):
+        y, x = np.mgrid[:80, :90]
+        galaxy = 400 * np.exp(-np.hypot(x - 45, y - 40) / 4)
+        return galaxy, np.zeros(galaxy.shape, dtype=bool)
+
+    def test_depth(self):
+        """
+        Where the exposures are fewer, pixels count less.
+        """
+        image, mask = self.image()
+        noise = np.sqrt(1 + image / 5)
+        noise[:, 60:] *= 2
+        noise[3, 3] = np.nan
+        weight = noise_weights(noise, image, mask, 1.0)
+        np.testing.assert_allclose(weight[:, :60][image[:, :60] > 20], 1,
+                                   atol=0.05)
+        np.testing.assert_allclose(weight[10:, 60:], 0.25, atol=0.05)
+        assert weight[3, 3] == 0
+
+    def test_photons(self):
+        """
+        The galaxy's own photons do not count against it.
+        """
+        image, mask = self.image()
+        assert noise_weights(np.sqrt(1 + image / 5), image, mask, 1.0) is None
+        assert noise_weights(np.ones_like(image), image, mask, 1.0) is None
+
+    def test_no_sky(self):
+        image, mask = self.image()
+        assert noise_weights(np.ones_like(image), image + 100, mask,
+                             1.0) is None

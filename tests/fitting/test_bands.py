@@ -1,0 +1,229 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the bands and band_plots modules.
+
+The galaxies are exponential discs of one shape, smoothed by a PSF of 3
+pixels FWHM: bands that differ by a factor have the same colour everywhere.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from astropy.modeling.models import Sersic2D
+from astropy.nddata import CCDData
+from astropy.table import QTable
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.ndimage import gaussian_filter
+
+from astro_pix2prof import (
+    BandProfiles,
+    IsophoteFitter,
+    Pix2ProfFitter,
+    load_example,
+    plot_colours,
+)
+from astro_pix2prof.fitting.bands import _at_radii, _join
+from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+
+PIXEL = 0.396
+SIGMA = 0.02
+
+
+def make_image(make_wcs, *, factor=1.0, seed=1, n_pix=101, scale=PIXEL,
+               sigma=SIGMA):
+    """
+    A disc in the middle, the same on the sky whatever the pixels.
+    """
+    y, x = np.mgrid[:n_pix, :n_pix]
+    ratio = PIXEL / scale
+    middle = (n_pix - 1) / 2
+    image = Sersic2D(factor / ratio**2, 9 * ratio, 1.0, middle, middle, 0.4,
+                     0.7)(x, y)
+    image = gaussian_filter(image, 3 * ratio / 2.355)
+    rng = np.random.default_rng(seed)
+    image += rng.normal(scale=sigma, size=image.shape)
+    return CCDData(image, unit='nmgy',
+                   wcs=make_wcs(image.shape, pixel_scale=scale))
+
+
+@pytest.fixture(scope='module')
+def images(make_wcs):
+    """
+    g fainter by half, r, i with pixels of half the size, and a bad one.
+    """
+    bad = make_image(make_wcs)
+    bad.data[:] = np.nan
+    return {'g': make_image(make_wcs, factor=0.5, seed=2),
+            'r': make_image(make_wcs),
+            'u': bad,
+            'i': make_image(make_wcs, factor=1.5, seed=3, n_pix=203,
+                            scale=PIXEL / 2, sigma=SIGMA / 2)}
+
+
+@pytest.fixture(scope='module')
+def result(images):
+    return IsophoteFitter().fit_bands(
+        images, psf_fwhm={'g': 2.0, 'r': 1.0, 'i': 1.0})
+
+
+class TestFitBands:
+    def test_profiles(self, result):
+        assert list(result.profiles) == ['g', 'r', 'i']
+        assert result.reference == 'r'
+        first = result.profiles['r']
+        assert not first.meta['flag'] & GalaxyFlag.FORCED
+        for band in 'gi':
+            profile = result.profiles[band]
+            assert profile.meta['flag'] & GalaxyFlag.FORCED
+            assert_allclose(profile['radius'], first['radius'])
+            assert_allclose(profile['ellipticity'], first['ellipticity'])
+
+    def test_failed(self, result):
+        assert list(result.failed) == ['u']
+        assert 'usable' in result.failed['u'] or 'finite' in result.failed[
+            'u']
+
+    def test_colours(self, result):
+        table = result.colours
+        assert table.meta['colours'] == ['g-r', 'r-i']
+        assert_array_equal(table['radius'], result.profiles['r']['radius'])
+        good = (table['radius'].value > 1.5) & (table['r'].value < 24.0)
+        assert good.sum() > 15
+        # g is half of r, and i one and a half times
+        for name, true in (('g-r', 2.5 * np.log10(2)),
+                           ('r-i', 2.5 * np.log10(1.5))):
+            value, error = (table[part].value[good]
+                            for part in (name, f'{name}_err'))
+            assert_allclose(np.median(value), true, atol=0.03)
+            assert np.mean(np.abs(value - true) < 3 * error) > 0.9
+        one, two = 'g', 'r'
+        assert_allclose(table['g-r_err'].value, np.hypot(
+            table[f'{one}_err'].value, table[f'{two}_err'].value))
+
+    def test_unresolved(self, result):
+        """
+        Within the FWHM of the broader of the two.
+        """
+        table = result.colours
+        for name, fwhm in (('g-r', 2.0), ('r-i', 1.0)):
+            flagged = (table[f'{name}_flag'] & RingFlag.UNRESOLVED) != 0
+            assert_array_equal(flagged, table['radius'].value < fwhm)
+
+    def test_repr(self, result):
+        number = len(result.colours)
+        assert repr(result) == ('<BandProfiles: g, r, i on the ellipses of '
+                                f'r, {number} rings; failed: u>')
+
+    def test_without_r(self, images):
+        """
+        The band with the most signal; colours as asked for.
+        """
+        result = IsophoteFitter().fit_bands(
+            {'a': images['g'], 'u': images['u'], 'b': images['r']},
+            colours=['b-a', 'a-u'])
+        assert result.reference == 'b'
+        assert list(result.failed) == ['u']
+        assert result.colours.meta['colours'] == ['b-a']
+        good = result.colours['b'].value < 23.5
+        assert_allclose(np.median(result.colours['b-a'].value[good]),
+                        -2.5 * np.log10(2), atol=0.03)
+
+    def test_position_and_size(self, images):
+        """
+        Both hold for the reference; the others follow on their own pixels.
+        """
+        result = IsophoteFitter().fit_bands(
+            {'r': images['r'], 'i': images['i']}, position=(50, 50),
+            size=(80, 80), calibrated={'r': True, 'i': True})
+        assert not result.failed
+        i, r = result.profiles['i'], result.profiles['r']
+        assert_allclose([i.meta['x_centre'], r.meta['x_centre']], [101, 50],
+                        atol=0.4)
+        # 80 pixels of the half size end inside the profile
+        assert (i['flag'][-1] & RingFlag.EXTRAPOLATED
+                or i['n_valid'][-1] < 0.9)
+
+    def test_nothing(self, images):
+        with pytest.raises(ValueError, match='no band that can be measured'):
+            IsophoteFitter().fit_bands({'r': images['u'], 'i': images['u']})
+
+    def test_reference_fails(self, images):
+        with pytest.raises(ValueError, match='pixel'):
+            IsophoteFitter().fit_bands(images, reference='u')
+
+    @pytest.mark.parametrize(('change', 'match'), [
+        ({'reference': 'z'}, r"reference must be one of \['g', 'r'"),
+        ({'colours': ['g-z']}, "colours must be a list of names such as"),
+        ({'colours': 'g-r'}, "colours must be a list of names such as"),
+        ({'zeropoint': {'z': 25}}, r"zeropoint has values for the bands \['"
+                                   r"z'\]"),
+        ({'images': {'g': 1}}, 'must have two or more bands'),
+        ({'images': {'g': 1, 'radius': 2}}, 'must have two or more bands'),
+        ({'images': {'g': 1, 2: 2}}, 'must have two or more bands')])
+    def test_wrong_input(self, images, change, match):
+        with pytest.raises(ValueError, match=match):
+            IsophoteFitter().fit_bands(**{'images': images, **change})
+
+    def test_wrong_type(self, images):
+        with pytest.raises(TypeError, match='images must be a dict'):
+            IsophoteFitter().fit_bands(list(images.values()))
+
+    def test_network(self):
+        image = load_example()
+        half = CCDData(0.5 * image.data, unit=image.unit, wcs=image.wcs,
+                       meta=image.meta)
+        result = Pix2ProfFitter(n_views=1).fit_bands(
+            {'g': half, 'r': image}, n_samples=3, seed=1)
+        table = result.colours
+        assert len(table) == len(result.profiles['r'])
+        assert 'surface_brightness_samples' in result.profiles['g'].colnames
+        good = (table['radius'].value > 1) & (table['r'].value < 23)
+        # a network reads ratios to the noise: half of both is the same
+        assert_allclose(table['g-r'].value[good], 2.5 * np.log10(2),
+                        atol=0.02)
+
+
+class TestJoin:
+    def test_other_radii(self, result):
+        """
+        Values at radii between; a ring without a value is not bridged.
+        """
+        profile = QTable(result.profiles['g'], copy=True)
+        profile['surface_brightness'][6] = np.nan
+        radius = profile['radius']
+        want = 0.5 * (radius[1:] + radius[:-1])
+        want[-1] = 2 * radius[-1]
+        value, _, flag = _at_radii(profile, want)
+        sb = profile['surface_brightness'].value
+        assert_allclose(value[2], 0.5 * (sb[2] + sb[3]))
+        assert np.isnan(value[[5, 6, -1]]).all()
+        assert np.isfinite(value[[4, 7]]).all()
+        assert flag[-1] & RingFlag.EXTRAPOLATED
+
+    def test_same_radii(self, result):
+        table = _join(result.profiles, 'r', [], {})
+        assert 'g-r' not in table.colnames
+        assert_array_equal(table['g'].value, result.profiles['g'][
+            'surface_brightness'].value)
+
+
+class TestPlotColours:
+    def test_panels(self, result):
+        fig = plot_colours(result)
+        top, bottom = fig.axes
+        assert top.yaxis_inverted()
+        assert 'arcsec' in bottom.get_xlabel()
+        labels = [text.get_text() for text in bottom.get_legend().texts]
+        assert labels == ['g-r', 'r-i']
+        fig.canvas.draw()
+        plt.close(fig)
+
+    def test_no_colour(self, result):
+        table = _join(result.profiles, 'r', [], {})
+        fig = plot_colours(BandProfiles(result.profiles, table, 'r'))
+        assert len(fig.axes) == 1
+        plt.close(fig)
+
+    def test_wrong_type(self, result):
+        with pytest.raises(TypeError, match='result must be a BandProfiles'):
+            plot_colours(result.colours)

@@ -1,0 +1,215 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the flags of networks, and of the checks behind them.
+"""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from astro_pix2prof import GalaxyCutout, Pix2ProfFitter, load_example
+from astro_pix2prof.background.noise import noise_in_cells, noise_is_wrong
+from astro_pix2prof.fitting.checks import is_point_source
+from astro_pix2prof.profile.flags import GalaxyFlag
+
+
+@pytest.fixture(scope='module')
+def fitter():
+    return Pix2ProfFitter()
+
+
+@pytest.fixture(scope='module')
+def example():
+    return GalaxyCutout(load_example()).data
+
+
+def moffat(beta, fwhm, r):
+    alpha = 0.5 * fwhm / np.sqrt(2**(1 / beta) - 1)
+    return (1 + (r / alpha)**2)**-beta
+
+
+def draw(profile, n=160, seed=1, sigma=1.0):
+    """
+    A round source in the middle of a noisy frame.
+    """
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:n, :n]
+    image = profile(np.hypot(x - n / 2 + 0.3, y - n / 2))
+    return image + rng.normal(0, sigma, image.shape)
+
+
+def measure(fitter, image, **options):
+    profile = fitter(image, zeropoint=22.5, pixel_scale=0.4, **options)
+    return GalaxyFlag(profile.meta['flag'])
+
+
+class TestPointSource:
+    sma = np.concatenate([[0], np.geomspace(0.5, 60, 40)])
+    round = np.zeros(41)
+
+    @pytest.mark.parametrize('beta', [2.5, 3.5, 8.0])
+    @pytest.mark.parametrize('fwhm', [2.5, 5.0])
+    def test_stars(self, beta, fwhm):
+        peak = 500 * moffat(beta, fwhm, self.sma)
+        assert is_point_source(self.sma, peak, self.round, 1.0)
+        # nothing is said of faint ones
+        assert not is_point_source(self.sma, peak, self.round, 30.0)
+
+    @pytest.mark.parametrize('index', [0.8, 1.0, 4.0])
+    def test_galaxies(self, index):
+        profile = 500 * np.exp(-(self.sma / 3)**(1 / index))
+        assert not is_point_source(self.sma, profile, self.round, 1.0)
+
+    def test_flat_is_no_star(self):
+        profile = 500 * moffat(3, 4, self.sma)
+        assert not is_point_source(self.sma, profile, self.round + 0.4, 1.0)
+
+    def test_size(self):
+        """
+        A known point-spread function tells a large one from a core.
+        """
+        wide = 500 * moffat(3, 12, self.sma)
+        assert not is_point_source(self.sma, wide, self.round, 1.0)
+        assert is_point_source(self.sma, wide, self.round, 1.0, fwhm=12)
+        narrow = 500 * moffat(3, 4, self.sma)
+        assert not is_point_source(self.sma, narrow, self.round, 1.0, fwhm=2)
+
+    def test_flag(self, fitter):
+        star = draw(lambda r: 800 * moffat(3, 3.5, r))
+        assert measure(fitter, star) & GalaxyFlag.POINT_SOURCE
+        disc = draw(lambda r: 200 * np.exp(-r / 5))
+        assert not measure(fitter, disc) & GalaxyFlag.POINT_SOURCE
+
+
+class TestNoise:
+    def noise(self, shape=(128, 128), seed=3):
+        return np.random.default_rng(seed).normal(0, 1, shape)
+
+    @pytest.mark.parametrize('shape', [(32, 33), (128, 90), (700, 1300)])
+    def test_ratio(self, shape):
+        image = self.noise(shape)
+        good = np.zeros(shape, dtype=bool)
+        ratio = noise_in_cells(image, good, 1.0)
+        assert ratio.shape == (2, 8, 8)
+        assert np.median(ratio) == pytest.approx(1, abs=0.06)
+        np.testing.assert_allclose(noise_in_cells(image, good, 2.0),
+                                   ratio / 2)
+        assert not noise_is_wrong(image, good, 1.0)
+
+    def test_small(self):
+        image = self.noise((31, 200))
+        assert noise_in_cells(image, image > 9, 1.0) is None
+        assert not noise_is_wrong(image, image > 9, 100.0)
+
+    def test_masked(self):
+        """
+        Bad pixels and padding tell nothing.
+        """
+        image = self.noise()
+        bad = np.zeros(image.shape, dtype=bool)
+        image[:, :40], bad[:, :40] = 1e9, True
+        image[:50, 40:] = 0
+        ratio = noise_in_cells(image, bad, 1.0)
+        assert np.isnan(ratio[:, :, 0]).all()
+        assert np.isnan(ratio[:, 0]).all()
+        assert np.nanmedian(ratio) == pytest.approx(1, abs=0.1)
+        assert not noise_is_wrong(image, bad, 1.0)
+        assert not noise_is_wrong(image, np.ones_like(bad), 1.0)
+
+    def test_correlated(self):
+        """
+        Resampling by half a pixel passes, smoothing does not.
+        """
+        image, good = self.noise((256, 256)), np.zeros((256, 256), dtype=bool)
+        half = 0.5 * (image + np.roll(image, 1, 0))
+        half = 0.5 * (half + np.roll(half, 1, 1))
+        assert not noise_is_wrong(half, good, half.std())
+        smooth = gaussian_filter(image, 1.5)
+        assert noise_is_wrong(smooth, good, smooth.std())
+        rows = image + 4 * self.noise((64, 1)).repeat(4, 0)
+        assert noise_is_wrong(rows, good, rows.std())
+        assert noise_is_wrong(rows.T, good, rows.std())
+
+    def test_uneven(self):
+        """
+        A map of the noise makes uneven noise right, if it is true.
+        """
+        image, good = self.noise(), np.zeros((128, 128), dtype=bool)
+        image[:, 64:] *= 3
+        noise = np.ones(image.shape)
+        assert noise_is_wrong(image, good, 1.0)
+        assert noise_is_wrong(image, good, noise)
+        noise[:, 64:] = 3
+        noise[3, 3] = np.inf
+        assert not noise_is_wrong(image, good, noise)
+        assert noise_is_wrong(image, good, noise / 2)
+
+    def test_flag(self, fitter, example):
+        rng = np.random.default_rng(2)
+        assert not measure(fitter, example) & GalaxyFlag.WRONG_NOISE
+        smooth = measure(fitter, gaussian_filter(example, 1.5))
+        assert smooth & GalaxyFlag.WRONG_NOISE
+        sigma = GalaxyCutout(example, calibrated=False).background_noise
+        noise = np.full(example.shape, sigma)
+        noise[:, 128:] *= 4
+        uneven = example + rng.normal(0, np.sqrt(noise**2 - sigma**2))
+        assert measure(fitter, uneven) & GalaxyFlag.WRONG_NOISE
+        known = measure(fitter, uneven, noise=noise)
+        assert not known & GalaxyFlag.WRONG_NOISE
+
+
+class TestDomain:
+    def test_blank(self, fitter):
+        found = measure(fitter, draw(lambda r: 0 * r))
+        assert found & GalaxyFlag.NO_SOURCE
+        assert found & GalaxyFlag.OUT_OF_DOMAIN
+
+    def test_denoised(self, fitter):
+        """
+        More signal than any image of the training simulator has.
+
+        It is measured as if it had some noise, which is not its own.
+        """
+        def profile(r):
+            return 3000 * np.exp(-r / 8)
+
+        usual, none = (measure(fitter, draw(profile, sigma=sigma))
+                       for sigma in (1.0, 0.02))
+        assert not usual & (GalaxyFlag.OUT_OF_DOMAIN | GalaxyFlag.WRONG_NOISE)
+        assert none & GalaxyFlag.WRONG_NOISE
+
+    def test_large_frame(self, fitter):
+        """
+        A galaxy that fills the first square is no stranger for that.
+        """
+        image = draw(lambda r: 200 * np.exp(-0.5 * (r / 100)**2), n=800)
+        found = measure(fitter, image)
+        assert not found & GalaxyFlag.OUT_OF_DOMAIN
+        # the square alone is one
+        part = measure(fitter, image[272:528, 272:528])
+        assert part & GalaxyFlag.OUT_OF_DOMAIN
+
+
+class TestSaturated:
+    def test_faint(self, fitter):
+        """
+        A flat top little above the noise, which rounding makes as well.
+        """
+        image = draw(lambda r: 40 * np.exp(-r / 9))
+        assert not measure(fitter, image) & GalaxyFlag.SATURATED
+        cut = np.minimum(image, 14)
+        assert measure(fitter, cut) & GalaxyFlag.SATURATED
+        rounded = 2 * np.round(draw(lambda r: 14 * np.exp(-(r / 9)**4)) / 2)
+        assert not measure(fitter, rounded) & GalaxyFlag.SATURATED
+
+
+class TestOthers:
+    def test_neighbour(self, fitter):
+        """
+        A second galaxy a third as bright is told, a faint one is not.
+        """
+        y, x = np.mgrid[:160, :160]
+        second = np.exp(-np.hypot(x - 112, y - 95) / 6)
+        image = draw(lambda r: 60 * np.exp(-r / 7))
+        assert measure(fitter, image + 30 * second) & GalaxyFlag.NEIGHBOUR
+        assert not measure(fitter, image + second) & GalaxyFlag.NEIGHBOUR

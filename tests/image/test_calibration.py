@@ -1,0 +1,263 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests for the calibration module.
+
+The expected values are worked by hand from the definitions: AB = -2.5 log10
+f_nu - 48.60 (erg/s/cm2/Hz), ST = -2.5 log10 f_lambda - 21.10
+(erg/s/cm2/AA), a nanomaggy is AB = 22.5.
+"""
+
+import astropy.units as u
+import pytest
+from astropy.utils.exceptions import AstropyUserWarning
+
+from astro_pix2prof.image.calibration import (
+    choose_unit,
+    find_gain,
+    find_saturation,
+)
+from astro_pix2prof.image.zeropoint import (
+    ZeroPoint,
+    find_zeropoint,
+    header_zeropoint,
+    is_absolute,
+    unit_zeropoint,
+)
+
+F_NU = u.erg / u.s / u.cm**2 / u.Hz
+F_LAM = u.erg / u.s / u.cm**2 / u.AA
+
+
+@pytest.mark.parametrize(('unit', 'value', 'system', 'per_area'), [
+    (u.mgy, 0.0, 'AB', False),
+    (u.nmgy, 22.5, 'AB', False),
+    # 1 Jy = 1e-23 erg/s/cm2/Hz: 57.5 - 48.6
+    (u.Jy, 8.90, 'AB', False),
+    (u.mJy, 16.40, 'AB', False),
+    (u.uJy, 23.90, 'AB', False),
+    (u.nJy, 31.40, 'AB', False),
+    (F_NU, -48.60, 'AB', False),
+    (u.W / u.m**2 / u.Hz, -56.10, 'AB', False),
+    (u.AB, 0.0, 'AB', False),
+    (u.ST, 0.0, 'ST', False),
+    (F_LAM, -21.10, 'ST', False),
+    (1e-17 * F_LAM, 21.40, 'ST', False),
+    # 1 sr = 4.25452e10 arcsec2: 8.90 - 15 + 26.572
+    (u.MJy / u.sr, 20.472, 'AB', True),
+    (u.Jy / u.sr, 35.472, 'AB', True),
+    (u.MJy / u.sr / 187.75, 26.156, 'AB', True),
+    (u.Jy / u.arcsec**2, 8.90, 'AB', True),
+    (u.nmgy / u.arcsec**2, 22.5, 'AB', True),
+    # 1 arcmin2 = 3600 arcsec2: 22.5 + 8.891
+    (u.nmgy / u.arcmin**2, 31.391, 'AB', True),
+    (F_LAM / u.arcsec**2, -21.10, 'ST', True),
+])
+def test_unit_zeropoint(unit, value, system, per_area):
+    zero = unit_zeropoint(u.Unit(unit))
+    assert zero.value == pytest.approx(value, abs=6e-4)
+    assert (zero.system, zero.per_area) == (system, per_area)
+    assert is_absolute(u.Unit(unit))
+
+
+@pytest.mark.parametrize('unit', [u.ct, u.adu / u.s, u.electron, u.K, u.m,
+                                  u.dimensionless_unscaled,
+                                  u.DN / u.s / u.arcsec**2])
+def test_unit_without_zeropoint(unit):
+    assert unit_zeropoint(unit) is None
+    assert not is_absolute(unit)
+
+
+class TestHeader:
+    @pytest.mark.parametrize('keyword', [
+        'MAGZERO', 'MAGZP', 'MAGZPT', 'PHOTZP', 'ZEROPOINT', 'ZEROPNT',
+        'MAGZEROP', 'MAG_ZP', 'ZP', 'ZPT', 'FPA.ZP'])
+    def test_magnitudes(self, keyword):
+        zero = header_zeropoint({keyword: 27.13})
+        assert zero == ZeroPoint(27.13, 'AB', source=keyword)
+
+    def test_text_value(self):
+        assert header_zeropoint({'MAGZP': '27.13'}).value == 27.13
+
+    @pytest.mark.parametrize('value', [0.0, -99.0, 99.0, 999.0, 'unknown',
+                                       float('nan'), True, None])
+    def test_placeholder(self, value):
+        assert header_zeropoint({'MAGZP': value}) is None
+
+    def test_photzpt_is_no_zeropoint(self):
+        # -21.10 in the headers of HST is the constant of the ST system
+        assert header_zeropoint({'PHOTZPT': -21.10}) is None
+
+    def test_fluxmag0(self):
+        # 2.5 log10(10^10.8)
+        zero = header_zeropoint({'FLUXMAG0': 63095734448.0194})
+        assert zero.value == pytest.approx(27.0, abs=1e-6)
+        assert zero.system == 'AB'
+
+    def test_photflam(self):
+        # ACS/WFC F814W: -2.5 log10(7.072e-20) = 47.8761;
+        # 5 log10(8045.5) = 19.5278; AB = 47.8761 - 19.5278 - 2.4079
+        header = {'PHOTFLAM': 7.072e-20, 'PHOTPLAM': 8045.5,
+                  'PHOTZPT': -21.1}
+        zero = header_zeropoint(header, u.electron / u.s)
+        assert zero.value == pytest.approx(25.940, abs=1e-3)
+        assert zero.system == 'AB'
+        # counts in 1000 s are 1000 times less each
+        header['EXPTIME'] = 1000.0
+        zero = header_zeropoint(header, u.electron)
+        assert zero.value == pytest.approx(33.440, abs=1e-3)
+
+    def test_photflam_alone(self):
+        zero = header_zeropoint({'PHOTFLAM': 7.072e-20}, u.electron / u.s)
+        assert zero.value == pytest.approx(26.776, abs=1e-3)
+        assert zero.system == 'ST'
+
+    def test_photflam_needs_time(self):
+        header = {'PHOTFLAM': 7.072e-20, 'PHOTPLAM': 8045.5}
+        assert header_zeropoint(header, u.electron) is None
+        assert header_zeropoint({**header, 'EXPTIME': 100.0}) is None
+        header['PHOTFLAM'] = 0.0
+        assert header_zeropoint(header, u.electron / u.s) is None
+
+    def test_photmjsr(self):
+        # 20.4721 - 2.5 log10(0.5) = 20.4721 + 0.7526
+        zero = header_zeropoint({'PHOTMJSR': 0.5}, u.DN / u.s)
+        assert zero.value == pytest.approx(21.2247, abs=1e-4)
+        assert zero.per_area
+        assert zero.system == 'AB'
+
+    @pytest.mark.parametrize(('header', 'system'), [
+        ({'PHOTSYS': 'VEGA'}, 'Vega'), ({'MAGSYS': 'Vega mag'}, 'Vega'),
+        ({'PHOTSYS': 'AB'}, 'AB'), ({'ZPSYS': 'STMAG'}, 'ST'),
+        ({'ORIGIN': '2MASS'}, 'Vega'), ({'TELESCOP': 'WISE'}, 'Vega'),
+        ({'TELESCOP': 'SDSS'}, 'AB')])
+    def test_system(self, header, system):
+        zero = header_zeropoint({'MAGZP': 20.5, **header})
+        assert zero.system == system
+
+    def test_disagreement(self):
+        header = {'MAGZP': 25.0, 'ZP': 25.3}
+        with pytest.warns(AstropyUserWarning, match='MAGZP is used; give'):
+            zero = header_zeropoint(header)
+        assert zero.value == 25.0
+        assert header_zeropoint({'MAGZP': 25.0, 'ZP': 25.001}).value == 25.0
+
+    def test_magzpt_with_exposure_time(self):
+        header = {'MAGZPT': 25.0, 'EXPTIME': 100.0}
+        # 25 + 2.5 log10(100)
+        with pytest.warns(AstropyUserWarning, match=r'give zeropoint=30\.00'):
+            zero = header_zeropoint(header, u.adu)
+        assert zero.value == 25.0
+        assert header_zeropoint(header, u.adu / u.s).value == 25.0
+
+
+class TestFindZeropoint:
+    def test_precedence(self):
+        header = {'MAGZP': 20.0}
+        assert find_zeropoint(u.adu, header=header).value == 20.0
+        assert find_zeropoint(u.nmgy, header=header).value == 22.5
+        zero = find_zeropoint(u.adu, zeropoint=25.0, header=header)
+        assert (zero.value, zero.system) == (25.0, 'AB')
+        assert find_zeropoint(u.adu) is None
+
+    def test_argument_against_unit(self):
+        match = r'zeropoint=23\.0000 is used, although the unit .nmgy. means'
+        with pytest.warns(AstropyUserWarning, match=match):
+            assert find_zeropoint(u.nmgy, zeropoint=23).value == 23.0
+        assert find_zeropoint(u.nmgy, zeropoint=22.505).value == 22.505
+
+    @pytest.mark.parametrize(('zeropoint', 'value', 'system'), [
+        (25 * u.mag, 25.0, 'AB'),
+        (25 * u.ABmag, 25.0, 'AB'),
+        (25 * u.STmag, 25.0, 'ST'),
+        (u.Magnitude(25, u.mag(u.AB / (u.ct / u.s))), 25.0, 'AB'),
+        (u.Magnitude(25, u.mag(u.ST / (u.ct / u.s))), 25.0, 'ST'),
+        # the magnitude of 1 Jy lies 8.90 fainter than that of AB
+        (u.Magnitude(10, u.mag(u.Jy)), 18.90, 'AB'),
+        (ZeroPoint(24.0, 'Vega'), 24.0, 'Vega')])
+    def test_quantities(self, zeropoint, value, system):
+        zero = find_zeropoint(u.ct / u.s, zeropoint=zeropoint)
+        assert zero.value == pytest.approx(value, abs=1e-6)
+        assert zero.system == system
+
+    def test_mag_system(self):
+        zero = find_zeropoint(u.ct, zeropoint=25, mag_system='vega')
+        assert zero.system == 'Vega'
+        zero = find_zeropoint(u.ct, header={'ZP': 25.0}, mag_system='ST')
+        assert (zero.value, zero.system) == (25.0, 'ST')
+
+    def test_surface_brightness(self):
+        zero = find_zeropoint(u.DN / u.arcsec**2, zeropoint=25)
+        assert zero.per_area
+
+    def test_bad_system(self):
+        with pytest.raises(ValueError, match="must be 'AB', 'ST' or 'Vega'"):
+            find_zeropoint(u.ct, zeropoint=25, mag_system='Johnson')
+
+    def test_bad_shape(self):
+        with pytest.raises(ValueError, match='zeropoint must be one number'):
+            find_zeropoint(u.ct, zeropoint=[25, 26] * u.mag)
+
+    @pytest.mark.parametrize('zeropoint', [
+        3631 * u.Jy, u.Magnitude(25, u.mag(u.s))])
+    def test_bad_unit(self, zeropoint):
+        with pytest.raises(ValueError, match='must be the magnitude of one'):
+            find_zeropoint(u.ct, zeropoint=zeropoint)
+
+    @pytest.mark.parametrize('zeropoint', ['bright', [1, 2]])
+    def test_bad_type(self, zeropoint):
+        with pytest.raises(TypeError, match='a number or a Quantity in mag'):
+            find_zeropoint(u.ct, zeropoint=zeropoint)
+
+    def test_not_finite(self):
+        with pytest.raises(ValueError, match='zeropoint must be finite'):
+            find_zeropoint(u.ct, zeropoint=float('nan'))
+
+
+class TestGainAndSaturation:
+    @pytest.mark.parametrize(('unit', 'header', 'gain'), [
+        (u.adu, {'GAIN': 2.5}, 2.5),
+        (u.ct, {'EGAIN': 1.5}, 1.5),
+        (u.DN, {'CCDGAIN': '7'}, 7.0),
+        (u.adu, {'GAIN': 0.0, 'EGAIN': 3.0}, 3.0),
+        (u.adu, {}, None),
+        (u.electron, {'GAIN': 2.5}, 1.0),
+        (u.electron / u.s, {'EXPTIME': 500.0}, 500.0),
+        (u.electron / u.s, {}, None),
+        (u.DN / u.s, {'GAIN': 2.0, 'EXPTIME': 500.0}, 1000.0),
+        (u.DN / u.s, {'GAIN': 2.0}, None),
+        (u.nmgy, {'GAIN': 2.5}, None),
+        (u.dimensionless_unscaled, {'GAIN': 2.5}, None),
+        (u.DN / u.arcsec**2, {'GAIN': 2.5}, None)])
+    def test_gain(self, unit, header, gain):
+        assert find_gain(unit, header) == gain
+
+    def test_saturation(self):
+        assert find_saturation(u.adu, {'SATURATE': 60000}) == 60000.0
+        assert find_saturation(u.nmgy, {'SATURATE': 60000}) is None
+        assert find_saturation(u.adu, {'SATURATE': 0}) is None
+        assert find_saturation(u.adu, {}) is None
+
+
+class TestChooseUnit:
+    def test_one(self):
+        assert choose_unit(None, None) == u.dimensionless_unscaled
+        assert choose_unit(u.Jy, None) is u.Jy
+        assert choose_unit(None, 'nanomaggies') == u.nmgy
+        assert choose_unit(ValueError('bad'), 'Jy') == u.Jy
+
+    def test_both(self):
+        assert choose_unit(u.adu, 'nmgy') == u.nmgy
+        assert choose_unit(u.Jy, 'Jy') == u.Jy
+
+    def test_unusable(self):
+        with pytest.raises(ValueError, match='cannot be used'):
+            choose_unit(ValueError('it cannot be used'), None)
+
+    @pytest.mark.parametrize('unit', ['mJy', 'adu', 'MJy/sr', 'nmgy'])
+    def test_contradiction(self, unit):
+        with pytest.raises(ValueError, match="contradicts the unit 'Jy' of"):
+            choose_unit(u.Jy, unit)
+
+    def test_header_may_be_wrong(self):
+        with pytest.warns(AstropyUserWarning, match="says BUNIT='Jy'"):
+            assert choose_unit(u.Jy, 'mJy', from_header=True) == u.mJy

@@ -1,0 +1,291 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the figures: what is in them, not how they look.
+"""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.nddata import CCDData
+from numpy.testing import assert_allclose
+
+from astro_pix2prof import (
+    GalaxyCutout,
+    Pix2ProfFitter,
+    build_profile,
+    load_example,
+    model_image,
+    plot_fit,
+    plot_profiles,
+    plot_weights,
+)
+from astro_pix2prof.plotting.galaxy import GalaxyView
+
+matplotlib = pytest.importorskip('matplotlib')
+matplotlib.use('agg')
+
+SB = u.mag / u.arcsec**2
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close('all')
+
+
+def axes_by_label(fig):
+    return {ax.get_ylabel(): ax for ax in fig.axes}
+
+
+def find_line(ax, label):
+    return next(line for line in ax.get_lines() if line.get_label() == label)
+
+
+class TestPlotFit:
+    def test_panels(self, galaxy_ccd, sersic_profile):
+        fig = plot_fit(galaxy_ccd, sersic_profile)
+        fig.draw_without_rendering()
+        axes = axes_by_label(fig)
+        assert set(axes) == {
+            r'$\Delta y$ [arcsec]', r'$\mu$ [mag arcsec$^{-2}$]',
+            'Ellipticity', 'PA [deg]', r'$m(<a)$ [mag]',
+            r'Residual [$\sigma$]'}
+        bottom, top = axes[r'$\mu$ [mag arcsec$^{-2}$]'].get_ylim()
+        assert bottom > top, 'magnitudes grow downwards'
+        title = axes[r'$\mu$ [mag arcsec$^{-2}$]'].get_title(loc='left')
+        assert title == 'sersic, r band, truth'
+
+    def test_isophotes(self, galaxy_ccd, sersic_profile, galaxy_truth):
+        """
+        The ellipses lie where the galaxy has whole magnitudes.
+        """
+        from matplotlib.patches import Ellipse
+
+        fig = plot_fit(galaxy_ccd, sersic_profile)
+        ellipses = [patch for patch in fig.axes[0].patches
+                    if isinstance(patch, Ellipse)]
+        mu = sersic_profile['surface_brightness'].value
+        assert len(ellipses) == np.floor(mu.max()) - np.ceil(mu.min()) + 1
+        for ellipse in ellipses:
+            level = np.interp(ellipse.width / 2,
+                              sersic_profile['radius'].value, mu)
+            assert level == pytest.approx(round(level), abs=0.01)
+            assert ellipse.angle == pytest.approx(galaxy_truth['theta'])
+            assert ellipse.height == pytest.approx(0.6 * ellipse.width)
+        # from 40 pixels on the ellipse is carried over
+        sma = np.array([ellipse.width for ellipse in ellipses]) / 2 / 0.396
+        dashed = np.array([e.get_linestyle() == '--' for e in ellipses])
+        assert np.all(dashed[sma > 42])
+        assert not np.any(dashed[sma < 38])
+        assert 0 < np.count_nonzero(dashed) < len(ellipses)
+
+    def test_residual(self, galaxy_ccd, sersic_profile):
+        """
+        The residual of a perfect model is the noise.
+        """
+        fig = plot_fit(galaxy_ccd, sersic_profile)
+        residual = fig.axes[1].images[0].get_array()[100:, 100:]
+        assert np.std(residual) == pytest.approx(1.0, abs=0.1)
+
+    def test_model_and_mask(self, galaxy_ccd, sersic_profile):
+        mask = np.zeros((128, 128), dtype=bool)
+        mask[10:20, 30:50] = True
+        model = model_image(sersic_profile, galaxy_ccd)
+        fig = plot_fit(galaxy_ccd, sersic_profile, mask=mask,
+                       model=model + 0.5)
+        overlay = fig.axes[0].images[1].get_array()
+        assert np.array_equal(overlay[..., 3] > 0, mask)
+        # the noise is 0.01
+        residual = fig.axes[1].images[0].get_array()[100:, 100:]
+        assert np.mean(residual) == pytest.approx(-50, abs=1)
+
+    def test_bad_pixels_are_left_out(self, galaxy_ccd, sersic_profile):
+        galaxy_ccd.data[5, 7] = np.nan
+        fig = plot_fit(galaxy_ccd, sersic_profile)
+        shown = fig.axes[0].images[0].get_array()
+        assert np.ma.getmaskarray(np.ma.masked_invalid(shown))[5, 7]
+
+    def test_flags(self, galaxy_ccd, sersic_profile):
+        profile = sersic_profile.copy()
+        profile['flag'][20:23] = 2
+        ax = axes_by_label(plot_fit(galaxy_ccd, profile))[
+            r'$\mu$ [mag arcsec$^{-2}$]']
+        assert len(find_line(ax, 'doubtful').get_xdata()) == 3
+        n_carried = np.count_nonzero(profile['flag'] == 4)
+        assert len(find_line(
+            ax, 'ellipse carried over').get_xdata()) == n_carried > 0
+        assert len(find_line(ax, 'ellipse fitted').get_xdata()) == (
+            len(profile) - 3 - n_carried)
+
+    def test_uncalibrated(self, galaxy_ccd, sersic_profile):
+        cutout = GalaxyCutout(galaxy_ccd.data, calibrated=False)
+        sma = np.arange(1.0, 40)
+        profile = build_profile(
+            cutout, sma, np.exp(-sma / 10), 0.001 * np.ones(39),
+            ellipticity=np.full(39, 0.4), theta=np.full(39, 35.0),
+            centre=(62.3, 65.8))
+        fig = plot_fit(cutout, profile)
+        fig.draw_without_rendering()
+        axes = axes_by_label(fig)
+        assert axes['Intensity [1 / pix2]'].get_yscale() == 'log'
+        assert {'Angle [deg]', r'$F(<a)\,/\,F$', r'$\Delta y$ [pixel]',
+                r'Residual [$\sigma$ of the sky]'} <= set(axes)
+        growth = axes[r'$F(<a)\,/\,F$'].get_lines()[0].get_ydata()
+        assert growth[-1] == 1.0
+        # 3.8 scale lengths are 4.1 magnitudes
+        assert len(fig.axes[0].patches) == 4
+
+    def test_options_and_figure(self, galaxy_ccd, sersic_profile):
+        from matplotlib.figure import Figure
+
+        fig = Figure()
+        result = plot_fit(CCDData(galaxy_ccd.data, unit='adu',
+                                  wcs=galaxy_ccd.wcs),
+                          sersic_profile, fig=fig, zeropoint=22.5,
+                          model=np.zeros((128, 128)))
+        assert result is fig
+        assert len(fig.axes) == 7
+        # and pyplot was left alone
+        assert matplotlib.pyplot.get_fignums() == []
+
+    def test_all_noise(self, galaxy_ccd, sersic_profile):
+        """
+        A profile without one good ring is drawn all the same.
+        """
+        profile = sersic_profile.copy()
+        profile['intensity'] *= -1
+        profile['surface_brightness'] = np.nan * SB
+        profile['mag_enclosed'] = np.nan * u.mag
+        profile['flag'] = 3
+        fig = plot_fit(galaxy_ccd, profile)
+        fig.draw_without_rendering()
+        assert len(fig.axes[0].patches) == 0
+
+    @pytest.mark.parametrize('name', ['mask', 'model'])
+    def test_shapes(self, galaxy_ccd, sersic_profile, name):
+        match = (rf'{name} must have the shape \(128, 128\) of the image, '
+                 r'got \(3, 3\)')
+        with pytest.raises(ValueError, match=match):
+            plot_fit(galaxy_ccd, sersic_profile, **{name: np.zeros((3, 3))})
+
+
+class TestGalaxyView:
+    @pytest.mark.parametrize(('rotation', 'parity', 'north', 'east'), [
+        (0.0, -1, (0, 1), (-1, 0)),
+        (90.0, -1, (1, 0), (0, 1)),
+        (0.0, 1, (0, 1), (1, 0)),
+    ])
+    def test_compass(self, galaxy_ccd, sersic_profile, make_wcs, rotation,
+                     parity, north, east):
+        import matplotlib.pyplot as plt
+
+        image = CCDData(galaxy_ccd.data, unit='nmgy', wcs=make_wcs(
+            (128, 128), rotation=rotation, parity=parity))
+        view = GalaxyView(GalaxyCutout(image), sersic_profile)
+        ax = plt.figure().add_subplot()
+        view.plot_compass(ax)
+        arrows = [text for text in ax.texts if text.get_text() == '']
+        directions = [np.subtract(text.xy, text.xyann) for text in arrows]
+        directions = [d / np.hypot(*d) for d in directions]
+        assert_allclose(directions, [east, north], atol=1e-3)
+        for text in ax.texts:
+            assert view.xlim[0] < text.get_position()[0] < view.xlim[1]
+            assert view.ylim[0] < text.get_position()[1] < view.ylim[1]
+
+    def test_limits(self, galaxy_ccd, sersic_profile):
+        """
+        No more is shown than there is, or than the profile needs.
+        """
+        cutout = GalaxyCutout(galaxy_ccd)
+        whole = GalaxyView(cutout, sersic_profile)
+        assert_allclose(whole.xlim, np.array([-62.8, 65.2]) * 0.396,
+                        rtol=1e-5)
+        part = GalaxyView(cutout, sersic_profile[:20])
+        reach = 1.15 * sersic_profile['radius'][19].value
+        assert_allclose(part.ylim, (-reach, reach), rtol=1e-5)
+
+    def test_no_noise(self, sersic_profile, galaxy_ccd):
+        """
+        The image of a model, without noise, is drawn too.
+        """
+        import matplotlib.pyplot as plt
+
+        model = model_image(sersic_profile, galaxy_ccd)
+        view = GalaxyView(GalaxyCutout(CCDData(
+            model, unit='nmgy', wcs=galaxy_ccd.wcs)), sersic_profile)
+        ax = plt.figure().add_subplot()
+        view.plot_residual(ax, np.zeros(model.shape, bool), model)
+        assert np.nanmax(np.abs(ax.images[0].get_array())) < 1
+
+
+class TestPlotProfiles:
+    def test_one(self, sersic_profile):
+        fig = plot_profiles({'one': sersic_profile})
+        assert len(fig.axes) == 1
+        line = find_line(fig.axes[0], 'one')
+        assert_allclose(line.get_xdata(), sersic_profile['radius'].value)
+
+    def test_difference(self, sersic_profile):
+        other = sersic_profile.copy()
+        other['surface_brightness'] += 0.25 * SB
+        for reference in (None, 'one', sersic_profile):
+            fig = plot_profiles({'one': sersic_profile, 'two': other},
+                                reference=reference)
+            top, bottom = fig.axes
+            assert_allclose(bottom.get_lines()[0].get_ydata(), 0.25)
+            low, high = bottom.get_ylim()
+            assert low == pytest.approx(0.3)
+            assert high == pytest.approx(-0.3)
+            labels = [text.get_text() for text in top.get_legend().texts]
+            assert labels == ['one', 'two']
+
+    def test_other_reference(self, sersic_profile):
+        other = sersic_profile.copy()
+        other['surface_brightness'] += 0.25 * SB
+        fig = plot_profiles({'one': sersic_profile}, reference=other)
+        assert_allclose(fig.axes[1].get_lines()[0].get_ydata(), -0.25)
+        labels = [text.get_text() for text in fig.axes[0].get_legend().texts]
+        assert labels == ['truth', 'one']
+
+    def test_uncalibrated(self, sersic_profile):
+        profile = sersic_profile.copy()
+        profile['surface_brightness'] = np.nan * SB
+        fig = plot_profiles({'one': profile, 'two': profile})
+        assert len(fig.axes) == 1
+        assert fig.axes[0].get_yscale() == 'log'
+        match = 'reference needs profiles with surface brightnesses'
+        with pytest.raises(ValueError, match=match):
+            plot_profiles({'one': profile}, reference=sersic_profile)
+
+    def test_none(self):
+        match = 'profiles must hold at least one profile, got none'
+        with pytest.raises(ValueError, match=match):
+            plot_profiles({})
+
+    def test_unknown_reference(self, sersic_profile):
+        match = "reference must be one of one, or a profile, got 'two'"
+        with pytest.raises(ValueError, match=match):
+            plot_profiles({'one': sersic_profile}, reference='two')
+
+
+class TestPlotWeights:
+    def test_panels(self):
+        fit = Pix2ProfFitter().fit(load_example())
+        fig = plot_weights(fit)
+        left, right, bar = fig.axes
+        assert left.get_xlim() == right.get_xlim()
+        weight = right.images[0].get_array()
+        np.testing.assert_array_equal(np.isnan(weight.filled(np.nan)),
+                                      np.isnan(fit.weight_map()))
+        assert np.nanmin(weight) >= 0
+        assert np.nanmax(weight) <= 1
+        assert bar.get_ylabel() == 'weight'
+
+    def test_errors(self):
+        fit = Pix2ProfFitter('captioner', n_views=1).fit(load_example())
+        with pytest.raises(ValueError, match='fit must come from a network'):
+            plot_weights(fit)
+        with pytest.raises(TypeError, match='fit must be a ProfileFit'):
+            plot_weights(fit.profile)

@@ -1,0 +1,536 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the report on a survey: its parts, the page, and the page at work.
+"""
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+
+import astropy.units as u
+import numpy as np
+import pytest
+
+from astro_pix2prof import GalaxyFlag, ProfileBatch, RingFlag, write_report
+from astro_pix2prof.cli.main import main
+
+pa = pytest.importorskip('pyarrow')
+pq = pytest.importorskip('pyarrow.parquet')
+
+from astro_pix2prof.report.charts import (
+    density_chart,
+    histogram_chart,
+    quantile_chart,
+)
+from astro_pix2prof.report.gallery import make_card
+from astro_pix2prof.report.page import _folders_of, flag_meanings
+from astro_pix2prof.report.pictures import find_image
+from astro_pix2prof.report.summary import (
+    QUANTITIES,
+    bin_edges,
+    read_rows,
+    reason_of,
+    summarise_survey,
+    survey_files,
+)
+
+BROWSER = next(filter(None, map(shutil.which, (
+    'chromium', 'chromium-browser', 'google-chrome'))), None)
+
+# What is wrong with galaxy 3, and with galaxies 5 and 7.
+GONE = 'gone/<script>alert(1)<|script>.fits'
+N = 12
+
+
+@pytest.fixture(scope='module')
+def survey(tmp_path_factory, _galaxy_ccd, sersic_profile):
+    """
+    A survey of 12 galaxies in three files, two of which failed.
+    """
+    root = tmp_path_factory.mktemp('survey')
+    (root / 'images').mkdir()
+    profiles, sources = [], []
+    for k in range(N):
+        path = root / 'images' / f'{k}.fits'
+        profile = sersic_profile.copy()
+        profile['mag_enclosed'] += ((k * 5) % N) * u.mag
+        profile.meta['source'] = f'images/{k}.fits'
+        if k == 3:
+            profile.meta['source'] = GONE
+        else:
+            _galaxy_ccd.write(path)
+        if k in (2, 4, 6):
+            profile.meta['flag'] = int(GalaxyFlag.NEIGHBOUR)
+        if k == 4:
+            profile.meta['flag'] |= int(GalaxyFlag.TRUNCATED)
+        if k >= 8:
+            profile.meta['band'] = 'g'
+        if k in (5, 7):
+            profile = ValueError(f"the image '/a/{k}.fits' has {k} pixels")
+        profiles.append(profile)
+        sources.append(f'images/{k}.fits')
+    batch = ProfileBatch.from_profiles(profiles, sources=sources)
+    folder = root / 'run.parquet'
+    (folder / 'deep').mkdir(parents=True)
+    names = ('part-000000.parquet', 'part-000001.parquet',
+             'deep/part-000002.parquet')
+    for k, name in enumerate(names):
+        part = batch[4 * k:4 * k + 4]
+        table = part.to_arrow().append_column(
+            'objid', pa.array([f'obj{i}' for i in part.galaxies['index']]))
+        pq.write_table(table, folder / name, row_group_size=3)
+    # none of these belongs to the results
+    for name in ('.part-000009.parquet', '_hidden.parquet',
+                 'data_thumbnail.parquet'):
+        pq.write_table(table, folder / name)
+    pq.write_table(pa.table({'a': [1]}), folder / 'other.parquet')
+    (folder / '_survey.json').write_text(json.dumps(
+        {'seconds': 6.0, 'n_workers': 2, 'options': {'method': '<b>x</b>'}}))
+    return folder
+
+
+@pytest.fixture(scope='module')
+def page(survey, tmp_path_factory):
+    """
+    The report on the survey.
+    """
+    return write_report(survey, tmp_path_factory.mktemp('page') / 'r.html')
+
+
+def page_data(path):
+    text = path.read_text(encoding='utf-8')
+    return json.loads(re.search(
+        r'<script type="application/json" id="data">(.*?)</script>', text,
+        re.DOTALL)[1])
+
+
+def cards_of(path):
+    return {card['index']: card for card in page_data(path)['cards']}
+
+
+def decode(uri):
+    from matplotlib.image import imread
+
+    head, text = uri.split(',')
+    assert head == 'data:image/jpeg;base64'
+    return imread(io.BytesIO(base64.b64decode(text)), format='jpg')
+
+
+class TestSummary:
+    def test_files(self, survey):
+        found = survey_files(survey)
+        assert [path.name for path in found] == [
+            'part-000002.parquet', 'part-000000.parquet',
+            'part-000001.parquet']
+        assert survey_files(found[0]) == [found[0]]
+
+    def test_no_survey(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match='survey: no such file'):
+            survey_files(tmp_path / 'none')
+        with pytest.raises(ValueError, match="with a column 'profile'"):
+            survey_files(tmp_path)
+        (tmp_path / 'part-0.parquet').write_bytes(b'PAR1 cut off')
+        with pytest.raises(ValueError, match='delete it and run the survey'):
+            survey_files(tmp_path)
+
+    def test_counts(self, survey, sersic_profile):
+        found = summarise_survey(survey)
+        assert (found.n, found.n_failed, found.n_flagged) == (N, 2, 3)
+        assert found.n_rings == (N - 2) * len(sersic_profile)
+        assert found.flags['NEIGHBOUR'] == 3
+        assert found.flags['TRUNCATED'] == 1
+        assert found.flags['FAILED'] == 2
+        assert found.ring_flags['EXTENDED'] == (N - 2) * np.count_nonzero(
+            sersic_profile['flag'] & RingFlag.EXTENDED)
+        assert found.bands == {'g': 4, 'r': 6}
+        assert found.reasons == {
+            "ValueError: the image '…' has # pixels":
+            [2, "ValueError: the image '/a/5.fits' has 5 pixels"]}
+        assert found.meta['fitter'] == 'truth'
+
+    def test_histograms(self, survey, sersic_profile, galaxy_truth):
+        found = summarise_survey(survey)
+        for (name, unit, _), counts in found.histograms.items():
+            assert counts.sum() in (4, 6)
+            assert unit == ('arcsec' if name in ('radius_50', 'last_radius')
+                            else '')
+
+        def where(name, unit=''):
+            edges = bin_edges(QUANTITIES[name])
+            k = np.flatnonzero(found.histograms[name, unit, 'r'])
+            return edges[k[0]], edges[k[-1] + 1]
+
+        first, last = where('central_sb')
+        assert first <= sersic_profile['surface_brightness'][0].value <= last
+        first, last = where('last_radius', 'arcsec')
+        assert first <= np.log10(60 * 0.396) <= last
+        half = ProfileBatch.from_profiles(
+            [sersic_profile]).galaxies['radius_50'][0].value
+        expected = np.interp(half, sersic_profile['radius'].value,
+                             sersic_profile['surface_brightness'].value)
+        first, last = where('effective_sb')
+        assert last - first == pytest.approx(0.1)
+        assert first <= expected <= last
+
+    def test_blocks_make_no_difference(self, survey, monkeypatch):
+        whole = summarise_survey(survey, n_sample=4, seed=3)
+        monkeypatch.setattr('astro_pix2prof.report.summary._BLOCK', 2)
+        parts = summarise_survey(survey, n_sample=4, seed=3)
+        assert parts.chosen == whole.chosen
+        for key, counts in whole.histograms.items():
+            np.testing.assert_array_equal(parts.histograms[key], counts)
+        for key, counts in whole.planes.items():
+            np.testing.assert_array_equal(parts.planes[key], counts)
+
+    def test_choice(self, survey):
+        found = summarise_survey(survey, n_sample=2, seed=1)
+        kinds = [kind for why in found.chosen.values() for kind in why]
+        assert kinds.count('random sample') == 2
+        assert kinds.count('flag NEIGHBOUR') == 3
+        assert kinds.count('flag TRUNCATED') == 1
+        assert kinds.count('flag FAILED') == 2
+        assert kinds.count('one of each failure') == 1
+        assert kinds.count('brightest') == kinds.count('faintest') == 2
+        rows = {row['index']: found.chosen[key]
+                for key, row in read_rows(found.files, found.chosen)}
+        assert len(rows) == len(found.chosen)
+        # galaxy k is fainter by (5 k) % 12 mag than the first
+        for kind, expected in (('brightest', {0, 10}), ('faintest', {2, 9})):
+            assert {k for k, why in rows.items() if kind in why} == expected
+        other = summarise_survey(survey, n_sample=2, seed=2)
+        assert other.chosen != found.chosen
+
+    def test_reason(self):
+        one, two = (reason_of(f"OSError: '/d/{k}.fits' at /x/{k}.fits: {k}")
+                    for k in (1, 22.5))
+        assert one == two == "OSError: '…' at … #"
+        assert reason_of('') == 'no message'
+
+
+class TestCharts:
+    def test_histogram(self):
+        edges = np.arange(11) * 0.5
+        counts = np.array([0, 0, 3, 0, 0, 7, 1, 0, 0, 0])
+        svg = histogram_chart({'r': counts}, edges, label='a < b')
+        assert svg.count('class="bar') >= 2
+        assert sum(int(n) for n in re.findall(
+            r'to [\d.]+: (\d+)</title>', svg)) == 11
+        assert 'a &lt; b' in svg
+        many = histogram_chart({'r': 5000 * counts}, edges, label='x')
+        assert '>20k</text>' in many
+        two = histogram_chart({'r': counts, '<g>': 2 * counts}, edges,
+                              label='x')
+        assert two.count('<path class="step') == 2
+        assert '&lt;g&gt;: 22' in two
+        assert histogram_chart({'r': 0 * counts}, edges, label='x') == ''
+
+    def test_quantiles(self):
+        edges = np.arange(6.0)
+        counts = np.zeros((5, 5), dtype=int)
+        counts[1:4, 2] = 10
+        options = {'labels': ('x', 'y'), 'log': (False, False),
+                   'title': 'T'}
+        svg = quantile_chart(counts, edges, edges, **options)
+        assert re.findall(r'<title>(.*?)</title>', svg) == [
+            'T', '1.5: 2.5 (10 rings)', '2.5: 2.5 (10 rings)',
+            '3.5: 2.5 (10 rings)']
+        assert quantile_chart(0 * counts, edges, edges, **options) == ''
+        svg = density_chart(counts, edges, edges, **options)
+        assert svg.count('class="cell') == 3
+        assert density_chart(0 * counts, edges, edges, **options) == ''
+
+
+class TestCards:
+    def row(self, profile, **values):
+        table = ProfileBatch.from_profiles([profile]).to_arrow()
+        return {**table.to_pylist()[0], **values}
+
+    def test_card(self, galaxy_ccd, sersic_profile, galaxy_truth, tmp_path):
+        path = tmp_path / 'a.fits'
+        galaxy_ccd.write(path)
+        row = self.row(sersic_profile, source=str(path), objid=5)
+        card = make_card(row, ['faintest'])
+        truth = galaxy_truth
+        # noise and nothing else is left of a galaxy with the right profile
+        assert card['rms'] == pytest.approx(1.0, abs=0.05)
+        scale = card['pixels']
+        assert scale == pytest.approx(1 / truth['pixel_scale'], rel=1e-4)
+        theta = np.array(card['theta'][5:])
+        np.testing.assert_allclose(theta, truth['theta'], atol=0.2)
+        assert card['extra']['objid'] == '5'
+        assert 'sb_zeropoint' not in card['extra']
+        assert card['side'] >= 2 * 1.15 * 60
+        # the brightest, that is darkest, pixel of the picture lies where
+        # the ellipses have their centre
+        image = decode(card['picture'])[..., 0].astype(float)
+        assert image.shape == (card['side'], card['side'])
+        y, x = np.unravel_index(image.argmin(), image.shape)
+        assert abs(x + 0.5 - card['x']) < 2
+        assert abs(y + 0.5 - card['y']) < 2
+        assert decode(card['residual']).shape == (*image.shape, 3)
+
+    def test_large_picture(self, galaxy_ccd, sersic_profile, tmp_path,
+                           monkeypatch):
+        path = tmp_path / 'a.fits'
+        galaxy_ccd.write(path)
+        row = self.row(sersic_profile, source=str(path))
+        whole = make_card(row)
+        monkeypatch.setattr('astro_pix2prof.report.pictures._MAX_MODEL', 60)
+        monkeypatch.setattr('astro_pix2prof.report.pictures._MAX_PICTURE', 30)
+        card = make_card(row)
+        side = len(decode(card['picture']))
+        assert side <= 30
+        assert card['side'] % side == 0
+        # (the sides differ, and the centre is in the middle of both)
+        assert card['x'] - card['side'] / 2 == pytest.approx(
+            whole['x'] - whole['side'] / 2, abs=1)
+        np.testing.assert_allclose(card['theta'], whole['theta'], atol=0.1)
+        assert card['rms'] == pytest.approx(1.0, abs=0.3)
+
+    def test_no_image(self, sersic_profile, tmp_path):
+        card = make_card(self.row(sersic_profile, source='gone.fits'))
+        assert card['note'] == 'image not found: profile only'
+        assert card['picture'] is None
+        assert len(card['rings']['mu']) == len(sersic_profile)
+        bad = tmp_path / 'bad.fits'
+        bad.write_bytes(b'SIMPLE  =')
+        card = make_card(self.row(sersic_profile, source=str(bad)))
+        assert card['note'].startswith('image not shown: OSError')
+        card = make_card(self.row(sersic_profile, source=str(bad)),
+                         images=False)
+        assert card['note'] == ''
+
+    def test_failed(self, galaxy_ccd, tmp_path):
+        path = tmp_path / 'a.fits'
+        galaxy_ccd.write(path)
+        row = self.row(ValueError('no'), source=str(path))
+        card = make_card(row)
+        assert card['message'] == 'ValueError: no'
+        assert len(decode(card['picture'])) == 128
+        assert card['residual'] is None
+        assert card['mag'] is None
+
+    def test_uncalibrated(self, sersic_profile):
+        row = self.row(sersic_profile)
+        value = np.array(row['profile']['intensity'])
+        row['profile']['surface_brightness'] = [None] * len(value)
+        card = make_card(row)
+        assert not card['calibrated']
+        np.testing.assert_allclose(card['rings']['mu'],
+                                   -2.5 * np.log10(value), atol=1e-3)
+
+    def test_find_image(self, tmp_path, monkeypatch):
+        (tmp_path / 'sub').mkdir()
+        path = tmp_path / 'sub' / 'a.fits'
+        path.touch()
+        assert find_image({'source': 'sub/a.fits'}, [tmp_path]) == path
+        assert find_image({'source': 'x', 'file': 'sub/a.fits'},
+                          [tmp_path]) == path
+        assert find_image({'source': '/old/a.fits'}, [tmp_path]) is None
+        assert _folders_of({'n': 2, 'catalogue': str(tmp_path / 'c.parquet'),
+                            'base': str(tmp_path), 'name': 'x'}) == [
+            tmp_path, tmp_path]
+        assert find_image({'source': '/old/a.fits'},
+                          moved_to=tmp_path / 'sub') == path
+        assert find_image({'source': 'a' * 5000}) is None
+
+    def test_large_file(self, galaxy_ccd, sersic_profile, tmp_path,
+                        monkeypatch):
+        """
+        A part of a large file is the same as the whole.
+        """
+        path = tmp_path / 'a.fits'
+        hdus = galaxy_ccd.to_hdu()
+        hdus[0].header['EXTNAME'] = 'SCI'
+        del hdus[1:]
+        wide = np.zeros((500, 600), 'f4')
+        wide[200:328, 300:428] = hdus[0].data
+        hdus[0].data = wide
+        hdus[0].header['CRPIX1'] += 300
+        hdus[0].header['CRPIX2'] += 200
+        hdus.writeto(path)
+        for sky in (True, False):
+            if not sky:
+                for key in ('CTYPE1', 'CTYPE2'):
+                    hdus[0].header[key] = ''
+                hdus.writeto(path, overwrite=True)
+            row = self.row(sersic_profile, source=str(path))
+            row['x_centre'] += 300
+            row['y_centre'] += 200
+            if not sky:
+                row['pa_frame'] = 'pixel'
+            whole = make_card(row)
+            assert whole['picture'] is not None, whole['note']
+            with monkeypatch.context() as patch:
+                patch.setattr('astro_pix2prof.report.pictures._LARGE_FILE', 0)
+                for hdu in (None, 'SCI'):
+                    assert make_card(row, hdu=hdu) == whole
+                failed = self.row(ValueError('no'), source=str(path))
+                assert 'a large file' in make_card(failed)['note']
+        assert "hdu='X' is not in the file" in make_card(
+            row, hdu='X')['note']
+
+    def test_cube(self, galaxy_ccd, sersic_profile, tmp_path):
+        path = tmp_path / 'cube.fits'
+        hdu = galaxy_ccd.to_hdu()[0]
+        hdu.data = np.stack([0 * hdu.data + 1, hdu.data])
+        hdu.header['BAND0'], hdu.header['BAND1'] = 'g', 'r'
+        hdu.writeto(path)
+        row = self.row(sersic_profile, source=str(path), band='r')
+        assert make_card(row)['rms'] == pytest.approx(1.0, abs=0.05)
+
+
+class TestPage:
+    def test_self_contained(self, page):
+        text = page.read_text(encoding='utf-8')
+        assert '{{' not in re.sub(r'<script.*?</script>', '', text,
+                                  flags=re.DOTALL)
+        assert "default-src 'none'" in text
+        for word in (' src="http', ' href="http', '@import', 'url('):
+            assert word not in text
+        assert set(re.findall(r'xlink|<link|<iframe|<object', text)) == set()
+
+    def test_counts_shown(self, page):
+        text = page.read_text(encoding='utf-8')
+        for number, what in ((12, 'galaxies'), (10, 'measured (83.3%)'),
+                             (2, 'failed (16.7%)'),
+                             (3, 'measured with flags (25.0%)')):
+            assert f'<b>{number}</b><span>{what}</span>' in text
+        assert '<b>2.0</b><span>galaxies/s (12 in 6.0 s)</span>' in text
+        assert 'galaxies/s of each of 2 processes' in text
+        assert 'Another object touches the galaxy.' in text
+        assert '<a href="#flag=NEIGHBOUR">' in text
+        assert 'href="#flag=SATURATED"' not in text
+        assert 'has # pixels' in text
+        assert text.count('<svg class="chart"') == 9
+
+    def test_names_are_text(self, page):
+        text = page.read_text(encoding='utf-8')
+        assert '<script>alert' not in text
+        assert '<b>x</b>' not in text
+        assert cards_of(page)[3]['source'] == GONE
+
+    def test_gallery(self, page):
+        cards = cards_of(page)
+        assert sorted(cards) == list(range(N))
+        for k, card in cards.items():
+            assert (card['picture'] is None) == (k == 3)
+            assert (card['residual'] is None) == (k in (3, 5, 7))
+        assert cards[4]['flag'] == (GalaxyFlag.NEIGHBOUR
+                                    | GalaxyFlag.TRUNCATED)
+
+    def test_same_bytes(self, survey, page, tmp_path):
+        again = write_report(survey, tmp_path / 'r.html')
+        assert again.read_bytes() == page.read_bytes()
+
+    def test_one_file(self, survey, tmp_path):
+        path = write_report(survey / 'part-000001.parquet',
+                            tmp_path / 'r.html', n_gallery=0, images=False)
+        cards = cards_of(path)
+        assert {5, 7, 4, 6} >= set(cards)
+        assert all(card['picture'] is None for card in cards.values())
+
+    def test_nothing_measured(self, tmp_path):
+        batch = ProfileBatch.from_profiles([ValueError('no')] * 3)
+        pq.write_table(batch.to_arrow(), tmp_path / 'a.parquet')
+        text = write_report(tmp_path, tmp_path / 'r.html').read_text(
+            encoding='utf-8')
+        assert 'Nothing was measured.' in text
+        assert '<b>0</b><span>measured (0.0%)</span>' in text
+        pq.write_table(ProfileBatch.from_profiles([]).to_arrow(),
+                       tmp_path / 'a.parquet')
+        text = write_report(tmp_path, tmp_path / 'r.html').read_text(
+            encoding='utf-8')
+        assert '<b>0</b><span>galaxies</span>' in text
+
+    def test_errors(self, survey, tmp_path):
+        path = tmp_path / 'r.html'
+        with pytest.raises(ValueError, match='n_gallery must be 0 or more'):
+            write_report(survey, path, n_gallery=-1)
+        with pytest.raises(FileNotFoundError, match='images: no such folder'):
+            write_report(survey, path, images=tmp_path / 'none')
+        assert not path.exists()
+        path.write_text('mine')
+        with pytest.raises(FileExistsError, match='overwrite=True'):
+            write_report(survey, path, overwrite=False)
+        assert path.read_text() == 'mine'
+
+    @pytest.mark.parametrize('kind', [GalaxyFlag, RingFlag])
+    def test_every_flag_has_a_meaning(self, kind):
+        meanings = flag_meanings(kind)
+        assert list(meanings) == [bit.name for bit in kind]
+        assert all(text.endswith('.') for text in meanings.values())
+        assert len(set(meanings.values())) == len(meanings)
+
+
+def test_command(survey, tmp_path, capsys):
+    out = tmp_path / 'new' / 'r.html'
+    args = ['report', str(survey), '--out', str(out), '--gallery', '3']
+    assert main([*args, '--seed', '2', '--no-images']) == 0
+    assert f'report: {out}' in capsys.readouterr().out
+    assert sum('random sample' in card['why']
+               for card in cards_of(out).values()) == 3
+    with pytest.raises(SystemExit):
+        main(args)
+    assert '--overwrite' in capsys.readouterr().err
+    images = survey.parent / 'images'
+    assert main([*args, '--images', str(images), '--overwrite',
+                 '--quiet']) == 0
+    assert capsys.readouterr().out == ''
+    with pytest.raises(SystemExit):
+        main(['report', str(survey), '--gallery', '-1'])
+    assert '--gallery' in capsys.readouterr().err
+    assert main(['report', str(tmp_path / 'none'), '--out',
+                 str(tmp_path / 'x.html')]) == 1
+    assert 'no such file or folder' in capsys.readouterr().err
+
+
+@pytest.mark.skipif(BROWSER is None, reason='there is no Chromium here')
+class TestBrowser:
+    def dom(self, page, tmp_path, fragment):
+        found = subprocess.run(
+            [BROWSER, '--headless', '--no-sandbox', '--disable-gpu',
+             f'--user-data-dir={tmp_path}', '--dump-dom',
+             f'{page.as_uri()}#{fragment}'],
+            check=True, capture_output=True, timeout=120)
+        return found.stdout.decode()
+
+    def shown(self, dom):
+        return [int(k) for k in re.findall(
+            r'<li class="card" data-index="(\d+)"', dom)]
+
+    def test_sort_and_filter(self, page, tmp_path):
+        dom = self.dom(page, tmp_path, 'sort=mag&desc=1')
+        cards = cards_of(page)
+        mags = [cards[k]['mag'] for k in self.shown(dom)]
+        assert len(mags) == N
+        # what is not known comes last
+        assert mags[-2:] == [None, None]
+        assert mags[:-2] == sorted(mags[:-2], reverse=True)
+        assert '12 of 12 galaxies' in dom
+        # the title of galaxy 3 is text
+        assert '&lt;script&gt;alert' in dom
+
+    def test_filter_and_open(self, page, tmp_path):
+        dom = self.dom(page, tmp_path,
+                       'flag=NEIGHBOUR&q=obj4&galaxy=4&sort=mag')
+        assert self.shown(dom) == [4]
+        assert '1 of 12 galaxies' in dom
+        dialog = dom[dom.index('<dialog'):dom.index('</dialog>')]
+        assert ' open' in dialog[:80]
+        assert '#4 4.fits' in dialog
+        assert dialog.count('<ellipse') >= 5
+        assert 'Ellipticity' in dialog
+
+    def test_failed_and_limits(self, page, tmp_path):
+        dom = self.dom(page, tmp_path, 'show=failed&sort=source&desc=1')
+        assert self.shown(dom) == [7, 5]
+        cards = cards_of(page)
+        limit = cards[0]['mag'] + 3.5
+        dom = self.dom(page, tmp_path, f'mag1={limit}&band=r')
+        assert self.shown(dom) == [
+            k for k in sorted(cards) if cards[k]['band'] == 'r'
+            and cards[k]['mag'] is not None and cards[k]['mag'] <= limit]

@@ -1,0 +1,297 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests for the structure and sersic modules.
+
+Truths are analytic: an exponential disc has R50 = 1.678 h, R90 = 3.890 h,
+R20 = 0.824 h, R80 = 2.994 h, and a magnitude of
+mu_0 - 2.5 log10(2 pi h^2 q).
+"""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.table import QTable, Table
+from numpy.testing import assert_allclose
+from scipy.special import gammaincinv
+
+from astro_pix2prof import GalaxyCutout, build_profile, measure_structure
+from astro_pix2prof.profile.flags import StructureFlag, decode_structure_flags
+from astro_pix2prof.structure.models import (
+    fit_bulge_disc,
+    fit_disc,
+    fit_sersic,
+    sersic_flux,
+)
+
+PIXEL = 0.5
+Q = 0.6
+MU_0, H = 20.0, 6.0
+SKY_ERR = 2e-5
+
+
+def make_profile(shape, *, r_max=60.0, seed=None, calibrated=True,
+                 sky_err=SKY_ERR):
+    """
+    A profile of intensities ``shape(radius)`` in nmgy/arcsec2.
+    """
+    options = ({'unit': u.nmgy, 'pixel_scale': PIXEL} if calibrated
+               else {'calibrated': False, 'pixel_scale': PIXEL})
+    cutout = GalaxyCutout(np.ones((9, 9)), **options)
+    sma = np.concatenate([np.arange(0, 8, 0.5), np.geomspace(
+        8, r_max / PIXEL, 50)])
+    value = shape(sma * PIXEL) * PIXEL**2
+    noise = 5e-4 / np.sqrt(np.maximum(sma, 1))
+    error = np.hypot(noise, sky_err)
+    if seed is not None:
+        rng = np.random.default_rng(seed)
+        value = (value + rng.normal(size=len(sma)) * noise
+                 + rng.normal() * sky_err)
+    return build_profile(cutout, sma, value, error,
+                         ellipticity=np.full(len(sma), 1 - Q),
+                         ellipticity_err=np.full(len(sma), 0.01),
+                         theta=np.full(len(sma), 30.0),
+                         theta_err=np.ones(len(sma)), sky_err=sky_err)
+
+
+def disc(radius, mu_0=MU_0, h=H):
+    return 10**(-0.4 * (mu_0 - 22.5)) * np.exp(-radius / h)
+
+
+def sersic(radius, mu_e=21.0, r_e=5.0, n=4.0):
+    b = gammaincinv(2 * n, 0.5)
+    return 10**(-0.4 * (mu_e - 22.5)) * np.exp(
+        -b * ((radius / r_e)**(1 / n) - 1))
+
+
+@pytest.fixture(name='result', scope='module')
+def fixture_result():
+    return measure_structure(make_profile(disc))[0]
+
+
+class TestExponential:
+    def test_magnitude(self, result):
+        true = MU_0 - 2.5 * np.log10(2 * np.pi * H**2 * Q)
+        assert_allclose(result['mag_total'].value, true, atol=0.01)
+        # Within 10 h nothing is missing.
+        assert_allclose(result['mag_aperture'].value, true, atol=0.01)
+        assert result['mag_total'].unit == u.mag
+
+    @pytest.mark.parametrize(('name', 'factor'), [
+        ('r20', 0.8244), ('r50', 1.6783), ('r80', 2.9943), ('r90', 3.8897)])
+    def test_radii(self, result, name, factor):
+        assert_allclose(result[name].to_value(u.arcsec), factor * H,
+                        rtol=0.01)
+        assert 0 < result[f'{name}_err'].value < 0.1 * H
+
+    def test_concentration(self, result):
+        assert_allclose(result['c28'], 5 * np.log10(2.9943 / 0.8244),
+                        atol=0.03)
+        assert_allclose(result['c59'], 3.8897 / 1.6783, atol=0.03)
+
+    def test_isophotal_radii(self, result):
+        for level in (23.5, 25.0, 26.5):
+            name = f'r{level:.1f}'.replace('.', '_')
+            assert_allclose(result[name].value, H * (level - MU_0) / 1.0857,
+                            rtol=0.01)
+
+    def test_petrosian(self, result):
+        # eta(r) = 0.2 at 3.63 h for thin annuli of an exponential.
+        assert_allclose(result['r_petro'].value, 3.63 * H, rtol=0.03)
+        assert_allclose(result['mag_petro'].value, result[
+            'mag_total'].value, atol=0.02)
+
+    def test_surface_brightness(self, result):
+        assert_allclose(result['mu_0'].value, MU_0, atol=0.01)
+        r_50 = 1.6783 * H
+        mean = result['mag_total'].value + 2.5 * np.log10(
+            2 * np.pi * r_50**2 * Q)
+        assert_allclose(result['mu_mean_50'].value, mean, atol=0.02)
+        assert result['mu_0'].unit == u.mag / u.arcsec**2
+
+    def test_shape(self, result):
+        assert_allclose(result['ellipticity_50'], 1 - Q)
+        assert_allclose(result['ellipticity_out_err'], 0.01)
+        assert_allclose(result['pa_50'].to_value(u.deg), 30)
+
+    def test_fits(self, result):
+        assert_allclose(result['sersic_n'], 1, atol=0.02)
+        assert_allclose(result['sersic_r_e'].value, 1.6783 * H, rtol=0.01)
+        assert_allclose(result['h_disc'].value, H, rtol=0.01)
+        assert result['disc_type'] == 1
+        assert np.isnan(result['r_break'].value)
+        assert result['flag'] == 0
+
+
+class TestOtherShapes:
+    def test_de_vaucouleurs(self):
+        result = measure_structure(make_profile(sersic, r_max=200.0))[0]
+        assert_allclose(result['sersic_n'], 4, atol=0.05)
+        assert_allclose(result['sersic_r_e'].value, 5, rtol=0.02)
+        assert_allclose(result['sersic_mu_e'].value, 21, atol=0.05)
+
+    def test_concentration_of_de_vaucouleurs(self):
+        # No image shows the cusp itself: soften it.
+        profile = make_profile(lambda r: sersic(np.hypot(r, 0.2)), r_max=200)
+        result = measure_structure(profile, fits=False)[0]
+        r = np.geomspace(1e-3, 5000, 200_000)
+        flux = np.cumsum(np.gradient(r) * 2 * np.pi * Q * r
+                         * sersic(np.hypot(r, 0.2)))
+        r_20, r_80 = np.interp([0.2, 0.8], flux / flux[-1], r)
+        assert_allclose(result['c28'], 5 * np.log10(r_80 / r_20), atol=0.08)
+        assert_allclose(result['mag_total'].value,
+                        22.5 - 2.5 * np.log10(flux[-1]), atol=0.03)
+
+    def test_bulge_and_disc(self):
+        profile = make_profile(lambda r: sersic(r, 19.5, 1.5, 2.0)
+                               + disc(r, 20.5, 8.0), r_max=70)
+        result = measure_structure(profile)[0]
+        assert_allclose(result['bulge_r_e'].value, 1.5, rtol=0.05)
+        assert_allclose(result['bulge_n'], 2, rtol=0.05)
+        assert_allclose(result['disc_h'].value, 8, rtol=0.02)
+        bulge = sersic_flux(sersic(1.5, 19.5, 1.5, 2.0), 1.5, 2.0)
+        total = bulge + 2 * np.pi * disc(0, 20.5) * 64
+        assert_allclose(result['b_t'], bulge / total, atol=0.01)
+
+    @pytest.mark.parametrize(('h_out', 'kind'), [(3.0, 2), (12.0, 3)])
+    def test_break(self, h_out, kind):
+        def broken(r):
+            return np.where(r < 20, disc(r), disc(20.0) * np.exp(
+                -(r - 20) / h_out))
+
+        result = measure_structure(make_profile(broken, seed=3))[0]
+        assert result['disc_type'] == kind
+        assert_allclose(result['r_break'].value, 20, atol=1.5)
+        assert_allclose(result['h_in'].value, H, rtol=0.05)
+        assert_allclose(result['h_out'].value, h_out, rtol=0.15)
+
+    def test_flux_of_exponential(self):
+        # Sersic n=1: amplitude at 1.678 h.
+        assert_allclose(sersic_flux(disc(1.67835 * H), 1.67835 * H, 1.0),
+                        2 * np.pi * H**2 * disc(0), rtol=1e-4)
+
+
+class TestErrors:
+    def test_sky_moves_all_rings(self):
+        # The sky is all of the error in the outskirts: the total is off by
+        # its error times the area, which rings on their own would average.
+        profile = make_profile(disc, r_max=40, sky_err=2e-4)
+        result = measure_structure(profile, fits=False, n_samples=400)[0]
+        flux = 10**(-0.4 * (result['mag_aperture'].value - 22.5))
+        # A pixel value of 2e-4 is 8e-4 per arcsec2.
+        sky = 1.0857 * 8e-4 * np.pi * 40**2 * Q / flux
+        assert_allclose(result['mag_aperture_err'].value, sky, rtol=0.15)
+
+    @pytest.mark.parametrize('error', [0.0, np.nan])
+    def test_ring_without_error(self, error):
+        # One such ring does not make the sky certain.
+        profile = make_profile(disc, r_max=40, sky_err=2e-4)
+        usual = measure_structure(profile, fits=False)[0]
+        profile['intensity_err'][3] = error * profile['intensity_err'].unit
+        result = measure_structure(profile, fits=False)[0]
+        assert_allclose(result['mag_aperture_err'].value,
+                        usual['mag_aperture_err'].value, rtol=0.2)
+
+    def test_profile_without_errors(self):
+        profile = make_profile(disc)
+        profile['intensity_err'] *= np.nan
+        result = measure_structure(profile)[0]
+        assert_allclose(result['r50'].value, 1.6783 * H, rtol=1e-3)
+        assert_allclose(result['sersic_n'], 1, atol=0.02)
+        assert np.isnan(result['r50_err'].value)
+        assert result['flag'] == 0
+
+    def test_coverage(self):
+        true_mag = MU_0 - 2.5 * np.log10(2 * np.pi * H**2 * Q)
+        pulls = {'mag_aperture': [], 'r50': [], 'r25_0': []}
+        truth = {'mag_aperture': true_mag, 'r50': 1.6783 * H,
+                 'r25_0': H * 5 / 1.0857}
+        for seed in range(50):
+            # A sky error that dominates the total magnitude.
+            profile = make_profile(disc, seed=seed, sky_err=4e-4)
+            row = measure_structure(profile, fits=False, seed=seed,
+                                    n_samples=100)[0]
+            for name, values in pulls.items():
+                values.append((row[name].value - truth[name])
+                              / row[f'{name}_err'].value)
+        for name, values in pulls.items():
+            held = np.mean(np.abs(values) < 1)
+            assert 0.48 < held < 0.9, name
+
+    def test_repeatable(self):
+        profile = make_profile(disc, seed=1)
+        one, two = (measure_structure(profile, seed=5) for _ in range(2))
+        assert one['r50_err'][0] == two['r50_err'][0]
+        other = measure_structure(profile, seed=6)
+        assert other['r50_err'][0] != one['r50_err'][0]
+
+
+class TestLimits:
+    def test_not_reached(self):
+        result = measure_structure(make_profile(disc, r_max=15))[0]
+        names = decode_structure_flags(result['flag'])
+        assert 'LEVEL_NOT_REACHED' in names
+        assert 'PETROSIAN_NOT_REACHED' in names
+        assert np.isnan(result['r26_5'].value)
+        assert np.isfinite(result['mag_aperture'].value)
+
+    def test_petrosian_aperture_not_reached(self):
+        # The radius is 21 arcsec, the aperture 42.
+        result = measure_structure(make_profile(disc, r_max=34))[0]
+        assert np.isfinite(result['r_petro'].value)
+        assert np.isnan(result['mag_petro'].value)
+        names = decode_structure_flags(result['flag'])
+        assert 'PETROSIAN_NOT_REACHED' in names
+
+    def test_between_rings(self):
+        # Rings are 2 arcsec apart there; radii are exact all the same.
+        result = measure_structure(make_profile(disc), levels=[26.0])[0]
+        assert_allclose(result['r26_0'].value, H * 6 / 1.0857362, rtol=2e-4)
+        assert_allclose(result['r50'].value, 1.67835 * H, rtol=5e-4)
+
+    def test_own_levels(self):
+        result = measure_structure(make_profile(disc), levels=[22.25, 24])
+        assert_allclose(result['r22_25'][0].value, H * 2.25 / 1.0857,
+                        rtol=0.01)
+        assert 'r24_0' in result.colnames
+        assert 'r25_0' not in result.colnames
+
+    def test_uncalibrated(self):
+        result = measure_structure(make_profile(disc, calibrated=False))[0]
+        assert result['flag'] & StructureFlag.UNCALIBRATED
+        assert np.isnan(result['mag_total'].value)
+        assert np.isnan(result['r25_0'].value)
+        assert_allclose(result['r50'].value, 1.6783 * H, rtol=0.01)
+
+    @pytest.mark.parametrize('n', [1, 2, 4])
+    def test_few_rings(self, n):
+        result = measure_structure(make_profile(disc)[:n])[0]
+        assert result['flag'] & StructureFlag.TOO_FEW_RINGS
+        assert np.isnan(result['r50'].value)
+        assert np.isnan(result['sersic_n'])
+
+    def test_all_negative(self):
+        profile = make_profile(lambda r: -disc(r))
+        result = measure_structure(profile)[0]
+        assert result['flag'] & StructureFlag.TOO_FEW_RINGS
+
+    def test_without_fits(self):
+        result = measure_structure(make_profile(disc), fits=False)
+        assert isinstance(result, QTable)
+        assert len(result) == 1
+        assert 'sersic_n' not in result.colnames
+
+    def test_fits_of_too_little(self):
+        few = np.arange(1.0, 4)
+        assert fit_sersic(few, few, few) is None
+        assert fit_bulge_disc(few, few, few) is None
+        assert fit_disc(few, few, few) is None
+        rising = np.arange(1.0, 30)
+        assert fit_disc(rising, rising, 0.01 * rising) is None
+
+    def test_wrong_input(self):
+        with pytest.raises(TypeError, match='must be a profile table'):
+            measure_structure(Table({'a': [1]}))
+        with pytest.raises(ValueError, match='n_samples must be at least 2'):
+            measure_structure(make_profile(disc), n_samples=1)
+        with pytest.raises(ValueError, match='levels must be finite'):
+            measure_structure(make_profile(disc), levels=[np.nan])
