@@ -4,8 +4,8 @@ Measure the gain of each part of the ring network.
 
 Networks that lack one part each are trained for as many steps of the recipe
 ``rings`` on the same galaxies, and measure the same GalSim images (see
-``benchmarks.render.bands``), which are not those of the test sets. The weights that
-come with the package, trained for longer, measure them as well.
+``benchmarks.render.bands``), which are not those of the test sets. The
+weights that come with the package, trained for longer, measure them as well.
 
     python -m benchmarks.render.bands --n 30 --seed 78 --out build/ablations
     python -m benchmarks.accuracy.ablations build/ablations --steps 400
