@@ -9,6 +9,7 @@ from pathlib import Path
 from astropy.io import fits
 from astropy.nddata import Cutout2D, NDData
 
+from astro_pix2prof.image.archives import unpack_pixels
 from astro_pix2prof.image.arrays import _header_unit, _read_array
 from astro_pix2prof.image.fits import _read_file, _read_hdu, _read_hdulist
 from astro_pix2prof.image.header import header_values
@@ -75,7 +76,7 @@ def read_image(image, *, hdu=None, band=None, bad_bits=None):
 
 def _read_nddata(image, band):
     header = header_values(image.meta)
-    parts = _read_array(image.data, band, header)
+    parts = _read_array(unpack_pixels(image.data, header), band, header)
     if image.unit is not None:
         parts.unit = parse_unit(image.unit)
     _header_unit(parts)
