@@ -120,10 +120,10 @@ def check_integer(value, name, *, least=None, most=None, optional=False):
 
 def _range(least, most):
     if least is not None and most is not None:
-        return f' from {least:g} to {most:g}'
+        return f' from {least} to {most}'
     if least is not None:
-        return f' of at least {least:g}'
-    return '' if most is None else f' of at most {most:g}'
+        return f' of at least {least}'
+    return '' if most is None else f' of at most {most}'
 
 
 def check_number(value, name, *, unit=None, least=None, above=None,
@@ -172,12 +172,10 @@ def check_number(value, name, *, unit=None, least=None, above=None,
     """
     if value is None and optional:
         return None
-    limits = _range(least, most)
+    more = '' if above is None else f' above {above}'
+    kind = f'a finite number{more}{_range(least, most)}'
     if above == 0 and most is None:
         kind = 'a positive, finite number'
-    else:
-        more = '' if above is None else f' above {above:g}'
-        kind = f'a finite number{more}{limits}'
     number = _plain_number(_strip_unit(value, name, unit, equivalencies))
     if number is None:
         _refuse(TypeError, name, kind, value)
@@ -185,8 +183,11 @@ def check_number(value, name, *, unit=None, least=None, above=None,
         number = float(number)
     except OverflowError:
         number = np.inf
-    if (not np.isfinite(number)
-            or (least is not None and number < least)
+    if above == 0 and most is None:
+        kind = 'positive and finite'
+    if not np.isfinite(number):
+        _refuse(ValueError, name, kind if above == 0 else 'finite', value)
+    if ((least is not None and number < least)
             or (above is not None and number <= above)
             or (most is not None and number > most)):
         _refuse(ValueError, name, kind, value)

@@ -71,7 +71,7 @@ class TestNumber:
     @pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf, 10**400,
                                        np.float32(np.nan), np.nan * u.deg])
     def test_not_finite(self, value):
-        with pytest.raises(ValueError, match='x must be a finite number, got'):
+        with pytest.raises(ValueError, match='x must be finite, got'):
             check_number(value, 'x', unit=u.arcsec)
 
     @pytest.mark.parametrize(('limits', 'match'), [
@@ -109,14 +109,17 @@ class TestNumber:
         with pytest.raises(TypeError, match='x must be a finite number'):
             check_number(column[1], 'x')
 
+    def test_positive_type(self):
+        with pytest.raises(TypeError, match='a positive, finite number, got'):
+            check_positive('x', 'x')
+
     def test_optional(self):
         assert check_number(None, 'x', optional=True) is None
         assert check_positive(None, 'x', optional=True) is None
 
     @pytest.mark.parametrize('value', [0, -1, np.nan, -1 * u.arcsec])
     def test_positive(self, value):
-        with pytest.raises(ValueError,
-                           match='x must be a positive, finite number'):
+        with pytest.raises(ValueError, match='x must be positive and finite'):
             check_positive(value, 'x', unit=u.arcsec)
 
 

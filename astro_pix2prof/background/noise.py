@@ -290,7 +290,8 @@ def _lowest_group(sigma, error):
         width = max(np.median(error), scatter)
         group = sigma[np.abs(sigma / level - 1) <= 3 * width]
         new = np.median(group)
-        if np.isclose(new, level, rtol=1e-4):
+        # (numpy.isclose would take all small numbers as equal)
+        if abs(new - level) <= 1e-4 * level:
             break
         level = new
     return float(level)

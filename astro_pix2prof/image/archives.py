@@ -14,7 +14,8 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.image.header import header_number
 
-__all__ = ['Companion', 'companion_files', 'mask_bits', 'unpack_pixels']
+__all__ = ['BITS_KEYWORD', 'Companion', 'companion_files', 'mask_bits',
+           'unpack_pixels']
 
 
 # Pogson's ratio, 2.5 log10(e), by which the pixels of Pan-STARRS1 are packed
@@ -22,6 +23,9 @@ _POGSON = 2.5 * np.log10(np.e)
 
 # Packed pixels are magnitudes: no flux is e**90 times the softening.
 _LARGEST_PACKED = 100.0
+
+# Where the bits of a mask are noted that is cut out of a file.
+BITS_KEYWORD = 'BADBITS'
 
 # Mask planes of the Rubin and HSC pipelines that spoil a pixel; others,
 # like DETECTED, mark the galaxy itself.
@@ -130,11 +134,11 @@ def companion_files(path):
     if suffix is None:
         return []
     stem = path.name[:suffix.start()]
-    for pattern, companions in _FILES:
-        match = re.fullmatch(pattern, stem)
-        if match is not None:
-            break
-    else:
+    matches = [(re.fullmatch(pattern, stem), companions)
+               for pattern, companions in _FILES]
+    match, companions = next((item for item in matches if item[0]),
+                             (None, ()))
+    if match is None:
         return []
     names = {key: glob.escape(value) for key, value
              in match.groupdict().items()}
@@ -165,7 +169,7 @@ def _legacy_bits(band):
     return _LEGACY.get(band, sum(_LEGACY.values()))
 
 
-def mask_bits(mask_header, header, *, name='', band=None, with_weight=False):
+def mask_bits(mask_header, header, *, name='', band=None, weight=''):
     """
     Find the bits of a mask that reject a pixel, as its archive defines them.
 
@@ -183,20 +187,23 @@ def mask_bits(mask_header, header, *, name='', band=None, with_weight=False):
     band : str, optional
         The band of the image.
 
-    with_weight : bool, optional
-        Whether there is an extension WGT, as in images of DES.
+    weight : str, optional
+        The name of the extension with the weights.
 
     Returns
     -------
     bits : int or `None`
         The bits, `None` for all.
     """
+    bits = mask_header.get(BITS_KEYWORD)
+    if type(bits) is int:
+        return bits
     planes = [mask_header.get(f'MP_{plane}') for plane in _LSST_PLANES]
     planes = {plane for plane in planes
               if type(plane) is int and 0 <= plane < 64}
     if planes:
         return sum(1 << plane for plane in planes)
-    if name == 'MSK' and with_weight:
+    if (name, weight) == ('MSK', 'WGT'):
         return _DES
     if name == 'MASKBITS':
         return _legacy_bits(band)

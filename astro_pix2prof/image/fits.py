@@ -107,10 +107,9 @@ def _read_hdulist(hdulist, hdu, band, bad_bits, *, check=False):
         verify(chosen)
     parts = _read_hdu(chosen, band, header, hdulist)
     found = _companions(hdulist, chosen)
-    weight = found.get('weight')
-    if weight is not None and _role(weight) == 'WGT' and (
-            'error' not in found and 'mask' in found
-            and _role(found['mask']) == 'MSK'):
+    weight = _role(found['weight']) if 'weight' in found else ''
+    if weight == 'WGT' and 'error' not in found and (
+            'mask' in found and _role(found['mask']) == 'MSK'):
         # DES: an inverse variance
         found['error'] = found.pop('weight')
     for role, companion in found.items():
@@ -120,7 +119,7 @@ def _read_hdulist(hdulist, hdu, band, bad_bits, *, check=False):
             if bad_bits is None:
                 bits = mask_bits(companion.header, header,
                                  name=_role(companion), band=parts.band,
-                                 with_weight=weight is not None)
+                                 weight=weight)
             else:
                 bits = bad_bits
             _add_mask(parts, pixels, bits)
