@@ -25,9 +25,9 @@ __all__ = ['BrokenWCSError', 'celestial_wcs', 'check_inside',
 # Pixels whose sides differ by more than this have to be resampled first.
 _MAX_NON_SQUARE = 0.01
 
-# Pixels that are so much longer than wide have no area: the matrix of the
-# WCS is singular.
-_SINGULAR = 1e6
+# No image has pixels that are so much longer than wide: the matrix of its WCS
+# is singular, or was before zeros in it were replaced.
+_SINGULAR = 10
 
 # The largest size of a crop, in frames, and in pixels of small frames.
 _MAX_FRAMES, _MAX_SMALL = 4, 1024
@@ -194,7 +194,8 @@ def local_matrix(wcs, x, y):
     Raises
     ------
     BrokenWCSError
-        If the WCS has no sky coordinates there, or pixels have no area.
+        If the WCS has no sky coordinates there, or its matrix is
+        singular.
     """
     steps = np.array([[0.5, -0.5, 0.0, 0.0], [0.0, 0.0, 0.5, -0.5]])
     try:
@@ -219,8 +220,9 @@ def local_matrix(wcs, x, y):
                        [north @ step_x, north @ step_y]])
     large, small = np.linalg.svd(matrix, compute_uv=False)
     if not large < _SINGULAR * small:
-        reason = ('its pixels have no area, the matrix of CD, PC or CDELT is '
-                  'singular')
+        reason = (f'its pixels are {large * u.rad.to(u.arcsec):.4g} by '
+                  f'{small * u.rad.to(u.arcsec):.4g} arcsec, as the matrix '
+                  'of CD, or of PC and CDELT, is singular or wrong')
         raise BrokenWCSError(reason)
     return matrix * u.rad.to(u.arcsec)
 
@@ -483,11 +485,8 @@ def pixel_size(size, pixel_scale=None, shape=None):
         If it is not one or two positive numbers, or an angle without a
         pixel scale, or too large.
     """
-    try:
-        values = list(size) if np.ndim(size) or isinstance(
-            size, (tuple, list)) else [size, size]
-    except (TypeError, ValueError):
-        values = []
+    several = isinstance(size, (tuple, list)) or np.ndim(size) > 0
+    values = list(size) if several else [size, size]
     if len(values) != 2 or any(isinstance(value, (str, bytes))
                                for value in values):
         msg = f'size must be one or two numbers, (ny, nx), got {size!r}'
