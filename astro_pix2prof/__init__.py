@@ -83,4 +83,5 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *__all__})
+    # (completion shows the public names, and no module that was imported)
+    return sorted({*(n for n in globals() if n.startswith('__')), *__all__})

@@ -16,7 +16,7 @@ from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.brightness import SB_UNIT
 from astro_pix2prof.profile.flags import RingFlag
 
-__all__ = ['BandProfiles', 'FitBandsMixin']
+__all__ = ['BandProfiles', 'measure_bands']
 
 
 # Options of a fitter's call that are none of GalaxyCutout.
@@ -60,146 +60,106 @@ class BandProfiles:
         return text + '>'
 
 
-class FitBandsMixin:
+def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
+                  **options):
     """
-    Gives a fitter the method ``fit_bands``.
+    Measure a galaxy in several bands on the same ellipses.
+
+    Parameters
+    ----------
+    fit_galaxy : callable
+        The method ``fit`` of a fitter.
+
+    images, reference, colours, **options
+        See `~astro_pix2prof.fitting.base.ProfileFitter.fit_bands`.
+
+    Returns
+    -------
+    result : `BandProfiles`
+
+    Raises
+    ------
+    TypeError, ValueError
+        Likewise.
     """
+    pairs = _check_bands(images, reference, colours)
+    each = {band: _options_of(band, images, options) for band in images}
+    fits, failed = {}, {}
+    first = _first_band(fit_galaxy, images, each, reference, fits, failed)
+    shape = fits[first].profile
+    for band, image in images.items():
+        if band == first or band in failed:
+            continue
+        try:
+            fits[band] = _fit_forced(fit_galaxy, image, each[band], shape)
+        except Exception as error:
+            # Store the exception: one bad band does not stop the others.
+            failed[band] = str(error) or type(error).__name__
+    fits = {band: fits[band] for band in images if band in fits}
+    profiles = {band: fit.profile for band, fit in fits.items()}
+    fwhm = {band: fit.cutout.psf_fwhm or 0.0
+            for band, fit in fits.items()}
+    if pairs is None:
+        pairs = list(pairwise(profiles))
+    pairs = [pair for pair in pairs if set(pair) <= set(profiles)]
+    return BandProfiles(
+        profiles, _join(profiles, first, pairs, fwhm), first, failed)
 
-    def fit_bands(self, images, *, reference=None, colours=None, **options):
-        """
-        Measure a galaxy in several bands on the same ellipses.
 
-        One band is measured by itself; its centre, ellipses and radii are
-        then those of all bands (forced photometry). Images with a WCS may
-        have different pixels; images without one must share theirs.
+def _first_band(fit_galaxy, images, each, reference, fits, failed):
+    """
+    Measure the reference band and put its fit into ``fits``.
+    """
+    if reference is not None:
+        fits[reference] = fit_galaxy(images[reference], **each[reference])
+        return reference
+    order = sorted(images, key=lambda band: band != 'r')
+    best, most = None, -1.0
+    for band in order:
+        try:
+            fit = fit_galaxy(images[band], **each[band])
+        except Exception as error:
+            # Store the exception: one bad band does not stop the others.
+            failed[band] = str(error) or type(error).__name__
+            continue
+        snr = _signal_to_noise(fit.profile)
+        if snr > most:
+            best, most = (band, fit), snr
+        if band == 'r':
+            break
+    if best is None:
+        text = '; '.join(f'{band}: {what}' for band, what
+                         in failed.items())
+        msg = f'images has no band that can be measured: {text}'
+        raise ValueError(msg)
+    fits[best[0]] = best[1]
+    return best[0]
 
-        Parameters
-        ----------
-        images : dict
-            For each band, by its name, an image of any kind that
-            `GalaxyCutout` takes.
 
-        reference : str, optional
-            The band that is measured first. By default 'r' if there is
-            one, otherwise the band with the highest signal-to-noise ratio,
-            for which each is measured by itself first.
-
-        colours : sequence of str, optional
-            The colours, such as ``['g-r', 'g-z']``. By default, those of
-            bands that follow each other in ``images``, failed ones left
-            out.
-
-        **options
-            As for a single image. The value of an option that differs
-            between bands is a dict with a value for each band, such as
-            ``zeropoint={'g': 25.1, 'r': 24.8}``. A ``position`` in pixels
-            is that in the reference band.
-
-        Returns
-        -------
-        result : `BandProfiles`
-            A band that cannot be measured stands in ``failed`` and loses
-            nothing else.
-
-        Raises
-        ------
-        TypeError
-            If ``images`` is not a dict.
-
-        ValueError
-            If there are fewer than two bands; the reference, a colour or
-            an option names a band that is not there; or no band can be
-            measured. A ``reference`` that was given raises what went wrong
-            with it.
-
-        Notes
-        -----
-        The PSFs are not matched. Where they differ, a colour within about
-        one FWHM of the broader one is wrong, and has the flag UNRESOLVED
-        if ``psf_fwhm`` is given. Errors of the bands are taken as
-        independent. Nothing is corrected for extinction.
-
-        Examples
-        --------
-        >>> from astro_pix2prof import IsophoteFitter, load_example
-        >>> image = load_example()
-        >>> IsophoteFitter().fit_bands({'g': image, 'r': image})
-        <BandProfiles: g, r on the ellipses of r, ... rings>
-        """
-        pairs = _check_bands(images, reference, colours)
-        each = {band: _options_of(band, images, options) for band in images}
-        fits, failed = {}, {}
-        first = self._first_band(images, each, reference, fits, failed)
-        shape = fits[first].profile
-        for band, image in images.items():
-            if band == first or band in failed:
-                continue
-            try:
-                fits[band] = self._fit_forced(image, each[band], shape)
-            except Exception as error:  # it is the band's result
-                failed[band] = str(error) or type(error).__name__
-        fits = {band: fits[band] for band in images if band in fits}
-        profiles = {band: fit.profile for band, fit in fits.items()}
-        fwhm = {band: fit.cutout.psf_fwhm or 0.0
-                for band, fit in fits.items()}
-        if pairs is None:
-            pairs = list(pairwise(profiles))
-        pairs = [pair for pair in pairs if set(pair) <= set(profiles)]
-        return BandProfiles(
-            profiles, _join(profiles, first, pairs, fwhm), first, failed)
-
-    def _first_band(self, images, each, reference, fits, failed):
-        """
-        The reference, after it was measured: ``fits`` gets its fit.
-        """
-        if reference is not None:
-            fits[reference] = self.fit(images[reference], **each[reference])
-            return reference
-        order = sorted(images, key=lambda band: band != 'r')
-        best, most = None, -1.0
-        for band in order:
-            try:
-                fit = self.fit(images[band], **each[band])
-            except Exception as error:  # it is the band's result
-                failed[band] = str(error) or type(error).__name__
-                continue
-            snr = _signal_to_noise(fit.profile)
-            if snr > most:
-                best, most = (band, fit), snr
-            if band == 'r':
-                break
-        if best is None:
-            text = '; '.join(f'{band}: {what}' for band, what
-                             in failed.items())
-            msg = f'images has no band that can be measured: {text}'
-            raise ValueError(msg)
-        fits[best[0]] = best[1]
-        return best[0]
-
-    def _fit_forced(self, image, options, shape):
-        """
-        A band on the ellipses of another.
-        """
-        options = dict(options)
-        call = {name: options.pop(name) for name in _OF_CALL
-                if name in options}
-        size = options.pop('size', None)
-        # What the ellipses of the reference stand in for.
-        options = {name: value for name, value in options.items()
-                   if name not in ('position', 'initial')}
-        cutout = GalaxyCutout.from_any(image, **options)
-        meta = shape.meta
-        position = meta['x_centre'], meta['y_centre']
-        if cutout.wcs is not None and 'ra' in meta:
-            position = SkyCoord(meta['ra'], meta['dec'], unit='deg')
-        # The galaxy is where the reference has it, on whatever pixels.
-        cutout = GalaxyCutout.from_any(cutout, position=position, size=size)
-        return self.fit(cutout, geometry=shape, **call)
+def _fit_forced(fit_galaxy, image, options, shape):
+    """
+    Measure a band on the ellipses of another.
+    """
+    options = dict(options)
+    call = {name: options.pop(name) for name in _OF_CALL
+            if name in options}
+    size = options.pop('size', None)
+    # What the ellipses of the reference stand in for.
+    options = {name: value for name, value in options.items()
+               if name not in ('position', 'initial')}
+    cutout = GalaxyCutout.from_any(image, **options)
+    meta = shape.meta
+    position = meta['x_centre'], meta['y_centre']
+    if cutout.wcs is not None and 'ra' in meta:
+        position = SkyCoord(meta['ra'], meta['dec'], unit='deg')
+    # The galaxy is where the reference has it, on whatever pixels.
+    cutout = GalaxyCutout.from_any(cutout, position=position, size=size)
+    return fit_galaxy(cutout, geometry=shape, **call)
 
 
 def _check_bands(images, reference, colours):
     """
-    The pairs of bands of the colours, `None` if they are not given.
+    Find the pairs of bands of the colours; `None` if they are not given.
     """
     if not isinstance(images, Mapping):
         msg = ("images must be a dict such as {'g': image, 'r': image}, got "
@@ -230,7 +190,7 @@ def _check_bands(images, reference, colours):
 
 def _options_of(band, images, options):
     """
-    The options of one band.
+    Select the options of one band.
     """
     chosen = {}
     for name, value in options.items():
@@ -249,7 +209,7 @@ def _options_of(band, images, options):
 
 def _signal_to_noise(profile):
     """
-    That of the rings, added in quadrature.
+    Add the signal-to-noise ratios of the rings in quadrature.
     """
     with np.errstate(invalid='ignore', divide='ignore'):
         snr = np.maximum(profile['intensity'].value, 0) / profile[
@@ -259,7 +219,7 @@ def _signal_to_noise(profile):
 
 def _at_radii(profile, radius):
     """
-    Surface brightness, error and flags of a profile at other radii.
+    Interpolate surface brightness, error and flags at other radii.
     """
     at = profile['radius'].to_value(radius.unit)
     want = radius.value
@@ -280,7 +240,7 @@ def _at_radii(profile, radius):
 
 def _join(profiles, first, pairs, fwhm):
     """
-    The table of colours.
+    Make the table of colours.
     """
     radius = profiles[first]['radius']
     table = QTable()

@@ -3,19 +3,336 @@
 The interface of all fitters.
 """
 
+import itertools
+import os
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from astro_pix2prof.fitting.bands import measure_bands
+from astro_pix2prof.fitting.processes import map_parts
 from astro_pix2prof.profile.batch import ProfileBatch
 
-__all__ = []
+__all__ = ['PartJob', 'ProfileFitter', 'split_options', 'split_parts']
+
+# Galaxies of a batch: enough that what is done once for a batch is little,
+# few enough that their images fit into memory many times.
+_BATCH = 64
 
 
-def _fit_each(fitter, images, options):
+class ProfileFitter(ABC):
     """
-    The batch of single calls.
+    Measure surface-brightness profiles of galaxies.
+
+    Whoever takes a fitter takes any object of this class. A subclass has a
+    method `fit`; the others follow from it, and a subclass that measures
+    many galaxies at once overrides ``_measure_part``.
     """
-    profiles = []
-    for image, own in images:
+
+    def __call__(self, image, **options):
+        """
+        Measure the profile of a galaxy.
+
+        Parameters
+        ----------
+        image : any image that `GalaxyCutout` takes
+            The image.
+
+        **options
+            As for `fit`.
+
+        Returns
+        -------
+        profile : `~astropy.table.QTable`
+            See `build_profile` for its columns.
+
+        Raises
+        ------
+        ValueError
+            If the image cannot be used, see `GalaxyCutout`.
+
+        TypeError
+            If an option is not known.
+        """
+        return self.fit(image, **options).profile
+
+    @abstractmethod
+    def fit(self, image, **options):
+        """
+        Measure a galaxy and return the full result.
+
+        Parameters
+        ----------
+        image : any image that `GalaxyCutout` takes
+            The image.
+
+        **options
+            Options of the fitter and of `GalaxyCutout`.
+
+        Returns
+        -------
+        fit : `ProfileFit`
+        """
+
+    def fit_many(self, images, *, batch_size=None, workers=0, progress=False,
+                 **options):
+        """
+        Measure any number of galaxies.
+
+        Few images are in memory at a time. What cannot be read or measured
+        becomes a row with the flag ``FAILED`` and a message.
+
+        Parameters
+        ----------
+        images : iterable
+            Images of any kind that `GalaxyCutout` takes, or tuples of an
+            image and a dict of options of its own, such as ``position``,
+            ``size`` or ``geometry``. It may be a generator.
+
+        batch_size : int, optional
+            The number of galaxies in a batch; by default 64, or more for
+            fitters that read more at once.
+
+        workers : int, optional
+            The number of processes that measure, each on one core, which is
+            faster than several cores on the same image. By default 0: this
+            process does it all. If a network runs on a GPU, they read the
+            images.
+
+        progress : bool, optional
+            Whether to show a progress bar.
+
+        **options
+            As for `fit`, for all images.
+
+        Yields
+        ------
+        batch : `~astro_pix2prof.ProfileBatch`
+            The next galaxies, in the order of the images. ``batch[i]`` is
+            the profile that a single call gives.
+
+        Raises
+        ------
+        ValueError
+            If ``batch_size`` or ``workers`` is out of range.
+
+        RuntimeError
+            If a process died, for instance for lack of memory.
+
+        Notes
+        -----
+        Where processes are started afresh, a script needs
+        ``if __name__ == '__main__':``, and the images are sent to the
+        processes: give paths.
+        """
+        if batch_size is None:
+            batch_size = max(_BATCH, getattr(self, 'batch_size', 1))
+        for name, value, least in (('batch_size', batch_size, 1),
+                                   ('workers', workers, 0)):
+            if isinstance(value, bool) or not isinstance(
+                    value, int | np.integer) or value < least:
+                msg = (f'{name} must be an integer from {least} on, got '
+                       f'{value!r}')
+                raise ValueError(msg)
+        # (the arguments are checked now, and not with the first batch)
+        return self._batches(images, int(batch_size), int(workers),
+                             progress, options)
+
+    def fit_bands(self, images, *, reference=None, colours=None, **options):
+        """
+        Measure a galaxy in several bands on the same ellipses.
+
+        One band is measured by itself; its centre, ellipses and radii are
+        then those of all bands (forced photometry). Images with a WCS may
+        have different pixels; images without one must share theirs.
+
+        Parameters
+        ----------
+        images : dict
+            For each band, by its name, an image of any kind that
+            `GalaxyCutout` takes.
+
+        reference : str, optional
+            The band that is measured first. By default 'r' if there is
+            one, otherwise the band with the highest signal-to-noise ratio,
+            for which each is measured by itself first.
+
+        colours : sequence of str, optional
+            The colours, such as ``['g-r', 'g-z']``. By default, those of
+            bands that follow each other in ``images``, failed ones left
+            out.
+
+        **options
+            As for a single image. The value of an option that differs
+            between bands is a dict with a value for each band, such as
+            ``zeropoint={'g': 25.1, 'r': 24.8}``. A ``position`` in pixels
+            is that in the reference band.
+
+        Returns
+        -------
+        result : `BandProfiles`
+            A band that cannot be measured stands in ``failed`` and loses
+            nothing else.
+
+        Raises
+        ------
+        TypeError
+            If ``images`` is not a dict.
+
+        ValueError
+            If there are fewer than two bands; the reference, a colour or
+            an option names a band that is not there; or no band can be
+            measured. A ``reference`` that was given raises what went wrong
+            with it.
+
+        Notes
+        -----
+        The PSFs are not matched. Where they differ, a colour within about
+        one FWHM of the broader one is wrong, and has the flag UNRESOLVED
+        if ``psf_fwhm`` is given. Errors of the bands are taken as
+        independent. Nothing is corrected for extinction.
+
+        Examples
+        --------
+        >>> from astro_pix2prof import IsophoteFitter, load_example
+        >>> image = load_example()
+        >>> IsophoteFitter().fit_bands({'g': image, 'r': image})
+        <BandProfiles: g, r on the ellipses of r, ... rings>
+        """
+        return measure_bands(self.fit, images, reference=reference,
+                             colours=colours, **options)
+
+    def _batches(self, images, size, workers, progress, options):
+        bar = None
+        if progress:
+            from tqdm import tqdm
+
+            total = len(images) if hasattr(images, '__len__') else None
+            bar = tqdm(total=total, unit='galaxy')
         try:
-            profiles.append(fitter(image, **{**options, **own}))
-        except Exception as error:  # it is the image's result
-            profiles.append(error)
-    return ProfileBatch.from_profiles(profiles)
+            for batch in self._parts(images, size, workers, options):
+                yield batch
+                if bar is not None:
+                    bar.update(len(batch))
+        finally:
+            if bar is not None:
+                bar.close()
+
+    def _parts(self, images, size, workers, options):
+        """
+        Measure the images part by part, here or in other processes.
+        """
+        job = PartJob(self, options)
+        parts = split_parts(images, size)
+        if workers == 0:
+            return map(job, parts)
+        return map_parts(job, parts, workers)
+
+    def _measure_part(self, start, images, options):
+        """
+        Measure some galaxies one after the other.
+
+        Parameters
+        ----------
+        start : int
+            The number of the first.
+
+        images : list
+            As for `fit_many`.
+
+        options : dict
+            Options for all images.
+
+        Returns
+        -------
+        batch : `~astro_pix2prof.ProfileBatch`
+        """
+        profiles, sources = [], []
+        for item in images:
+            image, own, source = split_options(item, options)
+            sources.append(source)
+            try:
+                profiles.append(self(image, **own))
+            except Exception as error:
+                # Store the exception so that one bad image does not stop
+                # the others.
+                profiles.append(error)
+        return ProfileBatch.from_profiles(profiles, sources=sources,
+                                          start=start)
+
+
+class PartJob:
+    """
+    Measure a part of the images, here or in another process.
+
+    Parameters
+    ----------
+    fitter : `ProfileFitter`
+        The fitter.
+
+    options : dict
+        Options for all images.
+    """
+
+    def __init__(self, fitter, options):
+        self.fitter, self.options = fitter, options
+
+    def __call__(self, part):
+        """
+        Measure a part: a list of pairs of numbers and images.
+        """
+        start, images = part[0][0], [image for _, image in part]
+        return self.fitter._measure_part(start, images, self.options)
+
+
+def split_parts(images, size):
+    """
+    Split an iterable into lists of pairs of numbers and elements.
+
+    Parameters
+    ----------
+    images : iterable
+        The elements.
+
+    size : int
+        The length of a list.
+
+    Yields
+    ------
+    part : list of tuple
+    """
+    numbered = enumerate(images)
+    while part := list(itertools.islice(numbered, size)):
+        yield part
+
+
+def split_options(item, options):
+    """
+    Separate an image from the options of its own.
+
+    Parameters
+    ----------
+    item : image or tuple
+        An image, or an image and a dict of options of its own.
+
+    options : dict
+        Options for all images.
+
+    Returns
+    -------
+    image : image
+        The image.
+
+    options : dict
+        The options for this image.
+
+    source : str
+        The path or the name of the image; empty if it has none.
+    """
+    own = dict(options)
+    if isinstance(item, tuple) and len(item) == 2 and isinstance(
+            item[1], dict):
+        item, own = item[0], {**own, **item[1]}
+    is_path = isinstance(item, str | os.PathLike)
+    source = os.fspath(item) if is_path else getattr(item, 'name', None) or ''
+    return item, own, source

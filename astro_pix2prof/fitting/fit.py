@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-A measured galaxy, the same for all fitters.
+The full result of a fit, the same for all fitters.
 """
 
 from dataclasses import dataclass
@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from astro_pix2prof.ellipses.model import ellipse_model, ring_values
+from astro_pix2prof.profile.flags import decode_flags
 
 __all__ = ['ProfileFit']
 
 
-@dataclass
+@dataclass(repr=False)
 class ProfileFit:
     """
-    A measured galaxy: the profile and what led to it.
+    The profile of a galaxy with the image, mask, sky and ellipses behind it.
 
     Attributes
     ----------
@@ -57,9 +58,19 @@ class ProfileFit:
     intensity: np.ndarray
     weight: np.ndarray = None
 
+    def __repr__(self):
+        meta = self.profile.meta
+        last = self.profile['radius'][-1]
+        flags = decode_flags(meta.get('flag', 0), kind='galaxy')
+        name = meta.get('source')
+        return (f'<{type(self).__name__}{f" of {name!r}" if name else ""}: '
+                f'{len(self.profile)} rings to {last:.4g}, centre '
+                f'({self.centre[0]:.2f}, {self.centre[1]:.2f}), sky '
+                f'{self.sky:.4g}, flags: {", ".join(flags) or "none"}>')
+
     def model(self):
         """
-        The image that is constant along the ellipses.
+        Make the image that is constant along the ellipses.
 
         Returns
         -------

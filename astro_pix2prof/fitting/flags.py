@@ -1,189 +1,215 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What to know about a profile that a network gave.
+Decide the flags of rings and of galaxies, for every fitter.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from astro_pix2prof.background.noise import noise_is_wrong
 from astro_pix2prof.ellipses.annuli import measure_rings
-from astro_pix2prof.fitting.checks import is_point_source
-from astro_pix2prof.profile.brightness import POGSON
+from astro_pix2prof.fitting.checks import find_plateau, is_point_source
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 
-__all__ = ['galaxy_flags', 'ring_flags']
+__all__ = ['Evidence', 'flag_galaxy', 'flag_rings']
 
-
-# If the profile differs by so much (mag, median over bright rings) from the
-# means of the pixels, the network does not understand the image.
+# Median difference (mag) of bright rings from the means of the pixels, above
+# which a network does not understand the image.
 _DISAGREEMENT = 0.4
 
-# The light of other objects, over that of the galaxy. Of simulated galaxies
-# that stand alone, less than one in a hundred has more that was left out.
+# Light of other objects over that of the galaxy. Less than one in a hundred
+# simulated galaxies that stand alone exceeds it.
 _EXCESS = 0.1
 
-# A source is brighter than so many times the noise of a pixel somewhere.
+# Least intensity of a source, in units of the noise of a pixel.
 _FAINTEST = 0.1
 
-# How far (pixels) the centre may move in the last look of a network;
-# likewise.
+# Largest signal-to-noise ratio of a ring of noise.
+_SIGNIFICANT = 4.0
+
+# Largest shift (pixels) of the centre in the last look of a network; again,
+# less than one in a hundred simulated galaxies exceeds it.
 _SHIFT = 0.3
 
-# Equal pixels at the centre, to so small a part, are full wells.
-_EQUAL, _N_EQUAL, _CORE = 1e-5, 4, 6
-
-# They are so many times the noise above the sky; more where values are
-# rounded to more than a part of the noise and are equal for that.
-_WELL, _WELL_ROUNDED, _ROUNDED = 5.0, 20.0, 0.2
+# Fraction of a ring that is saturated, above which the ring counts as such,
+# and the semi-major axis (pixels) within which it is the centre.
+_FULL, _CORE = 0.02, 3.0
 
 
-def ring_flags(prepared, caption, n_valid, eps, theta):
+@dataclass
+class Evidence:
     """
-    What to know about each ring.
+    Facts about a fit that its rings do not tell.
+
+    Attributes
+    ----------
+    search : float
+        Largest distance of the galaxy from the position, in pixels.
+
+    image : 2D `~numpy.ndarray`
+        The image without its sky.
+
+    forced : bool
+        Whether the ellipses were given.
+
+    found : bool
+        Whether the fitter detected a source.
+
+    centre_is_clear : bool
+        Whether the galaxy has a peak of the size of the finest kernel.
+
+    shift : float
+        Distance (pixels) by which the last look moved the centre.
+
+    neighbour : float
+        Light of other objects over that of the galaxy.
+
+    truncated : bool
+        Whether the fitter saw that the galaxy goes on beyond the frame.
+
+    distance : float
+        Distance from the images that a network was trained on; above 1
+        outside of them.
+
+    mean : 1D `~numpy.ndarray`, shape (n,), optional
+        Means of the pixels along the ellipses, for networks whose profile
+        does not come from them.
+    """
+
+    search: float
+    image: np.ndarray
+    forced: bool = False
+    found: bool = True
+    centre_is_clear: bool = True
+    shift: float = 0.0
+    neighbour: float = 0.0
+    truncated: bool = False
+    distance: float = 0.0
+    mean: np.ndarray = None
+
+
+def flag_rings(rings, *, fixed=False):
+    """
+    Decide the flags of rings that mean the same for every fitter.
 
     Parameters
     ----------
-    prepared : `~astro_pix2prof.inference.preparation.PreparedGalaxy`
-        The galaxy.
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        The rings.
 
-    caption : object
-        What the network found: ``sma``, ``intensity``, ``reached_edge``,
-        and ``e1``, which is `None` if it found no ellipses.
-
-    n_valid : 1D `~numpy.ndarray`, shape (n,)
-        The usable part of each ring.
-
-    eps, theta : 1D `~numpy.ndarray`, shape (n,)
-        The ellipses; angles in radians.
+    fixed : bool, optional
+        Whether the ellipses were given or held, and not fitted.
 
     Returns
     -------
-    flag : 1D `~numpy.ndarray` of int, shape (n,)
-        `~astro_pix2prof.RingFlag` bits.
+    flag : 1D `~numpy.ndarray` of int32, shape (n,)
+        `~astro_pix2prof.RingFlag` bits: those of ``rings``, and
+        FIXED_GEOMETRY, EDGE, EXTRAPOLATED, UNRESOLVED and SATURATED.
     """
-    cutout, sma = prepared.cutout, caption.sma
-    flag = np.zeros(len(sma), dtype=np.int32)
-    if caption.e1 is None or prepared.ellipses is not None:
+    cutout, sma = rings.cutout, rings.sma
+    flag = np.array(rings.flag, dtype=np.int32)
+    if fixed:
         flag |= RingFlag.FIXED_GEOMETRY
-    edge = prepared.edge()
-    flag[(sma > edge) & (n_valid < 0.98)] |= RingFlag.EDGE
-    flag[~(n_valid > 0)] |= RingFlag.EXTRAPOLATED
+    flag[_leaves_frame(rings)] |= RingFlag.EDGE
+    flag[~(rings.n_valid > 0) | ~np.isfinite(rings.intensity)] |= (
+        RingFlag.EXTRAPOLATED)
     core = 1.0
     if cutout.psf_fwhm:
         core = 0.5 * cutout.psf_fwhm / cutout.radius_scale
     flag[sma < core] |= RingFlag.UNRESOLVED
     level = cutout.saturation
     if level is None:
-        level = _plateau(prepared)
+        level = find_plateau(cutout.data, cutout.mask, rings.centre,
+                             rings.sky, rings.noise)
     if level is not None:
         full = (cutout.data >= level).astype(float)
-        hit = measure_rings(
-            full, np.ones(full.shape, bool), prepared.centre, sma, eps,
-            theta, sigma=1.0, clip=np.inf)
-        flag[np.nan_to_num(hit.mean) > 0.02] |= RingFlag.SATURATED
+        hit = measure_rings(full, np.ones(full.shape, bool), rings.centre,
+                            sma, rings.eps, rings.theta, sigma=1.0,
+                            clip=np.inf)
+        flag[np.nan_to_num(hit.mean) > _FULL] |= RingFlag.SATURATED
     return flag
 
 
-def galaxy_flags(prepared, caption, n_valid, snr, ring_flag, mean=None):
+def _leaves_frame(rings):
     """
-    What to know about the galaxy.
+    Tell which ellipses reach beyond the frame.
+    """
+    ny, nx = rings.cutout.shape
+    x, y = rings.centre
+    cos, sin, q = np.cos(rings.theta), np.sin(rings.theta), 1 - rings.eps
+    # half the size of the box around each ellipse
+    room_x = min(x, nx - 1 - x) + 0.5 - rings.sma * np.hypot(cos, q * sin)
+    room_y = min(y, ny - 1 - y) + 0.5 - rings.sma * np.hypot(sin, q * cos)
+    return (np.minimum(room_x, room_y) < 0) & (rings.sma > rings.edge())
+
+
+def flag_galaxy(rings, evidence):
+    """
+    Decide the flags of a galaxy, which mean the same for every fitter.
 
     Parameters
     ----------
-    prepared, caption, n_valid
-        As for `ring_flags`.
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        The rings, with their final flags.
 
-    snr : 1D `~numpy.ndarray`, shape (n,)
-        Signal-to-noise ratios of the rings, from photon noise.
-
-    ring_flag : 1D `~numpy.ndarray` of int, shape (n,)
-        The flags of the rings.
-
-    mean : 1D `~numpy.ndarray`, shape (n,), optional
-        The means of the pixels along the ellipses, for networks whose
-        profiles do not come from them.
+    evidence : `Evidence`
+        Facts about the fit.
 
     Returns
     -------
     flag : `~astro_pix2prof.GalaxyFlag`
+        The bits of ``rings.galaxy_flag``, and those that follow from the
+        rings, the image and the evidence.
     """
-    cutout, sma, galaxy = prepared.cutout, caption.sma, prepared.flag
-    edge = prepared.edge()
-    shift = np.hypot(prepared.centre[0] - cutout.position[0],
-                     prepared.centre[1] - cutout.position[1])
-    if prepared.ellipses is None and shift > 0.6 * prepared.search:
-        galaxy |= GalaxyFlag.CENTRE_OFFSET
+    cutout, flag = rings.cutout, GalaxyFlag(int(rings.galaxy_flag))
+    edge, snr = rings.edge(), rings.photon_snr
+    shift = np.hypot(rings.centre[0] - cutout.position[0],
+                     rings.centre[1] - cutout.position[1])
+    if not evidence.forced and shift > 0.6 * evidence.search:
+        flag |= GalaxyFlag.CENTRE_OFFSET
+    if not evidence.centre_is_clear or evidence.shift > _SHIFT:
+        flag |= GalaxyFlag.CENTRE_UNCERTAIN
     # What is left of a sky is significant in large rings, too; and in noise
-    # a network sees what it knows, but says how unsure it is.
-    above = caption.intensity > _FAINTEST * prepared.sigma
-    sure = np.minimum(snr, POGSON / np.nan_to_num(caption.error, nan=1e-3))
-    if caption.e1 is not None and not np.max(sure[above], initial=0.0) > 4:
-        galaxy |= GalaxyFlag.NO_SOURCE
-    if (ring_flag[sma < 3] & RingFlag.SATURATED).any():
-        galaxy |= GalaxyFlag.SATURATED
-    if not galaxy & GalaxyFlag.NO_SOURCE and (
-            caption.reached_edge or (sma[-1] > edge and snr[-1] > 3)):
-        galaxy |= GalaxyFlag.TRUNCATED
-    bright = (snr > 3) & (sma < edge)
-    if np.nanmin(n_valid[bright], initial=1.0) < 0.5:
-        galaxy |= GalaxyFlag.HEAVILY_MASKED
-    # the centre of an edge-on galaxy has no ring of a fixed ellipse
-    if mean is not None:
-        compare = (snr > 8) & (sma > 3) & (n_valid > 0.5) & (mean > 0)
-        ratio = -2.5 * np.log10(caption.intensity[compare] / mean[compare])
-        if len(ratio) >= 3 and abs(np.median(ratio)) > _DISAGREEMENT:
-            galaxy |= GalaxyFlag.OUT_OF_DOMAIN
-    if caption.e1 is not None:
-        galaxy |= _unlike_galaxy(prepared, caption)
-    noise = prepared.sigma if cutout.noise is None else cutout.noise
-    if noise_is_wrong(prepared.image, cutout.mask, noise):
-        galaxy |= GalaxyFlag.WRONG_NOISE
-    trust = caption.trust
-    if trust.get('shift', 0.0) > _SHIFT:
-        galaxy |= GalaxyFlag.CENTRE_UNCERTAIN
-    if trust.get('excess', 0.0) > _EXCESS:
-        galaxy |= GalaxyFlag.NEIGHBOUR
-    if trust.get('distance', 0.0) > 1 or not np.isfinite(
-            caption.intensity).all():
-        galaxy |= GalaxyFlag.OUT_OF_DOMAIN
-    return galaxy
-
-
-def _unlike_galaxy(prepared, caption):
-    """
-    Flags for profiles that are not those of galaxies.
-    """
-    cutout, galaxy = prepared.cutout, GalaxyFlag(0)
+    # a network sees a galaxy, but says how unsure it is.
+    above = rings.intensity > _FAINTEST * rings.noise
+    sure = np.fmin(snr, rings.snr)
+    if not evidence.found or not np.nanmax(
+            sure[above], initial=0.0) > _SIGNIFICANT:
+        flag |= GalaxyFlag.NO_SOURCE
+    if (rings.flag[rings.sma < _CORE] & RingFlag.SATURATED).any():
+        flag |= GalaxyFlag.SATURATED
+    if not flag & GalaxyFlag.NO_SOURCE and (evidence.truncated or (
+            rings.sma[-1] > edge and snr[-1] > 3)):
+        flag |= GalaxyFlag.TRUNCATED
+    bright = (snr > 3) & (rings.sma < edge)
+    if np.nanmin(rings.n_valid[bright], initial=1.0) < 0.5:
+        flag |= GalaxyFlag.HEAVILY_MASKED
+    if evidence.neighbour > _EXCESS:
+        flag |= GalaxyFlag.NEIGHBOUR
+    # (the noise of a fitter may be that of a model without any, or that of
+    # pixels that smoothing has made calm)
+    noise = max(rings.noise, cutout.background_noise)
+    if cutout.noise is not None:
+        noise = cutout.noise
+    if noise_is_wrong(evidence.image, cutout.mask, noise):
+        flag |= GalaxyFlag.WRONG_NOISE
     fwhm = cutout.psf_fwhm and cutout.psf_fwhm / cutout.radius_scale
-    if is_point_source(caption.sma, caption.intensity,
-                       np.hypot(caption.e1, caption.e2), prepared.sigma,
+    if is_point_source(rings.sma, rings.intensity, rings.eps, rings.noise,
                        fwhm=fwhm):
-        galaxy |= GalaxyFlag.POINT_SOURCE
-    return galaxy
+        flag |= GalaxyFlag.POINT_SOURCE
+    if evidence.distance > 1 or _disagrees(rings, snr, evidence.mean):
+        flag |= GalaxyFlag.OUT_OF_DOMAIN
+    return flag
 
 
-def _plateau(prepared):
+def _disagrees(rings, snr, mean):
     """
-    The value at which the centre of a galaxy is saturated, or `None`.
-
-    For images that do not say it: several pixels have the same value, the
-    largest, far above the noise.
+    Tell whether a network's profile is far from the means of the pixels.
     """
-    data, bad = prepared.cutout.data, prepared.cutout.mask
-    x, y = (round(c) for c in prepared.centre)
-    inside = np.s_[max(y - _CORE, 0):max(y + _CORE + 1, 0),
-                   max(x - _CORE, 0):max(x + _CORE + 1, 0)]
-    values = data[inside][~bad[inside]]
-    if values.size < _N_EQUAL:
-        return None
-    top = float(values.max())
-    equal = np.count_nonzero(values >= top - _EQUAL * abs(top))
-    if equal < _N_EQUAL:
-        return None
-    steps = np.diff(np.unique(values))
-    # (all may be equal)
-    rounded = steps.size and steps.min() > _ROUNDED * prepared.sigma
-    least = _WELL_ROUNDED if rounded else _WELL
-    if top - prepared.sky < least * prepared.sigma:
-        return None
-    return top - _EQUAL * abs(top)
+    if mean is None:
+        return False
+    # (the centre of an edge-on galaxy has no ring of a fixed ellipse)
+    compare = (snr > 8) & (rings.sma > 3) & (rings.n_valid > 0.5) & (mean > 0)
+    ratio = -2.5 * np.log10(rings.intensity[compare] / mean[compare])
+    return len(ratio) >= 3 and abs(np.median(ratio)) > _DISAGREEMENT

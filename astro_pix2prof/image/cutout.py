@@ -30,6 +30,7 @@ from astro_pix2prof.image.astrometry import (
     is_inside,
     local_matrix,
     pixel_size,
+    pixel_to_icrs,
     shift_wcs,
     sky_to_image_angle,
     sky_to_pixel,
@@ -475,6 +476,24 @@ path, optional
         if self.wcs is None:
             return None
         return self.wcs.pixel_to_world(x, y)
+
+    def sky_position(self, x, y):
+        """
+        Calculate right ascension and declination of a pixel position.
+
+        Parameters
+        ----------
+        x, y : float
+            The position in pixels of the cutout.
+
+        Returns
+        -------
+        ra, dec : float
+            In degrees (ICRS); not-a-number if there is no WCS.
+        """
+        if self.wcs is None:
+            return np.nan, np.nan
+        return tuple(float(v) for v in pixel_to_icrs(self.wcs, x, y))
 
     def to_sky_pa(self, theta):
         """

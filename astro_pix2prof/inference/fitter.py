@@ -10,24 +10,33 @@ import torch
 
 from astro_pix2prof.background.noise import measure_noise
 from astro_pix2prof.ellipses.annuli import measure_rings
-from astro_pix2prof.fitting.bands import FitBandsMixin
+from astro_pix2prof.fitting.base import (
+    PartJob,
+    ProfileFitter,
+    split_parts,
+)
 from astro_pix2prof.fitting.fit import ProfileFit
-from astro_pix2prof.fitting.flags import galaxy_flags, ring_flags
+from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
 from astro_pix2prof.image.cutout import GalaxyCutout
-from astro_pix2prof.inference.many import FitManyMixin
+from astro_pix2prof.inference.many import (
+    PrepareJob,
+    measure_prepared,
+    prepare_part,
+)
 from astro_pix2prof.inference.preparation import frame_of, prepare_galaxy
+from astro_pix2prof.inference.processes import map_parts
 from astro_pix2prof.networks.original import N_PIX
 from astro_pix2prof.networks.readers.captioner import CaptionReader
 from astro_pix2prof.networks.readers.rings import RingReader
 from astro_pix2prof.networks.weights import load_network, read_card
 from astro_pix2prof.profile.brightness import POGSON
+from astro_pix2prof.profile.build import make_profile
 from astro_pix2prof.profile.rings import MeasuredRings
 from astro_pix2prof.profile.samples import (
     SAMPLES,
     check_n_samples,
     sample_profile,
 )
-from astro_pix2prof.profile.table import build_profile
 
 __all__ = ['Pix2ProfFitter']
 
@@ -39,7 +48,7 @@ _VIEWS = {'captioner': 8}
 _BATCH, _GPU_BATCH = 16, 256
 
 
-class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
+class Pix2ProfFitter(ProfileFitter):
     """
     Surface-brightness profiles by a neural network, without manual steps.
 
@@ -257,10 +266,12 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
         return (f'<{type(self).__name__}: weights {self.weights!r}, '
                 f'{self.card["architecture"]}, on {self.device}>')
 
-    def __call__(self, image, *, geometry=None, n_samples=0,
-                 seed=None, **options):
+    def fit(self, image, *, geometry=None, n_samples=0, seed=None,
+            **options):
         """
-        Measure the profile of a galaxy.
+        Measure a galaxy and return the full result.
+
+        Calling the fitter returns the profile of it.
 
         Parameters
         ----------
@@ -284,8 +295,9 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
 
         Returns
         -------
-        profile : `~astropy.table.QTable`
-            See `build_profile` for its columns.
+        fit : `ProfileFit`
+            With the profile, the image, the mask, the sky, the ellipses and
+            the weights of the pixels.
 
         Raises
         ------
@@ -294,79 +306,50 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
             needs calibrated images and this one is not; or if
             ``n_samples`` is not an integer from 0 on.
         """
-        return self.fit(image, geometry=geometry,
-                        n_samples=n_samples, seed=seed, **options).profile
-
-    def fit(self, image, *, geometry=None, n_samples=0, seed=None,
-            **options):
-        """
-        As calling the fitter, but keep mask, sky and model.
-
-        Parameters
-        ----------
-        image, geometry, n_samples, seed, **options
-            See `__call__`.
-
-        Returns
-        -------
-        fit : `ProfileFit`
-        """
         n_samples = check_n_samples(n_samples)
         cutout = GalaxyCutout.from_any(image, **options)
         prepared = self._prepare(cutout, geometry)
         caption, = self.reader.read([frame_of(prepared)])
-        return self._finish(prepared, caption, n_samples, seed)
+        rings = self._rings(prepared, caption)
+        profile = make_profile(rings, {'fitter': type(self).__name__,
+                                       **self._meta()})
+        if n_samples:
+            profile[SAMPLES] = sample_profile(profile, n_samples, seed=seed)
+        return ProfileFit(
+            profile=profile, cutout=cutout, mask=cutout.mask,
+            sky=prepared.sky, centre=rings.centre, sma=rings.sma,
+            eps=rings.eps, theta=np.degrees(rings.theta),
+            intensity=rings.intensity, weight=caption.weight)
 
-    def measure_all(self, images, *, progress=False, n_samples=0, seed=None,
-                    **options):
+    def _parts(self, images, size, workers, options):
+        job = PartJob(self, options)
+        parts = split_parts(images, size)
+        if workers == 0:
+            return map(job, parts)
+        if self.device.type == 'cpu':
+            return map_parts(job, parts, workers)
+        # the processes read, and the GPU of this one measures
+        found = map_parts(PrepareJob(self, options), parts, workers)
+        return (measure_prepared(self, *part) for part in found)
+
+    def _measure_part(self, start, images, options):
+        return measure_prepared(self, start,
+                                *prepare_part(self, images, options))
+
+    def _meta(self):
         """
-        Measure many galaxies, in batches.
-
-        Parameters
-        ----------
-        images : iterable
-            Images of any kind that `GalaxyCutout` takes. Few are held in
-            memory at once.
-
-        progress : bool, optional
-            Whether to show a progress bar.
-
-        n_samples, seed : int, optional
-            As for `__call__`; the seed is the same for all images.
-
-        **options
-            As for `__call__`, the same for all images.
-
-        Returns
-        -------
-        profiles : list
-            For each image its profile, the same as that of a single call,
-            or the exception that it led to: one bad image loses nothing.
+        Collect the meta that all profiles of this fitter share.
         """
-        n_samples = check_n_samples(n_samples)
-
-        def finish(prepared, caption):
-            return self._finish(prepared, caption, n_samples, seed).profile
-
-        if progress:
-            from tqdm import tqdm
-
-            images = tqdm(images, unit='image')
-        profiles, batch = [], []
-        for image in images:
-            try:
-                cutout = GalaxyCutout.from_any(image, **options)
-                batch.append(self._prepare(cutout, None))
-            except Exception as error:  # it is the image's result
-                batch.append(error)
-            if len(batch) == self.batch_size:
-                profiles += self._read_each(batch, finish)
-                batch = []
-        return profiles + self._read_each(batch, finish)
+        meta = {'weights': self.card.get('name', self.weights),
+                'sha256': self.card['sha256']}
+        correlation = self.card.get('error_model', {}).get('correlation')
+        if correlation is not None:
+            meta['correlation'] = dict(correlation)
+        return meta
 
     def _check(self, cutout):
         """
-        Whether the network can read the image.
+        Refuse images that the network cannot read.
         """
         config = getattr(self.network, 'config', None)
         absolute = config is None or 'absolute' == getattr(
@@ -392,38 +375,11 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
             fit_centre=self.fit_centre, geometry=geometry,
             detect=self.card['architecture'] != 'rings')
 
-    def _finish(self, prepared, caption, n_samples=0, seed=None):
-        """
-        The profile table of what the network wrote.
-        """
-        cutout = prepared.cutout
-        rings = self._rings(prepared, caption)
-        profile = build_profile(
-            cutout, rings.sma, rings.intensity, rings.intensity_err,
-            surface_brightness_err=rings.error, ellipticity=rings.eps,
-            theta=np.degrees(rings.theta), n_valid=rings.n_valid,
-            flag=rings.flag, centre=rings.centre, sky=prepared.sky,
-            noise=prepared.sigma, fitter=type(self).__name__,
-            galaxy_flag=int(rings.galaxy_flag),
-            weights=self.card.get('name', self.weights),
-            sha256=self.card['sha256'])
-        correlation = self.card.get('error_model', {}).get('correlation')
-        if correlation is not None:
-            profile.meta['correlation'] = dict(correlation)
-        if n_samples:
-            profile[SAMPLES] = sample_profile(profile, n_samples, seed=seed)
-        return ProfileFit(
-            profile=profile, cutout=cutout, mask=cutout.mask,
-            sky=prepared.sky, centre=prepared.centre, sma=rings.sma,
-            eps=rings.eps, theta=np.degrees(rings.theta),
-            intensity=rings.intensity, weight=caption.weight)
-
     def _rings(self, prepared, caption):
         """
-        What the network wrote, as rings, with flags.
+        Convert the network output to ring measurements and flags.
         """
         cutout, sma = prepared.cutout, caption.sma
-        intensity = caption.intensity
         centre = prepared.centre
         if caption.e1 is not None:
             e1, e2, centre = caption.e1, caption.e2, caption.centre
@@ -434,23 +390,31 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
             e1, e2 = (np.full(len(sma), prepared.eps * part(
                 2 * prepared.theta)) for part in (np.cos, np.sin))
         eps, theta = np.hypot(e1, e2), 0.5 * np.arctan2(e2, e1)
-        snr = frame_of(prepared).ring_snr(
-            sma, intensity, None if caption.e1 is None else eps)
-        # a ring network states its error, photon noise included
-        error = caption.error
-        if caption.e1 is None:
-            error = np.hypot(error, POGSON / np.maximum(snr, 1e-3))
         n_valid, mean = caption.valid, None
         if caption.valid is None:
-            rings = measure_rings(
+            pixels = measure_rings(
                 prepared.image, ~cutout.mask, centre, sma, eps, theta,
                 sigma=prepared.sigma, clip=3.0)
-            n_valid, mean = rings.n_valid, rings.mean
-        prepared.centre = tuple(float(c) for c in centre)
-        flag = ring_flags(prepared, caption, n_valid, eps, theta)
-        galaxy = galaxy_flags(prepared, caption, n_valid, snr, flag, mean)
-        return MeasuredRings(
-            cutout=cutout, sma=sma, intensity=intensity, error=error,
-            eps=eps, theta=theta, n_valid=n_valid, flag=flag,
-            galaxy_flag=galaxy, centre=prepared.centre, sky=prepared.sky,
-            noise=prepared.sigma)
+            n_valid, mean = pixels.n_valid, pixels.mean
+        rings = MeasuredRings(
+            cutout=cutout, sma=sma, intensity=caption.intensity,
+            intensity_err=None, eps=eps, theta=theta, n_valid=n_valid,
+            flag=np.zeros(len(sma), dtype=np.int32),
+            galaxy_flag=prepared.flag,
+            centre=tuple(float(c) for c in centre), sky=prepared.sky,
+            noise=prepared.sigma, sb_err=caption.error)
+        if caption.e1 is None:
+            # (a ring network states its error, photon noise included)
+            rings.sb_err = np.hypot(caption.error, POGSON / np.maximum(
+                rings.photon_snr, 1e-3))
+        rings.intensity_err = rings.intensity * rings.sb_err / POGSON
+        forced = prepared.ellipses is not None
+        rings.flag = flag_rings(rings, fixed=caption.e1 is None or forced)
+        trust = caption.trust
+        is_whole = np.isfinite(rings.intensity).all()
+        rings.galaxy_flag = flag_galaxy(rings, Evidence(
+            search=prepared.search, image=prepared.image, forced=forced,
+            truncated=caption.reached_edge, shift=trust.get('shift', 0.0),
+            neighbour=trust.get('excess', 0.0), mean=mean,
+            distance=trust.get('distance', 0.0) if is_whole else np.inf))
+        return rings

@@ -4,20 +4,22 @@ The classical method: isophotes fitted with photutils, automated.
 """
 
 from dataclasses import dataclass
+from inspect import signature
 
 import numpy as np
 
-from astro_pix2prof.fitting.bands import FitBandsMixin
+from astro_pix2prof.fitting.base import ProfileFitter
 from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.isophote.initial import check_initial, initial_geometry
 from astro_pix2prof.isophote.steps import IsophoteSteps
+from astro_pix2prof.profile.build import make_profile
 from astro_pix2prof.profile.flags import GalaxyFlag
 
 __all__ = ['IsophoteFit', 'IsophoteFitter']
 
 
-@dataclass
+@dataclass(repr=False)
 class IsophoteFit(ProfileFit):
     """
     A galaxy measured by isophote fitting.
@@ -33,7 +35,7 @@ class IsophoteFit(ProfileFit):
     n_fits: int = 0
 
 
-class IsophoteFitter(FitBandsMixin):
+class IsophoteFitter(ProfileFitter):
     """
     Surface-brightness profiles by isophote fitting, without manual steps.
 
@@ -140,9 +142,16 @@ class IsophoteFitter(FitBandsMixin):
         self.mask_sources = mask_sources
         self.initial = initial
 
-    def __call__(self, image, *, geometry=None, initial=None, **options):
+    def __repr__(self):
+        changed = [f'{name}={value!r}' for name, value in vars(self).items()
+                   if value != _DEFAULTS[name]]
+        return f'{type(self).__name__}({", ".join(changed)})'
+
+    def fit(self, image, *, geometry=None, initial=None, **options):
         """
-        Measure the profile of a galaxy.
+        Measure a galaxy and return the full result.
+
+        Calling the fitter returns the profile of it.
 
         Parameters
         ----------
@@ -164,8 +173,8 @@ class IsophoteFitter(FitBandsMixin):
 
         Returns
         -------
-        profile : `~astropy.table.QTable`
-            See `build_profile` for its columns.
+        fit : `IsophoteFit`
+            With the profile, the image, the mask, the sky and the ellipses.
 
         Raises
         ------
@@ -173,22 +182,6 @@ class IsophoteFitter(FitBandsMixin):
             If the image cannot be used, see `GalaxyCutout`; if
             ``geometry`` does not fit the image; or if ``initial`` is
             neither a profile nor a fitter.
-        """
-        return self.fit(image, geometry=geometry, initial=initial,
-                        **options).profile
-
-    def fit(self, image, *, geometry=None, initial=None, **options):
-        """
-        As calling the fitter, but keep mask, sky and model.
-
-        Parameters
-        ----------
-        image, geometry, initial, **options
-            See `__call__`.
-
-        Returns
-        -------
-        fit : `IsophoteFit`
         """
         cutout = GalaxyCutout.from_any(image, **options)
         check_initial(initial, profile=True)
@@ -199,4 +192,15 @@ class IsophoteFitter(FitBandsMixin):
         steps = IsophoteSteps(self, cutout, geometry, first)
         if geometry is None and initial is not None and first is None:
             steps.flag |= GalaxyFlag.NO_INITIAL
-        return IsophoteFit(**steps.run())
+        rings = steps.run()
+        return IsophoteFit(
+            profile=make_profile(rings, {'fitter': type(self).__name__}),
+            cutout=cutout, mask=steps.masked, sky=rings.sky,
+            centre=rings.centre, sma=rings.sma, eps=rings.eps,
+            theta=np.degrees(rings.theta), intensity=rings.intensity,
+            n_fits=steps.n_fits)
+
+
+# Defaults of the options, which the representation of a fitter leaves out.
+_DEFAULTS = {name: parameter.default for name, parameter in
+             signature(IsophoteFitter.__init__).parameters.items()}

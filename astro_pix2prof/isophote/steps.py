@@ -13,7 +13,11 @@ from astro_pix2prof.background.level import (
     fit_sky_and_tail,
     sky_error,
 )
-from astro_pix2prof.detection.galaxy import find_galaxy, refine_centre
+from astro_pix2prof.detection.galaxy import (
+    FINE,
+    find_galaxy,
+    refine_centre,
+)
 from astro_pix2prof.detection.masks import (
     excess_light,
     fill_masked,
@@ -26,6 +30,7 @@ from astro_pix2prof.ellipses.annuli import (
 )
 from astro_pix2prof.ellipses.geometry import given_ellipses
 from astro_pix2prof.ellipses.model import elliptical_radius
+from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
 from astro_pix2prof.isophote.ellipse_fit import (
     fit_ellipses,
     follow_ellipses,
@@ -33,12 +38,9 @@ from astro_pix2prof.isophote.ellipse_fit import (
     refine_ellipses,
     smooth_ellipses,
 )
-from astro_pix2prof.isophote.flags import (
-    isophote_galaxy_flags,
-    isophote_ring_flags,
-)
-from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
-from astro_pix2prof.profile.table import build_profile
+from astro_pix2prof.isophote.flags import flag_shapes
+from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.rings import MeasuredRings
 
 __all__ = ['IsophoteSteps']
 
@@ -409,28 +411,39 @@ class IsophoteSteps:
         keep = slice(0, stop)
         none = ~np.isfinite(intensity)
         error[none] = np.nan
-        flag = isophote_ring_flags(self, want, none)
-        if (flag[want < 3] & RingFlag.SATURATED).any():
-            self.flag |= GalaxyFlag.SATURATED
-        self.flag |= isophote_galaxy_flags(self, rings, intensity, stop)
-        profile = build_profile(
-            cutout, want[keep], intensity[keep], error[keep],
-            ellipticity=eps[keep], ellipticity_err=shape_error[keep],
-            theta=np.degrees(theta[keep]),
-            theta_err=np.degrees(np.minimum(
-                shape_error / (2 * np.maximum(eps, 1e-3)),
-                np.pi / 2))[keep],
-            n_valid=rings.n_valid[keep], flag=flag[keep],
+        measured = MeasuredRings(
+            cutout=cutout, sma=want[keep], intensity=intensity[keep],
+            intensity_err=error[keep], eps=eps[keep], theta=theta[keep],
+            n_valid=rings.n_valid[keep],
+            flag=flag_shapes(self, want)[keep], galaxy_flag=self.flag,
             centre=self.centre, sky=self.sky, sky_err=self.sky_err,
-            noise=self.sigma, fitter='IsophoteFitter',
-            galaxy_flag=int(self.flag))
+            noise=self.sigma, eps_err=shape_error[keep],
+            theta_err=np.minimum(shape_error / (2 * np.maximum(eps, 1e-3)),
+                                 np.pi / 2)[keep])
         if self.initial is not None:
-            profile.meta['initial'] = self.initial.name
-        return {'profile': profile, 'cutout': cutout, 'mask': self.masked,
-                'n_fits': self.n_fits,
-                'sky': self.sky, 'centre': self.centre, 'sma': want[keep],
-                'eps': eps[keep], 'theta': np.degrees(theta[keep]),
-                'intensity': intensity[keep]}
+            measured.meta['initial'] = self.initial.name
+        measured.flag = flag_rings(measured, fixed=self.is_fixed())
+        measured.galaxy_flag = flag_galaxy(measured, self.evidence(measured))
+        return measured
+
+    def is_fixed(self):
+        """
+        Tell whether the ellipses were given or held, and not fitted.
+        """
+        return self.fixed is not None or self.ellipse_fit.rung < 0
+
+    def evidence(self, measured):
+        """
+        Collect the facts about the fit that its rings do not tell.
+        """
+        found = self.found
+        inner = np.nanmax(measured.intensity, initial=0.0)
+        is_clear = found.scale == FINE and inner >= 2 * self.sigma
+        neighbour = found.touching if self.settings.mask_sources else 0.0
+        return Evidence(
+            search=self.search, image=self.image,
+            forced=self.fixed is not None, found=found.found,
+            centre_is_clear=is_clear, neighbour=neighbour)
 
     def ring_error(self, want, rings, intensity):
         """

@@ -11,59 +11,19 @@ import numpy as np
 from astropy.table import QTable
 
 from astro_pix2prof.profile.arrow import _unit_of, import_pyarrow
-from astro_pix2prof.profile.brightness import SB_UNIT
+from astro_pix2prof.profile.columns import (
+    GALAXY_COLUMNS,
+    RING_COLUMNS,
+    empty_galaxy,
+    is_profile,
+    make_table,
+)
 from astro_pix2prof.profile.flags import GalaxyFlag
-from astro_pix2prof.profile.table import is_profile
 
 __all__ = ['ProfileBatch']
 
 
-# What is known of each galaxy: the type, the unit, and, in a profile's
-# meta, the name.
-_GALAXY = {
-    'index': ('i8', None, None),
-    'source': ('O', None, 'source'),
-    'band': ('O', None, 'band'),
-    'flag': ('i4', None, 'flag'),
-    'message': ('O', None, 'message'),
-    'n_rings': ('i4', None, None),
-    'x_centre': ('f8', None, 'x_centre'),
-    'y_centre': ('f8', None, 'y_centre'),
-    'ra': ('f8', u.deg, 'ra'),
-    'dec': ('f8', u.deg, 'dec'),
-    'pixel_scale': ('f8', u.arcsec, 'pixel_scale'),
-    'zeropoint': ('f8', u.mag, 'zeropoint'),
-    'sb_zeropoint': ('f8', u.mag, 'sb_zeropoint'),
-    'sky': ('f8', None, 'sky'),
-    'sky_err': ('f8', None, 'sky_err'),
-    'noise': ('f8', None, 'noise'),
-    'unit': ('O', None, 'unit'),
-    'radius_unit': ('O', None, None),
-    'intensity_unit': ('O', None, None),
-    'mag_system': ('O', None, 'mag_system'),
-    'pa_frame': ('O', None, 'pa_frame'),
-    'mag': ('f8', u.mag, None),
-    'radius_50': ('f8', None, None),
-}
-
-# The columns of a profile and their units; those of radius and intensity
-# are the galaxy's.
-_RINGS = {
-    'radius': 'radius_unit',
-    'surface_brightness': SB_UNIT,
-    'surface_brightness_err': SB_UNIT,
-    'intensity': 'intensity_unit',
-    'intensity_err': 'intensity_unit',
-    'ellipticity': None,
-    'ellipticity_err': None,
-    'pa': u.deg,
-    'pa_err': u.deg,
-    'mag_enclosed': u.mag,
-    'n_valid': None,
-    'flag': None,
-}
-
-# What all profiles of a batch share.
+# Keys of the meta that all profiles of a batch share.
 _SHARED = ('fitter', 'version', 'weights', 'sha256', 'correlation')
 
 _META_KEY = b'astro_pix2prof'
@@ -120,22 +80,21 @@ class ProfileBatch:
         self.offsets = np.asarray(offsets, dtype=np.int64)
         self.meta = dict(meta or {})
         n = len(self.offsets) - 1
-        unknown = sorted(set(galaxies) - set(_GALAXY)) + sorted(
-            set(rings) - set(_RINGS))
+        unknown = sorted(set(galaxies) - set(GALAXY_COLUMNS)) + sorted(
+            set(rings) - set(RING_COLUMNS))
         if unknown:
             msg = ('galaxies and rings must have columns of a profile, got '
                    f'{", ".join(map(repr, unknown))}')
             raise ValueError(msg)
         self._galaxies, self._rings = {}, {}
-        for name, (kind, _, _) in _GALAXY.items():
+        empty = empty_galaxy()
+        for name, column in GALAXY_COLUMNS.items():
             values = galaxies.get(name)
             if values is None:
-                fill = {'O': '', 'f8': np.nan}.get(kind, 0)
-                values = np.full(n, fill, dtype=kind)
-            self._galaxies[name] = np.asarray(values, dtype=kind)
+                values = np.full(n, empty[name], dtype=column.kind)
+            self._galaxies[name] = np.asarray(values, dtype=column.kind)
         m = int(self.offsets[-1]) if n >= 0 else 0
-        for name in _RINGS:
-            kind = 'i4' if name == 'flag' else 'f8'
+        for name, (_, kind) in RING_COLUMNS.items():
             values = rings.get(name)
             if values is None:
                 values = np.full(m, 0 if kind == 'i4' else np.nan)
@@ -176,9 +135,9 @@ class ProfileBatch:
             If an element is neither a profile nor an exception.
         """
         n = len(profiles)
-        galaxies = {name: np.full(n, {'O': '', 'f8': np.nan}.get(kind, 0),
-                                  dtype=kind)
-                    for name, (kind, _, _) in _GALAXY.items()}
+        empty = empty_galaxy()
+        galaxies = {name: np.full(n, empty[name], dtype=column.kind)
+                    for name, column in GALAXY_COLUMNS.items()}
         galaxies['index'] = np.arange(start, start + n)
         if sources is not None:
             galaxies['source'][:] = [str(s) for s in sources]
@@ -193,9 +152,9 @@ class ProfileBatch:
                 msg = ('profiles must be profile tables or exceptions, got '
                        f'{type(profile).__name__}')
                 raise TypeError(msg)
-            for name, (_, _, key) in _GALAXY.items():
-                if key in profile.meta:
-                    galaxies[name][k] = profile.meta[key]
+            for name, column in GALAXY_COLUMNS.items():
+                if column.key in profile.meta:
+                    galaxies[name][k] = profile.meta[column.key]
             for name, column in (('radius_unit', 'radius'),
                                  ('intensity_unit', 'intensity')):
                 unit = getattr(profile[column], 'unit', None)
@@ -205,13 +164,13 @@ class ProfileBatch:
                     meta.setdefault(key, profile.meta[key])
             tables.append({name: np.asarray(
                 getattr(profile[name], 'value', profile[name]))
-                for name in _RINGS})
+                for name in RING_COLUMNS})
         offsets = np.concatenate([[0], np.cumsum([
             0 if table is None else len(table['radius'])
             for table in tables])])
         rings = {name: np.concatenate([
             np.zeros(0), *(t[name] for t in tables if t is not None)])
-            for name in _RINGS}
+            for name in RING_COLUMNS}
         batch = cls(galaxies, rings, offsets, meta)
         batch._galaxies.update(sums_of_light(
             rings['radius'], rings['mag_enclosed'], batch.offsets))
@@ -237,9 +196,9 @@ class ProfileBatch:
         steps = np.concatenate([np.diff(b.offsets) for b in batches])
         return cls(
             {name: np.concatenate([b._galaxies[name] for b in batches])
-             for name in _GALAXY},
+             for name in GALAXY_COLUMNS},
             {name: np.concatenate([b._rings[name] for b in batches])
-             for name in _RINGS},
+             for name in RING_COLUMNS},
             np.concatenate([[0], np.cumsum(steps)]),
             next((b.meta for b in batches if b.meta), {}))
 
@@ -287,7 +246,7 @@ class ProfileBatch:
         Its columns are listed in the guide to many galaxies.
         """
         table = QTable()
-        for name, (kind, unit, _) in _GALAXY.items():
+        for name, (kind, unit, _) in GALAXY_COLUMNS.items():
             values = self._galaxies[name]
             if kind == 'O':
                 values = values.astype(str)
@@ -372,7 +331,7 @@ class ProfileBatch:
         """
         pa = import_pyarrow()
         fields, arrays = [], []
-        for name, (kind, unit, _) in _GALAXY.items():
+        for name, (kind, unit, _) in GALAXY_COLUMNS.items():
             if name == 'radius_50':
                 unit = self._common('radius_unit')
             array = pa.array(self._galaxies[name],
@@ -418,7 +377,7 @@ class ProfileBatch:
             msg = ("table must have a column 'profile', got "
                    f'{table.column_names}')
             raise ValueError(msg)
-        galaxies = {name: table[name].to_numpy() for name in _GALAXY
+        galaxies = {name: table[name].to_numpy() for name in GALAXY_COLUMNS
                     if name in table.column_names}
         nested = table['profile'].combine_chunks()
         lengths = np.zeros(0, dtype=np.int64)
@@ -426,7 +385,7 @@ class ProfileBatch:
         # (unlike `field`, `flatten` heeds that the table may be a slice)
         parts = dict(zip([field.name for field in nested.type],
                          nested.flatten(), strict=True))
-        for name in _RINGS:
+        for name in RING_COLUMNS:
             part = parts[name]
             rings[name] = part.flatten().to_numpy(zero_copy_only=False)
             lengths = np.diff(part.offsets.to_numpy())
@@ -450,7 +409,7 @@ class ProfileBatch:
         The unit of each column of the rings, or `None`.
         """
         return {name: self._common(unit) if isinstance(unit, str) else unit
-                for name, unit in _RINGS.items()}
+                for name, (unit, _) in RING_COLUMNS.items()}
 
     def _profile(self, k):
         """
@@ -458,17 +417,11 @@ class ProfileBatch:
         """
         known = {name: values[k] for name, values in self._galaxies.items()}
         rows = slice(self.offsets[k], self.offsets[k + 1])
-        table = QTable()
-        for name, unit in _RINGS.items():
-            if isinstance(unit, str):
-                unit = known[unit]
-                unit = u.Unit(unit) if unit else (
-                    u.pix if name == 'radius' else u.dimensionless_unscaled)
-            values = self._rings[name][rows]
-            table[name] = values if unit is None else values * unit
+        table = make_table({name: values[rows] for name, values
+                            in self._rings.items()}, known)
         table.meta.update({key: self.meta[key] for key in _SHARED
                            if key in self.meta and key != 'correlation'})
-        for name, (_, _, key) in _GALAXY.items():
+        for name, (_, _, key) in GALAXY_COLUMNS.items():
             value = known[name]
             value = value.item() if isinstance(value, np.generic) else value
             if key is not None and value != '' and value == value:

@@ -1,48 +1,93 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Batches of profiles, from what was measured on each galaxy.
+Make profile tables and batches of measured rings.
 """
 
+from datetime import UTC, datetime
 from functools import lru_cache
 
 import numpy as np
 
-from astro_pix2prof.image.astrometry import pixel_to_icrs
 from astro_pix2prof.profile.batch import (
     ProfileBatch,
     failure_message,
     sums_of_light,
 )
 from astro_pix2prof.profile.brightness import (
+    curve_of_growth,
     intensity_to_sb,
     light_within,
+)
+from astro_pix2prof.profile.columns import (
+    GALAXY_COLUMNS,
+    empty_galaxy,
+    make_table,
 )
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.profile.rings import MeasuredRings
 
-__all__ = ['build_batch']
+__all__ = ['build_batch', 'make_profile']
+
+
+def make_profile(rings, meta=None):
+    """
+    Make the profile table of the measured rings of a galaxy.
+
+    Parameters
+    ----------
+    rings : `MeasuredRings`
+        The measurements.
+
+    meta : dict, optional
+        Meta of the fitter: 'fitter', 'weights', 'sha256'.
+
+    Returns
+    -------
+    profile : `~astropy.table.QTable`
+        See `~astro_pix2prof.build_profile` for the columns.
+
+    Raises
+    ------
+    TypeError
+        If a value of ``rings.meta`` is no str, int, float or bool.
+    """
+    from astro_pix2prof import __version__
+
+    row = _galaxy_row(rings)
+    table = make_table(_ring_columns([rings]), row)
+    meta = dict(meta or {})
+    correlation = meta.pop('correlation', None)
+    created = datetime.now(UTC).isoformat(timespec='seconds')
+    known = {column.key: row[name] for name, column in GALAXY_COLUMNS.items()
+             if column.key is not None}
+    table.meta.update(_plain({
+        'fitter': '', 'version': __version__, **meta, 'created': created,
+        **known, **rings.meta}))
+    if correlation is not None:
+        table.meta['correlation'] = dict(correlation)
+    return table
 
 
 def build_batch(measured, *, start=0, sources=None, meta=None):
     """
-    The batch of what was measured on galaxies.
+    Make a batch of the measured rings of galaxies.
 
-    Its profiles are those of `~astro_pix2prof.build_profile`, without the
-    cost of a table for each.
+    Its profiles are those of `make_profile`, without the cost of a table
+    for each.
 
     Parameters
     ----------
     measured : list of `MeasuredRings` or Exception
-        What was measured, or why nothing was.
+        The measurements, or the reason why there are none.
 
     start : int, optional
-        The number of the first.
+        The number of the first galaxy.
 
     sources : list of str, optional
-        What the galaxies are called that have no name of their own.
+        Names of the galaxies that have no name of their own.
 
     meta : dict, optional
-        What all share.
+        The meta that all galaxies share.
 
     Returns
     -------
@@ -51,85 +96,78 @@ def build_batch(measured, *, start=0, sources=None, meta=None):
     n = len(measured)
     rows = [_galaxy_row(item) for item in measured]
     galaxies = {name: np.array([row[name] for row in rows],
-                               dtype=object if isinstance(
-                                   _EMPTY[name], str) else None)
-                for name in _EMPTY}
+                               dtype=column.kind)
+                for name, column in GALAXY_COLUMNS.items()}
     galaxies['index'] = np.arange(start, start + n)
     if sources is not None:
         galaxies['source'] = np.array(
             [row['source'] or source for row, source in zip(
                 rows, sources, strict=True)], dtype=object)
     good = [item for item in measured if isinstance(item, MeasuredRings)]
-    lengths = np.array([len(item.sma) if isinstance(item, MeasuredRings)
-                        else 0 for item in measured], dtype=int)
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    lengths = [len(item) if isinstance(item, MeasuredRings) else 0
+               for item in measured]
+    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=int)])
     rings = {}
     if good:
-        rings = _ring_columns(good, lengths[lengths > 0])
+        rings = _ring_columns(good)
         galaxies.update(sums_of_light(
             rings['radius'], rings['mag_enclosed'], offsets))
     return ProfileBatch(galaxies, rings, offsets, meta)
 
 
-# What is said of a galaxy of which nothing is known.
-_EMPTY = {'source': '', 'band': '', 'flag': int(GalaxyFlag.FAILED),
-          'message': '', 'x_centre': np.nan, 'y_centre': np.nan,
-          'ra': np.nan, 'dec': np.nan, 'pixel_scale': np.nan,
-          'zeropoint': np.nan, 'sb_zeropoint': np.nan, 'sky': np.nan,
-          'sky_err': np.nan, 'noise': np.nan, 'unit': '', 'radius_unit': '',
-          'intensity_unit': '', 'mag_system': '', 'pa_frame': ''}
-
-
 def _galaxy_row(item):
     """
-    What is known of one galaxy.
+    Collect the values of one galaxy, or of its failure.
     """
+    row = empty_galaxy()
     if isinstance(item, BaseException):
-        return {**_EMPTY, 'message': failure_message(item)}
+        row.update(flag=int(GalaxyFlag.FAILED), message=failure_message(item))
+        return row
     cutout, (x, y) = item.cutout, item.centre
-    ra = dec = np.nan
-    if cutout.wcs is not None:
-        ra, dec = (float(v) for v in pixel_to_icrs(cutout.wcs, x, y))
     flag = int(item.galaxy_flag)
     if not np.isfinite(cutout.sb_zeropoint):
         flag |= int(GalaxyFlag.UNCALIBRATED)
-    return {
-        **_EMPTY, 'source': cutout.name or '', 'band': cutout.band or '',
-        'flag': flag, 'x_centre': x + cutout.origin[0],
-        'y_centre': y + cutout.origin[1], 'ra': ra, 'dec': dec,
-        'pixel_scale': (np.nan if cutout.pixel_scale is None
-                        else cutout.pixel_scale),
-        'zeropoint': cutout.zeropoint, 'sb_zeropoint': cutout.sb_zeropoint,
-        'sky': item.sky, 'sky_err': 0.0, 'noise': item.noise,
-        'unit': _text(cutout.unit), 'radius_unit': _text(cutout.radius_unit),
-        'intensity_unit': _text(cutout.intensity_unit),
-        'mag_system': cutout.mag_system,
-        'pa_frame': 'pixel' if cutout.wcs is None else 'sky'}
+    ra, dec = cutout.sky_position(x, y)
+    scale = cutout.pixel_scale
+    row.update(
+        source=cutout.name or '', band=cutout.band or '', flag=flag,
+        x_centre=x + cutout.origin[0], y_centre=y + cutout.origin[1],
+        ra=ra, dec=dec, pixel_scale=np.nan if scale is None else scale,
+        zeropoint=cutout.zeropoint, sb_zeropoint=cutout.sb_zeropoint,
+        sky=item.sky, sky_err=item.sky_err, noise=item.noise,
+        unit=_text(cutout.unit), radius_unit=_text(cutout.radius_unit),
+        intensity_unit=_text(cutout.intensity_unit),
+        mag_system=cutout.mag_system,
+        pa_frame='pixel' if cutout.wcs is None else 'sky')
+    return row
 
 
 @lru_cache(maxsize=64)
 def _text(unit):
     """
-    A unit as text; each once, as astropy takes its time for it.
+    Convert a unit to text, once for each unit, as astropy takes long.
     """
     return unit.to_string()
 
 
-def _ring_columns(good, lengths):
+def _ring_columns(measured):
     """
-    The columns of all rings, as `build_profile` would make them.
+    Calculate the columns of the rings of galaxies, one after the other.
     """
+    lengths = np.array([len(item) for item in measured])
+
     def joined(name):
-        return np.concatenate([getattr(item, name) for item in good])
+        return np.concatenate([
+            np.full(len(item), np.nan) if getattr(item, name) is None
+            else getattr(item, name) for item in measured])
 
     def spread(values):
         return np.repeat(np.array(values, dtype=float), lengths)
 
-    cutouts = [item.cutout for item in good]
-    value = joined('intensity')
+    cutouts = [item.cutout for item in measured]
     scale = spread([c.intensity_scale for c in cutouts])
+    value = joined('intensity') * scale
     error = joined('intensity_err') * scale
-    value = value * scale
     n_valid, eps = joined('n_valid'), joined('eps')
     flag = joined('flag').astype(np.int32)
     with np.errstate(invalid='ignore'):
@@ -138,27 +176,65 @@ def _ring_columns(good, lengths):
     flag[n_valid < 0.5] |= RingFlag.FEW_PIXELS
     zero = spread([c.sb_zeropoint for c in cutouts])
     sb = intensity_to_sb(value, zeropoint=zero)[0]
+    sb_err = np.concatenate([item.mag_err for item in measured])
     radius = joined('sma') * spread([c.radius_scale for c in cutouts])
     pa = np.concatenate([
         np.atleast_1d(item.cutout.to_sky_pa(np.degrees(item.theta))[0])
-        for item in good])
-    # all curves of growth at once; what is added at the end is cut off
-    row = np.repeat(np.arange(len(good)), lengths)
-    column = np.arange(len(row)) - np.repeat(
-        np.cumsum(lengths) - lengths, lengths)
-    shape = len(good), int(lengths.max())
-    # (radii that still increase, so that nothing is divided by zero)
-    square = {'radius': np.cumsum(np.ones(shape), axis=1) + radius.max(),
-              'value': np.zeros(shape), 'q': np.ones(shape)}
-    for name, values in (('radius', radius), ('value', value),
-                         ('q', 1 - eps)):
-        square[name][row, column] = values
-    flux = light_within(square['radius'], square['value'],
-                        square['q'])[row, column]
+        for item in measured])
+    flux = _growth(measured, lengths, radius, value, 1 - eps)
+    enclosed = intensity_to_sb(flux, zeropoint=zero)[0]
+    is_given = np.repeat([item.mag_enclosed is not None
+                          for item in measured], lengths)
     return {
         'radius': radius, 'surface_brightness': sb,
-        'surface_brightness_err': np.where(np.isfinite(sb), joined('error'),
-                                           np.nan),
+        'surface_brightness_err': np.where(np.isfinite(sb), sb_err, np.nan),
         'intensity': value, 'intensity_err': error, 'ellipticity': eps,
-        'pa': pa, 'mag_enclosed': intensity_to_sb(flux, zeropoint=zero)[0],
+        'ellipticity_err': joined('eps_err'), 'pa': pa,
+        'pa_err': np.degrees(joined('theta_err')),
+        'mag_enclosed': np.where(is_given, joined('mag_enclosed'),
+                                 enclosed),
         'n_valid': n_valid, 'flag': flag}
+
+
+def _growth(measured, lengths, radius, value, q):
+    """
+    Integrate the curves of growth of galaxies, one after the other.
+    """
+    ends = np.cumsum(lengths)
+    if not (np.isfinite(value).all() and np.isfinite(q).all()):
+        # gaps are bridged galaxy by galaxy
+        rows = [slice(end - n, end) for n, end in zip(lengths, ends,
+                                                     strict=True)]
+        return np.concatenate([curve_of_growth(
+            radius[part], value[part], 1 - q[part]) for part in rows])
+    # All curves at once: profiles are filled up to the longest one, with
+    # radii that still increase, so that nothing is divided by zero, and
+    # what is added at the end is cut off.
+    row = np.repeat(np.arange(len(measured)), lengths)
+    column = np.arange(len(row)) - np.repeat(ends - lengths, lengths)
+    shape = len(measured), int(lengths.max())
+    square = {'radius': np.cumsum(np.ones(shape), axis=1) + radius.max(),
+              'value': np.zeros(shape), 'q': np.ones(shape)}
+    for name, values in (('radius', radius), ('value', value), ('q', q)):
+        square[name][row, column] = values
+    return light_within(square['radius'], square['value'],
+                        square['q'])[row, column]
+
+
+def _plain(meta):
+    """
+    Keep plain values, which every format keeps, and leave out unknown ones.
+    """
+    plain = {}
+    for key, value in meta.items():
+        if isinstance(value, np.generic):
+            value = value.item()
+        if value is None or value == '' or (
+                isinstance(value, float) and not np.isfinite(value)):
+            continue
+        if not isinstance(value, str | int | float | bool):
+            msg = (f'meta[{key!r}] must be a str, int, float or bool, got '
+                   f'{type(value).__name__}')
+            raise TypeError(msg)
+        plain[key] = value
+    return plain

@@ -13,7 +13,7 @@ from astropy.io.fits.verify import VerifyWarning
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
-from astro_pix2prof.profile.table import is_profile
+from astro_pix2prof.profile.columns import is_profile
 
 __all__ = ['read_profile', 'write_profile']
 

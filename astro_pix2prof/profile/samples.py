@@ -9,7 +9,7 @@ import astropy.units as u
 import numpy as np
 
 from astro_pix2prof.profile.brightness import POGSON, SB_UNIT, intensity_to_sb
-from astro_pix2prof.profile.table import is_profile
+from astro_pix2prof.profile.columns import is_profile
 
 __all__ = ['check_n_samples', 'correlated_noise', 'intensity_scale',
            'sample_intensity', 'sample_profile']

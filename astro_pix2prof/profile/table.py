@@ -1,27 +1,17 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The profile table: the same columns, units and flags for all fitters.
+Build profile tables of given values, and interpolate them.
 """
-
-from datetime import UTC, datetime
 
 import astropy.units as u
 import numpy as np
-from astropy.table import QTable
 
-from astro_pix2prof.profile.brightness import (
-    SB_UNIT,
-    curve_of_growth,
-    intensity_to_sb,
-)
-from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+from astro_pix2prof.profile.build import make_profile
+from astro_pix2prof.profile.columns import is_profile
+from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.rings import MeasuredRings
 
-__all__ = ['build_profile', 'interpolate_profile', 'is_profile']
-
-
-COLUMNS = ('radius', 'surface_brightness', 'surface_brightness_err',
-           'intensity', 'intensity_err', 'ellipticity', 'ellipticity_err',
-           'pa', 'pa_err', 'mag_enclosed', 'n_valid', 'flag')
+__all__ = ['build_profile', 'interpolate_profile']
 
 
 def _column(values, n, name, *, fill=np.nan):
@@ -134,15 +124,11 @@ def build_profile(cutout, sma, intensity, intensity_err, *, ellipticity,
         not in pixels, an ellipticity is outside of 0 to 1, an error is
         negative, or a flag is no integer.
     """
-    from astro_pix2prof import __version__
-
     sma = _semi_major_axes(sma)
     n = len(sma)
-    value = _column(intensity, n, 'intensity') * cutout.intensity_scale
-    error = (_column(intensity_err, n, 'intensity_err')
-             * cutout.intensity_scale)
+    value = _column(intensity, n, 'intensity')
+    error = _column(intensity_err, n, 'intensity_err')
     eps = _column(ellipticity, n, 'ellipticity')
-    n_valid = _column(n_valid, n, 'n_valid', fill=1.0)
     bits = np.zeros(n, dtype=np.int32)
     if flag is not None:
         given = _column(flag, n, 'flag')
@@ -156,96 +142,29 @@ def build_profile(cutout, sma, intensity, intensity_err, *, ellipticity,
                f'{np.nanmin(eps)} to {np.nanmax(eps)}')
         raise ValueError(msg)
     if np.any(error < 0):
-        msg = ('intensity_err must not be negative, got '
-               f'{np.nanmin(error) / cutout.intensity_scale}')
+        msg = f'intensity_err must not be negative, got {np.nanmin(error)}'
         raise ValueError(msg)
-    with np.errstate(invalid='ignore'):
-        bits[value <= 0] |= RingFlag.NEGATIVE
-        bits[value < error] |= RingFlag.LOW_SNR
-    bits[n_valid < 0.5] |= RingFlag.FEW_PIXELS
-    galaxy_flag = GalaxyFlag(int(galaxy_flag))
-    zero = cutout.sb_zeropoint
-    if not np.isfinite(zero):
-        galaxy_flag |= GalaxyFlag.UNCALIBRATED
-    sb, sb_err = intensity_to_sb(value, error, zeropoint=zero)
-    if surface_brightness_err is not None:
-        sb_err = np.where(np.isfinite(sb), _column(
-            surface_brightness_err, n, 'surface_brightness_err'), np.nan)
-    radius = sma * cutout.radius_scale
-    if mag_enclosed is None:
-        flux = curve_of_growth(radius, value, eps)
-        mag_enclosed = intensity_to_sb(flux, zeropoint=zero)[0]
-    pa, frame = cutout.to_sky_pa(_column(theta, n, 'theta'))
-    x, y = cutout.position if centre is None else centre
-
-    table = QTable()
-    table['radius'] = radius * cutout.radius_unit
-    table['surface_brightness'] = sb * SB_UNIT
-    table['surface_brightness_err'] = sb_err * SB_UNIT
-    table['intensity'] = value * cutout.intensity_unit
-    table['intensity_err'] = error * cutout.intensity_unit
-    table['ellipticity'] = eps
-    table['ellipticity_err'] = _column(ellipticity_err, n, 'ellipticity_err')
-    table['pa'] = pa * u.deg
-    table['pa_err'] = _column(theta_err, n, 'theta_err') * u.deg
-    table['mag_enclosed'] = _column(mag_enclosed, n, 'mag_enclosed') * u.mag
-    table['n_valid'] = n_valid
-    table['flag'] = bits
-
-    known = {
-        'fitter': fitter, 'version': __version__, 'weights': weights,
-        'sha256': sha256, 'created': datetime.now(UTC).isoformat(
-            timespec='seconds'), 'source': cutout.name, 'band': cutout.band,
-        'unit': cutout.unit.to_string(), 'mag_system': cutout.mag_system,
-        'zeropoint': cutout.zeropoint, 'sb_zeropoint': zero,
-        'pixel_scale': cutout.pixel_scale,
-        'x_centre': x + cutout.origin[0], 'y_centre': y + cutout.origin[1],
-        'pa_frame': frame, 'sky': sky, 'sky_err': sky_err, 'noise': noise,
-        'flag': int(galaxy_flag)}
-    sky_position = cutout.pixel_to_sky(x, y)
-    if sky_position is not None:
-        icrs = sky_position.icrs
-        known.update(ra=icrs.ra.deg, dec=icrs.dec.deg)
-    table.meta.update(_plain({**known, **(meta or {})}))
-    return table
-
-
-def _plain(meta):
-    """
-    Plain values that every format keeps; what is unknown is left out.
-    """
-    plain = {}
-    for key, value in meta.items():
-        if isinstance(value, np.generic):
-            value = value.item()
-        if value is None or value == '' or (
-                isinstance(value, float) and not np.isfinite(value)):
-            continue
-        if not isinstance(value, str | int | float | bool):
-            msg = (f'meta[{key!r}] must be a str, int, float or bool, got '
-                   f'{type(value).__name__}')
-            raise TypeError(msg)
-        plain[key] = value
-    return plain
-
-
-def is_profile(table):
-    """
-    Whether a table has the columns of a profile.
-
-    Parameters
-    ----------
-    table : object
-        Anything.
-
-    Returns
-    -------
-    result : bool
-    """
-    names = getattr(table, 'colnames', ())
-    return all(name in names for name in ('radius', 'intensity',
-                                          'intensity_err', 'ellipticity',
-                                          'pa', 'flag'))
+    optional = {name: None if values is None else _column(values, n, name)
+                for name, values in (
+                    ('surface_brightness_err', surface_brightness_err),
+                    ('ellipticity_err', ellipticity_err),
+                    ('theta_err', theta_err),
+                    ('mag_enclosed', mag_enclosed))}
+    if theta_err is not None:
+        optional['theta_err'] = np.radians(optional['theta_err'])
+    rings = MeasuredRings(
+        cutout=cutout, sma=sma, intensity=value, intensity_err=error, eps=eps,
+        theta=np.radians(_column(theta, n, 'theta')),
+        n_valid=_column(n_valid, n, 'n_valid', fill=1.0), flag=bits,
+        galaxy_flag=GalaxyFlag(int(galaxy_flag)),
+        centre=cutout.position if centre is None else centre, sky=sky,
+        sky_err=sky_err, noise=np.nan if noise is None else noise,
+        sb_err=optional['surface_brightness_err'],
+        eps_err=optional['ellipticity_err'],
+        theta_err=optional['theta_err'],
+        mag_enclosed=optional['mag_enclosed'], meta=dict(meta or {}))
+    return make_profile(rings, {'fitter': fitter, 'weights': weights,
+                                'sha256': sha256})
 
 
 def interpolate_profile(profile, radius, column='surface_brightness'):

@@ -12,9 +12,9 @@ from astro_pix2prof.profile.brightness import (
     curve_of_growth,
     sb_to_intensity,
 )
+from astro_pix2prof.profile.columns import is_profile
 from astro_pix2prof.profile.flags import StructureFlag
 from astro_pix2prof.profile.samples import SAMPLES, sample_intensity
-from astro_pix2prof.profile.table import is_profile
 from astro_pix2prof.structure.models import (
     fit_bulge_disc,
     fit_disc,

@@ -9,7 +9,6 @@ import warnings
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
-from astro_pix2prof.fitting.base import _fit_each
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.survey.cluster import _one_thread
@@ -40,7 +39,7 @@ class SurveyJob:
         The columns of the catalogue to carry over.
 
     readers : int, optional
-        Processes that read the images ahead, for fitters with ``fit_many``.
+        Processes that read the images ahead.
     """
 
     def __init__(self, fitter, images, options, columns, readers=0):
@@ -120,11 +119,8 @@ class SurveyJob:
                 order.append(item.row)
                 yield item.image, item.options
 
-        if hasattr(fitter, 'fit_many'):
-            batches = list(fitter.fit_many(images(), workers=self.readers,
-                                           **self.options))
-        else:
-            batches = [_fit_each(fitter, images(), self.options)]
+        batches = list(fitter.fit_many(images(), workers=self.readers,
+                                       **self.options))
         if bad:
             batches.append(ProfileBatch.from_profiles(list(bad.values())))
         batch = ProfileBatch.concatenate(batches)

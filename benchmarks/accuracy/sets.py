@@ -23,6 +23,7 @@ from astro_pix2prof import (
     write_profile,
 )
 from astro_pix2prof.ellipses.annuli import measure_rings
+from astro_pix2prof.fitting.base import ProfileFitter
 from astro_pix2prof.profile.brightness import POGSON, SB_UNIT
 
 __all__ = [
@@ -181,9 +182,9 @@ def classify(path):
     return names or [CLASSES[-1]]
 
 
-class NetworkKeeper:
+class NetworkKeeper(ProfileFitter):
     """
-    A network fitter that keeps its profiles: FOLDER/STEM.ecsv.
+    Measure with a network and keep the profiles as FOLDER/STEM.ecsv.
 
     Parameters
     ----------
@@ -197,21 +198,34 @@ class NetworkKeeper:
     def __init__(self, fitter, folder):
         self.fitter, self.folder = fitter, folder
 
-    def measure_all(self, images):
+    def fit(self, image, **options):
         """
-        The profiles of all images.
+        Measure an image and return the full result.
         """
-        profiles = self.fitter.measure_all(images)
-        for path, profile in zip(images, profiles, strict=True):
-            if not isinstance(profile, Exception):
-                write_profile(profile, self.folder / f'{path.stem}.ecsv',
-                              overwrite=True)
-        return profiles
+        fit = self.fitter.fit(image, **options)
+        self._keep(image, fit.profile)
+        return fit
+
+    def fit_many(self, images, **options):
+        """
+        Measure all images in batches.
+        """
+        images = list(images)
+        for batch in self.fitter.fit_many(images, **options):
+            first = batch.galaxies['index'][0]
+            for k, profile in enumerate(batch):
+                if not batch.failed[k]:
+                    self._keep(images[first + k], profile)
+            yield batch
+
+    def _keep(self, path, profile):
+        write_profile(profile, self.folder / f'{path.stem}.ecsv',
+                      overwrite=True)
 
 
-class IsophoteKeeper:
+class IsophoteKeeper(ProfileFitter):
     """
-    An isophote fitter that keeps its profiles, its masks and its skies.
+    Fit isophotes and keep the profiles, the masks and the skies.
 
     Parameters
     ----------
@@ -222,16 +236,16 @@ class IsophoteKeeper:
     def __init__(self, folder):
         self.folder = folder
 
-    def __call__(self, path):
+    def fit(self, path, **options):
         """
-        The profile of an image.
+        Fit the isophotes of an image and return the full result.
         """
-        fit = IsophoteFitter().fit(path)
+        fit = IsophoteFitter().fit(path, **options)
         write_profile(fit.profile, self.folder / f'{path.stem}.ecsv',
                       overwrite=True)
         np.savez_compressed(self.folder / f'{path.stem}.npz', sky=fit.sky,
                             mask=fit.mask)
-        return fit.profile
+        return fit
 
 
 class Oracle:

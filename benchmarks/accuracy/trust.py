@@ -20,7 +20,7 @@ import galsim
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from astro_pix2prof import Pix2ProfFitter, decode_flags
+from astro_pix2prof import Pix2ProfFitter, ProfileBatch, decode_flags
 from astro_pix2prof.networks import read_card
 from astro_pix2prof.simulation import GalaxySimulator
 from benchmarks.render.galaxies import SURVEYS, render
@@ -192,21 +192,19 @@ def measure(weights, n, n_jobs=1):
     with ProcessPoolExecutor(n_jobs, get_context('spawn')) as pool:
         for kind in KINDS:
             images = list(pool.map(_make, [kind] * n, range(n)))
-            profiles = fitter.measure_all(images, zeropoint=22.5,
-                                          pixel_scale=0.396)
+            profiles = ProfileBatch.concatenate(fitter.fit_many(
+                images, zeropoint=22.5, pixel_scale=0.396))
+            flags = decode_flags(profiles.galaxies['flag'], 'galaxy')
             rows.append(count(kind.__name__,
-                              kind.__doc__.strip().rstrip('.'),
-                              [flags_of(p) for p in profiles]))
+                              kind.__doc__.strip().rstrip('.'), flags))
             print_row(rows[-1])
     return rows
 
 
 def flags_of(profile):
     """
-    The names of the flags of a profile, or of an exception.
+    List the names of the flags of a profile.
     """
-    if isinstance(profile, Exception):
-        return ['FAILED']
     return decode_flags(profile.meta['flag'], kind='galaxy')
 
 

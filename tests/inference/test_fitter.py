@@ -24,8 +24,9 @@ from astro_pix2prof import (
 )
 from astro_pix2prof.networks import Captioner, CaptionerConfig
 from astro_pix2prof.networks.weights import write_weights
+from astro_pix2prof.profile.columns import COLUMNS
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
-from astro_pix2prof.profile.table import COLUMNS, interpolate_profile
+from astro_pix2prof.profile.table import interpolate_profile
 
 MU = 'surface_brightness'
 
@@ -189,8 +190,8 @@ class TestSameResult:
         images = [GalaxyCutout(image, **({} if k in (0, 3) else options))
                   if k != 2 else GalaxyCutout(image, **options)
                   for k, image in enumerate(images)]
-        profiles = fitter.measure_all(images)
-        for image, profile in zip(images, profiles, strict=True):
+        batch, = fitter.fit_many(images)
+        for image, profile in zip(images, batch, strict=True):
             single = fitter(image)
             assert len(single) == len(profile)
             np.testing.assert_allclose(profile[MU].value, single[MU].value,
@@ -199,10 +200,11 @@ class TestSameResult:
     def test_bad_image_loses_nothing(self, fitter, example, fit):
         images = [example, np.full((50, 50), np.nan), 'missing.fits',
                   example]
-        first, second, third, fourth = fitter.measure_all(images)
-        assert isinstance(second, ValueError)
-        assert isinstance(third, OSError)
-        for profile in (first, fourth):
+        batch, = fitter.fit_many(images)
+        assert batch.failed.tolist() == [False, True, True, False]
+        assert batch.galaxies['message'][1].startswith('ValueError: ')
+        assert batch.galaxies['message'][2].startswith('FileNotFoundError: ')
+        for profile in (batch[0], batch[3]):
             np.testing.assert_allclose(profile[MU].value,
                                        fit.profile[MU].value, atol=1e-4)
 
@@ -220,10 +222,10 @@ class TestSameResult:
 
         monkeypatch.setattr(fitter.reader, 'read', picky)
         images = [example, GalaxyCutout(example).crop(90), example]
-        first, second, third = fitter.measure_all(images)
-        assert isinstance(second, RuntimeError)
-        assert isinstance(first, QTable)
-        assert isinstance(third, QTable)
+        batch, = fitter.fit_many(images)
+        assert batch.failed.tolist() == [False, True, False]
+        assert batch.galaxies['message'][1] == 'RuntimeError: no'
+        assert len(batch[0]) == len(batch[2]) > 10
 
     def test_views(self, example, fit):
         """
@@ -520,10 +522,11 @@ class TestOriginal:
         small = np.ones((200, 300))
         with pytest.raises(ValueError, match='256 x 256 pixels or more'):
             fitter(small, zeropoint=22.5, pixel_scale=0.4)
-        one, two = fitter.measure_all([small, GalaxyCutout(example).data],
-                                      zeropoint=22.5, pixel_scale=0.396)
-        assert isinstance(one, ValueError)
-        assert isinstance(two, QTable)
+        batch, = fitter.fit_many([small, GalaxyCutout(example).data],
+                                 zeropoint=22.5, pixel_scale=0.396)
+        assert batch.failed.tolist() == [True, False]
+        assert '256 x 256 pixels or more' in batch.galaxies['message'][0]
+        assert len(batch[1]) > 10
         with pytest.raises(ValueError, match='radius_step must be positive'):
             Pix2ProfFitter.from_original(path, radius_step=0)
         with pytest.raises(FileNotFoundError):
@@ -538,10 +541,6 @@ class TestSamples:
         assert samples.unit == profile[MU].unit
         np.testing.assert_array_equal(
             samples, sample_profile(profile, 6, seed=2))
-        many, = fitter.measure_all([example], n_samples=6, seed=2)
-        np.testing.assert_allclose(
-            many['surface_brightness_samples'].value, samples.value,
-            rtol=1e-4)
 
     def test_correlation_of_card(self, fitter, example, monkeypatch):
         known = {'length': 0.4, 'smooth': 0.5, 'common': 0.2}
@@ -553,8 +552,6 @@ class TestSamples:
     def test_wrong_number(self, fitter, example, number):
         with pytest.raises(ValueError, match='integer of at least 0, got'):
             fitter(example, n_samples=number)
-        with pytest.raises(ValueError, match='integer of at least 0, got'):
-            fitter.measure_all([example], n_samples=number)
 
 
 class TestRings:

@@ -14,6 +14,7 @@ from astro_pix2prof import (
     build_profile,
     decode_flags,
 )
+from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.build import build_batch
 from astro_pix2prof.profile.rings import MeasuredRings
 
@@ -28,9 +29,11 @@ def make_rings(cutout, n, *, shape=0.3):
     An exponential disc on n rings, which turns with radius.
     """
     sma = 0.5 * 1.2**np.arange(n)
+    value, error = 100 * np.exp(-sma / 5) - 0.2, np.linspace(0.01, 0.4, n)
     return MeasuredRings(
-        cutout=cutout, sma=sma, intensity=100 * np.exp(-sma / 5) - 0.2,
-        error=np.linspace(0.01, 0.4, n), eps=np.full(n, shape),
+        cutout=cutout, sma=sma, intensity=value,
+        intensity_err=value * error / POGSON, sb_err=error,
+        eps=np.full(n, shape),
         theta=np.linspace(0, 1, n), n_valid=np.linspace(1, 0.3, n),
         flag=np.arange(n) % 2 * 256, galaxy_flag=GalaxyFlag.NEIGHBOUR,
         centre=(20.5, 18.25), sky=0.5, noise=1.5)
@@ -39,7 +42,7 @@ def make_rings(cutout, n, *, shape=0.3):
 def make_profile(rings):
     return build_profile(
         rings.cutout, rings.sma, rings.intensity, rings.intensity_err,
-        surface_brightness_err=rings.error, ellipticity=rings.eps,
+        surface_brightness_err=rings.sb_err, ellipticity=rings.eps,
         theta=np.degrees(rings.theta), n_valid=rings.n_valid,
         flag=rings.flag, centre=rings.centre, sky=rings.sky,
         noise=rings.noise, fitter='a fitter', weights='w',

@@ -476,7 +476,7 @@ class TestRunSurvey:
 
     def test_isophotes(self, folder, table, tmp_path):
         """
-        Any fitter, also one without fit_many.
+        Isophotes, which are fitted one galaxy after the other.
         """
         table['path'] = [f'{folder}/{path}' for path in table['path']]
         result = run_survey(table[1:3], tmp_path / 'out', n_workers=1,

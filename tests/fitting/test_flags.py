@@ -1,20 +1,30 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Tests of the flags of networks, and of the checks behind them.
+Tests of flags, which mean the same for every fitter, and of their checks.
 """
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from astro_pix2prof import GalaxyCutout, Pix2ProfFitter, load_example
+from astro_pix2prof import (
+    GalaxyCutout,
+    IsophoteFitter,
+    Pix2ProfFitter,
+    load_example,
+)
 from astro_pix2prof.background.noise import noise_in_cells, noise_is_wrong
 from astro_pix2prof.fitting.checks import is_point_source
-from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+
+
+@pytest.fixture(scope='module', params=[Pix2ProfFitter, IsophoteFitter])
+def fitter(request):
+    return request.param()
 
 
 @pytest.fixture(scope='module')
-def fitter():
+def network():
     return Pix2ProfFitter()
 
 
@@ -159,12 +169,11 @@ class TestNoise:
 
 
 class TestDomain:
-    def test_blank(self, fitter):
-        found = measure(fitter, draw(lambda r: 0 * r))
-        assert found & GalaxyFlag.NO_SOURCE
+    def test_blank(self, network):
+        found = measure(network, draw(lambda r: 0 * r))
         assert found & GalaxyFlag.OUT_OF_DOMAIN
 
-    def test_denoised(self, fitter):
+    def test_denoised(self, network):
         """
         More signal than any image of the training simulator has.
 
@@ -173,20 +182,20 @@ class TestDomain:
         def profile(r):
             return 3000 * np.exp(-r / 8)
 
-        usual, none = (measure(fitter, draw(profile, sigma=sigma))
+        usual, none = (measure(network, draw(profile, sigma=sigma))
                        for sigma in (1.0, 0.02))
         assert not usual & (GalaxyFlag.OUT_OF_DOMAIN | GalaxyFlag.WRONG_NOISE)
         assert none & GalaxyFlag.WRONG_NOISE
 
-    def test_large_frame(self, fitter):
+    def test_large_frame(self, network):
         """
         A galaxy that fills the first square is no stranger for that.
         """
         image = draw(lambda r: 200 * np.exp(-0.5 * (r / 100)**2), n=800)
-        found = measure(fitter, image)
+        found = measure(network, image)
         assert not found & GalaxyFlag.OUT_OF_DOMAIN
         # the square alone is one
-        part = measure(fitter, image[272:528, 272:528])
+        part = measure(network, image[272:528, 272:528])
         assert part & GalaxyFlag.OUT_OF_DOMAIN
 
 
@@ -204,6 +213,23 @@ class TestSaturated:
 
 
 class TestOthers:
+    def test_no_source(self, fitter):
+        assert measure(fitter, draw(lambda r: 0 * r)) & GalaxyFlag.NO_SOURCE
+        disc = draw(lambda r: 20 * np.exp(-r / 5))
+        assert not measure(fitter, disc) & GalaxyFlag.NO_SOURCE
+
+    def test_edge(self, fitter):
+        """
+        A galaxy that goes on beyond the frame is told, with its rings.
+        """
+        image = draw(lambda r: 200 * np.exp(-r / 30))
+        profile = fitter(image, zeropoint=22.5, pixel_scale=0.4)
+        assert profile.meta['flag'] & GalaxyFlag.TRUNCATED
+        leaves = (profile['flag'] & RingFlag.EDGE) != 0
+        radius = profile['radius'].value / 0.4
+        assert not leaves[radius < 79].any()
+        assert leaves[radius > 81].all()
+
     def test_neighbour(self, fitter):
         """
         A second galaxy a third as bright is told, a faint one is not.
