@@ -5,13 +5,11 @@ A galaxy image of any kind, with its noise, mask and calibration.
 
 import copy
 import inspect
-import warnings
 from functools import cached_property
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.arguments import (
     check_flag,
@@ -22,12 +20,9 @@ from astro_pix2prof.arguments import (
 )
 from astro_pix2prof.background.noise import measure_noise
 from astro_pix2prof.image.astrometry import (
-    BrokenWCSError,
-    celestial_wcs,
     check_inside,
     find_pixel_scale,
     image_to_sky_angle,
-    is_inside,
     local_matrix,
     pixel_size,
     pixel_to_icrs,
@@ -44,7 +39,7 @@ from astro_pix2prof.image.calibration import (
     given_saturation,
 )
 from astro_pix2prof.image.planes import clean_planes, cut_window, data_scale
-from astro_pix2prof.image.position import read_position
+from astro_pix2prof.image.position import find_place, read_position
 from astro_pix2prof.image.reading import read_background, read_image
 
 __all__ = ['GalaxyCutout']
@@ -281,12 +276,15 @@ path, optional
         sigma = parts.find_sigma(unit, uncertainty=uncertainty,
                                  noise=noise, invvar=invvar)
         mask = parts.find_mask(mask, bad_bits=bad_bits)
-        data = parts.data
         if background is not None:
             background = read_background(background, unit, parts.select)
-            data = data - background
 
-        self._place(parts, position, pixel_scale)
+        place = find_place(parts.wcs, position, parts.data.shape,
+                           default=parts.position, pixel_scale=pixel_scale)
+        self.wcs, self._matrix = place.wcs, place.matrix
+        self.position, self.origin = place.position, (0, 0)
+        self.position_given = place.given
+        self.pixel_scale = find_pixel_scale(place.matrix, pixel_scale)
         if self.pixel_scale is None and calibrated:
             msg = ('the image has no pixel scale: give an image with a '
                    'celestial WCS or pixel_scale= in arcsec')
@@ -299,7 +297,7 @@ path, optional
             self.saturation = find_saturation(unit, header)
         self.psf_fwhm = self._check_fwhm(psf_fwhm)
 
-        self._data_scale = scale = data_scale(data, mask)
+        self._data_scale = scale = data_scale(parts.data, mask)
         calibration = find_calibration(
             unit, header, pixel_scale=self.pixel_scale,
             native_pixel_scale=native_pixel_scale, zeropoint=zeropoint,
@@ -307,13 +305,13 @@ path, optional
         # intensity_unit, zeropoint and the others
         vars(self).update(vars(calibration))
         self.unit = unit if scale == 1 else u.Unit(scale * unit)
-        if scale != 1:
-            data = data / scale
-            sigma = None if sigma is None else sigma / scale
-            background = None if background is None else background / scale
-            self._rescale()
-        self.data, self.mask, self.noise = clean_planes(data, mask, sigma)
-        self.background = background
+        if self.gain is not None:
+            self.gain *= scale
+        if self.saturation is not None:
+            self.saturation /= scale
+        self.background = None if background is None else background / scale
+        self.data, self.mask, self.noise = clean_planes(
+            parts.data, mask, sigma, background=background, scale=scale)
         if size is not None:
             self._crop(size)
         _check_usable(self.mask, cropped=size is not None)
@@ -534,62 +532,12 @@ path, optional
         """
         return sky_to_image_angle(self._matrix, pa)
 
-    def _place(self, parts, position, pixel_scale):
-        """
-        Set the WCS, the position and the pixel scale.
-        """
-        if position is not None:
-            position = read_position(position)
-        shape = parts.data.shape
-        matrix = None
-        try:
-            wcs = celestial_wcs(parts.wcs)
-            x, y = self._find_position(parts, position, wcs, shape)
-            if wcs is not None:
-                matrix = local_matrix(wcs, x, y)
-        except BrokenWCSError as exc:
-            if pixel_scale is None:
-                msg = (f'{exc}; give an image with another WCS, or '
-                       'pixel_scale= to leave it aside')
-                raise ValueError(msg) from exc
-            warnings.warn(f'{exc}; it is left aside, pixel_scale= is used and '
-                          'angles are those in the image',
-                          AstropyUserWarning, stacklevel=3)
-            wcs = None
-            x, y = self._find_position(parts, position, wcs, shape)
-        self.wcs, self._matrix = wcs, matrix
-        self.position, self.origin = (x, y), (0, 0)
-        self.pixel_scale = find_pixel_scale(matrix, pixel_scale)
-
-    def _find_position(self, parts, position, wcs, shape):
-        self.position_given = True
-        if isinstance(position, SkyCoord):
-            x, y = sky_to_pixel(wcs, position)
-        elif position is not None:
-            x, y = position
-        elif parts.position is not None and is_inside(*parts.position, shape):
-            x, y = parts.position
-        else:
-            self.position_given = False
-            x, y = (shape[1] - 1) / 2, (shape[0] - 1) / 2
-        check_inside(x, y, shape)
-        return x, y
-
     def _check_fwhm(self, psf_fwhm):
         scale = self.pixel_scale
         pixels = () if scale is None else u.pixel_scale(
             scale * u.arcsec / u.pix)
         return check_positive(psf_fwhm, 'psf_fwhm', unit=u.arcsec,
                               equivalencies=pixels, optional=True)
-
-    def _rescale(self):
-        """
-        Convert gain and saturation to the unit of the data.
-        """
-        if self.gain is not None:
-            self.gain *= self._data_scale
-        if self.saturation is not None:
-            self.saturation /= self._data_scale
 
     def _crop(self, size):
         shape = pixel_size(size, self.pixel_scale, self.shape)

@@ -261,7 +261,7 @@ def data_scale(data, mask):
     return float(f'1e{math.floor(math.log10(typical))}')
 
 
-def clean_planes(data, mask, sigma=None):
+def clean_planes(data, mask, sigma=None, *, background=None, scale=1.0):
     """
     Mask what is not finite and give masked pixels harmless values.
 
@@ -276,6 +276,12 @@ def clean_planes(data, mask, sigma=None):
     sigma : 2D `~numpy.ndarray`, optional
         The standard deviations; pixels where they are not positive and
         finite are masked.
+
+    background : float or 2D `~numpy.ndarray`, optional
+        The sky that is subtracted; pixels where it is not finite are masked.
+
+    scale : float, optional
+        The factor by which all is divided.
 
     Returns
     -------
@@ -295,6 +301,11 @@ def clean_planes(data, mask, sigma=None):
     """
     noise = None
     with np.errstate(over='ignore', invalid='ignore'):
+        if background is not None:
+            data = np.asarray(data, dtype=float) - background
+        if scale != 1:
+            data = np.asarray(data, dtype=float) / scale
+            sigma = None if sigma is None else sigma / scale
         # values beyond float32 become infinite and are masked
         data = np.array(data, dtype=np.float32, order='C')
         if sigma is not None:

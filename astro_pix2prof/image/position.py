@@ -3,17 +3,124 @@
 Read the position of a galaxy, in pixels or on the sky.
 """
 
+import warnings
+from dataclasses import dataclass
+
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import Angle, BaseCoordinateFrame, SkyCoord
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.arguments import check_number
+from astro_pix2prof.image.astrometry import (
+    BrokenWCSError,
+    celestial_wcs,
+    check_inside,
+    is_inside,
+    local_matrix,
+    sky_to_pixel,
+)
 
-__all__ = ['parse_sky', 'read_position']
+__all__ = ['Place', 'find_place', 'parse_sky', 'read_position']
 
 
 _WANTED = ("position must be (x, y) in pixels, a SkyCoord, two angles or a "
            "text such as '12h34m56s +41d16m'")
+
+
+@dataclass(frozen=True)
+class Place:
+    """
+    Where in an image and on the sky the galaxy is.
+
+    Parameters
+    ----------
+    position : tuple of float
+        The pixel (x, y).
+
+    given : bool
+        Whether the position was given, or is only the middle.
+
+    wcs : WCS object or `None`
+        The celestial WCS.
+
+    matrix : 2x2 `~numpy.ndarray` or `None`
+        The steps of a pixel on the sky at the position, see
+        `~astro_pix2prof.image.astrometry.local_matrix`.
+    """
+
+    position: tuple
+    given: bool
+    wcs: object = None
+    matrix: np.ndarray | None = None
+
+
+def find_place(wcs, position, shape, *, default=None, pixel_scale=None):
+    """
+    Find the position of a galaxy and the WCS there.
+
+    Parameters
+    ----------
+    wcs : WCS object or `None`
+        The WCS of the image.
+
+    position : optional
+        The position that was given, as for `read_position`.
+
+    shape : tuple of int
+        The shape (ny, nx) of the image.
+
+    default : tuple of float, optional
+        The (x, y) position for which the image was cut out.
+
+    pixel_scale : float, optional
+        The pixel scale that was given: it replaces a broken WCS.
+
+    Returns
+    -------
+    place : `Place`
+        The position and the WCS.
+
+    Raises
+    ------
+    ValueError
+        If the position lies outside of the image, or the WCS is broken and
+        there is no pixel scale.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If the WCS is broken and left aside.
+    """
+    given = position is not None
+    if given:
+        position = read_position(position)
+    elif default is not None and is_inside(*default, shape):
+        position, given = default, True
+    else:
+        position = (shape[1] - 1) / 2, (shape[0] - 1) / 2
+    try:
+        wcs = celestial_wcs(wcs)
+        x, y = _inside(position, wcs, shape)
+        matrix = None if wcs is None else local_matrix(wcs, x, y)
+    except BrokenWCSError as exc:
+        if pixel_scale is None:
+            msg = (f'{exc}; give an image with another WCS, or pixel_scale= '
+                   'to leave it aside')
+            raise ValueError(msg) from exc
+        warnings.warn(f'{exc}; it is left aside, pixel_scale= is used and '
+                      'angles are those in the image',
+                      AstropyUserWarning, stacklevel=3)
+        wcs = matrix = None
+        x, y = _inside(position, wcs, shape)
+    return Place((x, y), given, wcs, matrix)
+
+
+def _inside(position, wcs, shape):
+    if isinstance(position, SkyCoord):
+        position = sky_to_pixel(wcs, position)
+    check_inside(*position, shape)
+    return position
 
 
 def read_position(position):

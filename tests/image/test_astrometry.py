@@ -305,7 +305,7 @@ class TestSize:
                  'pixels, got 200000')
         with pytest.raises(ValueError, match=match):
             pixel_size(200000, shape=(40, 60))
-        with pytest.raises(ValueError, match='at most 4000 pixels .* 4001'):
+        with pytest.raises(ValueError, match=r'at most 4000 pixels .* 4001'):
             pixel_size((10, 4001), shape=(40, 1000))
         with pytest.raises(ValueError, match=r'\(18000 pixels\)'):
             pixel_size(2 * u.deg, 0.4, shape=(40, 1000))
