@@ -109,14 +109,10 @@ def parse_position(args):
         return float(first), float(second)
     except ValueError:
         pass
-    import astropy.units as u
-    from astropy.coordinates import Angle, SkyCoord
+    from astro_pix2prof.image.position import parse_sky
 
     try:
-        # sexagesimal right ascension without a unit is in hours
-        hours = ':' in first or 'h' in first
-        return SkyCoord(Angle(first, unit=u.hourangle if hours else u.deg),
-                        Angle(second, unit=u.deg))
-    except (ValueError, u.UnitsError) as error:
+        return parse_sky(first, second)
+    except ValueError as error:
         args.command.error('argument --position: cannot read '
                            f'{first!r} {second!r}: {one_line(error)}')
