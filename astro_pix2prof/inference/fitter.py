@@ -16,9 +16,7 @@ from astro_pix2prof.fitting.flags import galaxy_flags, ring_flags
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.inference.many import FitManyMixin
 from astro_pix2prof.inference.preparation import frame_of, prepare_galaxy
-from astro_pix2prof.networks.original import N_PIX
-from astro_pix2prof.networks.readers.captioner import CaptionReader
-from astro_pix2prof.networks.readers.rings import RingReader
+from astro_pix2prof.networks.architectures import find_architecture
 from astro_pix2prof.networks.weights import load_network, read_card
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.rings import MeasuredRings
@@ -31,9 +29,6 @@ from astro_pix2prof.profile.table import build_profile
 
 __all__ = ['Pix2ProfFitter']
 
-
-# Views of an image that are averaged, where it pays.
-_VIEWS = {'captioner': 8}
 
 # Galaxies that a network reads at once.
 _BATCH, _GPU_BATCH = 16, 256
@@ -139,23 +134,18 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
                    f'{precision!r}')
             raise ValueError(msg)
         if n_views is None:
-            n_views = _VIEWS.get(read_card(weights)['architecture'], 1)
+            n_views = find_architecture(
+                read_card(weights)['architecture']).n_views
         self._set_options(device, batch_size, n_views, sky, search_radius,
                           fit_centre, min_snr)
         self.network, self.card = load_network(weights, device=self.device)
         self.weights = str(weights)
-        options = {'batch_size': self.batch_size, 'min_snr': min_snr,
-                   'n_views': self.n_views, 'measure_noise': measure_noise}
+        self.architecture = find_architecture(self.card['architecture'])
         self.precision = precision
-        if self.card['architecture'] == 'rings':
-            self.reader = RingReader(self.network, self.card,
-                                     precision=precision, **options)
-        elif precision != 'float32':
-            msg = (f"precision must be 'float32' for the weights {weights!r}: "
-                   'only ring networks know another')
-            raise ValueError(msg)
-        else:
-            self.reader = CaptionReader(self.network, self.card, **options)
+        self.reader = self.architecture.make_reader(
+            self.network, self.card, precision=precision,
+            batch_size=self.batch_size, min_snr=min_snr,
+            n_views=self.n_views, measure_noise=measure_noise)
 
     def _set_options(self, device, batch_size, n_views, sky, search_radius,
                      fit_centre, min_snr):
@@ -236,7 +226,6 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
             ``radius_step`` is not positive.
         """
         from astro_pix2prof.networks.original import load_original
-        from astro_pix2prof.networks.readers.original import OriginalReader
         from astro_pix2prof.networks.weights import file_sha256
 
         if radius_step is not None and not radius_step > 0:
@@ -249,8 +238,10 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
         fitter.weights = os.path.basename(path)
         fitter.card = {'architecture': 'original', 'name': fitter.weights,
                        'sha256': file_sha256(path)}
-        fitter.reader = OriginalReader(fitter.network, radius_step,
-                                       fitter.batch_size)
+        fitter.architecture = find_architecture('original')
+        fitter.reader = fitter.architecture.make_reader(
+            fitter.network, fitter.card, radius_step=radius_step,
+            batch_size=fitter.batch_size)
         return fitter
 
     def __repr__(self):
@@ -368,20 +359,17 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
         """
         Whether the network can read the image.
         """
-        config = getattr(self.network, 'config', None)
-        absolute = config is None or 'absolute' == getattr(
-            config, 'value', '') or 'fixed' == getattr(
-            config, 'image_scaling', '')
-        if absolute and not (np.isfinite(cutout.zeropoint)
-                             and cutout.pixel_scale):
+        calibrated = np.isfinite(cutout.zeropoint) and cutout.pixel_scale
+        if not calibrated and self.architecture.needs_calibration(
+                getattr(self.network, 'config', None)):
             msg = (f'the weights {self.weights!r} need images with a zero '
                    'point and a pixel scale; this one has none: give '
                    "zeropoint= and pixel_scale=, or use weights='rings'")
             raise ValueError(msg)
-        if self.card['architecture'] == 'original' and min(
-                cutout.shape) < N_PIX:
-            msg = (f'the original network needs images of {N_PIX} x {N_PIX} '
-                   f'pixels or more, got {cutout.shape[1]} x '
+        least = self.architecture.least_size
+        if min(cutout.shape) < least:
+            msg = (f'the {self.architecture.title} needs images of {least} x '
+                   f'{least} pixels or more, got {cutout.shape[1]} x '
                    f'{cutout.shape[0]}: give a larger cut-out')
             raise ValueError(msg)
 
@@ -390,7 +378,7 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
         return prepare_galaxy(
             cutout, sky=self.sky, search_radius=self.search_radius,
             fit_centre=self.fit_centre, geometry=geometry,
-            detect=self.card['architecture'] != 'rings')
+            detect=not self.architecture.finds_geometry)
 
     def _finish(self, prepared, caption, n_samples=0, seed=None):
         """
