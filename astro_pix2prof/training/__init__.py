@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
 Training of the networks. Needs the extra ``train``: lightning.
+
+It imports ``networks`` and ``simulation``; only ``cli`` imports it.
 """
 
 from importlib.util import find_spec
