@@ -39,6 +39,7 @@ _EXPORTS = {
     'plot_fit': 'plotting.fit',
     'plot_profiles': 'plotting.profiles',
     'plot_weights': 'plotting.weights',
+    'profile_correlation': 'profile.meta',
     'read_pairs': 'datasets.pairs',
     'read_profile': 'profile.io',
     'read_sga': 'datasets.sga',

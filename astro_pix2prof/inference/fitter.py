@@ -21,6 +21,7 @@ from astro_pix2prof.networks.readers.captioner import CaptionReader
 from astro_pix2prof.networks.readers.rings import RingReader
 from astro_pix2prof.networks.weights import load_network, read_card
 from astro_pix2prof.profile.brightness import POGSON
+from astro_pix2prof.profile.meta import store_correlation
 from astro_pix2prof.profile.rings import MeasuredRings
 from astro_pix2prof.profile.samples import (
     SAMPLES,
@@ -407,9 +408,8 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
             galaxy_flag=int(rings.galaxy_flag),
             weights=self.card.get('name', self.weights),
             sha256=self.card['sha256'])
-        correlation = self.card.get('error_model', {}).get('correlation')
-        if correlation is not None:
-            profile.meta['correlation'] = dict(correlation)
+        store_correlation(profile, self.card.get('error_model', {}).get(
+            'correlation'))
         if n_samples:
             profile[SAMPLES] = sample_profile(profile, n_samples, seed=seed)
         return ProfileFit(

@@ -12,6 +12,7 @@ from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.inference.preparation import PreparedGalaxy, frame_of
 from astro_pix2prof.inference.processes import map_parts
 from astro_pix2prof.profile.build import build_batch
+from astro_pix2prof.profile.meta import correlation_text
 
 __all__ = ['FitManyMixin']
 
@@ -149,7 +150,7 @@ class FitManyMixin:
                 'sha256': self.card['sha256']}
         correlation = self.card.get('error_model', {}).get('correlation')
         if correlation is not None:
-            meta['correlation'] = dict(correlation)
+            meta['correlation'] = correlation_text(correlation)
         return build_batch(measured, start=start, sources=sources, meta=meta)
 
     def _read_each(self, prepared, finish):

@@ -13,6 +13,7 @@ from astropy.table import QTable
 from astro_pix2prof.profile.arrow import _unit_of, import_pyarrow
 from astro_pix2prof.profile.brightness import SB_UNIT
 from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.meta import store_correlation
 from astro_pix2prof.profile.table import is_profile
 
 __all__ = ['ProfileBatch']
@@ -473,8 +474,7 @@ class ProfileBatch:
             value = value.item() if isinstance(value, np.generic) else value
             if key is not None and value != '' and value == value:
                 table.meta[key] = value
-        if 'correlation' in self.meta:
-            table.meta['correlation'] = dict(self.meta['correlation'])
+        store_correlation(table, self.meta.get('correlation'))
         return table
 
 

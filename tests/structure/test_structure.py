@@ -291,7 +291,7 @@ class TestLimits:
     def test_wrong_input(self):
         with pytest.raises(TypeError, match='must be a profile table'):
             measure_structure(Table({'a': [1]}))
-        with pytest.raises(ValueError, match='n_samples must be at least 2'):
+        with pytest.raises(ValueError, match='n_samples must be an integer of at '):
             measure_structure(make_profile(disc), n_samples=1)
         with pytest.raises(ValueError, match='levels must be finite'):
             measure_structure(make_profile(disc), levels=[np.nan])
