@@ -27,8 +27,8 @@ def check_profile(profile, name='profile', *, ordered=False):
     """
     Check a profile table and bring it into the form that fitters write.
 
-    Masked values become NaN, the flag of a masked one 0, units are
-    converted, and the keys of the meta get their usual spelling (FITS cuts
+    Masked and infinite values become NaN, the flag of a masked one 0, units
+    are converted, and the keys of the meta get their usual spelling (FITS cuts
     them to upper case).
 
     Parameters
@@ -53,8 +53,9 @@ def check_profile(profile, name='profile', *, ordered=False):
         If it is no profile table.
 
     ValueError
-        If a column has a unit that it cannot have or is not of numbers, or
-        the radii are not as ``ordered`` wants them.
+        If a column has a unit that it cannot have or is not of numbers, an
+        ellipticity is not from 0 to below 1, an error is negative, or the
+        radii are not as ``ordered`` wants them.
     """
     if not is_profile(profile):
         lacks = ''
@@ -105,15 +106,29 @@ def _checked_column(values, column, name):
                f'{number.dtype}')
         raise ValueError(msg)
     wanted = _right_unit(unit, column, name)
-    plain = isinstance(values, u.Quantity) or unit is None
+    _check_range(number[np.isfinite(number)], column, name)
+    plain = (isinstance(values, u.Quantity) or unit is None
+             ) and not np.any(np.isinf(number))
     if plain and mask is None and unit == wanted:
         return values
     filled = np.array(number, dtype=float)
     if mask is not None:
         filled[np.asarray(mask)] = np.nan
+    filled[np.isinf(filled)] = np.nan
     if column in _UNITS and unit is not None and wanted is not None:
         filled = (filled * unit).to_value(wanted)
     return filled if wanted is None else filled * wanted
+
+
+def _check_range(values, column, name):
+    if column.endswith('_err') and np.any(values < 0):
+        msg = (f'{name} must have no negative errors in the column {column}, '
+               f'got {values.min()}')
+        raise ValueError(msg)
+    if column == 'ellipticity' and np.any((values < 0) | (values >= 1)):
+        msg = (f'{name} must have ellipticities from 0 to below 1, got '
+               f'{values.min()} to {values.max()}')
+        raise ValueError(msg)
 
 
 def _right_unit(unit, column, name):

@@ -105,11 +105,9 @@ def write_profile(profile, path, *, format=None, overwrite=False):
         table = profile
         if kind == 'fits':
             table = QTable(profile, copy=True)
-            # A header card holds no dict: META_KEY does.
-            for key in [key for key, value in profile.meta.items()
-                        if isinstance(value, dict)]:
-                del table.meta[key]
-            table.meta.update(_hidden_meta(profile))
+            # META_KEY holds what a header card does not.
+            table.meta = {key: value for key, value in profile.meta.items()
+                          if _fits_a_card(value)} | _hidden_meta(profile)
         table.write(path, format=READERS[kind], overwrite=overwrite)
 
 
@@ -123,6 +121,12 @@ def _hidden_meta(profile):
                 name: profile[name].unit.to_string()
                 for name in profile.colnames
                 if getattr(profile[name], 'unit', None) is not None})}
+
+
+def _fits_a_card(value):
+    if isinstance(value, str):
+        return value.isascii() and value.isprintable()
+    return isinstance(value, int | float) and bool(np.isfinite(value))
 
 
 def _plain(value):
