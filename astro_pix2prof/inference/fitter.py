@@ -36,6 +36,7 @@ from astro_pix2prof.networks.architectures import find_architecture
 from astro_pix2prof.networks.weights import load_network, read_card
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.build import make_profile
+from astro_pix2prof.profile.meta import correlation_text
 from astro_pix2prof.profile.rings import MeasuredRings
 from astro_pix2prof.profile.samples import (
     SAMPLES,
@@ -321,7 +322,7 @@ class Pix2ProfFitter(ProfileFitter):
                 'sha256': self.card['sha256']}
         correlation = self.card.get('error_model', {}).get('correlation')
         if correlation is not None:
-            meta['correlation'] = dict(correlation)
+            meta['correlation'] = correlation_text(correlation)
         return meta
 
     def _check(self, cutout):

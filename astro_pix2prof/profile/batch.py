@@ -19,6 +19,7 @@ from astro_pix2prof.profile.columns import (
     make_table,
 )
 from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.meta import store_correlation
 
 __all__ = ['ProfileBatch']
 
@@ -426,8 +427,7 @@ class ProfileBatch:
             value = value.item() if isinstance(value, np.generic) else value
             if key is not None and value != '' and value == value:
                 table.meta[key] = value
-        if 'correlation' in self.meta:
-            table.meta['correlation'] = dict(self.meta['correlation'])
+        store_correlation(table, self.meta.get('correlation'))
         return table
 
 

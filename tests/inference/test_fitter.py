@@ -26,6 +26,7 @@ from astro_pix2prof.networks import Captioner, CaptionerConfig
 from astro_pix2prof.networks.weights import write_weights
 from astro_pix2prof.profile.columns import COLUMNS
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+from astro_pix2prof.profile.meta import profile_correlation
 from astro_pix2prof.profile.table import interpolate_profile
 
 MU = 'surface_brightness'
@@ -542,7 +543,10 @@ class TestSamples:
         known = {'length': 0.4, 'smooth': 0.5, 'common': 0.2}
         errors = {**fitter.card['error_model'], 'correlation': known}
         monkeypatch.setitem(fitter.card, 'error_model', errors)
-        assert fitter(example).meta['correlation'] == known
+        profile = fitter(example)
+        assert profile_correlation(profile) == known
+        batch, = fitter.fit_many([example])
+        assert batch[0].meta['correlation'] == profile.meta['correlation']
 
     @pytest.mark.parametrize('number', [-1, 1.5, True, None])
     def test_wrong_number(self, fitter, example, number):
