@@ -81,7 +81,8 @@ def test_import_rules(module):
         assert not first(everywhere) & ASTRONOMY
         own = {name.split('.')[1] for name in everywhere
                if name.startswith('astro_pix2prof.')}
-        assert own <= set(NETWORK_FOLDERS)
+        # (the errors of missing packages, in a module that imports nothing)
+        assert own <= {*NETWORK_FOLDERS, 'extras'}
     else:
         assert not first(everywhere) & TORCH
         assert not first(top) & HEAVY

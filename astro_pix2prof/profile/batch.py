@@ -14,6 +14,7 @@ from astro_pix2prof.profile.arrow import _unit_of, import_pyarrow
 from astro_pix2prof.profile.brightness import SB_UNIT
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.table import is_profile
+from astro_pix2prof.profile.texts import text_array, utf8_text
 
 __all__ = ['ProfileBatch']
 
@@ -290,7 +291,7 @@ class ProfileBatch:
         for name, (kind, unit, _) in _GALAXY.items():
             values = self._galaxies[name]
             if kind == 'O':
-                values = values.astype(str)
+                values = text_array(values)
             if name == 'radius_50':
                 unit = self._common('radius_unit')
             table[name] = values if unit is None else values * unit
@@ -375,8 +376,11 @@ class ProfileBatch:
         for name, (kind, unit, _) in _GALAXY.items():
             if name == 'radius_50':
                 unit = self._common('radius_unit')
-            array = pa.array(self._galaxies[name],
-                             type=pa.string() if kind == 'O' else None)
+            values = self._galaxies[name]
+            array = (pa.array([None if text is None else utf8_text(str(text))
+                               for text in values],
+                              type=pa.string()) if kind == 'O'
+                     else pa.array(values))
             fields.append(pa.field(name, array.type, metadata=_unit_of(unit)))
             arrays.append(array)
         offsets = pa.array(self.offsets.astype(np.int32))

@@ -13,6 +13,7 @@ from astropy.io.fits.verify import VerifyWarning
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.profile.table import is_profile
 
 __all__ = ['read_profile', 'write_profile']
@@ -45,9 +46,9 @@ def _format(path, given):
             import pandas  # noqa: F401
             import pyarrow  # noqa: F401
         except ImportError as error:
-            msg = ('Parquet files need pyarrow and pandas: pip install '
-                   "'astro_pix2prof[survey]'")
-            raise ImportError(msg) from error
+            raise missing_extra(
+                package='pyarrow and pandas', extra='survey',
+                what="format='parquet'") from error
     return given
 
 
