@@ -27,6 +27,7 @@ _EXPORTS = {
     'compare_profiles': 'evaluation.compare',
     'decode_flags': 'profile.flags',
     'decode_structure_flags': 'profile.flags',
+    'describe_flags': 'profile.flags',
     'evaluate_fitters': 'evaluation.evaluate',
     'load_example': 'datasets.example',
     'load_example_truth': 'datasets.example',

@@ -3,7 +3,6 @@
 The report on a survey: one HTML page that holds all it shows.
 """
 
-import inspect
 import json
 import os
 import re
@@ -149,7 +148,7 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
 
 def flag_meanings(kind):
     """
-    What each flag means.
+    List the meaning of each flag.
 
     Parameters
     ----------
@@ -159,16 +158,9 @@ def flag_meanings(kind):
     Returns
     -------
     meanings : dict of str
-        By the name of the flag. They are the comments in the class, so that
-        there is one place where they are written.
+        A line on each, by its name: see `~astro_pix2prof.describe_flags`.
     """
-    found = dict.fromkeys((bit.name for bit in kind), '')
-    for text, name in re.findall(r'((?:^ *#:.*\n)+) *(\w+) = ',
-                                 inspect.getsource(kind), re.MULTILINE):
-        if name in found:
-            meaning = ' '.join(re.findall(r'#:\s*(.*)', text))
-            found[name] = meaning.replace('``', '')
-    return found
+    return {flag.name: flag.line.replace('``', '') for flag in kind}
 
 
 def _page(survey, summary, cards, job, n_gallery):

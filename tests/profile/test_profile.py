@@ -235,7 +235,7 @@ class TestHelpers:
             'SATURATED', 'EDGE']
         assert decode_flags([1, 2]) == [['NEGATIVE'], ['LOW_SNR']]
         assert decode_flags(1, 'galaxy') == ['UNCALIBRATED']
-        with pytest.raises(ValueError, match="kind must be 'ring' or"):
+        with pytest.raises(ValueError, match="kind must be 'ring', "):
             decode_flags(1, 'star')
 
     def test_interpolate(self):
