@@ -172,7 +172,7 @@ class SurveyImages:
     @property
     def folder(self):
         """
-        The folder where the images are looked for (str), '' if unknown.
+        The folder where relative names begin (str), '' if unknown.
         """
         return self.source.folder
 

@@ -185,6 +185,7 @@ class _Source:
     """
 
     columns = ()
+    # the folder where relative names begin, empty if there is none
     folder = ''
 
     def find(self, item, record):
@@ -255,8 +256,8 @@ class _TemplateSource(_Source):
         if _is_remote(first):
             _check_remote(first, allow_remote)
         # (the processes may have another working directory)
-        self.start = os.getcwd()
-        self.folder = os.path.abspath(os.path.dirname(first))
+        self.folder = os.getcwd()
+        self.within = os.path.abspath(os.path.dirname(first))
 
     def describe(self):
         return self.template
@@ -273,8 +274,8 @@ class _TemplateSource(_Source):
         item.source = self.template.format(**values)
 
     def locate(self, item):
-        return _locate(item.source, self.start, self.allow_remote,
-                       within=self.folder)
+        return _locate(item.source, self.folder, self.allow_remote,
+                       within=self.within)
 
 
 class _TileSource(_Source):

@@ -197,16 +197,18 @@ class NetworkKeeper:
     def __init__(self, fitter, folder):
         self.fitter, self.folder = fitter, folder
 
-    def measure_all(self, images):
+    def fit_many(self, images, **options):
         """
-        The profiles of all images.
+        Measure all images.
         """
-        profiles = self.fitter.measure_all(images)
-        for path, profile in zip(images, profiles, strict=True):
-            if not isinstance(profile, Exception):
-                write_profile(profile, self.folder / f'{path.stem}.ecsv',
-                              overwrite=True)
-        return profiles
+        paths = iter(images)
+        for batch in self.fitter.fit_many(images, **options):
+            for profile, failed in zip(batch, batch.failed, strict=True):
+                path = next(paths)
+                if not failed:
+                    write_profile(profile, self.folder / f'{path.stem}.ecsv',
+                                  overwrite=True)
+            yield batch
 
 
 class IsophoteKeeper:
