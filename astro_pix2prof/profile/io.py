@@ -14,6 +14,7 @@ from astropy.io.votable.exceptions import VOTableSpecWarning
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.columns import is_profile
 from astro_pix2prof.profile.meta import META_KEY, UNIT_KEY
@@ -46,9 +47,9 @@ def _format(path, given):
             import pandas  # noqa: F401
             import pyarrow  # noqa: F401
         except ImportError as error:
-            msg = ('Parquet files need pyarrow and pandas: pip install '
-                   "'astro_pix2prof[survey]'")
-            raise ImportError(msg) from error
+            raise missing_extra(
+                package='pyarrow and pandas', extra='survey',
+                what="format='parquet'") from error
     return given
 
 

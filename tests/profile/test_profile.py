@@ -339,5 +339,5 @@ class TestFiles:
     @pytest.mark.parametrize('package', ['pyarrow', 'pandas'])
     def test_no_pyarrow(self, tmp_path, monkeypatch, package):
         monkeypatch.setitem(sys.modules, package, None)
-        with pytest.raises(ImportError, match='need pyarrow and pandas'):
+        with pytest.raises(ImportError, match='needs pyarrow and pandas'):
             write_profile(make_profile(), tmp_path / 'a.parquet')
