@@ -67,12 +67,13 @@ def open_fits(path):
         and 200 times its size.
     """
     path = os.path.expanduser(os.fspath(path))
+    name = _shown(path)
     mode = os.stat(path).st_mode
     if stat.S_ISDIR(mode):
-        msg = f'{path} is a folder, not a FITS file'
+        msg = f'{name} is a folder, not a FITS file'
         raise IsADirectoryError(msg)
     if not stat.S_ISREG(mode):
-        msg = (f'{path} is not a regular file but a device, a pipe or a '
+        msg = (f'{name} is not a regular file but a device, a pipe or a '
                'socket: copy the image to a file first')
         raise OSError(msg)
     try:
@@ -88,13 +89,20 @@ def open_fits(path):
         raise
     except Exception as exc:
         # (astropy raises almost anything for files that are damaged)
-        msg = f'{path} is not a readable FITS file: {_reason(exc)}'
+        msg = f'{name} is not a readable FITS file: {_reason(exc)}'
         raise OSError(msg) from exc
     return hdulist
 
 
 def _reason(exc):
     return str(exc).strip() or type(exc).__name__
+
+
+def _shown(path):
+    """
+    Convert a path to text that can be written (names may be any bytes).
+    """
+    return str(path).encode('utf-8', 'backslashreplace').decode()
 
 
 def _decompress(path):
@@ -154,7 +162,7 @@ def _place(hdu):
     info = hdu.fileinfo()
     name = getattr(info['file'], 'name', None) if info else None
     label = f"the extension '{hdu.name}'" if hdu.name else 'the image'
-    return f'{name}: {label}' if name else label
+    return f'{_shown(name)}: {label}' if name else label
 
 
 def _check_size(hdu, section=None):

@@ -114,8 +114,8 @@ class ImageParts:
     unit_from_header : bool, optional
         Whether the unit is only a header's text.
 
-    wcs : WCS object or `None`, optional
-        The WCS, not checked.
+    wcs : WCS object, `BrokenWCSError` or `None`, optional
+        The WCS, not checked, or why it cannot be read.
 
     header : dict, optional
         Header values by upper-case keyword.
