@@ -14,8 +14,8 @@ from string import Formatter
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.io import fits
 
+from astro_pix2prof.image.files import open_fits
 from astro_pix2prof.image.sections import cut_section
 from astro_pix2prof.survey.arrow import unit_of_field
 from astro_pix2prof.survey.tiles import TileSet
@@ -365,7 +365,7 @@ class SurveyImages:
                             stack.close()
                             opened = None
                             hdulist = stack.enter_context(
-                                fits.open(path, memmap=False))
+                                open_fits(path))
                             opened = path
                         item.image, position, item.origin = cut_section(
                             hdulist, item.options['position'],
