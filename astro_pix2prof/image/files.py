@@ -76,19 +76,22 @@ def open_fits(path):
         msg = (f'{name} is not a regular file but a device, a pipe or a '
                'socket: copy the image to a file first')
         raise OSError(msg)
+    source = None
     try:
-        source = _decompress(path)
+        source = _open_source(path)
         with warnings.catch_warnings():
             # (it is an error, if it concerns the pixels that are read)
             warnings.filterwarnings('ignore', 'File may have been truncated')
-            hdulist = fits.open(path if source is None else source,
-                                memmap=False)
+            hdulist = fits.open(source, memmap=False)
             # reads the other headers
             len(hdulist)
     except (PermissionError, FileNotFoundError):
         raise
     except Exception as exc:
-        # (astropy raises almost anything for files that are damaged)
+        # (astropy raises almost anything for files that are damaged, and
+        # leaves them open)
+        if hasattr(source, 'close'):
+            source.close()
         msg = f'{name} is not a readable FITS file: {_reason(exc)}'
         raise OSError(msg) from exc
     return hdulist
@@ -105,11 +108,12 @@ def _shown(path):
     return str(path).encode('utf-8', 'backslashreplace').decode()
 
 
-def _decompress(path):
+def _open_source(path):
     """
-    Decompress a file into memory, if it is a compressed one and not large.
+    Open a file for astropy; a compressed one is decompressed into memory.
 
-    Returns `None` for other files, which astropy reads piece by piece.
+    Returns the path of a compressed file that is large, but not too large:
+    astropy reads it piece by piece.
     """
     with open(path, 'rb') as stream:
         magic = stream.read(6)
@@ -122,10 +126,10 @@ def _decompress(path):
             from uncompresspy import LZWFile
         except ImportError:
             # (the error of astropy names the package)
-            return None
+            return path
         opener = LZWFile
     if opener is None:
-        return None
+        return open(path, 'rb')
     most = min(max(_FREE, _GROWTH * os.path.getsize(path)), _MOST)
     content = _Decompressed()
     content.name = path
@@ -141,7 +145,7 @@ def _decompress(path):
             if n_bytes <= _FREE:
                 content.write(chunk)
     if n_bytes > _FREE:
-        return None
+        return path
     content.seek(0)
     return content
 
