@@ -235,7 +235,8 @@ def parse_sky(first, second=None):
     text = first if second is None else f'{first} {second}'
     if second is None:
         words = first.replace(',', ' ').split()
-        half = len(words) // 2
+        # (an odd number could be divided in two ways)
+        half = 0 if len(words) % 2 else len(words) // 2
         first, second = ' '.join(words[:half]), ' '.join(words[half:])
     first, second = first.strip(), second.strip()
     try:
