@@ -180,6 +180,9 @@ def choose_hdu(hdulist, hdu, band):
     """
     The extension of a FITS file that holds the image.
     """
+    if isinstance(hdu, (bool, np.bool_)):
+        msg = f'hdu must be a number, a name or (name, version), got {hdu}'
+        raise TypeError(msg)
     if hdu is not None:
         try:
             chosen = hdulist[hdu]

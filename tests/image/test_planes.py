@@ -197,6 +197,28 @@ class TestErrors:
         assert noise is None
 
 
+class TestKindsOfMasks:
+    def test_masked_array(self):
+        mask = np.ma.zeros(SHAPE, dtype=int)
+        mask[0, 0], mask[1, 1] = 1, np.ma.masked
+        cutout = make(mask=mask)
+        assert cutout.mask[0, 0]
+        assert cutout.mask[1, 1]
+        assert np.count_nonzero(cutout.mask) == 2
+
+    def test_quantity(self):
+        with pytest.raises(TypeError, match="flags, got a Quantity in 'm'"):
+            make(mask=np.zeros(SHAPE) * u.m)
+
+    @pytest.mark.parametrize('option', ['noise', 'invvar', 'uncertainty'])
+    def test_dimensionless_errors(self, option):
+        # a number of no unit is no flux, an array is in that of the image
+        with pytest.raises(ValueError, match="the unit '' of the uncertain"):
+            make(**{option: np.ones(SHAPE) * u.one})
+        assert make(unit='', zeropoint=25, **{option: np.ones(SHAPE) * u.one}
+                    ).noise[0, 0] == 1
+
+
 class TestLargeBits:
     """
     Bit 63 and beyond what a float or a signed number holds.

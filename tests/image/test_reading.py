@@ -342,6 +342,8 @@ class TestFiles:
             GalaxyCutout(images, hdu='ERR')
         with pytest.raises(ValueError, match='hdu=9 is not in the file'):
             GalaxyCutout(images, hdu=9)
+        with pytest.raises(TypeError, match='hdu must be a number, a name'):
+            GalaxyCutout(images, hdu=True)
         with pytest.raises(ValueError, match="'CAT' is a table, not an im"):
             GalaxyCutout(images, hdu='CAT')
         with pytest.raises(ValueError, match="'PRIMARY' holds no data"):
