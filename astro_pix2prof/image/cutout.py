@@ -280,7 +280,8 @@ path, optional
             background = read_background(background, unit, parts.select)
 
         place = find_place(parts.wcs, position, parts.data.shape,
-                           default=parts.position, pixel_scale=pixel_scale)
+                           default=parts.position, pixel_scale=pixel_scale,
+                           calibrated=calibrated)
         self.wcs, self._matrix = place.wcs, place.matrix
         self.position, self.origin = place.position, (0, 0)
         self.position_given = place.given

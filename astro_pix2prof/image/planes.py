@@ -77,7 +77,7 @@ class ErrorPlane:
             If the unit of the values goes with none of ``units``.
         """
         values = np.asarray(self.array, dtype=float)
-        if self.unit not in (None, u.dimensionless_unscaled):
+        if self.unit is not None:
             for unit in units:
                 if self.unit.is_equivalent(unit**self.power):
                     values = values * self.unit.to(unit**self.power)
@@ -114,8 +114,8 @@ class ImageParts:
     unit_from_header : bool, optional
         Whether the unit is only a header's text.
 
-    wcs : WCS object or `None`, optional
-        The WCS, not checked.
+    wcs : WCS object, `BrokenWCSError` or `None`, optional
+        The WCS, not checked, or why it cannot be read.
 
     header : dict, optional
         Header values by upper-case keyword.
@@ -212,10 +212,20 @@ class ImageParts:
 
         Raises
         ------
+        TypeError
+            If a mask holds neither booleans nor whole numbers.
+
         ValueError
             If ``bad_bits`` is given and no mask has bits.
         """
         masks = list(self.masks)
+        if isinstance(mask, u.Quantity):
+            msg = ('mask must hold booleans or integer bit flags, got a '
+                   f"Quantity in '{mask.unit}'")
+            raise TypeError(msg)
+        if isinstance(mask, np.ma.MaskedArray):
+            masks.append(self.select(np.ma.getmaskarray(mask)))
+            mask = mask.data
         if mask is not None:
             masks.append(self.select(mask))
         flags = any(np.asarray(item).dtype.kind != 'b' for item in masks)

@@ -61,6 +61,8 @@ def make_profile(rings, meta=None):
     created = datetime.now(UTC).isoformat(timespec='seconds')
     known = {column.key: row[name] for name, column in GALAXY_COLUMNS.items()
              if column.key is not None}
+    if rings.cutout.background is not None:
+        known['background'] = rings.cutout.background_level
     table.meta.update(_plain({
         'fitter': '', 'version': __version__, **meta, 'created': created,
         **known, **rings.meta}))

@@ -20,6 +20,7 @@ from urllib.request import urlopen
 
 from astropy.io import fits
 
+from astro_pix2prof.image.files import open_fits
 from astro_pix2prof.image.sections import cut_section
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.survey.files import require_file
@@ -476,7 +477,7 @@ def open_images(loaded, source, *, hdu=None, band=None):
 
 def _open_file(path):
     if not _is_remote(path):
-        return fits.open(path, memmap=False)
+        return open_fits(path)
     # (the user allowed it, and the schemes are those of _SCHEMES)
     with urlopen(path, timeout=_TIMEOUT) as answer:  # nosec B310
         data = answer.read(_LARGEST + 1)
