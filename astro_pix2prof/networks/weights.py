@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The registry of trained weights: safetensors files with JSON model cards.
+Registry of trained weights: safetensors files with JSON model cards.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Noise, the residual sky, and what sky subtraction does to galaxies.
+Add noise and residual sky, and subtract the sky as surveys do.
 """
 
 import torch
@@ -11,7 +11,7 @@ __all__ = ['add_noise', 'residual_sky', 'subtract_sky']
 
 def residual_sky(instruments, n_pix, generator, device):
     """
-    What is left of the sky: an offset, a gradient and a bend.
+    Draw the residual sky: an offset, a gradient and a bend.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def residual_sky(instruments, n_pix, generator, device):
 
 def add_noise(image, instruments, generator, device_generator=None):
     """
-    Photon and read noise; for three frames in ten that of a resampling.
+    Draw photon and read noise, for three frames in ten resampled.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Recipes: all that decides what a training run does, in a TOML file.
+Read recipes: TOML files with all settings of a training run.
 """
 
 import hashlib
@@ -55,7 +55,7 @@ def check_name(name):
 @dataclass(frozen=True)
 class DataRecipe:
     """
-    The table ``[data]`` of a recipe.
+    Table ``[data]`` of a recipe.
 
     Attributes
     ----------
@@ -143,7 +143,7 @@ class DataRecipe:
 @dataclass(frozen=True)
 class OptimiserRecipe:
     """
-    The table ``[training]`` of a recipe.
+    Table ``[training]`` of a recipe.
 
     Attributes
     ----------
@@ -242,7 +242,7 @@ class OptimiserRecipe:
 @dataclass(frozen=True)
 class Recipe:
     """
-    A whole recipe.
+    Settings of a training run.
 
     Attributes
     ----------
@@ -279,14 +279,14 @@ class Recipe:
 
     def to_dict(self):
         """
-        The recipe as nested dictionaries.
+        Return the recipe as nested dictionaries.
         """
         return asdict(self)
 
     @property
     def digest(self):
         """
-        A short hash that changes with anything in the recipe.
+        Short hash that changes with anything in the recipe.
         """
         text = json.dumps(self.to_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -294,7 +294,7 @@ class Recipe:
     @property
     def presentations(self):
         """
-        About how many images a run shows.
+        Approximate number of images that a run shows.
         """
         sizes = self.data.batch_size
         return round(self.training.steps * sum(sizes) / len(sizes))
@@ -302,7 +302,7 @@ class Recipe:
 
 def list_recipes():
     """
-    The names of the recipes that ship with the package.
+    List the names of the recipes that ship with the package.
     """
     return sorted(path.stem for path in FOLDER.glob('*.toml'))
 

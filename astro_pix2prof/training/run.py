@@ -36,7 +36,7 @@ __all__ = ['ProfileData', 'export', 'read_log', 'train']
 
 class ProfileData(lightning.LightningDataModule):
     """
-    The batches of a recipe, for Lightning.
+    Batches of a recipe, for Lightning.
 
     Parameters
     ----------
@@ -61,20 +61,20 @@ class ProfileData(lightning.LightningDataModule):
 
     def train_dataloader(self):
         """
-        The batches for training.
+        Make the loader of the batches for training.
         """
         return self._loader('train')
 
     def val_dataloader(self):
         """
-        The batches for validation.
+        Make the loader of the batches for validation.
         """
         return self._loader('validation')
 
 
 class _Record(Callback):
     """
-    Energy, speed and the learning curve, kept in the checkpoints.
+    Record of energy, speed and learning curve, kept in the checkpoints.
     """
 
     def __init__(self):
@@ -283,7 +283,7 @@ def _describe_data(recipe):
 
 def _summarise(curve):
     """
-    The last and the best validation of a learning curve.
+    Return the last and the best validation of a learning curve.
     """
     if not curve:
         return {}
@@ -295,7 +295,7 @@ def _summarise(curve):
 
 def _describe_limits(recipe):
     """
-    Where the weights can be trusted.
+    Describe the images for which the weights can be trusted.
     """
     data, sides = recipe.data, ' and '.join(map(str, recipe.data.n_pix))
     if data.source == 'pairs':
@@ -311,7 +311,7 @@ def _describe_limits(recipe):
 
 def read_log(folder):
     """
-    The log of a run.
+    Read the log of a run.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ __all__ = ['Caption', 'Frame', 'crop_frames']
 @dataclass
 class Frame:
     """
-    What a network needs to know of an image.
+    Image of a galaxy with all that a network needs to read it.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Frame:
 
     def ring_snr(self, sma, intensity, eps=None):
         """
-        Signal-to-noise ratio of rings one pixel wide.
+        Compute the signal-to-noise ratio of rings one pixel wide.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class Frame:
 @dataclass
 class Caption:
     """
-    The profile that a network wrote.
+    Profile of a galaxy as a network gives it.
 
     Attributes
     ----------
@@ -147,7 +147,7 @@ class Caption:
 
 def crop_frames(frames, side, *, use_position=False):
     """
-    Squares around the centres; what lies beyond a frame is masked.
+    Crop squares around the centres; pixels beyond a frame are masked.
 
     Parameters
     ----------
