@@ -255,7 +255,8 @@ class Recipe:
         What they are for.
 
     architecture : str
-        A key of `astro_pix2prof.networks.architectures.ARCHITECTURES`.
+        A key of `astro_pix2prof.networks.architectures.ARCHITECTURES` that
+        has a training task.
 
     network : dict
         The settings of the network.
