@@ -33,9 +33,9 @@ class CaptionerConfig(NetworkSettings):
         The constants of 'fixed'.
 
     value : str
-        What the network writes: 'relative', the magnitude of the ring
-        above the noise of a pixel, -2.5 log10(I / sigma); or 'absolute',
-        the surface brightness in mag/arcsec2.
+        The values that the network writes: 'relative', the magnitude of
+        the ring above the noise of a pixel, -2.5 log10(I / sigma); or
+        'absolute', the surface brightness in mag/arcsec2.
 
     value_low, value_high : float
         Values are scaled as (value - low) / (high - low).
@@ -164,7 +164,7 @@ def find_halt(values, window, scatter):
         Values so far.
 
     window : int
-        How many are looked at.
+        Number of values in the window.
 
     scatter : float
         The largest standard deviation.
@@ -383,7 +383,7 @@ class Captioner(nn.Module):
             Unscaled values (mag).
 
         n_values : `torch.Tensor`, shape (B,)
-            How many values each profile had when it halted; the values
+            Number of values of each profile when it halted; the values
             after that are those of a profile that went on.
         """
         was_training = self.training

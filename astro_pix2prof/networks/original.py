@@ -227,12 +227,12 @@ class OriginalPix2Prof(nn.Module):
         rows, length = [], np.zeros(len(z), dtype=int)
         for n, value in enumerate(self._write(z), 1):
             rows.append(value.float().cpu().numpy())
-            # those that the rule caught before end with this value
+            # profiles that halted at the last value end with this one
             length[length < 0] = n
             if n >= MAX_LENGTH:
                 length[length == 0] = n
             elif n > HALT_AFTER:
-                # those before the latest, which itself does not count
+                # the values before the latest, which does not count
                 last = np.stack(rows[-HALT_AFTER:-1]).astype(float)
                 length[(length == 0) & (last.std(0) <= HALT_SCATTER)] = -1
             if np.all(length > 0):
@@ -279,7 +279,7 @@ def load_original(path, *, device='cpu'):
         and ``decoder``. Nothing in the file is executed.
 
     device : str, optional
-        Where to put the network.
+        Device of the network.
 
     Returns
     -------
@@ -325,7 +325,7 @@ def _read_pool(encoder, path):
     """
     weight = encoder.get('fc1.weight')
     if weight is None:
-        return 1    # what is missing is told with everything else
+        return 1    # a missing weight is reported with all others
     n = weight.shape[-1] if weight.ndim == 2 else 0
     pool = math.isqrt(n // _WIDTH)
     if n == 0 or pool**2 * _WIDTH != n:

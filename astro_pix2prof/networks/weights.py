@@ -355,7 +355,7 @@ def write_weights(network, card, path, *, half=True):
         The network.
 
     card : dict
-        What the card says; ``sha256``, ``config`` and the number of
+        Entries of the card; ``sha256``, ``config`` and the number of
         parameters are added.
 
     path : path-like

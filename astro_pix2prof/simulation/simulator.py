@@ -42,7 +42,7 @@ class SimulatedGalaxies:
     Attributes
     ----------
     image : `torch.Tensor`, shape (B, n, n)
-        What a telescope and its pipeline deliver, in nanomaggies per
+        Image as a telescope and its pipeline deliver it, in nanomaggies per
         pixel (zero point 22.5).
 
     clean : `torch.Tensor`, shape (B, n, n)
@@ -175,7 +175,7 @@ class GalaxySimulator:
         The only type of galaxy, a key of ``TYPES``.
 
     device : str, optional
-        Where to compute.
+        Device of the computation and of the results.
 
     chunk : int, optional
         Images that are computed at once.
@@ -224,7 +224,7 @@ class GalaxySimulator:
         Parameters
         ----------
         n : int
-            How many.
+            Number of galaxies.
 
         seed : int
             The same seed gives the same galaxies, for the same options and

@@ -25,7 +25,7 @@ def residual_sky(instruments, n_pix, generator, device):
         The source of random numbers (CPU).
 
     device : `torch.device`
-        Where to put it.
+        Device of the sky.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def subtract_sky(image, instruments, mask, generator, *, share=0.4):
     Returns
     -------
     sky : `torch.Tensor`, shape (B, n, n)
-        What was subtracted.
+        Level that was subtracted, in nanomaggies per pixel.
     """
     b, n = image.shape[:2]
     u = torch.rand(b, 4, generator=generator)

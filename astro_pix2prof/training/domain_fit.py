@@ -31,13 +31,13 @@ def simulated_summaries(network, *, survey='mix', n_pix=(128, 256),
         The network.
 
     survey : str, optional
-        What the simulator draws.
+        The instruments that the simulator draws.
 
     n_pix : sequence of int, optional
         The sides of the images, in equal parts.
 
     n_images, seed : int, optional
-        How many images; their seed.
+        Number of images; their seed.
 
     Returns
     -------
@@ -80,13 +80,13 @@ def fit_domain(network, *, survey='mix', n_pix=(128, 256), n_images=4096):
         The network; its ``domain`` is set.
 
     survey : str, optional
-        What the simulator draws.
+        The instruments that the simulator draws.
 
     n_pix : sequence of int, optional
         The sides of the images.
 
     n_images : int, optional
-        How many images.
+        Number of images.
 
     Returns
     -------

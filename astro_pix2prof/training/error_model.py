@@ -78,13 +78,13 @@ def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
         A captioner or a ring network.
 
     survey : str, optional
-        What the simulator draws.
+        The instruments that the simulator draws.
 
     n_pix : int, optional
         The side of the images.
 
     n_images, n_views, seed : int, optional
-        How many images; views of each; the first seed of the simulator.
+        Number of images; views of each; the first seed of the simulator.
 
     Returns
     -------
@@ -333,7 +333,7 @@ def measure_errors(network, *, survey='mix', n_pix=(128, 256), n_images=256,
         A captioner or a ring network.
 
     survey : str, optional
-        What the simulator draws.
+        The instruments that the simulator draws.
 
     n_pix : sequence of int, optional
         The sides of the images.

@@ -129,7 +129,7 @@ class ProfileModule(lightning.LightningModule):
         layers = [layer for layer in self.network.modules()
                   if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm)]
         if self.global_step == start and self.average is not None:
-            # those of the averaged network are over many more batches
+            # averages over many more batches than those of the network
             means = dict(self.average.module.named_buffers())
             for name, values in self.network.named_buffers():
                 if name.endswith(('running_mean', 'running_var')):

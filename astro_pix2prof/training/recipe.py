@@ -66,7 +66,8 @@ class DataRecipe:
         Of the shards, for 'pairs'.
 
     survey : str
-        What the simulator draws ('mix', 'sdss', 'sdss-r', 'any', ...).
+        The instruments that the simulator draws ('mix', 'sdss', 'sdss-r',
+        'any', ...).
 
     n_pix : list of int
         Sides of the images; they take turns from batch to batch.
@@ -75,7 +76,8 @@ class DataRecipe:
         Images in a batch of each side.
 
     repeat : int
-        How often a simulated image is shown, each time shifted and turned.
+        Number of times that a simulated image is shown, each time shifted
+        and turned.
 
     wobble : int
         The largest random shift of the crop in pixels.
@@ -252,7 +254,7 @@ class Recipe:
         front.
 
     description : str
-        What they are for.
+        The purpose of the weights.
 
     architecture : str
         A key of `astro_pix2prof.networks.architectures.ARCHITECTURES` that

@@ -184,8 +184,8 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
     if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=5))
     with warnings.catch_warnings():
-        # what Lightning says about our choices: no workers for validation,
-        # one worker for training, and a folder that exists
+        # ignore warnings of Lightning about deliberate choices: no workers
+        # for validation, one for training, and a folder that exists
         warnings.filterwarnings('ignore', module='lightning')
         warnings.filterwarnings('ignore', category=FutureWarning)
         trainer = lightning.Trainer(
@@ -219,7 +219,7 @@ def export(module, folder, record=None, *, metrics=None):
     Parameters
     ----------
     module : `~astro_pix2prof.training.module.ProfileModule`
-        What was trained.
+        The trained module.
 
     folder : path-like
         The folder.
@@ -228,7 +228,7 @@ def export(module, folder, record=None, *, metrics=None):
         The learning curve and the energy.
 
     metrics : dict, optional
-        What else to say.
+        Further entries of the card.
 
     Returns
     -------
@@ -332,7 +332,8 @@ def read_log(folder):
         with path.open(encoding='utf-8', newline='') as file:
             more = list(csv.DictReader(file))
         if more:
-            # what a killed run did after its last checkpoint was done again
+            # drop rows after the last checkpoint of a killed run, which were
+            # computed again
             first = int(more[0]['step'])
             rows = [row for row in rows if int(row['step']) < first]
         rows += more

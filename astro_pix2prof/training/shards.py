@@ -36,7 +36,7 @@ def write_shards(pairs, folder, *, n_pix=256, n_sma=None, per_shard=256,
         The pairs; only ``per_shard`` of them are in memory at a time.
 
     folder : str or `~pathlib.Path`
-        Where to write ``train-000.npz``, ``validation-000.npz``,
+        Folder of ``train-000.npz``, ``validation-000.npz``,
         ``test-000.npz``, ... and ``index.json``.
 
     n_pix : int, optional
@@ -58,7 +58,7 @@ def write_shards(pairs, folder, *, n_pix=256, n_sma=None, per_shard=256,
         The seed of the split and of the order.
 
     source : str, optional
-        Where the pairs are from, for the index.
+        Origin of the pairs, for the index.
 
     overwrite : bool, optional
         Whether to replace the shards that are in the folder.
@@ -66,7 +66,7 @@ def write_shards(pairs, folder, *, n_pix=256, n_sma=None, per_shard=256,
     Returns
     -------
     index : dict
-        What ``index.json`` holds: counts, seed, source, the files with
+        Contents of ``index.json``: counts, seed, source, the files with
         their checksums, and ``hash``, that of all arrays.
 
     Raises

@@ -28,8 +28,6 @@ CAPTION = {'size': 16, 'layers': 2, 'n_pix': 64, 'max_length': 64,
 CASES = [
     ('rings', SMALL), ('rings', {**SMALL, 'attention': False}),
     ('rings', {**SMALL, 'refine': False}),
-    ('rings', {**SMALL, 'correct': False}),
-    ('rings', {**SMALL, 'gate': False}),
     ('captioner', CAPTION), ('captioner', {**CAPTION, 'reinject': 8}),
     ('captioner', {**CAPTION, 'decoder': 'transformer'}),
     ('captioner', {**CAPTION, 'image_scaling': 'fixed',
@@ -193,6 +191,7 @@ class TestFake:
             torch.ones(3, device='cuda') + torch.ones(3)
 
 
+@pytest.mark.slow
 def test_own_device():
     """
     Gradients, and the simulator, on a device that torch is told of.

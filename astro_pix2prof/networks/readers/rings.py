@@ -98,7 +98,7 @@ class RingReader(FrameReader):
         Read squares around the centres of frames, in batches.
         """
         device = next(self.network.parameters()).device
-        # what is given to the network differs
+        # group frames by the arguments of the network
         groups = {}
         for k, frame in enumerate(frames):
             key = (frame.hold, frame.ellipses is not None)

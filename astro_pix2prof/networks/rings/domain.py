@@ -20,7 +20,7 @@ def summarise_rings(features, snr):
     Parameters
     ----------
     features : `torch.Tensor`, shape (B, K, F)
-        What is known of each ring.
+        Features of each ring.
 
     snr : `torch.Tensor`, shape (B, K)
         Signal-to-noise ratios.

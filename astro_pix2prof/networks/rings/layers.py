@@ -11,7 +11,7 @@ __all__ = ['RingBlock', 'RingConv', 'RingSequence', 'ShapeLoan', 'full',
            'ring_median', 'vector_fields']
 
 
-# Length of what rings tell each other of themselves.
+# Length of the vectors by which rings are compared.
 _KEYS = 16
 
 
@@ -151,7 +151,7 @@ class ShapeLoan(nn.Module):
             Two components of the ellipticity.
 
         about : `torch.Tensor`, shape (B, K, n_in)
-            What each ring asks and offers.
+            The query and the key of each ring.
 
         Returns
         -------

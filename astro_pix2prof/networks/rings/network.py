@@ -2,7 +2,7 @@
 """
 Ring network: it decides where to measure, and the pixels give the value.
 
-What a person decided in the classical method, the network decides: where
+The network decides what a person decides in the classical method: where
 the centre is, how the isophotes lie, which pixels are not the galaxy, where
 the sky begins. The profile is then the weighted mean of the pixels along
 the ellipses; only where that drowns in noise does the network say more than
@@ -49,8 +49,8 @@ class RingConfig(NetworkSettings):
         Points on a circle, and on an ellipse.
 
     channels, channels_find, hidden : int
-        Of the convolutions, of those of the first look, and of the
-        recurrent layers.
+        Channels of the convolutions, of those of the first stage, and of
+        the recurrent layers.
 
     refine : bool
         Whether a stage along the ellipses weighs points, betters the
@@ -119,7 +119,7 @@ class RingProfile:
         The noise of that mean.
 
     sky : `torch.Tensor`, shape (B,)
-        What was subtracted from the means, in units of the noise.
+        Level that was subtracted from the means, in units of the noise.
 
     valid : `torch.Tensor`, shape (B, K)
         The usable part of each ring.
@@ -135,13 +135,13 @@ class RingProfile:
         The points.
 
     centres : list of `torch.Tensor`, shape (B, 2)
-        The centre after each look.
+        The centre after each stage.
 
     shapes : list of `torch.Tensor`, shape (B, K, 2)
-        The ellipses after each look.
+        The ellipses after each stage.
 
     summary : `torch.Tensor`, shape (B, n)
-        What `~astro_pix2prof.networks.rings.domain.Domain` compares.
+        Input of `~astro_pix2prof.networks.rings.domain.Domain`.
     """
 
     sma: torch.Tensor

@@ -61,7 +61,7 @@ def ellipse_points(sma, e1, e2, n_angle, *, phase=0.0):
         The number of points T.
 
     phase : float, optional
-        Where the first point lies, in steps.
+        Place of the first point, in steps.
 
     Returns
     -------

@@ -125,10 +125,10 @@ class EllipseStage(nn.Module):
     """
     Stage on ellipses: it predicts which points belong to the galaxy.
 
-    And how far the ellipses and the centre are still off, and which rings
-    are sky. It sees the samples of the next coarser level: weights that saw
-    the very pixels that they weigh would prefer those with noise in one
-    direction.
+    It also predicts the remaining errors of ellipses and centre, and which
+    rings are sky. It sees the samples of the next coarser level: weights
+    that saw the very pixels that they weigh would prefer those with noise
+    in one direction.
 
     Parameters
     ----------
@@ -181,11 +181,11 @@ class EllipseStage(nn.Module):
             Better ellipses.
 
         sky : tuple of `torch.Tensor`, shape (B, K) and (B,)
-            How much each ring is sky, and how much there is to be said for
-            a sky of zero; both logarithms.
+            Logarithms of the weight of each ring as sky, and of the weight
+            of a sky of zero.
 
         known : `torch.Tensor`, shape (B, K, C)
-            What is known of each ring.
+            Features of each ring.
         """
         snr = value * 2.0**level
         middle = ring_median(snr, valid > 0.3)[..., None]
@@ -232,8 +232,8 @@ class MeanCorrection(nn.Module):
         The settings.
     """
 
-    # How far off the neighbours are that a ring is compared with; 0 are
-    # the rings halfway to them.
+    # Distances, in rings, of the neighbours that a ring is compared with; 0
+    # are the rings halfway to them.
     steps = (0, 1, 2, 4)
 
     def __init__(self, config):
@@ -255,7 +255,7 @@ class MeanCorrection(nn.Module):
         Parameters
         ----------
         rings : dict of `torch.Tensor`
-            What is known of each ring, each of shape (B, K).
+            Measurements of each ring, each of shape (B, K).
 
         Returns
         -------
@@ -263,7 +263,7 @@ class MeanCorrection(nn.Module):
             As in `~astro_pix2prof.networks.rings.network.RingProfile`.
 
         features : `torch.Tensor`, shape (B, K, n_features)
-            What it saw of each ring.
+            The features of each ring from which it was computed.
         """
         mean, noise = rings['mean'], rings['noise']
         radii, scatter = rings['radii'], rings['scatter']

@@ -113,7 +113,7 @@ class RingTask:
         profile = d.clamp(max=5) * torch.exp(-log_error) + log_error
         profile = (w * profile).sum(1)
         size = (w * d.clamp(max=5)).sum(1)
-        # what the pixels say before the correction, where it is more than
+        # error of the means before the correction, for rings above the
         # noise
         clear = w * (true['snr'] > 3)
         mean = -POGSON * torch.log((out.mean + 0.2 * out.ring_noise).clamp(

@@ -50,7 +50,7 @@ def show_differently(views, n_pix, dx, dy, k, flip):
         The side of the crop.
 
     dx, dy : int
-        How far the crop is moved, in pixels.
+        Shift of the crop in pixels.
 
     k : int
         Quarter turns.
@@ -110,7 +110,8 @@ class Views:
         Flux per pixel.
 
     end : `torch.Tensor`, shape (B,)
-        Where the signal-to-noise ratio ends the profile, in pixels.
+        Semi-major axis at which the signal-to-noise ratio ends the profile,
+        in pixels.
 
     pixel_area : `torch.Tensor`, shape (B,)
         In square arcseconds.
@@ -125,7 +126,7 @@ class Views:
         The type of the galaxy.
 
     others, sky : `torch.Tensor`, shape (B, n, n), optional
-        What other objects, and the sky, add to the image.
+        Light of other objects, and of the sky, in the image.
     """
 
     image: torch.Tensor
