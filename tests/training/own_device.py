@@ -46,16 +46,9 @@ def check_gradients():
     """
     for name, settings in test_devices.CASES:
         recipe = read_recipe('tutorial', architecture=name, network=settings)
+        network = ARCHITECTURES[name].make_network(settings)
         with FakeTensorMode():
-            network = ARCHITECTURES[name].make_network(settings)
-            for module in network.modules():
-                for key, value in module._parameters.items():
-                    if value is not None:
-                        module.register_parameter(key, torch.nn.Parameter(
-                            torch.empty(value.shape, device=DEVICE)))
-                for key, value in module._buffers.items():
-                    module.register_buffer(key, torch.empty(
-                        value.shape, dtype=value.dtype, device=DEVICE))
+            test_devices.move(network, DEVICE)
             task = make_task(recipe, network.config)
             generator = torch.Generator().manual_seed(0)
             batch = task.batch(test_devices.make_views(64, device=DEVICE),
@@ -65,7 +58,6 @@ def check_gradients():
                      if p.grad is not None]
             assert all(grad.device.type == DEVICE for grad in grads)
             assert len(grads) > 0.7 * len(list(network.parameters()))
-        sys.stdout.write(f'{name} {settings}\n')
 
 
 class Pretended(torch.Tensor):
