@@ -90,7 +90,7 @@ linkcheck_ignore = [
 ]
 
 
-# -- Tables that follow from the code -------------------------------------------
+# -- Tables that follow from the code -----------------------------------------
 class FlagTable(SphinxDirective):
     """
     Directive that lists the flags of a kind: ``.. flag-table:: ring``.

@@ -16,7 +16,7 @@ __all__ = ['ProfileFit']
 @dataclass
 class ProfileFit:
     """
-    A measured galaxy: the profile and what led to it.
+    Record of a measured galaxy: profile, image, mask, sky and ellipses.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ __all__ = []
 
 def import_pyarrow():
     """
-    The module `pyarrow`, or an error that says how to get it.
+    Import `pyarrow`, or raise an error that says how to install it.
     """
     try:
         import pyarrow
@@ -22,6 +22,6 @@ def import_pyarrow():
 
 def _unit_of(unit):
     """
-    The metadata of a field.
+    Make the metadata of a field, with its unit.
     """
     return None if unit is None else {b'unit': unit.to_string().encode()}

@@ -113,7 +113,7 @@ def write_profile(profile, path, *, format=None, overwrite=False):
 
 def _hidden_meta(profile):
     """
-    All meta and all units as JSON, for formats that would change them.
+    Write all meta and units as JSON, for formats that would change them.
     """
     # (what JSON does not know becomes text)
     return {META_KEY: json.dumps(dict(profile.meta), default=_plain),
