@@ -13,6 +13,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from astro_pix2prof.ellipses.geometry import profile_ellipses
 from astro_pix2prof.fitting.objects import low_weight
 from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.meta import profile_meta
 
 __all__ = ['InitialGeometry', 'check_initial', 'initial_geometry']
 
@@ -133,7 +134,7 @@ def _take(initial, cutout):
     else:
         fit = initial.fit(cutout)
         profile = fit.profile
-    if profile.meta.get('flag', 0) & GalaxyFlag.NO_SOURCE:
+    if profile_meta(profile).get('flag', 0) & GalaxyFlag.NO_SOURCE:
         msg = 'it has the flag NO_SOURCE'
         raise ValueError(msg)
     centre, sma, eps, theta = profile_ellipses(profile, cutout)
