@@ -78,7 +78,7 @@ class ProfileFit:
 
         Only the ratios of the weights of a ring matter. A low weight is
         another object or noise: in the outskirts, where single pixels tell
-        little, many are low. See `object_mask` for other objects.
+        little, many are low. See ``object_mask`` for other objects.
 
         Returns
         -------
