@@ -132,6 +132,17 @@ class TestSamples:
                               sma, np.zeros(3), np.zeros(3), sigma=1.0)
         assert_allclose(rings.n_valid[0], 1)
         assert 0 < rings.n_valid[1] < 0.2
+        # each edge of the frame lies half a pixel outside of the last pixel
+        t = np.linspace(0, 2 * np.pi, 100_000)
+        for centre in (CENTRE, (10.0, 50.0), (100.0, 50.0), (50.0, 10.0),
+                       (50.0, 90.0)):
+            x, y = centre[0] + 40 * np.cos(t), centre[1] + 40 * np.sin(t)
+            inside = ((x > -0.5) & (x < SHAPE[1] - 0.5) & (y > -0.5)
+                      & (y < SHAPE[0] - 0.5))
+            ring = measure_rings(np.ones(SHAPE), np.ones(SHAPE, bool),
+                                 centre, sma[:1], np.zeros(1), np.zeros(1),
+                                 sigma=1.0)
+            assert_allclose(ring.n_valid, inside.mean(), atol=0.01)
         assert rings.n_valid[2] == 0
         assert np.isnan(rings.mean[2])
         assert rings.n_pixels[2] == 0
