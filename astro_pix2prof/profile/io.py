@@ -199,8 +199,12 @@ def read_profile(path, *, format=None):
         raise ValueError(msg)
     if kind in ('fits', 'votable'):
         _restore(table)
+    meta = table.meta
     # (VOTable masks what is not-a-number)
-    return check_profile(table, str(path))
+    table = check_profile(table, str(path))
+    # the meta is what the file has
+    table.meta = meta
+    return table
 
 
 def _read_votable(path):

@@ -552,3 +552,10 @@ class TestNumbers:
                  2 * row['disc_h_err'] / row['disc_h']]
         assert_allclose(row['b_t_err'], b_t * (1 - b_t) * np.sqrt(
             np.sum(np.square(parts))), rtol=1e-6)
+
+    def test_disc_without_noise(self):
+        # rings below twice their error take no part in the fit of a disc
+        r = np.arange(1.0, 31)
+        value = np.where(r <= 15, np.exp(-r / 6), np.exp(-2.5))
+        error = value / np.where(r <= 15, 4.0, 1.5)
+        assert_allclose(fit_disc(r, value, error)['h'][0], 6, rtol=1e-6)
