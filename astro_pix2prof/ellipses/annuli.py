@@ -105,7 +105,7 @@ def sample_rings(image, good, centre, sma, eps, theta, *,
 @dataclass
 class RingMeans:
     """
-    Means along ellipses.
+    Record of means along ellipses.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class RingMeans:
 def measure_rings(image, good, centre, sma, eps, theta, *, sigma,
                   clip=4.0, spline_radius=SPLINE_RADIUS):
     """
-    Mean and scatter of an image along ellipses.
+    Measure mean and scatter of an image along ellipses.
 
     Parameters
     ----------
