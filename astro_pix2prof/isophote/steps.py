@@ -30,13 +30,13 @@ from astro_pix2prof.isophote.ellipse_fit import (
     fit_ellipses,
     follow_ellipses,
     join_fits,
-    refine_ellipses,
     smooth_ellipses,
 )
 from astro_pix2prof.isophote.flags import (
     isophote_galaxy_flags,
     isophote_ring_flags,
 )
+from astro_pix2prof.isophote.rays import refine_ellipses
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.profile.table import build_profile
 
@@ -215,10 +215,11 @@ class IsophoteSteps:
             fit = self.fit_shapes(filled, model, step, max_iter)
             last = turn == len(turns)
             result = smooth_ellipses(fit, self.thin, prior=prior)
-            if last and fit.rung >= 0:
-                fit = refine_ellipses(filled, self.centre, fit, self.thin,
-                                      *result[:2], sigma=self.sigma)
-                result = smooth_ellipses(fit, self.thin, prior=prior)
+            if fit.rung >= 0:
+                fit, result = refine_ellipses(
+                    filled, ~self.masked, self.centre, fit, self.thin,
+                    *result[:2], sigma=self.sigma, prior=prior,
+                    reach=self.visible(model, 0.15), rounds=4 if last else 3)
             self.eps, self.theta, self.shape_error, self.inside = result
         if fit.rung > 0:
             self.flag |= GalaxyFlag.SECOND_GUESS
@@ -256,24 +257,26 @@ class IsophoteSteps:
         (self.eps, self.theta, self.shape_error, self.inside,
          *self.ring_centre) = follow_ellipses(fit, self.thin)
 
+    def visible(self, model, level):
+        """
+        Semi-major axis (pixels) where a model falls to a level (sigma).
+        """
+        seen = self.radius[model > level * self.sigma]
+        reach = seen.max() if seen.size else 6.0
+        return float(np.clip(reach, 6.0, 0.95 * self.reach()))
+
     def fit_shapes(self, filled, model, step, max_iter):
         """
         Ellipses of the image and, where it is faint, of a smoothed one.
         """
         found = self.found
         peak = model.max() / self.sigma
-
-        def limit(level):
-            visible = self.radius[model > level * self.sigma]
-            reach = visible.max() if visible.size else 6.0
-            return float(np.clip(reach, 6.0, 0.95 * self.reach()))
-
-        outer = limit(0.15)
+        outer = self.visible(model, 0.15)
         # What fails from good first ellipses fails from worse ones.
         tries = None if self.initial is None else 2
         fits = []
         if peak > 4:
-            inner = limit(0.7)
+            inner = self.visible(model, 0.7)
             start = min(0.5 * found.sma, 0.5 * inner)
             eps, theta = self.first_shape(start)
             fits.append(fit_ellipses(
