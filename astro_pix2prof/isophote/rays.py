@@ -37,6 +37,11 @@ BLUR = 3.5
 FILLED = 0.05
 
 
+# Error of the ellipticity above which the rays of the next round follow the
+# mean ellipse of this range in log (natural) radius.
+CALM_ERROR, CALM_WIDTH = 0.01, 0.5
+
+
 @dataclass
 class _Rays:
     """
@@ -222,15 +227,16 @@ def _locate(rays, falling, log_a, t, level, noise, j, n_angle):
     part = (upper - level[j]) / np.maximum(upper - lower,
                                            1e-12 * level[j])
     cross = log_a[first] + STEP * (k + np.clip(part, 0.0, 1.0)) - log_a[j]
-    inside = (span[0] > level[j]) & (span[-1] < level[j])
+    inside = (np.clip((span[0] - level[j]) / (2 * noise[j]), 0.0, 1.0)
+              * np.clip((level[j] - span[-1]) / (2 * noise[j]), 0.0, 1.0))
     # Where single rays are lost in noise, only the mean gradient is
     # known; the shift is linear in the noise then, so that the mean is
     # not biased. The more uncertain the gradient, the shorter the step.
     slope = wide / (2 * HALF * STEP) * (1 + 2 * (ring / wide)**2)
     linear = np.clip((rays.value[j] - level[j]) / slope, -0.7, 0.7)
     snr = level[j] / noise[j]
-    trust = (np.clip((snr - 4) / 4, 0.0, 1.0)
-             * np.clip((drop / noise[j] - 3) / 3, 0.0, 1.0)
+    trust = (np.clip((snr - 8) / 8, 0.0, 1.0)
+             * np.clip((drop / noise[j] - 6) / 6, 0.0, 1.0)
              * np.clip((np.average(inside, weights=share + 1e-6) - 0.8)
                        / 0.1, 0.0, 1.0))
     use = share**2 * (trust * inside + (1 - trust))
@@ -254,6 +260,27 @@ def _locate(rays, falling, log_a, t, level, noise, j, n_angle):
     if error > 0.5 or abs(np.log(major / rays.a[j])) > 0.5:
         return None
     return major, max(1 - minor / major, 0.0), angle, error
+
+
+def _calm_frame(fit, sma, eps, theta):
+    """
+    Draw uncertain ellipses towards those of a wide range of radii.
+
+    The rays of the next round follow them: were they to follow each
+    uncertain one, every round would increase the smallest difference.
+    """
+    log_a = np.log(fit.sma)
+    parts = np.stack([fit.eps * np.cos(2 * fit.theta),
+                      fit.eps * np.sin(2 * fit.theta)])
+    want = np.log(np.clip(sma, fit.sma[0], fit.sma[-1]))
+    weight = np.exp(-0.5 * ((want[:, None] - log_a) / CALM_WIDTH)**2)
+    weight *= 1 / (fit.error**2 + 0.01**2)
+    calm = parts @ weight.T / weight.sum(1)
+    error = np.interp(want, log_a, fit.error)
+    k = error**2 / (error**2 + CALM_ERROR**2)
+    e1 = (1 - k) * eps * np.cos(2 * theta) + k * calm[0]
+    e2 = (1 - k) * eps * np.sin(2 * theta) + k * calm[1]
+    return np.hypot(e1, e2), 0.5 * np.arctan2(e2, e1)
 
 
 def refine_ellipses(image, good, centre, fit, sma, eps, theta, *, sigma,
@@ -302,7 +329,7 @@ def refine_ellipses(image, good, centre, fit, sma, eps, theta, *, sigma,
         found.tried = fit.tried
         fit = found
         ellipses = smooth_ellipses(fit, sma, prior=prior)
-        eps, theta = ellipses[:2]
+        eps, theta = _calm_frame(fit, sma, *ellipses[:2])
     if ellipses is None:
         ellipses = smooth_ellipses(fit, sma, prior=prior)
     return fit, ellipses

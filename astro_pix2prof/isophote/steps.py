@@ -29,7 +29,6 @@ from astro_pix2prof.ellipses.model import elliptical_radius
 from astro_pix2prof.isophote.ellipse_fit import (
     fit_ellipses,
     follow_ellipses,
-    join_fits,
     smooth_ellipses,
 )
 from astro_pix2prof.isophote.flags import (
@@ -53,6 +52,10 @@ STRUCTURE_ERROR = 0.3
 SHAPE_ERROR = 1.0
 
 SKY_ERROR = 2.5
+
+# Least signal-to-noise ratio of a ring, per scale length in units of the
+# resolution, at which photutils' iterations settle.
+STEADY = 4.0
 
 # How far (pixels) the galaxy is looked for from a centre that another fitter
 # found.
@@ -202,25 +205,26 @@ class IsophoteSteps:
         prior = self.first_shape(self.thin)
         self.eps, self.theta = (np.broadcast_to(value, self.thin.shape).copy()
                                 for value in prior)
-        # A rough turn for the mask, which good first ellipses spare, and a
-        # fine one for the result.
-        turns = ((0.2, 12), (0.12, 25))
-        if self.initial is not None:
-            turns = turns[1:]
-        for turn, (step, max_iter) in enumerate(turns, 1):
+        # The mask needs ellipses, and these the mask: two turns. photutils
+        # finds the isophotes in the first. Few iterations are enough, as
+        # they are refined; many only wander where the signal is weak.
+        fit = None
+        for turn in range(2):
             model = self.update_mask()
             filled = fill_masked(self.image, self.masked, self.centre, model)
             if self.settings.fit_centre and found.found:
                 self.centre = self.recentre(filled)
-            fit = self.fit_shapes(filled, model, step, max_iter)
-            last = turn == len(turns)
-            result = smooth_ellipses(fit, self.thin, prior=prior)
+            result = None
+            if fit is None or fit.rung < 0:
+                fit = self.fit_shapes(filled, model, step=0.2, max_iter=12)
+                result = smooth_ellipses(fit, self.thin, prior=prior)
+                self.eps, self.theta, self.shape_error, self.inside = result
             if fit.rung >= 0:
                 fit, result = refine_ellipses(
                     filled, ~self.masked, self.centre, fit, self.thin,
-                    *result[:2], sigma=self.sigma, prior=prior,
-                    reach=self.visible(model, 0.15), rounds=4 if last else 3)
-            self.eps, self.theta, self.shape_error, self.inside = result
+                    self.eps, self.theta, sigma=self.sigma, prior=prior,
+                    reach=self.visible(model, 0.15), rounds=3 + turn)
+                self.eps, self.theta, self.shape_error, self.inside = result
         if fit.rung > 0:
             self.flag |= GalaxyFlag.SECOND_GUESS
         elif fit.rung < 0:
@@ -265,39 +269,63 @@ class IsophoteSteps:
         reach = seen.max() if seen.size else 6.0
         return float(np.clip(reach, 6.0, 0.95 * self.reach()))
 
+    def steady(self, model, kernel):
+        """
+        Semi-major axis (pixels) up to which an ellipse fit is steady.
+
+        An iteration moves an ellipse by the harmonics along it over the
+        gradient. It settles if the gradient of the galaxy exceeds that of
+        the noise; beyond, it wanders, and where it ends depends on the
+        last digit of a pixel.
+        """
+        a = np.geomspace(2.0, max(self.visible(model, 0.15), 4.0), 40)
+        order = np.argsort(self.radius, axis=None)[::5]
+        level = np.interp(a, self.radius.flat[order], model.flat[order])
+        level = np.maximum(level, 1e-3 * self.sigma)
+        scale = a / np.clip(-np.gradient(np.log(level), np.log(a)), 0.3, 9)
+        q = 1 - np.interp(a, self.thin, self.eps)
+        length = 2 * np.pi * a * np.sqrt(q)
+        noise, fine = self.sigma, 1.0
+        if kernel:
+            noise, fine = noise / (2 * np.sqrt(np.pi) * kernel), 2.0 * kernel
+        snr = level / noise * np.sqrt(length / max(1.8 * fine, 1.0))
+        loose = (snr < STEADY * scale / fine) | (level < 0.3 * self.sigma
+                                                 / max(0.3 * fine, 1))
+        loose &= a > 3
+        return float(a[np.argmax(loose)] if loose.any() else a[-1])
+
     def fit_shapes(self, filled, model, step, max_iter):
         """
         Ellipses of the image and, where it is faint, of a smoothed one.
         """
         found = self.found
         peak = model.max() / self.sigma
-        outer = self.visible(model, 0.15)
         # What fails from good first ellipses fails from worse ones.
         tries = None if self.initial is None else 2
-        fits = []
-        if peak > 4:
-            inner = self.visible(model, 0.7)
-            start = min(0.5 * found.sma, 0.5 * inner)
-            eps, theta = self.first_shape(start)
-            fits.append(fit_ellipses(
-                filled, self.centre, theta, eps, start, max_sma=inner,
-                step=step, max_iter=max_iter, max_tries=tries))
+        kernel = 0.0
+        outer = self.steady(model, kernel)
+        if peak < 4 or outer < 6:
+            # A faint galaxy has its shape in a smoothed image only.
+            kernel = float(np.clip(0.25 * found.sma, 2.0, 8.0))
+            outer = max(self.steady(model, kernel), 6.0)
+        start = min(0.5 * found.sma, 0.5 * outer)
+        eps, theta = self.first_shape(start)
+        if not kernel:
+            fit = fit_ellipses(
+                filled, self.centre, theta, eps, start, max_sma=outer,
+                step=step, max_iter=max_iter, max_tries=tries)
         else:
-            inner = 3.0
-        kernel = 2.0 if peak > 2.5 else 3.0
-        at = np.argmin(np.abs(self.thin - 0.8 * max(inner, 6.0)))
-        # Binned by two: the smoothed image has nothing finer.
-        smooth = self.smooth_along(filled, kernel)
-        ny, nx = (n // 2 * 2 for n in smooth.shape)
-        smooth = smooth[:ny, :nx].reshape(ny // 2, 2, nx // 2, 2).mean((1, 3))
-        half = fit_ellipses(
-            smooth, tuple((c - 0.5) / 2 for c in self.centre),
-            self.theta[at], self.eps[at], max(0.35 * inner, 0.2 * outer),
-            min_sma=max(0.3 * inner, kernel), max_sma=0.5 * outer, step=step,
-            max_iter=max_iter, max_tries=tries)
-        half.sma *= 2
-        fits.append(half)
-        fit = join_fits(fits)
+            # Binned by two: the smoothed image has nothing finer.
+            smooth = self.smooth_along(filled, kernel)
+            ny, nx = (n // 2 * 2 for n in smooth.shape)
+            smooth = smooth[:ny, :nx].reshape(ny // 2, 2, nx // 2,
+                                              2).mean((1, 3))
+            fit = fit_ellipses(
+                smooth, tuple((c - 0.5) / 2 for c in self.centre), theta,
+                eps, 0.5 * start, min_sma=0.5 * kernel,
+                max_sma=0.5 * outer, step=step, max_iter=max_iter,
+                max_tries=tries)
+            fit.sma *= 2
         self.n_fits += fit.tried
         if fit.rung < 0 and self.initial is not None:
             fit.eps, fit.theta = self.initial.at(fit.sma)
