@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What to know about a profile that was fitted to isophotes.
+Bit flags of a profile that was fitted to isophotes.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ __all__ = ['isophote_galaxy_flags', 'isophote_ring_flags']
 
 def isophote_ring_flags(steps, want, none):
     """
-    What to know about each ring.
+    Set the flags of individual rings.
 
     Parameters
     ----------
@@ -44,8 +44,9 @@ def isophote_ring_flags(steps, want, none):
         gap = np.abs(np.log(np.maximum(want, 0.8))[:, None]
                      - log_good).min(1)
         flag[(gap > 0.13) & (want <= last)] |= RingFlag.INTERPOLATED
-    ny, nx = steps.data.shape
-    x, y = steps.centre
+    ny, nx = steps.cutout.shape
+    x, y = (c + first for c, first in zip(steps.centre, steps.corner,
+                                          strict=True))
     edge = min(x, y, nx - 1 - x, ny - 1 - y) + 0.5
     c, s = np.cos(steps.theta), np.sin(steps.theta)
     q = 1 - steps.eps
@@ -63,7 +64,7 @@ def isophote_ring_flags(steps, want, none):
     flag[want < core] |= RingFlag.UNRESOLVED
     flag[none] |= RingFlag.EXTRAPOLATED
     if cutout.saturation is not None:
-        full = (steps.data >= cutout.saturation).astype(float)
+        full = (steps.data >= cutout.saturation / steps.unit).astype(float)
         hit = measure_rings(full, np.ones(full.shape, bool), steps.centre,
                             steps.thin, steps.eps, steps.theta, sigma=1.0,
                             clip=np.inf)
@@ -74,7 +75,7 @@ def isophote_ring_flags(steps, want, none):
 
 def isophote_galaxy_flags(steps, rings, intensity, stop):
     """
-    What to know about the galaxy.
+    Set the flags of the whole galaxy.
 
     Parameters
     ----------
@@ -95,9 +96,9 @@ def isophote_galaxy_flags(steps, rings, intensity, stop):
     flag : `~astro_pix2prof.GalaxyFlag`
     """
     flag = GalaxyFlag(0)
-    found, cutout = steps.found, steps.cutout
-    shift = np.hypot(steps.centre[0] - cutout.position[0],
-                     steps.centre[1] - cutout.position[1])
+    found = steps.found
+    shift = np.hypot(steps.centre[0] - steps.position[0],
+                     steps.centre[1] - steps.position[1])
     if shift > 0.6 * steps.search:
         flag |= GalaxyFlag.CENTRE_OFFSET
     inner = np.nanmax(intensity[:max(stop, 1)], initial=0.0)

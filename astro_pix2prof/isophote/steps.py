@@ -3,17 +3,21 @@
 The steps of the automated isophote fit.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.ndimage import binary_dilation, gaussian_filter
 from scipy.signal import fftconvolve
 from scipy.stats import binned_statistic
 
-from astro_pix2prof.background.level import (
-    first_sky,
-    fit_sky_and_tail,
-    sky_error,
+from astro_pix2prof.background.level import fit_sky_and_tail, sky_error
+from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
+from astro_pix2prof.detection.galaxy import (
+    find_galaxy,
+    is_hidden,
+    refine_centre,
 )
-from astro_pix2prof.detection.galaxy import find_galaxy, refine_centre
+from astro_pix2prof.detection.gaps import fill_gaps
 from astro_pix2prof.detection.masks import (
     excess_light,
     fill_masked,
@@ -36,6 +40,7 @@ from astro_pix2prof.isophote.flags import (
     isophote_ring_flags,
 )
 from astro_pix2prof.isophote.rays import refine_ellipses
+from astro_pix2prof.isophote.window import frame_window, sample_sky
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.profile.table import build_profile
 
@@ -60,6 +65,11 @@ STEADY = 4.0
 # How far (pixels) the galaxy is looked for from a centre that another fitter
 # found.
 NEAR = 8.0
+
+# Half the side (pixels) of the window in which the galaxy is looked for first;
+# it doubles until its edges are farther than so many times the detected
+# extent of the galaxy.
+WINDOW, EXTENT = 256.0, 2.5
 
 
 def _thin_radii(max_sma):
@@ -103,13 +113,10 @@ class IsophoteSteps:
         self.settings = settings
         self.cutout = cutout
         self.fixed = geometry
-        self.initial = initial
+        self.whole_initial = self.initial = initial
         self.n_fits = 0
-        self.data = cutout.data.astype(float)
-        self.bad = cutout.mask
-        self.flag = GalaxyFlag(0)
-        self.ring_centre = None
-        ny, nx = self.data.shape
+        self.first_flag = GalaxyFlag(0)
+        ny, nx = cutout.shape
         self.search = settings.search_radius or min(
             8.0 if cutout.position_given else 25.0, 0.25 * min(ny, nx))
 
@@ -117,27 +124,109 @@ class IsophoteSteps:
         """
         Find the galaxy, shape the ellipses, measure.
         """
-        self.find()
-        if self.fixed is None:
-            self.shape_ellipses()
-            self.radii = _output_radii(
-                self.settings.max_sma or self.reach(), self.settings.step)
-        else:
-            self.take_ellipses(self.fixed)
-        self.measure_sky()
-        return self.measure()
+        self.frame_level, self.unit = sample_sky(
+            self.cutout.data.astype(float), self.cutout.mask)
+        half = max(WINDOW, 4.0 * self.search,
+                   1.5 * (self.settings.max_sma or 0.0))
+        if self.fixed is not None:
+            half = max(half, 1.5 * given_ellipses(self.fixed,
+                                                  self.cutout)[1].max())
+        while True:
+            self.open_window(half)
+            self.find()
+            half *= 2
+            if self.is_cut(EXTENT * self.extent()):
+                continue
+            if self.fixed is None:
+                self.shape_ellipses()
+                self.radii = _output_radii(
+                    self.settings.max_sma or self.reach(),
+                    self.settings.step)
+            else:
+                self.take_ellipses(self.fixed)
+            self.measure_sky()
+            result = self.measure()
+            # The galaxy and some sky must lie within the window.
+            if self.fixed is not None or self.settings.max_sma or not (
+                    self.flag & GalaxyFlag.TRUNCATED
+                    or self.is_cut(1.5 * result['sma'][-1])):
+                return result
+            if not self.is_cut(np.inf):
+                return result
+
+    def open_window(self, half):
+        """
+        Cut the surroundings of the galaxy, in units of the noise.
+
+        Parameters
+        ----------
+        half : float
+            Half the side of the window in pixels.
+        """
+        cutout = self.cutout
+        position = cutout.position
+        if self.whole_initial is not None:
+            position = self.whole_initial.centre
+        if self.fixed is not None:
+            position = given_ellipses(self.fixed, cutout)[0]
+        window = frame_window(cutout.shape, position, half)
+        self.window = window
+        self.corner = window[1].start, window[0].start
+        self.position = self.inside_window(cutout.position)
+        self.bad = np.array(cutout.mask[window], dtype=bool)
+        data = cutout.data[window].astype(float)
+        with np.errstate(over='ignore', invalid='ignore'):
+            self.data = np.where(self.bad, 0.0, data / self.unit)
+        self.bad |= ~np.isfinite(self.data)
+        self.data[self.bad] = 0.0
+        self.sigma = 1.0
+        self.initial = self.whole_initial
+        if self.initial is not None:
+            self.initial = replace(
+                self.initial, centre=self.inside_window(self.initial.centre),
+                others=self.initial.others[window],
+                low=self.initial.low[window])
+        self.flag = self.first_flag
+        self.ring_centre = None
+
+    def inside_window(self, point):
+        """
+        Pixel coordinates (x, y) in the window.
+        """
+        return tuple(float(p - c) for p, c in zip(point, self.corner,
+                                                  strict=True))
+
+    def is_cut(self, reach):
+        """
+        Whether the window, not the frame, ends nearer than a radius.
+        """
+        return any(
+            (part.start > 0 and middle < reach)
+            or (part.stop < n and part.stop - part.start - middle < reach)
+            for part, n, middle in zip(self.window, self.cutout.shape,
+                                       self.centre[::-1], strict=True))
+
+    def extent(self):
+        """
+        Farthest detected pixel of the galaxy from its centre.
+        """
+        y, x = np.nonzero(self.found.galaxy)
+        return np.hypot(x - self.centre[0],
+                        y - self.centre[1]).max(initial=0.0)
 
     def find(self):
         """
         Steps 1 to 3: sky, centre, and a first mask.
         """
         settings = self.settings
-        level, self.sigma = first_sky(self.data, self.bad)
+        level = self.frame_level
         if settings.sky != 'auto':
             level = float(settings.sky)
-        self.level = level
-        self.image = np.where(self.bad, 0.0, self.data - level)
-        position, search = self.cutout.position, self.search
+        self.level = level / self.unit
+        if settings.mask_sources:
+            self.bad |= find_cosmic_rays(self.data, self.bad, self.sigma)
+        self.image = fill_gaps(self.data - self.level, self.bad)[0]
+        position, search = self.position, self.search
         if self.initial is not None:
             position, search = self.initial.centre, min(search, NEAR)
         found = find_galaxy(self.image, self.bad, self.sigma, position,
@@ -150,7 +239,7 @@ class IsophoteSteps:
                 found.centre[1] - position[1]) > 2.0 * found.scale:
             self.centre = position
         if not settings.fit_centre:
-            self.centre = tuple(self.cutout.position)
+            self.centre = self.position
         if not found.found:
             self.flag |= GalaxyFlag.NO_SOURCE
         self.masked = self.bad | binary_dilation(found.others > 0,
@@ -213,7 +302,7 @@ class IsophoteSteps:
             model = self.update_mask()
             filled = fill_masked(self.image, self.masked, self.centre, model)
             if self.settings.fit_centre and found.found:
-                self.centre = self.recentre(filled)
+                self.recentre(filled)
             result = None
             if fit is None or fit.rung < 0:
                 fit = self.fit_shapes(filled, model, step=0.2, max_iter=12)
@@ -369,10 +458,15 @@ class IsophoteSteps:
         """
         The centre once more, with the other objects filled in.
         """
+        if is_hidden(self.bad, self.centre, self.found.sma):
+            return
         smooth = gaussian_filter(filled, 1.0)
-        return refine_centre(smooth, self.found.galaxy | (self.radius < 5),
-                             self.centre, max_shift=max(
-                                 3.0, 2.0 * self.found.scale))
+        centre = refine_centre(smooth, self.found.galaxy | (self.radius < 5),
+                               self.centre, max_shift=max(
+                                   3.0, 2.0 * self.found.scale))
+        if np.hypot(centre[0] - self.position[0],
+                    centre[1] - self.position[1]) <= self.search:
+            self.centre = centre
 
     def measure_sky(self):
         """
@@ -386,7 +480,8 @@ class IsophoteSteps:
             spline_radius=SPLINE_RADIUS if settings.smooth else 0.0)
         self.rings = rings
         if settings.sky != 'auto':
-            self.sky, self.sky_err = self.level, settings.sky_err
+            self.sky = self.level
+            self.sky_err = settings.sky_err / self.unit
             return
         ok = np.isfinite(rings.mean) & (rings.n_valid > 0.03)
         a, mean = self.thin[ok], rings.mean[ok]
@@ -444,6 +539,14 @@ class IsophoteSteps:
         if (flag[want < 3] & RingFlag.SATURATED).any():
             self.flag |= GalaxyFlag.SATURATED
         self.flag |= isophote_galaxy_flags(self, rings, intensity, stop)
+        # Back to the unit and the pixels of the image.
+        unit = self.unit
+        sky, sky_err = self.sky * unit, self.sky_err * unit
+        intensity, error = intensity * unit, error * unit
+        centre = tuple(c + first for c, first in zip(self.centre, self.corner,
+                                                     strict=True))
+        mask = np.array(cutout.mask, dtype=bool)
+        mask[self.window] |= self.masked
         profile = build_profile(
             cutout, want[keep], intensity[keep], error[keep],
             ellipticity=eps[keep], ellipticity_err=shape_error[keep],
@@ -452,14 +555,14 @@ class IsophoteSteps:
                 shape_error / (2 * np.maximum(eps, 1e-3)),
                 np.pi / 2))[keep],
             n_valid=rings.n_valid[keep], flag=flag[keep],
-            centre=self.centre, sky=self.sky, sky_err=self.sky_err,
-            noise=self.sigma, fitter='IsophoteFitter',
+            centre=centre, sky=sky, sky_err=sky_err,
+            noise=self.sigma * unit, fitter='IsophoteFitter',
             galaxy_flag=int(self.flag))
         if self.initial is not None:
             profile.meta['initial'] = self.initial.name
-        return {'profile': profile, 'cutout': cutout, 'mask': self.masked,
+        return {'profile': profile, 'cutout': cutout, 'mask': mask,
                 'n_fits': self.n_fits,
-                'sky': self.sky, 'centre': self.centre, 'sma': want[keep],
+                'sky': sky, 'centre': centre, 'sma': want[keep],
                 'eps': eps[keep], 'theta': np.degrees(theta[keep]),
                 'intensity': intensity[keep]}
 
@@ -486,7 +589,8 @@ class IsophoteSteps:
         """
         cutout = self.cutout
         if cutout.noise is not None:
-            given = np.where(self.bad, 0.0, cutout.noise.astype(float)**2)
+            noise = cutout.noise[self.window].astype(float) / self.unit
+            given = np.where(self.bad | ~np.isfinite(noise), 0.0, noise**2)
             rings = measure_rings(given, ~self.masked, self.centre, self.thin,
                                   self.eps, self.theta, sigma=np.inf)
             ok = np.isfinite(rings.mean)
@@ -496,7 +600,8 @@ class IsophoteSteps:
                                         rings.mean[ok]), floor)
         variance = np.full(len(want), self.sigma**2)
         if cutout.gain:
-            variance += np.maximum(np.nan_to_num(intensity), 0) / cutout.gain
+            variance += np.maximum(np.nan_to_num(intensity), 0) / (
+                cutout.gain * self.unit)
         return variance
 
     def last_ring(self, snr, n_valid, want):
@@ -520,8 +625,8 @@ class IsophoteSteps:
         """
         The centre and the ellipses of another profile, on this image.
         """
-        self.centre, self.radii, eps, theta = given_ellipses(profile,
-                                                             self.cutout)
+        centre, self.radii, eps, theta = given_ellipses(profile, self.cutout)
+        self.centre = self.inside_window(centre)
         theta = np.radians(theta)
         self.given = eps, theta
         self.thin = _thin_radii(max(self.reach(), self.radii.max()))
