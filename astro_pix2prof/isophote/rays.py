@@ -284,9 +284,9 @@ def _calm_frame(fit, sma, eps, theta):
 
 
 def refine_ellipses(image, good, centre, fit, sma, eps, theta, *, sigma,
-                    reach, prior=None, rounds=4):
+                    reach, prior=None, rounds=2):
     """
-    Move fitted ellipses onto the isophotes, until they stay.
+    Move fitted ellipses onto the isophotes.
 
     The harmonics that photutils brings to zero weigh a point by its
     intensity; on discs seen edge-on this ends with ellipses that are
@@ -294,8 +294,8 @@ def refine_ellipses(image, good, centre, fit, sma, eps, theta, *, sigma,
     by 0.1 to 0.2 mag. And where the signal is weak, its iterations end
     anywhere within the noise, depending on the last digit of a pixel.
     Here every isophote is located on rays along the smoothed ellipses,
-    these are smoothed again, and so on: each round forgets most of where
-    the one before began.
+    and these are smoothed again. Two rounds are enough; in more of them
+    the faintest isophotes would follow the noise that they meet.
 
     Parameters
     ----------

@@ -62,6 +62,10 @@ SKY_ERROR = 2.5
 # resolution, at which photutils' iterations settle.
 STEADY = 4.0
 
+# Least semi-major axis (pixels) of the isophotes that photutils fits: smaller
+# ones have too few pixels for its iterations to settle.
+INNER = 2.0
+
 # How far (pixels) the galaxy is looked for from a centre that another fitter
 # found.
 NEAR = 8.0
@@ -312,7 +316,7 @@ class IsophoteSteps:
                 fit, result = refine_ellipses(
                     filled, ~self.masked, self.centre, fit, self.thin,
                     self.eps, self.theta, sigma=self.sigma, prior=prior,
-                    reach=self.visible(model, 0.15), rounds=3 + turn)
+                    reach=self.visible(model, 0.15))
                 self.eps, self.theta, self.shape_error, self.inside = result
         if fit.rung > 0:
             self.flag |= GalaxyFlag.SECOND_GUESS
@@ -401,8 +405,9 @@ class IsophoteSteps:
         eps, theta = self.first_shape(start)
         if not kernel:
             fit = fit_ellipses(
-                filled, self.centre, theta, eps, start, max_sma=outer,
-                step=step, max_iter=max_iter, max_tries=tries)
+                filled, self.centre, theta, eps, start, min_sma=INNER,
+                max_sma=outer, step=step, max_iter=max_iter,
+                max_tries=tries)
         else:
             # Binned by two: the smoothed image has nothing finer.
             smooth = self.smooth_along(filled, kernel)
