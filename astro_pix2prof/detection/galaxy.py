@@ -328,7 +328,7 @@ def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,
     data[blind] = 0.0
     smooth = gaussian_filter(data, FINE)
     noise = _smoothed_noise(sigma, FINE)
-    seg = _segments(smooth, n_sigma * noise, blind, contrast)
+    seg = _segments(smooth, n_sigma * noise, blind, contrast, bad)
     ny, nx = data.shape
     y, x = np.mgrid[:ny, :nx]
     distance = np.hypot(x - position[0], y - position[1])
@@ -349,7 +349,7 @@ def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,
     share = gaussian_filter((~blank).astype(float), COARSE)
     wide = gaussian_filter(hidden, COARSE) / np.maximum(share, 0.1)
     noise_wide = _smoothed_noise(sigma, COARSE)
-    seg_wide = _segments(wide, 2.5 * noise_wide, blind, 0.3)
+    seg_wide = _segments(wide, 2.5 * noise_wide, blind, 0.3, bad)
     best = _best_segment(seg_wide, np.clip(wide / noise_wide, 0, 8.0)
                          * near_weight, distance <= search_radius)
     if best:
@@ -464,7 +464,7 @@ def _smoothed_noise(sigma, kernel):
     return sigma / (2 * np.sqrt(np.pi) * kernel)
 
 
-def _segments(smooth, threshold, bad, contrast):
+def _segments(smooth, threshold, blind, contrast, bad):
     """
     Deblended segments of a smoothed image; zeros if there are none.
     """
@@ -472,11 +472,31 @@ def _segments(smooth, threshold, bad, contrast):
         # No sources, or one that cannot be deblended: both are fine.
         warnings.simplefilter('ignore', AstropyUserWarning)
         warnings.simplefilter('ignore', NoDetectionsWarning)
-        segments = detect_sources(smooth, threshold, n_pixels=6, mask=bad)
+        segments = detect_sources(smooth, threshold, n_pixels=6, mask=blind)
         if segments is None:
             return np.zeros(smooth.shape, int)
-        return deblend_sources(smooth, segments, n_pixels=6, n_levels=24,
-                               contrast=contrast, progress_bar=False).data
+        parts = deblend_sources(smooth, segments, n_pixels=6, n_levels=24,
+                                contrast=contrast, progress_bar=False).data
+    return _joined(parts, segments.data, bad)
+
+
+def _joined(parts, segments, bad):
+    """
+    Join what a gap alone divides: parts of one segment that share it.
+    """
+    gaps, n = label(bad & (parts > 0), np.ones((3, 3)))
+    if n == 0:
+        return parts
+    parts = parts.copy()
+    here = gaps > 0
+    found = np.unique(np.stack([gaps[here], segments[here], parts[here]]),
+                      axis=1)
+    target = np.arange(parts.max() + 1)
+    for gap, segment in np.unique(found[:2], axis=1).T:
+        same = found[2, (found[0] == gap) & (found[1] == segment)]
+        roots = np.unique(target[same])
+        target[np.isin(target, roots)] = roots[0]
+    return target[parts]
 
 
 def _best_segment(seg, weight, near):
