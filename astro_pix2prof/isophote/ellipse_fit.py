@@ -63,7 +63,7 @@ class EllipseFit:
 
 def first_geometries(theta, eps, sma):
     """
-    The ladder of first geometries: (sma, eps, theta) triples.
+    Generate first geometries (sma, eps, theta), the likeliest first.
     """
     yield sma, eps, theta
     yield 0.5 * sma, eps, theta
@@ -102,7 +102,7 @@ def _run(image, centre, first, min_sma, max_sma, step, max_iter,
 def fit_ellipses(image, centre, theta, eps, sma, *, min_sma=0.8, max_sma,
                  step=0.12, max_iter=20, fix_centre=True, max_tries=None):
     """
-    Fit ellipses with `photutils.isophote.Ellipse`, whatever it takes.
+    Fit ellipses with `photutils.isophote.Ellipse`, from several starts.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def fit_ellipses(image, centre, theta, eps, sma, *, min_sma=0.8, max_sma,
 
 def join_fits(fits):
     """
-    One fit from several: all isophotes, in the order of their radius.
+    Join fits: all isophotes, in the order of their radius.
 
     Parameters
     ----------

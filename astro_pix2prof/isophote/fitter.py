@@ -179,7 +179,7 @@ class IsophoteFitter(FitBandsMixin):
 
     def fit(self, image, *, geometry=None, initial=None, **options):
         """
-        As calling the fitter, but keep mask, sky and model.
+        Fit the galaxy and return the full result, with mask and sky.
 
         Parameters
         ----------

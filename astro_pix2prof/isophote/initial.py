@@ -28,7 +28,7 @@ CORE = 3.0
 @dataclass
 class InitialGeometry:
     """
-    What is known of a galaxy before its isophotes are fitted.
+    Geometry of a galaxy before its isophotes are fitted.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class InitialGeometry:
 
 def check_initial(initial, *, profile=False):
     """
-    Refuse what is no source of a first geometry.
+    Raise an error for objects that give no first geometry.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def _take(initial, cutout):
 
 def low_weight(weight, geometry):
     """
-    Pixels that count little in comparison with their ring.
+    Find pixels of little weight in comparison with their ring.
 
     A mean along a ring depends on the ratios of the weights only: the
     upper ones of a ring tell what a pixel of the galaxy has.

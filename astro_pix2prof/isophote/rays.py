@@ -235,8 +235,8 @@ def _locate(rays, falling, log_a, t, level, noise, j, n_angle):
     slope = wide / (2 * HALF * STEP) * (1 + 2 * (ring / wide)**2)
     linear = np.clip((rays.value[j] - level[j]) / slope, -0.7, 0.7)
     snr = level[j] / noise[j]
-    trust = (np.clip((snr - 8) / 8, 0.0, 1.0)
-             * np.clip((drop / noise[j] - 6) / 6, 0.0, 1.0)
+    trust = (np.clip((snr - 4) / 4, 0.0, 1.0)
+             * np.clip((drop / noise[j] - 3) / 3, 0.0, 1.0)
              * np.clip((np.average(inside, weights=share + 1e-6) - 0.8)
                        / 0.1, 0.0, 1.0))
     use = share**2 * (trust * inside + (1 - trust))

@@ -78,7 +78,7 @@ WINDOW, EXTENT = 256.0, 2.5
 
 def _thin_radii(max_sma):
     """
-    Semi-major axes of thin rings: half a pixel apart, then one.
+    Make semi-major axes of thin rings: half a pixel apart, then one.
     """
     return np.concatenate([np.arange(0, min(16, max_sma), 0.5),
                            np.arange(16, max_sma + 0.5, 1.0)])
@@ -86,7 +86,7 @@ def _thin_radii(max_sma):
 
 def _output_radii(max_sma, step):
     """
-    Semi-major axes of the table: half a pixel apart, then log-spaced.
+    Make semi-major axes of the table: half a pixel apart, then in log.
     """
     linear = np.arange(0, 0.5 / step, 0.5)
     outer = np.exp(np.arange(np.log(linear[-1] + 0.5), np.log(max_sma),
@@ -96,7 +96,7 @@ def _output_radii(max_sma, step):
 
 class IsophoteSteps:
     """
-    One galaxy on its way through the steps.
+    Measure one galaxy, step by step.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ class IsophoteSteps:
 
     def find(self):
         """
-        Steps 1 to 3: sky, centre, and a first mask.
+        Find the sky, the centre and a first mask: steps 1 to 3.
         """
         settings = self.settings
         level = self.frame_level
@@ -263,7 +263,7 @@ class IsophoteSteps:
 
     def median_model(self, eps, theta):
         """
-        A smooth model from the medians of annuli; their relative scatter.
+        Calculate a smooth model from medians of annuli, and their scatter.
         """
         self.radius = elliptical_radius(self.data.shape, self.centre,
                                         self.thin, eps, theta)
@@ -291,7 +291,7 @@ class IsophoteSteps:
 
     def shape_ellipses(self):
         """
-        Steps 3 to 7 but for the final photometry: mask and ellipses.
+        Fit mask and ellipses: steps 3 to 7 but for the photometry.
         """
         found = self.found
         self.thin = _thin_radii(self.reach())
@@ -329,7 +329,7 @@ class IsophoteSteps:
 
     def first_shape(self, sma):
         """
-        First ellipticity and angle at a semi-major axis.
+        Return the first ellipticity and angle at a semi-major axis.
         """
         if self.initial is not None:
             return self.initial.at(sma)
@@ -337,7 +337,7 @@ class IsophoteSteps:
 
     def follow(self):
         """
-        Every isophote as photutils fits it, its centre free.
+        Follow every isophote as photutils fits it, its centre free.
         """
         model, _ = self.median_model(self.eps, self.theta)
         filled = fill_masked(self.image, self.masked, self.centre, model)
@@ -389,7 +389,7 @@ class IsophoteSteps:
 
     def fit_shapes(self, filled, model, step, max_iter):
         """
-        Ellipses of the image and, where it is faint, of a smoothed one.
+        Fit ellipses to the image, or to a smoothed one if it is faint.
         """
         found = self.found
         peak = model.max() / self.sigma
@@ -461,7 +461,7 @@ class IsophoteSteps:
 
     def recentre(self, filled):
         """
-        The centre once more, with the other objects filled in.
+        Measure the centre again, with the other objects filled in.
         """
         if is_hidden(self.bad, self.centre, self.found.sma):
             return
@@ -475,7 +475,7 @@ class IsophoteSteps:
 
     def measure_sky(self):
         """
-        Step 2 again: the sky beyond the galaxy, and its error.
+        Measure the sky beyond the galaxy, and its error: step 2 again.
         """
         settings = self.settings
         # Isophotes as photutils has them are sampled as photutils does.
@@ -515,7 +515,7 @@ class IsophoteSteps:
 
     def measure(self):
         """
-        Steps 5 to 7: photometry on the final ellipses, and its errors.
+        Measure the image along the final ellipses: steps 5 to 7.
         """
         settings, cutout = self.settings, self.cutout
         want = self.radii
@@ -573,7 +573,7 @@ class IsophoteSteps:
 
     def ring_error(self, want, rings, intensity):
         """
-        Error of the mean of each ring.
+        Calculate the error of the mean of each ring.
         """
         pixel_var = self.pixel_variance(want, intensity)
         # Bilinear sampling halves the noise of a sample; what scatter is
@@ -590,7 +590,7 @@ class IsophoteSteps:
 
     def pixel_variance(self, want, intensity):
         """
-        Variance of a pixel on each ring.
+        Calculate the variance of a pixel on each ring.
         """
         cutout = self.cutout
         if cutout.noise is not None:
@@ -611,7 +611,7 @@ class IsophoteSteps:
 
     def last_ring(self, snr, n_valid, want):
         """
-        The number of rings to keep: the signal or the frame ends.
+        Count the rings to keep: until the signal or the frame ends.
         """
         present = np.isfinite(snr) & (n_valid > 0.05)
         if not present.any():
@@ -628,7 +628,7 @@ class IsophoteSteps:
 
     def take_ellipses(self, profile):
         """
-        The centre and the ellipses of another profile, on this image.
+        Take the centre and the ellipses of another profile.
         """
         centre, self.radii, eps, theta = given_ellipses(profile, self.cutout)
         self.centre = self.inside_window(centre)
