@@ -21,7 +21,7 @@ __all__ = ['InitialGeometry', 'check_initial', 'initial_geometry']
 @dataclass
 class InitialGeometry:
     """
-    What is known of a galaxy before its isophotes are fitted.
+    Geometry of a galaxy before its isophotes are fitted.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class InitialGeometry:
 
 def check_initial(initial, *, profile=False):
     """
-    Refuse what is no source of a first geometry.
+    Raise an error for objects that give no first geometry.
 
     Parameters
     ----------
