@@ -15,7 +15,12 @@ from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.fitting.flags import galaxy_flags, ring_flags
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.inference.many import FitManyMixin
-from astro_pix2prof.inference.preparation import frame_of, prepare_galaxy
+from astro_pix2prof.inference.preparation import (
+    add_sky_and_correlation,
+    frame_of,
+    prepare_galaxy,
+    subtracted_sky,
+)
 from astro_pix2prof.networks.original import N_PIX
 from astro_pix2prof.networks.readers.captioner import CaptionReader
 from astro_pix2prof.networks.readers.rings import RingReader
@@ -402,8 +407,10 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
             cutout, rings.sma, rings.intensity, rings.intensity_err,
             surface_brightness_err=rings.error, ellipticity=rings.eps,
             theta=np.degrees(rings.theta), n_valid=rings.n_valid,
-            flag=rings.flag, centre=rings.centre, sky=prepared.sky,
-            noise=prepared.sigma, fitter=type(self).__name__,
+            flag=rings.flag, centre=rings.centre, sky=rings.sky,
+            sky_err=rings.sky_err, noise=prepared.sigma,
+            fitter=type(self).__name__,
+            meta={'noise_correlation': rings.noise_correlation},
             galaxy_flag=int(rings.galaxy_flag),
             weights=self.card.get('name', self.weights),
             sha256=self.card['sha256'])
@@ -414,7 +421,7 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
             profile[SAMPLES] = sample_profile(profile, n_samples, seed=seed)
         return ProfileFit(
             profile=profile, cutout=cutout, mask=cutout.mask,
-            sky=prepared.sky, centre=prepared.centre, sma=rings.sma,
+            sky=rings.sky, centre=prepared.centre, sma=rings.sma,
             eps=rings.eps, theta=np.degrees(rings.theta),
             intensity=rings.intensity, weight=caption.weight)
 
@@ -440,6 +447,8 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
         error = caption.error
         if caption.e1 is None:
             error = np.hypot(error, POGSON / np.maximum(snr, 1e-3))
+        error = add_sky_and_correlation(prepared, snr, intensity, error)
+        sky, sky_err = subtracted_sky(prepared, caption)
         n_valid, mean = caption.valid, None
         if caption.valid is None:
             rings = measure_rings(
@@ -452,5 +461,6 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
         return MeasuredRings(
             cutout=cutout, sma=sma, intensity=intensity, error=error,
             eps=eps, theta=theta, n_valid=n_valid, flag=flag,
-            galaxy_flag=galaxy, centre=prepared.centre, sky=prepared.sky,
-            noise=prepared.sigma)
+            galaxy_flag=galaxy, centre=prepared.centre, sky=sky,
+            sky_err=sky_err, noise=prepared.sigma,
+            noise_correlation=prepared.background.correlation)

@@ -37,6 +37,7 @@ _GALAXY = {
     'sky': ('f8', None, 'sky'),
     'sky_err': ('f8', None, 'sky_err'),
     'noise': ('f8', None, 'noise'),
+    'noise_correlation': ('f8', None, 'noise_correlation'),
     'unit': ('O', None, 'unit'),
     'radius_unit': ('O', None, None),
     'intensity_unit': ('O', None, None),

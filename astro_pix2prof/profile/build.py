@@ -76,8 +76,8 @@ _EMPTY = {'source': '', 'band': '', 'flag': int(GalaxyFlag.FAILED),
           'message': '', 'x_centre': np.nan, 'y_centre': np.nan,
           'ra': np.nan, 'dec': np.nan, 'pixel_scale': np.nan,
           'zeropoint': np.nan, 'sb_zeropoint': np.nan, 'sky': np.nan,
-          'sky_err': np.nan, 'noise': np.nan, 'unit': '', 'radius_unit': '',
-          'intensity_unit': '', 'mag_system': '', 'pa_frame': ''}
+          'sky_err': np.nan, 'noise': np.nan, 'noise_correlation': np.nan,
+          'unit': '', 'radius_unit': '', 'intensity_unit': '', 'mag_system': '', 'pa_frame': ''}
 
 
 def _galaxy_row(item):
@@ -100,7 +100,8 @@ def _galaxy_row(item):
         'pixel_scale': (np.nan if cutout.pixel_scale is None
                         else cutout.pixel_scale),
         'zeropoint': cutout.zeropoint, 'sb_zeropoint': cutout.sb_zeropoint,
-        'sky': item.sky, 'sky_err': 0.0, 'noise': item.noise,
+        'sky': item.sky, 'sky_err': item.sky_err, 'noise': item.noise,
+        'noise_correlation': item.noise_correlation,
         'unit': _text(cutout.unit), 'radius_unit': _text(cutout.radius_unit),
         'intensity_unit': _text(cutout.intensity_unit),
         'mag_system': cutout.mag_system,

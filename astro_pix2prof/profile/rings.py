@@ -43,6 +43,13 @@ class MeasuredRings:
 
     sky, noise : float
         The sky that was subtracted and the noise of a pixel.
+
+    sky_err : float
+        The error of the sky.
+
+    noise_correlation : float
+        The noise of a mean over many pixels in units of that of as many
+        independent pixels.
     """
 
     cutout: GalaxyCutout
@@ -57,6 +64,8 @@ class MeasuredRings:
     centre: tuple
     sky: float
     noise: float
+    sky_err: float = 0.0
+    noise_correlation: float = 1.0
 
     @property
     def intensity_err(self):

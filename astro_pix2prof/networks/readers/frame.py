@@ -130,7 +130,8 @@ class Caption:
         What the network thinks of the image: ``shift``, how far its last
         look moved the centre (pixels); ``excess``, the light that the
         weights left out over that of the galaxy; ``distance`` from the
-        images that it was trained on, above 1 outside of them.
+        images that it was trained on, above 1 outside of them; ``sky``, the
+        level that it subtracted itself, in the unit of the frame.
     """
 
     sma: np.ndarray
