@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.stats import mad_std
 
-__all__ = ['BoxSums', 'noise_correlation', 'sum_boxes']
+__all__ = ['BoxSums', 'noise_correlation', 'ring_correlation', 'sum_boxes']
 
 
 # The side of the boxes (pixels) whose noise is compared with that of pixels:
@@ -146,7 +146,7 @@ def noise_correlation(boxes, sky, model):
                        (np.s_[1:], np.s_[:-1])):
         both = use[one] & use[other]
         differences.append((mean[one] - mean[other])[both])
-        expected.append((1 / count[one][both] + 1 / count[other][both]))
+        expected.append(1 / count[one][both] + 1 / count[other][both])
     differences, expected = map(np.concatenate, (differences, expected))
     if len(differences) < _LEAST_PAIRS:
         return 1.0
@@ -160,3 +160,25 @@ def noise_correlation(boxes, sky, model):
     factor = 1 + _EDGES * (float(np.sqrt(scatter / pixel)) - 1)
     chance = _CHANCE * _EDGES * 1.17 / np.sqrt(len(differences))
     return factor if factor > 1 + chance else 1.0
+
+
+def ring_correlation(factor, width):
+    """
+    Calculate how much noisier rings are than white noise is.
+
+    Noise that is correlated alike along both axes counts in full in rings
+    that are wide, and with its square root in those of single pixels.
+
+    Parameters
+    ----------
+    factor : float
+        As `noise_correlation` returns it.
+
+    width : 1D `~numpy.ndarray`, shape (n,)
+        The widths of the rings in pixels.
+
+    Returns
+    -------
+    factor : 1D `~numpy.ndarray`, shape (n,)
+    """
+    return factor**(1 - 0.5 / np.maximum(width, 1.0))

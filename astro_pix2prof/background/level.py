@@ -67,6 +67,10 @@ class Sky:
     correlation : float
         The noise of a mean over many pixels in units of that of as many
         independent pixels.
+
+    reach : float
+        The semi-major axis (pixels) out to which the galaxy is seen; 0 if
+        nothing was measured.
     """
 
     level: float
@@ -75,6 +79,7 @@ class Sky:
     slope: tuple = (0.0, 0.0)
     centre: tuple = (0.0, 0.0)
     correlation: float = 1.0
+    reach: float = 0.0
 
     def over(self, shape):
         """
@@ -304,7 +309,8 @@ def measure_sky(data, bad, position, *, search=25.0, radius=None,
                tuple(first + 0.5 * (side - 1) + side * at for at, first in
                      zip(centre, boxes.first, strict=True)),
                noise_correlation(boxes, (radius > start) & ~rings.masked,
-                                 rings.model))
+                                 rings.model),
+               float(side * (start + scale)))
 
 
 def _box_means(image, side):
@@ -458,8 +464,7 @@ class _Rings:
 
 def _level_of_rings(sma, mean, error, level, pixel_noise):
     """
-    The level that rings tend to, its error, where the tail begins, and how
-    it declines.
+    Level that rings tend to, its error, start and scale of the tail.
     """
     for _ in range(2):
         faint = gaussian_filter(mean, 1.0) < level + _FAINT * pixel_noise

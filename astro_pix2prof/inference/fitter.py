@@ -19,6 +19,7 @@ from astro_pix2prof.inference.preparation import (
     add_sky_and_correlation,
     frame_of,
     prepare_galaxy,
+    read_galaxies,
     subtracted_sky,
 )
 from astro_pix2prof.networks.original import N_PIX
@@ -319,7 +320,7 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
         n_samples = check_n_samples(n_samples)
         cutout = GalaxyCutout.from_any(image, **options)
         prepared = self._prepare(cutout, geometry)
-        caption, = self.reader.read([frame_of(prepared)])
+        caption, = read_galaxies(self.reader, [prepared])
         return self._finish(prepared, caption, n_samples, seed)
 
     def measure_all(self, images, *, progress=False, n_samples=0, seed=None,
@@ -447,7 +448,8 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
         error = caption.error
         if caption.e1 is None:
             error = np.hypot(error, POGSON / np.maximum(snr, 1e-3))
-        error = add_sky_and_correlation(prepared, snr, intensity, error)
+        error = add_sky_and_correlation(prepared, sma, snr, intensity,
+                                        error)
         sky, sky_err = subtracted_sky(prepared, caption)
         n_valid, mean = caption.valid, None
         if caption.valid is None:

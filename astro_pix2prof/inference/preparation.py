@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from astro_pix2prof.background.boxes import ring_correlation
 from astro_pix2prof.background.level import Sky, first_sky, measure_sky
 from astro_pix2prof.background.noise import noise_weights
 from astro_pix2prof.ellipses.geometry import given_ellipses
@@ -16,7 +17,7 @@ from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import GalaxyFlag
 
 __all__ = ['PreparedGalaxy', 'add_sky_and_correlation', 'frame_of',
-           'prepare_galaxy', 'subtracted_sky']
+           'prepare_galaxy', 'read_galaxies', 'subtracted_sky']
 
 
 def frame_of(prepared):
@@ -55,6 +56,13 @@ _CLEAN, _CLEAN_SIGMA = 5e4, 1e-4
 
 # It is looked for so many pixels around the position.
 _PEAK = 25
+
+# The radius over the width of the rings of a network of 80 points a ring.
+_RING_WIDTH = 13.0
+
+# A galaxy found farther (pixels) from where the network began to look than
+# the galaxies that it learned from is looked at again.
+_AGAIN = 20.0
 
 
 @dataclass
@@ -258,6 +266,48 @@ def _usable_noise(cutout, sigma):
     return float(sigma) if sigma > 0 else 1.0
 
 
+def read_galaxies(reader, prepared):
+    """
+    Read galaxies, those again that lie far from where they were expected.
+
+    Parameters
+    ----------
+    reader : object
+        With a method ``read`` from a list of frames to their captions.
+
+    prepared : list of `PreparedGalaxy`
+        The galaxies. The second look begins where the first one found
+        them.
+
+    Returns
+    -------
+    captions : list of `~astro_pix2prof.networks.readers.frame.Caption`
+    """
+    captions = reader.read([frame_of(item) for item in prepared])
+    far = [k for k, (item, caption) in enumerate(
+        zip(prepared, captions, strict=True))
+        if _is_far(item, caption.centre)]
+    if far:
+        again = [replace(prepared[k], centre=captions[k].centre)
+                 for k in far]
+        for k, caption in zip(far, reader.read(
+                [frame_of(item) for item in again]), strict=True):
+            captions[k] = caption
+    return captions
+
+
+def _is_far(prepared, centre):
+    """
+    Whether a galaxy was found far from where the network began to look.
+    """
+    if centre is None or prepared.hold or prepared.ellipses is not None:
+        return False
+    x, y = centre
+    ny, nx = prepared.cutout.shape
+    return (0 <= x < nx and 0 <= y < ny and np.hypot(
+        x - prepared.centre[0], y - prepared.centre[1]) > _AGAIN)
+
+
 def subtracted_sky(prepared, caption):
     """
     Add up the sky that was subtracted.
@@ -282,7 +332,7 @@ def subtracted_sky(prepared, caption):
                                                more))
 
 
-def add_sky_and_correlation(prepared, snr, intensity, error):
+def add_sky_and_correlation(prepared, sma, snr, intensity, error):
     """
     Add the error of the sky, and what correlated noise adds, to a profile.
 
@@ -291,11 +341,9 @@ def add_sky_and_correlation(prepared, snr, intensity, error):
     prepared : `PreparedGalaxy`
         The galaxy.
 
-    snr : 1D `~numpy.ndarray`, shape (n,)
-        Signal-to-noise ratios of the rings, from white noise.
-
-    intensity : 1D `~numpy.ndarray`, shape (n,)
-        The profile.
+    sma, snr, intensity : 1D `~numpy.ndarray`, shape (n,)
+        Semi-major axes in pixels, signal-to-noise ratios of the rings from
+        white noise, and the profile.
 
     error : 1D `~numpy.ndarray`, shape (n,)
         The errors in mag that the network states.
@@ -306,9 +354,9 @@ def add_sky_and_correlation(prepared, snr, intensity, error):
         In mag.
     """
     sky = prepared.background
-    # The part of the error that is white noise grows by the factor of means
-    # over many pixels.
+    # A ring network takes the means of about so wide rings.
+    factor = ring_correlation(sky.correlation, sma / _RING_WIDTH)
     noise = np.minimum(error, POGSON / np.maximum(snr, 1e-3))
     level = POGSON * sky.error / np.where(intensity > 0, intensity, np.nan)
-    return np.sqrt(error**2 + (sky.correlation**2 - 1) * noise**2
+    return np.sqrt(error**2 + (factor**2 - 1) * noise**2
                    + np.nan_to_num(level, nan=0.0)**2)

@@ -77,7 +77,8 @@ _EMPTY = {'source': '', 'band': '', 'flag': int(GalaxyFlag.FAILED),
           'ra': np.nan, 'dec': np.nan, 'pixel_scale': np.nan,
           'zeropoint': np.nan, 'sb_zeropoint': np.nan, 'sky': np.nan,
           'sky_err': np.nan, 'noise': np.nan, 'noise_correlation': np.nan,
-          'unit': '', 'radius_unit': '', 'intensity_unit': '', 'mag_system': '', 'pa_frame': ''}
+          'unit': '', 'radius_unit': '', 'intensity_unit': '',
+          'mag_system': '', 'pa_frame': ''}
 
 
 def _galaxy_row(item):
