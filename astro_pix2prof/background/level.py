@@ -11,9 +11,12 @@ from scipy.ndimage import binary_dilation, gaussian_filter, label
 
 from astro_pix2prof.background.boxes import noise_correlation, sum_boxes
 
-__all__ = ['Sky', 'first_sky', 'fit_sky_and_tail', 'measure_sky',
-           'sky_error']
+__all__ = ['MEASURED', 'Sky', 'first_sky', 'fit_sky_and_tail',
+           'measure_sky', 'sky_error']
 
+
+# What the fitters call a sky that is measured, and not given.
+MEASURED = ('auto', 'plane')
 
 # The scatter of the logarithm of the scale length of the tail about that of
 # the profile further in, and the part of the tail's light at the last ring
@@ -35,7 +38,7 @@ _BOXES, _LARGEST_BOX = 64, 8
 
 # What exceeds the rings by so many times the scatter, and by that part of
 # their brightness, is another object.
-_OTHERS, _PART = 2.5, 0.2
+_OTHERS, _PART = 3.0, 0.2
 
 # Sky is measured out to so many times the radius where the galaxy is lost in
 # noise, and at least so many boxes beyond it.
@@ -425,7 +428,8 @@ class _Rings:
         self.scatter = max(mad_std(left[~self.masked]), self.noise)
         smooth = gaussian_filter(left, 0.7)
         size = mad_std(smooth[~self.hidden])
-        others = smooth > _OTHERS * size + _PART * np.maximum(
+        # (dark pixels, too: else the mean of the others is too low)
+        others = np.abs(smooth) > _OTHERS * size + _PART * np.maximum(
             model - level, 0.0)
         self.model = model
         self.masked = self.hidden | binary_dilation(others)

@@ -8,6 +8,7 @@ import os
 import numpy as np
 import torch
 
+from astro_pix2prof.background.level import MEASURED
 from astro_pix2prof.background.noise import measure_noise
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.bands import FitBandsMixin
@@ -77,10 +78,11 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
         galaxy is the same galaxy. With 8, the profile of a turned image is
         the same but for the last digits.
 
-    sky : 'auto' or float, optional
-        'auto' subtracts a sky level if the image obviously has one; the
-        network knows how to treat what survey pipelines leave. A number is
-        the sky level in the image's unit.
+    sky : 'auto', 'plane' or float, optional
+        'auto' measures the sky beyond the galaxy, or the level that its
+        outskirts decline to where it fills the frame, and the network finds
+        what that leaves; 'plane' does the same for a sky with a gradient.
+        A number is the sky level in the image's unit.
 
     search_radius : float, optional
         How far the galaxy may lie from the position, in pixels; by
@@ -116,8 +118,10 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
     -----
     The error of a ring is what the network says, photon noise included,
     times a factor of brightness and radius with which 68% of the rings of
-    rendered galaxies that it was not trained on lie within it; and, with
-    more views than one, their scatter. ``meta['correlation']`` tells how
+    rendered galaxies that it was not trained on lie within it; the error of
+    the sky (``meta['sky_err']``); what is added by noise that is correlated
+    between pixels (``meta['noise_correlation']``); and, with more views
+    than one, their scatter. ``meta['correlation']`` tells how
     the errors of rings are correlated.
 
     The captioner of the paper (the weights 'captioner') writes a profile
@@ -174,9 +178,12 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
                         else f'an integer from 1 to {most}')
                 msg = f'{name} must be {text}, got {value!r}'
                 raise ValueError(msg)
-        if sky != 'auto' and (isinstance(sky, str) or not np.isscalar(sky)
-                              or not np.isfinite(sky)):
-            msg = f"sky must be 'auto' or a finite number, got {sky!r}"
+        if isinstance(sky, str) and sky in MEASURED:
+            pass
+        elif (isinstance(sky, str) or not np.isscalar(sky)
+              or not np.isfinite(sky)):
+            msg = ("sky must be 'auto', 'plane' or a finite number, got "
+                   f'{sky!r}')
             raise ValueError(msg)
         if search_radius is not None and not search_radius >= 2:
             msg = ('search_radius must be at least 2 pixels, got '
@@ -224,7 +231,7 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
         device, batch_size, search_radius, fit_centre : optional
             As for `Pix2ProfFitter`.
 
-        sky : 'auto' or float, optional
+        sky : 'auto', 'plane' or float, optional
             Likewise; by default the image is taken as it is.
 
         Returns

@@ -8,7 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from astro_pix2prof.background.boxes import ring_correlation
-from astro_pix2prof.background.level import Sky, first_sky, measure_sky
+from astro_pix2prof.background.level import (
+    MEASURED,
+    Sky,
+    first_sky,
+    measure_sky,
+)
 from astro_pix2prof.background.noise import noise_weights
 from astro_pix2prof.ellipses.geometry import given_ellipses
 from astro_pix2prof.image.cutout import GalaxyCutout
@@ -181,7 +186,7 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
     if not detect:
         sigma = max(sigma, _least_noise(cutout, measured.level, sigma))
     given = measured
-    if sky not in ('auto', 'plane'):
+    if sky not in MEASURED:
         given = replace(measured, level=float(sky), error=0.0, how='given')
     prepared = PreparedGalaxy(
         cutout, np.where(bad, 0.0, data - given.over(data.shape)), given,

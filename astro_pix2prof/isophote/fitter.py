@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from astro_pix2prof.background.level import MEASURED
 from astro_pix2prof.fitting.bands import FitBandsMixin
 from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.image.cutout import GalaxyCutout
@@ -50,9 +51,9 @@ class IsophoteFitter(FitBandsMixin):
         Relative step between the semi-major axes of the table (beyond
         the inner pixels, which are sampled every half pixel).
 
-    sky : 'auto' or float, optional
-        'auto' measures the sky; a number is the sky level in the image's
-        unit, and is not altered.
+    sky : 'auto', 'plane' or float, optional
+        'auto' measures the sky, 'plane' a sky with a gradient; a number is
+        the sky level in the image's unit, and is not altered.
 
     sky_err : float, optional
         The error of a given sky level.
@@ -118,10 +119,11 @@ class IsophoteFitter(FitBandsMixin):
         if not 0.01 <= step <= 0.5:
             msg = f'step must lie between 0.01 and 0.5, got {step}'
             raise ValueError(msg)
-        if sky != 'auto' and (isinstance(sky, str) or not np.isscalar(sky)):
-            msg = f"sky must be 'auto' or a number, got {sky!r}"
+        measured = isinstance(sky, str) and sky in MEASURED
+        if not measured and (isinstance(sky, str) or not np.isscalar(sky)):
+            msg = f"sky must be 'auto', 'plane' or a number, got {sky!r}"
             raise ValueError(msg)
-        if sky != 'auto' and not np.isfinite(float(sky)):
+        if not measured and not np.isfinite(float(sky)):
             msg = f'sky must be finite, got {sky}'
             raise ValueError(msg)
         for name, value in (('search_radius', search_radius),

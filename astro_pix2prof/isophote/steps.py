@@ -9,7 +9,11 @@ from scipy.signal import fftconvolve
 from scipy.stats import binned_statistic
 
 from astro_pix2prof.background.boxes import ring_correlation
-from astro_pix2prof.background.level import first_sky, measure_sky
+from astro_pix2prof.background.level import (
+    MEASURED,
+    first_sky,
+    measure_sky,
+)
 from astro_pix2prof.detection.galaxy import find_galaxy, refine_centre
 from astro_pix2prof.detection.masks import (
     excess_light,
@@ -123,8 +127,12 @@ class IsophoteSteps:
         Steps 1 to 3: sky, centre, and a first mask.
         """
         settings = self.settings
+        if settings.sky == 'plane':
+            sky = measure_sky(self.data, self.bad, self.cutout.position,
+                              search=self.search, plane=True)
+            self.data = self.data - (sky.over(self.data.shape) - sky.level)
         level, self.sigma = first_sky(self.data, self.bad)
-        if settings.sky != 'auto':
+        if settings.sky not in MEASURED:
             level = float(settings.sky)
         self.level = level
         self.image = np.where(self.bad, 0.0, self.data - level)
@@ -351,7 +359,7 @@ class IsophoteSteps:
         sky = measure_sky(self.data, self.masked, self.centre,
                           radius=self.radius)
         self.correlation = sky.correlation
-        if settings.sky != 'auto':
+        if settings.sky not in MEASURED:
             self.sky, self.sky_err = self.level, settings.sky_err
             return
         self.sky, self.sky_err = sky.level, sky.error

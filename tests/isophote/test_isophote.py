@@ -281,7 +281,8 @@ class TestIsophoteFitter:
     @pytest.mark.parametrize(('name', 'value', 'match'), [
         ('step', 0.0, r'step must lie between 0.01 and 0.5, got 0.0'),
         ('step', 2, r'step must lie between'),
-        ('sky', 'none', r"sky must be 'auto' or a number, got 'none'"),
+        ('sky', 'none',
+         r"sky must be 'auto', 'plane' or a number, got 'none'"),
         ('sky', np.nan, r'sky must be finite'),
         ('search_radius', 1, r'search_radius must be at least 2 pixels'),
         ('max_sma', -3, r'max_sma must be at least 2 pixels, got -3')])
