@@ -59,7 +59,7 @@ class GalaxyFlag(enum.IntFlag):
     TRUNCATED = 64
     #: The centre is saturated.
     SATURATED = 128
-    #: Too little sky in the frame to tell its error.
+    #: Too little sky in the frame: its level is that of the outskirts.
     SKY_UNCERTAIN = 256
     #: Nothing significant at the position.
     NO_SOURCE = 512
