@@ -53,9 +53,9 @@ class IsophoteFitter(ProfileFitter):
         Relative step between the semi-major axes of the table (beyond
         the inner pixels, which are sampled every half pixel).
 
-    sky : 'auto' or float, optional
-        'auto' measures the sky; a number is the sky level in the image's
-        unit, and is not altered.
+    sky : 'auto', 'plane' or float, optional
+        'auto' measures the sky, 'plane' a sky with a gradient; a number is
+        the sky level in the image's unit, and is not altered.
 
     sky_err : float, optional
         The error of a given sky level.

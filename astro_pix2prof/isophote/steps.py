@@ -10,7 +10,8 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 from scipy.signal import fftconvolve
 from scipy.stats import binned_statistic
 
-from astro_pix2prof.background.level import fit_sky_and_tail, sky_error
+from astro_pix2prof.background.boxes import ring_correlation
+from astro_pix2prof.background.level import MEASURED, measure_sky
 from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
 from astro_pix2prof.detection.galaxy import (
     FINE,
@@ -51,11 +52,8 @@ __all__ = ['IsophoteSteps']
 # ring's mean in units of the scatter along it that noise does not explain;
 STRUCTURE_ERROR = 0.3
 
-# the scale of the error of the ellipse; and that of the sky, whose residual
-# structure is correlated over more than the boxes that it is measured in.
+# and the scale of the error of the ellipse.
 SHAPE_ERROR = 1.0
-
-SKY_ERROR = 2.5
 
 # Least signal-to-noise ratio of a ring, per scale length in units of the
 # resolution, at which photutils' iterations settle.
@@ -222,8 +220,12 @@ class IsophoteSteps:
         Find the sky, the centre and a first mask: steps 1 to 3.
         """
         settings = self.settings
+        if settings.sky == 'plane':
+            sky = measure_sky(self.data, self.bad, self.position,
+                              search=self.search, plane=True)
+            self.data = self.data - (sky.over(self.data.shape) - sky.level)
         level = self.frame_level
-        if settings.sky != 'auto':
+        if settings.sky not in MEASURED:
             level = float(settings.sky)
         self.level = level / self.unit
         if settings.mask_sources:
@@ -483,33 +485,17 @@ class IsophoteSteps:
             self.thin, self.eps, self.theta, sigma=self.sigma,
             spline_radius=SPLINE_RADIUS if settings.smooth else 0.0)
         self.rings = rings
-        if settings.sky != 'auto':
+        sky = measure_sky(self.data, self.masked, self.centre,
+                          radius=self.radius)
+        self.correlation = sky.correlation
+        if settings.sky not in MEASURED:
             self.sky = self.level
             self.sky_err = settings.sky_err / self.unit
             return
-        ok = np.isfinite(rings.mean) & (rings.n_valid > 0.03)
-        a, mean = self.thin[ok], rings.mean[ok]
-        error = self.sigma / np.sqrt(rings.n_pixels[ok])
-        faint = gaussian_filter(mean, 2.0) < 0.7 * self.sigma
-        start = a[np.argmax(faint)] if faint.any() else 0.7 * a[-1]
-        start = min(start, 0.75 * a[-1])
-        outer = a >= start
-        # The decline just inside tells the scale of the tail.
-        inner = (a > 0.5 * start) & (a < start) & (mean > 0)
-        scale = 0.2 * start + 2
-        if inner.sum() > 4:
-            slope = np.polyfit(a[inner], np.log(mean[inner]), 1)[0]
-            scale = np.clip(-1 / min(slope, -1e-3), 1.0, 1.5 * start + 3)
-        level, tail_err = fit_sky_and_tail(a[outer], mean[outer],
-                                           error[outer], scale)
-        self.sky = self.level + level
-        beyond = (self.radius > start + 2 * scale) & ~self.masked
-        boxes = sky_error(self.image, beyond)
-        if not np.isfinite(boxes):
-            boxes = 0.1 * self.sigma
+        self.sky, self.sky_err = sky.level, sky.error
+        if sky.how == 'tail':
             self.flag |= GalaxyFlag.SKY_UNCERTAIN
-        self.sky_err = SKY_ERROR * float(np.hypot(tail_err, boxes))
-        if start + scale > 0.5 * min(self.data.shape):
+        if sky.reach > 0.5 * min(self.data.shape):
             self.flag |= GalaxyFlag.TRUNCATED
 
     def measure(self):
@@ -523,7 +509,7 @@ class IsophoteSteps:
                          np.maximum(1.0, 1.2 * settings.step * want))
         rings = combine_rings(self.thin, self.rings, want, width)
         intensity = rings.mean - (self.sky - self.level)
-        error = self.ring_error(want, rings, intensity)
+        error = self.ring_error(want, width, rings, intensity)
         if self.fixed is None:
             eps = np.interp(want, self.thin, self.eps)
             # Angles along the shorter arc.
@@ -551,7 +537,8 @@ class IsophoteSteps:
             centre=tuple(c + first for c, first in zip(
                 self.centre, self.corner, strict=True)),
             sky=self.sky * unit, sky_err=self.sky_err * unit,
-            noise=self.sigma * unit, eps_err=shape_error[keep],
+            noise=self.sigma * unit, noise_correlation=self.correlation,
+            eps_err=shape_error[keep],
             theta_err=np.minimum(shape_error / (2 * np.maximum(eps, 1e-3)),
                                  np.pi / 2)[keep])
         if self.initial is not None:
@@ -578,8 +565,7 @@ class IsophoteSteps:
             search=self.search, forced=self.fixed is not None,
             found=found.found, centre_is_clear=is_clear, neighbour=neighbour)
 
-
-    def ring_error(self, want, rings, intensity):
+    def ring_error(self, want, width, rings, intensity):
         """
         Calculate the error of the mean of each ring.
         """
@@ -591,7 +577,8 @@ class IsophoteSteps:
         q = 1 - np.interp(want, self.thin, self.eps)
         slope = np.abs(np.gradient(np.nan_to_num(intensity), want)) * want
         shape = slope * np.interp(want, self.thin, self.shape_error) / q
-        return np.sqrt(pixel_var / rings.n_pixels
+        correlated = ring_correlation(self.correlation, width)
+        return np.sqrt(correlated**2 * pixel_var / rings.n_pixels
                        + STRUCTURE_ERROR**2 * structure
                        + SHAPE_ERROR**2 * shape**2
                        + self.sky_err**2)

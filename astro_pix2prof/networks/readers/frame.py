@@ -130,7 +130,8 @@ class Caption:
         Indicators of trouble: ``shift``, the last step of the centre
         (pixels); ``excess``, the light that the weights left out over that
         of the galaxy; ``distance`` from the images that the network was
-        trained on, above 1 outside of them.
+        trained on, above 1 outside of them. And ``sky``, the level that the
+        network subtracted itself, in the unit of the frame.
     """
 
     sma: np.ndarray

@@ -140,6 +140,7 @@ class RingReader(FrameReader):
                 for name in ('value', 'log_error', 'e1', 'e2', 'valid',
                              'centre', 'weight', 'excess')}
         distance = self.network.domain(found.summary).cpu().numpy()
+        sky = found.sky.double().cpu().numpy()
         shift = np.zeros(len(frames))
         if len(found.centres) > 1:
             shift = torch.hypot(*(found.centres[-1] - found.centres[-2]).T
@@ -156,7 +157,8 @@ class RingReader(FrameReader):
                 'error': error,
                 'e1': e1, 'e2': e2, 'eps': ellipticity(e1, e2),
                 'valid': rows['valid'][k], 'weight': rows['weight'][k],
-                'trust': {'shift': float(shift[k]),
+                'trust': {'sky': float(sky[k] * sigma[k]),
+                          'shift': float(shift[k]),
                           'excess': float(rows['excess'][k]),
                           'distance': float(distance[k])},
                 'centre': tuple(rows['centre'][k] + first[k])})
