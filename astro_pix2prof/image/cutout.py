@@ -136,7 +136,8 @@ class GalaxyCutout:
         The pixel values, float32; 0 where masked.
 
     mask : 2D `~numpy.ndarray` of bool
-        `True` for pixels not to use.
+        `True` for pixels not to use, those of areas that were filled with a
+        constant included.
 
     noise : 2D `~numpy.ndarray` or `None`
         The standard deviation of every pixel, float32; the median where

@@ -17,6 +17,8 @@ from astropy.nddata import (
 )
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.image.blanks import find_blanks
+
 __all__ = ['ErrorPlane', 'ImageParts', 'array_plane', 'clean_planes',
            'error_plane', 'mask_to_bool']
 
@@ -223,7 +225,11 @@ class ImageParts:
 
 def clean_planes(data, mask, sigma=None):
     """
-    Mask what is not finite and give masked pixels harmless values.
+    Mask what holds no data and give masked pixels harmless values.
+
+    No data have pixels that are not finite, areas filled with a constant
+    (see `~astro_pix2prof.image.blanks.find_blanks`), and pixels without a
+    positive finite error, as those of zero weight.
 
     Parameters
     ----------
@@ -260,6 +266,7 @@ def clean_planes(data, mask, sigma=None):
         if sigma is not None:
             noise = np.array(sigma, dtype=np.float32)
     mask = mask | ~np.isfinite(data)
+    mask |= find_blanks(data, mask)
     if noise is not None:
         bad = ~(np.isfinite(noise) & (noise > 0))
         if np.all(bad):
