@@ -14,6 +14,7 @@ from astro_pix2prof.fitting.bands import FitBandsMixin
 from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.fitting.flags import galaxy_flags, ring_flags
 from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.inference.filling import read_filled
 from astro_pix2prof.inference.many import FitManyMixin
 from astro_pix2prof.inference.preparation import frame_of, prepare_galaxy
 from astro_pix2prof.networks.original import N_PIX
@@ -314,7 +315,7 @@ class Pix2ProfFitter(FitBandsMixin, FitManyMixin):
         n_samples = check_n_samples(n_samples)
         cutout = GalaxyCutout.from_any(image, **options)
         prepared = self._prepare(cutout, geometry)
-        caption, = self.reader.read([frame_of(prepared)])
+        caption, = read_filled(self.reader, [frame_of(prepared)])
         return self._finish(prepared, caption, n_samples, seed)
 
     def measure_all(self, images, *, progress=False, n_samples=0, seed=None,

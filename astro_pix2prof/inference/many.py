@@ -9,6 +9,7 @@ import os
 import numpy as np
 
 from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.inference.filling import read_filled
 from astro_pix2prof.inference.preparation import PreparedGalaxy, frame_of
 from astro_pix2prof.inference.processes import map_parts
 from astro_pix2prof.profile.build import build_batch
@@ -179,7 +180,8 @@ class FitManyMixin:
         What the network wrote of each, or the exception that it led to.
         """
         try:
-            return self.reader.read([frame_of(item) for item in prepared])
+            return read_filled(self.reader,
+                               [frame_of(item) for item in prepared])
         except Exception as error:
             if len(prepared) < 2:
                 return [error] * len(prepared)

@@ -40,7 +40,8 @@ def frame_of(prepared):
                  prepared.sigma, prepared.centre, prepared.eps, gain,
                  to_nanomaggies, area,
                  hold=prepared.hold, position=cutout.position,
-                 ellipses=prepared.ellipses, weight=prepared.weight)
+                 ellipses=prepared.ellipses, weight=prepared.weight,
+                 theta=prepared.theta)
 
 
 # A level of so many times the noise is a sky that was never subtracted; less
