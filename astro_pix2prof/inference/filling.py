@@ -14,10 +14,12 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates, zoom
+from scipy.signal import fftconvolve
 
 from astro_pix2prof.ellipses.model import elliptical_radius
 
-__all__ = ['bridge_holes', 'fill_frame', 'fill_pixels', 'read_filled']
+__all__ = ['bridge_holes', 'fill_frame', 'fill_pixels', 'hidden_centre',
+           'read_filled']
 
 
 # Fill and read again so many times: the first centre and ellipses suffer
@@ -46,6 +48,17 @@ _TOUCHED = 0.3
 
 # The least part of an annulus that must be usable for its median.
 _USABLE = 0.1
+
+# A hidden centre is looked for with the pixels within so many pixels of a
+# first guess, up to so many pixels away from it; then again, from there.
+_LOOKS = ((40, 12), (20, 5), (12, 2))
+
+# Pairs around it have at least this part of the most light.
+_LIGHT = 0.5
+
+# It is hidden if more than this part of the pixels within this radius is
+# missing.
+_NUCLEUS, _HIDDEN = 2.5, 0.4
 
 # Holes are bridged over 2 to the power of this many pixels, and smoothed so
 # many times.
@@ -144,6 +157,12 @@ def fill_frame(frame, caption, *, bridge=False):
     before = add[1, 0], add[0, 0]
     wide = _enlarge(frame, add)
     centre = x + before[0], y + before[1]
+    if not frame.hold and frame.ellipses is None and (
+            caption.e1 is not None):
+        hidden = hidden_centre(wide.image, wide.mask, centre, frame.sigma)
+        if hidden is not None:
+            centre = hidden
+            wide = replace(wide, centre=centre, hold=True)
     image, filled = fill_pixels(
         wide.image, wide.mask, centre, caption.sma, *shapes,
         sigma=frame.sigma, extent=extent, reach=reach, bridge=bridge)
@@ -233,6 +252,93 @@ def fill_pixels(image, mask, centre, sma, eps, theta, *, sigma, extent,
     out[box][missing] = np.where(known, value, usual)
     filled[box] = missing
     return out, filled
+
+
+def hidden_centre(image, mask, start, sigma):
+    """
+    Find the centre of a galaxy whose nucleus is missing.
+
+    It is where the pixels that are not missing are most point-symmetric.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        The image without its sky.
+
+    mask : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Missing pixels.
+
+    start : tuple of 2 floats
+        The first guess (x, y) in pixels.
+
+    sigma : float
+        The noise of a sky pixel.
+
+    Returns
+    -------
+    centre : tuple of 2 floats or `None`
+        `None` if the nucleus is not missing.
+    """
+    if not _missing_near(mask, start, _LOOKS[0][1] + _NUCLEUS).any():
+        return None
+    centre = start
+    for reach, search in _LOOKS:
+        centre = _symmetric_centre(image, mask, centre, sigma, reach, search)
+    if _missing_near(mask, centre, _NUCLEUS).mean() < _HIDDEN:
+        return None
+    return centre
+
+
+def _symmetric_centre(image, mask, start, sigma, reach, search):
+    """
+    The point about which the pixels around a first guess are symmetric.
+    """
+    ny, nx = mask.shape
+    x0, y0 = (max(int(c - reach), 0) for c in start)
+    box = np.s_[y0:min(int(start[1] + reach) + 2, ny),
+                x0:min(int(start[0] + reach) + 2, nx)]
+    good = (~mask[box]).astype(float)
+    value = np.arcsinh(image[box] / sigma) * good
+    # over all pairs of pixels around each point, at half a pixel
+    square, product, number = (fftconvolve(*pair) for pair in (
+        (value**2, good), (value, value), (good, good)))
+    rows, columns = np.indices(number.shape)
+    near = np.hypot(columns / 2 + x0 - start[0],
+                    rows / 2 + y0 - start[1]) <= search
+    if not near.any():
+        return start
+    near &= square > _LIGHT * square[near].max()
+    difference = np.where(near, (square - product) / np.maximum(number, 1),
+                          np.inf)
+    row, column = np.unravel_index(np.argmin(difference), number.shape)
+    return (0.5 * (column + _vertex(-difference[row], column)) + x0,
+            0.5 * (row + _vertex(-difference[:, column], row)) + y0)
+
+
+def _missing_near(mask, centre, radius):
+    """
+    Whether each pixel within a radius is missing; beyond the frame all are.
+    """
+    steps = np.arange(-int(radius) - 1, int(radius) + 2)
+    x, y = (round(c) + steps for c in centre)
+    near = np.hypot(x - centre[0], (y - centre[1])[:, None]) <= radius
+    ny, nx = mask.shape
+    inside = ((y >= 0) & (y < ny))[:, None] & (x >= 0) & (x < nx)
+    return (mask[np.clip(y, 0, ny - 1)[:, None], np.clip(x, 0, nx - 1)]
+            | ~inside)[near]
+
+
+def _vertex(values, at):
+    """
+    Where a parabola through a maximum and its neighbours is largest.
+    """
+    if not 0 < at < len(values) - 1:
+        return 0.0
+    below, top, above = values[at - 1:at + 2]
+    bend = below - 2 * top + above
+    if not (np.isfinite(bend) and bend < 0):
+        return 0.0
+    return float(np.clip(0.5 * (below - above) / bend, -0.5, 0.5))
 
 
 def _annulus_values(data, good, radius, sigma):

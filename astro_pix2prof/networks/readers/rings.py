@@ -16,9 +16,13 @@ __all__ = ['RingReader', 'scale_errors']
 # The sides of squares that frames are put into; larger frames are binned.
 _SIDES = (64, 96, 128, 192, 256, 320)
 
-# Error (mag) of a ring of which no pixel was seen, and the least usable part
-# of a ring that errors grow with.
-_UNSEEN, _LEAST_VALID = 0.3, 0.02
+# Error (mag) of a ring of which no pixel was seen, added below this usable
+# part of a ring, and the least part that errors grow with.
+_UNSEEN, _FEW, _LEAST_VALID = 0.3, 0.1, 0.02
+
+# How far ellipses may be off where pixels are missing: in pixels, and as a
+# part of the semi-major axis.
+_OFF = 0.2, 0.01
 
 
 class RingReader(FrameReader):
@@ -156,7 +160,7 @@ class RingReader(FrameReader):
             if self.errors is not None:
                 error = scale_errors(self.errors, value, error, sma)
             if look is not None:
-                error = _more_error(error, rows['valid'][k])
+                error = _more_error(error, rows['valid'][k], value, sma)
             parts.append({
                 'sma': sma, 'mag': value - 2.5 * np.log10(sigma[k]),
                 'error': error,
@@ -192,16 +196,17 @@ def scale_errors(model, value, error, sma):
             * np.interp(log_sma, model['log_sma'], model['factor_sma']))
 
 
-def _more_error(error, valid):
+def _more_error(error, valid, value, sma):
     """
     The errors of rings that miss pixels.
 
-    The network states those of whole rings. Of ``_UNSEEN`` is the value of
-    a ring of which nothing was seen.
+    The network states those of whole rings, whose mean hardly changes if
+    the ellipse is a little off. That of a part of a ring does.
     """
     known = np.clip(valid, _LEAST_VALID, 1.0)
-    return np.hypot(error / np.sqrt(known),
-                    _UNSEEN * np.clip(1 - valid / 0.1, 0, 1))
+    off = (_OFF[0] + _OFF[1] * sma) * np.abs(np.gradient(value, sma))
+    return np.sqrt(error**2 / known + ((1 - known) * off)**2 + (
+        _UNSEEN * np.clip(1 - valid / _FEW, 0, 1))**2)
 
 
 def _weights(frames, good, first):
