@@ -29,6 +29,10 @@ _FAINTEST = 0.1
 # likewise.
 _SHIFT = 0.3
 
+# A centre is not seen if half of the rings within so many pixels are missing;
+# a galaxy is cut off if rings beyond the edge have this signal-to-noise ratio.
+_NUCLEUS, _CLEAR = 3.0, 10.0
+
 # Equal pixels at the centre, to so small a part, are full wells.
 _EQUAL, _N_EQUAL, _CORE = 1e-5, 4, 6
 
@@ -127,6 +131,8 @@ def galaxy_flags(prepared, caption, n_valid, snr, ring_flag, mean=None):
     bright = (snr > 3) & (sma < edge)
     if np.nanmin(n_valid[bright], initial=1.0) < 0.5:
         galaxy |= GalaxyFlag.HEAVILY_MASKED
+    if caption.e1 is not None:
+        galaxy |= _missing_pixels(prepared, caption, n_valid, snr)
     # the centre of an edge-on galaxy has no ring of a fixed ellipse
     if mean is not None:
         compare = (snr > 8) & (sma > 3) & (n_valid > 0.5) & (mean > 0)
@@ -146,6 +152,22 @@ def galaxy_flags(prepared, caption, n_valid, snr, ring_flag, mean=None):
     if trust.get('distance', 0.0) > 1 or not np.isfinite(
             caption.intensity).all():
         galaxy |= GalaxyFlag.OUT_OF_DOMAIN
+    return galaxy
+
+
+def _missing_pixels(prepared, caption, n_valid, snr):
+    """
+    Flags for galaxies that miss their nucleus or a side.
+    """
+    sma, galaxy = caption.sma, GalaxyFlag(0)
+    nucleus = n_valid[sma < _NUCLEUS]
+    if not prepared.hold and prepared.ellipses is None and (
+            np.median(nucleus) < 0.5):
+        galaxy |= GalaxyFlag.CENTRE_UNCERTAIN
+    cut = (sma > prepared.edge()) & (n_valid < 0.9) & (
+        snr > _CLEAR) & (caption.intensity > prepared.sigma)
+    if cut.any():
+        galaxy |= GalaxyFlag.TRUNCATED
     return galaxy
 
 
