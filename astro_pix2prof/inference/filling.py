@@ -58,7 +58,7 @@ _LIGHT = 0.5
 
 # It is hidden if more than this part of the pixels within this radius is
 # missing.
-_NUCLEUS, _HIDDEN = 2.5, 0.4
+_NUCLEUS, _HIDDEN = 4.0, 0.25
 
 # Holes are bridged over 2 to the power of this many pixels, and smoothed so
 # many times.

@@ -312,8 +312,10 @@ def _random_hole(kind, rng, centre):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('level', [np.nan, 0.0, -99.0, -2 * NOISE])
-@pytest.mark.parametrize('kind', ['star', 'strip', 'half', 'core', 'pixels'])
+@pytest.mark.parametrize(('kind', 'level'), [
+    *((kind, np.nan) for kind in ('star', 'strip', 'half', 'core',
+                                  'pixels')),
+    ('strip', 0.0), ('half', -99.0), ('half', -2 * NOISE)])
 def test_random_holes(fitter, kind, level):
     rng = np.random.default_rng(sum(map(ord, kind)))
     failures, within = [], []
@@ -324,14 +326,15 @@ def test_random_holes(fitter, kind, level):
                        q=rng.uniform(0.4, 1), theta=rng.uniform(0, np.pi))
         data += rng.normal(0, NOISE, SHAPE)
         hole = _random_hole(kind, rng, centre)
-        if np.isfinite(level) and kind == 'pixels':
-            hole = np.kron(hole[::8, ::8], np.ones((8, 8))) > 0
         profile = fitter(np.where(hole, level, data), **OPTIONS)
         _, change, error = _difference(profile, fitter(data, **OPTIONS))
         score = np.abs(change) / error
         within.append((score < 1).mean())
-        if abs(np.median(change)) > max(0.05, np.median(error)) or (
-                score.max() > 5):
+        flags = decode_flags(profile.meta['flag'], kind='galaxy')
+        warned = {'CENTRE_UNCERTAIN', 'HEAVILY_MASKED',
+                  'OUT_OF_DOMAIN'}.intersection(flags)
+        if score.max() > 5 or (abs(np.median(change)) > max(
+                0.05, np.median(error)) and not warned):
             failures.append(k)
     assert failures == []
     assert np.mean(within) > 0.68
