@@ -172,7 +172,8 @@ path, optional
         given is subtracted.
 
     mask : 2D `~numpy.ndarray` of bool
-        `True` for pixels not to use.
+        `True` for pixels not to use, those of areas that were filled with a
+        constant included.
 
     noise : 2D `~numpy.ndarray` or `None`
         The standard deviation of every pixel, float32; the median where

@@ -18,6 +18,8 @@ from astropy.nddata import (
 )
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.image.blanks import find_blanks
+
 __all__ = ['ErrorPlane', 'ImageParts', 'array_plane', 'clean_planes',
            'cut_window', 'data_scale', 'error_plane', 'mask_to_bool']
 
@@ -273,7 +275,11 @@ def data_scale(data, mask):
 
 def clean_planes(data, mask, sigma=None, *, background=None, scale=1.0):
     """
-    Mask what is not finite and give masked pixels harmless values.
+    Mask what holds no data and give masked pixels harmless values.
+
+    No data have pixels that are not finite, areas filled with a constant
+    (see `~astro_pix2prof.image.blanks.find_blanks`), and pixels without a
+    positive finite error, as those of zero weight.
 
     Parameters
     ----------
@@ -321,6 +327,7 @@ def clean_planes(data, mask, sigma=None, *, background=None, scale=1.0):
         if sigma is not None:
             noise = np.array(sigma, dtype=np.float32)
     mask = mask | ~np.isfinite(data)
+    mask |= find_blanks(data, mask)
     if noise is not None:
         bad = ~(np.isfinite(noise) & (noise > 0))
         if np.all(bad):

@@ -400,7 +400,7 @@ class Pix2ProfFitter(ProfileFitter):
         trust = caption.trust
         is_whole = np.isfinite(rings.intensity).all()
         rings.galaxy_flag = flag_galaxy(rings, Evidence(
-            search=prepared.search, forced=forced,
+            search=prepared.search, forced=forced, held=prepared.hold,
             truncated=caption.reached_edge, shift=trust.get('shift', 0.0),
             neighbour=trust.get('excess', 0.0), mean=mean,
             distance=trust.get('distance', 0.0) if is_whole else np.inf))

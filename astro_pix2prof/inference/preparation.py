@@ -17,6 +17,7 @@ from astro_pix2prof.background.level import (
 from astro_pix2prof.background.noise import noise_weights
 from astro_pix2prof.ellipses.geometry import given_ellipses
 from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.inference.filling import read_filled
 from astro_pix2prof.networks.readers.frame import Frame
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import GalaxyFlag
@@ -48,7 +49,8 @@ def frame_of(prepared):
                  prepared.sigma, prepared.centre, prepared.eps, gain,
                  to_nanomaggies, area,
                  hold=prepared.hold, position=cutout.position,
-                 ellipses=prepared.ellipses, weight=prepared.weight)
+                 ellipses=prepared.ellipses, weight=prepared.weight,
+                 theta=prepared.theta)
 
 
 # Measured noise below this part of a given one: the image has none, as that
@@ -288,15 +290,15 @@ def read_galaxies(reader, prepared):
     -------
     captions : list of `~astro_pix2prof.networks.readers.frame.Caption`
     """
-    captions = reader.read([frame_of(item) for item in prepared])
+    captions = read_filled(reader, [frame_of(item) for item in prepared])
     far = [k for k, (item, caption) in enumerate(
         zip(prepared, captions, strict=True))
         if _is_far(item, caption.centre)]
     if far:
         again = [replace(prepared[k], centre=captions[k].centre)
                  for k in far]
-        for k, caption in zip(far, reader.read(
-                [frame_of(item) for item in again]), strict=True):
+        for k, caption in zip(far, read_filled(
+                reader, [frame_of(item) for item in again]), strict=True):
             captions[k] = caption
     return captions
 

@@ -563,6 +563,7 @@ class IsophoteSteps:
         neighbour = found.touching if self.settings.mask_sources else 0.0
         return Evidence(
             search=self.search, forced=self.fixed is not None,
+            held=not self.settings.fit_centre,
             found=found.found, centre_is_clear=is_clear, neighbour=neighbour)
 
     def ring_error(self, want, width, rings, intensity):

@@ -8,7 +8,7 @@ import torch
 
 from astro_pix2prof.networks.captioner import prepare_images
 from astro_pix2prof.networks.ellipse import NANOMAGGY_ZEROPOINT
-from astro_pix2prof.networks.readers.frame import crop_frames
+from astro_pix2prof.networks.readers.frame import crop_filled, crop_frames
 from astro_pix2prof.networks.readers.squares import FrameReader
 
 __all__ = ['CaptionReader']
@@ -78,7 +78,10 @@ class CaptionReader(FrameReader):
         out = []
         for start in range(0, len(frames), self.batch_size):
             part = frames[start:start + self.batch_size]
-            image, mask, _ = crop_frames(part, side)
+            image, mask, first = crop_frames(part, side)
+            filled = crop_filled(part, side, first)
+            if filled is not None:
+                mask &= ~filled
             if cfg.image_scaling == 'fixed':
                 image = image * torch.tensor(
                     [[[frame.to_nanomaggies]] for frame in part])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-__all__ = ['Caption', 'Frame', 'crop_frames']
+__all__ = ['Caption', 'Frame', 'crop_filled', 'crop_frames']
 
 
 @dataclass
@@ -57,6 +57,13 @@ class Frame:
     ellipses : tuple of 3 1D `~numpy.ndarray`, optional
         Semi-major axes, and ellipticity times cosine and sine of twice the
         angle from +x, to measure on. The centre is held, too.
+
+    theta : float
+        The angle of its major axis from +x in radians, if ``eps`` is known.
+
+    filled : 2D bool `~numpy.ndarray`, optional
+        Pixels of the mask that hold estimated values. Networks look at
+        them, but they have no weight in means.
     """
 
     image: np.ndarray
@@ -71,6 +78,8 @@ class Frame:
     position: tuple = None
     ellipses: tuple = None
     weight: np.ndarray = None
+    theta: float = 0.0
+    filled: np.ndarray = None
 
     def ring_snr(self, sma, intensity, eps=None):
         """
@@ -187,3 +196,35 @@ def crop_frames(frames, side, *, use_position=False):
         mask[to] = frame.mask[inside]
         first[row] = x, y
     return torch.from_numpy(image), torch.from_numpy(mask), first
+
+
+def crop_filled(frames, side, first):
+    """
+    The filled pixels of squares.
+
+    Parameters
+    ----------
+    frames : list of `Frame`
+        The frames.
+
+    side : int
+        The side in pixels.
+
+    first : `~numpy.ndarray`, shape (B, 2)
+        As `crop_frames` returns it.
+
+    Returns
+    -------
+    filled : `torch.Tensor`, shape (B, side, side), bool, or `None`
+        `None` if no frame has filled pixels.
+    """
+    if all(frame.filled is None for frame in frames):
+        return None
+    out = np.zeros((len(frames), side, side), dtype=bool)
+    for row, frame in enumerate(frames):
+        if frame.filled is not None:
+            x, y = first[row]
+            part = frame.filled[max(y, 0):y + side, max(x, 0):x + side]
+            y, x = max(-y, 0), max(-x, 0)
+            out[row, y:y + part.shape[0], x:x + part.shape[1]] = part
+    return torch.from_numpy(out)

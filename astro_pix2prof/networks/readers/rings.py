@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from astro_pix2prof.networks.ellipse import ellipticity
-from astro_pix2prof.networks.readers.frame import crop_frames
+from astro_pix2prof.networks.readers.frame import crop_filled, crop_frames
 from astro_pix2prof.networks.readers.squares import FrameReader
 from astro_pix2prof.networks.readers.views import mean_caption, turn_frame
 
@@ -16,6 +16,14 @@ __all__ = ['RingReader', 'scale_errors']
 
 # The sides of squares that frames are put into; larger frames are binned.
 _SIDES = (64, 96, 128, 192, 256, 320)
+
+# Error (mag) of a ring of which no pixel was seen, added below this usable
+# part of a ring, and the least part that errors grow with.
+_UNSEEN, _FEW, _LEAST_VALID = 0.3, 0.1, 0.02
+
+# How far ellipses may be off where pixels are missing: in pixels, and as a
+# part of the semi-major axis.
+_OFF = 0.2, 0.01
 
 
 class RingReader(FrameReader):
@@ -101,10 +109,11 @@ class RingReader(FrameReader):
         # group frames by the arguments of the network
         groups = {}
         for k, frame in enumerate(frames):
-            key = (frame.hold, frame.ellipses is not None)
+            key = (frame.hold, frame.ellipses is not None,
+                   frame.filled is not None)
             groups.setdefault(key, []).append(k)
         out = [None] * len(frames)
-        for (hold, fixed), rows in groups.items():
+        for (hold, fixed, _), rows in groups.items():
             for start in range(0, len(rows), self.batch_size):
                 part = rows[start:start + self.batch_size]
                 found = self._read_batch([frames[k] for k in part], side,
@@ -119,6 +128,10 @@ class RingReader(FrameReader):
         sigma = np.array([frame.sigma for frame in frames])
         image = image / torch.from_numpy(sigma).float()[:, None, None]
         good = _weights(frames, ~mask, first)
+        look = crop_filled(frames, side, first)
+        if look is not None:
+            # what is filled is looked at as any other pixel
+            look = torch.maximum(good.float(), look.float()).to(device)
         start = np.array([frame.centre for frame in frames]) - first
         ellipses = None
         if fixed:
@@ -134,7 +147,7 @@ class RingReader(FrameReader):
             image.to(device, non_blocking=True),
             good.to(device, non_blocking=True),
             torch.from_numpy(start).float().to(device), fixed=ellipses,
-            hold=hold or fixed)
+            hold=hold or fixed, look=look)
         sma = found.sma.cpu().double().numpy()
         rows = {name: getattr(found, name).cpu().double().numpy()
                 for name in ('value', 'log_error', 'e1', 'e2', 'valid',
@@ -152,6 +165,8 @@ class RingReader(FrameReader):
             error = np.exp(rows['log_error'][k])
             if self.errors is not None:
                 error = scale_errors(self.errors, value, error, sma)
+            if look is not None:
+                error = _more_error(error, rows['valid'][k], value, sma)
             parts.append({
                 'sma': sma, 'mag': value - 2.5 * np.log10(sigma[k]),
                 'error': error,
@@ -186,6 +201,19 @@ def scale_errors(model, value, error, sma):
     log_sma = np.log(np.maximum(sma, 0.5))
     return (error * np.interp(value, model['value'], model['factor'])
             * np.interp(log_sma, model['log_sma'], model['factor_sma']))
+
+
+def _more_error(error, valid, value, sma):
+    """
+    The errors of rings that miss pixels.
+
+    The network states those of whole rings, whose mean hardly changes if
+    the ellipse is a little off. That of a part of a ring does.
+    """
+    known = np.clip(valid, _LEAST_VALID, 1.0)
+    off = (_OFF[0] + _OFF[1] * sma) * np.abs(np.gradient(value, sma))
+    return np.sqrt(error**2 / known + ((1 - known) * off)**2 + (
+        _UNSEEN * np.clip(1 - valid / _FEW, 0, 1))**2)
 
 
 def _weights(frames, good, first):

@@ -137,10 +137,28 @@ class FrameReader:
                 weight * good, pad), 2) / share.clamp(min=0.25))[0, 0].numpy()
         ellipses = frame.ellipses and (frame.ellipses[0] / 2,
                                        *frame.ellipses[1:])
+        filled = frame.filled
+        if filled is not None:
+            image, filled = self._bin_filled(frame, image, mask, pad)
         return Frame(image, mask, sigma,
                      tuple((c - 0.5) / 2 for c in frame.centre),
                      eps=frame.eps, gain=4 * frame.gain, hold=frame.hold,
-                     ellipses=ellipses, weight=weight)
+                     ellipses=ellipses, weight=weight, filled=filled)
+
+    def _bin_filled(self, frame, image, mask, pad):
+        """
+        The binned image with values where only filled pixels were.
+        """
+        usable = torch.from_numpy(~frame.mask | frame.filled).float()
+        values = torch.from_numpy(np.ascontiguousarray(
+            frame.image, dtype=np.float32))
+        values = torch.where(usable > 0, values, 0.0)
+        share, total = (functional.avg_pool2d(
+            functional.pad(plane[None, None], pad), 2)[0, 0].numpy()
+            for plane in (usable, values))
+        filled = mask & (share >= 0.5)
+        return np.where(filled, total / np.maximum(share, 0.25),
+                        image), filled
 
     def _join(self, frame, parts):
         """

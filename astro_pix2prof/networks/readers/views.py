@@ -39,8 +39,9 @@ def turn_frame(frame, k):
     if ellipses is not None:
         ellipses = (ellipses[0], *_turn_ellipses(*ellipses[1:], k))
     return replace(frame, image=turn(frame.image), mask=turn(frame.mask),
-                   weight=turn(frame.weight), centre=move(frame.centre),
-                   position=move(frame.position), ellipses=ellipses)
+                   weight=turn(frame.weight), filled=turn(frame.filled),
+                   centre=move(frame.centre), position=move(frame.position),
+                   ellipses=ellipses)
 
 
 def _move(point, shape, k):

@@ -32,6 +32,11 @@ from astro_pix2prof.networks.settings import NetworkSettings
 __all__ = ['RingConfig', 'RingNetwork', 'RingProfile']
 
 
+# If less than this part of a ring is usable, estimates of its bad pixels
+# take part in its mean; of less than the second, nothing was seen.
+_FEW, _UNSEEN = 0.1, 0.02
+
+
 @dataclass(frozen=True)
 class RingConfig(NetworkSettings):
     """
@@ -206,7 +211,8 @@ class RingNetwork(nn.Module):
         return ring_radii(self.config.reach * max(shape),
                           ratio=self.config.ratio, device=device)
 
-    def forward(self, image, good, start, *, fixed=None, hold=False):
+    def forward(self, image, good, start, *, fixed=None, hold=False,
+                look=None):
         """
         Measure centre, ellipses, weights and profile of each image.
 
@@ -227,11 +233,19 @@ class RingNetwork(nn.Module):
         hold : bool, optional
             Whether the centres are held.
 
+        look : `torch.Tensor`, shape (B, H, W), optional
+            As ``good``, and also true where bad pixels hold estimated
+            values. The stages that find centre, ellipses and weights look
+            at these; means are taken over good pixels only, as far as a
+            ring has some.
+
         Returns
         -------
         profile : `RingProfile`
         """
-        pyramid = Pyramid(image, good)
+        measured = pyramid = Pyramid(image, good)
+        if look is not None:
+            pyramid = Pyramid(image, look)
         radii = self.radii(image.shape[1:], image.device)
         centre, centres, shapes = start, [], []
         if not hold:
@@ -255,8 +269,9 @@ class RingNetwork(nn.Module):
             if not hold:
                 centre = centre.detach() + shift
                 centres.append(centre)
-        return self._measure(pyramid, centre, radii, e, weight, sky, known,
-                             centres, shapes)
+        return self._measure(measured, centre, radii, e, weight, sky, known,
+                             centres, shapes,
+                             filled=None if look is None else pyramid)
 
     def ring_levels(self, pyramid, radii, eps):
         """
@@ -308,9 +323,11 @@ class RingNetwork(nn.Module):
         return weight, *others
 
     def _measure(self, pyramid, centre, radii, e, weight, sky, known,
-                 centres, shapes):
+                 centres, shapes, filled=None):
         """
         Measure the profile along given ellipses around given centres.
+
+        ``filled`` is the pyramid that holds estimates of bad pixels.
         """
         # the ellipses learn from the true ellipses, not from the light
         where, lying = centre.detach(), e.detach()
@@ -319,7 +336,8 @@ class RingNetwork(nn.Module):
         level = self.ring_levels(pyramid, radii, eps)
         value, valid = pyramid.sample(x, y, level.expand_as(x))
         n_fine = int((radii <= 8).sum())
-        fine = pyramid.refine(where).sample(x[:, :n_fine], y[:, :n_fine])
+        fine = pyramid.refine(where, filled).sample(
+            x[:, :n_fine], y[:, :n_fine])
         value = torch.cat([torch.where(level[:, :n_fine] == 0, fine[0],
                                        value[:, :n_fine]),
                            value[:, n_fine:]], 1)
@@ -330,6 +348,12 @@ class RingNetwork(nn.Module):
         mean = (part * value).sum(-1) / norm
         length = arc.sum(-1)
         usable = (arc * valid).sum(-1)
+        if filled is not None:
+            usable = torch.where(usable > _UNSEEN * length, usable, 0.0)
+            guess = self._filled_mean(filled, x, y, level, weight * arc,
+                                      value, n_fine)
+            share = (usable / length / _FEW).clamp(max=1)
+            mean = share * mean + (1 - share) * guess
         # pixels that the ring averages, each once
         cell = 2.0**level[..., 0]
         n_pixels = torch.minimum(
@@ -361,6 +385,19 @@ class RingNetwork(nn.Module):
             sky=level_of_sky, valid=usable / length, weight=weight,
             excess=excess, x=x, y=y,
             centres=centres, shapes=shapes, summary=summary)
+
+    def _filled_mean(self, filled, x, y, level, weight, value, n_fine):
+        """
+        The means of rings with estimates of bad pixels.
+        """
+        guess, known = filled.sample(x, y, level.expand_as(x))
+        # (close to the centre, the interpolation holds them)
+        near = level[:, :n_fine] == 0
+        guess = torch.cat([torch.where(near, value[:, :n_fine],
+                                       guess[:, :n_fine]),
+                           guess[:, n_fine:]], 1)
+        part = weight * known
+        return (part * guess).sum(-1) / part.sum(-1).clamp(min=1e-6)
 
     def _beside(self, pyramid, centre, radii, e, level, weight, mean, n_fine):
         """

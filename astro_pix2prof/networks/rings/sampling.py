@@ -185,7 +185,7 @@ class Pyramid:
                 norm = norm + part
         return total / norm.clamp(min=1e-6), norm
 
-    def refine(self, centre):
+    def refine(self, centre, filled=None):
         """
         Interpolate the pixels around the centres.
 
@@ -193,6 +193,10 @@ class Pyramid:
         ----------
         centre : `torch.Tensor`, shape (B, 2)
             Centres (x, y).
+
+        filled : `Pyramid`, optional
+            Of the same images with values for pixels that are bad here;
+            without it, these are zero.
 
         Returns
         -------
@@ -208,7 +212,8 @@ class Pyramid:
                   & ((y >= 0) & (y < h))[:, :, None])
         x, y = x.clamp(0, w - 1), y.clamp(0, h - 1)
         rows = torch.arange(len(centre), device=self.device)[:, None, None]
-        value = self.levels[0][rows, y[:, :, None], x[:, None]]
+        levels = self.levels if filled is None else filled.levels
+        value = levels[0][rows, y[:, :, None], x[:, None]]
         good = self.weights[0][rows, y[:, :, None], x[:, None]] * inside
         matrix = _cubic(n, value)
         fine = matrix @ value @ matrix.T
