@@ -15,6 +15,7 @@ import astro_pix2prof
 ROOT = Path(astro_pix2prof.__file__).parents[1]
 
 
+@pytest.mark.slow
 def test_without_astronomy(tmp_path):
     """
     Simulate, train a step and read, from a checkout, without astropy.
@@ -60,7 +61,7 @@ def test_without_astronomy(tmp_path):
             'rings', name='tiny', network={{
                 'channels': 8, 'channels_find': 8, 'hidden': 8}},
             data={{'survey': 'sdss-r', 'n_pix': [64], 'batch_size': [2],
-                  'wobble': 0, 'repeat': 1, 'workers': 0, 'validation': 32,
+                  'wobble': 0, 'repeat': 1, 'workers': 0, 'validation': 10,
                   'clutter': False}},
             training={{'steps': 1, 'checkpoint_steps': 1, 'warmup': 0}})
         path = train(recipe, {str(tmp_path / 'run')!r}, accelerator='cpu',
@@ -70,7 +71,7 @@ def test_without_astronomy(tmp_path):
                                    for name in sys.modules}}
         '''))
     done = subprocess.run([sys.executable, script], check=False,
-                          capture_output=True, text=True, timeout=300,
+                          capture_output=True, text=True, timeout=600,
                           cwd=tmp_path, env={'OMP_NUM_THREADS': '1',
                                              'HOME': str(tmp_path)})
     assert done.returncode == 0, done.stderr[-3000:]
