@@ -256,3 +256,12 @@ class TestProfileEllipses:
         profile['pa'] = profile['pa'].value * u.m
         with pytest.raises(ValueError, match='column pa in deg, got m'):
             profile_ellipses(profile, cutout)
+
+    @pytest.mark.parametrize(('key', 'value'), [
+        ('x_centre', -0.1), ('x_centre', 110.0), ('y_centre', -0.1),
+        ('y_centre', 100.0)])
+    def test_centre_outside(self, key, value):
+        cutout, profile = self.make()
+        profile.meta[key] = value
+        with pytest.raises(ValueError, match='geometry has its centre at'):
+            given_ellipses(profile, cutout)
