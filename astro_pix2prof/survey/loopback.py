@@ -15,6 +15,7 @@ import sys
 import threading
 
 import distributed
+from distributed.deploy.cluster import Cluster
 from distributed.deploy.subprocess import Subprocess
 
 __all__ = ['PrivateScheduler', 'PrivateWorker', 'WorkerProcess',
@@ -42,6 +43,18 @@ class PrivateScheduler(distributed.Scheduler):
         """
         Start nothing; Dask opens a port here also without a dashboard.
         """
+
+
+class PrivateCluster(distributed.SpecCluster):
+    """
+    A cluster that waits for the nannies to replace workers that died.
+
+    Dask's own closes a nanny whose worker has been gone for 15 s, which a
+    busy machine needs to start another; then nobody is left to do the work.
+    """
+
+    def _update_worker_status(self, op, msg):
+        Cluster._update_worker_status(self, op, msg)
 
 
 class PrivateWorker(distributed.Worker):
@@ -120,7 +133,7 @@ def make_cluster(n_workers, env):
         options = {**_nanny_options(security), 'env': env}
     else:
         kind, options = WorkerProcess, {'security': security, 'env': env}
-    return distributed.SpecCluster(
+    return PrivateCluster(
         scheduler={'cls': PrivateScheduler, 'options': {
             'host': _HOST, 'protocol': 'tls://', 'security': security,
             'dashboard': False, 'dashboard_address': None,
