@@ -302,7 +302,7 @@ class IsophoteSteps:
         # finds the isophotes in the first. Few iterations are enough, as
         # they are refined; many only wander where the signal is weak.
         fit = None
-        for turn in range(2):
+        for _ in range(2):
             model = self.update_mask()
             filled = fill_masked(self.image, self.masked, self.centre, model)
             if self.settings.fit_centre and found.found:
