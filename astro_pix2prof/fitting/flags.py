@@ -47,9 +47,6 @@ class Evidence:
     search : float
         Largest distance of the galaxy from the position, in pixels.
 
-    image : 2D `~numpy.ndarray`
-        The image without its sky.
-
     forced : bool
         Whether the ellipses were given.
 
@@ -78,7 +75,6 @@ class Evidence:
     """
 
     search: float
-    image: np.ndarray
     forced: bool = False
     found: bool = True
     centre_is_clear: bool = True
@@ -192,7 +188,7 @@ def flag_galaxy(rings, evidence):
     noise = max(rings.noise, cutout.background_noise)
     if cutout.noise is not None:
         noise = cutout.noise
-    if noise_is_wrong(evidence.image, cutout.mask, noise):
+    if noise_is_wrong(cutout.data, cutout.mask, noise):
         flag |= GalaxyFlag.WRONG_NOISE
     fwhm = cutout.psf_fwhm and cutout.psf_fwhm / cutout.radius_scale
     if is_point_source(rings.sma, rings.intensity, rings.eps, rings.noise,

@@ -137,6 +137,7 @@ def _galaxy_row(item):
         ra=ra, dec=dec, pixel_scale=np.nan if scale is None else scale,
         zeropoint=cutout.zeropoint, sb_zeropoint=cutout.sb_zeropoint,
         sky=item.sky, sky_err=item.sky_err, noise=item.noise,
+        noise_correlation=item.noise_correlation,
         unit=_text(cutout.unit), radius_unit=_text(cutout.radius_unit),
         intensity_unit=_text(cutout.intensity_unit),
         mag_system=cutout.mag_system,

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import sys
+import threading
 
 import distributed
 from distributed.deploy.subprocess import Subprocess
@@ -90,9 +91,9 @@ class WorkerProcess(Subprocess):
         self.process.stdin.write(json.dumps({
             'scheduler': self.scheduler, 'name': self.name, 'credentials': {
                 name: getattr(self.security, name)
-                for name in _CREDENTIALS}}).encode())
+                for name in _CREDENTIALS}}).encode() + b'\n')
+        # (it stays open: its end tells the process that this one is gone)
         await self.process.stdin.drain()
-        self.process.stdin.close()
 
 
 def make_cluster(n_workers, env):
@@ -139,9 +140,22 @@ def main():
     """
     Run a nanny and its worker; standard input tells for which scheduler.
     """
-    given = json.loads(sys.stdin.read())
+    given = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     asyncio.run(_run(given['scheduler'], given['name'], distributed.Security(
         require_encryption=True, **given['credentials'])))
+
+
+def _end_with_parent():
+    """
+    End this process and its worker when the process that started it is gone.
+    """
+    import psutil
+
+    sys.stdin.read()
+    for child in psutil.Process().children(recursive=True):
+        child.kill()
+    os._exit(0)
 
 
 async def _run(scheduler, name, security):

@@ -12,7 +12,7 @@ import io
 import math
 import os
 import re
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Formatter
@@ -484,6 +484,5 @@ def _open_file(path):
     if len(data) > _LARGEST:
         msg = f'{path[:200]} holds more than {_LARGEST >> 30} GiB'
         raise ValueError(msg)
-    # in memory as a whole, so that it may be closed before it is measured
-    with fits.open(io.BytesIO(data), memmap=False) as hdulist:
-        return fits.HDUList([hdu.copy() for hdu in hdulist])
+    # (in memory, and not closed: it may be measured later)
+    return nullcontext(fits.open(io.BytesIO(data), memmap=False))

@@ -14,7 +14,7 @@ __all__ = ['Caption', 'Frame', 'crop_frames']
 @dataclass
 class Frame:
     """
-    What a network needs to know of an image.
+    Image of a galaxy with all that a network needs to read it.
 
     Attributes
     ----------
@@ -48,11 +48,11 @@ class Frame:
         Whether the centre is exact and is not to be improved.
 
     position : tuple of 2 floats, optional
-        Where the user said that the galaxy is, or the middle.
+        The position (x, y) that the user gave, or the middle.
 
     weight : 2D `~numpy.ndarray`, optional
-        From 0 to 1: how much less noise pixels have than others of their
-        brightness; by default all count alike.
+        Weights of the pixels from 0 to 1, lower for pixels with more noise
+        than others of their brightness; by default all count alike.
 
     ellipses : tuple of 3 1D `~numpy.ndarray`, optional
         Semi-major axes, and ellipticity times cosine and sine of twice the
@@ -74,7 +74,7 @@ class Frame:
 
     def ring_snr(self, sma, intensity, eps=None):
         """
-        Signal-to-noise ratio of rings one pixel wide.
+        Compute the signal-to-noise ratio of rings one pixel wide.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class Frame:
 @dataclass
 class Caption:
     """
-    The profile that a network wrote.
+    Profile of a galaxy as a network gives it.
 
     Attributes
     ----------
@@ -123,14 +123,15 @@ class Caption:
         The centre (x, y) in pixels of the frame, likewise.
 
     weight : 2D `~numpy.ndarray`, shape (n, n_angle), optional
-        How much the points of each ring count, from 0 to 1; the first
-        point of a circle lies on +x.
+        Weights of the points of each ring, from 0 to 1; the first point of
+        a circle lies on +x.
 
     trust : dict
-        What the network thinks of the image: ``shift``, how far its last
-        look moved the centre (pixels); ``excess``, the light that the
-        weights left out over that of the galaxy; ``distance`` from the
-        images that it was trained on, above 1 outside of them.
+        Indicators of trouble: ``shift``, the last step of the centre
+        (pixels); ``excess``, the light that the weights left out over that
+        of the galaxy; ``distance`` from the images that the network was
+        trained on, above 1 outside of them. And ``sky``, the level that the
+        network subtracted itself, in the unit of the frame.
     """
 
     sma: np.ndarray
@@ -147,7 +148,7 @@ class Caption:
 
 def crop_frames(frames, side, *, use_position=False):
     """
-    Squares around the centres; what lies beyond a frame is masked.
+    Crop squares around the centres; pixels beyond a frame are masked.
 
     Parameters
     ----------

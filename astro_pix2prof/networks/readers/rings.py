@@ -6,6 +6,7 @@ Profiles of whole frames, of any size, from a ring network.
 import numpy as np
 import torch
 
+from astro_pix2prof.networks.ellipse import ellipticity
 from astro_pix2prof.networks.readers.frame import crop_frames
 from astro_pix2prof.networks.readers.squares import FrameReader
 from astro_pix2prof.networks.readers.views import mean_caption, turn_frame
@@ -19,7 +20,7 @@ _SIDES = (64, 96, 128, 192, 256, 320)
 
 class RingReader(FrameReader):
     """
-    Runs a ring network over frames.
+    Reader of frames with a ring network.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ class RingReader(FrameReader):
 
     def _side(self, frame):
         """
-        The least side that holds the frame, or the usual one.
+        Return the smallest side that holds the frame, or the usual one.
         """
         longest = max(frame.image.shape)
         for side in _SIDES:
@@ -94,10 +95,10 @@ class RingReader(FrameReader):
 
     def _read_squares(self, frames, side):
         """
-        What the network finds in squares around the centres.
+        Read squares around the centres of frames, in batches.
         """
         device = next(self.network.parameters()).device
-        # what is given to the network differs
+        # group frames by the arguments of the network
         groups = {}
         for k, frame in enumerate(frames):
             key = (frame.hold, frame.ellipses is not None)
@@ -134,11 +135,12 @@ class RingReader(FrameReader):
             good.to(device, non_blocking=True),
             torch.from_numpy(start).float().to(device), fixed=ellipses,
             hold=hold or fixed)
-        sma = found.sma.double().cpu().numpy()
-        rows = {name: getattr(found, name).double().cpu().numpy()
+        sma = found.sma.cpu().double().numpy()
+        rows = {name: getattr(found, name).cpu().double().numpy()
                 for name in ('value', 'log_error', 'e1', 'e2', 'valid',
                              'centre', 'weight', 'excess')}
         distance = self.network.domain(found.summary).cpu().numpy()
+        sky = found.sky.double().cpu().numpy()
         shift = np.zeros(len(frames))
         if len(found.centres) > 1:
             shift = torch.hypot(*(found.centres[-1] - found.centres[-2]).T
@@ -153,9 +155,10 @@ class RingReader(FrameReader):
             parts.append({
                 'sma': sma, 'mag': value - 2.5 * np.log10(sigma[k]),
                 'error': error,
-                'e1': e1, 'e2': e2, 'eps': np.hypot(e1, e2),
+                'e1': e1, 'e2': e2, 'eps': ellipticity(e1, e2),
                 'valid': rows['valid'][k], 'weight': rows['weight'][k],
-                'trust': {'shift': float(shift[k]),
+                'trust': {'sky': float(sky[k] * sigma[k]),
+                          'shift': float(shift[k]),
                           'excess': float(rows['excess'][k]),
                           'distance': float(distance[k])},
                 'centre': tuple(rows['centre'][k] + first[k])})
@@ -164,7 +167,7 @@ class RingReader(FrameReader):
 
 def scale_errors(model, value, error, sma):
     """
-    The errors of a ring network, such that they hold.
+    Scale the errors of a ring network so that 68% of the rings are within.
 
     Parameters
     ----------
@@ -187,7 +190,7 @@ def scale_errors(model, value, error, sma):
 
 def _weights(frames, good, first):
     """
-    How much each pixel of the squares counts.
+    Compute the weight of each pixel of the squares, from 0 to 1.
     """
     if all(frame.weight is None for frame in frames):
         return good

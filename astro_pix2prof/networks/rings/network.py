@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The ring network: it decides where to measure, and the pixels give the value.
+Ring network: it decides where to measure, and the pixels give the value.
 
-What a person decided in the classical method, the network decides: where
+The network decides what a person decides in the classical method: where
 the centre is, how the isophotes lie, which pixels are not the galaxy, where
 the sky begins. The profile is then the weighted mean of the pixels along
 the ellipses; only where that drowns in noise does the network say more than
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from astro_pix2prof.networks.ellipse import ellipticity
 from astro_pix2prof.networks.rings.domain import Domain, summarise_rings
 from astro_pix2prof.networks.rings.sampling import (
     Pyramid,
@@ -34,7 +35,7 @@ __all__ = ['RingConfig', 'RingNetwork', 'RingProfile']
 @dataclass(frozen=True)
 class RingConfig(NetworkSettings):
     """
-    The settings of a `RingNetwork`.
+    Settings of a `RingNetwork`.
 
     Attributes
     ----------
@@ -48,8 +49,8 @@ class RingConfig(NetworkSettings):
         Points on a circle, and on an ellipse.
 
     channels, channels_find, hidden : int
-        Of the convolutions, of those of the first look, and of the
-        recurrent layers.
+        Channels of the convolutions, of those of the first stage, and of
+        the recurrent layers.
 
     refine : bool
         Whether a stage along the ellipses weighs points, betters the
@@ -92,7 +93,7 @@ class RingConfig(NetworkSettings):
 @dataclass
 class RingProfile:
     """
-    What the network found, for a batch of B images and K rings.
+    Output of the network for a batch of B images and K rings.
 
     Attributes
     ----------
@@ -118,7 +119,7 @@ class RingProfile:
         The noise of that mean.
 
     sky : `torch.Tensor`, shape (B,)
-        What was subtracted from the means, in units of the noise.
+        Level that was subtracted from the means, in units of the noise.
 
     valid : `torch.Tensor`, shape (B, K)
         The usable part of each ring.
@@ -134,13 +135,13 @@ class RingProfile:
         The points.
 
     centres : list of `torch.Tensor`, shape (B, 2)
-        The centre after each look.
+        The centre after each stage.
 
     shapes : list of `torch.Tensor`, shape (B, K, 2)
-        The ellipses after each look.
+        The ellipses after each stage.
 
     summary : `torch.Tensor`, shape (B, n)
-        What `~astro_pix2prof.networks.rings.domain.Domain` compares.
+        Input of `~astro_pix2prof.networks.rings.domain.Domain`.
     """
 
     sma: torch.Tensor
@@ -164,7 +165,7 @@ class RingProfile:
 
 class RingNetwork(nn.Module):
     """
-    Images in, centre, ellipses, weights and profile out.
+    Network that measures centre, ellipses, weights of points and profile.
 
     Parameters
     ----------
@@ -200,14 +201,14 @@ class RingNetwork(nn.Module):
 
     def radii(self, shape, device=None):
         """
-        The semi-major axes for frames of a shape.
+        Compute the semi-major axes (pixels) for frames of a shape.
         """
         return ring_radii(self.config.reach * max(shape),
                           ratio=self.config.ratio, device=device)
 
     def forward(self, image, good, start, *, fixed=None, hold=False):
         """
-        Measure.
+        Measure centre, ellipses, weights and profile of each image.
 
         Parameters
         ----------
@@ -259,7 +260,7 @@ class RingNetwork(nn.Module):
 
     def ring_levels(self, pyramid, radii, eps):
         """
-        The level of the pyramid at which each ring is sampled.
+        Choose the level of the pyramid at which each ring is sampled.
 
         Parameters
         ----------
@@ -285,7 +286,7 @@ class RingNetwork(nn.Module):
 
     def _points(self, centre, radii, e, phase=0.0):
         """
-        Points along ellipses, and the arcs that they stand for: (B, K, T).
+        Compute points along ellipses and the length of their arcs: (B, K, T).
         """
         dx, dy, arc = ellipse_points(
             radii.expand(e.shape[:2]), e[..., 0], e[..., 1],
@@ -295,10 +296,10 @@ class RingNetwork(nn.Module):
 
     def _look_along(self, pyramid, centre, radii, e):
         """
-        The weights of points, the step to better ellipses, and the sky.
+        Predict weights of points, steps to better ellipses, and the sky.
         """
         x, y, _ = self._points(centre, radii, e)
-        eps = torch.hypot(*e.unbind(-1))
+        eps = ellipticity(*e.unbind(-1))
         level = self.ring_levels(pyramid, radii, eps) + 1
         value, valid = pyramid.sample(x, y, level.expand_as(x))
         weight, *others = self.along(value, valid, level, radii, e)
@@ -309,11 +310,11 @@ class RingNetwork(nn.Module):
     def _measure(self, pyramid, centre, radii, e, weight, sky, known,
                  centres, shapes):
         """
-        The profile along given ellipses around given centres.
+        Measure the profile along given ellipses around given centres.
         """
         # the ellipses learn from the true ellipses, not from the light
         where, lying = centre.detach(), e.detach()
-        eps = torch.hypot(*lying.unbind(-1))
+        eps = ellipticity(*lying.unbind(-1))
         x, y, arc = self._points(where, radii, lying)
         level = self.ring_levels(pyramid, radii, eps)
         value, valid = pyramid.sample(x, y, level.expand_as(x))
@@ -363,7 +364,7 @@ class RingNetwork(nn.Module):
 
     def _beside(self, pyramid, centre, radii, e, level, weight, mean, n_fine):
         """
-        The means on ellipses a third of the way to the next rings.
+        Compute the means on ellipses a third of the way to the next rings.
 
         There lie the pixels that the rings leave out. Close to the centre
         there are none, and the ring itself stands for them.
@@ -386,7 +387,7 @@ class RingNetwork(nn.Module):
 
     def _sky(self, mean, used, share, none):
         """
-        The level of the sky: a mean over the rings that are sky.
+        Compute the level of the sky as a mean over the rings that are sky.
         """
         # bright rings are not, whatever the network says before it has
         # learned to tell them
@@ -397,7 +398,7 @@ class RingNetwork(nn.Module):
 
     def _dark(self, pyramid):
         """
-        Low quantiles of the means of 16 x 16 pixels: (B, 4).
+        Compute low quantiles of the means of 16 x 16 pixels: (B, 4).
         """
         k = min(4, pyramid.n_levels - 1)
         value, weight = pyramid.levels[k], pyramid.weights[k]
@@ -411,7 +412,7 @@ class RingNetwork(nn.Module):
 
 def _excess(value, valid, weight, mean, noise, radii, eps):
     """
-    The light of other objects over that of the galaxy: (B,).
+    Compute the light of other objects over that of the galaxy: (B,).
     """
     seen = (mean > 3 * noise).to(mean.dtype)
     # the areas that rings stand for
