@@ -97,7 +97,7 @@ class ErrorPlane:
 @dataclass
 class ImageParts:
     """
-    What an image brought, before any of it is interpreted.
+    The parts of an image, before any of them is interpreted.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ _WANTED = ("position must be (x, y) in pixels, a SkyCoord, two angles or a "
 @dataclass(frozen=True)
 class Place:
     """
-    Where in an image and on the sky the galaxy is.
+    The place of a galaxy in an image and on the sky.
 
     Parameters
     ----------
