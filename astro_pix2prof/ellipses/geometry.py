@@ -144,7 +144,7 @@ def given_ellipses(geometry, cutout):
         As `profile_ellipses`; if the centre lies outside the image; or if
         the profile has radii in pixels and the image has a pixel scale.
     """
-    geometry = check_profile(geometry, 'geometry')
+    geometry = check_profile(geometry, 'geometry', ordered=True)
     if (geometry['radius'].unit == u.pix) != (cutout.pixel_scale is None):
         msg = (f'geometry has radii in {geometry["radius"].unit} but the '
                f'image has a radius unit of {cutout.radius_unit}; measure '
