@@ -13,22 +13,19 @@ from astro_pix2prof.ellipses.geometry import given_ellipses
 
 class TestGivenEllipses:
     @pytest.mark.parametrize(('column', 'value', 'kind'), [
-        ('radius', np.nan, 'finite and not negative'),
-        ('radius', np.inf, 'finite and not negative'),
-        ('radius', -1.0, 'finite and not negative'),
-        ('ellipticity', -0.1, 'at least 0 and below 1'),
-        ('ellipticity', 1.0, 'at least 0 and below 1'),
-        ('ellipticity', np.inf, 'at least 0 and below 1'),
-        ('pa', np.inf, 'finite')])
+        ('radius', np.nan, 'finite, increasing radii'),
+        ('radius', np.inf, 'finite, increasing radii'),
+        ('radius', -1.0, 'finite, increasing radii'),
+        ('ellipticity', -0.1, 'ellipticities from 0 to below 1'),
+        ('ellipticity', 1.0, 'ellipticities from 0 to below 1')])
     def test_no_ellipse(self, column, value, kind, galaxy_ccd,
                         sersic_profile):
         geometry = sersic_profile.copy()
         unit = geometry[column].unit
         geometry[column][5] = value if unit is None else value * unit
-        match = rf"geometry\['{column}'\] must be {kind}, got .* in row 5"
-        with pytest.raises(ValueError, match=match):
+        with pytest.raises(ValueError, match=f'must have {kind}'):
             given_ellipses(geometry, GalaxyCutout(galaxy_ccd))
-        with pytest.raises(ValueError, match=match):
+        with pytest.raises(ValueError, match=f'must have {kind}'):
             IsophoteFitter()(galaxy_ccd, geometry=geometry)
 
     @pytest.mark.parametrize('column', ['ellipticity', 'pa'])
