@@ -9,6 +9,7 @@ and know what to expect; one of each command fits.
 import subprocess
 import sys
 import warnings
+from functools import partial
 from types import SimpleNamespace
 
 import astropy.units as u
@@ -39,12 +40,18 @@ def calls(monkeypatch, sersic_profile):
     """
     seen = []
 
-    def fit(image, *, weights, device, **options):
+    def network(weights, device, **settings):
         assert (weights, device) == ('rings', None)
-        seen.append(options)
+        return SimpleNamespace(fit=partial(fit, settings))
+
+    def isophotes(weights=None, device=None, **settings):
+        return SimpleNamespace(fit=measure)
+
+    def fit(settings, image, **options):
+        seen.append({**settings, **options})
         return measure(image, **options)
 
-    def measure(image, *, weights=None, device=None, **options):
+    def measure(image, **options):
         if image.name.startswith('bad'):
             msg = 'this galaxy\nis bad'
             raise ValueError(msg)
@@ -58,8 +65,8 @@ def calls(monkeypatch, sersic_profile):
         return SimpleNamespace(profile=sersic_profile.copy(), cutout=cutout,
                                mask=cutout.mask)
 
-    monkeypatch.setitem(METHODS, 'pix2prof', fit)
-    monkeypatch.setitem(METHODS, 'isophote', measure)
+    monkeypatch.setitem(METHODS, 'pix2prof', network)
+    monkeypatch.setitem(METHODS, 'isophote', isophotes)
     return seen
 
 
@@ -169,7 +176,8 @@ class TestFit:
             seen.update(options)
             raise ValueError
 
-        monkeypatch.setitem(METHODS, 'pix2prof', fit)
+        monkeypatch.setitem(METHODS, 'pix2prof',
+                            lambda **_: SimpleNamespace(fit=fit))
         assert run('fit', image_file, '--position', *text) == 1
         expected = SkyCoord(ra, dec, unit='deg')
         assert seen['position'].separation(expected) < 1e-3 * u.arcsec
@@ -208,7 +216,7 @@ class TestFit:
                   if line.startswith('pix2prof: error')]
         assert errors == [
             f'pix2prof: error: {tmp_path}/bad.fits: this galaxy is bad',
-            f'pix2prof: error: {tmp_path}/nothing.fits: no such file']
+            f'pix2prof: error: no such file: {tmp_path}/nothing.fits']
         assert 'warned.fits: look at this one' in text.err
         assert 'Traceback' not in text.err
         assert '4/4' in text.err, 'the progress bar'
