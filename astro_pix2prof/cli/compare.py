@@ -41,6 +41,7 @@ def add_compare_command(commands):
     """
     command = commands.add_parser(
         'compare', help='compare profiles side by side',
+        usage='%(prog)s [OPTION ...] FILE [FILE ...]',
         description='Compare profiles of one galaxy with each other: images '
                     'are measured, tables are read. Options of the images '
                     'may be given once, or once for each FILE in their '

@@ -44,6 +44,7 @@ def add_fit_command(commands):
     """
     command = commands.add_parser(
         'fit', help='measure the profiles of galaxy images',
+        usage='%(prog)s [OPTION ...] IMAGE [IMAGE ...]',
         description='Measure the profile of the galaxy in each image, and '
                     'write it as a table.')
     command.add_argument('images', nargs='+', metavar='IMAGE', type=Path,
@@ -118,8 +119,8 @@ def _run_fit(args):
             print_differences({args.method: result.profile,
                                fitting.beside: result.other},
                               fitting.beside)
-        print(f'{len(rows)} of {len(args.images)} images measured; results '
-              f'in {args.out.resolve()}')
+        print(f'{len(rows)} of {len(args.images)} images measured'
+              + (f'; results in {args.out.resolve()}' if rows else ''))
     return 1 if n_failed else 0
 
 

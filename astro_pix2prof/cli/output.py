@@ -30,6 +30,9 @@ _PHRASES = (
                 r'ignore_missing_simple=True'), ''),
 )
 
+# The value of an argument, if one follows.
+_VALUE = r"""('[^']*'|"[^"]*"|\([^)]*\)|[^\s,;:()]*)"""
+
 # Text that follows the name of an argument, and hardly another noun.
 _FOLLOWS = (r"(?= (?:must|is|has|had|was|were|chooses|selects|needs|cannot|"
             r"and|or|in|with|goes?|does|holds?)\b|, | \(| '|:)")
@@ -82,10 +85,25 @@ def _describe(problem, args, file):
     else:
         text = ' '.join(str(problem).split()) or type(problem).__name__
     text = option_text(text, getattr(args, 'command', None))
+    if 'is outside of the image' in text:
+        text += _degrees(getattr(args, 'position', None))
     if file is None or re.search(
             rf'(?<![\w./-]){re.escape(str(file))}(?![\w/-])', text):
         return text
     return f'{file}: {text}'
+
+
+def _degrees(position):
+    """
+    Explain how a position outside of the image is written in degrees.
+    """
+    try:
+        first, second = (float(text) for text in position)
+    except (TypeError, ValueError):
+        return ''
+    if not (0 <= first <= 360 and -90 <= second <= 90):
+        return ''
+    return f'; degrees have a unit: {first:g}d {second:g}d'
 
 
 def option_text(text, command=None):
@@ -117,10 +135,13 @@ def option_text(text, command=None):
         option, value = options[match[1]], match[2]
         if value in ('', 'True', 'False'):
             return option
+        if value.startswith('('):
+            # ('SCI', 2) is given as SCI,2
+            value = re.sub(r"[()'\" ]", '', value)
         return f'{option} {value}'
 
-    text = re.sub(rf"""(?<![\w.'"/-])({names})=('[^']*'|"[^"]*"|[^\s,;:)]*)""",
-                  replace_value, text)
+    text = re.sub(rf"""(?<![\w.'"/-])({names})={_VALUE}""", replace_value,
+                  text)
     # A word such as size is an option where it is the subject of a clause
     # or what shall be given; one such as pixel_scale always is.
     text = re.sub(rf'(^|: |; |\bgive )({names}){_FOLLOWS}',

@@ -30,6 +30,7 @@ def add_survey_command(commands):
     """
     command = commands.add_parser(
         'survey', help='measure the galaxies of a catalogue',
+        usage='%(prog)s [OPTION ...] --out OUT CATALOGUE',
         description='Measure all galaxies of a catalogue, in parallel. The '
                     'same command goes on after an interruption.')
     command.add_argument('catalogue', metavar='CATALOGUE', type=Path,

@@ -53,7 +53,8 @@ class TestSimulate:
 
     @pytest.mark.parametrize(('args', 'match'), [
         (['--survey', 'hubble'], 'hubble'), (['--n', '0'], '--n'),
-        (['--n-pix', '63'], '--n-pix must be'), (['--type', 'blob'], '--type must be one of')])
+        (['--n-pix', '63'], '--n-pix must be'),
+        (['--type', 'blob'], '--type must be one of')])
     def test_usage(self, tmp_path, capsys, args, match):
         with pytest.raises(SystemExit) as info:
             run('simulate', '--out', tmp_path, *args)
