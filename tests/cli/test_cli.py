@@ -121,7 +121,7 @@ class TestMain:
                 f'{str(tmp_path)!r}, "--quiet"]) == 0\n'
                 'print(*[name for name in sys.modules if name in '
                 '("matplotlib", "pandas", "pyarrow", "dask", "lightning", '
-                '"tqdm", "astro_pix2prof.isophote.fitter", '
+                '"astro_pix2prof.isophote.fitter", '
                 '"astro_pix2prof.evaluation", "astro_pix2prof.survey", '
                 '"astro_pix2prof.structure")])')
         done = subprocess.run([sys.executable, '-c', code], check=True,
@@ -225,11 +225,14 @@ class TestFit:
         assert 'argument --out' in capsys.readouterr().err
 
     def test_fitter_options(self, image_file, tmp_path, calls):
+        fits.writeto(tmp_path / 'mask.fits', np.zeros((128, 128), dtype='u1'))
         assert run(
-            'fit', image_file, '--out', tmp_path, '--sky', '-0.25',
+            'fit', image_file, '--out', tmp_path, '--sky', '-0.25', '--mask',
+            tmp_path / 'mask.fits',
             '--min-snr', 3, '--psf-fwhm', 1.2, '--saturation', 60000,
             '--mag-system', 'vega', '--zeropoint', 25, '--hdu', 'PRIMARY,1',
             '--bad-bits', '0x5') == 0
+        assert calls[0].pop('mask').shape == (128, 128)
         assert calls[0] == {
             'sky': -0.25, 'min_snr': 3.0, 'psf_fwhm': 1.2,
             'saturation': 60000.0, 'mag_system': 'Vega', 'zeropoint': 25.0,

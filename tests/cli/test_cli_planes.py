@@ -4,6 +4,7 @@ Tests of masks, errors and sky from files.
 """
 
 from inspect import signature
+from pathlib import Path
 from types import SimpleNamespace
 
 import astropy.units as u
@@ -20,8 +21,9 @@ SHAPE = (4, 5)
 
 
 def planes(image='galaxy.fits', **options):
-    from pathlib import Path
-
+    """
+    The planes that options name, for an image.
+    """
     args = SimpleNamespace(**{'mask': None, 'uncertainty': None,
                               'invvar': None, 'background': None, **options})
     return read_planes(args, Path(image))
@@ -101,7 +103,7 @@ class TestReadPlanes:
 
     def test_no_fits(self, folder):
         (folder / 'a.txt').write_text('no image', encoding='utf-8')
-        with pytest.raises(OSError, match='--invvar: a.txt is not a readable'):
+        with pytest.raises(OSError, match=r'--invvar: a\.txt is not a readable'):
             planes(invvar='a.txt')
 
     @pytest.mark.parametrize(('text', 'match'), [
@@ -145,7 +147,7 @@ class TestFit:
         masked = self.fit('--mask', 'mask.fits')
         far = np.argmin(np.abs(masked['radius'].value - 45 * 0.396))
         assert plain['n_valid'][far] > 0.9
-        assert masked['n_valid'][far] < 0.6
+        assert masked['n_valid'][far] < 0.7
 
     def test_uncertainty(self, image, galaxy_ccd):
         """
