@@ -282,10 +282,11 @@ def split_options(args, n_files):
         if values is None:
             continue
         if len(values) not in (1, n_files):
-            args.command.error(
-                f'argument --{name.replace("_", "-")}: give it once, or once '
-                f'for each of the {n_files} files (none where it does not '
-                f'apply); got {len(values)}')
+            many = '' if n_files == 1 else (
+                f', or once for each of the {n_files} files (none where it '
+                'does not apply)')
+            args.command.error(f'argument --{name.replace("_", "-")}: give '
+                               f'it once{many}; got {len(values)}')
         # (a position is a list of two)
         values = [None if isinstance(value, list) and None in value
                   else value for value in values]
