@@ -15,6 +15,8 @@ except ImportError:
     msg = "the documentation needs the docs extra: pip install -e '.[docs]'"
     sys.exit(msg)
 
+from sphinx.util.docutils import SphinxDirective
+
 # -- Project ------------------------------------------------------------------
 with (Path(__file__).parents[1] / 'pyproject.toml').open('rb') as file:
     _project = tomllib.load(file)['project']
@@ -86,3 +88,30 @@ linkcheck_ignore = [
     r'https://ui\.adsabs\.harvard\.edu/.*',
     r'https://github\.com/astro-pix2prof/.*',
 ]
+
+
+# -- Tables of flags ----------------------------------------------------------
+class FlagTable(SphinxDirective):
+    """
+    Directive that lists the flags of a kind: ``.. flag-table:: ring``.
+    """
+
+    required_arguments = 1
+
+    def run(self):
+        from astro_pix2prof import describe_flags
+
+        lines = ['.. list-table::', '    :header-rows: 1',
+                 '    :widths: 10 28 62', '', '    * - Bit', '      - Name',
+                 '      - Meaning']
+        for flag in describe_flags(self.arguments[0]):
+            lines += [f'    * - {flag.bit}', f'      - ``{flag.name}``',
+                      f'      - {flag.line}', '', f'        {flag.text}']
+        return self.parse_text_to_nodes('\n'.join(lines))
+
+
+def setup(app):
+    """
+    Register the directives of this documentation.
+    """
+    app.add_directive('flag-table', FlagTable)

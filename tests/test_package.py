@@ -7,6 +7,7 @@ import ast
 import subprocess
 import sys
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,28 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix()
                  for path in PACKAGE.rglob('*.py')
                  if path.name != '_version.py')
 
+# What each folder may import of the package, besides itself and the modules
+# ``arguments`` and ``extras``: one direction, from images to the command line.
+SHAPES = {'background', 'detection', 'ellipses', 'image', 'profile'}
+ALLOWED = {
+    'profile': set(),
+    'background': set(),
+    'detection': {'background', 'ellipses'},
+    'image': {'background'},
+    'ellipses': {'image', 'profile'},
+    'fitting': SHAPES,
+    'isophote': SHAPES | {'fitting'},
+    'inference': SHAPES | {'fitting', 'networks'},
+    'structure': {'profile'},
+    'evaluation': {'fitting', 'image', 'profile'},
+    'plotting': {'ellipses', 'evaluation', 'fitting', 'image', 'profile'},
+    'datasets': {'image', 'profile', 'simulation'},
+    'survey': {'fitting', 'image', 'networks', 'profile'},
+    'report': {'ellipses', 'image', 'plotting', 'profile', 'survey'},
+    'networks': set(),
+    'simulation': set(),
+    'training': {'networks', 'simulation'},
+}
 # Folders of the networks: they work where astropy is not installed.
 NETWORK_FOLDERS = ('networks', 'simulation', 'training')
 TORCH = {'torch', 'torchvision', 'lightning', 'safetensors'}
@@ -67,6 +90,17 @@ def test_find_imports(tmp_path):
     assert find_imports(path) == ({'a.b', 'c.d'}, {'a.b', 'c.d', 'g', '.'})
 
 
+def find_own(path):
+    """
+    List the imports of the package in a file: folder, module and name.
+    """
+    tree = ast.parse(path.read_text(encoding='utf-8'))
+    return [(*node.module.split('.')[1:2], node.module, alias.name)
+            for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+            and node.module and node.module.startswith('astro_pix2prof.')
+            for alias in node.names]
+
+
 @pytest.mark.parametrize('module', MODULES)
 def test_import_rules(module):
     """
@@ -79,12 +113,67 @@ def test_import_rules(module):
         return
     if folder in NETWORK_FOLDERS:
         assert not first(everywhere) & ASTRONOMY
-        own = {name.split('.')[1] for name in everywhere
-               if name.startswith('astro_pix2prof.')}
-        assert own <= set(NETWORK_FOLDERS)
     else:
         assert not first(everywhere) & TORCH
         assert not first(top) & HEAVY
+
+
+@pytest.mark.parametrize('module', MODULES)
+def test_walls(module):
+    """
+    Folders import each other in one direction, and no private names.
+    """
+    folder = module.split('/')[0]
+    own = find_own(PACKAGE / module)
+    if folder in ALLOWED:
+        allowed = ALLOWED[folder] | {folder, 'arguments', 'extras'}
+        if folder in NETWORK_FOLDERS:
+            allowed.remove('arguments')
+        assert {other for other, _, _ in own} <= allowed
+    elif '/' not in module:
+        assert {other for other, _, _ in own} <= {'cli', '_version'}
+    for other, source, name in own:
+        private = name.startswith('_') and not name.startswith('__')
+        assert other == folder or not private, f'{name} of {source}'
+
+
+def test_walls_name_every_folder():
+    folders = {module.split('/')[0] for module in MODULES if '/' in module}
+    assert folders == {*ALLOWED, 'cli'}
+    # few modules stand outside of folders
+    assert sum('/' not in module for module in MODULES) <= 8
+
+
+def test_no_import_circles():
+    """
+    Folders can be put in an order in which each imports earlier ones only.
+    """
+    TopologicalSorter(ALLOWED).prepare()
+
+
+@pytest.mark.parametrize('module', MODULES)
+def test_faces(module):
+    """
+    The face of a folder says who may import it, and lists what it exports.
+    """
+    if not module.endswith('/__init__.py'):
+        return
+    text = (PACKAGE / module).read_text(encoding='utf-8')
+    assert 'import' in ast.get_docstring(ast.parse(text))
+
+
+@pytest.mark.parametrize('module', MODULES)
+def test_summaries(module):
+    """
+    A summary begins with a verb or a noun, not with a question.
+    """
+    words = ('What', 'How', 'Where', 'Those', 'As', 'Whether', 'Likewise',
+             'Who', 'Which')
+    tree = ast.parse((PACKAGE / module).read_text(encoding='utf-8'))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
+            text = ast.get_docstring(node) or 'A'
+            assert text.split()[0].rstrip('.,:') not in words, text
 
 
 @pytest.mark.parametrize('module', MODULES)
@@ -149,6 +238,10 @@ def test_exports():
         value = getattr(astro_pix2prof, name)
         assert name == '__version__' or value.__name__ == name
         assert name in dir(astro_pix2prof)
+    # completion shows the public names only
+    assert {name for name in dir(astro_pix2prof)
+            if not name.startswith('_')} == set(
+                astro_pix2prof.__all__) - {'__version__'}
     match = "module 'astro_pix2prof' has no attribute 'nothing'"
     with pytest.raises(AttributeError, match=match):
         _ = astro_pix2prof.nothing

@@ -6,6 +6,8 @@ Options that several commands share.
 import argparse
 import functools
 
+from astro_pix2prof.cli.output import option_text
+
 __all__ = ['add_common_options', 'add_fitter_options', 'add_image_options',
            'add_network_options', 'add_plane_options', 'image_options',
            'split_options']
@@ -348,15 +350,10 @@ def _parse_position(args):
         return float(first), float(second)
     except ValueError:
         pass
-    import astropy.units as u
-    from astropy.coordinates import Angle, SkyCoord
+    from astro_pix2prof.image.position import parse_sky
 
     try:
-        # sexagesimal right ascension without a unit is in hours
-        hours = ':' in first or 'h' in first
-        return SkyCoord(Angle(first, unit=u.hourangle if hours else u.deg),
-                        Angle(second, unit=u.deg))
-    except (ValueError, TypeError, u.UnitsError) as error:
-        args.command.error('argument --position: cannot read '
-                           f'{first!r} {second!r}: '
-                           f'{" ".join(str(error).split())}')
+        return parse_sky(first, second)
+    except ValueError as error:
+        return args.command.error(option_text(' '.join(str(error).split()),
+                                              args.command))

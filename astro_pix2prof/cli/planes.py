@@ -98,25 +98,19 @@ def _read_plane(name, path, hdu):
     Read the values of a file, with the unit if it tells more.
     """
     from astropy import units as u
-    from astropy.io import fits
     from astropy.nddata import InverseVariance, VarianceUncertainty
 
+    from astro_pix2prof.image.files import open_fits, read_pixels
     from astro_pix2prof.image.units import parse_unit
 
     check_file(path)
-    try:
-        hdulist = fits.open(path, memmap=False)
-    except Exception as error:
-        # (astropy raises almost anything for files that are damaged)
-        reason = getattr(error, 'strerror', None) or error
-        msg = f'{path} is not a readable FITS file: {reason}'
-        raise OSError(msg) from error
-    with hdulist:
+    with contextlib.closing(open_fits(path)) as hdulist:
         chosen = _choose(name, path, hdu, hdulist)
-        if not chosen.is_image or chosen.data is None:
+        values = read_pixels(chosen) if chosen.is_image else None
+        if values is None:
             msg = f'{path}: the extension {chosen.name!r} holds no image'
             raise ValueError(msg)
-        values, text = chosen.data, chosen.header.get('BUNIT')
+        text = chosen.header.get('BUNIT')
         kind = chosen.header.get('UTYPE') or chosen.name.upper()
     unit = None
     if isinstance(text, str):

@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.table import QTable
 from astropy.wcs import WCS
 
-from astro_pix2prof.profile.brightness import SB_UNIT
+from astro_pix2prof.profile.brightness import POGSON, SB_UNIT
 
 __all__ = ['make_simulated_hdus', 'write_simulated']
 
@@ -252,7 +252,7 @@ def _truth_table(galaxies, k):
     x, y = (v.item() for v in galaxies.centre[k])
     with np.errstate(divide='ignore', invalid='ignore'):
         mu = zeropoint - 2.5 * np.log10(intensity / scale**2)
-        limit = 2.5 / np.log(10) * noise / intensity
+        limit = POGSON * noise / intensity
         growth = zeropoint - 2.5 * np.log10(enclosed)
     positive = intensity > 0
     table = QTable()

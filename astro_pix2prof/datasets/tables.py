@@ -4,6 +4,7 @@ Read profiles that IRAF and AutoProf have measured.
 """
 
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import astropy.units as u
@@ -11,6 +12,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
+from astro_pix2prof.image.files import open_fits
 from astro_pix2prof.image.units import is_surface_brightness, parse_unit
 from astro_pix2prof.image.zeropoint import find_zeropoint
 from astro_pix2prof.profile.brightness import (
@@ -88,7 +90,7 @@ def _fits_columns(path):
     """
     Return the columns of the first table of a FITS file without images.
     """
-    with fits.open(path, memmap=False) as hdulist:
+    with closing(open_fits(path)) as hdulist:
         if any(hdu.is_image and len(hdu.shape) >= 2 for hdu in hdulist):
             return None
         for hdu in hdulist:

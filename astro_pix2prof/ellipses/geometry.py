@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Ellipses taken from a profile.
+Shapes of ellipses, and the ellipses of a profile.
 """
 
 import astropy.units as u
@@ -8,8 +8,50 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from astro_pix2prof.image.astrometry import sky_to_pixel
+from astro_pix2prof.profile.checks import check_profile
 
-__all__ = ['given_ellipses', 'profile_ellipses']
+__all__ = ['given_ellipses', 'profile_ellipses', 'shape_from_components',
+           'shape_to_components']
+
+
+def shape_to_components(ellipticity, theta):
+    """
+    Convert ellipticity and angle to components that may be averaged.
+
+    Parameters
+    ----------
+    ellipticity : float or `~numpy.ndarray`
+        Ellipticity 1 - b/a.
+
+    theta : float or `~numpy.ndarray`
+        Angle of the major axis in radians; half turns make no difference.
+
+    Returns
+    -------
+    e1, e2 : float or `~numpy.ndarray`
+        ``ellipticity`` times cosine and sine of ``2 theta``.
+    """
+    return ellipticity * np.cos(2 * theta), ellipticity * np.sin(2 * theta)
+
+
+def shape_from_components(e1, e2):
+    """
+    Convert the components of a shape to ellipticity and angle.
+
+    Parameters
+    ----------
+    e1, e2 : float or `~numpy.ndarray`
+        The components: see `shape_to_components`.
+
+    Returns
+    -------
+    ellipticity : float or `~numpy.ndarray`
+        Ellipticity 1 - b/a.
+
+    theta : float or `~numpy.ndarray`
+        Angle of the major axis in radians, from -pi/2 to pi/2.
+    """
+    return np.hypot(e1, e2), 0.5 * np.arctan2(e2, e1)
 
 
 def profile_ellipses(profile, cutout):
@@ -38,10 +80,15 @@ def profile_ellipses(profile, cutout):
 
     Raises
     ------
+    TypeError
+        If ``profile`` is not a profile table.
+
     ValueError
         If the position angles or the radii of the profile refer to the
-        sky, and the image has no WCS or no pixel scale.
+        sky, and the image has no WCS or no pixel scale, or the meta has no
+        centre.
     """
+    profile = check_profile(profile)
     meta = profile.meta
     on_sky = meta.get('pa_frame', 'pixel') == 'sky'
     if on_sky and cutout.wcs is None:
@@ -52,18 +99,23 @@ def profile_ellipses(profile, cutout):
         coord = SkyCoord(meta['ra'], meta['dec'], unit='deg')
         centre = sky_to_pixel(cutout.wcs, coord)
     else:
+        lacks = [key for key in ('x_centre', 'y_centre') if key not in meta]
+        if lacks:
+            msg = (f'the meta of the profile must have {" and ".join(lacks)}, '
+                   'the centre in pixels: write profiles with write_profile')
+            raise ValueError(msg)
         centre = (meta['x_centre'] - cutout.origin[0],
                   meta['y_centre'] - cutout.origin[1])
-    radius = u.Quantity(profile['radius'])
-    if radius.unit.is_equivalent(u.pix):
-        sma = radius.to_value(u.pix)
+    radius = profile['radius']
+    if radius.unit == u.pix:
+        sma = radius.value
     elif cutout.pixel_scale is None:
         msg = ('the profile has radii on the sky, but the image has no pixel '
                'scale: give a WCS or pixel_scale=')
         raise ValueError(msg)
     else:
-        sma = radius.to_value(u.arcsec) / cutout.pixel_scale
-    pa = u.Quantity(profile['pa']).to_value(u.deg)
+        sma = radius.value / cutout.pixel_scale
+    pa = profile['pa'].value
     theta = cutout.from_sky_pa(pa) if on_sky else pa % 180
     ellipticity = np.asarray(profile['ellipticity'], dtype=float)
     return centre, sma, ellipticity, theta
@@ -92,6 +144,7 @@ def given_ellipses(geometry, cutout):
         As `profile_ellipses`; if the centre lies outside the image; or if
         the profile has radii in pixels and the image has a pixel scale.
     """
+    geometry = check_profile(geometry, 'geometry')
     if (geometry['radius'].unit == u.pix) != (cutout.pixel_scale is None):
         msg = (f'geometry has radii in {geometry["radius"].unit} but the '
                f'image has a radius unit of {cutout.radius_unit}; measure '

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The image of a galaxy that a profile describes.
+Images made from the ellipses and values of a profile.
 """
 
 import astropy.units as u
@@ -8,15 +8,23 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import map_coordinates
 
-from astro_pix2prof.ellipses.geometry import profile_ellipses
+from astro_pix2prof.ellipses.geometry import (
+    profile_ellipses,
+    shape_from_components,
+    shape_to_components,
+)
 from astro_pix2prof.image.cutout import GalaxyCutout
 
 __all__ = ['ellipse_model', 'elliptical_radius', 'model_image', 'ring_values']
 
 
+# Flatter ellipses (ellipticity) than this are taken as this flat.
+_FLATTEST = 0.97
+
+
 def elliptical_radius(shape, centre, sma, eps, theta, *, n_iter=4):
     """
-    The semi-major axis of the ellipse through each pixel.
+    Calculate the semi-major axis (pixels) of the ellipse at each pixel.
 
     The ellipses' shape may change with radius; where they would cross,
     the result is one of the possible values.
@@ -44,13 +52,13 @@ def elliptical_radius(shape, centre, sma, eps, theta, *, n_iter=4):
     y, x = np.mgrid[:shape[0], :shape[1]].astype(float)
     x -= centre[0]
     y -= centre[1]
-    e1, e2 = eps * np.cos(2 * theta), eps * np.sin(2 * theta)
+    e1, e2 = shape_to_components(eps, theta)
     radius = np.hypot(x, y)
     for _ in range(n_iter if np.ptp(e1) + np.ptp(e2) > 1e-6 else 1):
         # Clip: outside the table the outermost shape goes on.
-        p1, p2 = np.interp(radius, sma, e1), np.interp(radius, sma, e2)
-        q = 1 - np.minimum(np.hypot(p1, p2), 0.97)
-        angle = 0.5 * np.arctan2(p2, p1)
+        flat, angle = shape_from_components(np.interp(radius, sma, e1),
+                                            np.interp(radius, sma, e2))
+        q = 1 - np.minimum(flat, _FLATTEST)
         c, s = np.cos(angle), np.sin(angle)
         radius = np.hypot(x * c + y * s, (y * c - x * s) / q)
     return radius
@@ -58,7 +66,7 @@ def elliptical_radius(shape, centre, sma, eps, theta, *, n_iter=4):
 
 def ellipse_model(shape, centre, sma, eps, theta, intensity):
     """
-    An image that is constant along ellipses.
+    Make an image that is constant along ellipses.
 
     Parameters
     ----------
@@ -80,7 +88,7 @@ def ellipse_model(shape, centre, sma, eps, theta, intensity):
 
 def ring_values(shape, centre, sma, eps, theta, values, good):
     """
-    The image whose values along ellipses are given.
+    Make an image from values at points along ellipses.
 
     Parameters
     ----------
@@ -105,10 +113,10 @@ def ring_values(shape, centre, sma, eps, theta, values, good):
     radius = radius[good]
     y, x = np.nonzero(good)
     x, y = x - centre[0], y - centre[1]
-    e1, e2 = (np.interp(radius, sma, eps * part(2 * theta))
-              for part in (np.cos, np.sin))
-    q = 1 - np.minimum(np.hypot(e1, e2), 0.97)
-    angle = 0.5 * np.arctan2(e2, e1)
+    flat, angle = shape_from_components(*(
+        np.interp(radius, sma, part)
+        for part in shape_to_components(eps, theta)))
+    q = 1 - np.minimum(flat, _FLATTEST)
     c, s = np.cos(angle), np.sin(angle)
     anomaly = np.arctan2((y * c - x * s) / q, x * c + y * s) + angle
     n_angle = values.shape[1]
@@ -185,12 +193,11 @@ def model_image(profile, image, **options):
     # convex: put more ellipses between those of the profile.
     fine = np.unique(np.concatenate(
         [sma, np.arange(sma[0], sma[-1], 0.5)]))
-    twice = np.radians(2 * theta)
-    e1 = np.interp(fine, sma, ellipticity * np.cos(twice))
-    e2 = np.interp(fine, sma, ellipticity * np.sin(twice))
-    fine_value = _interpolate(sma, value, fine)
-    return ellipse_model(cutout.shape, centre, fine, np.hypot(e1, e2),
-                         0.5 * np.arctan2(e2, e1), fine_value)
+    eps, angle = shape_from_components(*(
+        np.interp(fine, sma, part)
+        for part in shape_to_components(ellipticity, np.radians(theta))))
+    return ellipse_model(cutout.shape, centre, fine, eps, angle,
+                         _interpolate(sma, value, fine))
 
 
 def _interpolate(sma, value, fine):

@@ -3,7 +3,7 @@
 Differences between profiles, and the errors of fitters.
 
 Errors are those on galaxies whose true profiles are known. It takes any
-fitter, and asks none which one it is.
+fitter, and asks none which one it is; ``cli`` imports it.
 """
 
 from astro_pix2prof.evaluation.compare import compare_profiles

@@ -71,10 +71,12 @@ def compare_profiles(profiles, reference, *,
             if found.size:
                 rows.append((label, bright, faint, found.size,
                              np.median(found), np.median(np.abs(found))))
-    table = QTable(rows=rows or None,
-                   names=('profile', 'bright', 'faint', 'n_rings', 'median',
-                          'median_abs'),
-                   dtype=('U64', float, float, int, float, float))
+    names = ('profile', 'bright', 'faint', 'n_rings', 'median', 'median_abs')
+    columns = list(zip(*rows, strict=True)) or [[]] * len(names)
+    table = QTable(dict(zip(names, (
+        np.array(column, dtype=kind) for column, kind in zip(
+            columns, (str, float, float, int, float, float), strict=True)),
+        strict=True)))
     for name in ('bright', 'faint', 'median', 'median_abs'):
         table[name] = u.Quantity(table[name], unit)
     return table

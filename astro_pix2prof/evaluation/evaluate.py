@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Comparison of profiles with each other and with the truth.
+Measure the errors of fitters on galaxies with known profiles.
 """
 
 import time
@@ -14,11 +14,16 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import QTable, Table
 
+from astro_pix2prof.arguments import check_integer, check_number
 from astro_pix2prof.evaluation.result import MU_LIMIT, Evaluation
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.brightness import SB_UNIT, intensity_to_sb
 
 __all__ = ['evaluate_fitters']
+
+
+# Characters of a message at most.
+_LONGEST = 1000
 
 
 def evaluate_fitters(fitters, images, *, truths=None, mu_limit=MU_LIMIT,
@@ -34,11 +39,9 @@ def evaluate_fitters(fitters, images, *, truths=None, mu_limit=MU_LIMIT,
 
     Parameters
     ----------
-    fitters : dict of callable
-        The fitters by their labels: functions of an image that return its
-        profile. A fitter with a method ``measure_all`` gets all images at
-        once; it returns a list of profiles, with `None` or an exception
-        where it failed.
+    fitters : dict of fitters or callables
+        The fitters by their labels: fitters with a method ``fit_many``, or
+        functions of an image that return its profile.
 
     images : sequence
         Paths of FITS files with an extension TRUTH, or pairs of an image of
@@ -55,8 +58,8 @@ def evaluate_fitters(fitters, images, *, truths=None, mu_limit=MU_LIMIT,
         Where the bright part of the profiles ends, in mag/arcsec2.
 
     n_jobs : int, optional
-        The number of processes for fitters without ``measure_all``; more
-        than one needs fitters that can be pickled.
+        The number of processes; more than one needs fitters that can be
+        pickled.
 
     progress : bool, optional
         Whether to show a progress bar.
@@ -69,11 +72,13 @@ def evaluate_fitters(fitters, images, *, truths=None, mu_limit=MU_LIMIT,
     Raises
     ------
     TypeError
-        If ``fitters`` is not a dict of callables, or an image has no truth.
+        If ``fitters`` is not a dict of callables, an image has no truth, or
+        ``n_jobs`` is not an integer.
 
     ValueError
-        If there is no fitter or no image, the truths are not as many as the
-        images, or a truth or its image is not what it has to be.
+        If ``n_jobs`` is not positive, there is no fitter or no image, the
+        truths are not as many as the images, or a truth or its image
+        cannot be used.
 
     Examples
     --------
@@ -87,10 +92,8 @@ def evaluate_fitters(fitters, images, *, truths=None, mu_limit=MU_LIMIT,
            1        0       1
     """
     fitters = _check_fitters(fitters)
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
-        msg = f'n_jobs must be a positive integer, got {n_jobs!r}'
-        raise ValueError(msg)
-    mu_limit = u.Quantity(mu_limit, SB_UNIT)
+    n_jobs = check_integer(n_jobs, 'n_jobs', least=1)
+    mu_limit = check_number(mu_limit, 'mu_limit', unit=SB_UNIT) * SB_UNIT
     targets = [_read_target(i, image, truth, mu_limit.value)
                for i, (image, truth) in enumerate(_pair(images, truths))]
     runs, rings = [], []
@@ -106,7 +109,8 @@ def evaluate_fitters(fitters, images, *, truths=None, mu_limit=MU_LIMIT,
             if not message:
                 try:
                     value, error = _at_radii(profile, target)
-                except Exception as problem:  # so is an unreadable profile
+                except Exception as problem:
+                    # Count a table that is no profile as a failure
                     message = _text(problem)
             runs.append((label, i, target.name, target.band, target.kind,
                          seconds * u.s, message))
@@ -128,7 +132,7 @@ def evaluate_fitters(fitters, images, *, truths=None, mu_limit=MU_LIMIT,
 @dataclass
 class _Target:
     """
-    An image and its true profile: arcsec, mag/arcsec2.
+    An image and its true profile, in arcsec and mag/arcsec2.
     """
 
     image: object
@@ -151,7 +155,7 @@ def _check_fitters(fitters):
         msg = 'fitters must hold at least one fitter, got none'
         raise ValueError(msg)
     for label, fitter in fitters.items():
-        if not callable(fitter) and not hasattr(fitter, 'measure_all'):
+        if not callable(fitter) and _many(fitter) is None:
             msg = (f'fitters[{label!r}] must be callable, got '
                    f'{type(fitter).__name__}')
             raise TypeError(msg)
@@ -160,7 +164,7 @@ def _check_fitters(fitters):
 
 def _pair(images, truths):
     """
-    Pairs of images and truths; a path's truth may be in the file.
+    Make pairs of images and truths; a path's truth may be in the file.
     """
     if isinstance(images, str | Path):
         msg = f'images must be a sequence of images, got {str(images)!r}'
@@ -254,7 +258,7 @@ def _read_target(i, image, truth, mu_limit):
 
 def _numbers(column, unit=None):
     """
-    The plain numbers of a column; what is masked is not-a-number.
+    Convert a column to plain numbers; masked ones become not-a-number.
     """
     if hasattr(column, 'mask'):
         column = column.filled(np.nan)
@@ -265,7 +269,7 @@ def _numbers(column, unit=None):
 
 def _at_radii(profile, target):
     """
-    Surface brightness and its error at the radii of the truth.
+    Interpolate surface brightness and error to the radii of the truth.
 
     Where a value between two rings has one that is not-a-number beside it,
     there is none. A profile that begins within half a pixel of the centre
@@ -297,28 +301,32 @@ def _at_radii(profile, target):
 
 
 def _text(problem):
-    return ' '.join(f'{type(problem).__name__}: {problem}'.split())
+    return _shorten(' '.join(f'{type(problem).__name__}: {problem}'.split()))
 
 
-def _measure_one(fitter, image):
+def _shorten(text):
     """
-    Profile, seconds, and why there is no profile.
+    Cut a message: one long text would widen the column of all.
     """
-    start = time.perf_counter()
-    profile, message = None, ''
-    try:
-        profile = fitter(image)
-    except Exception as problem:  # failures are part of what is measured
-        message = _text(problem)
-    return profile, time.perf_counter() - start, message
+    return text if len(text) <= _LONGEST else text[:_LONGEST - 1] + '…'
+
+
+def _many(fitter):
+    """
+    Get the method for many images, `None` of a function of an image.
+    """
+    return getattr(fitter, 'fit_many', None)
 
 
 def _measure(fitter, images, n_jobs):
     """
-    What `_measure_one` returns, for each image.
+    Measure the images.
+
+    Yields for each image the profile, the seconds, and the reason if there
+    is no profile.
     """
-    if hasattr(fitter, 'measure_all'):
-        yield from _measure_at_once(fitter, images)
+    if _many(fitter) is not None:
+        yield from _measure_many(fitter, images, n_jobs)
     elif n_jobs == 1:
         for image in images:
             yield _measure_one(fitter, image)
@@ -330,30 +338,53 @@ def _measure(fitter, images, n_jobs):
             for job in jobs:
                 try:
                     yield job.result()
-                except Exception as problem:  # the process has died
+                except Exception as problem:
+                    # The process has died
                     yield None, np.nan, _text(problem)
 
 
-def _measure_at_once(fitter, images):
+def _measure_one(fitter, image):
+    """
+    Measure an image with a function.
+    """
+    start = time.perf_counter()
+    profile, message = None, ''
+    try:
+        profile = fitter(image)
+    except Exception as problem:
+        # Store the exception: failures are part of the result
+        message = _text(problem)
+    return profile, time.perf_counter() - start, message
+
+
+def _measure_many(fitter, images, n_jobs):
+    """
+    Measure images with a fitter, in its batches.
+    """
+    done, problem = 0, None
     start = time.perf_counter()
     try:
-        profiles = list(fitter.measure_all(images))
-        if len(profiles) != len(images):
-            msg = (f'measure_all must return {len(images)} profiles, got '
-                   f'{len(profiles)}')
-            raise ValueError(msg)
-    except Exception as problem:
-        if callable(fitter):
+        for batch in fitter.fit_many(images,
+                                     workers=0 if n_jobs == 1 else n_jobs):
+            seconds = (time.perf_counter() - start) / max(len(batch), 1)
+            results = [(profile, seconds, '') for profile in batch]
+            for k in np.flatnonzero(batch.failed).tolist():
+                message = str(batch.galaxies['message'][k])
+                results[k] = None, seconds, _shorten(message) or 'no profile'
+            done += len(results)
+            yield from results[:len(images) + len(results) - done]
+            start = time.perf_counter()
+    except Exception as error:
+        problem = error
+    if done > len(images):
+        msg = (f'fit_many must give {len(images)} profiles, got {done} or '
+               'more')
+        raise ValueError(msg)
+    for image in images[done:]:
+        if problem is not None and callable(fitter):
             # one of the images may be to blame for all
-            for image in images:
-                yield _measure_one(fitter, image)
-            return
-        profiles = [problem] * len(images)
-    seconds = (time.perf_counter() - start) / len(images)
-    for profile in profiles:
-        message = ''
-        if profile is None:
-            message = 'no profile'
-        elif isinstance(profile, Exception):
-            message = _text(profile)
-        yield profile, seconds, message
+            yield _measure_one(fitter, image)
+            continue
+        problem = problem or ValueError(
+            f'fit_many must give {len(images)} profiles, got {done}')
+        yield None, np.nan, _text(problem)

@@ -19,8 +19,8 @@ __all__ = ['Evaluation']
 # (2021).
 MU_LIMIT = 26.5
 
-# What a missing value counts (mag/arcsec2), and the fraction of the radii
-# that a success has.
+# The deviation that counts for a missing value (mag/arcsec2), and the
+# fraction of the radii with a value that makes a success.
 MISSING = 1.0
 
 COMPLETE = 0.8
@@ -34,7 +34,7 @@ RING_COLUMNS = ('fitter', 'image', 'radius', 'surface_brightness', 'snr',
 
 def _quantile(values, q):
     """
-    Quantiles of the finite values, NaN if there are none.
+    Calculate quantiles of the finite values, NaN if there are none.
     """
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
@@ -45,7 +45,7 @@ def _quantile(values, q):
 
 def _mean(values):
     """
-    The mean of the finite values, NaN if there are none.
+    Calculate the mean of the finite values, NaN if there are none.
     """
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
@@ -54,7 +54,7 @@ def _mean(values):
 
 def _edges(edges, unit):
     """
-    The edges of bins as checked numbers.
+    Check the edges of bins and convert them to numbers.
     """
     try:
         edges = np.asarray(u.Quantity(edges, unit).value, dtype=float)
@@ -155,7 +155,7 @@ class Evaluation:
 
     def to_table(self):
         """
-        What was found for each image.
+        Make a table of the errors on each image.
 
         Returns
         -------
@@ -197,7 +197,7 @@ class Evaluation:
 
     def _errors(self, rows):
         """
-        Absolute deviations of rings, and which of them are missing.
+        Calculate absolute deviations of rings; find the missing ones.
         """
         gone = ~np.isfinite(self._delta[rows])
         return np.where(gone, MISSING, np.abs(self._delta[rows])), gone
@@ -209,7 +209,7 @@ class Evaluation:
 
     def summary(self):
         """
-        The figures of each fitter.
+        Make a table of the errors of each fitter.
 
         Returns
         -------
@@ -227,7 +227,7 @@ class Evaluation:
 
     def by_band(self):
         """
-        The figures of each fitter in each band.
+        Make a table of the errors of each fitter in each band.
 
         Returns
         -------
@@ -239,7 +239,7 @@ class Evaluation:
 
     def by_type(self):
         """
-        The figures of each fitter for each type of galaxy.
+        Make a table of the errors of each fitter for each type of galaxy.
 
         Returns
         -------
@@ -288,7 +288,7 @@ class Evaluation:
 
     def by_radius(self, edges=None, *, band=None):
         """
-        The errors in bins of radius, to a signal-to-noise ratio of 1.
+        Make a table of the errors in bins of radius, where S/N > 1.
 
         Parameters
         ----------
@@ -319,7 +319,7 @@ class Evaluation:
 
     def by_surface_brightness(self, edges=None, *, band=None):
         """
-        The errors in bins of the true surface brightness.
+        Make a table of the errors in bins of true surface brightness.
 
         Parameters
         ----------
@@ -370,12 +370,14 @@ class Evaluation:
                     label, low, high, n_images, len(inside),
                     n_images / n_all, median, q25, q75, bias, _mean(gone),
                     self._within_error(inside), _quantile(photon, 0.5)))
-        table = QTable(
-            rows=rows or None,
-            names=('fitter', *names, 'n_images', 'n_rings',
+        columns = ('fitter', *names, 'n_images', 'n_rings',
                    'fraction_images', 'median', 'q25', 'q75', 'bias',
-                   'missing', 'within_error', 'over_photon_limit'),
-            dtype=('U64', float, float, int, int, *[float] * 8))
+                   'missing', 'within_error', 'over_photon_limit')
+        values = list(zip(*rows, strict=True)) or [[]] * len(columns)
+        kinds = (str, float, float, int, int, *[float] * 8)
+        table = QTable({name: np.array(column, dtype=kind)
+                        for name, column, kind in zip(
+                            columns, values, kinds, strict=True)})
         for name in names:
             table[name] = u.Quantity(table[name], unit)
         for name in ('median', 'q25', 'q75', 'bias'):

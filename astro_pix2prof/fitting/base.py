@@ -7,13 +7,18 @@ import itertools
 import os
 from abc import ABC, abstractmethod
 
-import numpy as np
-
+from astro_pix2prof.arguments import (
+    check_flag,
+    check_integer,
+    check_number,
+    check_positive,
+)
 from astro_pix2prof.fitting.bands import measure_bands
 from astro_pix2prof.fitting.processes import map_parts
 from astro_pix2prof.profile.batch import ProfileBatch
 
-__all__ = ['PartJob', 'ProfileFitter', 'split_options', 'split_parts']
+__all__ = ['PartJob', 'ProfileFitter', 'check_settings', 'split_options',
+           'split_parts']
 
 # Galaxies of a batch: enough that what is done once for a batch is little,
 # few enough that their images fit into memory many times.
@@ -113,8 +118,8 @@ class ProfileFitter(ABC):
 
         Raises
         ------
-        ValueError
-            If ``batch_size`` or ``workers`` is out of range.
+        TypeError, ValueError
+            If ``batch_size`` or ``workers`` is no integer or out of range.
 
         RuntimeError
             If a process died, for instance for lack of memory.
@@ -127,16 +132,10 @@ class ProfileFitter(ABC):
         """
         if batch_size is None:
             batch_size = max(_BATCH, getattr(self, 'batch_size', 1))
-        for name, value, least in (('batch_size', batch_size, 1),
-                                   ('workers', workers, 0)):
-            if isinstance(value, bool) or not isinstance(
-                    value, int | np.integer) or value < least:
-                msg = (f'{name} must be an integer from {least} on, got '
-                       f'{value!r}')
-                raise ValueError(msg)
         # (the arguments are checked now, and not with the first batch)
-        return self._batches(images, int(batch_size), int(workers),
-                             progress, options)
+        return self._batches(
+            images, check_integer(batch_size, 'batch_size', least=1),
+            check_integer(workers, 'workers', least=0), progress, options)
 
     def fit_bands(self, images, *, reference=None, colours=None, **options):
         """
@@ -259,6 +258,48 @@ class ProfileFitter(ABC):
                 profiles.append(error)
         return ProfileBatch.from_profiles(profiles, sources=sources,
                                           start=start)
+
+
+def check_settings(sky, search_radius, fit_centre, min_snr):
+    """
+    Check the settings that all fitters have.
+
+    Parameters
+    ----------
+    sky : 'auto' or float
+        The sky level, in the image's unit.
+
+    search_radius : float or `None`
+        The largest distance of the galaxy from the position, in pixels.
+
+    fit_centre : bool
+        Whether to refine the position.
+
+    min_snr : float
+        The signal-to-noise ratio of the last ring.
+
+    Returns
+    -------
+    sky, search_radius, fit_centre, min_snr
+        The same, as plain numbers.
+
+    Raises
+    ------
+    TypeError
+        If a setting is of the wrong kind.
+
+    ValueError
+        If it is out of range.
+    """
+    if not isinstance(sky, str):
+        sky = check_number(sky, 'sky')
+    elif sky != 'auto':
+        msg = f"sky must be 'auto' or a finite number, got {sky!r}"
+        raise ValueError(msg)
+    return (sky, check_number(search_radius, 'search_radius', least=2,
+                              optional=True),
+            check_flag(fit_centre, 'fit_centre'),
+            check_positive(min_snr, 'min_snr'))
 
 
 class PartJob:

@@ -10,17 +10,38 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.utils.exceptions import AstropyUserWarning
-from astropy.wcs import WCS, Sip
+from astropy.wcs import WCS, Sip, WcsError
 from astropy.wcs.wcsapi import BaseLowLevelWCS, HighLevelWCSWrapper
 from astropy.wcs.wcsapi.wrappers.base import BaseWCSWrapper
 
-__all__ = ['celestial_wcs', 'check_inside', 'find_pixel_scale', 'is_inside',
-           'local_matrix', 'pixel_position', 'pixel_size', 'pixel_to_icrs',
-           'shift_wcs', 'sky_to_pixel']
+from astro_pix2prof.arguments import check_number
+
+__all__ = ['BrokenWCSError', 'celestial_wcs', 'check_inside',
+           'find_pixel_scale', 'image_to_sky_angle', 'is_inside',
+           'local_matrix', 'pixel_size', 'pixel_to_icrs', 'shift_wcs',
+           'sky_to_image_angle', 'sky_to_pixel']
 
 
 # Pixels whose sides differ by more than this have to be resampled first.
 _MAX_NON_SQUARE = 0.01
+
+# No image has pixels that are so much longer than wide: the matrix of its WCS
+# is singular, or was before zeros in it were replaced.
+_SINGULAR = 10
+
+# The largest size of a crop, in frames, and in pixels of small frames.
+_MAX_FRAMES, _MAX_SMALL = 4, 1024
+
+
+class BrokenWCSError(ValueError):
+    """
+    The WCS of an image gives no usable sky coordinates.
+    """
+
+    def __init__(self, reason):
+        lines = str(reason).strip().splitlines()
+        super().__init__('the WCS of the image cannot be used: '
+                         + (lines[-1] if lines else type(reason).__name__))
 
 
 class _ShiftedWCS(BaseWCSWrapper):
@@ -69,16 +90,38 @@ def celestial_wcs(wcs):
     wcs : WCS object or `None`
         The 2D celestial WCS, with all its distortions, or `None` if there
         is none.
+
+    Raises
+    ------
+    BrokenWCSError
+        If the celestial axes cannot be taken out of the WCS.
     """
     if wcs is None:
         return None
+    try:
+        return _celestial_part(wcs)
+    except Exception as exc:
+        raise BrokenWCSError(exc) from exc
+
+
+def _celestial_part(wcs):
     if isinstance(wcs, WCS):
         if not wcs.has_celestial:
             return None
-        return wcs if wcs.naxis == 2 else wcs.celestial
+        if wcs.naxis == 2:
+            return wcs
+        try:
+            return wcs.celestial
+        except RuntimeError:
+            # wcslib cannot take TPV out of a cube, but it can leave the
+            # other axes of a header aside
+            flat = WCS(wcs.to_header(relax=True), naxis=2)
+            if not flat.has_celestial:
+                raise
+            return flat
     low = wcs if isinstance(wcs, BaseLowLevelWCS) else wcs.low_level_wcs
     if isinstance(low, WCS):
-        return celestial_wcs(low)
+        return _celestial_part(low)
     kinds = low.world_axis_physical_types
     celestial = all(kind is not None and kind.startswith('pos.')
                     for kind in kinds)
@@ -150,15 +193,19 @@ def local_matrix(wcs, x, y):
 
     Raises
     ------
-    ValueError
-        If the WCS has no sky coordinates there.
+    BrokenWCSError
+        If the WCS has no sky coordinates there, or its matrix is
+        singular.
     """
     steps = np.array([[0.5, -0.5, 0.0, 0.0], [0.0, 0.0, 0.5, -0.5]])
-    lon, lat = np.radians(pixel_to_icrs(wcs, x + steps[0], y + steps[1]))
+    try:
+        lon, lat = np.radians(pixel_to_icrs(wcs, x + steps[0], y + steps[1]))
+    except Exception as exc:
+        raise BrokenWCSError(exc) from exc
     if not np.all(np.isfinite([lon, lat])):
-        msg = ('the WCS of the image has no sky coordinates at the position '
-               f'({x:.1f}, {y:.1f})')
-        raise ValueError(msg)
+        reason = ('it has no sky coordinates at the position '
+                  f'({x:.1f}, {y:.1f})')
+        raise BrokenWCSError(reason)
     vectors = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon),
                         np.sin(lat)])
     middle = vectors.mean(axis=1)
@@ -171,7 +218,73 @@ def local_matrix(wcs, x, y):
     step_y = vectors[:, 2] - vectors[:, 3]
     matrix = np.array([[east @ step_x, east @ step_y],
                        [north @ step_x, north @ step_y]])
+    large, small = np.linalg.svd(matrix, compute_uv=False)
+    if not large < _SINGULAR * small:
+        reason = (f'its pixels are {large * u.rad.to(u.arcsec):.4g} by '
+                  f'{small * u.rad.to(u.arcsec):.4g} arcsec, as the matrix '
+                  'of CD, or of PC and CDELT, is singular or wrong')
+        raise BrokenWCSError(reason)
     return matrix * u.rad.to(u.arcsec)
+
+
+def image_to_sky_angle(matrix, theta):
+    """
+    Turn angles in an image into position angles.
+
+    Parameters
+    ----------
+    matrix : 2x2 `~numpy.ndarray` or `None`
+        The result of `local_matrix`.
+
+    theta : float or array_like
+        Angles in degrees, counter-clockwise from the +x axis.
+
+    Returns
+    -------
+    pa : float or `~numpy.ndarray`
+        Angles east of north in degrees from 0 to 180; without a matrix,
+        ``theta`` modulo 180.
+    """
+    theta = np.asarray(theta, dtype=float)
+    if matrix is None:
+        return _fold(theta)
+    angle = np.radians(theta)
+    east, north = np.tensordot(
+        matrix, np.array([np.cos(angle), np.sin(angle)]), 1)
+    return _fold(np.degrees(np.arctan2(east, north)))
+
+
+def sky_to_image_angle(matrix, pa):
+    """
+    Turn position angles into angles in an image.
+
+    Parameters
+    ----------
+    matrix : 2x2 `~numpy.ndarray` or `None`
+        The result of `local_matrix`.
+
+    pa : float or array_like
+        Angles in degrees, as `image_to_sky_angle` gives them.
+
+    Returns
+    -------
+    theta : float or `~numpy.ndarray`
+        Angles in degrees from 0 to 180, counter-clockwise from the +x axis.
+    """
+    pa = np.asarray(pa, dtype=float)
+    if matrix is None:
+        return _fold(pa)
+    angle = np.radians(pa)
+    dx, dy = np.tensordot(np.linalg.inv(matrix),
+                          np.array([np.sin(angle), np.cos(angle)]), 1)
+    return _fold(np.degrees(np.arctan2(dy, dx)))
+
+
+def _fold(angle):
+    folded = np.mod(angle, 180.0)
+    # the modulus of a tiny negative number rounds to 180
+    folded = np.where(folded >= 180.0, 0.0, folded)
+    return float(folded) if folded.ndim == 0 else folded
 
 
 def pixel_to_icrs(wcs, x, y):
@@ -229,7 +342,8 @@ def sky_to_pixel(wcs, coord):
     Raises
     ------
     ValueError
-        If there is no WCS or more than one position.
+        If there is no WCS or more than one position, or the WCS is broken
+        (`BrokenWCSError`).
     """
     if wcs is None:
         msg = ('position is a SkyCoord, but the image has no celestial WCS: '
@@ -241,7 +355,10 @@ def sky_to_pixel(wcs, coord):
         raise ValueError(msg)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
-        x, y = wcs.world_to_pixel(coord)
+        try:
+            x, y = wcs.world_to_pixel(coord)
+        except WcsError as exc:
+            raise BrokenWCSError(exc) from exc
     # The inversion of a distortion may fail far outside of the frame and
     # then gives any pixel.
     if any('failed to converge' in str(item.message) for item in caught):
@@ -280,7 +397,7 @@ def find_pixel_scale(matrix, given=None):
     if matrix is None:
         return given
     large, small = np.linalg.svd(matrix, compute_uv=False)
-    if not small > 0 or large / small > 1 + _MAX_NON_SQUARE:
+    if large / small > 1 + _MAX_NON_SQUARE:
         msg = (f'the pixels are not square on the sky ({large:.4g} by '
                f'{small:.4g} arcsec): resample the image first, for example '
                'with reproject.reproject_adaptive')
@@ -293,35 +410,6 @@ def find_pixel_scale(matrix, given=None):
                       f'WCS says {of_wcs:.5g} arcsec',
                       AstropyUserWarning, stacklevel=3)
     return given
-
-
-def pixel_position(position):
-    """
-    Read a position in pixels.
-
-    Parameters
-    ----------
-    position : sequence of float
-        The (x, y) position.
-
-    Returns
-    -------
-    position : tuple of float
-        The position.
-
-    Raises
-    ------
-    TypeError
-        If it is not two numbers.
-    """
-    try:
-        x, y = (float(value.value) if isinstance(value, u.Quantity)
-                else float(value) for value in position)
-    except (TypeError, ValueError):
-        msg = ('position must be (x, y) in pixels or a SkyCoord, got '
-               f'{position!r}')
-        raise TypeError(msg) from None
-    return x, y
 
 
 def is_inside(x, y, shape):
@@ -367,7 +455,7 @@ def check_inside(x, y, shape):
         raise ValueError(msg)
 
 
-def pixel_size(size, pixel_scale=None):
+def pixel_size(size, pixel_scale=None, shape=None):
     """
     Read the size of a crop.
 
@@ -379,6 +467,10 @@ def pixel_size(size, pixel_scale=None):
     pixel_scale : float, optional
         The pixel scale in arcsec.
 
+    shape : tuple of int, optional
+        The shape (ny, nx) of the frame, which limits the size: to four times
+        its longer side, or to 1024 pixels if that is more.
+
     Returns
     -------
     shape : tuple of int
@@ -386,28 +478,41 @@ def pixel_size(size, pixel_scale=None):
 
     Raises
     ------
+    TypeError
+        If a number is not a number.
+
     ValueError
         If it is not one or two positive numbers, or an angle without a
-        pixel scale.
+        pixel scale, or too large.
     """
-    if isinstance(size, u.Quantity) and size.unit != u.pix:
-        if not size.unit.is_equivalent(u.arcsec):
-            msg = (f'size must be in pixels or an angle, got the unit '
-                   f"'{size.unit}'")
-            raise ValueError(msg)
-        if pixel_scale is None:
-            msg = ('size is an angle, but the image has no pixel scale: '
-                   'give size in pixels or pixel_scale=')
-            raise ValueError(msg)
-        size = size.to_value(u.arcsec) / pixel_scale
-    elif isinstance(size, u.Quantity):
-        size = size.value
-    try:
-        pair = np.broadcast_to(np.asarray(size, dtype=float), 2)
-    except (TypeError, ValueError):
+    several = isinstance(size, (tuple, list)) or np.ndim(size) > 0
+    values = list(size) if several else [size, size]
+    if len(values) != 2 or any(isinstance(value, (str, bytes))
+                               for value in values):
         msg = f'size must be one or two numbers, (ny, nx), got {size!r}'
-        raise ValueError(msg) from None
-    if not np.all(np.isfinite(pair)) or np.any(pair < 0.5):
+        raise ValueError(msg)
+    angles = [isinstance(value, u.Quantity) and value.unit != u.pix
+              for value in values]
+    for value, angle in zip(values, angles, strict=True):
+        if angle and not value.unit.is_equivalent(u.arcsec):
+            msg = (f'size must be in pixels or an angle, got the unit '
+                   f"'{value.unit}'")
+            raise ValueError(msg)
+    if any(angles) and pixel_scale is None:
+        msg = ('size is an angle, but the image has no pixel scale: '
+               'give size in pixels or pixel_scale=')
+        raise ValueError(msg)
+    pair = [check_number(value, 'size', unit=u.arcsec) / pixel_scale
+            if angle else check_number(value, 'size', unit=u.pix)
+            for value, angle in zip(values, angles, strict=True)]
+    if min(pair) < 0.5:
         msg = f'size must be at least one pixel, got {size!r}'
         raise ValueError(msg)
-    return tuple(int(np.round(value)) for value in pair)
+    if shape is not None:
+        most = max(_MAX_FRAMES * max(shape), _MAX_SMALL)
+        if max(pair) > most:
+            msg = (f'size must be at most {most} pixels for an image of '
+                   f'{shape[1]} x {shape[0]} pixels, got {size!r} '
+                   f'({max(pair):.0f} pixels)')
+            raise ValueError(msg)
+    return tuple(round(value) for value in pair)

@@ -1,13 +1,16 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Photometric zero points of galaxy images.
+The unit, gain, saturation and magnitudes of an image.
 """
 
 import warnings
+from dataclasses import dataclass
 
 import astropy.units as u
+import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.arguments import check_positive
 from astro_pix2prof.image.header import _exposure_time, header_number
 from astro_pix2prof.image.units import (
     is_counts_like,
@@ -15,9 +18,10 @@ from astro_pix2prof.image.units import (
     is_surface_brightness,
     parse_unit,
 )
-from astro_pix2prof.image.zeropoint import unit_zeropoint
+from astro_pix2prof.image.zeropoint import find_zeropoint, unit_zeropoint
 
-__all__ = ['choose_unit', 'find_gain', 'find_saturation']
+__all__ = ['Calibration', 'choose_unit', 'find_calibration', 'find_gain',
+           'find_saturation', 'given_gain', 'given_saturation']
 
 
 _GAIN_KEYWORDS = ('GAIN', 'EGAIN', 'CCDGAIN')
@@ -134,3 +138,176 @@ def choose_unit(own, given, *, from_header=False):
     warnings.warn(f"unit='{unit}' is used, although the header says "
                   f"BUNIT='{own}'", AstropyUserWarning, stacklevel=3)
     return unit
+
+
+def given_gain(gain, unit):
+    """
+    Check the gain that a user gives.
+
+    Parameters
+    ----------
+    gain : float, `~astropy.units.Quantity` or `None`
+        Electrons per data unit; quantities in electrons (or photons) per
+        unit of the image.
+
+    unit : `~astropy.units.UnitBase`
+        The unit of the image.
+
+    Returns
+    -------
+    gain : float or `None`
+        Electrons per data unit.
+
+    Raises
+    ------
+    TypeError
+        If it is not a number.
+
+    ValueError
+        If it is not positive and finite, or in another unit.
+    """
+    units = [electrons / unit for electrons in (u.electron, u.photon,
+                                                u.dimensionless_unscaled)]
+    if unit == u.dimensionless_unscaled or (is_counts_like(unit)
+                                            and not is_rate(unit)):
+        # counts may be called anything
+        units += [u.electron / count for count in (u.adu, u.ct, u.DN)]
+    return check_positive(gain, 'gain', unit=tuple(units), optional=True)
+
+
+def given_saturation(saturation, unit):
+    """
+    Check the level of saturation that a user gives.
+
+    Parameters
+    ----------
+    saturation : float, `~astropy.units.Quantity` or `None`
+        The level, in data units or as a quantity.
+
+    unit : `~astropy.units.UnitBase`
+        The unit of the image.
+
+    Returns
+    -------
+    saturation : float or `None`
+        The level in data units.
+
+    Raises
+    ------
+    TypeError
+        If it is not a number.
+
+    ValueError
+        If it is not positive and finite, or in a unit that is not
+        equivalent to that of the image.
+    """
+    if unit == u.dimensionless_unscaled:
+        unit = None
+    return check_positive(saturation, 'saturation', unit=unit, optional=True)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """
+    How pixel values become intensities and magnitudes.
+
+    The attributes are those of `astro_pix2prof.GalaxyCutout`.
+    """
+
+    intensity_unit: u.UnitBase
+    intensity_scale: float
+    radius_unit: u.UnitBase
+    radius_scale: float
+    zeropoint: float = np.nan
+    sb_zeropoint: float = np.nan
+    mag_system: str = ''
+    mag_unit: u.UnitBase = u.mag
+
+
+def find_calibration(unit, header, *, pixel_scale=None,
+                     native_pixel_scale=None, zeropoint=None,
+                     mag_system=None, calibrated=True, data_scale=1.0):
+    """
+    Find how pixel values become intensities and magnitudes.
+
+    Parameters
+    ----------
+    unit : `~astropy.units.UnitBase`
+        The unit of the image.
+
+    header : dict
+        Header values by upper-case keyword.
+
+    pixel_scale, native_pixel_scale : float, optional
+        The sizes of pixels in arcsec: of the image, and of those to which
+        the values refer.
+
+    zeropoint, mag_system : optional
+        As for `~astro_pix2prof.image.zeropoint.find_zeropoint`.
+
+    calibrated : bool, optional
+        `False` allows for an image without zero point.
+
+    data_scale : float, optional
+        The factor by which the data were divided.
+
+    Returns
+    -------
+    calibration : `Calibration`
+        The calibration of the divided data.
+
+    Raises
+    ------
+    ValueError
+        If there is no zero point and ``calibrated`` is `True`; or if
+        ``native_pixel_scale`` goes with a unit of surface brightness.
+    """
+    zero = find_zeropoint(unit, zeropoint=zeropoint, mag_system=mag_system,
+                          header=header)
+    if zero is None and calibrated:
+        _refuse_uncalibrated(unit, header)
+    scale, native = pixel_scale, native_pixel_scale
+    radius = (u.pix, 1.0) if scale is None else (u.arcsec, scale)
+    if is_surface_brightness(unit):
+        if native is not None:
+            msg = ('native_pixel_scale is for images of flux per pixel, '
+                   f"but the unit '{unit}' is a surface brightness")
+            raise ValueError(msg)
+        intensity_unit, factor = unit, 1.0
+    elif scale is None:
+        intensity_unit, factor = unit / u.pix**2, 1.0
+    else:
+        intensity_unit = unit / u.arcsec**2
+        factor = 1 / (scale if native is None else native)**2
+    intensity = (intensity_unit, factor * data_scale)
+    if zero is None:
+        return Calibration(*intensity, *radius)
+    fainter = 2.5 * np.log10(data_scale)
+    if scale is None:
+        value = np.nan if zero.per_area else zero.value - fainter
+        return Calibration(*intensity, *radius, value,
+                           mag_system=zero.system)
+    sb_zeropoint = zero.value
+    if zero.per_area:
+        # the zero point is that of a data unit, not of an intensity
+        sb_zeropoint += 2.5 * np.log10(factor)
+    value = sb_zeropoint - 2.5 * np.log10(factor * scale**2) - fainter
+    return Calibration(*intensity, *radius, float(value),
+                       float(sb_zeropoint), zero.system)
+
+
+def _refuse_uncalibrated(unit, header):
+    shown = (f"unit '{unit}'" if unit != u.dimensionless_unscaled
+             else 'no unit')
+    msg = (f'the image has {shown} and no zero point: give unit= (a '
+           "flux unit like 'nmgy', 'Jy' or 'MJy/sr'), zeropoint= "
+           '(the magnitude of one data unit), or calibrated=False '
+           'for a profile without magnitudes')
+    if 'PHOTFLAM' in header or 'PHOTMJSR' in header:
+        msg += (". PHOTFLAM and PHOTMJSR of the header need a unit "
+                "like 'electron/s' or 'DN/s', or else 'electron' or "
+                "'DN' and an exposure time")
+    if 'FPA.ZP' in header:
+        msg += ('. FPA.ZP of the header is the magnitude of one count per '
+                'second and needs an exposure time')
+    raise ValueError(msg)

@@ -4,36 +4,49 @@ A galaxy image of any kind, with its noise, mask and calibration.
 """
 
 import copy
+import inspect
 from functools import cached_property
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 
+from astro_pix2prof.arguments import (
+    check_flag,
+    check_integer,
+    check_options,
+    check_positive,
+    check_text,
+)
 from astro_pix2prof.background.noise import measure_noise
 from astro_pix2prof.image.astrometry import (
-    celestial_wcs,
     check_inside,
     find_pixel_scale,
-    is_inside,
+    image_to_sky_angle,
     local_matrix,
-    pixel_position,
     pixel_size,
     pixel_to_icrs,
     shift_wcs,
+    sky_to_image_angle,
     sky_to_pixel,
 )
 from astro_pix2prof.image.calibration import (
     choose_unit,
+    find_calibration,
     find_gain,
     find_saturation,
+    given_gain,
+    given_saturation,
 )
-from astro_pix2prof.image.planes import clean_planes
-from astro_pix2prof.image.reading import read_image
-from astro_pix2prof.image.units import is_surface_brightness, positive_number
-from astro_pix2prof.image.zeropoint import find_zeropoint
+from astro_pix2prof.image.planes import clean_planes, cut_window, data_scale
+from astro_pix2prof.image.position import find_place, read_position
+from astro_pix2prof.image.reading import read_background, read_image
 
 __all__ = ['GalaxyCutout']
+
+
+# What a pixel scale is given in
+_SCALE = (u.arcsec, u.arcsec / u.pix)
 
 
 class GalaxyCutout:
@@ -69,8 +82,15 @@ class GalaxyCutout:
         The bits of integer masks that reject a pixel. By default, every bit
         does.
 
+    background : 2D array_like, float, `~astropy.units.Quantity`, HDU or \
+path, optional
+        The sky, in the unit of the image: a map or one level, which is
+        subtracted. Not-a-number masks a pixel.
+
     pixel_scale : float or `~astropy.units.Quantity`, optional
-        The pixel scale in arcsec per pixel, if there is no WCS.
+        The pixel scale in arcsec per pixel, if there is no WCS or if it is
+        wrong. Where the WCS gives no coordinates at all, it is left aside
+        then, and angles are those in the image.
 
     native_pixel_scale : float or `~astropy.units.Quantity`, optional
         The pixel scale in arcsec of the pixels to which the data values
@@ -84,7 +104,7 @@ class GalaxyCutout:
     unit : str or `~astropy.units.Unit`, optional
         The unit of the data, if the image has none.
 
-    gain : float, optional
+    gain : float or `~astropy.units.Quantity`, optional
         Electrons per data unit, for the Poisson noise.
 
     band : str or int, optional
@@ -94,23 +114,27 @@ class GalaxyCutout:
         The extension of a FITS file, as number, name or (name, version).
         By default, the first 2D image.
 
-    position : tuple of float or `~astropy.coordinates.SkyCoord`, optional
+    position : tuple, `~astropy.coordinates.SkyCoord` or str, optional
         The position of the galaxy: (x, y) in pixels of the input image, 0
-        for the centre of the first pixel, or sky coordinates. By default,
-        the position of the `~astropy.nddata.Cutout2D` or the middle.
+        for the centre of the first pixel; or sky coordinates, as a
+        `~astropy.coordinates.SkyCoord`, two angles (right ascension and
+        declination, ICRS) or a text such as '12h34m56s +41d16m' or
+        '184.7 12.4' (degrees). By default, the position of the
+        `~astropy.nddata.Cutout2D` or the middle.
 
     size : int, tuple of int or `~astropy.units.Quantity`, optional
         Crop to this size around the position: pixels, (ny, nx) pixels or an
-        angle (or two). Pixels beyond the image are masked.
+        angle (or two), at most four times the frame (or 1024 pixels). Pixels
+        beyond the image are masked.
 
     calibrated : bool, optional
         `False` allows for an image without zero point or pixel scale.
 
     psf_fwhm : float or `~astropy.units.Quantity`, optional
         The full width at half maximum of the point-spread function in
-        arcsec.
+        arcsec, or a quantity in pixels.
 
-    saturation : float, optional
+    saturation : float or `~astropy.units.Quantity`, optional
         The level, in data units, from which pixels are saturated.
 
     name : str, optional
@@ -126,15 +150,26 @@ class GalaxyCutout:
     ValueError
         If the image is not a 2D numeric image with a usable pixel, if the
         position is outside of it, if it has no zero point or no pixel scale
-        (and ``calibrated`` is `True`), or if options contradict each other.
+        (and ``calibrated`` is `True`), if its WCS is broken and no pixel
+        scale is given, or if options contradict each other.
 
     TypeError
         If the image or an option is of a kind that is not known.
 
+    OSError
+        If a file cannot be read.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If parts of the image contradict each other or cannot be used: see
+        the guide to images.
+
     Attributes
     ----------
     data : 2D `~numpy.ndarray`
-        The pixel values, float32; 0 where masked.
+        The pixel values, float32; 0 where masked. The background that was
+        given is subtracted.
 
     mask : 2D `~numpy.ndarray` of bool
         `True` for pixels not to use.
@@ -158,8 +193,15 @@ class GalaxyCutout:
     pixel_scale : float or `None`
         The pixel scale in arcsec, from the pixel area at the position.
 
+    background : 2D `~numpy.ndarray`, float or `None`
+        The background that was given and subtracted, in ``unit``.
+
+    background_level : float
+        Its mean over the usable pixels; 0 if there is none.
+
     unit : `~astropy.units.UnitBase`
-        The unit of ``data``.
+        The unit of ``data``. For values below 1e-15 or above 1e15, which
+        float32 cannot square, it is a power of ten of the image's unit.
 
     intensity_unit : `~astropy.units.UnitBase`
         The unit of the intensities in a profile.
@@ -205,60 +247,71 @@ class GalaxyCutout:
     """
 
     def __init__(self, image, *, mask=None, uncertainty=None, noise=None,
-                 invvar=None, bad_bits=None, pixel_scale=None,
-                 native_pixel_scale=None, zeropoint=None, unit=None,
-                 gain=None, band=None, hdu=None, position=None, size=None,
-                 calibrated=True, psf_fwhm=None, saturation=None, name=None,
-                 mag_system=None):
+                 invvar=None, bad_bits=None, background=None,
+                 pixel_scale=None, native_pixel_scale=None, zeropoint=None,
+                 unit=None, gain=None, band=None, hdu=None, position=None,
+                 size=None, calibrated=True, psf_fwhm=None, saturation=None,
+                 name=None, mag_system=None):
 
         if isinstance(image, GalaxyCutout):
             msg = ('image is a GalaxyCutout already: use its crop method, or '
                    'start again from the image to change its calibration')
             raise TypeError(msg)
-        if bad_bits is not None and (isinstance(bad_bits, bool)
-                                     or not isinstance(bad_bits,
-                                                       (int, np.integer))):
-            msg = f'bad_bits must be a whole number, got {bad_bits!r}'
-            raise TypeError(msg)
+        calibrated = check_flag(calibrated, 'calibrated')
+        bad_bits = check_integer(bad_bits, 'bad_bits', least=0,
+                                 most=2**64 - 1, optional=True)
+        name = check_text(name, 'name', optional=True)
+        pixel_scale, native_pixel_scale = (
+            check_positive(value, option, unit=_SCALE, optional=True)
+            for option, value in (('pixel_scale', pixel_scale),
+                                  ('native_pixel_scale',
+                                   native_pixel_scale)))
 
         parts = read_image(image, hdu=hdu, band=band, bad_bits=bad_bits)
         header = parts.header
         self.name = name if name is not None else parts.name
         self.band = parts.band
-        self.unit = choose_unit(parts.unit, unit,
-                                from_header=parts.unit_from_header)
-        sigma = parts.find_sigma(self.unit, uncertainty=uncertainty,
+        unit = choose_unit(parts.unit, unit,
+                           from_header=parts.unit_from_header)
+        sigma = parts.find_sigma(unit, uncertainty=uncertainty,
                                  noise=noise, invvar=invvar)
         mask = parts.find_mask(mask, bad_bits=bad_bits)
+        if background is not None:
+            background = read_background(background, unit, parts.select)
 
-        wcs = celestial_wcs(parts.wcs)
-        shape = parts.data.shape
-        x, y = self._find_position(parts, position, wcs, shape)
-        matrix = None if wcs is None else local_matrix(wcs, x, y)
-        self._matrix = matrix
-        self.pixel_scale = find_pixel_scale(
-            matrix, positive_number(pixel_scale, 'pixel_scale', u.arcsec))
+        place = find_place(parts.wcs, position, parts.data.shape,
+                           default=parts.position, pixel_scale=pixel_scale)
+        self.wcs, self._matrix = place.wcs, place.matrix
+        self.position, self.origin = place.position, (0, 0)
+        self.position_given = place.given
+        self.pixel_scale = find_pixel_scale(place.matrix, pixel_scale)
         if self.pixel_scale is None and calibrated:
             msg = ('the image has no pixel scale: give an image with a '
                    'celestial WCS or pixel_scale= in arcsec')
             raise ValueError(msg)
-
-        self.data, self.mask, self.noise = clean_planes(parts.data, mask,
-                                                        sigma)
-        self.position = (x, y)
-        self.origin = (0, 0)
-        self.wcs = wcs
-        self._calibrate(native_pixel_scale, zeropoint, mag_system, header,
-                        calibrated)
-
-        self.gain = positive_number(gain, 'gain')
+        self.gain = given_gain(gain, unit)
         if self.gain is None:
-            self.gain = find_gain(self.unit, header)
-        self.saturation = positive_number(saturation, 'saturation')
+            self.gain = find_gain(unit, header)
+        self.saturation = given_saturation(saturation, unit)
         if self.saturation is None:
-            self.saturation = find_saturation(self.unit, header)
-        self.psf_fwhm = positive_number(psf_fwhm, 'psf_fwhm', u.arcsec)
+            self.saturation = find_saturation(unit, header)
+        self.psf_fwhm = self._check_fwhm(psf_fwhm)
 
+        self._data_scale = scale = data_scale(parts.data, mask)
+        calibration = find_calibration(
+            unit, header, pixel_scale=self.pixel_scale,
+            native_pixel_scale=native_pixel_scale, zeropoint=zeropoint,
+            mag_system=mag_system, calibrated=calibrated, data_scale=scale)
+        # intensity_unit, zeropoint and the others
+        vars(self).update(vars(calibration))
+        self.unit = unit if scale == 1 else u.Unit(scale * unit)
+        if self.gain is not None:
+            self.gain *= scale
+        if self.saturation is not None:
+            self.saturation /= scale
+        self.background = None if background is None else background / scale
+        self.data, self.mask, self.noise = clean_planes(
+            parts.data, mask, sigma, background=background, scale=scale)
         if size is not None:
             self._crop(size)
         _check_usable(self.mask, cropped=size is not None)
@@ -286,42 +339,52 @@ class GalaxyCutout:
 
         Raises
         ------
+        TypeError
+            If an option does not exist.
+
         ValueError
-            If an option does not go with a `GalaxyCutout`.
+            If an option does not go with a `GalaxyCutout`, or as for
+            `GalaxyCutout`.
         """
+        check_options(options, list(inspect.signature(cls).parameters)[1:],
+                      'GalaxyCutout')
         if not isinstance(image, GalaxyCutout):
             return cls(image, **options)
+        calibrated = check_flag(options.pop('calibrated', False),
+                                'calibrated')
         options = {key: value for key, value in options.items()
-                   if value is not None
-                   and not (key == 'calibrated' and value is False)
-                   and not (key == 'calibrated'
-                            and np.isfinite(image.sb_zeropoint))}
+                   if value is not None}
+        if calibrated and not np.isfinite(image.sb_zeropoint):
+            msg = ('the GalaxyCutout has no zero point, as it was made with '
+                   'calibrated=False: give calibrated=False here too')
+            raise ValueError(msg)
         if not options:
             return image
         allowed = {'position', 'size', 'gain', 'psf_fwhm', 'saturation',
                    'name'}
-        other = sorted(set(options) - allowed - {'calibrated'})
+        other = sorted(set(options) - allowed)
         if other:
             msg = (f'{", ".join(other)} cannot be changed in a GalaxyCutout: '
                    'start again from the image')
             raise ValueError(msg)
-        if 'calibrated' in options:
-            msg = ('the GalaxyCutout has no zero point, as it was made with '
-                   'calibrated=False: give calibrated=False here too')
-            raise ValueError(msg)
         new = copy.copy(image)
-        for key, unit in (('gain', None), ('saturation', None),
-                          ('psf_fwhm', u.arcsec)):
-            if key in options:
-                setattr(new, key, positive_number(options[key], key, unit))
-        new.name = options.get('name', new.name)
+        unit = u.Unit(image.unit / image._data_scale)
+        if 'gain' in options:
+            new.gain = given_gain(options['gain'], unit) * image._data_scale
+        if 'saturation' in options:
+            new.saturation = given_saturation(
+                options['saturation'], unit) / image._data_scale
+        new.psf_fwhm = (image._check_fwhm(options.get('psf_fwhm'))
+                        or image.psf_fwhm)
+        new.name = check_text(options.get('name', new.name), 'name',
+                              optional=True)
         if 'position' in options:
-            position = options['position']
+            position = read_position(options['position'])
             if isinstance(position, SkyCoord):
                 x, y = sky_to_pixel(image.wcs, position)
             else:
-                x, y = pixel_position(position)
-                x, y = x - image.origin[0], y - image.origin[1]
+                x, y = (value - first for value, first
+                        in zip(position, image.origin, strict=True))
             check_inside(x, y, image.shape)
             new.position, new.position_given = (x, y), True
             if new.wcs is not None:
@@ -363,6 +426,16 @@ class GalaxyCutout:
         It is measured in a way that galaxies and stars do not raise.
         """
         return measure_noise(self.data, self.mask)
+
+    @cached_property
+    def background_level(self):
+        """
+        The mean of the background that was subtracted, in data units.
+        """
+        if self.background is None:
+            return 0.0
+        used = np.broadcast_to(self.background, self.shape)[~self.mask]
+        return float(np.mean(used, dtype=float))
 
     def crop(self, size):
         """
@@ -439,13 +512,8 @@ class GalaxyCutout:
             'sky' if ``pa`` is east of north (ICRS), 'pixel' if there is no
             WCS and ``pa`` is ``theta`` modulo 180.
         """
-        theta = np.asarray(theta, dtype=float)
-        if self._matrix is None:
-            return _fold(theta), 'pixel'
-        angle = np.radians(theta)
-        east, north = np.tensordot(
-            self._matrix, np.array([np.cos(angle), np.sin(angle)]), 1)
-        return _fold(np.degrees(np.arctan2(east, north))), 'sky'
+        frame = 'pixel' if self._matrix is None else 'sky'
+        return image_to_sky_angle(self._matrix, theta), frame
 
     def from_sky_pa(self, pa):
         """
@@ -462,116 +530,36 @@ class GalaxyCutout:
             Angles in degrees from 0 to 180, counter-clockwise from the +x
             axis.
         """
-        pa = np.asarray(pa, dtype=float)
-        if self._matrix is None:
-            return _fold(pa)
-        angle = np.radians(pa)
-        dx, dy = np.tensordot(
-            np.linalg.inv(self._matrix),
-            np.array([np.sin(angle), np.cos(angle)]), 1)
-        return _fold(np.degrees(np.arctan2(dy, dx)))
+        return sky_to_image_angle(self._matrix, pa)
 
-    def _find_position(self, parts, position, wcs, shape):
-        self.position_given = True
-        if isinstance(position, SkyCoord):
-            x, y = sky_to_pixel(wcs, position)
-        elif position is not None:
-            x, y = pixel_position(position)
-        elif parts.position is not None and is_inside(*parts.position, shape):
-            x, y = parts.position
-        else:
-            self.position_given = False
-            x, y = (shape[1] - 1) / 2, (shape[0] - 1) / 2
-        check_inside(x, y, shape)
-        return x, y
-
-    def _calibrate(self, native_pixel_scale, zeropoint, mag_system, header,
-                   calibrated):
-        native = positive_number(native_pixel_scale, 'native_pixel_scale',
-                           u.arcsec)
-        zero = find_zeropoint(self.unit, zeropoint=zeropoint,
-                              mag_system=mag_system, header=header)
-        if zero is None and calibrated:
-            shown = (f"unit '{self.unit}'"
-                     if self.unit != u.dimensionless_unscaled else 'no unit')
-            msg = (f'the image has {shown} and no zero point: give unit= (a '
-                   "flux unit like 'nmgy', 'Jy' or 'MJy/sr'), zeropoint= "
-                   '(the magnitude of one data unit), or calibrated=False '
-                   'for a profile without magnitudes')
-            if 'PHOTFLAM' in header or 'PHOTMJSR' in header:
-                msg += (". PHOTFLAM and PHOTMJSR of the header need a unit "
-                        "like 'electron/s' or 'DN/s', or else 'electron' or "
-                        "'DN' and an exposure time")
-            raise ValueError(msg)
-
+    def _check_fwhm(self, psf_fwhm):
         scale = self.pixel_scale
-        self.mag_unit = u.mag
-        self.radius_unit = u.pix if scale is None else u.arcsec
-        self.radius_scale = 1.0 if scale is None else scale
-        if is_surface_brightness(self.unit):
-            if native is not None:
-                msg = ('native_pixel_scale is for images of flux per pixel, '
-                       f"but the unit '{self.unit}' is a surface brightness")
-                raise ValueError(msg)
-            self.intensity_unit, self.intensity_scale = self.unit, 1.0
-        elif scale is None:
-            self.intensity_unit = self.unit / u.pix**2
-            self.intensity_scale = 1.0
-        else:
-            self.intensity_unit = self.unit / u.arcsec**2
-            self.intensity_scale = 1 / (scale if native is None
-                                        else native)**2
-
-        self.sb_zeropoint = self.zeropoint = np.nan
-        self.mag_system = '' if zero is None else zero.system
-        if zero is None:
-            return
-        if scale is None:
-            self.zeropoint = np.nan if zero.per_area else zero.value
-            return
-        self.sb_zeropoint = zero.value
-        if zero.per_area:
-            # the zero point is that of a data unit, not of an intensity
-            self.sb_zeropoint += 2.5 * np.log10(self.intensity_scale)
-        self.zeropoint = float(
-            self.sb_zeropoint
-            - 2.5 * np.log10(self.intensity_scale * scale**2))
-        self.sb_zeropoint = float(self.sb_zeropoint)
+        pixels = () if scale is None else u.pixel_scale(
+            scale * u.arcsec / u.pix)
+        return check_positive(psf_fwhm, 'psf_fwhm', unit=u.arcsec,
+                              equivalencies=pixels, optional=True)
 
     def _crop(self, size):
-        shape = pixel_size(size, self.pixel_scale)
+        shape = pixel_size(size, self.pixel_scale, self.shape)
         x, y = self.position
         # the rounding of astropy.nddata.Cutout2D
         x0 = int(np.ceil(x - shape[1] / 2))
         y0 = int(np.ceil(y - shape[0] / 2))
 
-        def window(array, fill):
-            new = np.full(shape, fill, dtype=array.dtype)
-            ny, nx = array.shape
-            inside = (slice(max(y0, 0), min(y0 + shape[0], ny)),
-                      slice(max(x0, 0), min(x0 + shape[1], nx)))
-            target = tuple(slice(s.start - o, s.stop - o)
-                           for s, o in zip(inside, (y0, x0), strict=True))
-            new[target] = array[inside]
-            return new
-
-        self.__dict__.pop('background_noise', None)
-        self.data = window(self.data, 0)
+        for name in ('background_noise', 'background_level'):
+            self.__dict__.pop(name, None)
+        if np.ndim(self.background):
+            self.background = cut_window(self.background, (x0, y0), shape,
+                                         np.nan)
+        self.data = cut_window(self.data, (x0, y0), shape, 0)
         if self.noise is not None:
             good = self.noise[~self.mask]
             fill = np.median(good) if good.size else 0
-            self.noise = window(self.noise, fill)
-        self.mask = window(self.mask, True)
+            self.noise = cut_window(self.noise, (x0, y0), shape, fill)
+        self.mask = cut_window(self.mask, (x0, y0), shape, True)
         self.position = (x - x0, y - y0)
         self.origin = (self.origin[0] + x0, self.origin[1] + y0)
         self.wcs = shift_wcs(self.wcs, (x0, y0), shape)
-
-
-def _fold(angle):
-    folded = np.mod(angle, 180.0)
-    # the modulus of a tiny negative number rounds to 180
-    folded = np.where(folded >= 180.0, 0.0, folded)
-    return float(folded) if folded.ndim == 0 else folded
 
 
 def _check_usable(mask, *, cropped):

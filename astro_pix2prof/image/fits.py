@@ -3,10 +3,20 @@
 Read FITS files: choose the extension and its companions.
 """
 
-import astropy.units as u
-from astropy.io import fits
+import warnings
+from contextlib import closing
 
+import astropy.units as u
+import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
+
+from astro_pix2prof.image.archives import (
+    companion_files,
+    mask_bits,
+    unpack_pixels,
+)
 from astro_pix2prof.image.arrays import _header_unit, _read_array
+from astro_pix2prof.image.files import check_sums, open_fits, read_pixels
 from astro_pix2prof.image.header import _header_text, header_values, header_wcs
 from astro_pix2prof.image.planes import ErrorPlane, mask_to_bool
 from astro_pix2prof.image.units import parse_unit
@@ -15,40 +25,32 @@ __all__ = ['choose_hdu']
 
 
 # Names (EXTNAME or IMAGETYP) of the extensions that come with an image.
-_MASK_NAMES = ('MASK', 'DQ', 'BADPIX', 'BPM')
+_MASK_NAMES = ('MASK', 'DQ', 'BADPIX', 'BPM', 'MSK', 'MASKBITS')
 
 _ERROR_NAMES = {
     'ERR': 1, 'ERROR': 1, 'SIGMA': 1, 'UNCERT': 1, 'UNC': 1, 'STDDEV': 1,
     'STD': 1, 'RMS': 1, 'VAR': 2, 'VARIANCE': 2, 'IVAR': -2, 'INVVAR': -2,
 }
 
-_OTHER_NAMES = ('WHT', 'WGT', 'WEIGHT', 'CON', 'CTX', 'EXP', 'EXPTIME',
-                'NEXP', 'COVERAGE', 'COV', 'AREA', 'PSF', 'PSFIMAGE',
+# Where these are zero, there are no data.
+_WEIGHT_NAMES = ('WHT', 'WGT', 'WEIGHT', 'EXP', 'EXPTIME', 'NEXP',
+                 'COVERAGE', 'COV')
+
+_OTHER_NAMES = (*_WEIGHT_NAMES, 'CON', 'CTX', 'AREA', 'PSF', 'PSFIMAGE',
                 'PSFSIZE', 'VAR_POISSON', 'VAR_RNOISE', 'VAR_FLAT', 'SAMP',
                 'TIME', 'D2IMARR', 'WCSDVARR')
 
-# Mask planes of the Rubin and HSC pipelines that spoil a pixel; others,
-# like DETECTED, mark the galaxy itself.
-_LSST_PLANES = ('BAD', 'SAT', 'CR', 'NO_DATA', 'EDGE', 'SUSPECT',
-                'UNMASKEDNAN', 'BRIGHT_OBJECT')
-
-# The DQ flag DO_NOT_USE; the other flags tell what was corrected.
-_DO_NOT_USE = {'JWST': 1, 'ROMAN': 1}
-
 
 def _read_file(path, hdu, band, bad_bits):
-    try:
-        # copied into memory, so that the file can be closed
-        with fits.open(path, memmap=False) as hdulist:
-            parts = _read_hdulist(hdulist, hdu, band, bad_bits)
-    except OSError as exc:
-        if isinstance(exc, (FileNotFoundError, PermissionError,
-                            IsADirectoryError)):
-            raise
-        msg = f'{path} is not a readable FITS file: {exc}'
-        raise OSError(msg) from exc
+    # (all pixels are in memory when the file is closed)
+    with closing(open_fits(path)) as hdulist:
+        parts = _read_hdulist(hdulist, hdu, band, bad_bits, check=True)
+    for companion in companion_files(path):
+        _add_file(parts, companion, bad_bits)
     if parts.name is None:
-        parts.name = path.name.split('.fit')[0]
+        # (bytes of a file name that are no UTF-8)
+        name = path.name.encode('utf-8', 'replace').decode()
+        parts.name = name.split('.fit')[0]
     return parts
 
 
@@ -75,19 +77,102 @@ def _hdu_band(hdu):
     return _header_text(hdu.header, 'BAND', 'FILTER')
 
 
-def _read_hdulist(hdulist, hdu, band, bad_bits):
+def _read_hdulist(hdulist, hdu, band, bad_bits, *, check=False):
+    """
+    Read the image of a file or list, and what comes with it.
+
+    Parameters
+    ----------
+    hdulist : `~astropy.io.fits.HDUList`
+        The file.
+
+    hdu, band, bad_bits : optional
+        As for `astro_pix2prof.image.reading.read_image`.
+
+    check : bool, optional
+        Whether to compare the pixels with their DATASUM and CHECKSUM.
+
+    Returns
+    -------
+    parts : `ImageParts`
+    """
     chosen = choose_hdu(hdulist, hdu, band)
     header = header_values(hdulist[0].header, chosen.header)
+
+    def verify(item):
+        if check:
+            check_sums(hdulist, hdulist.index_of(item))
+
+    if _is_image(chosen):
+        verify(chosen)
     parts = _read_hdu(chosen, band, header, hdulist)
-    for role, companion in _companions(hdulist, chosen).items():
+    found = _companions(hdulist, chosen)
+    weight = _role(found['weight']) if 'weight' in found else ''
+    if weight == 'WGT' and 'error' not in found and (
+            'mask' in found and _role(found['mask']) == 'MSK'):
+        # DES: an inverse variance
+        found['error'] = found.pop('weight')
+    for role, companion in found.items():
+        verify(companion)
+        pixels = unpack_pixels(read_pixels(companion), companion.header)
         if role == 'mask':
-            bits = _mask_bits(companion, header, bad_bits)
-            mask = mask_to_bool(companion.data, bad_bits=bits)
-            parts.masks.append(parts.select(mask))
-            parts.flagged = True
+            if bad_bits is None:
+                bits = mask_bits(companion.header, header,
+                                 name=_role(companion), band=parts.band,
+                                 weight=weight)
+            else:
+                bits = bad_bits
+            _add_mask(parts, pixels, bits)
+        elif role == 'weight':
+            _add_weight(parts, pixels, _role(companion))
         else:
-            parts.error = _companion_error(companion, parts)
+            _add_error(parts, companion, pixels,
+                       _ERROR_NAMES.get(_role(companion), -2))
     return parts
+
+
+def _add_mask(parts, pixels, bits):
+    parts.masks.append(parts.select(mask_to_bool(pixels, bad_bits=bits)))
+    parts.flagged = True
+
+
+def _add_weight(parts, pixels, name):
+    """
+    Mask the pixels without weight.
+    """
+    weight = parts.select(np.asarray(pixels), 'weight')
+    missing = ~(weight > 0)
+    if missing.all():
+        warnings.warn(f'{name} is nowhere positive and is ignored',
+                      AstropyUserWarning, stacklevel=2)
+        return
+    parts.masks.append(missing)
+
+
+def _add_file(parts, companion, bad_bits):
+    """
+    Add a mask, an error or a weight from a file beside that of the image.
+    """
+    if companion.role == 'error' and parts.error is not None:
+        return
+    with closing(open_fits(companion.path)) as hdulist:
+        images = [item for item in hdulist if _is_image(item)]
+        shapes = (parts.select.full, parts.select.shape)
+        same = [item for item in images if item.shape in shapes]
+        if len(same) != 1:
+            warnings.warn(f'{companion.path.name} has no image of the shape '
+                          f'{shapes[-1]} and is not used as {companion.role}',
+                          AstropyUserWarning, stacklevel=2)
+            return
+        check_sums(hdulist, hdulist.index_of(same[0]))
+        pixels = unpack_pixels(read_pixels(same[0]), same[0].header)
+        if companion.role == 'mask':
+            _add_mask(parts, pixels,
+                      companion.bits if bad_bits is None else bad_bits)
+        elif companion.role == 'weight':
+            _add_weight(parts, pixels, companion.path.name)
+        else:
+            _add_error(parts, same[0], pixels, companion.power)
 
 
 def choose_hdu(hdulist, hdu, band):
@@ -107,7 +192,8 @@ def choose_hdu(hdulist, hdu, band):
     science = [item for item in images if not _role(item)] or images[:1]
     flat = [item for item in science if len(item.shape) == 2] or science
     if not flat:
-        msg = 'the file holds no image'
+        name = hdulist.filename()
+        msg = f'the file {name or ""} holds no image'.replace('  ', ' ')
         raise ValueError(msg)
     if isinstance(band, str) and len(flat) > 1:
         bands = [_hdu_band(item) for item in flat]
@@ -123,9 +209,9 @@ def choose_hdu(hdulist, hdu, band):
 
 def _companions(hdulist, chosen):
     """
-    The mask and the error extension that belong to an image.
+    The mask, error and weight extensions that belong to an image.
     """
-    found = {'mask': [], 'error': []}
+    found = {'mask': [], 'error': [], 'weight': []}
     for item in hdulist:
         role = _role(item)
         if item is chosen or not _is_image(item):
@@ -134,6 +220,8 @@ def _companions(hdulist, chosen):
             kind = 'mask'
         elif role in _ERROR_NAMES:
             kind = 'error'
+        elif role in _WEIGHT_NAMES:
+            kind = 'weight'
         else:
             continue
         same_band = _hdu_band(item) in (None, _hdu_band(chosen))
@@ -148,25 +236,16 @@ def _companions(hdulist, chosen):
     return result
 
 
-def _mask_bits(companion, header, bad_bits):
-    if bad_bits is not None:
-        return bad_bits
-    planes = [companion.header.get(f'MP_{name}') for name in _LSST_PLANES]
-    planes = [plane for plane in planes if isinstance(plane, int)]
-    if planes:
-        return sum(1 << plane for plane in set(planes))
-    telescope = _header_text(header, 'TELESCOP') or ''
-    return _DO_NOT_USE.get(telescope.upper())
-
-
-def _companion_error(companion, parts):
-    power = _ERROR_NAMES[_role(companion)]
+def _add_error(parts, companion, pixels, power):
+    """
+    Set the errors of an image to those of an extension.
+    """
     # as written by CCDData.write
     kinds = {'StdDevUncertainty': 1, 'VarianceUncertainty': 2,
              'InverseVariance': -2}
     stored = companion.header.get('UTYPE')
     if stored is not None and stored not in kinds:
-        return None
+        return
     unit = None
     text = _header_text(companion.header, 'BUNIT')
     if text is not None:
@@ -174,14 +253,14 @@ def _companion_error(companion, parts):
             unit = parse_unit(text)
         except ValueError:
             unit = None
-    error = ErrorPlane(parts.select(companion.data, 'uncertainty'),
+    error = ErrorPlane(parts.select(pixels, 'uncertainty'),
                        kinds.get(stored, power), unit)
     # many files repeat the image's BUNIT for variances
     if unit is not None and not (
             isinstance(parts.unit, u.UnitBase)
             and unit.is_equivalent(parts.unit**error.power)):
         error.unit = None
-    return error
+    parts.error = error
 
 
 def _read_hdu(hdu, band, header, hdulist=None):
@@ -189,11 +268,12 @@ def _read_hdu(hdu, band, header, hdulist=None):
         msg = (f"the extension '{hdu.name}' is a table, not an image: "
                'choose another one with hdu=')
         raise ValueError(msg)
-    if hdu.data is None:
+    data = read_pixels(hdu)
+    if data is None:
         msg = (f"the extension '{hdu.name}' holds no data: choose another "
                'one with hdu=')
         raise ValueError(msg)
-    parts = _read_array(hdu.data, band, header)
+    parts = _read_array(unpack_pixels(data, hdu.header), band, header)
     _header_unit(parts)
     parts.wcs = header_wcs(hdu.header, hdulist)
     return parts

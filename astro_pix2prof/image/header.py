@@ -152,10 +152,9 @@ def header_wcs(header, hdulist=None):
         warnings.simplefilter('ignore', AstropyWarning)
         try:
             wcs = WCS(header, fobj=hdulist)
+            return wcs if wcs.has_celestial else None
         except Exception as exc:
             failure = exc
-        else:
-            return wcs if wcs.has_celestial else None
     warnings.warn(f'the WCS of the header cannot be read and is ignored: '
                   f'{str(failure).strip().splitlines()[-1]}',
                   AstropyUserWarning, stacklevel=2)

@@ -3,6 +3,7 @@
 The 2D planes of an image: pixel values, masks and errors.
 """
 
+import math
 import warnings
 from dataclasses import dataclass, field
 
@@ -18,12 +19,19 @@ from astropy.nddata import (
 from astropy.utils.exceptions import AstropyUserWarning
 
 __all__ = ['ErrorPlane', 'ImageParts', 'array_plane', 'clean_planes',
-           'error_plane', 'mask_to_bool']
+           'cut_window', 'data_scale', 'error_plane', 'mask_to_bool']
 
 
 # The power of sigma that each kind of uncertainty holds
 _POWERS = ((StdDevUncertainty, 1), (VarianceUncertainty, 2),
            (InverseVariance, -2))
+
+
+# Values whose squares float32 holds without loss
+_SMALL, _LARGE = 1e-15, 1e15
+
+# So many pixels tell the order of magnitude of an image.
+_N_TYPICAL = 2**17
 
 
 @dataclass
@@ -221,7 +229,39 @@ class ImageParts:
         return total
 
 
-def clean_planes(data, mask, sigma=None):
+def data_scale(data, mask):
+    """
+    Find the power of ten by which very small or large values are divided.
+
+    Parameters
+    ----------
+    data : 2D `~numpy.ndarray`
+        The pixel values.
+
+    mask : 2D `~numpy.ndarray` of bool
+        `True` for pixels not to use.
+
+    Returns
+    -------
+    scale : float
+        The power of ten of the median of what is not zero, 1 if it lies
+        between 1e-15 and 1e15: single precision is good enough for those.
+    """
+    # (of large images, a part of the pixels; the step is odd, so that they
+    # do not lie in one column)
+    step = (data.size // _N_TYPICAL) | 1
+    size = np.abs(np.ravel(data)[::step][~np.ravel(mask)[::step]],
+                  dtype=float)
+    size = size[np.isfinite(size) & (size > 0)]
+    if size.size == 0:
+        return 1.0
+    typical = float(np.median(size))
+    if _SMALL <= typical <= _LARGE:
+        return 1.0
+    return float(f'1e{math.floor(math.log10(typical))}')
+
+
+def clean_planes(data, mask, sigma=None, *, background=None, scale=1.0):
     """
     Mask what is not finite and give masked pixels harmless values.
 
@@ -236,6 +276,12 @@ def clean_planes(data, mask, sigma=None):
     sigma : 2D `~numpy.ndarray`, optional
         The standard deviations; pixels where they are not positive and
         finite are masked.
+
+    background : float or 2D `~numpy.ndarray`, optional
+        The sky that is subtracted; pixels where it is not finite are masked.
+
+    scale : float, optional
+        The factor by which all is divided.
 
     Returns
     -------
@@ -255,6 +301,11 @@ def clean_planes(data, mask, sigma=None):
     """
     noise = None
     with np.errstate(over='ignore', invalid='ignore'):
+        if background is not None:
+            data = np.asarray(data, dtype=float) - background
+        if scale != 1:
+            data = np.asarray(data, dtype=float) / scale
+            sigma = None if sigma is None else sigma / scale
         # values beyond float32 become infinite and are masked
         data = np.array(data, dtype=np.float32, order='C')
         if sigma is not None:
@@ -271,6 +322,40 @@ def clean_planes(data, mask, sigma=None):
         noise[mask] = np.median(good) if good.size else 0
     data[mask] = 0
     return data, mask, noise
+
+
+def cut_window(array, origin, shape, fill):
+    """
+    Cut a window out of a plane, which may reach beyond it.
+
+    Parameters
+    ----------
+    array : 2D `~numpy.ndarray`
+        The plane.
+
+    origin : tuple of int
+        The (x, y) pixel that becomes (0, 0).
+
+    shape : tuple of int
+        The shape (ny, nx) of the window.
+
+    fill : float
+        The value beyond the edge.
+
+    Returns
+    -------
+    window : 2D `~numpy.ndarray`
+        A copy.
+    """
+    new = np.full(shape, fill, dtype=array.dtype)
+    inside, target = [], []
+    for first, size, full in zip(origin[::-1], shape, array.shape,
+                                 strict=True):
+        start, stop = max(first, 0), max(min(first + size, full), 0)
+        inside.append(slice(start, max(stop, start)))
+        target.append(slice(start - first, max(stop, start) - first))
+    new[tuple(target)] = array[tuple(inside)]
+    return new
 
 
 def mask_to_bool(mask, *, bad_bits=None):
@@ -298,7 +383,8 @@ def mask_to_bool(mask, *, bad_bits=None):
     mask = np.asarray(mask)
     if mask.dtype.kind == 'b':
         return mask
-    if mask.dtype.kind == 'f' and np.all(mask == np.round(mask)):
+    if (mask.dtype.kind == 'f' and np.all(mask == np.round(mask))
+            and np.all(np.abs(mask) < 2.0**63)):
         mask = mask.astype(np.int64)
     if mask.dtype.kind not in 'iu':
         msg = ('mask must hold booleans or integer bit flags, got '
@@ -306,7 +392,8 @@ def mask_to_bool(mask, *, bad_bits=None):
         raise TypeError(msg)
     if bad_bits is None:
         return mask != 0
-    return (mask.astype(np.int64) & bad_bits) != 0
+    # (as unsigned numbers, of which bit 63 is one more bit)
+    return (mask.astype(np.uint64) & np.uint64(bad_bits)) != 0
 
 
 def error_plane(uncertainty, select):

@@ -4,17 +4,27 @@ Reading of galaxy images from astropy containers, arrays and FITS files.
 """
 
 import os
+from contextlib import closing
 from pathlib import Path
 
+import astropy.units as u
+import numpy as np
 from astropy.io import fits
 from astropy.nddata import Cutout2D, NDData
 
+from astro_pix2prof.image.archives import unpack_pixels
 from astro_pix2prof.image.arrays import _header_unit, _read_array
-from astro_pix2prof.image.fits import _read_file, _read_hdu, _read_hdulist
+from astro_pix2prof.image.files import open_fits, read_pixels
+from astro_pix2prof.image.fits import (
+    _read_file,
+    _read_hdu,
+    _read_hdulist,
+    choose_hdu,
+)
 from astro_pix2prof.image.header import header_values
 from astro_pix2prof.image.units import parse_unit
 
-__all__ = ['read_image']
+__all__ = ['read_background', 'read_image']
 
 
 _HDUS = (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU,
@@ -54,7 +64,7 @@ def read_image(image, *, hdu=None, band=None, bad_bits=None):
         chosen.
     """
     if isinstance(image, (str, os.PathLike)):
-        return _read_file(Path(image), hdu, band, bad_bits)
+        return _read_file(Path(image).expanduser(), hdu, band, bad_bits)
     if isinstance(image, fits.HDUList):
         return _read_hdulist(image, hdu, band, bad_bits)
     if hdu is not None:
@@ -75,7 +85,7 @@ def read_image(image, *, hdu=None, band=None, bad_bits=None):
 
 def _read_nddata(image, band):
     header = header_values(image.meta)
-    parts = _read_array(image.data, band, header)
+    parts = _read_array(unpack_pixels(image.data, header), band, header)
     if image.unit is not None:
         parts.unit = parse_unit(image.unit)
     _header_unit(parts)
@@ -84,3 +94,62 @@ def _read_nddata(image, band):
     parts.error = image.uncertainty
     parts.wcs = image.wcs
     return parts
+
+
+def read_background(background, unit, select):
+    """
+    Read the sky that is to be subtracted from an image.
+
+    Parameters
+    ----------
+    background : float, 2D array_like, `~astropy.units.Quantity`, HDU or path
+        A level or a map, in the unit of the image. Of a file, the first
+        image is taken.
+
+    unit : `~astropy.units.UnitBase`
+        The unit of the image.
+
+    select : function
+        Picks the 2D plane from an array of the shape of the image.
+
+    Returns
+    -------
+    background : float or 2D `~numpy.ndarray`
+        The sky in ``unit``; not-a-number where it is masked.
+
+    Raises
+    ------
+    TypeError
+        If it holds no real numbers.
+
+    ValueError
+        If it has another shape or unit than the image, or no finite value.
+    """
+    if isinstance(background, (str, os.PathLike)):
+        with closing(open_fits(background)) as hdulist:
+            background = read_pixels(choose_hdu(hdulist, None, None))
+    elif isinstance(background, _HDUS):
+        background = read_pixels(background)
+    elif isinstance(background, NDData):
+        parts = _read_nddata(background, None)
+        background = np.ma.array(parts.data, mask=parts.find_mask())
+        if isinstance(parts.unit, u.UnitBase):
+            background = u.Quantity(background.filled(np.nan), parts.unit)
+    if isinstance(background, u.Quantity):
+        if not background.unit.is_equivalent(unit):
+            msg = (f"background has the unit '{background.unit}', the image "
+                   f"'{unit}'")
+            raise ValueError(msg)
+        background = background.to_value(unit)
+    if isinstance(background, np.ma.MaskedArray):
+        background = background.astype(float).filled(np.nan)
+    array = np.asarray(background)
+    if array.dtype.kind not in 'iuf':
+        msg = ('background must be a number, a map of numbers, an HDU or the '
+               f'path of a FITS file, got {type(background).__name__}')
+        raise TypeError(msg)
+    array = select(array.astype(float), 'background')
+    if not np.isfinite(array).any():
+        msg = 'background must have a finite value, got none'
+        raise ValueError(msg)
+    return float(background) if np.ndim(background) == 0 else array

@@ -7,10 +7,8 @@ import re
 import warnings
 
 import astropy.units as u
-import numpy as np
 
-__all__ = ['is_counts_like', 'is_rate', 'is_surface_brightness', 'parse_unit',
-           'positive_number']
+__all__ = ['is_counts_like', 'is_rate', 'is_surface_brightness', 'parse_unit']
 
 
 # Lower-case spellings found in the BUNIT of public images. Spellings whose
@@ -41,6 +39,10 @@ _WORDS = {
     'beam': 'beam', 'abflux': 'AB', 'stflux': 'ST',
     'abmag': 'mag(AB)', 'stmag': 'mag(ST)', 'mags': 'mag',
 }
+
+# Short names of units per second
+_RATES = {'cps': 'ct/s', 'dnps': 'DN/s', 'e-ps': 'electron/s',
+          'eps': 'electron/s'}
 
 _NO_UNIT = ('', 'none', 'unknown', 'n/a', 'dimensionless', 'arbitrary',
             'relative', 'unitless', 'undefined', 'null')
@@ -140,6 +142,8 @@ def _parse_text(text):
 def _respell(text):
     if text in ('MJY/SR', 'MJY/STER'):
         return 'MJy/sr'
+    if text.lower() in _RATES:
+        return _RATES[text.lower()]
     text = text.replace('^', '**').replace('sq. arcsec', 'sqarcsec')
     text = text.replace('µ', 'u').replace('μ', 'u')
     text = re.sub(r'(?<![\w.])10\*\*\(?([+-]?\d+)\)?', r'1e\1', text)
@@ -217,55 +221,3 @@ def is_surface_brightness(unit):
         elif base.is_equivalent(u.sr):
             angle += 2 * power
     return angle == -2
-
-
-def positive_number(value, what, unit=None):
-    """
-    Check a number that has to be positive.
-
-    Parameters
-    ----------
-    value : float, `~astropy.units.Quantity` or `None`
-        The number.
-
-    what : str
-        The name of the argument, for messages.
-
-    unit : `~astropy.units.UnitBase`, optional
-        The unit into which a `~astropy.units.Quantity` is converted.
-
-    Returns
-    -------
-    value : float or `None`
-        The number, `None` if there is none.
-
-    Raises
-    ------
-    TypeError
-        If the value is not one number.
-
-    ValueError
-        If it is not positive and finite or has another unit.
-    """
-    if value is None:
-        return None
-    if isinstance(value, u.Quantity) and unit is not None:
-        # arcsec/pix is as good as arcsec
-        for target in (unit, unit / u.pix):
-            if value.unit.is_equivalent(target):
-                value = value.to_value(target)
-                break
-        else:
-            msg = f"{what} must be in {unit}, got the unit '{value.unit}'"
-            raise ValueError(msg)
-    elif isinstance(value, u.Quantity):
-        value = value.value
-    try:
-        value = float(value)
-    except (TypeError, ValueError):
-        msg = f'{what} must be one number, got {value!r}'
-        raise TypeError(msg) from None
-    if not np.isfinite(value) or value <= 0:
-        msg = f'{what} must be positive and finite, got {value}'
-        raise ValueError(msg)
-    return value

@@ -10,6 +10,7 @@ import astropy.units as u
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.arguments import check_choice, check_number
 from astro_pix2prof.image.header import _exposure_time, header_number
 from astro_pix2prof.image.units import (
     is_counts_like,
@@ -17,15 +18,24 @@ from astro_pix2prof.image.units import (
     is_surface_brightness,
 )
 
-__all__ = ['ZeroPoint', 'find_zeropoint', 'header_zeropoint', 'is_absolute',
+__all__ = ['ZeroPoint', 'find_zeropoint', 'header_zeropoint',
            'unit_zeropoint']
 
 
 # Keywords whose value is the magnitude of one data unit, in the order in
-# which they are tried. PHOTZPT is not one of them: HST uses it for the
-# constant -21.10 of the ST system.
-_MAG_KEYWORDS = ('MAGZERO', 'MAGZP', 'MAGZPT', 'PHOTZP', 'ZEROPOINT',
+# which they are tried: MAGZERO of DES, Euclid and the Legacy Surveys, MAGZP of
+# 2MASS, WISE and ZTF, PHOTZP of ESO's archive and of MegaPipe (UNIONS).
+# PHOTZPT is not one of them: HST uses it for the constant -21.10 of the ST
+# system.
+_MAG_KEYWORDS = ('MAGZERO', 'MAGZP', 'PHOTZP', 'MAGZPT', 'ZEROPOINT',
                  'ZEROPNT', 'MAGZEROP', 'MAG_ZP', 'ZP', 'ZPT', 'FPA.ZP')
+
+# The magnitude of one data unit per second: Pan-STARRS1.
+_PER_SECOND = ('FPA.ZP',)
+
+# Cameras whose MAGZPT is the magnitude of one data unit per second (pipeline
+# of the Cambridge Astronomy Survey Unit), and their system.
+_CASU = {'VIRCAM': 'Vega', 'WFCAM': 'Vega', 'WFC': None}
 
 _SYSTEM_KEYWORDS = ('PHOTSYS', 'MAGSYS', 'ZPSYS')
 
@@ -99,23 +109,6 @@ def unit_zeropoint(unit):
     return None
 
 
-def is_absolute(unit):
-    """
-    Tell whether a unit fixes the zero point.
-
-    Parameters
-    ----------
-    unit : `~astropy.units.UnitBase`
-        The unit.
-
-    Returns
-    -------
-    result : bool
-        `True` if `unit_zeropoint` finds a zero point.
-    """
-    return unit_zeropoint(unit) is not None
-
-
 def header_zeropoint(header, unit=u.dimensionless_unscaled):
     """
     Find the zero point that a header gives.
@@ -126,8 +119,8 @@ def header_zeropoint(header, unit=u.dimensionless_unscaled):
         Header values by upper-case keyword.
 
     unit : `~astropy.units.UnitBase`, optional
-        The unit of the image. PHOTFLAM and PHOTMJSR belong to count rates:
-        images in counts need an exposure time in the header too.
+        The unit of the image. PHOTFLAM, PHOTMJSR and FPA.ZP belong to count
+        rates: images in counts need an exposure time in the header too.
 
     Returns
     -------
@@ -143,10 +136,9 @@ def header_zeropoint(header, unit=u.dimensionless_unscaled):
     system = _header_system(header)
     found = []
     for keyword in _MAG_KEYWORDS:
-        value = header_number(header, keyword)
-        # 0, -99, 99 and their like stand for 'not measured'
-        if value is not None and value != 0 and abs(value) < 90:
-            found.append(ZeroPoint(value, system, source=keyword))
+        zero = _of_keyword(keyword, header, unit, system)
+        if zero is not None:
+            found.append(zero)
 
     value = header_number(header, 'FLUXMAG0')
     if value is not None and value > 0:
@@ -164,8 +156,8 @@ def header_zeropoint(header, unit=u.dimensionless_unscaled):
                           AstropyUserWarning, stacklevel=2)
             break
     exptime = _exposure_time(header)
-    if (used.source == 'MAGZPT' and not is_rate(unit)
-            and exptime not in (None, 1.0)):
+    if (used.source == 'MAGZPT' and _camera(header) not in _CASU
+            and not is_rate(unit) and exptime not in (None, 1.0)):
         warnings.warn('MAGZPT is taken as the magnitude of one data unit, '
                       'but some pipelines mean one unit per second; in that '
                       'case give zeropoint='
@@ -173,6 +165,33 @@ def header_zeropoint(header, unit=u.dimensionless_unscaled):
                       f'(MAGZPT + 2.5 log10({exptime:g} s))',
                       AstropyUserWarning, stacklevel=2)
     return used
+
+
+def _of_keyword(keyword, header, unit, system):
+    """
+    Zero point from a keyword that holds a magnitude.
+    """
+    value = header_number(header, keyword)
+    # 0, -99, 99 and their like stand for 'not measured'; but images of ESO's
+    # archive, which state PHOTSYS too, may have a PHOTZP of 0 (KiDS)
+    stated = keyword == 'PHOTZP' and 'PHOTSYS' in header
+    if value is None or abs(value) >= 90 or (value == 0 and not stated):
+        return None
+    per_second = keyword in _PER_SECOND
+    if keyword == 'MAGZPT' and _camera(header) in _CASU:
+        per_second = True
+        system = (_stated_system(header) or _CASU[_camera(header)]
+                  or system)
+    if per_second and not is_rate(unit):
+        exptime = _exposure_time(header)
+        if exptime is None:
+            return None
+        value += 2.5 * np.log10(exptime)
+    return ZeroPoint(float(value), system, source=keyword)
+
+
+def _camera(header):
+    return str(header.get('INSTRUME', '')).strip().upper()
 
 
 def _inverse_sensitivity(header, unit):
@@ -203,12 +222,19 @@ def _inverse_sensitivity(header, unit):
                      source='PHOTFLAM and PHOTPLAM')
 
 
-def _header_system(header):
+def _stated_system(header):
     for keyword in _SYSTEM_KEYWORDS:
         value = str(header.get(keyword, '')).strip().upper()
         for system in ('Vega', 'AB', 'ST'):
             if value.startswith(system.upper()):
                 return system
+    return None
+
+
+def _header_system(header):
+    system = _stated_system(header)
+    if system is not None:
+        return system
     origin = ' '.join(str(header.get(keyword, ''))
                       for keyword in ('ORIGIN', 'TELESCOP')).upper()
     if any(survey in origin.split() for survey in _VEGA_SURVEYS):
@@ -245,15 +271,7 @@ def _given_zeropoint(zeropoint, unit, system):
                    'u.mag, u.ABmag or u.STmag')
             raise ValueError(msg)
         zeropoint = zeropoint.value
-    try:
-        value = float(zeropoint)
-    except (TypeError, ValueError):
-        msg = ('zeropoint must be a number or a Quantity in magnitudes, got '
-               f'{zeropoint!r}')
-        raise TypeError(msg) from None
-    if not np.isfinite(value):
-        msg = f'zeropoint must be finite, got {value}'
-        raise ValueError(msg)
+    value = check_number(zeropoint, 'zeropoint')
     return ZeroPoint(value, system or 'AB', per_area, source)
 
 
@@ -286,6 +304,9 @@ def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None):
 
     Raises
     ------
+    TypeError
+        If ``zeropoint`` is not a number.
+
     ValueError
         If ``zeropoint`` is not a finite magnitude or ``mag_system`` is not
         known.
@@ -297,12 +318,8 @@ def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None):
     """
     header = header or {}
     if mag_system is not None:
-        names = {'ab': 'AB', 'st': 'ST', 'vega': 'Vega'}
-        if str(mag_system).lower() not in names:
-            msg = (f"mag_system must be 'AB', 'ST' or 'Vega', got "
-                   f'{mag_system!r}')
-            raise ValueError(msg)
-        mag_system = names[str(mag_system).lower()]
+        mag_system = check_choice(mag_system, 'mag_system',
+                                  ('AB', 'ST', 'Vega'))
 
     of_unit = unit_zeropoint(unit)
     if zeropoint is not None:

@@ -5,14 +5,21 @@ The network method: image in, profile out.
 
 import os
 
+import astropy.units as u
 import numpy as np
 import torch
 
+from astro_pix2prof.arguments import (
+    check_choice,
+    check_integer,
+    check_positive,
+)
 from astro_pix2prof.background.noise import measure_noise
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.base import (
     PartJob,
     ProfileFitter,
+    check_settings,
     split_parts,
 )
 from astro_pix2prof.fitting.fit import ProfileFit
@@ -25,12 +32,11 @@ from astro_pix2prof.inference.many import (
 )
 from astro_pix2prof.inference.preparation import frame_of, prepare_galaxy
 from astro_pix2prof.inference.processes import map_parts
-from astro_pix2prof.networks.original import N_PIX
-from astro_pix2prof.networks.readers.captioner import CaptionReader
-from astro_pix2prof.networks.readers.rings import RingReader
+from astro_pix2prof.networks.architectures import find_architecture
 from astro_pix2prof.networks.weights import load_network, read_card
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.build import make_profile
+from astro_pix2prof.profile.meta import correlation_text
 from astro_pix2prof.profile.rings import MeasuredRings
 from astro_pix2prof.profile.samples import (
     SAMPLES,
@@ -40,9 +46,6 @@ from astro_pix2prof.profile.samples import (
 
 __all__ = ['Pix2ProfFitter']
 
-
-# Views of an image that are averaged, where it pays.
-_VIEWS = {'captioner': 8}
 
 # Galaxies that a network reads at once.
 _BATCH, _GPU_BATCH = 16, 256
@@ -143,51 +146,28 @@ class Pix2ProfFitter(ProfileFitter):
     def __init__(self, weights='rings', *, device=None, batch_size=None,
                  n_views=None, sky='auto', search_radius=None, fit_centre=True,
                  min_snr=1.0, precision='float32'):
-        if precision not in ('float32', 'bfloat16'):
-            msg = ("precision must be 'float32' or 'bfloat16', got "
-                   f'{precision!r}')
-            raise ValueError(msg)
+        precision = check_choice(precision, 'precision',
+                                 ('float32', 'bfloat16'))
         if n_views is None:
-            n_views = _VIEWS.get(read_card(weights)['architecture'], 1)
+            n_views = find_architecture(
+                read_card(weights)['architecture']).n_views
         self._set_options(device, batch_size, n_views, sky, search_radius,
                           fit_centre, min_snr)
         self.network, self.card = load_network(weights, device=self.device)
         self.weights = str(weights)
-        options = {'batch_size': self.batch_size, 'min_snr': min_snr,
-                   'n_views': self.n_views, 'measure_noise': measure_noise}
+        self.architecture = find_architecture(self.card['architecture'])
         self.precision = precision
-        if self.card['architecture'] == 'rings':
-            self.reader = RingReader(self.network, self.card,
-                                     precision=precision, **options)
-        elif precision != 'float32':
-            msg = (f"precision must be 'float32' for the weights {weights!r}: "
-                   'only ring networks know another')
-            raise ValueError(msg)
-        else:
-            self.reader = CaptionReader(self.network, self.card, **options)
+        self.reader = self.architecture.make_reader(
+            self.network, self.card, precision=precision,
+            batch_size=self.batch_size, min_snr=min_snr,
+            n_views=self.n_views, measure_noise=measure_noise)
 
     def _set_options(self, device, batch_size, n_views, sky, search_radius,
                      fit_centre, min_snr):
-        for name, value, most in (('batch_size', 1 if batch_size is None
-                                   else batch_size, np.inf),
-                                  ('n_views', n_views, 8)):
-            if isinstance(value, bool) or not isinstance(
-                    value, int | np.integer) or not 1 <= value <= most:
-                text = ('a positive integer' if most == np.inf
-                        else f'an integer from 1 to {most}')
-                msg = f'{name} must be {text}, got {value!r}'
-                raise ValueError(msg)
-        if sky != 'auto' and (isinstance(sky, str) or not np.isscalar(sky)
-                              or not np.isfinite(sky)):
-            msg = f"sky must be 'auto' or a finite number, got {sky!r}"
-            raise ValueError(msg)
-        if search_radius is not None and not search_radius >= 2:
-            msg = ('search_radius must be at least 2 pixels, got '
-                   f'{search_radius}')
-            raise ValueError(msg)
-        if not min_snr > 0:
-            msg = f'min_snr must be positive, got {min_snr}'
-            raise ValueError(msg)
+        check_integer(batch_size, 'batch_size', least=1, optional=True)
+        check_integer(n_views, 'n_views', least=1, most=8)
+        self.sky, self.search_radius, self.fit_centre, self.min_snr = (
+            check_settings(sky, search_radius, fit_centre, min_snr))
         if device is None:
             device = 'cuda' if torch.cuda.is_available() else 'cpu'
         try:
@@ -199,8 +179,6 @@ class Pix2ProfFitter(ProfileFitter):
         if batch_size is None:
             batch_size = _BATCH if self.device.type == 'cpu' else _GPU_BATCH
         self.batch_size, self.n_views = int(batch_size), int(n_views)
-        self.sky, self.search_radius = sky, search_radius
-        self.fit_centre, self.min_snr = fit_centre, min_snr
 
     @classmethod
     def from_original(cls, path, *, radius_step=None, device=None,
@@ -245,12 +223,10 @@ class Pix2ProfFitter(ProfileFitter):
             ``radius_step`` is not positive.
         """
         from astro_pix2prof.networks.original import load_original
-        from astro_pix2prof.networks.readers.original import OriginalReader
         from astro_pix2prof.networks.weights import file_sha256
 
-        if radius_step is not None and not radius_step > 0:
-            msg = f'radius_step must be positive, got {radius_step}'
-            raise ValueError(msg)
+        radius_step = check_positive(radius_step, 'radius_step',
+                                     unit=u.arcsec, optional=True)
         fitter = cls.__new__(cls)
         fitter._set_options(device, batch_size, 1, sky, search_radius,
                             fit_centre, 1.0)
@@ -258,8 +234,10 @@ class Pix2ProfFitter(ProfileFitter):
         fitter.weights = os.path.basename(path)
         fitter.card = {'architecture': 'original', 'name': fitter.weights,
                        'sha256': file_sha256(path)}
-        fitter.reader = OriginalReader(fitter.network, radius_step,
-                                       fitter.batch_size)
+        fitter.architecture = find_architecture('original')
+        fitter.reader = fitter.architecture.make_reader(
+            fitter.network, fitter.card, radius_step=radius_step,
+            batch_size=fitter.batch_size)
         return fitter
 
     def __repr__(self):
@@ -344,27 +322,24 @@ class Pix2ProfFitter(ProfileFitter):
                 'sha256': self.card['sha256']}
         correlation = self.card.get('error_model', {}).get('correlation')
         if correlation is not None:
-            meta['correlation'] = dict(correlation)
+            meta['correlation'] = correlation_text(correlation)
         return meta
 
     def _check(self, cutout):
         """
         Refuse images that the network cannot read.
         """
-        config = getattr(self.network, 'config', None)
-        absolute = config is None or 'absolute' == getattr(
-            config, 'value', '') or 'fixed' == getattr(
-            config, 'image_scaling', '')
-        if absolute and not (np.isfinite(cutout.zeropoint)
-                             and cutout.pixel_scale):
+        calibrated = np.isfinite(cutout.zeropoint) and cutout.pixel_scale
+        if not calibrated and self.architecture.needs_calibration(
+                getattr(self.network, 'config', None)):
             msg = (f'the weights {self.weights!r} need images with a zero '
                    'point and a pixel scale; this one has none: give '
                    "zeropoint= and pixel_scale=, or use weights='rings'")
             raise ValueError(msg)
-        if self.card['architecture'] == 'original' and min(
-                cutout.shape) < N_PIX:
-            msg = (f'the original network needs images of {N_PIX} x {N_PIX} '
-                   f'pixels or more, got {cutout.shape[1]} x '
+        least = self.architecture.least_size
+        if min(cutout.shape) < least:
+            msg = (f'the {self.architecture.title} needs images of {least} x '
+                   f'{least} pixels or more, got {cutout.shape[1]} x '
                    f'{cutout.shape[0]}: give a larger cut-out')
             raise ValueError(msg)
 
@@ -373,7 +348,7 @@ class Pix2ProfFitter(ProfileFitter):
         return prepare_galaxy(
             cutout, sky=self.sky, search_radius=self.search_radius,
             fit_centre=self.fit_centre, geometry=geometry,
-            detect=self.card['architecture'] != 'rings')
+            detect=not self.architecture.finds_geometry)
 
     def _rings(self, prepared, caption):
         """

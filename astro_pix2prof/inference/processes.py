@@ -3,13 +3,21 @@
 Work on parts of a stream in parallel processes, in order.
 """
 
+import torch
 from torch.utils.data import DataLoader
 
-__all__ = ['map_parts']
+__all__ = ['count_gpus', 'map_parts']
 
 
 # Parts that each process holds ready.
 _AHEAD = 2
+
+
+def count_gpus():
+    """
+    Count the GPUs of this machine that torch can use.
+    """
+    return torch.cuda.device_count()
 
 
 def map_parts(job, parts, workers):

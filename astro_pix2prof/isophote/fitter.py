@@ -8,7 +8,8 @@ from inspect import signature
 
 import numpy as np
 
-from astro_pix2prof.fitting.base import ProfileFitter
+from astro_pix2prof.arguments import check_flag, check_number
+from astro_pix2prof.fitting.base import ProfileFitter, check_settings
 from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.isophote.initial import check_initial, initial_geometry
@@ -96,6 +97,9 @@ class IsophoteFitter(ProfileFitter):
 
     Raises
     ------
+    TypeError
+        If an argument is of the wrong kind.
+
     ValueError
         If an argument is out of range.
 
@@ -117,29 +121,14 @@ class IsophoteFitter(ProfileFitter):
                  search_radius=None, fit_centre=True, max_sma=None,
                  min_snr=1.0, smooth=True, mask_sources=True, initial=None):
         check_initial(initial)
-        if not 0.01 <= step <= 0.5:
-            msg = f'step must lie between 0.01 and 0.5, got {step}'
-            raise ValueError(msg)
-        if sky != 'auto' and (isinstance(sky, str) or not np.isscalar(sky)):
-            msg = f"sky must be 'auto' or a number, got {sky!r}"
-            raise ValueError(msg)
-        if sky != 'auto' and not np.isfinite(float(sky)):
-            msg = f'sky must be finite, got {sky}'
-            raise ValueError(msg)
-        for name, value in (('search_radius', search_radius),
-                            ('max_sma', max_sma)):
-            if value is not None and not value >= 2:
-                msg = f'{name} must be at least 2 pixels, got {value}'
-                raise ValueError(msg)
-        self.step = step
-        self.sky = sky
-        self.sky_err = sky_err
-        self.search_radius = search_radius
-        self.fit_centre = fit_centre
-        self.max_sma = max_sma
-        self.min_snr = min_snr
-        self.smooth = smooth
-        self.mask_sources = mask_sources
+        self.step = check_number(step, 'step', least=0.01, most=0.5)
+        self.sky, self.search_radius, self.fit_centre, self.min_snr = (
+            check_settings(sky, search_radius, fit_centre, min_snr))
+        self.sky_err = check_number(sky_err, 'sky_err', least=0)
+        self.max_sma = check_number(max_sma, 'max_sma', least=2,
+                                    optional=True)
+        self.smooth = check_flag(smooth, 'smooth')
+        self.mask_sources = check_flag(mask_sources, 'mask_sources')
         self.initial = initial
 
     def __repr__(self):

@@ -1,12 +1,15 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The networks, and the registry of their weights.
+The networks, their architectures, and the registry of their weights.
+
+They know torch and numpy only; ``training`` and ``inference`` import them.
 """
 
 from astro_pix2prof.networks.captioner import Captioner, CaptionerConfig
 from astro_pix2prof.networks.original import OriginalPix2Prof, load_original
 from astro_pix2prof.networks.rings.network import RingConfig, RingNetwork
 from astro_pix2prof.networks.weights import (
+    WeightsError,
     find_weights,
     list_weights,
     load_network,
@@ -14,5 +17,5 @@ from astro_pix2prof.networks.weights import (
 )
 
 __all__ = ['Captioner', 'CaptionerConfig', 'OriginalPix2Prof', 'RingConfig',
-           'RingNetwork', 'find_weights', 'list_weights', 'load_network',
-           'load_original', 'read_card']
+           'RingNetwork', 'WeightsError', 'find_weights', 'list_weights',
+           'load_network', 'load_original', 'read_card']

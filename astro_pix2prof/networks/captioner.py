@@ -101,10 +101,17 @@ class CaptionerConfig(NetworkSettings):
                    f'{self.value_high} and {self.value_low}')
             raise ValueError(msg)
 
+    @property
+    def needs_calibration(self):
+        """
+        Whether images need a zero point and a pixel scale.
+        """
+        return self.value == 'absolute' or self.image_scaling == 'fixed'
+
     @classmethod
     def paper(cls, **changes):
         """
-        The settings of the paper: fixed scaling of image and values.
+        Make the settings of the paper: fixed scaling of image and values.
         """
         return cls(**{'image_scaling': 'fixed', 'value': 'absolute',
                       'value_low': 2.0, 'value_high': 30.0,

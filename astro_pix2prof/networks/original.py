@@ -9,12 +9,17 @@ ResNet-18 for small images, without pooling at the entrance. It differs from
 
 import math
 from pathlib import Path
-from pickle import UnpicklingError
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+
+from astro_pix2prof.networks.weights import (
+    WeightsError,
+    describe_mismatch,
+    load_checkpoint,
+)
 
 __all__ = ['OriginalPix2Prof', 'load_original']
 
@@ -285,8 +290,9 @@ def load_original(path, *, device='cpu'):
     ------
     FileNotFoundError
         If there is no such file.
-    ValueError
-        If the file is not such a checkpoint.
+    WeightsError
+        If the file is not such a checkpoint, or has weights that are not
+        finite.
 
     Notes
     -----
@@ -295,19 +301,7 @@ def load_original(path, *, device='cpu'):
     inputs mean p x p cells.
     """
     path = Path(path)
-    if not path.is_file():
-        msg = f'path: {path} does not exist'
-        raise FileNotFoundError(msg)
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError,
-            AttributeError) as error:
-        # torch's own message tells how to switch the protection off, which
-        # is no advice for a file from elsewhere
-        msg = (f'path: {path} is not a checkpoint of weights alone '
-               f'({type(error).__name__}): it is damaged, of another kind, '
-               'or would run code')
-        raise ValueError(msg) from error
+    content = load_checkpoint(path)
     parts = {}
     for name in ('encoder', 'decoder'):
         part = content.get(name) if isinstance(content, dict) else None
@@ -317,7 +311,7 @@ def load_original(path, *, device='cpu'):
             msg = (f'path: {path} must hold a dictionary with the weights '
                    f'{"encoder"!r} and {"decoder"!r}, but has no {name!r}; '
                    f'it holds: {found[:200]}')
-            raise ValueError(msg)
+            raise WeightsError(msg)
         parts[name] = part
     network = OriginalPix2Prof(_read_pool(parts['encoder'], path))
     for name, part in parts.items():
@@ -337,7 +331,7 @@ def _read_pool(encoder, path):
     if n == 0 or pool**2 * _WIDTH != n:
         msg = (f'path: {path}: fc1.weight of the encoder must have '
                f'{_WIDTH} p^2 inputs, got the shape {tuple(weight.shape)}')
-        raise ValueError(msg)
+        raise WeightsError(msg)
     return pool
 
 
@@ -347,18 +341,15 @@ def _load_part(module, state, name, path):
     """
     wanted = module.state_dict()
     # versions of torch before 0.4 did not count batches
-    missing = [key for key in wanted if key not in state
-               and not key.endswith('num_batches_tracked')]
-    extra = [str(key) for key in state if key not in wanted]
-    shapes = [f'{key} {tuple(state[key].shape)} instead of '
-              f'{tuple(value.shape)}' for key, value in wanted.items()
-              if key in state and state[key].shape != value.shape]
-    problems = [f'{what} {", ".join(keys[:6])}'
-                + (f' and {len(keys) - 6} more' if len(keys) > 6 else '')
-                for what, keys in (('missing', missing), ('unknown', extra),
-                                   ('of another shape', shapes)) if keys]
+    problems = describe_mismatch(wanted, state,
+                                 optional=('num_batches_tracked',))
     if problems:
         msg = (f"path: the {name} in {path} is not that of the original "
-               f'network: {"; ".join(problems)}')
-        raise ValueError(msg)
+               f'network: {problems}')
+        raise WeightsError(msg)
+    for key, value in state.items():
+        if not torch.isfinite(value).all():
+            msg = (f'path: {key} of the {name} in {path} has values that are '
+                   'not finite: download the file again')
+            raise WeightsError(msg)
     module.load_state_dict({**wanted, **state}, strict=True)

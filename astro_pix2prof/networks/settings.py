@@ -30,7 +30,8 @@ class NetworkSettings:
         Raises
         ------
         ValueError
-            If there is no such setting, or a value is out of range.
+            If there is no such setting, or a value is of another type or out
+            of range.
         """
         known = {item.name for item in fields(cls)}
         unknown = set(values) - known
@@ -39,6 +40,15 @@ class NetworkSettings:
                    f'{", ".join(sorted(unknown))}; known are '
                    f'{", ".join(sorted(known))}')
             raise ValueError(msg)
+        for item in fields(cls):
+            value, kind = values.get(item.name, item.default), item.type
+            allowed = (int, float) if kind is float else kind
+            # True is an integer to Python, and a mistake here
+            if not isinstance(value, allowed) or (
+                    isinstance(value, bool) and kind is not bool):
+                msg = (f'{item.name} of the network must be of the type '
+                       f'{kind.__name__}, got {value!r}')
+                raise ValueError(msg)
         return cls(**values)
 
     def to_dict(self):

@@ -6,6 +6,7 @@ Columns of profiles, as figures need them.
 import astropy.units as u
 import numpy as np
 
+from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import RingFlag
 
 __all__ = []
@@ -66,7 +67,7 @@ def _isophote_levels(profile):
     if not _is_calibrated(profile):
         # steps of one magnitude here too, so that the spacing means the same
         with np.errstate(invalid='ignore', divide='ignore'):
-            error = 2.5 / np.log(10) * error / value
+            error = POGSON * error / value
             value = -2.5 * np.log10(np.where(value > 0, value, np.nan))
     good = np.isfinite(value) & (radius > 0)
     good &= ~(np.isfinite(error) & (error > 0.5))

@@ -6,6 +6,7 @@ Figures of the errors of fitters: figures 3 to 5 of Smith et al. (2021).
 import astropy.units as u
 import numpy as np
 
+from astro_pix2prof.evaluation.result import Evaluation
 from astro_pix2prof.plotting.style import _COLOURS, _new_figure, _style
 from astro_pix2prof.profile.brightness import SB_UNIT
 
@@ -46,6 +47,11 @@ def plot_evaluation(evaluation, *, fig=None):
     fig : `~matplotlib.figure.Figure`
         The figure.
 
+    Raises
+    ------
+    TypeError
+        If ``evaluation`` is not an `~astro_pix2prof.Evaluation`.
+
     Examples
     --------
     .. plot::
@@ -66,6 +72,7 @@ def plot_evaluation(evaluation, *, fig=None):
     """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+    _check_evaluation(evaluation)
     bands = [band for band in evaluation.bands if band]
     n_rows = 2 if len(bands) > 1 else 1
     fig = _new_figure(fig, (10.0, 4.2 * n_rows + 0.4))
@@ -135,9 +142,13 @@ def plot_evaluation_profiles(evaluation, *, n=25, seed=0, fig=None):
 
     Raises
     ------
+    TypeError
+        If ``evaluation`` is not an `~astro_pix2prof.Evaluation`.
+
     ValueError
         If ``n`` is not a positive integer.
     """
+    _check_evaluation(evaluation)
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         msg = f'n must be a positive integer, got {n!r}'
         raise ValueError(msg)
@@ -158,6 +169,13 @@ def plot_evaluation_profiles(evaluation, *, n=25, seed=0, fig=None):
     fig.supylabel(r'$\mu$, and measured minus true [mag arcsec$^{-2}$]',
                   fontsize='medium')
     return fig
+
+
+def _check_evaluation(evaluation):
+    if not isinstance(evaluation, Evaluation):
+        msg = ('evaluation must be an Evaluation, as evaluate_fitters '
+               f'returns it, got {type(evaluation).__name__}')
+        raise TypeError(msg)
 
 
 def _colour(evaluation, label):

@@ -3,6 +3,9 @@
 Figures of profiles and of the galaxies that they describe.
 """
 
+import itertools
+from collections.abc import Mapping
+
 import numpy as np
 
 from astro_pix2prof.ellipses.model import model_image
@@ -23,6 +26,7 @@ from astro_pix2prof.plotting.columns import (
 from astro_pix2prof.plotting.galaxy import GalaxyView
 from astro_pix2prof.plotting.style import _COLOURS, _band, _new_figure, _style
 from astro_pix2prof.profile.brightness import curve_of_growth
+from astro_pix2prof.profile.checks import check_profile
 
 __all__ = ['plot_fit']
 
@@ -72,8 +76,12 @@ def plot_fit(image, profile, *, mask=None, model=None, beside=None, fig=None,
 
     Raises
     ------
+    TypeError
+        If ``profile``, or one of ``beside``, is no profile table.
+
     ValueError
-        If the mask or the model has another shape than the image.
+        If the mask or the model has another shape than the image, or the
+        profile has no ring.
 
     Examples
     --------
@@ -87,6 +95,8 @@ def plot_fit(image, profile, *, mask=None, model=None, beside=None, fig=None,
         plot_fit(fit.cutout, fit.profile, mask=fit.mask)
     """
     cutout = GalaxyCutout.from_any(image, **options)
+    profile = check_profile(profile)
+    beside = _checked_beside(beside)
     mask = _same_shape(cutout.mask if mask is None else mask, 'mask', cutout)
     if model is None:
         model = model_image(profile, cutout)
@@ -121,8 +131,8 @@ def plot_fit(image, profile, *, mask=None, model=None, beside=None, fig=None,
         stack[0].scatter(at, levels, s=46, lw=1.6, facecolors='none',
                          edgecolors=colours, zorder=5,
                          label='drawn on the image')
-    for (label, other), style in zip((beside or {}).items(),
-                                     ('--', '-.', ':'), strict=False):
+    for (label, other), style in zip(beside.items(),
+                                     itertools.cycle(('--', '-.', ':'))):
         radius, value, error = _brightness(other)
         sure = ~(error > 1.0)
         stack[0].plot(radius[sure], value[sure], ls=style, lw=1.2,
@@ -143,6 +153,20 @@ def plot_fit(image, profile, *, mask=None, model=None, beside=None, fig=None,
         if text)
     stack[0].set_title(title, loc='left')
     return fig
+
+
+def _checked_beside(beside):
+    """
+    Check the profiles to draw beside the first, by their labels.
+    """
+    if beside is None:
+        return {}
+    if not isinstance(beside, Mapping):
+        msg = ('beside must be a dict of profiles by their labels, got '
+               f'{type(beside).__name__}')
+        raise TypeError(msg)
+    return {label: check_profile(other, f'beside[{label!r}]')
+            for label, other in beside.items()}
 
 
 def _same_shape(array, name, cutout):

@@ -5,8 +5,13 @@ The panels of a figure that show the galaxy itself.
 
 import numpy as np
 
-from astro_pix2prof.ellipses.geometry import profile_ellipses
+from astro_pix2prof.ellipses.geometry import (
+    profile_ellipses,
+    shape_from_components,
+    shape_to_components,
+)
 from astro_pix2prof.image.astrometry import local_matrix
+from astro_pix2prof.profile.meta import profile_meta
 
 __all__ = ['GalaxyView']
 
@@ -16,7 +21,7 @@ _MASK_COLOUR = '#E69F00'
 
 class GalaxyView:
     """
-    Draws the image of a galaxy in arcsec, or pixels, from its centre.
+    Draw the image of a galaxy in arcsec, or pixels, from its centre.
 
     Parameters
     ----------
@@ -26,29 +31,38 @@ class GalaxyView:
     profile : `~astropy.table.QTable`
         The profile, which gives the centre, the sky level, and how much of
         the image is shown.
+
+    Raises
+    ------
+    ValueError
+        If the profile has no ring of a positive radius.
     """
 
     def __init__(self, cutout, profile):
         self.cutout = cutout
         self.centre, sma, ellipticity, theta = profile_ellipses(profile,
                                                                 cutout)
-        twice = np.radians(2 * theta)
-        self._ellipses = (sma, ellipticity * np.cos(twice),
-                          ellipticity * np.sin(twice))
-        self.pixels = cutout.data - profile.meta.get('sky', 0.0)
+        self._ellipses = (sma, *shape_to_components(ellipticity,
+                                                    np.radians(theta)))
+        self.pixels = cutout.data - profile_meta(profile).get('sky', 0.0)
         self.scale = cutout.radius_scale
         self.unit = 'arcsec' if cutout.pixel_scale is not None else 'pixel'
         ny, nx = cutout.shape
         x, y = self.centre
         self.extent = [self.scale * edge for edge in (
             -0.5 - x, nx - 0.5 - x, -0.5 - y, ny - 0.5 - y)]
-        reach = 1.15 * np.max(sma[np.isfinite(sma)]) * self.scale
+        largest = np.max(sma, initial=0.0, where=np.isfinite(sma))
+        if not largest > 0:
+            msg = ('profile must have a ring of a positive radius, got '
+                   f'{len(sma)} rings')
+            raise ValueError(msg)
+        reach = 1.15 * largest * self.scale
         self.xlim = (max(-reach, self.extent[0]), min(reach, self.extent[1]))
         self.ylim = (max(-reach, self.extent[2]), min(reach, self.extent[3]))
 
     def _shown(self):
         """
-        Whether a pixel lies within the limits of the axes.
+        Select the pixels within the limits of the axes.
         """
         ny, nx = self.cutout.shape
         x = (np.arange(nx) - self.centre[0]) * self.scale
@@ -126,12 +140,13 @@ class GalaxyView:
         index = np.arange(len(self._ellipses[0]))
         halo = [withStroke(linewidth=2.2, foreground='w', alpha=0.5)]
         for row, colour, dash in zip(rows, colours, dashed, strict=True):
-            sma, e1, e2 = (np.interp(row, index, values)
+            sma, *shape = (np.interp(row, index, values)
                            for values in self._ellipses)
+            eps, theta = shape_from_components(*shape)
             width = 2 * sma * self.scale
             ax.add_patch(Ellipse(
-                (0, 0), width, width * (1 - np.hypot(e1, e2)),
-                angle=np.degrees(0.5 * np.arctan2(e2, e1)), fill=False,
+                (0, 0), width, width * (1 - eps),
+                angle=np.degrees(theta), fill=False,
                 ec=colour, lw=1.1, ls='--' if dash else '-',
                 path_effects=halo, zorder=3))
 

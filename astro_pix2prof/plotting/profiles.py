@@ -3,6 +3,8 @@
 Figures of several profiles.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from astro_pix2prof.plotting.columns import (
@@ -18,6 +20,7 @@ from astro_pix2prof.plotting.style import (
     _new_figure,
     _style,
 )
+from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.table import interpolate_profile
 
 __all__ = ['plot_profiles']
@@ -29,8 +32,9 @@ def plot_profiles(profiles, *, reference=None, fig=None):
 
     Parameters
     ----------
-    profiles : dict of `~astropy.table.QTable`
-        The profiles by their labels.
+    profiles : `~astropy.table.QTable`, or dict or sequence of these
+        A profile, or several by their labels. In a sequence their labels
+        are the fitters or bands, if these differ, else numbers.
 
     reference : str or `~astropy.table.QTable`, optional
         The label of the profile, or a further one, from which the lower
@@ -47,9 +51,13 @@ def plot_profiles(profiles, *, reference=None, fig=None):
 
     Raises
     ------
+    TypeError
+        If something is no profile table.
+
     ValueError
-        If there is no profile, if the reference is not the label of one, or
-        if there is a reference and a profile is not calibrated.
+        If there is no profile, their radii have different units, the
+        reference is not the label of one, or there is a reference and a
+        profile is not calibrated.
 
     Examples
     --------
@@ -67,16 +75,21 @@ def plot_profiles(profiles, *, reference=None, fig=None):
         plot_profiles({'isophotes': profile},
                       reference=load_example_truth())
     """
-    profiles = dict(profiles)
-    if not profiles:
-        msg = 'profiles must hold at least one profile, got none'
-        raise ValueError(msg)
+    profiles = _labelled(profiles)
     if isinstance(reference, str):
         if reference not in profiles:
             msg = (f'reference must be one of {", ".join(profiles)}, or a '
                    f'profile, got {reference!r}')
             raise ValueError(msg)
         reference = profiles[reference]
+    elif reference is not None:
+        reference = check_profile(reference, 'reference')
+    units = {_unit_text(profile) for profile in (
+        *profiles.values(), *([] if reference is None else [reference]))}
+    if len(units) > 1:
+        msg = ('profiles must all have radii in arcsec or all in pixels, got '
+               f'{" and ".join(sorted(units))}')
+        raise ValueError(msg)
     calibrated = all(_is_calibrated(profile) for profile in (
         *profiles.values(), *([] if reference is None else [reference])))
     if reference is not None and not calibrated:
@@ -130,3 +143,29 @@ def plot_profiles(profiles, *, reference=None, fig=None):
     for ax in axes:
         _style(ax)
     return fig
+
+
+def _labelled(profiles):
+    """
+    Check profiles and return them by their labels.
+    """
+    if isinstance(profiles, Mapping):
+        profiles = {str(label): profile
+                    for label, profile in profiles.items()}
+    elif isinstance(profiles, list | tuple):
+        labels = [f'profile {k}' for k in range(1, len(profiles) + 1)]
+        for key in ('fitter', 'band'):
+            found = [getattr(profile, 'meta', {}).get(key)
+                     for profile in profiles]
+            if all(found) and len(set(found)) == len(found):
+                labels = found
+                break
+        profiles = dict(zip(labels, profiles, strict=True))
+    else:
+        profile = check_profile(profiles, 'profiles')
+        return {profile.meta.get('fitter') or 'profile': profile}
+    if not profiles:
+        msg = 'profiles must hold at least one profile, got none'
+        raise ValueError(msg)
+    return {label: check_profile(profile, f'profiles[{label!r}]')
+            for label, profile in profiles.items()}

@@ -4,9 +4,11 @@ Contact sheets of simulated galaxies.
 """
 
 import math
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
+
+from astro_pix2prof.plotting.style import _given_figure
 
 __all__ = ['plot_contact_sheet']
 
@@ -56,6 +58,9 @@ def plot_contact_sheet(galaxies, *, n_columns=8, n_max=80, panel=1.4,
 
     Raises
     ------
+    TypeError
+        If ``galaxies`` are not simulated ones.
+
     ValueError
         If there are no galaxies, or a number is out of its range.
 
@@ -71,28 +76,33 @@ def plot_contact_sheet(galaxies, *, n_columns=8, n_max=80, panel=1.4,
         plot_contact_sheet(galaxies)
     """
     # simulated images without the command line need no matplotlib
-    import matplotlib.pyplot as plt
+    import matplotlib as mpl
 
     for key, value in (('n_columns', n_columns), ('n_max', n_max)):
         if not isinstance(value, Integral) or value < 1:
             msg = f'{key} must be an integer from 1 on, got {value!r}'
             raise ValueError(msg)
-    if not (np.isfinite(panel) and panel > 0):
-        msg = f'panel must be a positive size in inches, got {panel}'
+    if not (isinstance(panel, Real) and np.isfinite(panel) and panel > 0):
+        msg = f'panel must be a positive size in inches, got {panel!r}'
         raise ValueError(msg)
-    n = min(len(galaxies), int(n_max))
-    if n == 0:
+    if hasattr(galaxies, '__len__') and len(galaxies) == 0:
         msg = 'galaxies must hold an image at least, got none'
         raise ValueError(msg)
+    # (the class needs torch, which its objects bring)
+    if not all(hasattr(galaxies, name) for name in ('image', 'sigma',
+                                                    'mask', 'sma')):
+        msg = ('galaxies must be simulated ones, as GalaxySimulator makes '
+               f'them, got {type(galaxies).__name__}')
+        raise TypeError(msg)
+    n = min(len(galaxies), int(n_max))
     n_columns = min(int(n_columns), n)
     n_rows = math.ceil(n / n_columns)
-    if fig is None:
-        fig = plt.figure(figsize=(panel * n_columns, panel * n_rows),
-                         facecolor='black')
+    fig = _given_figure(fig, (panel * n_columns, panel * n_rows),
+                        facecolor='black')
     axes = fig.subplots(n_rows, n_columns, squeeze=False, gridspec_kw={
         'left': 0, 'right': 1, 'bottom': 0, 'top': 1, 'wspace': 0.015,
         'hspace': 0.015})
-    colours = plt.get_cmap('gray').with_extremes(bad='#16365c')
+    colours = mpl.colormaps['gray'].with_extremes(bad='#16365c')
     for k, ax in enumerate(axes.flat):
         ax.set_axis_off()
         if k >= n:
@@ -113,7 +123,7 @@ def _numpy(tensor):
 
 def _stretch(galaxies, k):
     """
-    An image from 0 (black) to 1 (white); NaN where it is masked.
+    Scale an image from 0 (black) to 1 (white); NaN where it is masked.
     """
     image = _numpy(galaxies.image[k]) / float(galaxies.sigma[k])
     low, top = np.arcsinh(_LOW / _SOFT), np.arcsinh(_TOP / _SOFT)

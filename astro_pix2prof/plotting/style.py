@@ -15,11 +15,27 @@ _COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9',
 _MARKERS = 'osD^vPX'
 
 
-def _new_figure(fig, size):
+def _given_figure(fig, size, **options):
+    """
+    Return the figure that was given, or make one.
+    """
+    from matplotlib.figure import Figure
+
     if fig is None:
         import matplotlib.pyplot as plt
 
-        fig = plt.figure(figsize=size)
+        return plt.figure(figsize=size, **options)
+    if not isinstance(fig, Figure):
+        msg = f'fig must be a matplotlib Figure, got {type(fig).__name__}'
+        raise TypeError(msg)
+    return fig
+
+
+def _new_figure(fig, size):
+    """
+    Return a figure whose layout follows its labels.
+    """
+    fig = _given_figure(fig, size)
     if fig.get_layout_engine() is None:
         # panels that share an axis touch
         fig.set_layout_engine('constrained', h_pad=0.02, hspace=0.0)

@@ -13,11 +13,14 @@ from astro_pix2prof.profile.flags import (
     StructureFlag,
     decode_flags,
     decode_structure_flags,
+    describe_flags,
 )
 from astro_pix2prof.profile.io import read_profile, write_profile
+from astro_pix2prof.profile.meta import profile_correlation
 from astro_pix2prof.profile.samples import sample_profile
 from astro_pix2prof.profile.table import build_profile
 
 __all__ = ['GalaxyFlag', 'ProfileBatch', 'RingFlag', 'StructureFlag',
            'build_profile', 'decode_flags', 'decode_structure_flags',
-           'read_profile', 'sample_profile', 'write_profile']
+           'describe_flags', 'profile_correlation', 'read_profile',
+           'sample_profile', 'write_profile']

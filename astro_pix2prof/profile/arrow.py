@@ -3,25 +3,31 @@
 Arrow tables of profiles.
 """
 
+from astro_pix2prof.extras import missing_extra
 
-__all__ = []
+__all__ = ['import_pyarrow']
 
 
 def import_pyarrow():
     """
-    The module `pyarrow`, or an error that says how to get it.
+    Import `pyarrow`.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed; the message names the extra.
     """
     try:
         import pyarrow
     except ImportError as error:
-        msg = ("Parquet files need pyarrow: pip install "
-               "'astro_pix2prof[survey]'")
-        raise ImportError(msg) from error
+        raise missing_extra(
+            package='pyarrow', extra='survey',
+            what='reading or writing Parquet') from error
     return pyarrow
 
 
 def _unit_of(unit):
     """
-    The metadata of a field.
+    Make the metadata of a field that has a unit.
     """
     return None if unit is None else {b'unit': unit.to_string().encode()}

@@ -19,6 +19,8 @@ from astro_pix2prof.profile.columns import (
     make_table,
 )
 from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.meta import store_correlation
+from astro_pix2prof.profile.texts import text_array, utf8_text
 
 __all__ = ['ProfileBatch']
 
@@ -249,7 +251,7 @@ class ProfileBatch:
         for name, (kind, unit, _) in GALAXY_COLUMNS.items():
             values = self._galaxies[name]
             if kind == 'O':
-                values = values.astype(str)
+                values = text_array(values)
             if name == 'radius_50':
                 unit = self._common('radius_unit')
             table[name] = values if unit is None else values * unit
@@ -334,8 +336,11 @@ class ProfileBatch:
         for name, (kind, unit, _) in GALAXY_COLUMNS.items():
             if name == 'radius_50':
                 unit = self._common('radius_unit')
-            array = pa.array(self._galaxies[name],
-                             type=pa.string() if kind == 'O' else None)
+            values = self._galaxies[name]
+            array = (pa.array([None if text is None else utf8_text(str(text))
+                               for text in values],
+                              type=pa.string()) if kind == 'O'
+                     else pa.array(values))
             fields.append(pa.field(name, array.type, metadata=_unit_of(unit)))
             arrays.append(array)
         offsets = pa.array(self.offsets.astype(np.int32))
@@ -426,8 +431,7 @@ class ProfileBatch:
             value = value.item() if isinstance(value, np.generic) else value
             if key is not None and value != '' and value == value:
                 table.meta[key] = value
-        if 'correlation' in self.meta:
-            table.meta['correlation'] = dict(self.meta['correlation'])
+        store_correlation(table, self.meta.get('correlation'))
         return table
 
 

@@ -11,13 +11,13 @@ __all__ = ['curve_of_growth', 'intensity_to_sb', 'sb_to_intensity']
 
 SB_UNIT = u.mag / u.arcsec**2
 
-# 2.5 / ln 10.
+# Magnitudes per unit of relative error: 2.5 / ln 10.
 POGSON = 1.0857362047581296
 
 
 def intensity_to_sb(intensity, intensity_err=None, *, zeropoint):
     """
-    Surface brightness of an intensity.
+    Convert intensity to surface brightness (mag/arcsec2).
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def intensity_to_sb(intensity, intensity_err=None, *, zeropoint):
 
 def sb_to_intensity(sb, sb_err=None, *, zeropoint):
     """
-    Intensity of a surface brightness: the inverse of `intensity_to_sb`.
+    Convert surface brightness (mag/arcsec2) to intensity.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def sb_to_intensity(sb, sb_err=None, *, zeropoint):
 
 def curve_of_growth(sma, intensity, ellipticity):
     """
-    Flux within each ellipse, by integration of the profile over area.
+    Integrate a profile to the flux within each ellipse.
 
     Between two rings the intensity is taken as exponential in radius, or
     linear where one of them is not positive.
@@ -102,7 +102,9 @@ def curve_of_growth(sma, intensity, ellipticity):
 
 def light_within(sma, intensity, axis_ratio):
     """
-    As `curve_of_growth`, for many profiles at once and without gaps.
+    Integrate many profiles without gaps to the flux within each ellipse.
+
+    See `curve_of_growth`.
 
     Parameters
     ----------

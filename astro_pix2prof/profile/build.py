@@ -24,6 +24,7 @@ from astro_pix2prof.profile.columns import (
     make_table,
 )
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+from astro_pix2prof.profile.meta import store_correlation
 from astro_pix2prof.profile.rings import MeasuredRings
 
 __all__ = ['build_batch', 'make_profile']
@@ -63,8 +64,7 @@ def make_profile(rings, meta=None):
     table.meta.update(_plain({
         'fitter': '', 'version': __version__, **meta, 'created': created,
         **known, **rings.meta}))
-    if correlation is not None:
-        table.meta['correlation'] = dict(correlation)
+    store_correlation(table, correlation)
     return table
 
 

@@ -1,95 +1,327 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
 Bit flags of rings, profiles and structural parameters.
+
+Each member of the classes below is a row of the table of flags: its bit, one
+line, and a paragraph that says what it means and what to do. The constants,
+`decode_flags`, `describe_flags`, the docstrings, the documentation and the
+report all follow from these rows.
 """
 
 import enum
+from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ['GalaxyFlag', 'RingFlag', 'StructureFlag', 'decode_flags',
-           'decode_structure_flags']
+__all__ = ['FlagDescription', 'GalaxyFlag', 'RingFlag', 'StructureFlag',
+           'decode_flags', 'decode_structure_flags', 'describe_flags']
 
 
-class RingFlag(enum.IntFlag):
+class _DescribedFlag(enum.IntFlag):
     """
-    What to know about one row of a profile.
-    """
-
-    #: The intensity is not positive: the surface brightness is NaN.
-    NEGATIVE = 1
-    #: The signal-to-noise ratio of the ring is below 1.
-    LOW_SNR = 2
-    #: The ellipse carries on the outermost fitted one.
-    EXTENDED = 4
-    #: No good fit at this radius: the ellipse is interpolated.
-    INTERPOLATED = 8
-    #: The ellipse was given or held, not fitted.
-    FIXED_GEOMETRY = 16
-    #: Less than half of the ring was usable.
-    FEW_PIXELS = 32
-    #: Saturated pixels on the ring.
-    SATURATED = 64
-    #: The ring leaves the frame.
-    EDGE = 128
-    #: Inside the core of the PSF, or the innermost pixel.
-    UNRESOLVED = 256
-    #: The value does not come from pixels of this ring.
-    EXTRAPOLATED = 512
-
-
-class GalaxyFlag(enum.IntFlag):
-    """
-    What to know about a whole profile: ``profile.meta['flag']``.
+    Bit flags of which each has a line and a paragraph of description.
     """
 
-    #: No zero point: magnitudes are NaN.
-    UNCALIBRATED = 1
-    #: The first geometry led nowhere, a later one did.
-    SECOND_GUESS = 2
-    #: No isophote could be fitted: annuli of fixed shape.
-    FIXED_ELLIPSES = 4
-    #: The galaxy has no clear centre.
-    CENTRE_UNCERTAIN = 8
-    #: The galaxy was found far from the position.
-    CENTRE_OFFSET = 16
-    #: Another object touches the galaxy.
-    NEIGHBOUR = 32
-    #: The galaxy reaches the edge of the frame.
-    TRUNCATED = 64
-    #: The centre is saturated.
-    SATURATED = 128
-    #: Too little sky in the frame to tell its error.
-    SKY_UNCERTAIN = 256
-    #: Nothing significant at the position.
-    NO_SOURCE = 512
-    #: The image is unlike those that the network was trained on.
-    OUT_OF_DOMAIN = 1024
-    #: The ellipses come from another profile.
-    FORCED = 2048
-    #: More than half of a bright ring is masked.
-    HEAVILY_MASKED = 4096
-    #: The initial geometry was of no use: measured without it.
-    NO_INITIAL = 8192
-    #: Nothing was measured; ``message`` says why.
-    FAILED = 16384
-    #: As compact as the point-spread function: a star, or not resolved.
-    POINT_SOURCE = 32768
-    #: The noise is not as stated, correlated or uneven: no error holds.
-    WRONG_NOISE = 65536
+    def __new__(cls, bit, line='', text=''):
+        # A combination of flags is made from its value alone.
+        flag = int.__new__(cls, bit)
+        flag._value_ = bit
+        flag.__doc__ = flag.line = line
+        flag.text = text
+        return flag
+
+
+def _list_members(kind):
+    """
+    Append the names, bits and lines of all members to a class docstring.
+    """
+    rows = [f'``{flag.name}`` ({int(flag)})\n    {flag.line}'
+            for flag in kind]
+    # (there is no docstring under python -OO)
+    kind.__doc__ = '\n'.join([kind.__doc__ or '', *rows])
+    return kind
+
+
+@_list_members
+class RingFlag(_DescribedFlag):
+    """
+    Bit flags for individual rings of a profile: its column ``flag``.
+
+    See `describe_flags` for what to do about each.
+    """
+
+    NEGATIVE = (
+        1, 'The intensity is not positive: the surface brightness is NaN.',
+        'The mean of the ring lies below the sky level, as happens by chance '
+        'where the galaxy has faded into the noise. The intensity and its '
+        'error are kept: use these for sums and fits, since leaving such '
+        'rings out makes the outskirts too bright.')
+    LOW_SNR = (
+        2, 'The signal-to-noise ratio of the ring is below 1.',
+        'The intensity is smaller than its error. Such rings are consistent '
+        'with no light: use them in weighted fits only.')
+    EXTENDED = (
+        4, 'The ellipse carries on the outermost fitted one.',
+        'No ellipse could be fitted from here outwards. The brightness is '
+        'that of the pixels on the ellipse; ellipticity and position angle '
+        'tell nothing new.')
+    INTERPOLATED = (
+        8, 'No good fit at this radius: the ellipse is interpolated.',
+        'The ellipse follows from those fitted inside and outside of it. '
+        'Brightness is measured; do not use its shape as a measurement of '
+        'its own.')
+    FIXED_GEOMETRY = (
+        16, 'The ellipse was given or held, not fitted.',
+        'The shape comes from another profile (geometry), from the moments '
+        'of the galaxy, or from a network that finds no ellipses. Errors of '
+        'the shape do not enter the errors of the brightness.')
+    FEW_PIXELS = (
+        32, 'Less than half of the ring was usable.',
+        'The rest is masked, bad or outside of the frame, as the column '
+        '``n_valid`` tells. Where the galaxy is not symmetric the mean may '
+        'be off by more than its error.')
+    SATURATED = (
+        64, 'Saturated pixels on the ring.',
+        'The true brightness is higher. Leave the ring out of fits, or mask '
+        'the saturated pixels and fit again.')
+    EDGE = (
+        128, 'The ring leaves the frame.',
+        'The mean is that of the part inside the frame. Take a larger '
+        'cut-out if there is one.')
+    UNRESOLVED = (
+        256, 'Inside the core of the PSF, or the innermost pixel.',
+        'Brightness and shape are those of the point-spread function as much '
+        'as of the galaxy. Leave these rings out of fits of models that are '
+        'not convolved, and out of colours of bands with different seeing.')
+    EXTRAPOLATED = (
+        512, 'The value does not come from pixels of this ring.',
+        'No pixel of the ring was usable, or the radius lies outside of the '
+        'measured profile. Leave the ring out where values have to be '
+        'measured.')
+
+
+@_list_members
+class GalaxyFlag(_DescribedFlag):
+    """
+    Bit flags for a whole profile: ``profile.meta['flag']``.
+
+    See `describe_flags` for what to do about each.
+    """
+
+    UNCALIBRATED = (
+        1, 'No zero point: magnitudes are NaN.',
+        'The image has no unit or header keyword that gives a zero point. '
+        'Intensities and shapes are measured as usual; give ``zeropoint=`` '
+        'or ``unit=`` to have magnitudes.')
+    SECOND_GUESS = (
+        2, 'The first geometry led nowhere, a later one did.',
+        'Isophotes could be fitted only from another first ellipse. The '
+        'result is as good as others, but look at the ellipses.')
+    FIXED_ELLIPSES = (
+        4, 'No isophote could be fitted: annuli of fixed shape.',
+        'All rings have the shape that the moments of the galaxy give. The '
+        'brightness is that of annuli; ellipticity and position angle are '
+        'rough.')
+    CENTRE_UNCERTAIN = (
+        8, 'The galaxy has no clear centre.',
+        'It is faint, clumpy, or the centre moved until the last step. The '
+        'innermost rings are affected the most; give ``position=`` and hold '
+        'the centre if it is known.')
+    CENTRE_OFFSET = (
+        16, 'The galaxy was found far from the position.',
+        'It may be another one. Look at the image, and give ``position=`` '
+        'or a smaller ``search_radius=`` if it is.')
+    NEIGHBOUR = (
+        32, 'Another object touches the galaxy.',
+        'Its light was masked or left out, a tenth of the light of the '
+        'galaxy or more: a merger, a star in front, a trail. Look at the '
+        'mask or the weights; totals and outskirts may hold light of the '
+        'other.')
+    TRUNCATED = (
+        64, 'The galaxy reaches the edge of the frame.',
+        'There is significant light in the outermost ring: totals and radii '
+        'of a fraction of the light are lower limits, and the sky level may '
+        'hold light of the galaxy. Take a larger cut-out, or give the sky.')
+    SATURATED = (
+        128, 'The centre is saturated.',
+        'The header says so, or several pixels there share the largest '
+        'value. The innermost rings, with the flag SATURATED, and the total '
+        'are too faint.')
+    SKY_UNCERTAIN = (
+        256, 'Too little sky in the frame to tell its error.',
+        'The level of the sky is found from the decline of the galaxy, or '
+        'from few pixels. Take a larger cut-out, or give ``sky=`` and '
+        '``sky_err=``.')
+    NO_SOURCE = (
+        512, 'Nothing significant at the position.',
+        'There is no galaxy to measure: do not use the profile. If there '
+        'should be one, check the position and the image.')
+    OUT_OF_DOMAIN = (
+        1024, 'The image is unlike those that the network was trained on.',
+        'What the network saw is farther from its training images than 99 '
+        'per cent of these, or its profile disagrees with the pixels. Do '
+        'not trust the profile without a look, or use ``IsophoteFitter``.')
+    FORCED = (
+        2048, 'The ellipses come from another profile.',
+        'They were given by ``geometry=``, such as for colours. Ellipticity, '
+        'position angle and centre are not measured on this image.')
+    HEAVILY_MASKED = (
+        4096, 'More than half of a bright ring is masked.',
+        'The light there is known from the rest of the ring only. Check the '
+        'mask; where the galaxy is not symmetric the profile may be off by '
+        'more than its error.')
+    NO_INITIAL = (
+        8192, 'The initial geometry was of no use: measured without it.',
+        'The fit or profile given by ``initial=`` failed or found no galaxy '
+        'in the image. The result is that of a fit without it.')
+    FAILED = (
+        16384, 'Nothing was measured; ``message`` says why.',
+        'A row of a batch or survey without a profile. The column '
+        '``message`` holds the error.')
+    POINT_SOURCE = (
+        32768,
+        'As compact as the point-spread function: a star, or not resolved.',
+        'The profile falls as a point-spread function does and is round. Its '
+        'shape tells nothing of a galaxy. Give ``psf_fwhm=`` if the '
+        'point-spread function is wider than eight pixels.')
+    WRONG_NOISE = (
+        65536,
+        'The noise is not as stated, correlated or uneven: no error holds.',
+        'Neighbouring pixels differ by less than the noise allows, as in '
+        'smoothed or resampled images, a part of the frame has more noise '
+        'than another, or the map of the noise says too little. Values '
+        'hold, errors do not; give the noise as it is.')
+
+
+@_list_members
+class StructureFlag(_DescribedFlag):
+    """
+    Bit flags for structural parameters: the column ``flag`` of these.
+
+    See `describe_flags` for what to do about each.
+    """
+
+    UNCALIBRATED = (
+        1, 'No zero point: magnitudes and isophotal radii are NaN.',
+        'Radii that enclose a fraction of the light, concentrations and the '
+        'shapes of fitted models need none and are measured.')
+    TOO_FEW_RINGS = (
+        2, 'Fewer than five usable rings: nothing was measured.',
+        'Usable are finite rings out to the last with a signal-to-noise '
+        'ratio above 1. All quantities are NaN.')
+    NOT_ASYMPTOTIC = (
+        4,
+        "The growth curve has not levelled off: the total is the aperture's.",
+        'The total magnitude is a lower limit of the light, and radii that '
+        'enclose a fraction of it are too small. Measure the galaxy further '
+        'out, in a larger or deeper image.')
+    LEVEL_NOT_REACHED = (
+        8, 'The profile does not reach one of the isophotal levels.',
+        'The radius of that level is NaN: the profile ends at a brighter '
+        'one, or the centre is fainter.')
+    PETROSIAN_NOT_REACHED = (
+        16,
+        'The profile does not reach the Petrosian radius, or twice of it.',
+        'The Petrosian magnitude, and the radius if it is not reached '
+        'either, are NaN. Measure the galaxy further out.')
+    SERSIC_FAILED = (
+        32, 'The Sersic fit failed.',
+        'No start converged; its parameters are NaN.')
+    BULGE_DISC_FAILED = (
+        64, 'The Sersic + exponential fit failed.',
+        'No start converged, or there is no disc to begin with; its '
+        'parameters are NaN.')
+    DISC_FAILED = (
+        128, 'No disc scale length could be fitted.',
+        'The outer profile does not decline, or has fewer than six '
+        'significant rings.')
+
+
+_KINDS = {'ring': RingFlag, 'galaxy': GalaxyFlag, 'structure': StructureFlag}
+
+
+class FlagDescription(NamedTuple):
+    """
+    A row of the table of flags.
+
+    Attributes
+    ----------
+    name : str
+        The name of the flag.
+
+    bit : int
+        Its bit, a power of 2.
+
+    line : str
+        A sentence on its meaning.
+
+    text : str
+        A paragraph on what it means and what to do.
+    """
+
+    name: str
+    bit: int
+    line: str
+    text: str
+
+
+def _kind(kind):
+    if isinstance(kind, str) and kind in _KINDS:
+        return _KINDS[kind]
+    msg = ("kind must be 'ring', 'galaxy' or 'structure', got "
+           f'{kind!r}')
+    raise ValueError(msg)
+
+
+def describe_flags(kind='ring'):
+    """
+    List the flags of a kind, with their meaning.
+
+    Parameters
+    ----------
+    kind : {'ring', 'galaxy', 'structure'}, optional
+        'ring' for the column ``flag`` of a profile, 'galaxy' for
+        ``meta['flag']``, 'structure' for the column ``flag`` of structural
+        parameters.
+
+    Returns
+    -------
+    flags : list of `FlagDescription`
+        Name, bit, a line and a paragraph for each flag, in the order of
+        the bits.
+
+    Raises
+    ------
+    ValueError
+        If ``kind`` is none of the three.
+
+    Examples
+    --------
+    >>> from astro_pix2prof import describe_flags
+    >>> flag = describe_flags('ring')[1]
+    >>> flag.name, flag.bit
+    ('LOW_SNR', 2)
+    >>> flag.line
+    'The signal-to-noise ratio of the ring is below 1.'
+    """
+    return [FlagDescription(flag.name, int(flag), flag.line, flag.text)
+            for flag in _kind(kind)]
 
 
 def decode_flags(value, kind='ring'):
     """
-    The names of the bits that are set.
+    List the names of the flags that are set.
 
     Parameters
     ----------
     value : int or array-like of int
-        A flag, or a column of flags.
+        A flag, or a column of flags. A masked value has none; bits without
+        a name are left out.
 
-    kind : {'ring', 'galaxy'}, optional
-        'ring' for the column ``flag``, 'galaxy' for ``meta['flag']``.
+    kind : {'ring', 'galaxy', 'structure'}, optional
+        'ring' for the column ``flag`` of a profile, 'galaxy' for
+        ``meta['flag']``, 'structure' for the column ``flag`` of structural
+        parameters.
 
     Returns
     -------
@@ -98,7 +330,7 @@ def decode_flags(value, kind='ring'):
     Raises
     ------
     ValueError
-        If ``kind`` is neither of the two.
+        If ``kind`` is none of the three, or a flag is not an integer.
 
     Examples
     --------
@@ -110,49 +342,36 @@ def decode_flags(value, kind='ring'):
     >>> decode_flags(96, kind='galaxy')
     ['NEIGHBOUR', 'TRUNCATED']
     """
-    kinds = {'ring': RingFlag, 'galaxy': GalaxyFlag}
-    if kind not in kinds:
-        msg = f"kind must be 'ring' or 'galaxy', got {kind!r}"
-        raise ValueError(msg)
+    members = _kind(kind)
     if np.ndim(value):
-        return [decode_flags(v, kind) for v in np.asarray(value).tolist()]
-    return [bit.name for bit in kinds[kind] if int(value) & bit]
-
-
-class StructureFlag(enum.IntFlag):
-    """
-    What to know about the structural parameters.
-    """
-
-    #: No zero point: magnitudes and isophotal radii are NaN.
-    UNCALIBRATED = 1
-    #: Fewer than five usable rings: nothing was measured.
-    TOO_FEW_RINGS = 2
-    #: The growth curve has not levelled off: the total is the aperture's.
-    NOT_ASYMPTOTIC = 4
-    #: The profile does not reach one of the isophotal levels.
-    LEVEL_NOT_REACHED = 8
-    #: The profile does not reach the Petrosian radius, or twice of it.
-    PETROSIAN_NOT_REACHED = 16
-    #: The Sersic fit failed.
-    SERSIC_FAILED = 32
-    #: The Sersic + exponential fit failed.
-    BULGE_DISC_FAILED = 64
-    #: No disc scale length could be fitted.
-    DISC_FAILED = 128
+        # (a masked element becomes None)
+        return [decode_flags(element, kind)
+                for element in np.ma.asarray(value).tolist()]
+    if value is None or value is np.ma.masked:
+        return []
+    try:
+        bits = int(value)
+        exact = bits == value
+    except (TypeError, ValueError, OverflowError):
+        exact = False
+    if not exact:
+        msg = f'value must be an integer flag, got {value!r}'
+        raise ValueError(msg)
+    return [flag.name for flag in members if bits & flag]
 
 
 def decode_structure_flags(value):
     """
-    The names of the `StructureFlag` bits that are set.
+    List the names of the `StructureFlag` bits that are set.
 
     Parameters
     ----------
-    value : int
-        A flag.
+    value : int or array-like of int
+        A flag, or a column of flags.
 
     Returns
     -------
-    names : list of str
+    names : list of str, or list of such lists
+        As ``decode_flags(value, kind='structure')`` returns them.
     """
-    return [bit.name for bit in StructureFlag if int(value) & bit]
+    return decode_flags(value, kind='structure')

@@ -10,22 +10,24 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 from astropy.io.fits.verify import VerifyWarning
+from astropy.io.votable.exceptions import VOTableSpecWarning
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.extras import missing_extra
+from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.columns import is_profile
+from astro_pix2prof.profile.meta import META_KEY, UNIT_KEY
 
 __all__ = ['read_profile', 'write_profile']
 
 
 FORMATS = {'.ecsv': 'ecsv', '.fits': 'fits', '.fit': 'fits',
-           '.fits.gz': 'fits', '.parquet': 'parquet'}
+           '.fits.gz': 'fits', '.parquet': 'parquet', '.vot': 'votable',
+           '.xml': 'votable'}
 
-READERS = {'ecsv': 'ascii.ecsv', 'fits': 'fits', 'parquet': 'parquet'}
-
-# FITS cuts keys to upper case and has no unit such as nanomaggy: the
-# header carries both once more.
-META_KEY, UNIT_KEY = 'P2PMETA', 'P2PUNITS'
+READERS = {'ecsv': 'ascii.ecsv', 'fits': 'fits', 'parquet': 'parquet',
+           'votable': 'votable'}
 
 
 def _format(path, given):
@@ -45,9 +47,9 @@ def _format(path, given):
             import pandas  # noqa: F401
             import pyarrow  # noqa: F401
         except ImportError as error:
-            msg = ('Parquet files need pyarrow and pandas: pip install '
-                   "'astro_pix2prof[survey]'")
-            raise ImportError(msg) from error
+            raise missing_extra(
+                package='pyarrow and pandas', extra='survey',
+                what="format='parquet'") from error
     return given
 
 
@@ -63,8 +65,9 @@ def write_profile(profile, path, *, format=None, overwrite=False):
     path : str or `~pathlib.Path`
         The file.
 
-    format : {'ecsv', 'fits', 'parquet'}, optional
-        By default told by the file's ending.
+    format : {'ecsv', 'fits', 'parquet', 'votable'}, optional
+        By default told by the file's ending: ``.ecsv``, ``.fits``,
+        ``.parquet``, ``.vot`` or ``.xml``.
 
     overwrite : bool, optional
         Whether to replace an existing file.
@@ -75,7 +78,7 @@ def write_profile(profile, path, *, format=None, overwrite=False):
         If ``profile`` is not a profile table.
 
     ValueError
-        If the format is none of the three.
+        If the format is none of the four.
 
     OSError
         If the file exists and ``overwrite`` is `False`.
@@ -88,39 +91,81 @@ def write_profile(profile, path, *, format=None, overwrite=False):
     if Path(path).exists() and not overwrite:
         msg = f'{path} exists; give overwrite=True to replace it'
         raise OSError(msg)
-    table = profile
-    if kind == 'fits':
-        table = QTable(profile, copy=True)
-        # A header card holds no dict: META_KEY does.
-        for key in [key for key, value in profile.meta.items()
-                    if isinstance(value, dict)]:
-            del table.meta[key]
-        table.meta[META_KEY] = json.dumps(dict(profile.meta))
-        table.meta[UNIT_KEY] = json.dumps({
-            name: profile[name].unit.to_string() for name in profile.colnames
-            if getattr(profile[name], 'unit', None) is not None})
     with warnings.catch_warnings():
         # Keys longer than eight characters become HIERARCH cards.
         warnings.simplefilter('ignore', VerifyWarning)
-        # A unit unknown to FITS is kept in comments, which QTable.read
-        # understands, and in UNIT_KEY.
-        warnings.filterwarnings('ignore', category=u.UnitsWarning)
+        # A unit unknown to FITS or VOTable is kept in comments, which
+        # QTable.read understands, and in UNIT_KEY.
+        warnings.simplefilter('ignore', u.UnitsWarning)
+        warnings.simplefilter('ignore', VOTableSpecWarning)
         warnings.filterwarnings('ignore', category=AstropyUserWarning,
                                 message='The unit .* could not be saved')
+        if kind == 'votable':
+            _write_votable(profile, path)
+            return
+        table = profile
+        if kind == 'fits':
+            table = QTable(profile, copy=True)
+            # META_KEY holds what a header card does not.
+            table.meta = {key: value for key, value in profile.meta.items()
+                          if _fits_a_card(value)} | _hidden_meta(profile)
         table.write(path, format=READERS[kind], overwrite=overwrite)
+
+
+def _hidden_meta(profile):
+    """
+    All meta and all units as JSON, for formats that would change them.
+    """
+    # (what JSON does not know becomes text)
+    return {META_KEY: json.dumps(dict(profile.meta), default=_plain),
+            UNIT_KEY: json.dumps({
+                name: profile[name].unit.to_string()
+                for name in profile.colnames
+                if getattr(profile[name], 'unit', None) is not None})}
+
+
+def _fits_a_card(value):
+    if isinstance(value, str):
+        return value.isascii() and value.isprintable()
+    return isinstance(value, int | float) and bool(np.isfinite(value))
+
+
+def _plain(value):
+    return value.tolist() if isinstance(value, np.generic | np.ndarray
+                                        ) else str(value)
+
+
+def _write_votable(profile, path):
+    """
+    Write a VOTable: numbers and text of the meta become parameters.
+    """
+    from astropy.io.votable import from_table
+    from astropy.io.votable.tree import Param
+
+    votable = from_table(profile)
+    table = votable.get_first_table()
+    for key, value in {**profile.meta, **_hidden_meta(profile)}.items():
+        kind = {bool: 'boolean', int: 'long', float: 'double',
+                str: 'unicodeChar'}.get(type(value))
+        if kind is not None:
+            size = {'arraysize': '*'} if kind == 'unicodeChar' else {}
+            table.params.append(Param(votable, name=key, value=value,
+                                      datatype=kind, **size))
+    votable.to_xml(str(path))
 
 
 def read_profile(path, *, format=None):
     """
-    Read a profile that `write_profile` wrote.
+    Read a profile that `write_profile` or ``QTable.write`` wrote.
 
     Parameters
     ----------
     path : str or `~pathlib.Path`
         The file.
 
-    format : {'ecsv', 'fits', 'parquet'}, optional
-        By default told by the file's ending.
+    format : {'ecsv', 'fits', 'parquet', 'votable'}, optional
+        By default told by the file's ending: ``.ecsv``, ``.fits``,
+        ``.parquet``, ``.vot`` or ``.xml``.
 
     Returns
     -------
@@ -129,30 +174,57 @@ def read_profile(path, *, format=None):
     Raises
     ------
     ValueError
-        If the format is none of the three, or the file holds no profile.
+        If the format is none of the four, the file cannot be read, or it
+        holds no profile.
+
+    FileNotFoundError
+        If there is no such file.
     """
     kind = _format(path, format)
+    if not Path(path).is_file():
+        msg = f'{path}: there is no such file'
+        raise FileNotFoundError(msg)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', u.UnitsWarning)
-        table = QTable.read(path, format=READERS[kind])
+        warnings.simplefilter('ignore', VOTableSpecWarning)
+        try:
+            table = (_read_votable(path) if kind == 'votable'
+                     else QTable.read(path, format=READERS[kind]))
+        except Exception as error:  # every reader has kinds of its own
+            msg = (f'{path} cannot be read as a table of the format {kind}: '
+                   f'{" ".join(str(error).split())}')
+            raise ValueError(msg) from error
     if not is_profile(table):
         msg = (f'{path} holds no profile table: its columns are '
                f'{", ".join(table.colnames)}')
         raise ValueError(msg)
-    if kind == 'fits':
+    if kind in ('fits', 'votable'):
         _restore(table)
+    # (VOTable masks what is not-a-number)
+    return check_profile(table, str(path))
+
+
+def _read_votable(path):
+    from astropy.io.votable import parse
+
+    votable = parse(str(path))
+    table = QTable.read(votable, format='votable')
+    for param in votable.get_first_table().params:
+        table.meta[param.name] = param.value
     return table
 
 
 def _restore(table):
     """
-    Units and meta as they were before FITS.
+    Restore units and meta as they were before FITS or VOTable.
     """
     units = json.loads(table.meta.pop(UNIT_KEY, '{}'))
     for name, text in units.items():
         column = table[name]
         if getattr(column, 'unit', None) is None:
+            description = column.info.description
             table[name] = u.Quantity(np.asarray(column), u.Unit(text))
+            table[name].info.description = description
     original = table.meta.pop(META_KEY, None)
     if original is None:
         table.meta = {key.lower(): value for key, value in table.meta.items()}
@@ -166,4 +238,6 @@ def _restore(table):
             native = np.asarray(getattr(column, 'value', column)).astype(
                 column.dtype.newbyteorder('='))
             unit = getattr(column, 'unit', None)
+            description = column.info.description
             table[name] = native if unit is None else native * unit
+            table[name].info.description = description

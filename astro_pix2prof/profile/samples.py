@@ -3,13 +3,16 @@
 Noisy versions of a profile, with errors that are correlated along radius.
 """
 
-import numbers
-
 import astropy.units as u
 import numpy as np
 
 from astro_pix2prof.profile.brightness import POGSON, SB_UNIT, intensity_to_sb
-from astro_pix2prof.profile.columns import is_profile
+from astro_pix2prof.profile.checks import check_profile
+from astro_pix2prof.profile.meta import (
+    check_correlation,
+    profile_correlation,
+    profile_meta,
+)
 
 __all__ = ['check_n_samples', 'correlated_noise', 'intensity_scale',
            'sample_intensity', 'sample_profile']
@@ -51,29 +54,6 @@ def check_n_samples(n_samples, *, least=0):
     return int(n_samples)
 
 
-def _check_correlation(correlation):
-    """
-    Length, smooth and common part of a correlation model.
-    """
-    try:
-        values = [correlation[name] for name in ('length', 'smooth',
-                                                 'common')]
-    except (KeyError, TypeError, IndexError) as error:
-        msg = ("meta['correlation'] must be a dict with 'length', 'smooth' "
-               f"and 'common', got {correlation!r}")
-        raise ValueError(msg) from error
-    real = all(isinstance(v, numbers.Real) and np.isfinite(v)
-               for v in values)
-    # a sum of rounded numbers may exceed 1 by as much
-    if not real or not (values[0] > 0 and values[1] >= 0 and values[2] >= 0
-                        and values[1] + values[2] <= 1 + 1e-3):
-        msg = ("meta['correlation'] must have a positive 'length', and "
-               "'smooth' and 'common' from 0 on with a sum of at most 1, "
-               f'got {correlation!r}')
-        raise ValueError(msg)
-    return tuple(float(v) for v in values)
-
-
 def correlated_noise(sma, correlation, n_samples, rng):
     """
     Gaussian noise of unit variance that is correlated along radius.
@@ -109,7 +89,7 @@ def correlated_noise(sma, correlation, n_samples, rng):
     noise = rng.normal(size=(len(sma), n_samples))
     if correlation is None:
         return noise
-    length, smooth, common = _check_correlation(correlation)
+    length, smooth, common = check_correlation(correlation)
     place = np.log(np.maximum(np.asarray(sma, dtype=float), _INNERMOST))
     # An exponential correlation is that of a first-order process in ln(a):
     # each ring keeps a share of the one before.
@@ -144,11 +124,11 @@ def intensity_scale(meta):
     return scale
 
 
-def _radius_pixels(profile):
+def _radius_pixels(profile, meta):
     radius = profile['radius']
     if radius.unit == u.pix:
         return radius.value
-    return radius.value / profile.meta.get('pixel_scale', 1.0)
+    return radius.value / meta.get('pixel_scale', 1.0)
 
 
 def _relative(profile):
@@ -193,13 +173,13 @@ def sample_intensity(profile, n_samples, rng):
     """
     value = profile['intensity'].value
     error = profile['intensity_err'].value
-    sma = _radius_pixels(profile)
-    correlation = profile.meta.get('correlation')
+    meta = profile_meta(profile)
+    sma = _radius_pixels(profile, meta)
+    correlation = profile_correlation(profile)
     noise = correlated_noise(sma, correlation, n_samples, rng)
     if correlation is None:
         # All rings share the error of the sky; the rest is their own.
-        sky = (profile.meta.get('sky_err', 0.0)
-               * intensity_scale(profile.meta))
+        sky = meta.get('sky_err', 0.0) * intensity_scale(meta)
         ring = np.sqrt(np.maximum(error**2 - sky**2, 0))
         shift = rng.normal(size=(1, n_samples)) * np.minimum(sky, error)[
             :, None]
@@ -264,10 +244,7 @@ def sample_profile(profile, n_samples, *, seed=None):
     >>> samples.shape == (len(profile), 50)
     True
     """
-    if not is_profile(profile):
-        msg = ('profile must be a profile table, as a fitter returns it, got '
-               f'{type(profile).__name__}')
-        raise TypeError(msg)
+    profile = check_profile(profile, ordered=True)
     n_samples = check_n_samples(n_samples, least=1)
     intensity = sample_intensity(profile, n_samples,
                                  np.random.default_rng(seed))

@@ -1,24 +1,27 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The cards of a report's gallery: a galaxy's picture, residual and profile.
+Make the cards of the gallery: picture, residual and profile of a galaxy.
 """
 
-import numpy as np
+import warnings
 
-from astro_pix2prof.report.pictures import _pictures, find_image
+import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
+
+from astro_pix2prof.profile.brightness import POGSON
+from astro_pix2prof.profile.texts import utf8_text
 from astro_pix2prof.report.values import _number, _numbers, _text
 
 __all__ = ['make_card', 'make_cards']
 
 
-# What a card shows elsewhere, and what is not worth showing.
+# Columns that a card shows elsewhere, or that say little.
 _NOT_EXTRA = {'index', 'source', 'band', 'flag', 'message', 'n_rings', 'mag',
               'radius_50', 'radius_unit', 'intensity_unit', 'profile',
               'sb_zeropoint'}
 
 
-def make_cards(rows, chosen, *, folders=(), moved_to=None, images=True,
-               hdu=None):
+def make_cards(rows, chosen, files=None):
     """
     Make the cards of some galaxies.
 
@@ -28,63 +31,50 @@ def make_cards(rows, chosen, *, folders=(), moved_to=None, images=True,
         Rows as `~astro_pix2prof.report.summary.read_rows` yields them.
 
     chosen : dict
-        By the key of a row: why it was chosen (list of str).
+        The reasons why each row was chosen (list of str), by its key.
 
-    folders : sequence of `~pathlib.Path`, optional
-        Where files with relative names may lie.
-
-    moved_to : `~pathlib.Path`, optional
-        A folder where all files may lie, by their names alone.
-
-    images : bool, optional
-        Whether to look for the images at all.
-
-    hdu : int or str, optional
-        The extension of the FITS files.
+    files : `~astro_pix2prof.report.pictures.ImageFinder`, optional
+        The images; by default, none are shown.
 
     Returns
     -------
     cards : list of dict
-        What the page needs of each galaxy: text, numbers, lists of numbers
-        and pictures as data URIs. Not-a-number is `None`.
+        The text, numbers, lists of numbers, and pictures as data URIs that
+        the page needs of each galaxy. Not-a-number is `None`.
     """
-    return [make_card(row, chosen[key], folders=folders, moved_to=moved_to,
-                      images=images, hdu=hdu) for key, row in rows]
+    return [make_card(row, chosen[key], files) for key, row in rows]
 
 
-def make_card(row, why=(), *, folders=(), moved_to=None, images=True,
-              hdu=None):
+def make_card(row, why=(), files=None):
     """
     Make the card of a galaxy.
 
     Parameters
     ----------
     row : dict
-        The columns of the galaxy; 'profile' is a dict of lists.
+        The columns of the galaxy; 'profile' is its profile.
 
     why : list of str, optional
-        Why it was chosen.
+        The reasons why it was chosen.
 
-    folders, moved_to, images, hdu
-        As for `make_cards`.
+    files : `~astro_pix2prof.report.pictures.ImageFinder`, optional
+        The images; by default, none are shown.
 
     Returns
     -------
     card : dict
     """
-    rings = {name: np.asarray([np.nan if v is None else v
-                               for v in values or []], dtype=float)
-             for name, values in (row.get('profile') or {}).items()}
-    radius = rings.get('radius', np.zeros(0))
-    sb = rings.get('surface_brightness', np.full(len(radius), np.nan))
-    error = rings.get('surface_brightness_err',
-                      np.full(len(radius), np.nan))
+    profile = row['profile']
+    rings = {name: np.asarray(getattr(column, 'value', column), dtype=float)
+             for name, column in profile.items()}
+    radius, sb = rings['radius'], rings['surface_brightness']
+    error = rings['surface_brightness_err']
     calibrated = bool(np.isfinite(sb).any())
-    if not calibrated and 'intensity' in rings:
-        intensity = np.where(rings['intensity'] > 0, rings['intensity'],
-                             np.nan)
-        sb = -2.5 * np.log10(intensity)
-        error = 1.0857 * rings['intensity_err'] / intensity
+    if not calibrated:
+        positive = np.where(rings['intensity'] > 0, rings['intensity'],
+                            np.nan)
+        sb = -2.5 * np.log10(positive)
+        error = POGSON * rings['intensity_err'] / positive
     card = {
         'index': row.get('index'), 'source': row.get('source') or '',
         'band': row.get('band') or '', 'flag': int(row.get('flag') or 0),
@@ -102,21 +92,24 @@ def make_card(row, why=(), *, folders=(), moved_to=None, images=True,
         'rings': {
             'a': _numbers(radius, 4, significant=True),
             'mu': _numbers(sb, 3), 'err': _numbers(error, 3),
-            'e': _numbers(rings.get('ellipticity', radius * np.nan), 3),
-            'pa': _numbers(rings.get('pa', radius * np.nan), 1),
-            'flag': [int(v) for v in np.nan_to_num(
-                rings.get('flag', radius * 0))],
+            'e': _numbers(rings['ellipticity'], 3),
+            'pa': _numbers(rings['pa'], 1),
+            'flag': [int(v) for v in rings['flag']],
         },
     }
-    if not images:
+    if files is None:
         return card
-    path = find_image(row, folders, moved_to)
+    path = files.find(row)
     if path is None:
         card['note'] = 'image not found: profile only'
         return card
     try:
-        card.update(_pictures(path, row, rings, hdu))
+        with warnings.catch_warnings():
+            # (the survey has heard them, and its flags tell)
+            warnings.simplefilter('ignore', AstropyUserWarning)
+            card.update(files.draw(path, profile))
     except Exception as error:
-        # whatever is wrong with an image, the page shows the others
-        card['note'] = f'image not shown: {type(error).__name__}: {error}'
+        # One bad image does not stop the page
+        card['note'] = (f'image not shown: {type(error).__name__}: '
+                        f'{utf8_text(str(error))}')
     return card

@@ -3,7 +3,6 @@
 The report on a survey: one HTML page that holds all it shows.
 """
 
-import inspect
 import json
 import os
 import re
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from astro_pix2prof.arguments import check_integer
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.report.charts import (
     N_SERIES,
@@ -20,6 +20,7 @@ from astro_pix2prof.report.charts import (
     quantile_chart,
 )
 from astro_pix2prof.report.gallery import make_cards
+from astro_pix2prof.report.pictures import ImageFinder, image_options
 from astro_pix2prof.report.summary import (
     EXTREMES,
     PLANES,
@@ -30,6 +31,7 @@ from astro_pix2prof.report.summary import (
     summarise_survey,
 )
 from astro_pix2prof.report.values import _duration, _share, _shown_unit
+from astro_pix2prof.survey.results import read_survey
 
 __all__ = ['write_report']
 
@@ -77,7 +79,7 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
         R50, central surface brightness and length are added.
 
     seed : int, optional
-        Of the choice; the same seed gives the same page.
+        The seed of the choice; the same seed gives the same page.
 
     images : bool or path-like, optional
         Whether to show the images, read again from where the column
@@ -95,13 +97,16 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
     Raises
     ------
     FileNotFoundError
-        If there is no survey, or no folder ``images``.
+        If there is no such survey, or no folder ``images``.
 
     FileExistsError
         If ``out`` exists, and ``overwrite`` is `False`.
 
     ValueError
         If ``survey`` holds no profiles or ``n_gallery`` is negative.
+
+    TypeError
+        If ``n_gallery`` or ``seed`` is not an integer.
 
     ImportError
         If pyarrow is not installed.
@@ -122,24 +127,30 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
     ('report.html', '<!DOCTYPE html>')
     """
     survey, out = Path(survey), Path(out)
-    if n_gallery < 0:
-        msg = f'n_gallery must be 0 or more, got {n_gallery}'
-        raise ValueError(msg)
+    n_gallery = check_integer(n_gallery, 'n_gallery', least=0)
+    seed = check_integer(seed, 'seed', least=0)
     if out.exists() and not overwrite:
         msg = f'out: {out} exists: give overwrite=True to replace it'
         raise FileExistsError(msg)
-    moved_to = None if isinstance(images, bool) else Path(images)
+    moved_to = (None if isinstance(images, bool | np.bool_)
+                else Path(images))
     if moved_to is not None and not moved_to.is_dir():
         msg = f'images: no such folder, got {str(images)!r}'
         raise FileNotFoundError(msg)
-    summary = summarise_survey(survey, n_sample=n_gallery, seed=seed)
-    folder = survey if survey.is_dir() else survey.parent
-    job = _job(folder)
-    cards = make_cards(
-        read_rows(summary.files, summary.chosen), summary.chosen,
-        folders=[folder, folder.parent, *_folders_of(job)],
-        moved_to=moved_to, images=images is not False, hdu=job.get('hdu'))
-    html = _page(survey, summary, cards, job, n_gallery)
+    found = read_survey(survey)
+    summary = summarise_survey(found, n_sample=n_gallery, seed=seed)
+    settings, times = found.settings, found.times
+    files = ImageFinder(
+        folders=[found.folder, found.folder.parent, *(
+            Path(settings[key]) for key in ('images_folder',
+                                            'catalogue_folder')
+            if settings.get(key))],
+        moved_to=moved_to, **image_options(settings))
+    cards = make_cards(read_rows(summary.files, summary.chosen),
+                       summary.chosen, files if images is not False
+                       else None)
+    html = _page(survey, summary, cards, {**settings, **times}, times,
+                 n_gallery)
     # complete or not at all
     part = out.with_name(f'.{out.name}.part')
     part.write_text(html, encoding='utf-8')
@@ -149,7 +160,7 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
 
 def flag_meanings(kind):
     """
-    What each flag means.
+    List the meaning of each flag.
 
     Parameters
     ----------
@@ -159,21 +170,14 @@ def flag_meanings(kind):
     Returns
     -------
     meanings : dict of str
-        By the name of the flag. They are the comments in the class, so that
-        there is one place where they are written.
+        A line on each, by its name: see `~astro_pix2prof.describe_flags`.
     """
-    found = dict.fromkeys((bit.name for bit in kind), '')
-    for text, name in re.findall(r'((?:^ *#:.*\n)+) *(\w+) = ',
-                                 inspect.getsource(kind), re.MULTILINE):
-        if name in found:
-            meaning = ' '.join(re.findall(r'#:\s*(.*)', text))
-            found[name] = meaning.replace('``', '')
-    return found
+    return {flag.name: flag.line.replace('``', '') for flag in kind}
 
 
-def _page(survey, summary, cards, job, n_gallery):
+def _page(survey, summary, cards, job, times, n_gallery):
     """
-    Fill the template.
+    Fill the template of the page.
     """
     from astro_pix2prof import __version__
 
@@ -206,7 +210,7 @@ def _page(survey, summary, cards, job, n_gallery):
         'version': escape(__version__),
         'css': (_DATA / 'report.css').read_text(encoding='utf-8'),
         'js': (_DATA / 'report.js').read_text(encoding='utf-8'),
-        'tiles': _tiles(summary, job),
+        'tiles': _tiles(summary, times),
         'legend': legend, 'charts': charts,
         'flags': _flag_table(summary.flags, GalaxyFlag, summary.n,
                              'galaxies', link=True),
@@ -214,7 +218,10 @@ def _page(survey, summary, cards, job, n_gallery):
                                   summary.n_rings, 'rings'),
         'failures': _failures(summary),
         'gallery_note': escape(note),
-        'job': _job_list({**meta, **job}),
+        # (the model card is a page of its own)
+        'job': _job_list(_flat({key: value for key, value
+                                in {**meta, **job}.items()
+                                if key != 'card'})),
         # no '<' in the data can end the script
         'data': json.dumps(data, ensure_ascii=False, allow_nan=False,
                            separators=(',', ':')).replace('<', '\\u003c'),
@@ -223,9 +230,9 @@ def _page(survey, summary, cards, job, n_gallery):
     return re.sub(r'\{\{(\w+)\}\}', lambda found: values[found[1]], template)
 
 
-def _tiles(summary, job):
+def _tiles(summary, times):
     """
-    The large numbers at the top.
+    Make the large numbers at the top.
     """
     measured = summary.n - summary.n_failed
     tiles = [('', f'{summary.n:,}', 'galaxies'),
@@ -236,14 +243,14 @@ def _tiles(summary, job):
              ('', f'{summary.n_flagged:,}',
               f'measured with flags ({_share(summary.n_flagged, summary.n)})'),
              ('', f'{summary.n_rings:,}', 'rings')]
-    seconds = job.get('seconds')
+    seconds = times.get('seconds')
     if isinstance(seconds, (int, float)) and seconds > 0:
-        done = job.get('n_done')
+        done = times.get('n_done')
         if not isinstance(done, (int, float)) or isinstance(done, bool):
             done = summary.n
         tiles.append(('', f'{done / seconds:,.1f}',
                       f'galaxies/s ({done:,} in {_duration(seconds)})'))
-        workers = job.get('n_workers')
+        workers = times.get('n_workers')
         if isinstance(workers, int) and workers > 0:
             tiles.append(('', f'{done / seconds / workers:,.1f}',
                           f'galaxies/s of each of {workers} '
@@ -255,7 +262,7 @@ def _tiles(summary, job):
 
 def _charts(summary):
     """
-    The legend of the bands, and all charts.
+    Make the legend of the bands, and all charts.
     """
     largest = sorted(summary.bands, key=lambda band: (-summary.bands[band],
                                                       band))
@@ -319,7 +326,7 @@ def _charts(summary):
 
 def _flag_table(counts, kind, total, what, *, link=False):
     """
-    A table of flags, their meaning and their shares.
+    Make the table of flags, their meaning and their shares.
     """
     meanings = flag_meanings(kind)
     rows = []
@@ -340,7 +347,7 @@ def _flag_table(counts, kind, total, what, *, link=False):
 
 def _failures(summary):
     """
-    A table of why galaxies were not measured.
+    Make the table of the reasons of failures.
     """
     if not summary.reasons:
         return ''
@@ -356,57 +363,27 @@ def _failures(summary):
             + ''.join(rows) + '</tbody></table></div></section>')
 
 
-def _folders_of(job):
+def _flat(values):
     """
-    The folders that a survey names, such as that of the catalogue.
+    Flatten settings that hold others, such as the options of the fitter.
     """
-    found = []
-    for value in job.values():
-        if isinstance(value, str) and os.sep in value:
-            path = Path(value)
-            try:
-                found.append(path if path.is_dir() else path.parent)
-            except OSError:
-                continue
-    return found
-
-
-def _job(folder):
-    """
-    What a survey noted of itself, as one flat dict.
-    """
-    found = {}
-    for name in ('_survey.json', '_times.json'):
-        try:
-            part = json.loads((folder / name).read_text(encoding='utf-8'))
-        except (OSError, ValueError):
-            continue
-        if isinstance(part, dict):
-            found.update(part)
     flat = {}
-
-    def add(prefix, values):
-        for key, value in values.items():
-            if isinstance(value, dict):
-                add(f'{key}.', value)
-            elif key in flat:
-                flat[prefix + key] = value
-            else:
-                flat[key] = value
-
-    add('', found)
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat.update({f'{key}: {name}': item
+                         for name, item in _flat(value).items()})
+        else:
+            flat[key] = value
     return flat
 
 
 def _job_list(values):
     """
-    What is known of the job, as a list.
+    Make the list of the settings of the survey.
     """
     rows = []
     for key, value in values.items():
-        if isinstance(value, dict):
-            value = ', '.join(f'{k} {v}' for k, v in value.items())
-        elif isinstance(value, list):
+        if isinstance(value, list):
             value = ', '.join(str(v) for v in value[:20])
         if value is not None and str(value) != '':
             rows.append(f'<dt>{escape(key.replace("_", " "))}</dt>'

@@ -1,43 +1,75 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Pictures of galaxies and models in a report.
+Draw galaxies and their residuals for a report.
 """
 
+import ast
 import base64
 import io
 from pathlib import Path
 
+import astropy.units as u
 import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.nddata import CCDData
 
+from astro_pix2prof.ellipses.geometry import profile_ellipses
+from astro_pix2prof.ellipses.model import elliptical_radius, model_image
+from astro_pix2prof.image.astrometry import celestial_wcs
+from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.image.fits import choose_hdu
+from astro_pix2prof.image.header import header_wcs
+from astro_pix2prof.image.sections import cut_section
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.report.values import _finite, _is_finite, _number, _numbers
 
-__all__ = []
+__all__ = ['ImageFinder', 'image_options']
 
 
 # Pixels of a picture at most, and of the part of an image that is compared
 # with the model; larger parts are averaged in squares.
 _MAX_PICTURE, _MAX_MODEL = 256, 512
 
-# The picture reaches this many last radii from the centre.
-_REACH = 1.15
+# The picture reaches this many last radii from the centre; it has so many
+# pixels at least.
+_REACH, _MIN_SIDE = 1.15, 25
 
-# Bytes from which only the part of a file that is shown is read.
+# Bytes up to which a file is read as a whole, for galaxies without centre.
 _LARGE_FILE = 50_000_000
 
 _FITS_ENDS = ('.fits', '.fit', '.fts', '.fits.gz', '.fits.fz', '.fit.gz')
 
 
-def find_image(row, folders=(), moved_to=None):
+def image_options(settings):
     """
-    The file with the image of a galaxy.
+    Get the extension and the band that a survey read of each file.
 
     Parameters
     ----------
-    row : dict
-        The columns of the galaxy: 'source', and any other text that is the
-        name of a FITS file.
+    settings : dict
+        The settings of the survey.
 
+    Returns
+    -------
+    options : dict
+        'hdu' and 'band', `None` if the survey did not name them.
+    """
+    options = settings.get('options')
+    options = options if isinstance(options, dict) else {}
+    hdu = options.get('hdu')
+    if isinstance(hdu, str) and hdu.startswith('('):
+        # a pair of name and version
+        hdu = ast.literal_eval(hdu)
+    return {'hdu': hdu, 'band': options.get('band')}
+
+
+class ImageFinder:
+    """
+    Finds and draws the images of galaxies.
+
+    Parameters
+    ----------
     folders : sequence of `~pathlib.Path`, optional
         Where files with relative names may lie; the folder that the
         program runs in is always looked into.
@@ -45,75 +77,203 @@ def find_image(row, folders=(), moved_to=None):
     moved_to : `~pathlib.Path`, optional
         A folder where all files may lie, by their names alone.
 
+    hdu : int, str or tuple, optional
+        The extension of the FITS files, by default the one that a fitter
+        takes.
+
+    band : int or str, optional
+        The band of files with several, by default that of the galaxy.
+    """
+
+    def __init__(self, folders=(), moved_to=None, hdu=None, band=None):
+        self.folders, self.moved_to = list(folders), moved_to
+        self.hdu, self.band = hdu, band
+
+    def find(self, row):
+        """
+        Find the file with the image of a galaxy.
+
+        Parameters
+        ----------
+        row : dict
+            The columns of the galaxy: 'source', and any other text that is
+            the name of a FITS file.
+
+        Returns
+        -------
+        path : `~pathlib.Path` or `None`
+            The file, `None` if there is none.
+        """
+        names = [row.get('source') or ''] + [
+            value for name, value in row.items() if name != 'source'
+            and isinstance(value, str) and value.lower().endswith(_FITS_ENDS)]
+        for name in names:
+            if not name or '\n' in name or '\0' in name:
+                continue
+            paths = [folder / name for folder in (Path(), *self.folders)]
+            if self.moved_to is not None:
+                paths = [self.moved_to / name,
+                         self.moved_to / Path(name).name, *paths]
+            for path in paths:
+                try:
+                    if path.is_file():
+                        return path
+                except (OSError, ValueError):
+                    # such as a name that is too long
+                    continue
+        return None
+
+    def draw(self, path, profile):
+        """
+        Draw a galaxy, its residual, and how the ellipses lie in them.
+
+        Parameters
+        ----------
+        path : `~pathlib.Path`
+            The file.
+
+        profile : `~astropy.table.QTable`
+            The profile; an empty one if the galaxy was not measured.
+
+        Returns
+        -------
+        found : dict
+            The entries of a card.
+        """
+        meta = profile.meta
+        failed = not len(profile) or bool(
+            meta.get('flag', 0) & GalaxyFlag.FAILED)
+        sma = profile['radius'].value
+        in_arcsec = profile['radius'].unit == u.arcsec
+        if in_arcsec and _is_finite(meta.get('pixel_scale')):
+            sma = sma / meta['pixel_scale']
+        side = None if failed else max(
+            2 * int(np.ceil(_REACH * sma[-1])) + 1, _MIN_SIDE)
+        known = side is not None and _is_finite(meta.get('x_centre'))
+        if not known and path.stat().st_size > _LARGE_FILE:
+            msg = 'a large file, and no centre to show'
+            raise ValueError(msg)
+        cutout, origin = self._read(path, meta, side if known else None)
+        if not known:
+            # the whole image, at most a large square around the middle
+            side = min(max(cutout.shape), 2048)
+        # sides that divide evenly, so that the ellipses lie where they
+        # should
+        factor = int(np.ceil(side / _MAX_MODEL))
+        shrink = int(np.ceil(side / factor / _MAX_PICTURE))
+        side = -(-side // (factor * shrink)) * factor * shrink
+        cutout = cutout.crop(side)
+        noise = _finite(meta.get('noise')) or cutout.background_noise
+        pixels = np.where(cutout.mask, np.nan,
+                          cutout.data - _finite(meta.get('sky')))
+        pixels = _average(pixels, factor)
+        found = {'side': side, 'picture': _grey(pixels, noise / factor,
+                                                shrink)}
+        if not known:
+            return found
+        sigma = noise if cutout.noise is None else _average(
+            np.where(cutout.mask, np.nan, cutout.noise), factor)
+        found |= _draw_residual(cutout, pixels, sigma / factor, profile,
+                                origin, factor, shrink)
+        return found
+
+    def _read(self, path, meta, side):
+        """
+        Read the part of an image around a galaxy, or all of it.
+
+        Returns the cutout, and the pixel (x, y) of the file that is the
+        first of the image that it was made of.
+        """
+        bands = [self.band]
+        if self.band is None and meta.get('band'):
+            # a cube: the band of the galaxy is the name of the plane
+            bands.append(meta['band'])
+        with fits.open(path, memmap=False) as hdulist:
+            for band in bands:
+                try:
+                    return self._cut(hdulist, meta, side, band)
+                except ValueError as error:
+                    if band == bands[-1]:
+                        raise
+                    first = error
+        raise first
+
+    def _cut(self, hdulist, meta, side, band):
+        options = {'hdu': self.hdu, 'band': band, 'calibrated': False}
+        if side is None:
+            return GalaxyCutout(hdulist, **options), (0, 0)
+        position = meta['x_centre'], meta['y_centre']
+        chosen = choose_hdu(hdulist, self.hdu, band)
+        wcs = celestial_wcs(header_wcs(chosen.header, hdulist))
+        if wcs is not None and 'ra' in meta and 'dec' in meta:
+            # (the file may be another one of the same galaxy)
+            position = SkyCoord(meta['ra'], meta['dec'], unit='deg')
+        section, position, origin = cut_section(
+            hdulist, position, side, hdu=self.hdu, band=band)
+        return GalaxyCutout(section, position=position, **options), origin
+
+
+def _draw_residual(cutout, pixels, sigma, profile, origin, factor, shrink):
+    """
+    Draw the image less the model of the profile, in units of the noise.
+
+    Parameters
+    ----------
+    cutout : `~astro_pix2prof.GalaxyCutout`
+        The part of the image that is shown.
+
+    pixels : 2D `~numpy.ndarray`
+        Its pixels without the sky, averaged.
+
+    sigma : float or 2D `~numpy.ndarray`
+        Their noise.
+
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    origin : tuple of int
+        The pixel (x, y) of the file where the image of the cutout begins.
+
+    factor, shrink : int
+        The sides of the squares of averaged pixels, and of those of the
+        picture.
+
     Returns
     -------
-    path : `~pathlib.Path` or `None`
+    found : dict
+        The entries of a card.
     """
-    names = [row.get('source') or ''] + [
-        value for name, value in row.items() if name != 'source'
-        and isinstance(value, str) and value.lower().endswith(_FITS_ENDS)]
-    for name in names:
-        if not name or '\n' in name or '\0' in name:
-            continue
-        paths = [folder / name for folder in (Path(), *folders)]
-        if moved_to is not None:
-            paths = [moved_to / name, moved_to / Path(name).name, *paths]
-        for path in paths:
-            try:
-                if path.is_file():
-                    return path
-            except OSError:
-                # such as a name that is too long
-                continue
-    return None
-
-
-def _pictures(path, row, rings, hdu):
-    """
-    The picture, the residual and how the ellipses lie in them.
-    """
-    radius = rings.get('radius', np.zeros(0))
-    scale = row.get('pixel_scale')
-    in_arcsec = row.get('radius_unit') == 'arcsec'
-    sma = radius / scale if in_arcsec and scale else radius
-    failed = bool((row.get('flag') or 0) & GalaxyFlag.FAILED) or not len(sma)
-    n = None if failed else max(2 * int(np.ceil(_REACH * sma[-1])) + 1, 25)
-    cutout, centre = _read(path, row, n, hdu)
-    if n is None or centre is None:
-        # the whole image, at most a large square around the middle
-        n = min(max(cutout.shape), 2048)
-    # sides that divide evenly, so that the ellipses lie where they should
-    factor = int(np.ceil(n / _MAX_MODEL))
-    shrink = int(np.ceil(n / factor / _MAX_PICTURE))
-    n = -(-n // (factor * shrink)) * factor * shrink
-    cutout = cutout.crop(n)
-    if centre is not None:
-        centre = cutout.position
-    sky = _finite(row.get('sky'))
-    noise = _finite(row.get('noise')) or cutout.background_noise
-    pixels = np.where(cutout.mask, np.nan, cutout.data - sky)
-    theta = (cutout.from_sky_pa(rings['pa'])
-             if row.get('pa_frame') == 'sky' and cutout.wcs is not None
-             else rings.get('pa'))
-    pixels = _average(pixels, factor)
-    found = {'side': n, 'picture': _grey(pixels, noise / factor, shrink)}
-    if failed or centre is None:
-        return found
-    x, y = centre
-    found |= {'x': round(x + 0.5, 2), 'y': round(n - 0.5 - y, 2),
-              'pixels': _number(1.0 / scale if in_arcsec and scale else 1.0,
-                                6),
-              'theta': _numbers(theta, 1)}
-    if row.get('pa_frame') == 'sky' and cutout.wcs is None:
-        found['theta'] = [None] * len(sma)
-        found['note'] = 'the image has no WCS: isophotes are not drawn'
-        return found
-    sigma = noise if cutout.noise is None else _average(
-        np.where(cutout.mask, np.nan, cutout.noise), factor)
-    model, inside = _model(row, rings, sma / factor, theta, pixels.shape,
-                           ((x + 0.5) / factor - 0.5,
-                            (y + 0.5) / factor - 0.5))
-    residual = (pixels - model) / (sigma / factor)
+    meta = profile.meta
+    scale = meta.get('pixel_scale') if profile[
+        'radius'].unit == u.arcsec else None
+    # the profile in averaged pixels
+    coarse = profile.copy()
+    for k, name in enumerate(('x_centre', 'y_centre')):
+        place = meta[name] - origin[k] - cutout.origin[k]
+        coarse.meta[name] = (place + 0.5) / factor - 0.5
+    if scale is None:
+        coarse['radius'] = profile['radius'] / factor
+    image = _averaged_cutout(cutout, pixels, profile, scale, factor)
+    try:
+        centre, sma, eps, theta = profile_ellipses(coarse, image)
+    except ValueError:
+        return {'theta': [None] * len(profile),
+                'note': 'the image has no WCS: isophotes are not drawn'}
+    ny, nx = image.shape
+    if not (0 <= centre[0] < nx and 0 <= centre[1] < ny):
+        msg = 'the centre of the galaxy is outside of the image'
+        raise ValueError(msg)
+    side = factor * ny
+    found = {'x': round(float(centre[0] + 0.5) * factor, 2),
+             'y': round(side - float(centre[1] + 0.5) * factor, 2),
+             'pixels': _number(1.0 if scale is None else 1.0 / scale, 6),
+             'theta': _numbers(theta, 1)}
+    model = model_image(coarse, image)
+    good = np.isfinite(sma + eps + theta)
+    inside = elliptical_radius(
+        image.shape, centre, sma[good], eps[good],
+        np.radians(theta[good])) <= sma[good][-1]
+    residual = (pixels - model) / sigma
     part = residual[inside & np.isfinite(residual)]
     if part.size:
         found['rms'] = _number(1.4826 * np.median(np.abs(
@@ -122,112 +282,40 @@ def _pictures(path, row, rings, hdu):
     return found
 
 
-def _read(path, row, size, hdu):
+def _averaged_cutout(cutout, pixels, profile, scale, factor):
     """
-    The part of an image around a galaxy, or all of it; and the centre.
+    Make the cutout of averaged pixels, with the calibration of the profile.
     """
-    from astro_pix2prof.image.cutout import GalaxyCutout
-
-    x, y = _finite(row.get('x_centre')), _finite(row.get('y_centre'))
-    known = _is_finite(row.get('x_centre')) and size is not None
-    origin, image, options = (0, 0), path, {'calibrated': False, 'hdu': hdu}
-    if Path(path).stat().st_size > _LARGE_FILE:
-        if not known:
-            msg = 'a large file, and no centre to show'
-            raise ValueError(msg)
-        origin = tuple(max(int(c) - size, 0) for c in (x, y))
-        image = _section(path, origin, (int(x) + size, int(y) + size), hdu)
-        options = {'calibrated': False}
-    try:
-        cutout = GalaxyCutout(image, **options)
-    except ValueError:
-        # a cube: the band says which plane
-        cutout = GalaxyCutout(image, band=row.get('band') or 0, **options)
-    if not known:
-        return cutout, None
-    centre = _centre(cutout, row, origin)
-    nx, ny = cutout.shape[::-1]
-    if not (0 <= centre[0] < nx and 0 <= centre[1] < ny):
-        msg = 'the centre of the galaxy is outside of the image'
-        raise ValueError(msg)
-    return GalaxyCutout.from_any(cutout, position=centre,
-                                 calibrated=False), centre
+    wcs, meta = cutout.wcs, profile.meta
+    unit = u.Unit(meta['unit']) if meta.get('unit') else cutout.unit
+    if wcs is not None and factor > 1:
+        step = slice(None, None, factor)
+        wcs = wcs[step, step]
+    options = {'calibrated': False}
+    if scale is not None:
+        options['pixel_scale'] = factor * scale
+        if profile['intensity'].unit != unit:
+            options['native_pixel_scale'] = _native_scale(meta, scale)
+    image = CCDData(np.nan_to_num(pixels), unit=unit, wcs=wcs,
+                    mask=~np.isfinite(pixels))
+    return GalaxyCutout(image, **options)
 
 
-def _section(path, first, last, hdu):
+def _native_scale(meta, scale):
     """
-    A part of a large image, as an HDU: from pixel (x, y) to another.
+    Calculate the size of the pixels that the data refer to, in arcsec.
+
+    It is in the two zero points: that of a pixel, and that of an arcsec2.
     """
-    from astropy.io import fits
-
-    with fits.open(path) as hdus:
-        whole = hdus[hdu] if hdu is not None else next(
-            (item for item in hdus
-             if item.is_image and len(item.shape) == 2), None)
-        if whole is None or len(whole.shape) != 2:
-            msg = 'the file holds no 2D image'
-            raise ValueError(msg)
-        header = whole.header.copy()
-        for axis, start in zip('12', first, strict=True):
-            if f'CRPIX{axis}' in header:
-                header[f'CRPIX{axis}'] -= start
-        return fits.ImageHDU(np.array(whole.section[
-            first[1]:last[1], first[0]:last[0]]), header)
-
-
-def _centre(cutout, row, origin):
-    """
-    The centre of the galaxy in pixels of what was read.
-    """
-    if (cutout.wcs is not None and _is_finite(row.get('ra'))
-            and _is_finite(row.get('dec'))):
-        from astropy.coordinates import SkyCoord
-
-        from astro_pix2prof.image.astrometry import sky_to_pixel
-
-        return sky_to_pixel(cutout.wcs, SkyCoord(row['ra'], row['dec'],
-                                                 unit='deg'))
-    return tuple(row[name] - origin[k] for k, name
-                 in enumerate(('x_centre', 'y_centre')))
-
-
-def _model(row, rings, sma, theta, shape, centre):
-    """
-    The model in the unit of the image, and the pixels within its end.
-    """
-    from astro_pix2prof.ellipses.model import ellipse_model, elliptical_radius
-
-    value = rings['intensity'] / _intensity_scale(row)
-    good = np.isfinite(value + sma + theta + rings['ellipticity'])
-    if np.count_nonzero(good) < 2:
-        msg = 'fewer than two rings with an intensity'
-        raise ValueError(msg)
-    ellipses = (sma[good], rings['ellipticity'][good],
-                np.radians(np.asarray(theta)[good]))
-    model = ellipse_model(shape, centre, *ellipses, value[good])
-    inside = elliptical_radius(shape, centre, *ellipses) <= sma[good][-1]
-    return model, inside
-
-
-def _intensity_scale(row):
-    """
-    What turns the value of a pixel into an intensity.
-    """
-    if row.get('intensity_unit') == row.get('unit') and row.get('unit'):
-        return 1.0
-    scale = row.get('pixel_scale')
-    if row.get('radius_unit') != 'arcsec' or not _is_finite(scale):
-        return 1.0
-    if (_is_finite(row.get('sb_zeropoint'))
-            and _is_finite(row.get('zeropoint'))):
-        return 10**(0.4 * (row['sb_zeropoint']
-                           - row['zeropoint'])) / scale**2
-    return 1 / scale**2
+    zero, per_area = meta.get('zeropoint'), meta.get('sb_zeropoint')
+    if not (_is_finite(zero) and _is_finite(per_area)):
+        return scale
+    return scale * 10**(-0.2 * (per_area - zero))
 
 
 def _average(image, factor):
     """
-    Means of squares of pixels; NaN where all of them are.
+    Calculate the means of squares of pixels; NaN where all of them are.
     """
     if factor == 1:
         return image
@@ -243,7 +331,7 @@ def _average(image, factor):
 
 def _grey(pixels, noise, factor):
     """
-    The picture with an asinh stretch, dark on white.
+    Draw the picture with an asinh stretch, dark on white.
     """
     pixels, noise = _average(pixels, factor), noise / factor
     good = pixels[np.isfinite(pixels)]
@@ -260,7 +348,7 @@ def _grey(pixels, noise, factor):
 
 def _colours(residual, factor, limit=30.0):
     """
-    The residual from blue (too faint) over white to red, in asinh steps.
+    Draw the residual from blue (too faint) over white to red.
     """
     residual = np.nan_to_num(_average(residual, factor) * factor)
     shown = np.arcsinh(residual / 3) / np.arcsinh(limit / 3)
@@ -269,7 +357,7 @@ def _colours(residual, factor, limit=30.0):
 
 def _jpeg(values, colours):
     """
-    A data URI of an array between 0 and 1, its first row at the bottom.
+    Make a data URI of an array between 0 and 1, its first row at the bottom.
     """
     from matplotlib.image import imsave
 

@@ -1,26 +1,26 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What the files of a survey hold: counts, distributions, and a choice of rows.
+Count the galaxies of a survey, and choose some of them.
 """
 
 import heapq
-import json
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from astro_pix2prof.profile.arrow import import_pyarrow
+from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+from astro_pix2prof.survey.results import Survey, read_survey
 
-__all__ = ['SurveySummary', 'read_rows', 'summarise_survey', 'survey_files']
+__all__ = ['SurveySummary', 'read_rows', 'summarise_survey']
 
 
 # Rows in memory at once.
 _BLOCK = 4096
 
-# The columns that are read of all rows; those that a file lacks are left out.
+# The columns of all rows that are counted.
 _COLUMNS = ('band', 'flag', 'message', 'mag', 'radius_50', 'radius_unit')
 
 _RINGS = ('radius', 'surface_brightness', 'surface_brightness_err', 'flag')
@@ -65,7 +65,7 @@ EXTREMES = tuple(end for ends in _ENDS.values() for end in ends)
 @dataclass
 class SurveySummary:
     """
-    What is known of all galaxies of a survey.
+    Counts and distributions of all galaxies of a survey.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class SurveySummary:
         The files.
 
     meta : dict
-        What the profiles share, such as the name of the weights.
+        The meta that profiles share, such as the name of the weights.
     """
 
     n: int = 0
@@ -118,98 +118,44 @@ class SurveySummary:
     meta: dict = field(default_factory=dict)
 
 
-def survey_files(survey):
-    """
-    The Parquet files of a survey.
-
-    Parameters
-    ----------
-    survey : str or path-like
-        A file, or a folder: of all its Parquet files, at any depth, those
-        that hold profiles.
-
-    Returns
-    -------
-    files : list of `~pathlib.Path`
-        In the order of their names.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file or folder.
-
-    ValueError
-        If there are no profiles.
-    """
-    import_pyarrow()
-    import pyarrow as pa
-    from pyarrow.parquet import read_schema
-
-    survey = Path(survey)
-    if not survey.exists():
-        msg = f'survey: no such file or folder, got {str(survey)!r}'
-        raise FileNotFoundError(msg)
-    files = [survey]
-    if survey.is_dir():
-        # a HATS catalogue repeats some rows in its data_thumbnail.parquet
-        files = sorted(
-            path for path in survey.rglob('*.parquet')
-            if path.is_file() and path.name != 'data_thumbnail.parquet'
-            and not any(part.startswith(('_', '.'))
-                        for part in path.relative_to(survey).parts))
-    found = []
-    for path in files:
-        try:
-            schema = read_schema(path)
-        except (pa.ArrowInvalid, OSError) as error:
-            msg = (f'survey: {path} cannot be read as a Parquet file; delete '
-                   f'it and run the survey again: {error}')
-            raise ValueError(msg) from error
-        if 'profile' in schema.names and pa.types.is_struct(
-                schema.field('profile').type):
-            found.append(path)
-    if not found:
-        msg = (f"survey: no Parquet file with a column 'profile', got "
-               f'{str(survey)!r}; give what pix2prof survey has written')
-        raise ValueError(msg)
-    return found
-
-
 def summarise_survey(survey, *, n_sample=60, seed=0):
     """
     Read a survey once, block by block.
 
     Parameters
     ----------
-    survey : str or path-like
-        As for `survey_files`.
+    survey : `~astro_pix2prof.Survey`, str or path-like
+        A survey; or the folder that it has written, or one Parquet file of
+        the form of `~astro_pix2prof.ProfileBatch.to_arrow`.
 
     n_sample : int, optional
         How many galaxies to choose at random. Some of each flag, of each
         reason of failures and of each extreme are chosen besides.
 
     seed : int, optional
-        Of the random choice.
+        The seed of the random choice.
 
     Returns
     -------
     summary : `SurveySummary`
     """
+    import_pyarrow()
+    from pyarrow import Table
     from pyarrow.parquet import ParquetFile
 
-    summary = SurveySummary(files=survey_files(survey))
+    if not isinstance(survey, Survey):
+        survey = read_survey(survey)
+    summary = SurveySummary(files=survey.files)
     choice = _Choice(n_sample, np.random.default_rng(seed))
     for number, path in enumerate(summary.files):
         with ParquetFile(path) as file:
-            schema = file.schema_arrow
-            if not summary.meta:
-                summary.meta = _shared_meta(schema)
-            parts = [part.name for part in schema.field('profile').type]
-            names = [name for name in _COLUMNS if name in schema.names]
-            names += [f'profile.{name}' for name in _RINGS if name in parts]
+            names = [name for name in (*_COLUMNS, 'profile')
+                     if name in file.schema_arrow.names]
             start = 0
             for block in file.iter_batches(_BLOCK, columns=names):
-                galaxies, rings = _take_apart(block)
+                meta, galaxies, rings = _take_apart(
+                    Table.from_batches([block]))
+                summary.meta = summary.meta or meta
                 _count(summary, galaxies, rings)
                 choice.add(number, start, galaxies)
                 start += block.num_rows
@@ -219,7 +165,7 @@ def summarise_survey(survey, *, n_sample=60, seed=0):
 
 def read_rows(files, rows):
     """
-    Read some rows whole.
+    Read all columns of some rows.
 
     Parameters
     ----------
@@ -235,8 +181,10 @@ def read_rows(files, rows):
         One of ``rows``, in their order.
 
     row : dict
-        The columns; 'profile' is a dict of lists.
+        The columns; 'profile' is the profile, a `~astropy.table.QTable`.
     """
+    import_pyarrow()
+    from pyarrow import Table
     from pyarrow.parquet import ParquetFile
 
     wanted = {}
@@ -256,75 +204,44 @@ def read_rows(files, rows):
                     last = first + block.num_rows
                     for row in inside:
                         if first <= row < last:
-                            part = block.slice(row - first, 1)
-                            yield (number, row), part.to_pylist()[0]
+                            part = Table.from_batches(
+                                [block.slice(row - first, 1)])
+                            profile, = ProfileBatch.from_arrow(part)
+                            values = part.drop_columns('profile')
+                            yield (number, row), {
+                                **values.to_pylist()[0], 'profile': profile}
                     first = last
 
 
 def reason_of(message):
     """
-    A message without the names and numbers that differ from file to file.
+    Remove the names and numbers that differ from file to file.
     """
     text = re.sub(r"'[^']*'|\"[^\"]*\"", "'…'", message)
     text = re.sub(r'\S*/\S+', '…', text)
     return re.sub(r'\d+(\.\d+)?', '#', text) or 'no message'
 
 
-def _shared_meta(schema):
-    """
-    The meta in the schema of a file.
-    """
-    text = (schema.metadata or {}).get(b'astro_pix2prof', b'{}')
-    try:
-        meta = json.loads(text)
-    except ValueError:
-        return {}
-    return meta if isinstance(meta, dict) else {}
-
-
 def _take_apart(block):
     """
-    The columns of a block as arrays: of galaxies and of rings.
+    Convert rows to plain arrays: columns of galaxies and of rings.
     """
-    import pyarrow.compute as pc
-
-    n = block.num_rows
-    galaxies = {}
-    for name in _COLUMNS:
-        text = name in ('band', 'message', 'radius_unit')
-        if name not in block.schema.names:
-            galaxies[name] = (np.full(n, '', dtype=object) if text
-                              else np.full(n, 0 if name == 'flag' else np.nan))
-            continue
-        column = block.column(name)
-        if text:
-            column = pc.fill_null(column.cast('string'), '')
-        elif name == 'flag':
-            column = pc.fill_null(column.cast('int64'), 0)
-        else:
-            column = column.cast('float64')
-        galaxies[name] = column.to_numpy(zero_copy_only=False)
-    galaxies['flag'] = galaxies['flag'].astype(np.int64)
-    nested = block.column('profile')
-    names = [part.name for part in nested.type]
-    parts = dict(zip(names, nested.flatten(), strict=True))
-    rings, lengths = {}, np.zeros(n, dtype=np.int64)
-    for name, part in parts.items():
-        lengths = pc.fill_null(pc.list_value_length(part), 0).to_numpy(
-            zero_copy_only=False).astype(np.int64)
-        rings[name] = part.flatten().to_numpy(zero_copy_only=False)
-    for name in _RINGS:
-        rings.setdefault(name, np.full(lengths.sum(), np.nan))
-    rings['flag'] = np.nan_to_num(rings['flag']).astype(np.int64)
-    galaxies['n_rings'] = lengths
-    rings['galaxy'] = np.repeat(np.arange(n), lengths)
+    batch = ProfileBatch.from_arrow(block)
+    galaxies = {name: _plain(batch.galaxies[name]) for name in _COLUMNS}
+    galaxies['n_rings'] = np.diff(batch.offsets)
+    rings = {name: _plain(batch.rings[name]) for name in _RINGS}
+    rings['galaxy'] = np.repeat(np.arange(len(batch)), galaxies['n_rings'])
     _add_measures(galaxies, rings)
-    return galaxies, rings
+    return batch.meta, galaxies, rings
+
+
+def _plain(column):
+    return np.asarray(getattr(column, 'value', column))
 
 
 def _add_measures(galaxies, rings):
     """
-    What follows from the rings: central and effective SB, last radius.
+    Calculate central and effective surface brightness, and last radius.
     """
     lengths, galaxy = galaxies['n_rings'], rings['galaxy']
     n, m = len(lengths), len(galaxy)
@@ -398,7 +315,7 @@ def _count(summary, galaxies, rings):
 
 def _units(galaxies, name, rows):
     """
-    The units that a quantity has in these rows.
+    List the units that a quantity has in these rows.
     """
     return (sorted(set(galaxies['radius_unit'][rows].tolist()))
             if name in RADII else [''])
@@ -425,7 +342,7 @@ def _add_plane(store, key, x, y):
 
 def bin_edges(bins):
     """
-    The edges of bins (first edge, last edge, width).
+    Calculate the edges of bins (first edge, last edge, width).
     """
     first, last, width = bins
     return first + width * np.arange(round((last - first) / width) + 1)
@@ -433,7 +350,7 @@ def bin_edges(bins):
 
 class _Choice:
     """
-    Chooses galaxies while the rows pass by.
+    Chooses galaxies for the gallery from blocks of rows.
 
     Each kind of choice keeps the few rows with the smallest keys, so that
     the blocks in which the rows come make no difference.
@@ -447,7 +364,7 @@ class _Choice:
 
     def add(self, number, start, galaxies):
         """
-        Look at the rows of a block.
+        Choose from the rows of a block.
         """
         flag = galaxies['flag']
         rows = np.arange(start, start + len(flag))
@@ -484,11 +401,13 @@ class _Choice:
 
     def result(self):
         """
-        Why each chosen row was chosen (dict of lists), in their order.
+        List the reasons why each row was chosen, by row (dict of lists).
         """
         chosen = {}
-        for kind, heap in self._kept.items():
-            for _, number, row in heap:
+        # (a fixed order, whichever block came first)
+        for kind in ('random sample', *(f'flag {bit.name}'
+                                        for bit in GalaxyFlag), *EXTREMES):
+            for _, number, row in self._kept.get(kind, ()):
                 chosen.setdefault((-number, -row), []).append(kind)
         for places in self._reasons.values():
             for place in places:

@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
 Simulated galaxies with exact profiles, in batches, on any device.
+
+It knows torch only; ``training`` and ``datasets`` import it.
 """
 
 from astro_pix2prof.simulation.galaxies import TYPES

@@ -1,20 +1,29 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Structural parameters of a galaxy from its profile.
+Measurement of structural parameters of a galaxy from its profile.
 """
+
+import warnings
 
 import astropy.units as u
 import numpy as np
-from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.profile.brightness import (
+    POGSON,
     SB_UNIT,
     curve_of_growth,
     sb_to_intensity,
 )
-from astro_pix2prof.profile.columns import is_profile
+from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.flags import StructureFlag
-from astro_pix2prof.profile.samples import SAMPLES, sample_intensity
+from astro_pix2prof.profile.meta import profile_correlation
+from astro_pix2prof.profile.samples import (
+    SAMPLES,
+    check_n_samples,
+    sample_intensity,
+)
+from astro_pix2prof.structure.columns import level_name, structure_table
 from astro_pix2prof.structure.models import (
     fit_bulge_disc,
     fit_disc,
@@ -32,10 +41,13 @@ PETROSIAN_RATIO, PETROSIAN_APERTURE = 0.2, 2.0
 # Steps between two rings in which the curve of growth is integrated.
 REFINE = 6
 
+# Fewer usable rings than this are no profile.
+N_RINGS = 5
+
 
 def _crossing(radius, values, level):
     """
-    Outermost radius where values (n_samples, n) fall below a level.
+    Find the outermost radius where values (n_samples, n) fall below a level.
     """
     # Profiles are close to exponential: a straight line in intensity would
     # put the radius too far out. Unlike the logarithm, asinh takes negative
@@ -55,7 +67,7 @@ def _crossing(radius, values, level):
 
 def _rising(radius, values, level):
     """
-    First radius where values (n_samples, n) reach a level.
+    Find the first radius where values (n_samples, n) reach a level.
     """
     reached = values >= level[:, None]
     out = np.full(len(values), np.nan)
@@ -73,9 +85,9 @@ def _rising(radius, values, level):
 
 def _refine(radius, samples, eps):
     """
-    The same profiles with more rings: exponential between two rings.
+    Interpolate profiles to more rings: exponential between two rings.
 
-    Reading a radius off the curve of growth is then as good as the rings.
+    Radii read off the curve of growth are then as good as the rings.
     """
     share = np.arange(REFINE) / REFINE
     at = np.append((radius[:-1, None] + share * np.diff(radius)[:, None]),
@@ -91,7 +103,7 @@ def _refine(radius, samples, eps):
 
 def _asymptotic(radius, flux):
     """
-    Flux at infinity: magnitude against its gradient, to gradient zero.
+    Extrapolate the flux to infinity: magnitude at a gradient of zero.
 
     Returns the total of each sample (NaN where the growth curve has not
     levelled off); Cairos et al. 2001; Munoz-Mateos et al. 2015.
@@ -114,15 +126,24 @@ def _asymptotic(radius, flux):
     return total
 
 
-def _perturbed(profile, ok, n_samples, rng):
+def _brought_samples(profile):
     """
-    Intensities (1 + n_samples, n): the profile, then noisy versions.
+    Noisy versions in a column of the profile, or `None`.
     """
-    value = profile['intensity'].value
-    zero = profile.meta.get('sb_zeropoint', np.nan)
-    given = (profile[SAMPLES].value if SAMPLES in profile.colnames
-             else np.empty((len(value), 0)))
-    if given.shape[1] > 1 and np.isfinite(given).any() and np.isfinite(zero):
+    if SAMPLES not in profile.colnames:
+        return None
+    given = profile[SAMPLES].value
+    usable = (given.ndim == 2 and given.shape[1] > 1
+              and np.isfinite(given).any())
+    return given if usable else None
+
+
+def _perturbed(profile, value, ok, zero, n_samples, rng):
+    """
+    Draw intensities (1 + n_samples, n): the profile, then noisy versions.
+    """
+    given = _brought_samples(profile)
+    if given is not None and np.isfinite(zero):
         samples = sb_to_intensity(given, zeropoint=zero)[0]
     else:
         samples = sample_intensity(profile, n_samples, rng)
@@ -137,10 +158,50 @@ def _mag(flux, zero):
     return np.where(np.isfinite(mag), mag, np.nan)
 
 
+def _warn_of_correlation(profile):
+    """
+    Warn if errors that are correlated would be taken as independent.
+    """
+    if _brought_samples(profile) is not None or profile_correlation(
+            profile) is not None:
+        return
+    meta = profile.meta
+    if 'weights' in meta or meta.get('fitter') == 'Pix2ProfFitter':
+        msg = ("the profile comes from a network but its meta has no "
+               "'correlation' of the rings")
+    elif 'sky_err' not in meta:
+        msg = "the meta of the profile has neither 'correlation' nor 'sky_err'"
+    else:
+        return
+    warnings.warn(f'{msg}: rings are taken as independent, and errors of '
+                  'magnitudes and radii are too small', AstropyUserWarning,
+                  stacklevel=3)
+
+
+def _checked_levels(levels):
+    """
+    Surface brightnesses (mag/arcsec2) that lead to different columns.
+    """
+    try:
+        levels = np.atleast_1d(np.asarray(
+            u.Quantity(levels, SB_UNIT).value, dtype=float))
+        good = levels.ndim == 1 and bool(np.all(np.isfinite(levels)))
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        msg = f'levels must be finite surface brightnesses, got {levels!r}'
+        raise ValueError(msg)
+    if len({level_name(level) for level in levels}) < len(levels):
+        msg = ('levels must differ by a hundredth of a magnitude, got '
+               f'{levels.tolist()}')
+        raise ValueError(msg)
+    return levels.tolist()
+
+
 def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
                       fits=True):
     """
-    Structural parameters of a galaxy, with errors.
+    Measure structural parameters of a galaxy, with errors.
 
     Radii are semi-major axes; fluxes are those within the profile's
     ellipses. Errors of quantities that are read off the profile come from
@@ -169,9 +230,9 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     Returns
     -------
     structure : `~astropy.table.QTable`
-        One row; every quantity ``x`` has its error ``x_err``. What the
-        profile does not reach is NaN, and ``flag`` says so
-        (`StructureFlag`).
+        One row; a quantity ``x`` has its error ``x_err``, but for reduced
+        chi squared and the type of the disc. What the profile does not
+        reach is NaN, and ``flag`` says so (`StructureFlag`).
 
     Raises
     ------
@@ -179,7 +240,16 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
         If ``profile`` is not a profile table.
 
     ValueError
-        If ``n_samples`` is less than 2 or a level is not finite.
+        If a column of the profile has a wrong unit, its radii do not
+        increase, ``n_samples`` is less than 2, or the levels are not finite
+        or not different.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If the profile comes from a network and its meta lacks the
+        correlation of the rings, or the meta is lost: errors of totals
+        and radii are too small then.
 
     References
     ----------
@@ -188,24 +258,19 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     59, 115. Breaks: Pohlen & Trujillo 2006, A&A 454, 759; Erwin et al.
     2008, AJ 135, 20.
     """
-    if not is_profile(profile):
-        msg = ('profile must be a profile table, as a fitter returns it, got '
-               f'{type(profile).__name__}')
-        raise TypeError(msg)
-    if n_samples < 2:
-        msg = f'n_samples must be at least 2, got {n_samples}'
-        raise ValueError(msg)
-    if not np.all(np.isfinite(levels)):
-        msg = f'levels must be finite, got {levels}'
-        raise ValueError(msg)
+    profile = check_profile(profile, ordered=True)
+    n_samples = check_n_samples(n_samples, least=2)
+    levels = _checked_levels(levels)
     zero = profile.meta.get('sb_zeropoint', np.nan)
     flag = StructureFlag(0)
     if not np.isfinite(zero):
         flag |= StructureFlag.UNCALIBRATED
-    length = profile['radius'].unit
     intensity = profile['intensity'].value
-    error = np.nan_to_num(profile['intensity_err'].value)
+    error = np.nan_to_num(profile['intensity_err'].value, posinf=0.0,
+                          neginf=0.0)
     with_errors = bool(np.any(error > 0))
+    if with_errors:
+        _warn_of_correlation(profile)
     with np.errstate(invalid='ignore', divide='ignore'):
         reliable = np.isfinite(intensity) & (intensity > error)
     ok = np.isfinite(intensity)
@@ -213,7 +278,7 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
         ok &= np.arange(len(ok)) <= np.nonzero(reliable)[0][-1]
     result = {}
 
-    def put(name, samples, unit):
+    def put(name, samples):
         finite = samples[1:][np.isfinite(samples[1:])]
         spread = np.nan
         # Robust: a sample that runs away does not count for more.
@@ -221,9 +286,9 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
                 and len(finite) > 0.5 * (len(samples) - 1)):
             low, high = np.quantile(finite, [0.16, 0.84])
             spread = 0.5 * (high - low)
-        result[name] = (samples[0], spread, unit)
+        result[name] = (samples[0], spread)
 
-    few = not reliable.any() or ok.sum() < 5
+    few = not reliable.any() or ok.sum() < N_RINGS
     if few:
         flag |= StructureFlag.TOO_FEW_RINGS
         none = np.full(n_samples + 1, np.nan)
@@ -234,7 +299,7 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     else:
         radius = profile['radius'].value[ok]
         eps = np.asarray(profile['ellipticity'], float)[ok]
-        samples = _perturbed(profile, ok, n_samples,
+        samples = _perturbed(profile, intensity, ok, zero, n_samples,
                              np.random.default_rng(seed))
         at, fine, eps_fine = _refine(radius, samples, eps)
         growth = np.array([curve_of_growth(at, row, eps_fine)
@@ -246,58 +311,50 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
             total = flux
         else:
             total = np.where(np.isfinite(total), total, flux)
-    put('mag_total', _mag(total, zero), u.mag)
-    put('mag_aperture', _mag(flux, zero), u.mag)
+    put('mag_total', _mag(total, zero))
+    put('mag_aperture', _mag(flux, zero))
     radii = {}
     for part in (20, 50, 80, 90):
         radii[part] = (total * np.nan if few else _rising(
             at, growth, 0.01 * part * total))
-        put(f'r{part}', radii[part], length)
+        put(f'r{part}', radii[part])
     with np.errstate(invalid='ignore', divide='ignore'):
-        put('c28', 5 * np.log10(radii[80] / radii[20]), None)
-        put('c59', radii[90] / radii[50], None)
+        put('c28', 5 * np.log10(radii[80] / radii[20]))
+        put('c59', radii[90] / radii[50])
     for level in levels:
-        name = f'r{level:.2f}'.rstrip('0').rstrip('.').replace('.', '_')
-        if float(level) * 2 == round(float(level) * 2) and '_' not in name:
-            name += '_0'
         reach = (_crossing(radius, samples, 10**(-0.4 * (level - zero)))
                  if np.isfinite(zero) and not few else total * np.nan)
-        put(name, reach, length)
+        put(level_name(level), reach)
         if not np.isfinite(reach[0]):
             flag |= StructureFlag.LEVEL_NOT_REACHED
-    _put_petrosian(put, radius, samples, (at, growth), eps, zero, length,
-                   few)
+    _put_petrosian(put, radius, samples, (at, growth), eps, zero, few)
     # Without a zero point there is a radius and no magnitude.
     needed = 'mag_petro' if np.isfinite(zero) else 'r_petro'
     if not np.isfinite(result[needed][0]):
         flag |= StructureFlag.PETROSIAN_NOT_REACHED
-    put('mu_0', _mag(samples[:, 0], zero), SB_UNIT)
+    put('mu_0', _mag(samples[:, 0], zero))
     # Half the flux in an ellipse of R50.
     q50 = 1 - np.interp(np.nan_to_num(radii[50]), radius, eps)
     with np.errstate(invalid='ignore', divide='ignore'):
         put('mu_mean_50', _mag(0.5 * total / (np.pi * radii[50]**2 * q50),
-                               zero), SB_UNIT)
+                               zero))
     _put_shape(result, profile, ok, radii, few)
     if fits:
-        flag |= _put_fits(result, radius, samples, eps, profile, ok, zero,
-                          length, few)
-    table = QTable()
-    for name, (value, spread, unit) in result.items():
-        for key, number in ((name, value), (f'{name}_err', spread)):
-            table[key] = ([float(number)] if unit is None
-                          else [float(number)] * unit)
-    table['flag'] = np.array([int(flag)], dtype=np.int32)
-    return table
+        flag |= _put_fits(result, radius, samples[0],
+                          np.ones(2) if few else error[ok], zero, few)
+    return structure_table(result, flag, length=profile['radius'].unit,
+                           levels=levels, fits=fits)
 
 
-def _put_petrosian(put, radius, samples, curve, eps, zero, length, few):
+def _put_petrosian(put, radius, samples, curve, eps, zero, few):
     """
-    Petrosian radius (ratio 0.2) and the magnitude within twice of it.
+    Measure the Petrosian radius (ratio 0.2) and the magnitude in twice it.
     """
     none = np.full(len(samples), np.nan)
-    if few:
-        put('r_petro', none, length)
-        put('mag_petro', none, u.mag)
+    use = (radius > 0) & (1.25 * radius <= radius[-1])
+    if few or use.sum() < 2:
+        put('r_petro', none)
+        put('mag_petro', none)
         return
     at, growth = curve
     area = np.pi * radius**2 * (1 - eps)
@@ -310,83 +367,63 @@ def _put_petrosian(put, radius, samples, curve, eps, zero, length, few):
         flux = np.interp(outer, at, row) - np.interp(inner, at, row)
         with np.errstate(invalid='ignore', divide='ignore'):
             ratio[k] = (flux / ring) / (np.interp(radius, at, row) / area)
-    use = (radius > 0) & (1.25 * radius <= radius[-1])
-    if use.sum() < 2:
-        put('r_petro', none, length)
-        put('mag_petro', none, u.mag)
-        return
     r_petro = _crossing(radius[use], np.nan_to_num(ratio[:, use], nan=1.0),
                         PETROSIAN_RATIO)
-    put('r_petro', r_petro, length)
+    put('r_petro', r_petro)
     # NaN where the aperture is larger than the profile.
     within = np.array([np.interp(PETROSIAN_APERTURE * r, at, row,
                                  right=np.nan)
                        for r, row in zip(r_petro, growth, strict=True)])
-    put('mag_petro', _mag(within, zero), u.mag)
+    put('mag_petro', _mag(within, zero))
 
 
 def _put_shape(result, profile, ok, radii, few):
     """
-    Ellipticity and position angle at R50 and in the outskirts.
+    Take ellipticity and position angle at R50 and R90 from the profile.
     """
-    places = {'50': np.nan, 'out': np.nan}
-    if not few:
-        radius = profile['radius'].value[ok]
-        places = {'50': radii[50][0], 'out': radii[90][0]}
-    for name, at in places.items():
-        for column, unit in (('ellipticity', None), ('pa', u.deg)):
+    for name, part in (('50', 50), ('out', 90)):
+        at = np.nan if few else radii[part][0]
+        for column in ('ellipticity', 'pa'):
+            result[f'{column}_{name}'] = (np.nan, np.nan)
             if not np.isfinite(at):
-                result[f'{column}_{name}'] = (np.nan, np.nan, unit)
                 continue
-            k = int(np.argmin(np.abs(radius - at)))
-            value, error = (
+            k = int(np.argmin(np.abs(profile['radius'].value[ok] - at)))
+            result[f'{column}_{name}'] = tuple(
                 np.asarray(getattr(profile[c], 'value', profile[c]))[ok][k]
+                if c in profile.colnames else np.nan
                 for c in (column, f'{column}_err'))
-            result[f'{column}_{name}'] = (value, error, unit)
 
 
-def _put_fits(result, radius, samples, eps, profile, ok, zero, length, few):
+def _put_fits(result, radius, intensity, error, zero, few):
     """
-    Models fitted to the profile; returns flags.
+    Fit models to the profile; return flags.
     """
-    flag = StructureFlag(0)
-    error = (np.ones(2) if few
-             else np.nan_to_num(profile['intensity_err'].value[ok]))
-    fit = None if few else fit_sersic(radius, samples[0], error)
-    names = (('sersic_mu_e', SB_UNIT), ('sersic_r_e', length),
-             ('sersic_n', None))
-    if fit is None:
-        flag |= StructureFlag.SERSIC_FAILED
-    _put_model(result, names, fit, zero)
-    result['sersic_chi2'] = (np.nan if fit is None else fit['chi2'], np.nan,
-                             None)
-    names = (('bulge_mu_e', SB_UNIT), ('bulge_r_e', length),
-             ('bulge_n', None), ('disc_mu_0', SB_UNIT), ('disc_h', length))
-    fit = None if few else fit_bulge_disc(radius, samples[0], error)
-    if fit is None:
-        flag |= StructureFlag.BULGE_DISC_FAILED
-    _put_model(result, names, fit, zero)
-    result['b_t'] = ((np.nan, np.nan) if fit is None else fit['b_t']) + (
-        None,)
-    result['bulge_disc_chi2'] = (np.nan if fit is None else fit['chi2'],
-                                 np.nan, None)
-    fit = None if few else fit_disc(radius, samples[0], error)
+    flag, none = StructureFlag(0), (np.nan, np.nan)
+    for fitter, bit, names, chi2 in (
+            (fit_sersic, StructureFlag.SERSIC_FAILED,
+             ('sersic_mu_e', 'sersic_r_e', 'sersic_n'), 'sersic_chi2'),
+            (fit_bulge_disc, StructureFlag.BULGE_DISC_FAILED,
+             ('bulge_mu_e', 'bulge_r_e', 'bulge_n', 'disc_mu_0', 'disc_h',
+              'b_t'), 'bulge_disc_chi2')):
+        fit = None if few else fitter(radius, intensity, error)
+        if fit is None:
+            flag |= bit
+            fit = dict.fromkeys(names, none) | {'chi2': np.nan}
+        for name in names:
+            result[name] = fit[name]
+        result[chi2] = (fit['chi2'], np.nan)
+    # the models have intensities
+    for name in ('sersic_mu_e', 'bulge_mu_e', 'disc_mu_0'):
+        value, spread = result[name]
+        with np.errstate(invalid='ignore', divide='ignore'):
+            result[name] = (_mag(value, zero), POGSON * spread / value)
+    fit = None if few else fit_disc(radius, intensity, error)
     if fit is None:
         flag |= StructureFlag.DISC_FAILED
         fit = dict.fromkeys(('h', 'r_break', 'h_in', 'h_out'),
-                            (np.nan, np.nan)) | {'type': 0}
-    for name in ('h', 'r_break', 'h_in', 'h_out'):
-        key = {'h': 'h_disc'}.get(name, name)
-        result[key] = (*fit[name], length)
-    # 1, 2, 3: no break, down-bending, up-bending (Erwin et al. 2008).
-    result['disc_type'] = (fit['type'], np.nan, None)
+                            none) | {'type': 0}
+    result['h_disc'] = fit['h']
+    for name in ('r_break', 'h_in', 'h_out'):
+        result[name] = fit[name]
+    result['disc_type'] = (fit['type'], np.nan)
     return flag
-
-
-def _put_model(result, names, fit, zero):
-    for name, unit in names:
-        value, spread = (np.nan, np.nan) if fit is None else fit[name]
-        if unit == SB_UNIT and fit is not None:
-            spread = 1.0857 * spread / value
-            value = zero - 2.5 * np.log10(value)
-        result[name] = (value, spread, unit)

@@ -5,6 +5,7 @@ Catalogues of a survey, read in small parts.
 
 import hashlib
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 from astropy.io import fits
@@ -12,6 +13,8 @@ from astropy.table import Table
 
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.survey.arrow import table_to_arrow, unit_of_field
+from astro_pix2prof.survey.files import require_file
+from astro_pix2prof.survey.text import read_csv, read_ecsv
 
 __all__ = ['SurveyCatalogue', 'is_hats', 'open_catalogue']
 
@@ -27,7 +30,7 @@ class SurveyCatalogue:
     Parameters
     ----------
     name : str
-        What it is called.
+        The name of the file or folder.
 
     schema : `pyarrow.Schema`
         Its columns, their units in the metadata of the fields.
@@ -81,10 +84,12 @@ class SurveyCatalogue:
         for piece in self._read(size, columns):
             if isinstance(piece, pa.RecordBatch):
                 piece = pa.Table.from_batches([piece])
-            piece = pa.Table.from_arrays(
-                [column.cast(field.type) for column, field in zip(
-                    piece.select(columns).columns, schema, strict=True)],
-                schema=schema)
+            with _named(self.name):
+                # (the files of a folder may differ in their types)
+                piece = pa.Table.from_arrays(
+                    [column.cast(field.type) for column, field in zip(
+                        piece.select(columns).columns, schema, strict=True)],
+                    schema=schema)
             held.append(piece)
             n_held += piece.num_rows
             if n_held < size:
@@ -101,7 +106,7 @@ class SurveyCatalogue:
 
 def is_hats(path):
     """
-    Whether a path is the folder of a HATS catalogue or collection (bool).
+    Check for the files of a HATS catalogue or collection in a folder.
     """
     return any((Path(path) / name).is_file() for name in (
         'hats.properties', 'collection.properties', 'properties'))
@@ -131,11 +136,17 @@ def open_catalogue(catalogue):
         If there is no such file.
 
     ValueError
-        If the file is of another kind, has no rows, or is a HATS catalogue.
+        If the file is of another kind, broken, or no regular file, or if
+        it has no rows.
     """
     import_pyarrow()
     if isinstance(catalogue, Table):
-        found = _open_table(catalogue, 'table', Path.cwd())
+        try:
+            rows = table_to_arrow(catalogue)
+        except ValueError as error:
+            msg = f'catalogue: {error}'
+            raise ValueError(msg) from error
+        found = _open_rows(rows, 'table', Path.cwd())
     elif isinstance(catalogue, str | os.PathLike):
         found = _open_path(Path(catalogue))
     else:
@@ -150,50 +161,79 @@ def open_catalogue(catalogue):
 
 
 def _open_path(path):
-    if not path.exists():
-        msg = f'catalogue {path} does not exist'
-        raise FileNotFoundError(msg)
-    if path.is_dir():
+    if os.path.isdir(path):
         files = sorted(
             file for file in path.rglob('*.parquet')
-            if not any(part.startswith(('_', '.'))
-                       for part in file.relative_to(path).parts))
+            if not file.is_dir() and not any(
+                part.startswith(('_', '.'))
+                for part in file.relative_to(path).parts))
         if not files:
             msg = f'catalogue {path} is a folder without Parquet files'
             raise ValueError(msg)
         return _open_parquet(files, path.name, path)
+    require_file(path, 'catalogue')
     suffix = path.name.lower()
     if suffix.endswith(('.parquet', '.parq', '.pq')):
         return _open_parquet([path], path.name, path.parent)
     if suffix.removesuffix('.gz').endswith(('.fits', '.fit', '.fts')):
         return _open_fits(path)
-    for end, name in (('.ecsv', 'ascii.ecsv'), ('.csv', 'ascii.csv')):
+    for end, read in (('.ecsv', read_ecsv), ('.csv', read_csv)):
         if suffix.endswith(end):
-            return _open_table(Table.read(path, format=name), path.name,
-                               path.parent)
+            with _named(path):
+                rows = read(path)
+            return _open_rows(rows, path.name, path.parent)
     msg = (f'catalogue {path} must be a Parquet, FITS, ECSV or CSV file '
            '(.parquet, .fits, .ecsv, .csv), a folder of Parquet files or a '
            'HATS catalogue')
     raise ValueError(msg)
 
 
+@contextmanager
+def _named(path):
+    """
+    Name the file in errors that come from reading it.
+    """
+    try:
+        yield
+    except Exception as error:
+        # (readers raise all kinds of errors for broken files)
+        if str(error).startswith('catalogue '):
+            raise
+        text = ' '.join(str(error).split()) or type(error).__name__
+        msg = f'catalogue {path} cannot be read: {text[:500]}'
+        raise ValueError(msg) from error
+
+
 def _open_parquet(files, name, base):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pq.read_schema(files[0])
-    units = _yaml_units(schema.metadata)
+    counts, schema = [], None
+    for file in files:
+        require_file(file, 'catalogue')
+        with _named(file):
+            metadata = pq.read_metadata(file)
+            found = metadata.schema.to_arrow_schema()
+        counts.append(metadata.num_rows)
+        schema = schema or found
+        missing = sorted(set(schema.names) - set(found.names))
+        if missing:
+            msg = (f'catalogue {file} lacks the columns '
+                   f'{", ".join(map(repr, missing))}, which {files[0].name} '
+                   'has')
+            raise ValueError(msg)
+    with _named(files[0]):
+        units = _yaml_units(schema.metadata)
     fields = []
     for field in schema:
         if unit_of_field(field) is None and units.get(field.name):
             field = field.with_metadata(
                 {b'unit': units[field.name].encode()})
         fields.append(field)
-    counts = [pq.read_metadata(file).num_rows for file in files]
 
     def read(size, columns):
         for file in files:
-            with pq.ParquetFile(file) as opened:
+            with _named(file), pq.ParquetFile(file) as opened:
                 yield from opened.iter_batches(batch_size=size,
                                                columns=columns)
 
@@ -203,7 +243,7 @@ def _open_parquet(files, name, base):
 
 def _yaml_units(metadata):
     """
-    The units that astropy writes into Parquet files, by column.
+    Read the units that astropy writes into Parquet files, by column.
     """
     text = (metadata or {}).get(b'table_meta_yaml')
     if text is None:
@@ -216,7 +256,7 @@ def _yaml_units(metadata):
 
 
 def _open_fits(path):
-    with fits.open(path, memmap=True) as hdulist:
+    with _named(path), fits.open(path, memmap=True) as hdulist:
         tables = [k for k, hdu in enumerate(hdulist)
                   if isinstance(hdu, fits.BinTableHDU)
                   and not isinstance(hdu, fits.CompImageHDU)]
@@ -230,7 +270,8 @@ def _open_fits(path):
     def read(size, columns):
         with fits.open(path, memmap=True) as opened:
             for start in range(0, n_rows, size):
-                rows = _read_rows(opened[number], start, start + size)
+                with _named(path):
+                    rows = _read_rows(opened[number], start, start + size)
                 yield rows.select(columns)
 
     return SurveyCatalogue(path.name, schema, n_rows, _fingerprint([path]),
@@ -239,17 +280,16 @@ def _open_fits(path):
 
 def _read_rows(hdu, start, stop):
     """
-    Some rows of a FITS table, as Arrow.
+    Read some rows of a FITS table into an Arrow table.
     """
     # (a slice of a memory map: other rows stay on disk)
     part = fits.BinTableHDU(data=hdu.data[start:stop], header=hdu.header)
     return table_to_arrow(Table.read(part))
 
 
-def _open_table(table, name, base):
+def _open_rows(rows, name, base):
     import pyarrow as pa
 
-    rows = table_to_arrow(table)
     digest = hashlib.sha256()
     for batch in rows.to_batches(max_chunksize=10000):
         sink = pa.BufferOutputStream()
@@ -267,7 +307,7 @@ def _open_table(table, name, base):
 
 def _fingerprint(files):
     """
-    A checksum of the sizes and of both ends of files.
+    Calculate a checksum of the sizes and of both ends of files.
     """
     digest = hashlib.sha256()
     for path in files:

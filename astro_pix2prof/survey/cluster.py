@@ -7,7 +7,9 @@ import os
 import sys
 from contextlib import contextmanager
 
-__all__ = ['import_dask']
+from astro_pix2prof.extras import missing_extra
+
+__all__ = ['connect', 'default_workers', 'import_dask', 'one_thread']
 
 
 # Environment of the processes: one thread each, and no chatter.
@@ -22,28 +24,49 @@ _ENVIRONMENT = {'OMP_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1',
                 'MALLOC_MMAP_THRESHOLD_': str(2**25),
                 'MALLOC_ARENA_MAX': '1'}
 
+_SEVERAL = 'a survey in several processes (n_workers=1 is one)'
+
+# Seconds until all processes of a cluster have to be there.
+_START = 120
+
 
 def import_dask():
     """
-    The module `distributed`, or an error that says how to get it.
+    Import `distributed`.
+
+    Returns
+    -------
+    distributed : module
+
+    Raises
+    ------
+    ImportError
+        If it is not installed; the message names the extra.
     """
     try:
         import distributed
     except ImportError as error:
-        msg = ('several processes need Dask: pip install '
-               "'astro_pix2prof[survey]', or n_workers=1")
-        raise ImportError(msg) from error
+        raise missing_extra(
+            package='dask', extra='survey', what=_SEVERAL) from error
     return distributed
 
 
-def default_workers():
+def default_workers(*, use_gpus=False):
     """
-    The number of GPUs, or of the cores that this process may use.
-    """
-    import sys
+    Count the processes that suit this machine.
 
-    torch = sys.modules.get('torch')
-    n_gpus = 0 if torch is None else torch.cuda.device_count()
+    Parameters
+    ----------
+    use_gpus : bool, optional
+        Whether the fitter runs on a GPU if there is one.
+
+    Returns
+    -------
+    n_workers : int
+        The number of GPUs, or, where there is none or none is used, of the
+        cores that this process may use.
+    """
+    n_gpus = count_gpus() if use_gpus else 0
     if n_gpus:
         return n_gpus
     if hasattr(os, 'sched_getaffinity'):
@@ -51,64 +74,65 @@ def default_workers():
     return os.cpu_count() or 1
 
 
-@contextmanager
-def _connect(n_workers, scheduler):
+def count_gpus():
     """
-    A client of a cluster, or of processes on this machine.
+    Count the GPUs of this machine that torch can use.
+    """
+    # (torch takes seconds to import: only for fitters that use it)
+    from astro_pix2prof.inference.processes import count_gpus
+
+    return count_gpus()
+
+
+@contextmanager
+def connect(n_workers, scheduler):
+    """
+    Connect to a cluster, or to processes that are started on this machine.
+
+    Parameters
+    ----------
+    n_workers : int
+        The number of processes to start.
+
+    scheduler : str or `None`
+        The address of the scheduler of a cluster that exists.
+
+    Yields
+    ------
+    client : `distributed.Client`
+        The client, not the default one of the user's other work with Dask.
+
+    Raises
+    ------
+    ImportError
+        If Dask, or cryptography for the certificate, is not installed.
     """
     distributed = import_dask()
     if scheduler is not None:
-        # (not as the default of the user's other work with Dask)
         with distributed.Client(scheduler, set_as_default=False) as client:
             yield client
         return
-    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    os.environ.update(_ENVIRONMENT)
     try:
-        with (_make_cluster(n_workers) as cluster,
-              distributed.Client(cluster, set_as_default=False) as client):
-            client.wait_for_workers(n_workers, timeout=120)
-            yield client
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        import cryptography  # noqa: F401
+    except ImportError as error:
+        raise missing_extra(
+            package='cryptography', extra='survey', what=_SEVERAL) from error
+    from astro_pix2prof.survey.loopback import make_cluster
+
+    with (make_cluster(n_workers, _ENVIRONMENT) as cluster,
+          distributed.Client(cluster, set_as_default=False) as client):
+        client.wait_for_workers(n_workers, timeout=_START)
+        yield client
 
 
-def _make_cluster(n_workers):
-    """
-    Processes on this machine that end with this one.
-    """
-    import logging
-
-    distributed = import_dask()
-    options = {'nthreads': 1, 'memory_limit': 0, 'dashboard_address': None}
-    if os.name == 'nt':
-        return distributed.LocalCluster(
-            n_workers=n_workers, threads_per_worker=1, memory_limit=0,
-            dashboard_address=None, silence_logs=logging.CRITICAL)
-    # Processes that start from the command line do not import the user's
-    # script, which may lack `if __name__ == '__main__':`.
-    from distributed.deploy.subprocess import SubprocessWorker
-
-    return distributed.SpecCluster(
-        scheduler={'cls': distributed.Scheduler, 'options': {
-            'host': '127.0.0.1', 'dashboard_address': None}},
-        workers={k: {'cls': SubprocessWorker, 'options': {
-            'worker_kwargs': {**options, 'name': k}}}
-            for k in range(n_workers)},
-        silence_logs=logging.CRITICAL)
-
-
-class _one_thread:  # noqa: N801
+class one_thread:  # noqa: N801
     """
     Let torch use one core: the number of threads is seen in last digits.
+
+    Enter it when the fitter is made, which imports torch if it needs it.
     """
 
     def __enter__(self):
-        # (a fitter that needs torch has imported it)
         self.torch = sys.modules.get('torch')
         if self.torch is not None:
             self.before = self.torch.get_num_threads()
@@ -117,11 +141,3 @@ class _one_thread:  # noqa: N801
     def __exit__(self, *_):
         if self.torch is not None:
             self.torch.set_num_threads(self.before)
-
-
-def _count_gpus():
-    """
-    The number of GPUs that torch sees.
-    """
-    torch = sys.modules.get('torch')
-    return 0 if torch is None else torch.cuda.device_count()

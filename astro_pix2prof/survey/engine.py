@@ -6,15 +6,17 @@ The processes of a survey: this one, several on this machine, or a cluster.
 import uuid
 from itertools import islice
 
-from astro_pix2prof.survey.arrow import unpack_rows
+from astro_pix2prof.arguments import check_integer, check_text
+from astro_pix2prof.survey.arrow import join_results, pack_rows, unpack_rows
 from astro_pix2prof.survey.cluster import (
-    _connect,
+    connect,
     default_workers,
     import_dask,
 )
 from astro_pix2prof.survey.files import part_path, write_parquet
 
-__all__ = ['Engine', 'get_job', 'measure_part', 'run_job']
+__all__ = ['Engine', 'ProcessDiedError', 'get_job', 'measure_part',
+           'rescue_part', 'run_job']
 
 
 # Parts on their way for each process: none waits, and few rows are held.
@@ -35,7 +37,7 @@ class Engine:
     Parameters
     ----------
     job : `~astro_pix2prof.survey.job.SurveyJob`
-        What to do. It is sent to each process once.
+        The job. It is sent to each process once.
 
     n_workers : int, optional
         The number of processes; with 1, it is this one. By default one for
@@ -46,8 +48,8 @@ class Engine:
 
     Raises
     ------
-    ValueError
-        If the number is not positive.
+    TypeError, ValueError
+        If the number is no positive integer.
 
     ImportError
         If Dask is needed and not installed.
@@ -58,13 +60,11 @@ class Engine:
     """
 
     def __init__(self, job, *, n_workers=None, scheduler=None):
-        if n_workers is not None and (isinstance(n_workers, bool) or not
-                                      isinstance(n_workers, int)
-                                      or n_workers < 1):
-            msg = f'n_workers must be a positive integer, got {n_workers!r}'
-            raise ValueError(msg)
+        n_workers = check_integer(n_workers, 'n_workers', least=1,
+                                  optional=True)
+        check_text(scheduler, 'scheduler', optional=True)
         if scheduler is None and n_workers is None:
-            n_workers = default_workers()
+            n_workers = default_workers(use_gpus=job.fitter.uses_gpus)
         self.job, self.n_workers = job, n_workers
         self.scheduler = scheduler
         self.key = f'astro_pix2prof-{uuid.uuid4().hex[:12]}'
@@ -76,7 +76,7 @@ class Engine:
         _JOBS[self.key] = self.job
         if self.scheduler is None and self.n_workers == 1:
             return self
-        self._stack = _connect(self.n_workers, self.scheduler)
+        self._stack = connect(self.n_workers, self.scheduler)
         self.client = self._stack.__enter__()
         try:
             self.client.register_plugin(_make_plugin(self.key, self.job))
@@ -97,7 +97,7 @@ class Engine:
         finally:
             self._stack.__exit__(None, None, None)
 
-    def map(self, function, tasks):
+    def map(self, function, tasks, *, rescue=None):
         """
         Call a function for tasks, few of them at a time.
 
@@ -108,6 +108,10 @@ class Engine:
 
         tasks : iterable of tuple
             The arguments.
+
+        rescue : callable, optional
+            ``rescue(engine, *task)`` is called in this process, at the end,
+            for tasks with which processes died; its result is yielded.
 
         Yields
         ------
@@ -121,7 +125,34 @@ class Engine:
         """
         return self._checked(self._here(function, tasks)
                              if self.client is None
-                             else self._there(function, tasks))
+                             else self._there(function, tasks, rescue))
+
+    def call(self, function, *args):
+        """
+        Call a function in one of the processes, and wait for its result.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(key, *args)``, with the key of the job.
+
+        *args : object
+            The arguments.
+
+        Returns
+        -------
+        result : object
+            The result.
+
+        Raises
+        ------
+        ProcessDiedError
+            If processes died in the attempt.
+        """
+        found, error = _outcome(self._submit(function, args))
+        if error is not None:
+            raise error
+        return found
 
     def compute(self, delayed):
         """
@@ -175,17 +206,22 @@ class Engine:
                 found = None, error
             yield found
 
-    def _there(self, function, tasks):
+    def _submit(self, function, args):
+        # (dask would read the arguments to find out whether it has seen
+        # them)
+        return self.client.submit(
+            function, self.key, *args, pure=False,
+            key=f'{self.key}-{uuid.uuid4().hex}')
+
+    def _there(self, function, tasks, rescue):
         from distributed import as_completed
 
-        tasks = iter(tasks)
+        tasks, running, died = iter(tasks), {}, []
 
         def submit(task):
-            # (dask would read the arguments to find out whether it has seen
-            # them)
-            return self.client.submit(
-                function, self.key, *task, pure=False,
-                key=f'{self.key}-{uuid.uuid4().hex}')
+            future = self._submit(function, task)
+            running[future.key] = task
+            return future
 
         first = [submit(task) for task in islice(
             tasks, _AHEAD * self.n_workers)]
@@ -194,25 +230,49 @@ class Engine:
         pending = as_completed(first, loop=self.client.loop)
         del first   # (futures that are held keep their results)
         for future in pending:
-            yield _outcome(future)
+            task = running.pop(future.key)
+            found, error = _outcome(future)
+            if isinstance(error, ProcessDiedError) and rescue is not None:
+                died.append(task)
+            else:
+                yield found, error
             del future
             for task in islice(tasks, 1):
                 pending.add(submit(task))
+        # by themselves, so that no other task dies with them
+        for task in died:
+            try:
+                found = rescue(self, *task), None
+            except Exception as error:
+                found = None, error
+            yield found
+
+
+class ProcessDiedError(RuntimeError):
+    """
+    A process ended in the middle of a task, for instance for lack of memory.
+    """
 
 
 def _outcome(future):
     """
-    The result and the exception of a future, one of them `None`.
+    Get the result and the exception of a future, one of them `None`.
     """
+    from distributed import KilledWorker
+
     try:
         return future.result(), None
+    except KilledWorker:
+        msg = ('the process that measured it ended: out of memory, or a '
+               'fault in a library')
+        return None, ProcessDiedError(msg)
     except Exception as error:
         return None, error
 
 
 def _make_plugin(key, job):
     """
-    A plug-in that gives the job to each worker, also to later ones.
+    Make a plug-in that gives the job to each worker, also to later ones.
     """
     from distributed import WorkerPlugin
 
@@ -234,7 +294,7 @@ def _make_plugin(key, job):
 
 def get_job(key):
     """
-    The job that this process knows by a key.
+    Get the job that this process knows by a key.
     """
     return _JOBS[key]
 
@@ -293,9 +353,64 @@ def measure_part(key, folder, number, start, rows):
     return table.num_rows
 
 
+def measure_rows(key, start, rows):
+    """
+    Measure some rows, without writing them.
+
+    Parameters
+    ----------
+    key, start, rows
+        As for `measure_part`.
+
+    Returns
+    -------
+    results : bytes
+        The results, as `pack_rows` packs them.
+    """
+    return pack_rows(run_job(key, unpack_rows(rows), start))
+
+
+def rescue_part(engine, folder, number, start, rows):
+    """
+    Measure a part with which processes died, in ever smaller pieces.
+
+    Parameters
+    ----------
+    engine : `Engine`
+        The processes.
+
+    folder, number, start, rows
+        As for `measure_part`. Galaxies with which a process dies also when
+        they are alone have failed.
+
+    Returns
+    -------
+    n_rows : int
+        The number of galaxies.
+    """
+    path, table = part_path(folder, number), unpack_rows(rows)
+    if not path.is_file():
+        write_parquet(join_results(
+            list(_rescue(engine, start, table))), path)
+    return table.num_rows
+
+
+def _rescue(engine, start, rows):
+    try:
+        yield unpack_rows(engine.call(measure_rows, start, pack_rows(rows)))
+        return
+    except ProcessDiedError as error:
+        if rows.num_rows == 1:
+            yield engine.job.fail(rows, start, error)
+            return
+    half = rows.num_rows // 2
+    yield from _rescue(engine, start, rows.slice(0, half))
+    yield from _rescue(engine, start + half, rows.slice(half))
+
+
 def _worker_number():
     """
-    The number of this process on its machine, 0 if it has none.
+    Get the number of this process on its machine, 0 if it has none.
     """
     try:
         from distributed import get_worker

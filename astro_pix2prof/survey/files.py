@@ -3,9 +3,13 @@
 Files of a survey: parts, settings, failures.
 """
 
+import csv
+import io
 import json
 import os
+import re
 import shutil
+import stat
 import uuid
 from pathlib import Path
 
@@ -15,38 +19,87 @@ from astropy.table import QTable
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.flags import GalaxyFlag
 
-__all__ = ['prepare_folder', 'remove_temporary', 'write_failures',
-           'write_parquet', 'write_times', 'write_whole']
+__all__ = ['FAILURES', 'SETTINGS', 'TIMES', 'part_files', 'part_path',
+           'prepare_folder', 'read_json', 'remove_temporary', 'require_file',
+           'write_failures', 'write_parquet', 'write_times', 'write_whole']
 
 
-_SETTINGS, _FAILURES = '_survey.json', '_failures.ecsv'
+SETTINGS, FAILURES = '_survey.json', '_failures.ecsv'
 
-_TIMES = '_times.json'
+TIMES = '_times.json'
 
 # Settings that may change: where the catalogue lies.
 _FREE = ('catalogue_name', 'catalogue_folder', 'images_folder')
 
 
+# The names of parts, and of partitions of a HATS catalogue; others are the
+# user's.
+_PART = re.compile(r'part-(\d{6,})\.parquet')
+
+_PIXEL = re.compile(r'Norder=(\d+)/Dir=\d+/Npix=(\d+)\.parquet')
+
+
+def require_file(path, what):
+    """
+    Check that a path is a regular file.
+
+    A pipe would wait for a writer, and a device may never end.
+
+    Parameters
+    ----------
+    path : path-like
+        The path.
+
+    what : str
+        The beginning of the message, such as 'catalogue'.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+
+    ValueError
+        If it is a folder, a pipe, a device or a socket, or no file can have
+        this name.
+    """
+    name = str(path)
+    try:
+        os.fsencode(name)
+        found = os.stat(path)
+    except FileNotFoundError as error:
+        msg = f'{what} {name} does not exist'
+        raise FileNotFoundError(msg) from error
+    except ValueError as error:
+        msg = f'{what} {name!r} is not the name of a file: {error}'
+        raise ValueError(msg) from error
+    if not stat.S_ISREG(found.st_mode):
+        msg = f'{what} {name} is not a regular file'
+        raise ValueError(msg)
+
+
 def part_path(folder, number):
     """
-    The file of a part.
+    Make the path of the file of a part.
     """
     return Path(folder) / f'part-{number:06d}.parquet'
 
 
 def part_files(folder):
     """
-    The files of all parts that are there, in order.
+    List the files of all parts that are there, in order.
     """
     folder = Path(folder)
-    files = sorted(folder.glob('part-*.parquet'),
-                   key=lambda path: int(path.stem[5:]))
-    if files:
-        return files
-    # a HATS catalogue
-    return sorted((folder / 'dataset').rglob('Npix=*.parquet'),
-                  key=lambda path: (int(path.parts[-3][7:]),
-                                    int(path.stem[5:])))
+    found = {}
+    for path in folder.glob('part-*.parquet'):
+        if name := _PART.fullmatch(path.name):
+            found[int(name[1])] = path
+    if not found:
+        # a HATS catalogue
+        for path in (folder / 'dataset').rglob('Npix=*.parquet'):
+            if name := _PIXEL.fullmatch(
+                    path.relative_to(folder / 'dataset').as_posix()):
+                found[int(name[1]), int(name[2])] = path
+    return [found[key] for key in sorted(found)]
 
 
 def write_whole(path, write):
@@ -97,6 +150,36 @@ def remove_temporary(folder):
         path.unlink(missing_ok=True)
 
 
+def read_json(path):
+    """
+    Read a file of settings or times.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+
+    Returns
+    -------
+    found : dict
+        The settings.
+
+    Raises
+    ------
+    ValueError
+        If the file is broken.
+    """
+    try:
+        found = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+        msg = f'{path} is not the file that a survey wrote: {error}'
+        raise ValueError(msg) from error
+    if not isinstance(found, dict):
+        msg = f'{path} is not the file that a survey wrote: no settings in it'
+        raise ValueError(msg)
+    return found
+
+
 def prepare_folder(folder, settings, *, overwrite=False):
     """
     Make the folder of a survey, or check that it is the same survey.
@@ -107,7 +190,7 @@ def prepare_folder(folder, settings, *, overwrite=False):
         The folder.
 
     settings : dict
-        What determines the results.
+        Everything that determines the results.
 
     overwrite : bool, optional
         Remove the results of another survey in it.
@@ -121,20 +204,20 @@ def prepare_folder(folder, settings, *, overwrite=False):
         If it holds other things.
     """
     settings = json.loads(json.dumps(settings))
-    file = folder / _SETTINGS
+    file = folder / SETTINGS
     if folder.exists() and not folder.is_dir():
         msg = f'out={folder} is a file: give the name of a folder'
         raise FileExistsError(msg)
     if file.is_file() and overwrite:
         _remove_survey(folder)
     if file.is_file():
-        before = json.loads(file.read_text(encoding='utf-8'))
+        before = read_json(file)
         other = [key for key in {**before, **settings} if key not in _FREE
                  and before.get(key) != settings.get(key)]
         if other:
-            what = '; '.join(f'{key} was {before.get(key)!r} and is '
-                             f'{settings.get(key)!r}' for key in other)
-            msg = (f'{folder} holds another survey: {what}. Give another '
+            changes = '; '.join(_changes(key, before.get(key),
+                                         settings.get(key)) for key in other)
+            msg = (f'{folder} holds another survey: {changes}. Give another '
                    'folder or the same options, or overwrite=True '
                    '(--overwrite) to begin anew')
             raise ValueError(msg)
@@ -150,12 +233,24 @@ def prepare_folder(folder, settings, *, overwrite=False):
         json.dumps(settings, indent=1) + '\n', encoding='utf-8'))
 
 
+def _changes(key, before, now):
+    """
+    Say how a setting has changed; of a model card, only the parts that did.
+    """
+    if key == 'card' and isinstance(before, dict) and isinstance(now, dict):
+        return '; '.join(
+            _changes(f'{name} of the model card', before.get(name),
+                     now.get(name)) for name in {**before, **now}
+            if before.get(name) != now.get(name))
+    return f'{key} was {before!r} and is {now!r}'
+
+
 def _remove_survey(folder):
     """
     Remove the files of a survey, and no others.
     """
-    for path in (*folder.glob('part-*.parquet'), folder / _FAILURES,
-                 folder / _TIMES,
+    for path in (*folder.glob('part-*.parquet'), folder / FAILURES,
+                 folder / TIMES,
                  *folder.glob('*.fits'), folder / 'properties',
                  folder / 'hats.properties', folder / 'partition_info.csv'):
         path.unlink(missing_ok=True)
@@ -163,7 +258,7 @@ def _remove_survey(folder):
         shutil.rmtree(folder / name, ignore_errors=True)
     remove_temporary(folder)
     # last: without it, the folder is not known as that of a survey
-    (folder / _SETTINGS).unlink()
+    (folder / SETTINGS).unlink()
 
 
 def write_failures(folder):
@@ -184,18 +279,33 @@ def write_failures(folder):
     import pyarrow.parquet as pq
 
     names = ('index', 'source', 'message')
-    rows = []
-    for path in part_files(folder):
-        part = pq.read_table(path, columns=[*names, 'flag'],
-                             partitioning=None)
-        failed = (part['flag'].to_numpy() & GalaxyFlag.FAILED) != 0
-        rows += part.filter(failed).select(names).to_pylist()
-    table = QTable({name: np.array([row[name] for row in rows],
-                                   dtype=int if name == 'index' else str)
-                    for name in names})
-    write_whole(folder / _FAILURES, lambda part: table.write(
-        part, format='ascii.ecsv'))
-    return len(table)
+    # (the texts follow row by row: as a table, one long name would widen
+    # all of them)
+    header = io.StringIO()
+    QTable({name: np.zeros(0, dtype=int if name == 'index' else 'U1')
+            for name in names}).write(header, format='ascii.ecsv')
+    n_failed = 0
+
+    def write(path):
+        nonlocal n_failed
+        with path.open('w', encoding='utf-8', newline='') as file:
+            file.write(header.getvalue())
+            rows = csv.writer(file, delimiter=' ', lineterminator='\n',
+                              quoting=csv.QUOTE_NONNUMERIC)
+            for part in part_files(folder):
+                table = pq.read_table(part, columns=[*names, 'flag'],
+                                      partitioning=None)
+                flags = table['flag'].to_numpy()
+                table = table.filter((flags & GalaxyFlag.FAILED) != 0)
+                n_failed += table.num_rows
+                for row in table.select(names).to_pylist():
+                    # (a row is a line)
+                    rows.writerow([row['index'], *(
+                        ' '.join((row[name] or '').split('\n'))
+                        for name in names[1:])])
+
+    write_whole(folder / FAILURES, write)
+    return n_failed
 
 
 def write_times(folder, n_done, seconds, n_workers):
@@ -216,10 +326,10 @@ def write_times(folder, n_done, seconds, n_workers):
     n_workers : int or `None`
         The number of processes, if it is known.
     """
-    path = folder / _TIMES
+    path = folder / TIMES
     times = {'n_done': 0, 'seconds': 0.0}
     if path.is_file():
-        times = json.loads(path.read_text(encoding='utf-8'))
+        times = read_json(path)
     times = {'n_done': times['n_done'] + n_done,
              'seconds': round(times['seconds'] + seconds, 3),
              'n_workers': n_workers}

@@ -1,15 +1,18 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Describe a fitter so that another process can make it.
+Describe a fitter so that other processes can make it.
 """
 
+import hashlib
 import inspect
 import json
 import os
 from importlib import import_module
 from pathlib import Path
 
-from astro_pix2prof.survey.cluster import _count_gpus
+import numpy as np
+
+from astro_pix2prof.survey.cluster import count_gpus
 
 __all__ = ['FitterSpec']
 
@@ -17,20 +20,29 @@ __all__ = ['FitterSpec']
 _METHODS = {'pix2prof': ('astro_pix2prof.inference.fitter', 'Pix2ProfFitter'),
             'isophote': ('astro_pix2prof.isophote.fitter', 'IsophoteFitter')}
 
+# Options that change where a fitter runs, and no result.
+_FREE = ('device', 'batch_size')
+
+# Longer texts of a model card are compared by their checksum.
+_SHORT = 80
+
 # The fitters that this process has made.
 _FITTERS = {}
 
 
 class FitterSpec:
     """
-    How to make a fitter: its name and options travel, not its weights.
+    Describes how to make a fitter.
+
+    Of the fitters of this package, the name and the options travel to the
+    processes, not the weights. Any other object with the interface of a
+    fitter is sent as it is.
 
     Parameters
     ----------
     fitter : fitter, dict or `None`
-        A `~astro_pix2prof.Pix2ProfFitter`, an
-        `~astro_pix2prof.IsophoteFitter`; or a dict of its options, with
-        ``'method'``, 'pix2prof' (the default) or 'isophote'.
+        A fitter; or a dict of its options, with ``'method'``, 'pix2prof'
+        (the default) or 'isophote'.
 
     Raises
     ------
@@ -38,10 +50,11 @@ class FitterSpec:
         If the method or an option is not known.
 
     TypeError
-        If it is no fitter, or one that its options do not describe.
+        If it is no fitter.
     """
 
     def __init__(self, fitter=None):
+        self.fitter = None
         if fitter is None:
             fitter = {}
         if isinstance(fitter, dict):
@@ -52,27 +65,24 @@ class FitterSpec:
                        f'{method!r}')
                 raise ValueError(msg)
             self.module, self.name = _METHODS[method]
-            known = inspect.signature(self._class().__init__).parameters
-            unknown = sorted(set(options) - set(known))
+            unknown = sorted(set(options) - set(self._known()))
             if unknown:
                 msg = (f'{self.name} has no option '
                        f'{", ".join(map(repr, unknown))}')
                 raise ValueError(msg)
         else:
-            kind = type(fitter)
-            self.module, self.name = kind.__module__, kind.__qualname__
-            known = [name for name in inspect.signature(
-                kind.__init__).parameters if name != 'self']
-            original = getattr(fitter, 'card', {}).get(
-                'architecture') == 'original'
-            if (not callable(fitter) or original
-                    or not all(hasattr(fitter, name) for name in known)):
-                msg = ('fitter must be a Pix2ProfFitter, an IsophoteFitter or '
-                       "a dict such as {'method': 'isophote'}, got "
-                       f'{fitter!r}; only its name and its options are sent '
-                       'to the processes')
+            if not callable(fitter):
+                msg = ('fitter must be a Pix2ProfFitter, an IsophoteFitter, '
+                       'another object with their methods, or a dict such as '
+                       f"{{'method': 'isophote'}}, got {fitter!r}")
                 raise TypeError(msg)
-            options = {name: getattr(fitter, name) for name in known}
+            kind = (fitter if inspect.isroutine(fitter)
+                    or inspect.isclass(fitter) else type(fitter))
+            self.module, self.name = kind.__module__, kind.__qualname__
+            options = _own_options(fitter, kind)
+            if options is None:
+                self.fitter, self.options = fitter, {}
+                return
         if options.get('device') is not None:
             options['device'] = str(options['device'])
         if isinstance(options.get('weights'), str | os.PathLike):
@@ -93,46 +103,160 @@ class FitterSpec:
     def _class(self):
         return getattr(import_module(self.module), self.name)
 
+    def _known(self):
+        return _options_of(self._class())
+
+    @property
+    def uses_gpus(self):
+        """
+        Whether the fitter runs on the GPUs of a machine that has some.
+        """
+        return (self.fitter is None and 'device' in self._known()
+                and self.options.get('device') is None)
+
     def describe(self):
         """
-        What was asked for, as a dict that JSON can hold.
+        Describe everything that determines the results.
 
-        Where the network runs and how many galaxies it reads at once are
-        left out.
+        Returns
+        -------
+        found : dict
+            The name, the options, the weights and their checksum, and the
+            parts of the model card, of which calibration, error model and
+            domain of validity change results and flags. JSON can hold it.
         """
+        if self.fitter is not None:
+            return {'fitter': self.name, 'options': {},
+                    'state': _checksum(_state(self.fitter))}
         options = {name: value.describe() if isinstance(value, FitterSpec)
                    else value for name, value in self.options.items()
-                   if name not in ('device', 'batch_size')}
-        found = {'fitter': self.name,
-                 'options': json.loads(json.dumps(options, default=str))}
-        if self.name == 'Pix2ProfFitter':
+                   if name not in _FREE}
+        found = {'fitter': self.name, 'options': options}
+        if 'weights' in self._known():
             from astro_pix2prof.networks.weights import read_card
 
-            weights = options.get('weights', 'rings')
-            found['options'].pop('weights', None)
+            weights = options.pop('weights', 'rings')
+            card = read_card(weights)
             found['weights'] = Path(weights).stem
-            found['sha256'] = read_card(weights)['sha256']
+            found['sha256'] = card.get('sha256')
+            found['card'] = {key: _shortened(value)
+                             for key, value in card.items()}
+        found['options'] = json.loads(json.dumps(options, default=_plain))
         return found
 
     def make(self, number=0):
         """
-        The fitter, made once in each process.
+        Make the fitter, once in each process.
 
         Parameters
         ----------
         number : int, optional
             The number of the process: with several GPUs, each has its own.
+
+        Returns
+        -------
+        fitter : fitter
         """
+        if self.fitter is not None:
+            return self.fitter
         key = repr(self), number
         if key not in _FITTERS:
             options = {name: value.make(number)
                        if isinstance(value, FitterSpec) else value
                        for name, value in self.options.items()}
-            kind = self._class()
-            if options.get('device') is None and 'device' in (
-                    inspect.signature(kind.__init__).parameters):
-                count = _count_gpus()
+            if self.uses_gpus:
+                count = count_gpus()
                 if count > 1:
                     options['device'] = f'cuda:{number % count}'
-            _FITTERS[key] = kind(**options)
+            _FITTERS[key] = self._class()(**options)
         return _FITTERS[key]
+
+
+def _options_of(kind):
+    return [name for name in inspect.signature(kind.__init__).parameters
+            if name != 'self']
+
+
+def _own_options(fitter, kind):
+    """
+    Get the options that make a fitter of this package, `None` of others.
+    """
+    if not kind.__module__.startswith('astro_pix2prof.'):
+        return None
+    known = _options_of(kind)
+    if inspect.isroutine(fitter) or not all(
+            hasattr(fitter, name) for name in known):
+        return None
+    options = {name: getattr(fitter, name) for name in known}
+    card = getattr(fitter, 'card', None)
+    if card is None:
+        return options
+    # (weights that were loaded in another way than by their name, or that
+    # have changed since, go with the fitter)
+    from astro_pix2prof.networks.weights import read_card
+
+    try:
+        same = read_card(options['weights']) == card
+    except (OSError, ValueError, KeyError):
+        same = False
+    return options if same else None
+
+
+def _plain(value):
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def _checksum(value):
+    text = json.dumps(value, sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _shortened(value):
+    """
+    Keep short values of a model card, and the checksums of longer ones.
+    """
+    short = len(json.dumps(value, default=_plain)) <= _SHORT
+    return value if short else f'sha256 {_checksum(value)}'
+
+
+def _state(value, depth=8):
+    """
+    Describe the state of an object as far as it can determine results.
+
+    Parameters
+    ----------
+    value : object
+        A fitter, or a part of one.
+
+    depth : int, optional
+        The number of levels to go down.
+
+    Returns
+    -------
+    state : object
+        Numbers, texts, lists and dicts.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {str(key): _state(item, depth - 1)
+                for key, item in value.items()} if depth else '...'
+    if isinstance(value, list | tuple):
+        return [_state(item, depth - 1) for item in value] if depth else '...'
+    if hasattr(value, 'detach'):
+        # a tensor of a network
+        value = value.detach().cpu().double().numpy()
+    if isinstance(value, np.ndarray) and value.dtype.kind != 'O':
+        return [value.dtype.str, list(value.shape),
+                hashlib.sha256(value.tobytes()).hexdigest()]
+    name = getattr(value, '__qualname__', type(value).__qualname__)
+    if inspect.isroutine(value) or inspect.isclass(value) or not depth:
+        return f'{getattr(value, "__module__", "")}.{name}'
+    if hasattr(value, 'state_dict'):
+        return [name, _state(dict(value.state_dict()), depth - 1)]
+    parts = {key: _state(item, depth - 1)
+             for key, item in getattr(value, '__dict__', {}).items()
+             if key not in _FREE}
+    return [name, parts]

@@ -7,7 +7,9 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.profile.arrow import import_pyarrow
+from astro_pix2prof.survey.arrow import join_results
 from astro_pix2prof.survey.engine import Engine, get_job, run_job
 from astro_pix2prof.survey.files import part_files, part_path, write_parquet
 from astro_pix2prof.survey.job import SurveyJob
@@ -49,9 +51,9 @@ class HatsCatalogue:
         try:
             import lsdb
         except ImportError as error:
-            msg = ('HATS catalogues need LSDB: pip install '
-                   "'astro_pix2prof[survey]'")
-            raise ImportError(msg) from error
+            raise missing_extra(
+                package='lsdb', extra='survey',
+                what='reading a HATS catalogue') from error
         import pyarrow.dataset as ds
 
         path = Path(path).absolute()
@@ -248,20 +250,8 @@ def _measure_partition(frame, pixel, path, key):
     path.parent.mkdir(parents=True, exist_ok=True)
     tables = [pq.read_table(part, partitioning=None)
               for part in part_files(folder)]
-    # what every galaxy shares is known where one was measured
-    schema = max((table.schema for table in tables), key=_n_known)
-    write_parquet(pa.concat_tables(
-        table.cast(schema) for table in tables), path)
+    write_parquet(join_results(tables), path)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _n_known(schema):
-    """
-    How much the metadata of a schema tell.
-    """
-    return sum(len(metadata or {}) for metadata in (
-        schema.metadata, *(field.metadata for field in schema))) + len(
-            (schema.metadata or {}).get(b'astro_pix2prof', b''))
 
 
 def finish_hats(catalogue, out, columns):

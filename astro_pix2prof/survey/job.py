@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What a process of a survey does with a part of the catalogue.
+Measure a part of the catalogue in a process of a survey.
 """
 
 import threading
@@ -11,7 +11,9 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.batch import ProfileBatch
-from astro_pix2prof.survey.cluster import _one_thread
+from astro_pix2prof.profile.texts import utf8_text
+from astro_pix2prof.survey.arrow import join_results
+from astro_pix2prof.survey.cluster import one_thread
 
 __all__ = ['SurveyJob']
 
@@ -22,7 +24,7 @@ _LOCK = threading.Lock()
 
 class SurveyJob:
     """
-    How to measure the galaxies in some rows of a catalogue.
+    Measures the galaxies in some rows of a catalogue.
 
     Parameters
     ----------
@@ -30,7 +32,7 @@ class SurveyJob:
         The fitter.
 
     images : `~astro_pix2prof.survey.images.SurveyImages`
-        Where the images are.
+        The images.
 
     options : dict
         Options of `~astro_pix2prof.GalaxyCutout` for all images.
@@ -69,12 +71,64 @@ class SurveyJob:
             `~astro_pix2prof.ProfileBatch.to_arrow`. A column of the
             catalogue whose name is among these ends in ``_input``.
         """
+        with _LOCK:
+            fitter = self.fitter.make(number)
+            with one_thread(), warnings.catch_warnings():
+                # the flags tell what the warnings say
+                warnings.simplefilter('ignore', AstropyUserWarning)
+                table, errors = self._measure_apart(rows, start, fitter)
+        if len(errors) == rows.num_rows > 1:
+            # no single image is to blame
+            raise errors[0]
+        return table
+
+    def fail(self, rows, start, error):
+        """
+        Make the results of galaxies that cannot be measured.
+
+        Parameters
+        ----------
+        rows, start
+            As for a call.
+
+        error : Exception
+            The reason.
+
+        Returns
+        -------
+        table : `pyarrow.Table`
+            As of a call.
+        """
+        n = rows.num_rows
+        return self._to_table(
+            rows, start, ProfileBatch.from_profiles([error] * n),
+            np.arange(n), [''] * n, np.zeros((n, 2)))
+
+    def _measure_apart(self, rows, start, fitter):
+        """
+        Measure rows together or, if that raises, in ever smaller parts.
+
+        Returns the table, and the errors of rows that raise by themselves.
+        """
+        try:
+            return self._to_table(rows, start,
+                                  *self._measure(rows, fitter)), []
+        except Exception as error:
+            # Errors of images are rows already: this is one of the fitter
+            if rows.num_rows < 2:
+                return self.fail(rows, start, error), [error]
+        half = rows.num_rows // 2
+        first, errors = self._measure_apart(rows.slice(0, half), start,
+                                            fitter)
+        second, more = self._measure_apart(rows.slice(half), start + half,
+                                           fitter)
+        return join_results([first, second]), errors + more
+
+    def _to_table(self, rows, start, batch, order, sources, origins):
+        """
+        Make the table of results from profiles in any order.
+        """
         pa = import_pyarrow()
-        with _LOCK, _one_thread(), warnings.catch_warnings():
-            # the flags tell what the warnings say
-            warnings.simplefilter('ignore', AstropyUserWarning)
-            found = self._measure(rows, self.fitter.make(number))
-        batch, order, sources, origins = found
         table = batch.to_arrow()
         if not np.array_equal(order, np.arange(len(order))):
             table = table.take(np.argsort(order)).combine_chunks()
@@ -82,7 +136,7 @@ class SurveyJob:
             'index': np.arange(start, start + rows.num_rows),
             'x_centre': table['x_centre'].to_numpy() + origins[:, 0],
             'y_centre': table['y_centre'].to_numpy() + origins[:, 1],
-            'source': [new or old for new, old in zip(
+            'source': [utf8_text(new) or old for new, old in zip(
                 sources, table['source'].to_pylist(), strict=True)]}
         for name, values in replaced.items():
             k = table.schema.get_field_index(name)
@@ -101,9 +155,10 @@ class SurveyJob:
 
     def _measure(self, rows, fitter):
         """
-        The batch, the row of each of its galaxies, and, by row, the images.
+        Measure rows.
 
-        Of the images, what they are called, and their first pixels.
+        Returns the batch, the row of each of its galaxies, and, by row, the
+        names of the images and their first pixels.
         """
         sources = [''] * rows.num_rows
         origins = np.zeros((rows.num_rows, 2))
@@ -124,4 +179,9 @@ class SurveyJob:
         if bad:
             batches.append(ProfileBatch.from_profiles(list(bad.values())))
         batch = ProfileBatch.concatenate(batches)
-        return batch, np.array(order + list(bad)), sources, origins
+        order = np.array(order + list(bad))
+        if len(batch) != rows.num_rows or len(order) != rows.num_rows:
+            msg = (f'the fitter gave {len(batch)} profiles for '
+                   f'{len(order)} images')
+            raise RuntimeError(msg)
+        return batch, order, sources, origins

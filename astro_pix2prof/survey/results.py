@@ -1,9 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The files of a survey.
+The results of a survey, read part by part.
 """
 
-import json
 from pathlib import Path
 
 import astropy.units as u
@@ -12,8 +11,17 @@ from astropy.table import QTable
 
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.batch import ProfileBatch
+from astro_pix2prof.profile.texts import text_array
 from astro_pix2prof.survey.arrow import unit_of_field
-from astro_pix2prof.survey.files import _FAILURES, _SETTINGS, part_files
+from astro_pix2prof.survey.files import (
+    FAILURES,
+    SETTINGS,
+    TIMES,
+    part_files,
+    read_json,
+    require_file,
+)
+from astro_pix2prof.survey.text import read_ecsv
 
 __all__ = ['Survey', 'read_survey']
 
@@ -27,40 +35,50 @@ class Survey:
 
     Parameters
     ----------
-    folder : str or path-like
-        The folder that `run_survey` wrote.
+    path : str or path-like
+        The folder that `run_survey` wrote, or one Parquet file of the form
+        of `ProfileBatch.to_arrow`.
 
     Raises
     ------
     FileNotFoundError
-        If there is no survey in it.
+        If there is no such file, or no survey in the folder.
+
+    ValueError
+        If a file is broken, or holds no profiles.
 
     Attributes
     ----------
     folder : `~pathlib.Path`
         The folder.
 
+    files : list of `~pathlib.Path`
+        The Parquet files, in the order of the galaxies. Others that lie
+        beside them do not belong to the survey.
+
     settings : dict
-        What was asked for.
+        The catalogue, the images, the fitter and all options of the survey;
+        empty for a single file.
 
     complete : bool
         Whether all galaxies are there.
     """
 
-    def __init__(self, folder):
-        import_pyarrow()
-        import pyarrow.parquet as pq
-
-        self.folder = Path(folder)
-        if not (self.folder / _SETTINGS).is_file():
-            msg = f'{folder} is not the folder of a survey'
-            raise FileNotFoundError(msg)
-        self.settings = json.loads(
-            (self.folder / _SETTINGS).read_text(encoding='utf-8'))
-        self.files = part_files(self.folder)
-        counts = [pq.read_metadata(path).num_rows for path in self.files]
-        self._starts = np.concatenate([[0], np.cumsum(counts, dtype=int)])
-        self.complete = len(self) == self.settings['n_rows']
+    def __init__(self, path):
+        path = Path(path)
+        if path.is_dir():
+            if not (path / SETTINGS).is_file():
+                msg = f'{path} is not the folder of a survey'
+                raise FileNotFoundError(msg)
+            self.folder, self.settings = path, read_json(path / SETTINGS)
+            self.files = part_files(path)
+        else:
+            require_file(path, 'survey')
+            self.folder, self.settings = path.parent, {}
+            self.files = [path]
+        self._starts = np.concatenate([[0], np.cumsum(
+            [_count_rows(file) for file in self.files], dtype=int)])
+        self.complete = len(self) == self.settings.get('n_rows', len(self))
 
     def __len__(self):
         return int(self._starts[-1])
@@ -97,16 +115,30 @@ class Survey:
     @property
     def failures(self):
         """
-        What could not be measured and why: `~astropy.table.QTable`.
+        The galaxies that were not measured: `~astropy.table.QTable`.
 
         Its columns are index, source and message. It is written at the end
         of the survey.
         """
-        return QTable.read(self.folder / _FAILURES, format='ascii.ecsv')
+        rows = read_ecsv(self.folder / FAILURES)
+        return QTable({
+            'index': rows['index'].to_numpy().astype(int),
+            'source': text_array(rows['source'].to_pylist()),
+            'message': text_array(rows['message'].to_pylist())})
+
+    @property
+    def times(self):
+        """
+        The galaxies, seconds and processes of the calls so far (dict).
+
+        It is empty until a call has come to its end.
+        """
+        path = self.folder / TIMES
+        return read_json(path) if self.settings and path.is_file() else {}
 
     def galaxies(self, columns=None):
         """
-        Read what is known of the galaxies, without their profiles.
+        Read the columns of the galaxies, without their profiles.
 
         Parameters
         ----------
@@ -117,7 +149,8 @@ class Survey:
         Returns
         -------
         table : `~astropy.table.QTable`
-            One row per galaxy, with units.
+            One row per galaxy, with units. A column of texts holds Python
+            objects if a few long ones would widen it a lot.
 
         Raises
         ------
@@ -151,8 +184,9 @@ class Survey:
         for name in columns:
             values = rows[name].to_numpy(zero_copy_only=False)
             if values.dtype.kind == 'O':
-                values = np.array(['' if value is None else value
-                                   for value in values])
+                values = text_array(values) if _are_texts(rows[name]) else (
+                    np.array(['' if value is None else value
+                              for value in values]))
             unit = None
             if units[name] is not None and values.dtype.kind in 'if':
                 unit = u.Unit(units[name], parse_strict='silent')
@@ -165,14 +199,43 @@ class Survey:
         return pq.read_table(path, columns=columns, partitioning=None)
 
 
-def read_survey(folder):
+def _count_rows(path):
+    """
+    Count the galaxies in a file, and check that it holds profiles.
+    """
+    pa = import_pyarrow()
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(path)
+        names = metadata.schema.to_arrow_schema().names
+    except (pa.ArrowException, OSError) as error:
+        msg = (f'survey: {path} cannot be read as a Parquet file; delete it '
+               f'and run the survey again: {error}')
+        raise ValueError(msg) from error
+    if 'profile' not in names:
+        msg = (f"survey: {path} has no column 'profile'; give the folder "
+               'that pix2prof survey has written, or one of its files')
+        raise ValueError(msg)
+    return metadata.num_rows
+
+
+def _are_texts(column):
+    pa = import_pyarrow()
+    return (pa.types.is_string(column.type)
+            or pa.types.is_large_string(column.type)
+            or pa.types.is_null(column.type))
+
+
+def read_survey(path):
     """
     Read the results of a survey.
 
     Parameters
     ----------
-    folder : str or path-like
-        The folder that `run_survey` wrote.
+    path : str or path-like
+        The folder that `run_survey` wrote, or one Parquet file of the form
+        of `ProfileBatch.to_arrow`.
 
     Returns
     -------
@@ -182,6 +245,9 @@ def read_survey(folder):
     Raises
     ------
     FileNotFoundError
-        If there is no survey in the folder.
+        If there is no such file, or no survey in the folder.
+
+    ValueError
+        If a file is broken, or holds no profiles.
     """
-    return Survey(folder)
+    return Survey(path)

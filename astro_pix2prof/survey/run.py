@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-A fitter over a whole catalogue.
+Measure the galaxies of a catalogue, in parallel and restartable.
 """
 
 import os
@@ -8,9 +8,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from astro_pix2prof.arguments import check_flag, check_integer
 from astro_pix2prof.survey.arrow import pack_rows
 from astro_pix2prof.survey.catalogue import is_hats, open_catalogue
-from astro_pix2prof.survey.engine import Engine, measure_part
+from astro_pix2prof.survey.engine import Engine, measure_part, rescue_part
 from astro_pix2prof.survey.files import (
     part_path,
     prepare_folder,
@@ -33,7 +36,7 @@ _OPTIONS = ('zeropoint', 'pixel_scale', 'native_pixel_scale', 'unit', 'gain',
 @dataclass(frozen=True)
 class SurveyResult:
     """
-    What `run_survey` did.
+    The numbers of galaxies that `run_survey` measured.
 
     Attributes
     ----------
@@ -67,7 +70,7 @@ class SurveyResult:
 def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
                scheduler=None, n_workers=None, readers=0, progress=False,
                overwrite=False, columns=None, ra=None, dec=None, x=None,
-               y=None, size=None, **options):
+               y=None, size=None, allow_remote=False, **options):
     """
     Measure the galaxies of a catalogue.
 
@@ -93,9 +96,9 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         such as 'image' or 'path'.
 
     fitter : fitter or dict, optional
-        A `Pix2ProfFitter` or an `IsophoteFitter`, or the options to make
-        one, with ``'method'``, 'pix2prof' or 'isophote'. By default
-        `Pix2ProfFitter`.
+        Any fitter, such as a `Pix2ProfFitter` or an `IsophoteFitter`, or the
+        options to make one of these, with ``'method'``, 'pix2prof' or
+        'isophote'. By default `Pix2ProfFitter`.
 
     chunk_size : int, optional
         The galaxies of a part: one file, and what is lost at most by each
@@ -103,11 +106,13 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
 
     scheduler : str, optional
         The address of a Dask scheduler, to use its workers. They need the
-        package, the images and ``out`` under the same names.
+        package, the images and ``out`` under the same names. Everybody who
+        can reach the scheduler can run code on its workers: see the guide.
 
     n_workers : int, optional
         The number of processes on this machine; 1 does without Dask. By
-        default, one for each GPU or else for each core.
+        default, one for each core or, for fitters that use GPUs, for each
+        GPU if there are any.
 
     readers : int, optional
         The number of further processes that read the images for each of
@@ -137,6 +142,11 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         The size of the cut-outs: pixels, an angle such as '90arcsec', or a
         column. It is needed for tiles.
 
+    allow_remote : bool, optional
+        Whether the names that a column or a template gives may be addresses
+        (http, https, ftp). By default, only regular files of this machine
+        are read and, for a template, only those below its folder.
+
     **options
         Options of `GalaxyCutout` for all images: ``zeropoint``,
         ``pixel_scale``, ``native_pixel_scale``, ``unit``, ``gain``,
@@ -150,9 +160,9 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
 
     Raises
     ------
-    ValueError
-        If columns do not exist, options are not known, or ``out`` holds
-        another survey.
+    ValueError, TypeError
+        If columns do not exist, options are not known or out of range, or
+        ``out`` holds another survey.
 
     FileNotFoundError, FileExistsError
         If there is no such catalogue, or ``out`` holds other things.
@@ -191,14 +201,10 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     (2, 0)
     """
     begin = time.perf_counter()
-    if isinstance(chunk_size, bool) or not isinstance(
-            chunk_size, int) or chunk_size < 1:
-        msg = f'chunk_size must be a positive integer, got {chunk_size!r}'
-        raise ValueError(msg)
-    if isinstance(readers, bool) or not isinstance(
-            readers, int) or readers < 0:
-        msg = f'readers must be an integer from 0 on, got {readers!r}'
-        raise ValueError(msg)
+    chunk_size = check_integer(chunk_size, 'chunk_size', least=1)
+    readers = check_integer(readers, 'readers', least=0)
+    check_integer(n_workers, 'n_workers', least=1, optional=True)
+    allow_remote = check_flag(allow_remote, 'allow_remote')
     unknown = sorted(set(options) - set(_OPTIONS))
     if unknown:
         msg = (f'no such option: {", ".join(unknown)}; options of all images '
@@ -221,7 +227,8 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
             raise ValueError(msg)
     source = SurveyImages(images, catalogue, ra=ra, dec=dec, x=x, y=y,
                           size=size, hdu=options.get('hdu'),
-                          band=options.get('band'))
+                          band=options.get('band'),
+                          allow_remote=allow_remote)
     if hats:
         carried = catalogue.with_position(carried)
     job = SurveyJob(FitterSpec(fitter), source, options, carried, readers)
@@ -250,12 +257,14 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
 
 def _settings(job, catalogue, chunk_size):
     """
-    What determines the results.
+    Describe everything that determines the results.
     """
     from astro_pix2prof import __version__
 
+    options = {name: value.item() if isinstance(value, np.generic) else value
+               for name, value in job.options.items()}
     options = {name: value if isinstance(value, int | float | str | bool)
-               else str(value) for name, value in job.options.items()}
+               else str(value) for name, value in options.items()}
     return {'catalogue': catalogue.fingerprint,
             'catalogue_name': catalogue.name,
             'catalogue_folder': str(catalogue.base),
@@ -263,7 +272,8 @@ def _settings(job, catalogue, chunk_size):
             'n_rows': catalogue.n_rows, 'chunk_size': chunk_size,
             **job.images.describe(), 'options': options,
             'columns': job.columns, **{
-                {'options': 'fitter_options'}.get(key, key): value
+                {'options': 'fitter_options', 'state': 'fitter_state'}.get(
+                    key, key): value
                 for key, value in job.fitter.describe().items()},
             'version': __version__}
 
@@ -271,7 +281,7 @@ def _settings(job, catalogue, chunk_size):
 def _run_parts(job, catalogue, out, chunk_size, *, n_workers, scheduler,
                progress):
     """
-    Measure what is missing.
+    Measure the parts that are missing.
 
     Returns the number of galaxies that were there, and that of processes.
     """
@@ -297,6 +307,6 @@ def _run_parts(job, catalogue, out, chunk_size, *, n_workers, scheduler,
     with (Engine(job, n_workers=n_workers, scheduler=scheduler) as engine,
           tqdm(total=n_rows, initial=n_skipped, unit='galaxy',
                disable=not progress, smoothing=0.05) as bar):
-        for n in engine.map(measure_part, tasks()):
+        for n in engine.map(measure_part, tasks(), rescue=rescue_part):
             bar.update(n)
     return n_skipped, engine.n_workers

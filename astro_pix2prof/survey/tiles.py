@@ -21,7 +21,7 @@ _EDGE = 5
 
 class TileSet:
     """
-    Images of parts of the sky, and which of them holds a galaxy.
+    Finds the image of the sky that holds a galaxy.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class TileSet:
 @lru_cache(maxsize=1024)
 def _footprint(path, hdu, band):
     """
-    The celestial WCS and the shape of the image in a file.
+    Read the celestial WCS and the shape of the image in a file.
     """
     with fits.open(path, memmap=False) as hdulist:
         chosen = choose_hdu(hdulist, hdu, band)
@@ -113,6 +113,6 @@ def _footprint(path, hdu, band):
 
 def _vectors(sky):
     """
-    Unit vectors, shape (n, 3).
+    Convert coordinates to unit vectors, shape (n, 3).
     """
     return sky.icrs.cartesian.xyz.value.T

@@ -1,10 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
 Training of the networks. Needs the extra ``train``: lightning.
+
+It imports ``networks`` and ``simulation``; only ``cli`` imports it.
 """
 
 from importlib.util import find_spec
 
+from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.training.recipe import Recipe, list_recipes, read_recipe
 
 __all__ = ['Recipe', 'list_recipes', 'read_recipe', 'train']
@@ -15,9 +18,7 @@ def __getattr__(name):
     if name == 'train':
         for needed in ('lightning', 'tensorboard'):
             if find_spec(needed) is None:
-                msg = (f'training needs {needed}: pip install '
-                       "'astro_pix2prof[train]'")
-                raise ImportError(msg)
+                raise missing_extra(needed, 'train', 'training')
         from astro_pix2prof.training.run import train
 
         return train

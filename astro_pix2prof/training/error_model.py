@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import least_squares
 
-from astro_pix2prof.networks.readers.captioner import CaptionReader
+from astro_pix2prof.networks.architectures import architecture_of
 from astro_pix2prof.networks.readers.frame import Frame
-from astro_pix2prof.networks.readers.rings import RingReader, scale_errors
-from astro_pix2prof.networks.rings.network import RingNetwork
+from astro_pix2prof.networks.readers.rings import scale_errors
 from astro_pix2prof.simulation import GalaxySimulator
 
 __all__ = ['SimulatedErrors', 'fit_correlation', 'fit_error_model',
@@ -91,13 +90,14 @@ def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
     -------
     errors : `SimulatedErrors`
     """
-    if isinstance(network, RingNetwork):
-        reader = RingReader(network)
+    architecture = architecture_of(network)
+    if architecture.states_errors:
+        reader = architecture.make_reader(network)
     else:
         # the scatter as it is: no floor, and all of it
         card = {'error_model': {'value': [0.0], 'floor': [0.0],
                                 'scatter_factor': 1.0}}
-        reader = CaptionReader(network, card, n_views=n_views)
+        reader = architecture.make_reader(network, card, n_views=n_views)
     rows, per_image = [], []
     numbers = itertools.count()
     block = 64
@@ -106,9 +106,8 @@ def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
             min(block, n_images - start), seed=_SEED + seed + start)
         sigma = galaxies.sigma.numpy().astype(float)
         area = galaxies.pixel_scale.numpy().astype(float)**2
-        # a ring network finds the centre
         centre = galaxies.centre.numpy().astype(float)
-        if isinstance(network, RingNetwork):
+        if architecture.finds_geometry:
             centre[:] = (n_pix - 1) / 2
         frames = [Frame(image.numpy(), mask.numpy(), s, tuple(c),
                         pixel_area=a)
@@ -359,8 +358,8 @@ def measure_errors(network, *, survey='mix', n_pix=(128, 256), n_images=256,
         *(part._replace(image=part.image + start)
           for part, start in zip(parts, first, strict=False)), strict=True)))
     per_image = rows.per_image
-    rings = isinstance(network, RingNetwork)
-    if rings:
+    states_errors = architecture_of(network).states_errors
+    if states_errors:
         model = fit_error_scale(rows.value, rows.scatter, rows.difference,
                                 rows.sma)
         error = scale_errors(model, rows.value, rows.scatter, rows.sma)
@@ -371,7 +370,7 @@ def measure_errors(network, *, survey='mix', n_pix=(128, 256), n_images=256,
     return {
         'error_model': {**model,
                         'n_images': len(per_image),
-                        'n_views': 1 if rings else n_views},
+                        'n_views': 1 if states_errors else n_views},
         'metrics': {
             'data': f'{len(per_image)} images of the training simulator, '
                     'with seeds of their own',

@@ -10,7 +10,10 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from astro_pix2prof.networks.architectures import ARCHITECTURES
-from astro_pix2prof.networks.weights import load_network
+from astro_pix2prof.networks.weights import (
+    describe_mismatch,
+    load_network,
+)
 from astro_pix2prof.training.tasks.registry import make_task
 
 __all__ = ['ProfileModule', 'make_network']
@@ -29,23 +32,23 @@ def make_network(recipe):
     FileNotFoundError
         If there are no such weights.
     """
-    if recipe.architecture not in ARCHITECTURES:
-        msg = (f'recipe: architecture must be one of '
-               f'{", ".join(ARCHITECTURES)}; got {recipe.architecture!r}')
+    known = [item.name for item in ARCHITECTURES.values() if item.task]
+    if recipe.architecture not in known:
+        msg = (f'recipe: architecture must be one of {", ".join(known)}; got '
+               f'{recipe.architecture!r}')
         raise ValueError(msg)
-    network_class, config_class = ARCHITECTURES[recipe.architecture]
-    network = network_class(config_class.from_dict(recipe.network))
+    network = ARCHITECTURES[recipe.architecture].make_network(recipe.network)
     start = recipe.training.start
     if start:
-        known, card = load_network(start)
-        try:
-            network.load_state_dict(known.state_dict())
-        except RuntimeError as error:
+        trained, card = load_network(start)
+        state = trained.state_dict()
+        if describe_mismatch(network.state_dict(), state):
             msg = (f'training.start: the weights {start!r} '
                    f'({card["architecture"]}, {card["config"]}) do not fit '
                    f'the network of the recipe ({recipe.architecture}, '
                    f'{network.config.to_dict()}): give the same settings')
-            raise ValueError(msg) from error
+            raise ValueError(msg)
+        network.load_state_dict(state)
     return network
 
 

@@ -5,17 +5,51 @@ Recipes: all that decides what a training run does, in a TOML file.
 
 import hashlib
 import json
+import re
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-__all__ = ['DataRecipe', 'OptimiserRecipe', 'Recipe', 'list_recipes',
-           'read_recipe']
+__all__ = ['DataRecipe', 'OptimiserRecipe', 'Recipe', 'check_name',
+           'list_recipes', 'read_recipe']
 
 _KINDS = {str: str, int: int, float: (int, float), bool: bool, list: list,
           dict: dict}
 
 FOLDER = Path(__file__).parent / 'recipes'
+
+# A name of weights; file systems allow names of 255 bytes.
+_NAME = re.compile(r'(?!\.)[A-Za-z0-9._-]{1,100}')
+
+
+def check_name(name):
+    """
+    Check that the name of weights can be the name of a file.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+
+    Raises
+    ------
+    ValueError
+        If the name has other characters than letters, digits, dots,
+        hyphens and underscores, begins with a dot, is longer than 100
+        characters, or is that of another file of a training run.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        msg = ('recipe: name must have 1 to 100 letters, digits, dots, '
+               'hyphens or underscores and not begin with a dot, because '
+               f'the weights are written to a file of that name; got {name!r}'
+               ': give another name in the recipe')
+        raise ValueError(msg)
+    # the model card would overwrite recipe.json, with which a run resumes
+    if name.lower() == 'recipe':
+        msg = ("recipe: name must not be 'recipe', because recipe.json is "
+               'another file of a training run: give another name in the '
+               'recipe')
+        raise ValueError(msg)
 
 
 @dataclass(frozen=True)
@@ -213,7 +247,9 @@ class Recipe:
     Attributes
     ----------
     name : str
-        The name of the weights that it makes.
+        The name of the weights that it makes, which is that of their file:
+        letters, digits, dots, hyphens and underscores, without a dot in
+        front.
 
     description : str
         What they are for.
@@ -237,6 +273,9 @@ class Recipe:
     network: dict = field(default_factory=dict)
     data: DataRecipe = field(default_factory=DataRecipe)
     training: OptimiserRecipe = field(default_factory=OptimiserRecipe)
+
+    def __post_init__(self):
+        check_name(self.name)
 
     def to_dict(self):
         """

@@ -13,15 +13,17 @@ from pathlib import Path
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import (
-    Callback,
-    ModelCheckpoint,
-    TQDMProgressBar,
-)
+from lightning.pytorch.callbacks import Callback, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from astro_pix2prof import __version__
+from astro_pix2prof.networks.architectures import ARCHITECTURES
 from astro_pix2prof.networks.weights import write_weights
+from astro_pix2prof.training.checkpoint import (
+    CheckpointSaver,
+    SafeCheckpointIO,
+    check_run,
+)
 from astro_pix2prof.training.data import make_loader
 from astro_pix2prof.training.domain_fit import fit_domain
 from astro_pix2prof.training.energy import EnergyMeter
@@ -154,6 +156,9 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
     ------
     ValueError
         If the folder holds a run of another recipe.
+    WeightsError
+        If the last checkpoint is damaged, or holds anything but tensors,
+        numbers and text.
     """
     if not isinstance(recipe, Recipe):
         recipe = read_recipe(recipe, **changes)
@@ -162,20 +167,16 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
     t = recipe.training
     last = folder / 'last.ckpt'
     note = folder / 'recipe.json'
-    if note.exists() and last.exists():
-        found = json.loads(note.read_text(encoding='utf-8'))['digest']
-        if resume and found != recipe.digest:
-            msg = (f'folder: {folder} holds a run of another recipe '
-                   f'({found}, this is {recipe.digest}): give another '
-                   'folder, or do not resume')
-            raise ValueError(msg)
+    resume = resume and last.exists()
+    if resume:
+        check_run(folder, recipe)
     note.write_text(json.dumps({'digest': recipe.digest,
                                 **recipe.to_dict()}, indent=1) + '\n',
                     encoding='utf-8')
     lightning.seed_everything(t.seed, verbose=False)
     module = ProfileModule(recipe)
     record = _Record()
-    saver = ModelCheckpoint(dirpath=folder, filename='last',
+    saver = CheckpointSaver(dirpath=folder, filename='last',
                             save_top_k=1, every_n_epochs=1,
                             enable_version_counter=False,
                             save_on_train_epoch_end=True)
@@ -201,11 +202,11 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
             log_every_n_steps=min(20, t.checkpoint_steps),
             use_distributed_sampler=False,
             num_sanity_val_steps=0, enable_progress_bar=progress,
-            enable_model_summary=False, default_root_dir=folder)
+            enable_model_summary=False, default_root_dir=folder,
+            plugins=[SafeCheckpointIO()])
         trainer.fit(module, datamodule=ProfileData(
             recipe, module.network.config),
-            ckpt_path=last if resume and last.exists() else None,
-            weights_only=False)
+            ckpt_path=last if resume else None)
     if trainer.is_global_zero:
         return export(module, folder, record)
     return None
@@ -263,7 +264,7 @@ def export(module, folder, record=None, *, metrics=None):
         entries['metrics'] = {**card.get('metrics', {}),
                               **entries.get('metrics', {})}
         card.update(entries)
-        if hasattr(module.best_network, 'domain'):
+        if ARCHITECTURES[recipe.architecture].has_domain:
             card.update(fit_domain(
                 module.best_network, survey=recipe.data.survey, n_pix=sides,
                 n_images=20 * recipe.data.validation))

@@ -1,11 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What each part of the ring network buys.
+Measure the gain of each part of the ring network.
 
 Networks that lack one part each are trained for as many steps of the recipe
 ``rings`` on the same galaxies, and measure the same GalSim images (see
-``render_bands.py``), which are not those of the test sets. The weights that
-come with the package, trained for longer, measure them as well.
+``benchmarks.render.bands``), which are not those of the test sets. The
+weights that come with the package, trained for longer, measure them as well.
 
     python -m benchmarks.render.bands --n 30 --seed 78 --out build/ablations
     python -m benchmarks.accuracy.ablations build/ablations --steps 400
@@ -109,7 +109,7 @@ def main(args=None):
     args = parser.parse_args(args)
     if not any(args.images.glob('*.fits')):
         print(f'images: {args.images} has no FITS file; render some with '
-              'render_bands.py', file=sys.stderr)
+              'benchmarks.render.bands', file=sys.stderr)
         return 1
     rows = []
     jobs = [(measure, name, VARIANTS[name]) for name in args.only]

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What accuracy.py measures beside the deviations of the rings.
+Checks of the evaluation beside the deviations of the rings.
 
 Structural parameters and their errors, curves of growth, speed, and real
 galaxies.
@@ -70,7 +70,7 @@ def compare_structure(paths, folder):
     Parameters
     ----------
     paths : list of `~pathlib.Path`
-        Images that ``render_galaxies.render`` made.
+        Images that ``benchmarks.render.galaxies.render`` made.
 
     folder : `~pathlib.Path`
         The profiles of a fitter: STEM.ecsv.

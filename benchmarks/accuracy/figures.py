@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The figures of accuracy.py: pure functions of an evaluation.
+Figures of an evaluation, as pure functions of it.
 """
 
 from itertools import pairwise

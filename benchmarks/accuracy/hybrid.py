@@ -3,8 +3,8 @@ r"""
 Isophote fits with and without a network's geometry to begin with.
 
 Both measure the same images, one after the other, on one core. The images
-are those of ``render_bands.py`` or ``render_galaxies.py``. The time of the
-hybrid holds that of the network; it is also given apart.
+are those of ``benchmarks.render.bands`` or ``benchmarks.render.galaxies``.
+The time of the hybrid holds that of the network; it is also given apart.
 
     python -m benchmarks.render.bands --n 20 --seed 300 --out DIR
     python -m benchmarks.accuracy.hybrid DIR --weights captioner \

@@ -7,7 +7,7 @@ in the bands g, r and i.
 
     python -m benchmarks.render.bands --n 100 --seed 300 --out DIR
     python -m benchmarks.accuracy.network DIR --weights captioner \
-        --out benchmarks/network_accuracy --save evaluation.ecsv \
+        --out benchmarks/accuracy/network --save evaluation.ecsv \
         --plots docs/figures --inc docs/network_accuracy.inc
 """
 
@@ -276,7 +276,7 @@ def main(args=None):
     """
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[1])
     parser.add_argument('folder', type=Path,
-                        help='what render_bands.py wrote')
+                        help='the folder that benchmarks.render.bands wrote')
     parser.add_argument('--weights', default='captioner',
                         help='a name, or a .safetensors file')
     parser.add_argument('--n-views', type=int, default=8,

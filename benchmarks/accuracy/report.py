@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The figures of accuracy.py as text, as tables and as pictures.
+The figures of the evaluation as text, as tables and as pictures.
 """
 
 import os
@@ -184,7 +184,7 @@ def tables_of(out):
     Parameters
     ----------
     out : dict
-        What accuracy.py measured.
+        The figures of ``benchmarks.accuracy.run``.
 
     Returns
     -------
@@ -236,7 +236,7 @@ def write_inc(out, path, figures):
     Parameters
     ----------
     out : dict
-        What accuracy.py measured.
+        The figures of ``benchmarks.accuracy.run``.
 
     path : `~pathlib.Path`
         The file.
@@ -290,7 +290,7 @@ def plot_errors(out, path):
     Parameters
     ----------
     out : dict
-        What accuracy.py measured.
+        The figures of ``benchmarks.accuracy.run``.
 
     path : `~pathlib.Path`
         The picture.
@@ -325,7 +325,7 @@ def plot_reliability(out, path):
     Parameters
     ----------
     out : dict
-        What accuracy.py measured.
+        The figures of ``benchmarks.accuracy.run``.
 
     path : `~pathlib.Path`
         The picture.

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The test sets of accuracy.py, and what each method measures on them.
+The test sets of the evaluation, and the measurements of each method.
 
 A set is rendered once and measured once by each method; what is found in
 the folder is used again.
@@ -58,7 +58,7 @@ class ImageSet:
         What it is called in tables.
 
     survey : str
-        A key of ``render_galaxies.SURVEYS``.
+        A key of ``benchmarks.render.galaxies.SURVEYS``.
 
     bands : tuple of str
         The bands of each galaxy; without any, that of the survey.

@@ -1,11 +1,12 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What the flags of a network catch: images that are no galaxy, or spoilt.
+Count what flags catch: images that are no galaxy, or spoilt.
 
-Galaxies are rendered with GalSim (``render_galaxies.py``), the network was
-trained on another simulator. Each kind of image that is not of the domain
-is counted by the flags that it got. Images of the training simulator, with
-seeds of their own, tell how often galaxies of the domain are flagged.
+Galaxies are rendered with GalSim (``benchmarks.render.galaxies``), the
+network was trained on another simulator. Each kind of image that is not of
+the domain is counted by the flags that it got. Images of the training
+simulator, with seeds of their own, tell how often galaxies of the domain are
+flagged.
 
     python -m benchmarks.accuracy.trust --n 40 --table docs/trust.inc
 """

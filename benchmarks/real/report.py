@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The tables of real_network.py.
+The tables of real galaxies.
 """
 
 from benchmarks.tables import text

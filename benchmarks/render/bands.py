@@ -7,7 +7,7 @@ too, a galaxy keeps its structure, orientation and position, and its stars
 and neighbours, while its components have colours of their own: bulges
 are redder than discs, arms and knots are bluer. Every band has its own
 seeing, noise and sky. The layout of the files is that of
-``render_galaxies.py``.
+``benchmarks.render.galaxies``.
 
     python -m benchmarks.render.bands --n 100 --seed 300 --out DIR
 """

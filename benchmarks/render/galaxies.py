@@ -241,7 +241,7 @@ def render(seed, *, survey='sdss-r', n_pix=256, max_offset=15, kind=None,
         A key of ``TYPES``; 'neighbour', 'star' or 'plain'. Drawn if
         `None`.
 
-    band : `render_bands.Band`, optional
+    band : `benchmarks.render.bands.Band`, optional
         Another band to observe the scene of ``survey`` in.
 
     keep_galaxy : bool, optional

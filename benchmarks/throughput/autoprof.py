@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-AutoProf over images: what runs in the environment that has it.
+Run AutoProf over images, in the environment that has it.
 
 It is called by throughput_others.py with a JSON of ``paths``, ``folder``
 (for AutoProf's files) and ``scale`` (arcsec per pixel), and prints a JSON

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The images of throughput.py.
+Images to measure the throughput on.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What the time of throughput.py goes into, and what it takes at the least.
+Split the time of the network fitter, and find the least it takes.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The time that other methods take for the images of throughput.py.
+Time other methods on the same images.
 
 photutils is called as its tutorial does, and with a mask; AutoProf runs as
 it is, with its defaults, in a virtual environment that is made for it, as it

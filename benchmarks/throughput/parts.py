@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What throughput.py measures of the network fitter.
+Measure the throughput of the network fitter.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The figures of throughput.py as text, as tables and as pictures.
+The figures of the throughput as text, as tables and as pictures.
 """
 
 import os
@@ -211,7 +211,7 @@ def tables_of(out, name):
     Parameters
     ----------
     out : dict
-        What throughput.py measured.
+        The figures of ``benchmarks.throughput.run``.
 
     name : str
         The part.
@@ -320,7 +320,7 @@ def write_inc(out, path, figures):
     Parameters
     ----------
     out : dict
-        What throughput.py measured.
+        The figures of ``benchmarks.throughput.run``.
 
     path : `~pathlib.Path`
         The file.
@@ -357,7 +357,7 @@ def write_plots(out, folder):
     Parameters
     ----------
     out : dict
-        What throughput.py measured.
+        The figures of ``benchmarks.throughput.run``.
 
     folder : `~pathlib.Path`
         Where they are written.

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-How many galaxies in what time, side by side with other methods.
+Measure galaxies per second, side by side with other methods.
 
 Galaxies are simulated and written as FITS files, and measured: end to end on
 one core and two, step by step, against photutils, IsophoteFitter and AutoProf

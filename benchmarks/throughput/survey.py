@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Surveys of throughput.py: several processes, and processes that are killed.
+Time surveys: several processes, and processes that are killed.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-How training scales from one process to many on one machine.
+Measure how training scales from one process to many on a machine.
 
 Each number of processes trains the same recipe for some steps, with the same
 number of threads per process; gradients are averaged over the processes

@@ -208,9 +208,9 @@ class TestFit:
 
     @pytest.mark.parametrize(('args', 'text'), [
         (('--position', 'here', 'there'),
-         "argument --position: cannot read 'here' 'there'"),
+         "error: --position 'here there' cannot be read"),
         (('--position', '10:00:00', '99d'),
-         "argument --position: cannot read '10:00:00' '99d'"),
+         "error: --position '10:00:00 99d' cannot be read"),
         (('--size', 'large'), "argument --size: cannot read 'large'")])
     def test_wrong_options(self, image_file, capsys, args, text):
         with pytest.raises(SystemExit) as info:

@@ -102,9 +102,9 @@ class TestReadPlanes:
             planes(mask=text)
 
     def test_no_fits(self, folder):
-        (folder / 'a.txt').write_text('no image', encoding='utf-8')
-        with pytest.raises(OSError, match='--invvar: a[.]txt is not'):
-            planes(invvar='a.txt')
+        (folder / 'text').write_text('no image', encoding='utf-8')
+        with pytest.raises(OSError, match='--invvar: text is not a readable'):
+            planes(invvar='text')
 
     @pytest.mark.parametrize(('text', 'match'), [
         ('many.fits[9]', 'many.fits has no extension 9; it holds: 0 PRIMARY'),

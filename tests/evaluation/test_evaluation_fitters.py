@@ -11,12 +11,13 @@ from astropy.nddata import CCDData
 from astropy.table import QTable, Table
 from numpy.testing import assert_allclose
 
-from astro_pix2prof import GalaxyCutout
+from astro_pix2prof import GalaxyCutout, GalaxyFlag, ProfileBatch
 from astro_pix2prof.evaluation.evaluate import Evaluation, evaluate_fitters
 from astro_pix2prof.plotting.evaluation import (
     plot_evaluation,
     plot_evaluation_profiles,
 )
+from astro_pix2prof.profile.batch import failure_message
 
 SB = u.mag / u.arcsec**2
 SCALE = 0.4  # arcsec per pixel
@@ -97,20 +98,44 @@ class Offset:
 
 class Batch(Offset):
     """
-    The same with ``measure_all``; failures are `None` or exceptions.
+    The same with ``fit_many``, which gives batches of five.
     """
 
-    calls = 0
+    calls = workers = 0
+    calls_single = 0
+    surplus = 0
 
-    def measure_all(self, images):
+    def fit_many(self, images, *, workers=0):
         self.calls += 1
-        profiles = []
+        self.workers = workers
+        for start in range(0, len(images), 5):
+            yield self.batch(images[start:start + 5])
+        if self.surplus:
+            yield self.batch(images[:self.surplus])
+
+    def batch(self, images):
+        galaxies = {'flag': [], 'message': [],
+                    'radius_unit': ['arcsec'] * len(images)}
+        rings = {'radius': [], 'surface_brightness': [],
+                 'surface_brightness_err': []}
+        offsets = [0]
         for image in images:
+            flag, message = 0, ''
             try:
-                profiles.append(self.profile(image))
+                profile = self.profile(image)
+                for name, values in rings.items():
+                    values += profile[name].value.tolist()
             except RuntimeError as error:
-                profiles.append(error if image.data[0, 0] else None)
-        return profiles
+                flag = int(GalaxyFlag.FAILED)
+                message = failure_message(error) if image.data[0, 0] else ''
+            galaxies['flag'].append(flag)
+            galaxies['message'].append(message)
+            offsets.append(len(rings['radius']))
+        return ProfileBatch(galaxies, rings, offsets)
+
+    def __call__(self, image):
+        self.calls_single += 1
+        return self.profile(image)
 
 
 def every_third(number):
@@ -188,7 +213,7 @@ class TestEvaluateFitters:
         assert_allclose(bands['success'], [0, 1, 1])
         assert_allclose(bands['median'].value, [1, 0.1, 0.1])
         if cls is Batch:
-            assert fitter.calls == 1
+            assert (fitter.calls, fitter.calls_single) == (1, 0)
             assert runs['message'][0] == 'no profile'
 
     def test_all_fail(self, pairs):
@@ -200,26 +225,66 @@ class TestEvaluateFitters:
         assert np.isnan(row['within_error'])
         assert np.isnan(evaluation.by_radius()['bias'][0])
 
-    def test_measure_all_raises(self, pairs):
+    def test_fit_many_raises(self, pairs):
         """
         One bad image in a batch is not the end of the others.
         """
-        class Fragile(Offset):
-            def measure_all(self, images):
-                return [self.profile(image) for image in images]
+        class Fragile(Batch):
+            def batch(self, images):
+                if any(every_third(int(im.data[0, 0])) for im in images[1:]):
+                    msg = 'broken'
+                    raise MemoryError(msg)
+                return super().batch(images)
 
         fitter = Fragile(0.1, fails=every_third)
         row = evaluate_fitters({'a': fitter}, pairs).summary()[0]
         assert_allclose(row['success'], 2 / 3)
+        assert fitter.calls_single > 0
 
-    def test_measure_all_only(self, pairs):
+    def test_fit_many_only(self, pairs):
         class Short:
-            def measure_all(self, images):
+            def __init__(self, error=None):
+                self.error = error
+
+            def fit_many(self, images, *, workers=0):
+                if self.error is not None:
+                    raise self.error
                 return []
 
-        evaluation = evaluate_fitters({'a': Short()}, pairs[:2])
+        evaluation = evaluate_fitters({
+            'a': Short(), 'b': Short(OSError('x' * 5000))}, pairs[:2])
         assert evaluation.runs['message'][1] == (
-            'ValueError: measure_all must return 2 profiles, got 0')
+            'ValueError: fit_many must give 2 profiles, got 0')
+        # one long message does not widen the column
+        assert len(evaluation.runs['message'][3]) == 1000
+        assert evaluation.runs['message'][3].startswith('OSError: xxx')
+
+    def test_too_many(self, pairs):
+        fitter = Batch()
+        fitter.surplus = 2
+        with pytest.raises(ValueError, match='must give 7 profiles, got 9'):
+            evaluate_fitters({'a': fitter}, pairs[:7])
+
+    def test_integers(self, pairs):
+        """
+        Every integer counts, and booleans are none.
+        """
+        fitter = Batch()
+        evaluate_fitters({'a': fitter}, pairs[:2], n_jobs=np.int64(1))
+        assert fitter.workers == 0
+        evaluate_fitters({'a': fitter}, pairs[:2], n_jobs=np.int32(2))
+        assert fitter.workers == 2
+        for value in (True, 1.0, '2', np.True_):
+            with pytest.raises(TypeError, match='n_jobs must be a positive '
+                                                'integer, got'):
+                evaluate_fitters({'a': fitter}, pairs[:2], n_jobs=value)
+        with pytest.raises(TypeError, match='mu_limit must be a finite'):
+            evaluate_fitters({'a': fitter}, pairs[:2], mu_limit='26')
+
+    def test_long_labels(self, pairs):
+        label = 'a' * 100
+        evaluation = evaluate_fitters({label: Batch()}, pairs[:2])
+        assert set(evaluation.by_radius()['fitter']) == {label}
 
     @pytest.mark.parametrize('result', [
         None, 3.0, QTable({'radius': [1] * u.arcsec}),
@@ -407,7 +472,8 @@ class TestBadInput:
     @pytest.mark.parametrize('n_jobs', [0, 1.5, True, '2'])
     def test_n_jobs(self, pairs, n_jobs):
         match = 'n_jobs must be a positive integer'
-        with pytest.raises(ValueError, match=match):
+        error = ValueError if n_jobs == 0 else TypeError
+        with pytest.raises(error, match=match):
             evaluate_fitters({'a': Offset()}, pairs, n_jobs=n_jobs)
 
     def test_evaluation(self, pairs):

@@ -19,7 +19,6 @@ from astro_pix2prof.image.astrometry import (
     find_pixel_scale,
     is_inside,
     local_matrix,
-    pixel_position,
     pixel_size,
     shift_wcs,
     sky_to_pixel,
@@ -251,16 +250,6 @@ class TestPosition:
         with pytest.raises(RuntimeError, match='broken'):
             sky_to_pixel(Broken(), SkyCoord(1, 2, unit='deg'))
 
-    def test_pixels(self):
-        assert pixel_position((1, 2.5)) == (1.0, 2.5)
-        assert pixel_position(np.array([1, 2])) == (1.0, 2.0)
-        assert pixel_position((1, 2) * u.pix) == (1.0, 2.0)
-
-    @pytest.mark.parametrize('position', [3, (1, 2, 3), ('a', 'b'), 'M 51'])
-    def test_type(self, position):
-        with pytest.raises(TypeError, match=r'must be \(x, y\) in pixels'):
-            pixel_position(position)
-
     def test_is_inside(self):
         assert is_inside(-0.5, 59.5, SHAPE)
         assert is_inside(79.5, 0, SHAPE)
@@ -290,10 +279,36 @@ class TestSize:
         with pytest.raises(ValueError, match=r'one or two numbers, \(ny, nx'):
             pixel_size(size)
 
-    @pytest.mark.parametrize('size', [0, -5, (10, 0), np.nan, np.inf])
+    @pytest.mark.parametrize('size', [0, -5, (10, 0)])
     def test_positive(self, size):
         with pytest.raises(ValueError, match='size must be at least one'):
             pixel_size(size)
+
+    @pytest.mark.parametrize('size', [np.nan, np.inf, (5, np.nan),
+                                      np.nan * u.arcsec])
+    def test_finite(self, size):
+        with pytest.raises(ValueError, match='size must be finite, got'):
+            pixel_size(size, 0.4)
+
+    @pytest.mark.parametrize('size', [True, (10, False), None])
+    def test_kind(self, size):
+        with pytest.raises(TypeError, match='size must be a finite number'):
+            pixel_size(size)
+
+    def test_two_quantities(self):
+        assert pixel_size((4 * u.arcsec, 20 * u.pix), 0.4) == (10, 20)
+
+    def test_limit(self):
+        assert pixel_size(1024, shape=(40, 60)) == (1024, 1024)
+        assert pixel_size(4000, shape=(40, 1000)) == (4000, 4000)
+        match = ('size must be at most 1024 pixels for an image of 60 x 40 '
+                 'pixels, got 200000')
+        with pytest.raises(ValueError, match=match):
+            pixel_size(200000, shape=(40, 60))
+        with pytest.raises(ValueError, match=r'at most 4000 pixels .* 4001'):
+            pixel_size((10, 4001), shape=(40, 1000))
+        with pytest.raises(ValueError, match=r'\(18000 pixels\)'):
+            pixel_size(2 * u.deg, 0.4, shape=(40, 1000))
 
 
 def test_pickle():

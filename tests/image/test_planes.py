@@ -73,7 +73,7 @@ class TestMask:
 
     @pytest.mark.parametrize('bits', [1.5, 'DO_NOT_USE', True])
     def test_bits_type(self, bits):
-        with pytest.raises(TypeError, match='bad_bits must be a whole numb'):
+        with pytest.raises(TypeError, match='bad_bits must be an integer fr'):
             make(bad_bits=bits)
 
     @pytest.mark.parametrize('mask', [np.full(SHAPE, 0.5),

@@ -11,7 +11,6 @@ from astro_pix2prof.image.units import (
     is_rate,
     is_surface_brightness,
     parse_unit,
-    positive_number,
 )
 
 ST = u.erg / u.s / u.cm**2 / u.AA
@@ -99,27 +98,3 @@ def test_kinds():
         assert is_surface_brightness(parse_unit(unit))
     for unit in (u.Jy, u.adu, u.Jy / u.arcsec, u.dimensionless_unscaled):
         assert not is_surface_brightness(unit)
-
-
-class TestPositiveNumber:
-    def test_values(self):
-        assert positive_number(None, 'gain') is None
-        assert positive_number(2, 'gain') == 2.0
-        assert positive_number(2 * u.electron / u.adu, 'gain') == 2.0
-        assert positive_number(0.01 * u.arcmin, 's', u.arcsec) == (
-            pytest.approx(0.6))
-        assert positive_number(0.4 * u.arcsec / u.pix, 's', u.arcsec) == 0.4
-
-    def test_unit(self):
-        with pytest.raises(ValueError, match='s must be in arcsec, got the'):
-            positive_number(1 * u.s, 's', u.arcsec)
-
-    @pytest.mark.parametrize('value', ['two', [1, 2]])
-    def test_type(self, value):
-        with pytest.raises(TypeError, match='gain must be one number'):
-            positive_number(value, 'gain')
-
-    @pytest.mark.parametrize('value', [0, -1, float('nan'), float('inf')])
-    def test_sign(self, value):
-        with pytest.raises(ValueError, match='must be positive and finite'):
-            positive_number(value, 'gain')

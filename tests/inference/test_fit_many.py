@@ -171,9 +171,8 @@ class TestFitMany:
         ('batch_size', 0), ('batch_size', 2.5), ('workers', -1),
         ('workers', True)])
     def test_wrong_arguments(self, fitter, name, value):
-        least = {'batch_size': 1, 'workers': 0}[name]
-        with pytest.raises(ValueError, match=(
-                f'{name} must be an integer from {least} on, got {value}')):
+        with pytest.raises((TypeError, ValueError), match=(
+                f'{name} must be .* integer.*, got {value}')):
             fitter.fit_many([], **{name: value})
 
 

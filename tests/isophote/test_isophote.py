@@ -279,14 +279,16 @@ class TestIsophoteFitter:
         assert abs(np.median(ratio) - 1) < 0.02
 
     @pytest.mark.parametrize(('name', 'value', 'match'), [
-        ('step', 0.0, r'step must lie between 0.01 and 0.5, got 0.0'),
-        ('step', 2, r'step must lie between'),
-        ('sky', 'none', r"sky must be 'auto' or a number, got 'none'"),
-        ('sky', np.nan, r'sky must be finite'),
-        ('search_radius', 1, r'search_radius must be at least 2 pixels'),
-        ('max_sma', -3, r'max_sma must be at least 2 pixels, got -3')])
+        ('step', 0.0, r'step must be a finite number from 0.01 to 0.5, got 0'),
+        ('step', 2, r'step must be a finite number from 0.01 to 0.5, got 2'),
+        ('step', True, r'step must be .*, got True'),
+        ('sky_err', 'a', r"sky_err must be .* at least 0, got 'a'"),
+        ('sky_err', -1, r'sky_err must be .* at least 0, got -1'),
+        ('smooth', 'no', r"smooth must be True or False, got 'no'"),
+        ('mask_sources', 0, r'mask_sources must be True or False, got 0'),
+        ('max_sma', -3, r'max_sma must be .* at least 2, got -3')])
     def test_wrong_settings(self, name, value, match):
-        with pytest.raises(ValueError, match=match):
+        with pytest.raises((TypeError, ValueError), match=match):
             IsophoteFitter(**{name: value})
 
     def test_wrong_image(self):

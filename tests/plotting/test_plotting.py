@@ -7,6 +7,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.nddata import CCDData
+from astropy.table import QTable
 from numpy.testing import assert_allclose
 
 from astro_pix2prof import (
@@ -15,11 +16,16 @@ from astro_pix2prof import (
     build_profile,
     load_example,
     model_image,
+    plot_colours,
+    plot_evaluation,
+    plot_evaluation_profiles,
     plot_fit,
     plot_profiles,
     plot_weights,
+    write_profile,
 )
 from astro_pix2prof.plotting.galaxy import GalaxyView
+from astro_pix2prof.plotting.simulated import plot_contact_sheet
 
 matplotlib = pytest.importorskip('matplotlib')
 matplotlib.use('agg')
@@ -220,6 +226,50 @@ class TestGalaxyView:
         assert np.nanmax(np.abs(ax.images[0].get_array())) < 1
 
 
+class TestArguments:
+    def test_plot_fit(self, galaxy_ccd, sersic_profile):
+        with pytest.raises(TypeError, match='profile must be a profile tab'):
+            plot_fit(galaxy_ccd, 3)
+        match = 'beside must be a dict of profiles by their labels'
+        with pytest.raises(TypeError, match=match):
+            plot_fit(galaxy_ccd, sersic_profile, beside=[sersic_profile])
+        with pytest.raises(TypeError, match=r"beside\['a'\] must be a prof"):
+            plot_fit(galaxy_ccd, sersic_profile, beside={'a': 1})
+        with pytest.raises(TypeError, match='fig must be a matplotlib Figure'):
+            plot_fit(galaxy_ccd, sersic_profile, fig='a')
+        match = 'profile must have a ring of a positive radius, got 1 rings'
+        with pytest.raises(ValueError, match=match):
+            plot_fit(galaxy_ccd, sersic_profile[:1],
+                     model=np.zeros(galaxy_ccd.shape))
+
+    def test_many_beside(self, galaxy_ccd, sersic_profile):
+        beside = {f'p{k}': sersic_profile for k in range(5)}
+        fig = plot_fit(galaxy_ccd, sersic_profile, beside=beside)
+        ax = axes_by_label(fig)[r'$\mu$ [mag arcsec$^{-2}$]']
+        labels = [text.get_text() for text in ax.get_legend().texts]
+        assert set(beside) <= set(labels)
+
+    def test_profile_of_a_file(self, galaxy_ccd, sersic_profile, tmp_path):
+        """
+        FITS, read with astropy alone, has a meta in upper case.
+        """
+        write_profile(sersic_profile, tmp_path / 'a.fits')
+        profile = QTable.read(tmp_path / 'a.fits')
+        assert 'pa_frame' not in profile.meta
+        fig = plot_fit(galaxy_ccd, profile)
+        assert 'PA [deg]' in axes_by_label(fig)
+
+    def test_others(self):
+        for function in (plot_evaluation, plot_evaluation_profiles):
+            with pytest.raises(TypeError, match='evaluation must be an Eval'):
+                function({'a': 1})
+        for wrong in (3, [1, 2], None):
+            with pytest.raises(TypeError, match='galaxies must be simulated'):
+                plot_contact_sheet(wrong)
+        with pytest.raises(TypeError, match='result must be a BandProfiles'):
+            plot_colours(3)
+
+
 class TestPlotProfiles:
     def test_one(self, sersic_profile):
         fig = plot_profiles({'one': sersic_profile})
@@ -259,10 +309,69 @@ class TestPlotProfiles:
         with pytest.raises(ValueError, match=match):
             plot_profiles({'one': profile}, reference=sersic_profile)
 
-    def test_none(self):
+    def test_single_profile(self, sersic_profile):
+        fig = plot_profiles(sersic_profile)
+        assert len(fig.axes) == 1
+        line = find_line(fig.axes[0], 'truth')
+        assert_allclose(line.get_ydata(),
+                        sersic_profile['surface_brightness'].value)
+
+    @pytest.mark.parametrize('kind', [list, tuple])
+    def test_sequence(self, sersic_profile, kind):
+        others = [sersic_profile.copy() for _ in range(2)]
+        fig = plot_profiles(kind(others), reference='profile 2')
+        labels = [text.get_text() for text in fig.axes[0].get_legend().texts]
+        assert labels == ['profile 1', 'profile 2']
+        others[1].meta['fitter'] = 'other'
+        fig = plot_profiles(kind(others))
+        labels = [text.get_text() for text in fig.axes[0].get_legend().texts]
+        assert labels == ['truth', 'other']
+
+    def test_profile_of_a_file(self, sersic_profile, tmp_path):
+        """
+        A VOTable brings masked columns.
+        """
+        write_profile(sersic_profile, tmp_path / 'a.vot')
+        profile = QTable.read(tmp_path / 'a.vot', format='votable')
+        fig = plot_profiles(profile)
+        assert_allclose(find_line(fig.axes[0], 'profile').get_ydata(),
+                        sersic_profile['surface_brightness'].value)
+
+    @pytest.mark.parametrize('nothing', [{}, [], ()])
+    def test_none(self, nothing):
         match = 'profiles must hold at least one profile, got none'
         with pytest.raises(ValueError, match=match):
-            plot_profiles({})
+            plot_profiles(nothing)
+
+    def test_no_profile(self, sersic_profile):
+        for wrong, name in ((3, 'profiles'), (QTable({'a': [1]}), 'profiles'),
+                            ([sersic_profile, 3], r"profiles\['profile 2'\]"),
+                            ({'a': None}, r"profiles\['a'\]")):
+            with pytest.raises(TypeError, match=f'{name} must be a profile'):
+                plot_profiles(wrong)
+        with pytest.raises(TypeError, match='reference must be a profile'):
+            plot_profiles(sersic_profile, reference=3)
+        with pytest.raises(TypeError, match='fig must be a matplotlib Figure'):
+            plot_profiles(sersic_profile, fig=3)
+
+    def test_different_units(self, sersic_profile):
+        pixels = sersic_profile.copy()
+        pixels['radius'] = pixels['radius'].value * u.pix
+        match = 'profiles must all have radii in arcsec or all in pixels'
+        with pytest.raises(ValueError, match=match):
+            plot_profiles([sersic_profile, pixels])
+        with pytest.raises(ValueError, match=match):
+            plot_profiles(sersic_profile, reference=pixels)
+
+    def test_odd_profiles(self, sersic_profile):
+        for rows in (slice(0, 0), slice(0, 1), slice(3, 5)):
+            fig = plot_profiles(sersic_profile[rows])
+            fig.draw_without_rendering()
+        nothing = sersic_profile.copy()
+        for name in ('surface_brightness', 'intensity', 'intensity_err'):
+            nothing[name] *= np.nan
+        plot_profiles(nothing).draw_without_rendering()
+        plot_profiles([nothing, sersic_profile]).draw_without_rendering()
 
     def test_unknown_reference(self, sersic_profile):
         match = "reference must be one of one, or a profile, got 'two'"

@@ -13,6 +13,7 @@ import subprocess
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from astro_pix2prof import GalaxyFlag, ProfileBatch, RingFlag, write_report
 from astro_pix2prof.cli.main import main
@@ -26,15 +27,14 @@ from astro_pix2prof.report.charts import (
     quantile_chart,
 )
 from astro_pix2prof.report.gallery import make_card
-from astro_pix2prof.report.page import _folders_of, flag_meanings
-from astro_pix2prof.report.pictures import find_image
+from astro_pix2prof.report.page import flag_meanings
+from astro_pix2prof.report.pictures import ImageFinder, image_options
 from astro_pix2prof.report.summary import (
     QUANTITIES,
     bin_edges,
     read_rows,
     reason_of,
     summarise_survey,
-    survey_files,
 )
 
 BROWSER = next(filter(None, map(shutil.which, (
@@ -74,9 +74,8 @@ def survey(tmp_path_factory, _galaxy_ccd, sersic_profile):
         sources.append(f'images/{k}.fits')
     batch = ProfileBatch.from_profiles(profiles, sources=sources)
     folder = root / 'run.parquet'
-    (folder / 'deep').mkdir(parents=True)
-    names = ('part-000000.parquet', 'part-000001.parquet',
-             'deep/part-000002.parquet')
+    folder.mkdir(parents=True)
+    names = [f'part-00000{k}.parquet' for k in range(3)]
     for k, name in enumerate(names):
         part = batch[4 * k:4 * k + 4]
         table = part.to_arrow().append_column(
@@ -84,11 +83,13 @@ def survey(tmp_path_factory, _galaxy_ccd, sersic_profile):
         pq.write_table(table, folder / name, row_group_size=3)
     # none of these belongs to the results
     for name in ('.part-000009.parquet', '_hidden.parquet',
-                 'data_thumbnail.parquet'):
+                 'data_thumbnail.parquet', 'bright.parquet',
+                 'part-best.parquet', 'part-000001 (copy).parquet'):
         pq.write_table(table, folder / name)
-    pq.write_table(pa.table({'a': [1]}), folder / 'other.parquet')
     (folder / '_survey.json').write_text(json.dumps(
-        {'seconds': 6.0, 'n_workers': 2, 'options': {'method': '<b>x</b>'}}))
+        {'n_rows': N, 'chunk_size': 4, 'fitter_options': {'m': '<b>x</b>'}}))
+    (folder / '_times.json').write_text(json.dumps(
+        {'n_done': N, 'seconds': 6.0, 'n_workers': 2}))
     return folder
 
 
@@ -121,20 +122,26 @@ def decode(uri):
 
 class TestSummary:
     def test_files(self, survey):
-        found = survey_files(survey)
+        """
+        A table that the user saved beside the parts is none of them.
+        """
+        found = summarise_survey(survey).files
         assert [path.name for path in found] == [
-            'part-000002.parquet', 'part-000000.parquet',
-            'part-000001.parquet']
-        assert survey_files(found[0]) == [found[0]]
+            f'part-00000{k}.parquet' for k in range(3)]
+        assert summarise_survey(found[0]).n == 4
 
     def test_no_survey(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match='survey: no such file'):
-            survey_files(tmp_path / 'none')
-        with pytest.raises(ValueError, match="with a column 'profile'"):
-            survey_files(tmp_path)
-        (tmp_path / 'part-0.parquet').write_bytes(b'PAR1 cut off')
+        with pytest.raises(FileNotFoundError, match='none does not exist'):
+            summarise_survey(tmp_path / 'none')
+        with pytest.raises(FileNotFoundError, match='not the folder of a s'):
+            summarise_survey(tmp_path)
+        path = tmp_path / 'a.parquet'
+        pq.write_table(pa.table({'a': [1]}), path)
+        with pytest.raises(ValueError, match="has no column 'profile'"):
+            summarise_survey(path)
+        path.write_bytes(b'PAR1 cut off')
         with pytest.raises(ValueError, match='delete it and run the survey'):
-            survey_files(tmp_path)
+            summarise_survey(path)
 
     def test_counts(self, survey, sersic_profile):
         found = summarise_survey(survey)
@@ -246,13 +253,14 @@ class TestCharts:
 class TestCards:
     def row(self, profile, **values):
         table = ProfileBatch.from_profiles([profile]).to_arrow()
-        return {**table.to_pylist()[0], **values}
+        row = table.drop_columns('profile').to_pylist()[0]
+        return {**row, 'profile': ProfileBatch.from_arrow(table)[0], **values}
 
     def test_card(self, galaxy_ccd, sersic_profile, galaxy_truth, tmp_path):
         path = tmp_path / 'a.fits'
         galaxy_ccd.write(path)
         row = self.row(sersic_profile, source=str(path), objid=5)
-        card = make_card(row, ['faintest'])
+        card = make_card(row, ['faintest'], ImageFinder())
         truth = galaxy_truth
         # noise and nothing else is left of a galaxy with the right profile
         assert card['rms'] == pytest.approx(1.0, abs=0.05)
@@ -277,10 +285,10 @@ class TestCards:
         path = tmp_path / 'a.fits'
         galaxy_ccd.write(path)
         row = self.row(sersic_profile, source=str(path))
-        whole = make_card(row)
+        whole = make_card(row, (), ImageFinder())
         monkeypatch.setattr('astro_pix2prof.report.pictures._MAX_MODEL', 60)
         monkeypatch.setattr('astro_pix2prof.report.pictures._MAX_PICTURE', 30)
-        card = make_card(row)
+        card = make_card(row, (), ImageFinder())
         side = len(decode(card['picture']))
         assert side <= 30
         assert card['side'] % side == 0
@@ -291,23 +299,24 @@ class TestCards:
         assert card['rms'] == pytest.approx(1.0, abs=0.3)
 
     def test_no_image(self, sersic_profile, tmp_path):
-        card = make_card(self.row(sersic_profile, source='gone.fits'))
+        card = make_card(self.row(sersic_profile, source='gone.fits'), (),
+                         ImageFinder())
         assert card['note'] == 'image not found: profile only'
         assert card['picture'] is None
         assert len(card['rings']['mu']) == len(sersic_profile)
         bad = tmp_path / 'bad.fits'
         bad.write_bytes(b'SIMPLE  =')
-        card = make_card(self.row(sersic_profile, source=str(bad)))
+        card = make_card(self.row(sersic_profile, source=str(bad)), (),
+                         ImageFinder())
         assert card['note'].startswith('image not shown: OSError')
-        card = make_card(self.row(sersic_profile, source=str(bad)),
-                         images=False)
+        card = make_card(self.row(sersic_profile, source=str(bad)))
         assert card['note'] == ''
 
     def test_failed(self, galaxy_ccd, tmp_path):
         path = tmp_path / 'a.fits'
         galaxy_ccd.write(path)
         row = self.row(ValueError('no'), source=str(path))
-        card = make_card(row)
+        card = make_card(row, (), ImageFinder())
         assert card['message'] == 'ValueError: no'
         assert len(decode(card['picture'])) == 128
         assert card['residual'] is None
@@ -315,72 +324,128 @@ class TestCards:
 
     def test_uncalibrated(self, sersic_profile):
         row = self.row(sersic_profile)
-        value = np.array(row['profile']['intensity'])
-        row['profile']['surface_brightness'] = [None] * len(value)
+        value = row['profile']['intensity'].value
+        row['profile']['surface_brightness'][:] = np.nan
         card = make_card(row)
         assert not card['calibrated']
         np.testing.assert_allclose(card['rings']['mu'],
                                    -2.5 * np.log10(value), atol=1e-3)
 
-    def test_find_image(self, tmp_path, monkeypatch):
+    def test_find_image(self, tmp_path):
         (tmp_path / 'sub').mkdir()
         path = tmp_path / 'sub' / 'a.fits'
         path.touch()
-        assert find_image({'source': 'sub/a.fits'}, [tmp_path]) == path
-        assert find_image({'source': 'x', 'file': 'sub/a.fits'},
-                          [tmp_path]) == path
-        assert find_image({'source': '/old/a.fits'}, [tmp_path]) is None
-        assert _folders_of({'n': 2, 'catalogue': str(tmp_path / 'c.parquet'),
-                            'base': str(tmp_path), 'name': 'x'}) == [
-            tmp_path, tmp_path]
-        assert find_image({'source': '/old/a.fits'},
-                          moved_to=tmp_path / 'sub') == path
-        assert find_image({'source': 'a' * 5000}) is None
+        files = ImageFinder([tmp_path])
+        assert files.find({'source': 'sub/a.fits'}) == path
+        assert files.find({'source': 'x', 'file': 'sub/a.fits'}) == path
+        assert files.find({'source': '/old/a.fits'}) is None
+        assert files.find({'source': 'sub'}) is None
+        assert ImageFinder(moved_to=tmp_path / 'sub').find(
+            {'source': '/old/a.fits'}) == path
+        for name in ('a' * 5000, 'a\0.fits', '\ud800.fits'):
+            assert files.find({'source': name}) is None
+        assert image_options({'options': {'hdu': "('SCI', 2)"}}) == {
+            'hdu': ('SCI', 2), 'band': None}
 
-    def test_large_file(self, galaxy_ccd, sersic_profile, tmp_path,
-                        monkeypatch):
+    @pytest.mark.parametrize('on_sky', [True, False])
+    @pytest.mark.parametrize('hdu', [None, 'SCI', ('SCI', 1)])
+    def test_chosen_extension(self, galaxy_ccd, sersic_profile, tmp_path,
+                              monkeypatch, hdu, on_sky):
         """
-        A part of a large file is the same as the whole.
+        The science image is shown though errors come first, also in part.
         """
         path = tmp_path / 'a.fits'
-        hdus = galaxy_ccd.to_hdu()
-        hdus[0].header['EXTNAME'] = 'SCI'
-        del hdus[1:]
+        image = galaxy_ccd.to_hdu()[0]
         wide = np.zeros((500, 600), 'f4')
-        wide[200:328, 300:428] = hdus[0].data
-        hdus[0].data = wide
-        hdus[0].header['CRPIX1'] += 300
-        hdus[0].header['CRPIX2'] += 200
-        hdus.writeto(path)
-        for sky in (True, False):
-            if not sky:
-                for key in ('CTYPE1', 'CTYPE2'):
-                    hdus[0].header[key] = ''
-                hdus.writeto(path, overwrite=True)
-            row = self.row(sersic_profile, source=str(path))
-            row['x_centre'] += 300
-            row['y_centre'] += 200
-            if not sky:
-                row['pa_frame'] = 'pixel'
-            whole = make_card(row)
-            assert whole['picture'] is not None, whole['note']
-            with monkeypatch.context() as patch:
-                patch.setattr('astro_pix2prof.report.pictures._LARGE_FILE', 0)
-                for hdu in (None, 'SCI'):
-                    assert make_card(row, hdu=hdu) == whole
-                failed = self.row(ValueError('no'), source=str(path))
-                assert 'a large file' in make_card(failed)['note']
-        assert "hdu='X' is not in the file" in make_card(
-            row, hdu='X')['note']
+        wide[200:328, 300:428] = image.data
+        header = image.header
+        header['CRPIX1'] += 300
+        header['CRPIX2'] += 200
+        if not on_sky:
+            header['CTYPE1'] = header['CTYPE2'] = ''
+        fits.HDUList([
+            fits.PrimaryHDU(),
+            fits.ImageHDU(np.full_like(wide, 0.01), header, name='ERR'),
+            fits.ImageHDU(wide, header, name='SCI')]).writeto(path)
+        row = self.row(sersic_profile, source=str(path))
+        meta = row['profile'].meta
+        meta['x_centre'] += 300
+        meta['y_centre'] += 200
+        if not on_sky:
+            meta['pa_frame'] = 'pixel'
+            row['profile']['pa'] -= 90 * u.deg
+        monkeypatch.setattr('astro_pix2prof.report.pictures._LARGE_FILE', 0)
+        card = make_card(row, (), ImageFinder(hdu=hdu))
+        assert card['note'] == ''
+        assert card['rms'] == pytest.approx(1.0, abs=0.05)
+        if hdu is None:
+            failed = self.row(ValueError('no'), source=str(path))
+            assert 'a large file' in make_card(
+                failed, (), ImageFinder())['note']
+            assert "hdu='X' is not in the file" in make_card(
+                row, (), ImageFinder(hdu='X'))['note']
 
-    def test_cube(self, galaxy_ccd, sersic_profile, tmp_path):
+    def test_calibrations(self, galaxy_ccd, sersic_profile, tmp_path):
+        """
+        Resampled pixels, and images in pixels without a scale.
+        """
+        path = tmp_path / 'a.fits'
+        galaxy_ccd.write(path)
+        row = self.row(sersic_profile, source=str(path))
+        # the data refer to pixels of half the side
+        row['profile']['intensity'] *= 4
+        row['profile'].meta['sb_zeropoint'] += 2.5 * np.log10(4)
+        card = make_card(row, (), ImageFinder())
+        assert card['rms'] == pytest.approx(1.0, abs=0.05)
+        row = self.row(sersic_profile, source=str(path))
+        profile, scale = row['profile'], row['pixel_scale']
+        profile['radius'] = profile['radius'].value / scale * u.pix
+        profile['intensity'] = (
+            profile['intensity'].value * scale**2 * u.nmgy / u.pix**2)
+        for key in ('pixel_scale', 'zeropoint', 'sb_zeropoint'):
+            profile.meta.pop(key)
+        fits.setval(path, 'CTYPE1', value='')
+        fits.setval(path, 'CTYPE2', value='')
+        profile.meta['pa_frame'] = 'pixel'
+        profile['pa'] -= 90 * u.deg
+        card = make_card(row, (), ImageFinder())
+        assert card['note'] == ''
+        assert card['rms'] == pytest.approx(1.0, abs=0.05)
+        assert card['pixels'] == 1
+        profile.meta['pa_frame'] = 'sky'
+        assert 'no WCS: isophotes' in make_card(
+            row, (), ImageFinder())['note']
+
+    def test_no_model(self, galaxy_ccd, sersic_profile, tmp_path):
+        path = tmp_path / 'a.fits'
+        galaxy_ccd.write(path)
+        row = self.row(sersic_profile, source=str(path))
+        row['profile']['intensity'][1:] = np.nan
+        assert 'at least two rings of finite' in make_card(
+            row, (), ImageFinder())['note']
+
+    @pytest.mark.parametrize('band', ['r', 1, None])
+    @pytest.mark.parametrize('named', [True, False])
+    def test_cube(self, galaxy_ccd, sersic_profile, tmp_path, band, named,
+                  monkeypatch):
+        """
+        Of a cube of any size, the plane that was measured, or none.
+        """
         path = tmp_path / 'cube.fits'
         hdu = galaxy_ccd.to_hdu()[0]
         hdu.data = np.stack([0 * hdu.data + 1, hdu.data])
-        hdu.header['BAND0'], hdu.header['BAND1'] = 'g', 'r'
+        if named:
+            hdu.header['BAND0'], hdu.header['BAND1'] = 'g', 'r'
         hdu.writeto(path)
+        monkeypatch.setattr('astro_pix2prof.report.pictures._LARGE_FILE', 0)
         row = self.row(sersic_profile, source=str(path), band='r')
-        assert make_card(row)['rms'] == pytest.approx(1.0, abs=0.05)
+        row['profile'].meta['band'] = 'r'
+        card = make_card(row, (), ImageFinder(band=band))
+        if named or band == 1:
+            assert card['rms'] == pytest.approx(1.0, abs=0.05)
+        else:
+            assert 'the planes of the image have no names' in card['note']
+            assert card['picture'] is None
 
 
 class TestPage:
@@ -436,19 +501,19 @@ class TestPage:
     def test_nothing_measured(self, tmp_path):
         batch = ProfileBatch.from_profiles([ValueError('no')] * 3)
         pq.write_table(batch.to_arrow(), tmp_path / 'a.parquet')
-        text = write_report(tmp_path, tmp_path / 'r.html').read_text(
-            encoding='utf-8')
+        text = write_report(tmp_path / 'a.parquet',
+                            tmp_path / 'r.html').read_text(encoding='utf-8')
         assert 'Nothing was measured.' in text
         assert '<b>0</b><span>measured (0.0%)</span>' in text
         pq.write_table(ProfileBatch.from_profiles([]).to_arrow(),
                        tmp_path / 'a.parquet')
-        text = write_report(tmp_path, tmp_path / 'r.html').read_text(
-            encoding='utf-8')
+        text = write_report(tmp_path / 'a.parquet',
+                            tmp_path / 'r.html').read_text(encoding='utf-8')
         assert '<b>0</b><span>galaxies</span>' in text
 
     def test_errors(self, survey, tmp_path):
         path = tmp_path / 'r.html'
-        with pytest.raises(ValueError, match='n_gallery must be 0 or more'):
+        with pytest.raises(ValueError, match='n_gallery must be an integer'):
             write_report(survey, path, n_gallery=-1)
         with pytest.raises(FileNotFoundError, match='images: no such folder'):
             write_report(survey, path, images=tmp_path / 'none')
@@ -485,7 +550,7 @@ def test_command(survey, tmp_path, capsys):
     assert '--gallery' in capsys.readouterr().err
     assert main(['report', str(tmp_path / 'none'), '--out',
                  str(tmp_path / 'x.html')]) == 1
-    assert 'no such file or folder' in capsys.readouterr().err
+    assert 'none does not exist' in capsys.readouterr().err
 
 
 @pytest.mark.skipif(BROWSER is None, reason='there is no Chromium here')

@@ -11,11 +11,19 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.table import QTable, Table
+from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose
 from scipy.special import gammaincinv
 
-from astro_pix2prof import GalaxyCutout, build_profile, measure_structure
+from astro_pix2prof import (
+    GalaxyCutout,
+    build_profile,
+    measure_structure,
+    sample_profile,
+)
 from astro_pix2prof.profile.flags import StructureFlag, decode_structure_flags
+from astro_pix2prof.profile.meta import store_correlation
+from astro_pix2prof.structure.columns import STRUCTURE_COLUMNS, level_name
 from astro_pix2prof.structure.models import (
     fit_bulge_disc,
     fit_disc,
@@ -291,7 +299,163 @@ class TestLimits:
     def test_wrong_input(self):
         with pytest.raises(TypeError, match='must be a profile table'):
             measure_structure(Table({'a': [1]}))
-        with pytest.raises(ValueError, match='n_samples must be at least 2'):
-            measure_structure(make_profile(disc), n_samples=1)
         with pytest.raises(ValueError, match='levels must be finite'):
             measure_structure(make_profile(disc), levels=[np.nan])
+
+
+class TestColumns:
+    def test_errors_can_have_values(self, result):
+        # every error has a value where all is well
+        profile = make_profile(lambda r: sersic(r, 19.5, 1.5, 2.0) + np.where(
+            r < 30, disc(r, 20.5, 8.0), disc(30, 20.5, 8.0)
+            * np.exp(-(r - 30) / 4)), r_max=70, seed=4)
+        row = measure_structure(profile)[0]
+        errors = [name for name in row.colnames if name.endswith('_err')]
+        assert len(errors) > 30
+        for name in errors:
+            assert np.isfinite(row[name]), name
+        assert result.colnames == row.colnames
+        for name in ('sersic_chi2', 'bulge_disc_chi2', 'disc_type'):
+            assert np.isfinite(row[name])
+            assert f'{name}_err' not in row.colnames
+
+    def test_one_definition(self, result):
+        names = []
+        for column in STRUCTURE_COLUMNS:
+            found = ([level_name(v) for v in np.arange(23.5, 27, 0.5)]
+                     if column.name == 'r_level' else [column.name])
+            for name in found:
+                names += [name, f'{name}_err'] if column.has_error else [name]
+            assert column.text.endswith('.')
+        assert result.colnames == [*names, 'flag']
+
+    @pytest.mark.parametrize(('level', 'name'), [
+        (20, 'r20_0'), (20.001, 'r20_0'), (22.25, 'r22_25'), (24.5, 'r24_5'),
+        (26.999, 'r27_0')])
+    def test_names_of_levels(self, level, name):
+        # a level never takes the column of a fraction of the light
+        assert level_name(level) == name
+        table = measure_structure(make_profile(disc), levels=[level],
+                                  fits=False)
+        assert_allclose(table['r20'][0].value, 0.8244 * H, rtol=0.01)
+        assert name in table.colnames
+
+    def test_levels_with_unit(self):
+        levels = [24.0, 25.0] * u.mag / u.arcsec**2
+        table = measure_structure(make_profile(disc), levels=levels,
+                                  fits=False)
+        assert_allclose(table['r24_0'][0].value, H * 4 / 1.0857, rtol=0.01)
+
+    @pytest.mark.parametrize('levels', [
+        ['a'], [None], [np.inf], [24] * u.m, [[24.0], [25.0]]])
+    def test_wrong_levels(self, levels):
+        with pytest.raises(ValueError, match='levels must be finite surface'):
+            measure_structure(make_profile(disc), levels=levels)
+
+    def test_equal_levels(self):
+        with pytest.raises(ValueError, match='levels must differ by a hund'):
+            measure_structure(make_profile(disc), levels=[24.0, 24.001])
+
+
+class TestCorrelationMissing:
+    def test_network(self):
+        profile = make_profile(disc)
+        profile.meta.update(fitter='Pix2ProfFitter', weights='rings')
+        match = 'comes from a network but its meta has no .correlation.'
+        with pytest.warns(AstropyUserWarning, match=match):
+            measure_structure(profile, fits=False)
+        store_correlation(profile, {'length': 0.8, 'smooth': 0.8,
+                                    'common': 0.2})
+        measure_structure(profile, fits=False)
+
+    def test_samples(self):
+        # noisy versions of the profile need no correlation
+        profile = make_profile(disc)
+        profile['surface_brightness_samples'] = sample_profile(profile, 20,
+                                                               seed=1)
+        profile.meta.update(fitter='Pix2ProfFitter', weights='rings')
+        measure_structure(profile, fits=False)
+
+    def test_lost_meta(self):
+        profile = make_profile(disc)
+        profile.meta.clear()
+        match = 'has neither .correlation. nor .sky_err.'
+        with pytest.warns(AstropyUserWarning, match=match):
+            result = measure_structure(profile, fits=False)
+        # the zero point follows from the columns
+        assert result['flag'][0] == 0
+
+    def test_no_errors(self):
+        profile = make_profile(disc)
+        profile.meta.clear()
+        profile['intensity_err'] *= np.nan
+        measure_structure(profile, fits=False)
+
+
+class TestOddProfiles:
+    """
+    Each is measured, or refused by name; nothing fails inside.
+    """
+
+    @pytest.mark.parametrize('column', [
+        'intensity', 'intensity_err', 'surface_brightness',
+        'surface_brightness_err', 'ellipticity', 'pa', 'mag_enclosed'])
+    @pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf, 0.0])
+    @pytest.mark.parametrize('rows', [slice(None), slice(0, None, 2)])
+    def test_odd_values(self, column, value, rows):
+        profile = make_profile(disc)
+        numbers = np.array(profile[column], dtype=float)
+        numbers[rows] = value
+        profile[column] = (numbers * profile[column].unit
+                           if column != 'ellipticity' else numbers)
+        row = measure_structure(profile, n_samples=4,
+                                fits=np.isnan(value))[0]
+        whole = rows == slice(None)
+        few = bool(row['flag'] & StructureFlag.TOO_FEW_RINGS)
+        assert few == (whole and column == 'intensity')
+        unshaped = whole and column == 'ellipticity' and value != 0
+        assert np.isnan(row['mag_total'].value) == (few or unshaped)
+
+    def test_out_of_range(self):
+        for value in (-0.1, 1.0, 7.0):
+            profile = make_profile(disc)
+            profile['ellipticity'][3] = value
+            with pytest.raises(ValueError, match='ellipticities from 0 to be'):
+                measure_structure(profile)
+        profile = make_profile(disc)
+        profile['intensity_err'] *= -1
+        match = 'no negative errors in the column intensity_err'
+        with pytest.raises(ValueError, match=match):
+            measure_structure(profile)
+
+    @pytest.mark.parametrize('n', [0, 1, 2, 3])
+    def test_few_rings(self, n):
+        row = measure_structure(make_profile(disc)[:n])[0]
+        assert row['flag'] & StructureFlag.TOO_FEW_RINGS
+        assert np.isnan(row['mag_total'].value)
+
+    def test_masked_rows(self):
+        profile = make_profile(disc)
+        masked = QTable(profile, masked=True)
+        for name in masked.colnames:
+            if name not in ('radius', 'flag'):
+                masked[name].mask[4:7] = True
+        row = measure_structure(masked)[0]
+        whole = measure_structure(profile)[0]
+        assert_allclose(row['mag_total'].value, whole['mag_total'].value,
+                        atol=0.01)
+        assert_allclose(row['sersic_n'], whole['sersic_n'], atol=0.02)
+
+    def test_without_columns(self):
+        profile = make_profile(disc)
+        profile.remove_columns(['surface_brightness', 'pa_err', 'n_valid',
+                                'surface_brightness_err', 'mag_enclosed',
+                                'ellipticity_err'])
+        row = measure_structure(profile)[0]
+        assert np.isfinite(row['mag_total'].value)
+        assert np.isnan(row['pa_50_err'])
+
+    def test_wrong_number_of_samples(self):
+        for number in (1, 2.5, 'x', None, True):
+            with pytest.raises(ValueError, match='n_samples must be an int'):
+                measure_structure(make_profile(disc), n_samples=number)

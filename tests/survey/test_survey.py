@@ -515,7 +515,7 @@ class TestRunSurvey:
         catalogue = folder / 'cat.parquet'
         for options, match in (
                 ({'chunk_size': 0}, 'chunk_size must be a positive'),
-                ({'readers': -1}, 'readers must be an integer from 0'),
+                ({'readers': -1}, 'readers must be an integer of at least 0'),
                 ({'n_workers': 0}, 'n_workers must be a positive'),
                 ({'zero': 3}, 'no such option: zero'),
                 ({'columns': ['nix']}, "columns: 'nix' is not a column")):

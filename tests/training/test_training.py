@@ -18,7 +18,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from astro_pix2prof.networks import CaptionerConfig, load_network, read_card
 from astro_pix2prof.networks.architectures import ARCHITECTURES
 from astro_pix2prof.networks.weights import file_sha256
-from astro_pix2prof.training import list_recipes, read_recipe
+from astro_pix2prof.training import Recipe, list_recipes, read_recipe
 from astro_pix2prof.training.data import (
     PairBatches,
     SimulatedBatches,
@@ -156,8 +156,8 @@ class TestRecipe:
         recipe = read_recipe(name)
         assert recipe.name == name
         assert recipe.description
-        _, config_class = ARCHITECTURES[recipe.architecture]
-        config = config_class.from_dict(recipe.network)
+        config = ARCHITECTURES[recipe.architecture].config_class.from_dict(
+            recipe.network)
         if recipe.architecture == 'captioner':
             assert max(recipe.data.n_pix) >= config.n_pix
         assert recipe.presentations > 0
@@ -205,12 +205,43 @@ class TestRecipe:
          r'must be a multiple of training.checkpoint_steps'),
         ("[training]\nloss = 'l3'", r'training.loss must be one of mse, l1'),
         ('[training]\nema = 2', r'training.ema must be from 0 to 1'),
+        ("name = '../../x'", r"recipe: name must have .* got '../../x'"),
     ])
     def test_errors(self, tmp_path, text, match):
         path = tmp_path / 'a.toml'
         path.write_text(text)
         with pytest.raises(ValueError, match=match):
             read_recipe(path)
+
+    @pytest.mark.parametrize('name', [
+        '../../x', '/tmp/x', 'a/b', 'a\\b', '.x', '..', '', 'a b', 'a\n',
+        'a\0', 'ä', 'a' * 101, 'C:x', 3, None])
+    def test_name(self, tmp_path, name):
+        """
+        A name is the name of a file, and cannot lead elsewhere.
+        """
+        with pytest.raises(ValueError, match=r'recipe: (name must have 1 to '
+                           r'100|name in \[top level\] must be)'):
+            read_recipe('tutorial', name=name)
+        with pytest.raises(ValueError, match='name must have 1 to 100'):
+            Recipe(name=name)
+
+    @pytest.mark.parametrize('name', ['a', 'my-run_2.1', 'a..b', 'a' * 100])
+    def test_good_name(self, name):
+        assert read_recipe('tutorial', name=name).name == name
+
+    @pytest.mark.parametrize('name', ['recipe', 'Recipe'])
+    def test_name_of_another_file(self, name):
+        with pytest.raises(ValueError, match="name must not be 'recipe'"):
+            read_recipe('tutorial', name=name)
+
+    def test_name_of_the_file(self, tmp_path):
+        path = tmp_path / 'my run.toml'
+        path.write_text('[training]\nsteps = 7\n')
+        with pytest.raises(ValueError, match="got 'my run': give another"):
+            read_recipe(path)
+        path.write_text("name = 'mine'\n")
+        assert read_recipe(path).name == 'mine'
 
     def test_none(self):
         with pytest.raises(FileNotFoundError, match=r'none of .*tutorial'):
@@ -368,12 +399,17 @@ class TestPairBatches:
 
     def test_split_by_galaxy(self, tmp_path):
         # all bands of a galaxy are in one part, as pairs are written
-        from test_pairs import make_pair
-
+        from astro_pix2prof import ImageProfilePair
         from astro_pix2prof.training.shards import write_shards
 
-        pairs = [make_pair(f'g{k}_{band}') for k in range(8)
-                 for band in 'gri']
+        rng = np.random.default_rng(1)
+        sma = np.arange(0.0, 20.0, 0.5)
+        pairs = [ImageProfilePair(
+            name=f'g{k}_{band}', group=f'g{k}', band=band, sigma=0.1,
+            data=rng.normal(1, 0.1, (40, 50)), pixel_scale=0.4,
+            zeropoint=22.5, centre=(24.3, 20.0), sma=sma,
+            intensity=10 * np.exp(-sma / 4), ellipticity=np.full(40, 0.3),
+            theta=np.full(40, 40.0)) for k in range(8) for band in 'gri']
         write_shards(pairs, tmp_path, n_pix=64, split=(15, 6, 3))
         groups = [set(read_shards(tmp_path, split)['group'].tolist())
                   for split in ('train', 'validation', 'test')]

@@ -17,17 +17,21 @@ class OriginalReader:
 
     Parameters
     ----------
-    network : `OriginalPix2Prof`
+    network : `~astro_pix2prof.networks.original.OriginalPix2Prof`
         The network.
 
-    radius_step : float or `None`
-        The step of the profiles in arcsec; `None` for one pixel.
+    card : dict, optional
+        Its model card, which says nothing of errors.
 
-    batch_size : int
+    radius_step : float, optional
+        The step of the profiles in arcsec; by default one pixel.
+
+    batch_size : int, optional
         Frames that are read at once.
     """
 
-    def __init__(self, network, radius_step, batch_size):
+    def __init__(self, network, card=None, *, radius_step=None,
+                 batch_size=16):
         self.network = network
         self.radius_step = radius_step
         self.batch_size = batch_size

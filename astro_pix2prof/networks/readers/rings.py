@@ -49,6 +49,10 @@ class RingReader(FrameReader):
     def __init__(self, network, card=None, *, batch_size=16, n_views=1,
                  precision='float32', **options):
         super().__init__(**options)
+        if precision not in ('float32', 'bfloat16'):
+            msg = ("precision must be 'float32' or 'bfloat16', got "
+                   f'{precision!r}')
+            raise ValueError(msg)
         if precision == 'bfloat16':
             network.use_bfloat16()
         # the layout that convolutions on CPUs and tensor cores prefer

@@ -1,20 +1,16 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What each architecture is shown, and what it is told about its answer.
+Choose the training task of a recipe.
 """
 
-from astro_pix2prof.training.tasks.captioner import CaptionTask
-from astro_pix2prof.training.tasks.rings import RingTask
+from astro_pix2prof.networks.architectures import find_architecture
 
 __all__ = ['make_task']
 
 
-_TASKS = {'captioner': CaptionTask, 'rings': RingTask}
-
-
 def make_task(recipe, config):
     """
-    The task of a recipe.
+    Make the training task of a recipe.
 
     Parameters
     ----------
@@ -26,6 +22,13 @@ def make_task(recipe, config):
 
     Returns
     -------
-    task : `CaptionTask` or `RingTask`
+    task : object
+        The task, which turns galaxies into batches (``batch``), and batches
+        into a loss (``loss``) and into errors in mag (``errors``).
+
+    Raises
+    ------
+    ValueError
+        If the architecture is unknown.
     """
-    return _TASKS[recipe.architecture](recipe, config)
+    return find_architecture(recipe.architecture).task_class(recipe, config)

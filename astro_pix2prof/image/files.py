@@ -1,0 +1,271 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Open FITS files and read their pixels with limits on time and memory.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import math
+import os
+import stat
+import warnings
+import zipfile
+import zlib
+
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
+
+__all__ = ['check_sums', 'open_fits', 'read_pixels']
+
+
+# Bytes that any compressed file may grow to, how many times its size beyond
+# that (noise compresses by less than 10, masks by 100, and gzip at most by
+# 1030), and the most in all.
+_FREE, _GROWTH, _MOST = 2**29, 200, 2**32
+
+_CHUNK = 2**20
+
+# How compressed files begin
+_OPENERS = ((b'\x1f\x8b\x08', gzip.open), (b'BZh', bz2.open),
+            (b'\xfd7zXZ\x00', lzma.open))
+
+
+class _Decompressed(io.BytesIO):
+    """
+    The content of a compressed file, which keeps its name.
+    """
+
+    name = ''
+
+
+def open_fits(path):
+    """
+    Open a FITS file whose pixels are read when they are asked for.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; it may be compressed as a whole (gzip, bzip2, xz, zip, and
+        LZW with the package uncompresspy).
+
+    Returns
+    -------
+    hdulist : `~astropy.io.fits.HDUList`
+        The file, to be closed, without memory mapping. Use `read_pixels`
+        for the pixels.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError
+        If there is no such file, or it may not be read.
+
+    OSError
+        If it is not a regular file (a device or a pipe) or no FITS file, or
+        if it is compressed and would grow beyond 4 GiB, or beyond 512 MiB
+        and 200 times its size.
+    """
+    path = os.path.expanduser(os.fspath(path))
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        msg = f'{path} is a folder, not a FITS file'
+        raise IsADirectoryError(msg)
+    if not stat.S_ISREG(mode):
+        msg = (f'{path} is not a regular file but a device, a pipe or a '
+               'socket: copy the image to a file first')
+        raise OSError(msg)
+    try:
+        source = _decompress(path)
+        with warnings.catch_warnings():
+            # (it is an error, if it concerns the pixels that are read)
+            warnings.filterwarnings('ignore', 'File may have been truncated')
+            hdulist = fits.open(path if source is None else source,
+                                memmap=False)
+            # reads the other headers
+            len(hdulist)
+    except (PermissionError, FileNotFoundError):
+        raise
+    except Exception as exc:
+        # (astropy raises almost anything for files that are damaged)
+        msg = f'{path} is not a readable FITS file: {_reason(exc)}'
+        raise OSError(msg) from exc
+    return hdulist
+
+
+def _reason(exc):
+    return str(exc).strip() or type(exc).__name__
+
+
+def _decompress(path):
+    """
+    Decompress a file into memory, if it is a compressed one and not large.
+
+    Returns `None` for other files, which astropy reads piece by piece.
+    """
+    with open(path, 'rb') as stream:
+        magic = stream.read(6)
+    opener = next((opener for start, opener in _OPENERS
+                   if magic.startswith(start)), None)
+    if magic.startswith(b'PK\x03\x04'):
+        opener = _open_zip
+    elif magic.startswith(b'\x1f\x9d'):
+        try:
+            from uncompresspy import LZWFile
+        except ImportError:
+            # (the error of astropy names the package)
+            return None
+        opener = LZWFile
+    if opener is None:
+        return None
+    most = min(max(_FREE, _GROWTH * os.path.getsize(path)), _MOST)
+    content = _Decompressed()
+    content.name = path
+    n_bytes = 0
+    with opener(path, 'rb') as stream:
+        while chunk := stream.read(_CHUNK):
+            n_bytes += len(chunk)
+            if n_bytes > most:
+                msg = (f'it takes more than {most / 2**20:.0f} MiB when '
+                       f'decompressed, from {os.path.getsize(path)} bytes: '
+                       'decompress it first if it is what it should be')
+                raise OSError(msg)
+            if n_bytes <= _FREE:
+                content.write(chunk)
+    if n_bytes > _FREE:
+        return None
+    content.seek(0)
+    return content
+
+
+def _open_zip(path, mode):
+    archive = zipfile.ZipFile(path)
+    names = archive.namelist()
+    if len(names) != 1:
+        msg = f'a zip file must hold one file, it holds {len(names)}'
+        raise OSError(msg)
+    return archive.open(names[0])
+
+
+def _place(hdu):
+    """
+    Describe an extension for messages: its file, its number and its name.
+    """
+    info = hdu.fileinfo()
+    name = getattr(info['file'], 'name', None) if info else None
+    label = f"the extension '{hdu.name}'" if hdu.name else 'the image'
+    return f'{name}: {label}' if name else label
+
+
+def _check_size(hdu, section=None):
+    """
+    Refuse an extension that is not all there, or would grow too much.
+    """
+    info = hdu.fileinfo()
+    compressed = isinstance(hdu, fits.CompImageHDU)
+    # (pixels that are in memory may have been set since)
+    if not info or info['file'] is None or 'data' in vars(hdu):
+        return
+    size = info['file'].size or 0
+    announced = info['datSpan'] if compressed else hdu.size
+    missing = info['datLoc'] + announced - size
+    # (the end of the last block may be missing)
+    if size and missing > (2879 if compressed else 0):
+        msg = (f'{_place(hdu)} is cut short or its header is wrong: '
+               f'{announced} bytes are announced from byte '
+               f"{info['datLoc']} on, but the file has {size} bytes")
+        raise OSError(msg)
+    shape = list(hdu.shape)
+    if section is not None:
+        shape[-2:] = [len(range(n)[part]) for n, part in zip(
+            shape[-2:], section, strict=True)]
+    wanted = math.prod(shape) * abs(hdu.header['BITPIX']) // 8
+    most = min(max(_FREE, _GROWTH * size), _MOST)
+    if compressed and size and wanted > most:
+        msg = (f'{_place(hdu)} is compressed and takes {wanted} bytes, '
+               f'but its file only {size}: decompress it first (with '
+               'funpack) if it is what it should be')
+        raise OSError(msg)
+
+
+def read_pixels(hdu, section=None):
+    """
+    Read the pixels of an extension, after a look at the size of its file.
+
+    Parameters
+    ----------
+    hdu : HDU of `astropy.io.fits`
+        The extension, in memory or of a file.
+
+    section : tuple of slice, optional
+        The rows and columns to read.
+
+    Returns
+    -------
+    data : `~numpy.ndarray` or `None`
+        The pixels, `None` if there are none.
+
+    Raises
+    ------
+    OSError
+        If the file is shorter than the header says, or damaged; or if a
+        tile-compressed image would grow too much (see `open_fits`).
+    """
+    _check_size(hdu, section)
+    try:
+        if section is not None:
+            return hdu.section[(..., *section)]
+        return hdu.data
+    except (MemoryError, Exception) as exc:
+        msg = f'{_place(hdu)} cannot be read: {_reason(exc)}'
+        raise OSError(msg) from exc
+
+
+def check_sums(hdulist, index):
+    """
+    Compare an extension of a file with its DATASUM and CHECKSUM.
+
+    Parameters
+    ----------
+    hdulist : `~astropy.io.fits.HDUList`
+        The file, as `open_fits` returns it, whose pixels were not read yet.
+
+    index : int
+        The number of the extension.
+
+    Raises
+    ------
+    OSError
+        If the file is shorter than the header says.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If they disagree: the file is damaged, or was changed by a program
+        that left the old sums in it.
+    """
+    hdu = hdulist[index]
+    place = _place(hdu)
+    _check_size(hdu)
+    opened = None
+    try:
+        if isinstance(hdu, fits.CompImageHDU):
+            # the sums are those of the table that holds the tiles
+            opened = fits.open(hdulist.filename(), memmap=False,
+                               disable_image_compression=True)
+            hdu = opened[index]
+        sums = (('DATASUM', hdu.verify_datasum()),
+                ('CHECKSUM', hdu.verify_checksum()))
+    except (OSError, ValueError, TypeError, zlib.error, EOFError):
+        # (read_pixels says what is wrong)
+        return
+    finally:
+        if opened is not None:
+            opened.close()
+    wrong = [name for name, result in sums if result == 0]
+    if wrong:
+        what = 'pixels' if 'DATASUM' in wrong else 'header'
+        warnings.warn(f'{place} does not agree with its '
+                      f'{" and ".join(wrong)}: its {what} may be damaged, '
+                      'or were changed after the sum was written',
+                      AstropyUserWarning, stacklevel=2)

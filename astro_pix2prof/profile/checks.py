@@ -1,0 +1,169 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Checks of profile tables that come from files or were changed by hand.
+"""
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+
+from astro_pix2prof.profile.brightness import SB_UNIT
+from astro_pix2prof.profile.columns import is_profile
+from astro_pix2prof.profile.meta import profile_meta
+
+__all__ = ['check_profile']
+
+
+# The units that a column may have; `None` is no unit.
+_UNITS = {
+    'radius': (u.arcsec, u.pix), 'surface_brightness': (SB_UNIT,),
+    'surface_brightness_err': (SB_UNIT,), 'mag_enclosed': (u.mag,),
+    'ellipticity': (None,), 'ellipticity_err': (None,), 'pa': (u.deg,),
+    'pa_err': (u.deg,), 'n_valid': (None,),
+    'surface_brightness_samples': (SB_UNIT,)}
+
+
+def check_profile(profile, name='profile', *, ordered=False):
+    """
+    Check a profile table and bring it into the form that fitters write.
+
+    Masked and infinite values become NaN, the flag of a masked one 0, units
+    are converted, and the keys of the meta get their usual spelling (FITS cuts
+    them to upper case).
+
+    Parameters
+    ----------
+    profile : `~astropy.table.Table`
+        The profile.
+
+    name : str, optional
+        The name of the argument, for messages.
+
+    ordered : bool, optional
+        Whether the radii have to be finite and to increase.
+
+    Returns
+    -------
+    profile : `~astropy.table.QTable`
+        The profile itself if there is nothing to change, else a copy.
+
+    Raises
+    ------
+    TypeError
+        If it is no profile table.
+
+    ValueError
+        If a column has a unit that it cannot have or is not of numbers, an
+        ellipticity is not from 0 to below 1, an error is negative, or the
+        radii are not as ``ordered`` wants them.
+    """
+    if not is_profile(profile):
+        lacks = ''
+        if hasattr(profile, 'colnames'):
+            lacks = f' with the columns {", ".join(profile.colnames)}'
+        msg = (f'{name} must be a profile table, as a fitter returns it, got '
+               f'{type(profile).__name__}{lacks}')
+        raise TypeError(msg)
+    changed = {}
+    for column in profile.colnames:
+        values = _checked_column(profile[column], column, name)
+        if values is not profile[column]:
+            changed[column] = values
+    meta = profile_meta(profile)
+    if changed or not isinstance(profile, QTable) or meta != dict(
+            profile.meta or {}):
+        profile = QTable(profile, copy=False)
+        profile.meta = meta
+        for column, values in changed.items():
+            # (assignment drops the description)
+            description = profile[column].info.description
+            profile[column] = values
+            profile[column].info.description = description
+    if ordered:
+        radius = profile['radius'].value
+        if not (np.all(np.isfinite(radius)) and np.all(radius >= 0)
+                and np.all(np.diff(radius) > 0)):
+            msg = (f'{name} must have finite, increasing radii from 0 on, '
+                   f'got {np.array2string(radius, threshold=6, precision=3)}')
+            raise ValueError(msg)
+    return profile
+
+
+def _checked_column(values, column, name):
+    """
+    A column without masked values, in its unit.
+    """
+    if column == 'flag':
+        return _checked_flag(values, name)
+    if column != 'intensity' and column != 'intensity_err' and (
+            column not in _UNITS):
+        return values
+    unit = getattr(values, 'unit', None)
+    mask = getattr(values, 'mask', None)
+    number = np.asarray(getattr(values, 'value', values))
+    if number.dtype.kind not in 'fiu':
+        msg = (f'{name} must have numbers in the column {column}, got '
+               f'{number.dtype}')
+        raise ValueError(msg)
+    wanted = _right_unit(unit, column, name)
+    _check_range(number[np.isfinite(number)], column, name)
+    plain = (isinstance(values, u.Quantity) or unit is None
+             ) and not np.any(np.isinf(number))
+    if plain and mask is None and unit == wanted:
+        return values
+    filled = np.array(number, dtype=float)
+    if mask is not None:
+        filled[np.asarray(mask)] = np.nan
+    filled[np.isinf(filled)] = np.nan
+    if column in _UNITS and unit is not None and wanted is not None:
+        filled = (filled * unit).to_value(wanted)
+    return filled if wanted is None else filled * wanted
+
+
+def _check_range(values, column, name):
+    if column.endswith('_err') and np.any(values < 0):
+        msg = (f'{name} must have no negative errors in the column {column}, '
+               f'got {values.min()}')
+        raise ValueError(msg)
+    if column == 'ellipticity' and np.any((values < 0) | (values >= 1)):
+        msg = (f'{name} must have ellipticities from 0 to below 1, got '
+               f'{values.min()} to {values.max()}')
+        raise ValueError(msg)
+
+
+def _right_unit(unit, column, name):
+    """
+    The unit that a column gets.
+    """
+    if unit == u.dimensionless_unscaled and _UNITS.get(column) == (None,):
+        return None
+    if column not in _UNITS:
+        # That of the image, or none if that has none. A VOTable may bring
+        # back a nanomaggy that is not the one of astropy.
+        return u.dimensionless_unscaled if unit is None else u.Unit(
+            unit.to_string(), parse_strict='silent')
+    for wanted in _UNITS[column]:
+        if unit is None and wanted is None:
+            return None
+        if None not in (unit, wanted) and unit.is_equivalent(wanted):
+            return wanted
+    units = ' or '.join('no unit' if wanted is None else str(wanted)
+                        for wanted in _UNITS[column])
+    msg = (f'{name} must have its column {column} in {units}, got '
+           f'{"no unit" if unit is None else unit}')
+    raise ValueError(msg)
+
+
+def _checked_flag(values, name):
+    if hasattr(values, 'mask'):
+        values = values.filled(0)
+    number = np.asarray(values)
+    if number.dtype.kind in 'iu':
+        return values
+    whole = number.dtype.kind == 'f' and np.array_equal(
+        number, np.trunc(number))
+    if not whole:
+        msg = (f'{name} must have integers in the column flag, got '
+               f'{number.dtype}')
+        raise ValueError(msg)
+    return number.astype(np.int32)

@@ -1,0 +1,186 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The columns of a table of structural parameters.
+"""
+
+from typing import NamedTuple
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+
+from astro_pix2prof.profile.brightness import SB_UNIT
+
+__all__ = ['STRUCTURE_COLUMNS', 'StructureColumn', 'level_name',
+           'structure_table']
+
+
+class StructureColumn(NamedTuple):
+    """
+    A column of the table of structural parameters.
+
+    Attributes
+    ----------
+    name : str
+        Its name; ``r_level`` stands for one column for each level.
+
+    unit : str
+        'mag', 'mag/arcsec2', 'deg', 'arcsec' for the unit of the profile's
+        radius, or '' for none.
+
+    has_error : bool
+        Whether a column ``name_err`` follows.
+
+    fitted : bool
+        Whether it comes from the fit of a model.
+
+    text : str
+        Its definition.
+    """
+
+    name: str
+    unit: str
+    has_error: bool
+    fitted: bool
+    text: str
+
+
+def _read_off(name, unit, text):
+    return StructureColumn(name, unit, True, False, text)
+
+
+def _fitted(name, unit, text, *, has_error=True):
+    return StructureColumn(name, unit, has_error, True, text)
+
+
+STRUCTURE_COLUMNS = (
+    _read_off('mag_total', 'mag',
+              'Asymptotic magnitude: a straight line through enclosed '
+              'magnitude against its gradient, in the outer half of the '
+              'profile, gives the magnitude at gradient zero (Cairos et al. '
+              '2001). Where the growth curve has not levelled off it is '
+              '``mag_aperture``, with a flag.'),
+    _read_off('mag_aperture', 'mag',
+              'Magnitude within the last ring with a signal-to-noise ratio '
+              'above 1.'),
+    _read_off('r20', 'arcsec', 'Radius that encloses 20% of the total.'),
+    _read_off('r50', 'arcsec', 'Radius that encloses half of the total.'),
+    _read_off('r80', 'arcsec', 'Radius that encloses 80% of the total.'),
+    _read_off('r90', 'arcsec', 'Radius that encloses 90% of the total.'),
+    _read_off('c28', '', '5 log10(R80 / R20) (Kent 1985).'),
+    _read_off('c59', '', 'R90 / R50.'),
+    _read_off('r_level', 'arcsec',
+              'Outermost radius of a surface brightness, such as ``r23_5`` '
+              'for 23.5 mag/arcsec2; ``levels=`` chooses them.'),
+    _read_off('r_petro', 'arcsec',
+              'Petrosian radius: the local mean from 0.8 to 1.25 r is a '
+              'fifth of the mean within r (Blanton et al. 2001).'),
+    _read_off('mag_petro', 'mag',
+              'Magnitude within twice the Petrosian radius; NaN with a flag '
+              'if the profile ends before.'),
+    _read_off('mu_0', 'mag/arcsec2',
+              'Surface brightness at the centre, smeared by the PSF.'),
+    _read_off('mu_mean_50', 'mag/arcsec2',
+              'Mean surface brightness within R50.'),
+    _read_off('ellipticity_50', '', 'Ellipticity at R50.'),
+    _read_off('pa_50', 'deg', 'Position angle at R50.'),
+    _read_off('ellipticity_out', '', 'Ellipticity at R90.'),
+    _read_off('pa_out', 'deg', 'Position angle at R90.'),
+    _fitted('sersic_mu_e', 'mag/arcsec2',
+            'Sersic fit to the profile: surface brightness at the effective '
+            'radius.'),
+    _fitted('sersic_r_e', 'arcsec', 'Sersic fit: effective radius.'),
+    _fitted('sersic_n', '', 'Sersic fit: index.'),
+    _fitted('sersic_chi2', '', 'Sersic fit: reduced chi squared.',
+            has_error=False),
+    _fitted('bulge_mu_e', 'mag/arcsec2',
+            'Fit of a Sersic bulge and an exponential disc: surface '
+            'brightness of the bulge at its effective radius.'),
+    _fitted('bulge_r_e', 'arcsec', 'Effective radius of the bulge.'),
+    _fitted('bulge_n', '', 'Sersic index of the bulge.'),
+    _fitted('disc_mu_0', 'mag/arcsec2',
+            'Central surface brightness of the disc.'),
+    _fitted('disc_h', 'arcsec', 'Scale length of the disc.'),
+    _fitted('b_t', '',
+            'Part of the bulge in the flux to infinity (Graham & Driver '
+            '2005), both components having the same ellipticity.'),
+    _fitted('bulge_disc_chi2', '',
+            'Reduced chi squared of bulge and disc.', has_error=False),
+    _fitted('h_disc', 'arcsec',
+            'Scale length of a straight line through the logarithmic '
+            'profile outside the radius of 35% of the light.'),
+    _fitted('r_break', 'arcsec',
+            'Radius where two such lines meet, if they lower the Bayesian '
+            'information criterion by more than 10 (Pohlen & Trujillo '
+            '2006).'),
+    _fitted('h_in', 'arcsec', 'Scale length inside the break.'),
+    _fitted('h_out', 'arcsec', 'Scale length outside the break.'),
+    _fitted('disc_type', '',
+            '1 without a break, 2 bending down, 3 bending up (Erwin et al. '
+            '2008); 0 without a disc.', has_error=False),
+)
+
+
+def level_name(level):
+    """
+    Name the column of an isophotal radius.
+
+    Parameters
+    ----------
+    level : float
+        Surface brightness (mag/arcsec2).
+
+    Returns
+    -------
+    name : str
+        Such as ``r24_0`` or ``r22_25``, to a hundredth.
+    """
+    text = f'{level:.2f}'
+    return 'r' + (text[:-1] if text[-1] == '0' else text).replace('.', '_')
+
+
+def structure_table(values, flag, *, length, levels, fits):
+    """
+    Make the table of structural parameters.
+
+    Parameters
+    ----------
+    values : dict of tuple of 2 floats
+        Value and error by the name of the column.
+
+    flag : `~astro_pix2prof.StructureFlag`
+        The flag.
+
+    length : `~astropy.units.Unit`
+        The unit of radii.
+
+    levels : sequence of float
+        Surface brightnesses (mag/arcsec2) of isophotal radii.
+
+    fits : bool
+        Whether models were fitted.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+        One row.
+    """
+    units = {'mag': u.mag, 'mag/arcsec2': SB_UNIT, 'deg': u.deg,
+             'arcsec': length, '': None}
+    table = QTable()
+    for column in STRUCTURE_COLUMNS:
+        if column.fitted and not fits:
+            continue
+        names = ([level_name(level) for level in levels]
+                 if column.name == 'r_level' else [column.name])
+        for name in names:
+            value, error = values[name]
+            table[name] = _cell(value, units[column.unit])
+            if column.has_error:
+                table[f'{name}_err'] = _cell(error, units[column.unit])
+    table['flag'] = np.array([int(flag)], dtype=np.int32)
+    return table
+
+
+def _cell(value, unit):
+    return [float(value)] if unit is None else [float(value)] * unit

@@ -1,0 +1,488 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Find the images of galaxies: by a column, a template, tiles or a function.
+
+Names that come out of a catalogue are not trusted: they lead to regular
+files on this machine and, from a template, to no other folder than its own.
+"""
+
+import glob
+import hashlib
+import io
+import math
+import os
+import re
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Formatter
+from urllib.request import urlopen
+
+from astropy.io import fits
+
+from astro_pix2prof.image.sections import cut_section
+from astro_pix2prof.profile.arrow import import_pyarrow
+from astro_pix2prof.survey.files import require_file
+from astro_pix2prof.survey.tiles import TileSet
+
+__all__ = ['LoadedImage', 'find_source', 'open_images']
+
+
+# Names of columns of paths that are tried, in any case.
+_PATHS = ('image', 'images', 'path', 'file', 'filename', 'image_path', 'fits')
+
+_REMOTE = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+://')
+
+# Addresses that can be fetched; 'file://' would be a way around the checks.
+_SCHEMES = ('http://', 'https://', 'ftp://')
+
+# Seconds without an answer, and bytes of a file, at which a download ends.
+_TIMEOUT, _LARGEST = 60, 1 << 30
+
+
+@dataclass
+class LoadedImage:
+    """
+    The image of one galaxy, or the error that finding it led to.
+
+    Attributes
+    ----------
+    row : int
+        The number of the galaxy among the rows.
+
+    source : str
+        The name of the image, as the catalogue has it.
+
+    image : object
+        The image or its path.
+
+    options : dict
+        The options of `~astro_pix2prof.GalaxyCutout` for this image.
+
+    origin : tuple of int
+        The pixel (x, y) of the file that is the first of the image.
+
+    error : Exception or `None`
+        The error.
+    """
+
+    row: int
+    source: str
+    image: object = None
+    options: dict = field(default_factory=dict)
+    origin: tuple = (0, 0)
+    error: Exception | None = None
+
+
+def find_source(images, catalogue, *, hdu=None, band=None,
+                allow_remote=False):
+    """
+    Recognise by what the images of a catalogue are found.
+
+    Parameters
+    ----------
+    images : str, list of str, callable or `None`
+        See `~astro_pix2prof.run_survey`.
+
+    catalogue : `~astro_pix2prof.survey.catalogue.SurveyCatalogue`
+        The catalogue.
+
+    hdu, band : int or str, optional
+        The image of each tile.
+
+    allow_remote : bool, optional
+        Whether names may be addresses of files elsewhere.
+
+    Returns
+    -------
+    source : object
+        With the attributes ``kind``, ``columns`` (that it reads, `None` for
+        all), ``folder``, and the methods ``describe``, ``find`` and
+        ``place``.
+
+    Raises
+    ------
+    ValueError
+        If a column does not exist or holds no names, or there are no such
+        files.
+
+    TypeError
+        If ``images`` is of another kind.
+    """
+    columns = catalogue.columns
+    if callable(images):
+        return _FunctionSource(images)
+    if images is None:
+        images = guess_column('images', columns, _PATHS)
+    if isinstance(images, list | tuple):
+        return _TileSource(images, hdu, band)
+    if not isinstance(images, str | os.PathLike):
+        msg = ('images must be a column, a template, tiles or a '
+               f'function, got {type(images).__name__}')
+        raise TypeError(msg)
+    text = os.fspath(images)
+    if text in columns:
+        return _ColumnSource(text, catalogue, allow_remote)
+    names = _template_fields(text)
+    if names:
+        for name in names:
+            check_column('images', name, columns)
+        return _TemplateSource(text, names, allow_remote)
+    paths = sorted(glob.glob(text))
+    if len(paths) == 1 and Path(paths[0]).is_dir():
+        paths = sorted(str(path) for path in Path(paths[0]).iterdir()
+                       if '.fit' in path.name.lower())
+    if paths:
+        return _TileSource(paths, hdu, band)
+    msg = (f'images={text!r} is neither a column of the catalogue '
+           f'({", ".join(columns)}) nor a template with a column '
+           'in braces nor the name of files')
+    raise ValueError(msg)
+
+
+def check_column(name, column, columns):
+    """
+    Check that the column that an option names is in the catalogue.
+    """
+    if column not in columns:
+        msg = (f'{name}={column!r} is not a column of the catalogue, '
+               f'which has: {", ".join(columns)}')
+        raise ValueError(msg)
+
+
+def guess_column(name, columns, names):
+    """
+    Find the column with one of some common names, in any case.
+    """
+    known = {column.lower(): column for column in columns}
+    for guess in names:
+        if guess in known:
+            return known[guess]
+    msg = (f'give {name}=, no column has a name such as {names[0]!r}; '
+           f'the catalogue has: {", ".join(columns)}')
+    raise ValueError(msg)
+
+
+def _template_fields(template):
+    """
+    List the columns in the braces of a template, and in their formats.
+    """
+    names = []
+    try:
+        for _, name, spec, _ in Formatter().parse(template):
+            if name is not None:
+                names += [name, *_template_fields(spec or '')]
+    except ValueError as error:
+        msg = (f'images={template!r} is no template: {error}; a column '
+               "stands in braces, such as 'images/{id}.fits'")
+        raise ValueError(msg) from error
+    return list(dict.fromkeys(names))
+
+
+class _Source:
+    """
+    The parts that all kinds share.
+    """
+
+    columns = ()
+    # the folder where relative names begin, empty if there is none
+    folder = ''
+
+    def find(self, item, record):
+        """
+        Note the name of an image.
+        """
+
+    def locate(self, item):
+        """
+        Return the path or the image, once it is known to be safe to open.
+        """
+        return item.image
+
+    def place(self, loaded, where):
+        """
+        Note the images of positions on the sky.
+        """
+
+
+class _ColumnSource(_Source):
+    """
+    A column of paths; relative ones start at the folder of the catalogue.
+    """
+
+    kind = 'column'
+
+    def __init__(self, column, catalogue, allow_remote):
+        pa = import_pyarrow()
+        kind = catalogue.schema.field(column).type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)
+                or pa.types.is_binary(kind)):
+            msg = (f'images={column!r} must be a column of names of files, '
+                   f'but it holds values of the type {kind}')
+            raise ValueError(msg)
+        self.column, self.columns = column, [column]
+        self.folder = os.path.abspath(catalogue.base)
+        self.allow_remote = allow_remote
+
+    def describe(self):
+        return self.column
+
+    def find(self, item, record):
+        text = record[self.column]
+        if isinstance(text, bytes):
+            text = os.fsdecode(text)
+        if not text:
+            msg = f'the column {self.column!r} has no path'
+            raise ValueError(msg)
+        item.source = text
+
+    def locate(self, item):
+        return _locate(item.source, self.folder, self.allow_remote)
+
+
+class _TemplateSource(_Source):
+    """
+    Names with columns in braces; all files lie below the template's folder.
+    """
+
+    kind = 'template'
+
+    def __init__(self, template, names, allow_remote):
+        self.template, self.columns = template, names
+        self.allow_remote = allow_remote
+        first = template.split('{')[0]
+        if _is_remote(first):
+            _check_remote(first, allow_remote)
+        # (the processes may have another working directory)
+        self.folder = os.getcwd()
+        self.within = os.path.abspath(os.path.dirname(first))
+
+    def describe(self):
+        return self.template
+
+    def find(self, item, record):
+        values = {name: record[name] for name in self.columns}
+        for name, value in values.items():
+            if value is None or (isinstance(value, float)
+                                 and math.isnan(value)):
+                msg = f'the column {name!r} has no value for the template'
+                raise ValueError(msg)
+            if isinstance(value, bytes):
+                values[name] = os.fsdecode(value)
+        item.source = self.template.format(**values)
+
+    def locate(self, item):
+        return _locate(item.source, self.folder, self.allow_remote,
+                       within=self.within)
+
+
+class _TileSource(_Source):
+    """
+    Images of the sky out of which galaxies are cut.
+    """
+
+    kind = 'tiles'
+
+    def __init__(self, paths, hdu, band):
+        for path in paths:
+            if not isinstance(path, str | os.PathLike):
+                msg = ('images must be a list of names of files, got '
+                       f'{type(path).__name__} in it')
+                raise TypeError(msg)
+            require_file(path, 'images:')
+        self.tiles = TileSet([os.path.abspath(path) for path in paths],
+                             hdu=hdu, band=band)
+        self.folder = os.path.dirname(self.tiles.paths[0])
+
+    def describe(self):
+        names = '\n'.join(os.path.basename(p) for p in self.tiles.paths)
+        digest = hashlib.sha256(names.encode('utf-8', 'surrogateescape'))
+        return (f'{len(self.tiles.paths)} files, '
+                f'{digest.hexdigest()[:16]}')
+
+    def place(self, loaded, where):
+        tile, *pixel = self.tiles.assign(where)
+        for item, number, *place in zip(loaded, tile, *pixel, strict=True):
+            if item.error is not None:
+                continue
+            if number < 0:
+                msg = 'no tile holds the position'
+                item.error = ValueError(msg)
+                continue
+            item.image = item.source = self.tiles.paths[number]
+            item.options['position'] = tuple(float(part) for part in place)
+
+
+class _FunctionSource(_Source):
+    """
+    A function of the user that takes a row and returns an image.
+    """
+
+    kind = 'callable'
+    columns = None
+
+    def __init__(self, function):
+        self.function = function
+
+    def describe(self):
+        return '.'.join(getattr(self.function, key, '?') for key in (
+            '__module__', '__qualname__'))
+
+    def find(self, item, record):
+        item.image = record
+
+    def call(self, item):
+        """
+        Call the function for the row of an image.
+        """
+        found = self.function(item.image)
+        if isinstance(found, tuple) and len(found) == 2 and isinstance(
+                found[1], dict):
+            found, own = found
+            item.options.update(own)
+        item.source = str(getattr(found, 'name', None) or item.source)
+        if isinstance(found, str | os.PathLike):
+            item.source = os.fsdecode(found)
+        item.image = found
+
+
+def _is_remote(text):
+    return _REMOTE.match(text) is not None
+
+
+def _check_remote(text, allow_remote):
+    """
+    Return an address if it may be fetched.
+    """
+    if not allow_remote:
+        msg = (f'{text[:200]!r} is an address: only files of this machine '
+               'are read, unless allow_remote=True (--allow-remote)')
+        raise ValueError(msg)
+    if not text.lower().startswith(_SCHEMES):
+        msg = (f'{text[:200]!r} cannot be fetched: the address must begin '
+               f'with {", ".join(_SCHEMES)}')
+        raise ValueError(msg)
+    return text
+
+
+def _locate(text, start, allow_remote, *, within=None):
+    """
+    Find the regular file of a name, or check that it may be fetched.
+
+    Parameters
+    ----------
+    text : str
+        The name out of the catalogue.
+
+    start : str
+        The folder where relative names begin.
+
+    allow_remote : bool
+        Whether the name may be an address.
+
+    within : str, optional
+        The folder that the name must not leave.
+
+    Returns
+    -------
+    path : str
+        The path, or the address.
+    """
+    if _is_remote(text):
+        return _check_remote(text, allow_remote)
+    path = os.path.join(start, text)
+    if within is not None:
+        _check_inside(path, within)
+    try:
+        require_file(path, 'image')
+    except FileNotFoundError:
+        msg = f'no such file: {path}'
+        raise FileNotFoundError(msg) from None
+    return path
+
+
+def _check_inside(path, folder):
+    """
+    Check that a path lies in a folder, also where links have led to.
+    """
+    try:
+        root, real = os.path.realpath(folder), os.path.realpath(path)
+        inside = os.path.commonpath([root, real]) == root
+    except (ValueError, OSError) as error:
+        msg = f'{path!r} is not the name of a file: {error}'
+        raise ValueError(msg) from error
+    if not inside:
+        msg = (f'{path} leads out of {folder}, the folder of the template; '
+               'give a column of paths if the images lie elsewhere')
+        raise ValueError(msg)
+
+
+def open_images(loaded, source, *, hdu=None, band=None):
+    """
+    Replace paths by images where only a part of a file is needed.
+
+    Parameters
+    ----------
+    loaded : list of `LoadedImage`
+        Images of which the paths are known.
+
+    source : object
+        See `find_source`.
+
+    hdu, band : int or str, optional
+        The image of each file.
+
+    Yields
+    ------
+    image : `LoadedImage`
+        An image, or the exception that it led to. Those of a file that is
+        read for several galaxies follow each other, so the order is another
+        one.
+    """
+    # each file is opened once
+    loaded = sorted(loaded, key=lambda item: item.source)
+    with ExitStack() as stack:
+        opened, hdulist = None, None
+        for item in loaded:
+            if item.error is not None:
+                yield item
+                continue
+            try:
+                path = item.image = source.locate(item)
+                section = source.kind == 'tiles' or {
+                    'position', 'size'} <= set(item.options)
+                if source.kind == 'callable':
+                    source.call(item)
+                elif section or _is_remote(path):
+                    if path != opened:
+                        stack.close()
+                        opened = None
+                        hdulist = stack.enter_context(_open_file(path))
+                        opened = path
+                    item.image = hdulist
+                    if section:
+                        (item.image, item.options['position'],
+                         item.origin) = cut_section(
+                            hdulist, item.options['position'],
+                            item.options['size'], hdu=hdu, band=band)
+            except Exception as error:
+                # Store the exception so that the others are measured
+                item.error, item.image = error, None
+            yield item
+            item.image = None   # (measured by now)
+
+
+def _open_file(path):
+    if not _is_remote(path):
+        return fits.open(path, memmap=False)
+    # (the user allowed it, and the schemes are those of _SCHEMES)
+    with urlopen(path, timeout=_TIMEOUT) as answer:  # nosec B310
+        data = answer.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        msg = f'{path[:200]} holds more than {_LARGEST >> 30} GiB'
+        raise ValueError(msg)
+    # in memory as a whole, so that it may be closed before it is measured
+    with fits.open(io.BytesIO(data), memmap=False) as hdulist:
+        return fits.HDUList([hdu.copy() for hdu in hdulist])

@@ -1,0 +1,144 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the interface that all fitters share.
+"""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from astro_pix2prof import (
+    GalaxyFlag,
+    IsophoteFitter,
+    Pix2ProfFitter,
+    ProfileBatch,
+    ProfileFit,
+)
+from astro_pix2prof.fitting.base import ProfileFitter
+from astro_pix2prof.profile.columns import COLUMNS
+
+FITTERS = [Pix2ProfFitter, IsophoteFitter]
+
+
+class Disc(ProfileFitter):
+    """
+    A fitter of someone else: one method, and all others follow.
+    """
+
+    def fit(self, image, **options):
+        return IsophoteFitter(step=0.3).fit(image, **options)
+
+
+@pytest.fixture(scope='module', params=FITTERS)
+def fitter(request):
+    return request.param()
+
+
+@pytest.fixture(scope='module')
+def image():
+    y, x = np.mgrid[:80, :84]
+    radius = np.hypot(x - 41, (y - 40) / 0.7)
+    noise = np.random.default_rng(3).normal(0, 1, radius.shape)
+    return 60 * np.exp(-radius / 6) + noise
+
+
+OPTIONS = {'zeropoint': 22.5, 'pixel_scale': 0.4}
+
+
+class TestInterface:
+    @pytest.mark.parametrize('kind', [*FITTERS, Disc])
+    def test_methods(self, kind):
+        assert issubclass(kind, ProfileFitter)
+        for name in ('__call__', 'fit_many', 'fit_bands'):
+            assert getattr(kind, name) is getattr(ProfileFitter, name)
+
+    def test_needs_fit(self):
+        with pytest.raises(TypeError, match='abstract'):
+            ProfileFitter()
+
+    def test_same_table(self, fitter, image):
+        fit = fitter.fit(image, **OPTIONS)
+        assert isinstance(fit, ProfileFit)
+        assert tuple(fit.profile.colnames) == COLUMNS
+        again = fitter(image, **OPTIONS)
+        assert_allclose(again['intensity'].value,
+                        fit.profile['intensity'].value, rtol=1e-6)
+        for key in ('fitter', 'version', 'created', 'flag', 'sky', 'sky_err',
+                    'noise', 'x_centre', 'y_centre', 'zeropoint'):
+            assert key in fit.profile.meta, key
+        assert fit.profile.meta['fitter'] == type(fitter).__name__
+
+    def test_repr(self, fitter, image):
+        text = repr(fitter.fit(image, **OPTIONS))
+        assert len(text) < 250
+        assert ' rings to ' in text
+        assert len(repr(fitter)) < 100
+
+    def test_repr_of_options(self):
+        assert repr(IsophoteFitter()) == 'IsophoteFitter()'
+        assert repr(IsophoteFitter(step=0.2, sky=1)) == (
+            'IsophoteFitter(step=0.2, sky=1.0)')
+
+
+class TestFitMany:
+    @pytest.mark.parametrize('kind', [*FITTERS, Disc])
+    def test_as_single_calls(self, kind, image, assert_same):
+        fitter = kind()
+        images = [image, np.full((64, 64), np.nan),
+                  (image[:70], {'zeropoint': 25.0})]
+        first, second = fitter.fit_many(images, batch_size=2, **OPTIONS)
+        assert (len(first), len(second)) == (2, 1)
+        assert_same(first[0], fitter(image, **OPTIONS), rtol=1e-5)
+        assert first.failed.tolist() == [False, True]
+        assert first.galaxies['flag'][1] == GalaxyFlag.FAILED
+        assert first.galaxies['message'][1].startswith('ValueError: ')
+        assert second.galaxies['index'][0] == 2
+        assert second[0].meta['zeropoint'] == 25.0
+
+    def test_workers(self, image):
+        """
+        Processes give what this one gives, in the same order.
+        """
+        fitter = Disc()
+        images = [image + k for k in range(3)]
+        here, there = (ProfileBatch.concatenate(fitter.fit_many(
+            images, batch_size=1, workers=n, **OPTIONS)) for n in (0, 2))
+        assert here.galaxies['index'].tolist() == [0, 1, 2]
+        assert_allclose(there.rings['intensity'].value,
+                        here.rings['intensity'].value)
+
+    @pytest.mark.parametrize(('name', 'value', 'error'), [
+        ('batch_size', 0, ValueError), ('batch_size', 2.5, TypeError),
+        ('workers', -1, ValueError), ('workers', True, TypeError)])
+    def test_wrong_arguments(self, fitter, name, value, error):
+        with pytest.raises(error, match=f'{name} must be .*, got {value}'):
+            fitter.fit_many([], **{name: value})
+
+    def test_numpy_integers(self, fitter):
+        assert list(fitter.fit_many([], batch_size=np.int64(2),
+                                    workers=np.int32(0))) == []
+
+
+class TestSettings:
+    @pytest.mark.parametrize(('name', 'value', 'error', 'match'), [
+        ('min_snr', 'x', TypeError, "min_snr must be .*, got 'x'"),
+        ('min_snr', np.nan, ValueError, 'min_snr must be .*, got nan'),
+        ('min_snr', -1, ValueError, 'min_snr must be .*, got -1'),
+        ('min_snr', True, TypeError, 'min_snr must be .*, got True'),
+        ('sky', 'flat', ValueError, "sky must be 'auto' or .*, got 'flat'"),
+        ('sky', np.nan, ValueError, 'sky must be finite, got nan'),
+        ('sky', 3 * u.mJy, ValueError, 'sky must be a number without unit'),
+        ('sky', [1, 2], TypeError, 'sky must be a finite number'),
+        ('search_radius', 1, ValueError, 'search_radius .* at least 2, got 1'),
+        ('search_radius', '9', TypeError, "search_radius must be .*, got '9'"),
+        ('fit_centre', 1, TypeError, 'fit_centre must be True or False')])
+    @pytest.mark.parametrize('kind', FITTERS)
+    def test_wrong(self, kind, name, value, error, match):
+        with pytest.raises(error, match=match):
+            kind(**{name: value})
+
+    def test_unknown_option(self, fitter, image):
+        with pytest.raises(TypeError, match=r"'zeropont' is not an option of "
+                                            r'.*did you mean zeropoint'):
+            fitter(image, zeropont=22.5, pixel_scale=0.4)

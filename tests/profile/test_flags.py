@@ -1,0 +1,126 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the table of flags.
+"""
+
+import copy
+import enum
+import pickle
+
+import numpy as np
+import pytest
+from astropy.table import MaskedColumn
+
+from astro_pix2prof import (
+    GalaxyFlag,
+    RingFlag,
+    StructureFlag,
+    decode_flags,
+    decode_structure_flags,
+    describe_flags,
+)
+
+KINDS = {'ring': RingFlag, 'galaxy': GalaxyFlag, 'structure': StructureFlag}
+
+# Bits stand in files of users: they never change.
+BITS = {
+    'ring': {
+        'NEGATIVE': 1, 'LOW_SNR': 2, 'EXTENDED': 4, 'INTERPOLATED': 8,
+        'FIXED_GEOMETRY': 16, 'FEW_PIXELS': 32, 'SATURATED': 64, 'EDGE': 128,
+        'UNRESOLVED': 256, 'EXTRAPOLATED': 512},
+    'galaxy': {
+        'UNCALIBRATED': 1, 'SECOND_GUESS': 2, 'FIXED_ELLIPSES': 4,
+        'CENTRE_UNCERTAIN': 8, 'CENTRE_OFFSET': 16, 'NEIGHBOUR': 32,
+        'TRUNCATED': 64, 'SATURATED': 128, 'SKY_UNCERTAIN': 256,
+        'NO_SOURCE': 512, 'OUT_OF_DOMAIN': 1024, 'FORCED': 2048,
+        'HEAVILY_MASKED': 4096, 'NO_INITIAL': 8192, 'FAILED': 16384,
+        'POINT_SOURCE': 32768, 'WRONG_NOISE': 65536},
+    'structure': {
+        'UNCALIBRATED': 1, 'TOO_FEW_RINGS': 2, 'NOT_ASYMPTOTIC': 4,
+        'LEVEL_NOT_REACHED': 8, 'PETROSIAN_NOT_REACHED': 16,
+        'SERSIC_FAILED': 32, 'BULGE_DISC_FAILED': 64, 'DISC_FAILED': 128}}
+
+
+@pytest.mark.parametrize('kind', KINDS)
+class TestTable:
+    def test_bits(self, kind):
+        found = {flag.name: flag.bit for flag in describe_flags(kind)}
+        assert found.items() >= BITS[kind].items()
+        assert {flag.name: int(flag) for flag in KINDS[kind]} == found
+        bits = np.array(list(found.values()))
+        assert np.all(bits & (bits - 1) == 0)
+        assert np.all(np.diff(bits) > 0)
+
+    def test_descriptions(self, kind):
+        for flag in describe_flags(kind):
+            assert flag.line.endswith('.')
+            assert len(flag.line) < 75
+            assert flag.text.endswith('.')
+            assert len(flag.text) > len(flag.line) / 2
+            member = KINDS[kind][flag.name]
+            assert member.__doc__ == flag.line
+            assert f'``{flag.name}`` ({flag.bit})' in KINDS[kind].__doc__
+            assert flag.line in KINDS[kind].__doc__
+
+    def test_decode(self, kind):
+        for name, bit in BITS[kind].items():
+            assert decode_flags(bit, kind) == [name]
+        everything = sum(KINDS[kind])
+        assert decode_flags(everything, kind) == list(
+            KINDS[kind].__members__)
+
+    def test_members(self, kind):
+        members = KINDS[kind]
+        assert issubclass(members, enum.IntFlag)
+        assert set(BITS[kind]) <= set(dir(members))
+        one, two = list(members)[:2]
+        both = one | two
+        assert isinstance(both, members)
+        assert int(both) == 3
+        assert both & ~one == two
+        for flag in (one, both, members(0)):
+            for again in (pickle.loads(pickle.dumps(flag)),
+                          copy.deepcopy(flag)):
+                assert again == flag
+                assert type(again) is members
+        assert pickle.loads(pickle.dumps(one)) is one
+
+
+class TestDecode:
+    def test_arrays(self):
+        value = np.array([[0, 5], [2, 96]], dtype='>i4')
+        assert decode_flags(value) == [
+            [[], ['NEGATIVE', 'EXTENDED']],
+            [['LOW_SNR'], ['FEW_PIXELS', 'SATURATED']]]
+        assert decode_flags([]) == []
+
+    def test_masked(self):
+        column = MaskedColumn([1, 2], mask=[False, True])
+        assert decode_flags(column) == [['NEGATIVE'], []]
+        assert decode_flags(column[1]) == []
+
+    def test_float(self):
+        # pandas makes a column with gaps one of floats
+        assert decode_flags(np.array([3.0])) == [['NEGATIVE', 'LOW_SNR']]
+
+    def test_unknown_bits(self):
+        assert decode_flags(2**30 + 1) == ['NEGATIVE']
+
+    @pytest.mark.parametrize('value', ['x', '5', 0.5, np.nan, np.inf, b'1',
+                                       {}, [1, 0.5], ['EDGE']])
+    def test_wrong_value(self, value):
+        with pytest.raises(ValueError, match='value must be an integer flag'):
+            decode_flags(value)
+
+    @pytest.mark.parametrize('kind', ['star', None, RingFlag, ['ring']])
+    def test_wrong_kind(self, kind):
+        match = "kind must be 'ring', 'galaxy' or 'structure', got"
+        with pytest.raises(ValueError, match=match):
+            decode_flags(1, kind)
+        with pytest.raises(ValueError, match=match):
+            describe_flags(kind)
+
+    def test_structure(self):
+        assert decode_structure_flags(5) == ['UNCALIBRATED', 'NOT_ASYMPTOTIC']
+        assert decode_structure_flags([0, 2]) == [[], ['TOO_FEW_RINGS']]
+        assert decode_flags(2, 'structure') == ['TOO_FEW_RINGS']
