@@ -146,6 +146,8 @@ def option_text(text, command=None):
     # or what shall be given; one such as pixel_scale always is.
     text = re.sub(rf'(^|: |; |\bgive )({names}){_FOLLOWS}',
                   lambda match: match[1] + options[match[2]], text)
+    text = re.sub(rf'(--[\w-]+ and )({names})\b',
+                  lambda match: match[1] + options[match[2]], text)
     long = '|'.join(name for name in options if '_' in name)
     if long:
         text = re.sub(rf"""(?<![\w.'"/-])({long})(?![\w'"/-]|\.\w)""",

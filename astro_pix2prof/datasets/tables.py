@@ -66,7 +66,8 @@ def recognise_table(path):
     path = Path(path)
     with path.open('rb') as stream:
         start = stream.read(6)
-    if start[:4] == b'PAR1':
+    if start[:4] == b'PAR1' or start[:5] == b'<?xml':
+        # (the reader of profiles says if it is another table)
         return 'profile'
     is_fits = start == b'SIMPLE'
     if not is_fits and '.fit' in path.name.lower():

@@ -159,6 +159,7 @@ class TestOptionText:
         ("hdu='A B' is not", "--hdu 'A B' is not"),
         ("hdu=('A', 1) is not", '--hdu A,1 is not'),
         ('(hdu=3)', '(--hdu 3)'),
+        ('size and hdu were given', '--size and --hdu were given'),
         ('calibrated=False for', '--uncalibrated for'),
         ('give overwrite=True (--overwrite)', 'give --overwrite'),
         ('kind must be', '--type must be'),

@@ -3,7 +3,6 @@
 Tests of masks, errors and sky from files.
 """
 
-from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +12,7 @@ import pytest
 from astropy.io import fits
 from astropy.nddata import InverseVariance, VarianceUncertainty
 
-from astro_pix2prof import GalaxyCutout, read_profile
+from astro_pix2prof import read_profile
 from astro_pix2prof.cli.main import main
 from astro_pix2prof.cli.planes import read_planes
 
@@ -165,9 +164,6 @@ class TestFit:
         np.testing.assert_allclose(inverse['intensity_err'].value,
                                    large['intensity_err'].value, rtol=1e-4)
 
-    @pytest.mark.skipif(
-        'background' not in signature(GalaxyCutout.__init__).parameters,
-        reason='GalaxyCutout takes no background')
     def test_background(self, image, galaxy_ccd):
         level = np.full(galaxy_ccd.shape, 0.05)
         fits.writeto('sky.fits', level)

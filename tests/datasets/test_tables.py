@@ -58,7 +58,7 @@ class TestRecognise:
     def test_tables(self, iraf, autoprof, sersic_profile, tmp_path):
         assert recognise_table(iraf) == 'iraf'
         assert recognise_table(autoprof) == 'autoprof'
-        for name in ('p.ecsv', 'p.fits'):
+        for name in ('p.ecsv', 'p.fits', 'p.vot'):
             write_profile(sersic_profile, tmp_path / name)
             assert recognise_table(tmp_path / name) == 'profile'
 
