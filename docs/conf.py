@@ -90,7 +90,7 @@ linkcheck_ignore = [
 ]
 
 
-# -- Tables of flags ----------------------------------------------------------
+# -- Tables that follow from the code -----------------------------------------
 class FlagTable(SphinxDirective):
     """
     Directive that lists the flags of a kind: ``.. flag-table:: ring``.
@@ -110,8 +110,27 @@ class FlagTable(SphinxDirective):
         return self.parse_text_to_nodes('\n'.join(lines))
 
 
+class StructureTable(SphinxDirective):
+    """
+    Directive that lists the columns of structural parameters.
+    """
+
+    def run(self):
+        from astro_pix2prof.structure.columns import STRUCTURE_COLUMNS
+
+        lines = ['.. list-table::', '    :header-rows: 1',
+                 '    :widths: 26 18 56', '', '    * - Column',
+                 '      - Unit', '      - Definition']
+        for column in STRUCTURE_COLUMNS:
+            name = column.name.replace('r_level', 'r23_5`` ... ``r26_5')
+            lines += [f'    * - ``{name}``', f'      - {column.unit}',
+                      f'      - {column.text}']
+        return self.parse_text_to_nodes('\n'.join(lines))
+
+
 def setup(app):
     """
     Register the directives of this documentation.
     """
     app.add_directive('flag-table', FlagTable)
+    app.add_directive('structure-table', StructureTable)

@@ -3,12 +3,106 @@
 The sky level of an image and its error.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from astropy.stats import biweight_location, mad_std, sigma_clip
-from scipy.ndimage import binary_dilation, gaussian_filter
-from scipy.optimize import nnls
+from scipy.ndimage import binary_dilation, gaussian_filter, label
 
-__all__ = ['first_sky', 'fit_sky_and_tail', 'sky_error']
+from astro_pix2prof.background.boxes import noise_correlation, sum_boxes
+
+__all__ = ['MEASURED', 'Sky', 'first_sky', 'fit_sky_and_tail',
+           'measure_sky', 'sky_error']
+
+
+# What the fitters call a sky that is measured, and not given.
+MEASURED = ('auto', 'plane')
+
+# The scatter of the logarithm of the scale length of the tail about that of
+# the profile further in, and the part of the tail's light at the last ring
+# that counts as an error of the sky: from Sersic profiles of 0.8 to 4 that
+# fill their frame.
+_TAIL_WIDTH = 0.4
+
+_TAIL_ERROR = 0.5
+
+# Rings fainter than so many times the noise of a pixel belong to the tail.
+_FAINT = 0.7
+
+# The galaxy deviates from a smooth tail by this part of its brightness.
+_ROUGH = 0.1
+
+# The frame is divided into about so many boxes each way, of at most so many
+# pixels each way.
+_BOXES, _LARGEST_BOX = 64, 8
+
+# What exceeds the rings by so many times the scatter, and by that part of
+# their brightness, is another object.
+_OTHERS, _PART = 3.0, 0.2
+
+# Sky is measured out to so many times the radius where the galaxy is lost in
+# noise, and at least so many boxes beyond it.
+_FAR, _BEYOND = 8.0, 64
+
+
+@dataclass
+class Sky:
+    """
+    The sky of an image.
+
+    Attributes
+    ----------
+    level, error : float
+        The level at the centre of the galaxy, and its error, in the image's
+        unit.
+
+    how : str
+        'free', from pixels beyond the galaxy; 'tail', from the level that
+        its outer rings decline to, where there are too few such pixels;
+        'given'.
+
+    slope : tuple of 2 floats
+        The increase of the sky per pixel along x and y.
+
+    centre : tuple of 2 floats
+        Where (x, y) the level holds, in pixels, if there is a slope.
+
+    correlation : float
+        The noise of a mean over many pixels in units of that of as many
+        independent pixels.
+
+    reach : float
+        The semi-major axis (pixels) out to which the galaxy is seen; 0 if
+        nothing was measured.
+    """
+
+    level: float
+    error: float
+    how: str
+    slope: tuple = (0.0, 0.0)
+    centre: tuple = (0.0, 0.0)
+    correlation: float = 1.0
+    reach: float = 0.0
+
+    def over(self, shape):
+        """
+        The sky of every pixel.
+
+        Parameters
+        ----------
+        shape : tuple of 2 ints
+            The shape (ny, nx) of the image.
+
+        Returns
+        -------
+        sky : float or 2D `~numpy.ndarray`
+            A number where the sky is flat.
+        """
+        if self.slope == (0.0, 0.0):
+            return self.level
+        y, x = np.ogrid[:shape[0], :shape[1]]
+        return (self.level + self.slope[0] * (x - self.centre[0])
+                + self.slope[1] * (y - self.centre[1]))
 
 
 def first_sky(data, bad):
@@ -50,7 +144,7 @@ def first_sky(data, bad):
 
 def fit_sky_and_tail(sma, mean, error, scale_guess):
     """
-    Sky level from the outer profile: constant plus exponential tail.
+    Fit a constant and an exponential tail to the outer profile.
 
     A galaxy that reaches the edge of the frame leaves no pixel of pure
     sky; its outer rings still tell the level that they decline to.
@@ -61,30 +155,39 @@ def fit_sky_and_tail(sma, mean, error, scale_guess):
         Semi-major axis (pixels), mean and its error of the outer rings.
 
     scale_guess : float
-        A scale length (pixels); half to three times this is tried.
+        The scale length (pixels) of the profile further in. Scale lengths
+        from 0.4 to 3 times this are tried, those close to it preferred.
 
     Returns
     -------
     level, error : float
-        The sky level and the error that tail and level share.
+        The sky level, and its error: that which tail and level share, and
+        a part of the light that the tail has left at the last ring.
     """
-    best = []
-    shift = sma - sma[0]
-    low = mean.min() - 10 * error.max()
-    for h in scale_guess * np.geomspace(0.4, 3.0, 15):
-        design = np.stack([np.ones_like(sma), np.exp(-shift / h)], -1)
-        design = design / error[:, None]
-        # The tail cannot be negative; the level can.
-        coeff, norm = nnls(design, (mean - low) / error)
-        cov = np.linalg.pinv(design.T @ design)
-        best.append((norm**2, coeff[0] + low, cov[0, 0]))
-    chi2, level, var = np.array(best).T
+    scale = scale_guess * np.geomspace(0.4, 3.0, 15)
+    weight = error**-2.0
+    # (about the last ring, so that a sky of any height is no matter)
+    value = mean - mean[-1]
+    tail = np.exp(-(sma - sma[0]) / scale[:, None])
+    total = weight.sum()
+    middle = (weight * value).sum() / total
+    shape = tail - ((weight * tail).sum(1) / total)[:, None]
+    power = np.maximum((weight * shape**2).sum(1), 1e-12 * total)
+    # The tail cannot be negative; the level can.
+    height = np.maximum((weight * shape * value).sum(1) / power, 0.0)
+    level = middle - height * (weight * tail).sum(1) / total
+    chi2 = (weight * (value - level[:, None]
+                      - height[:, None] * tail)**2).sum(1)
+    variance = 1 / total + ((weight * tail).sum(1) / total)**2 / power
     reduced = max(chi2.min() / max(len(sma) - 3, 1), 1.0)
-    prob = np.exp(-0.5 * (chi2 - chi2.min()) / reduced)
+    prob = np.exp(-0.5 * (chi2 - chi2.min()) / reduced
+                  - 0.5 * (np.log(scale / scale_guess) / _TAIL_WIDTH)**2)
     prob /= prob.sum()
     result = (prob * level).sum()
-    spread = (prob * (level - result)**2).sum() + (prob * var).sum() * reduced
-    return float(result), float(spread**0.5)
+    left = (prob * height * tail[:, -1]).sum()
+    spread = ((prob * (level - result)**2).sum()
+              + (prob * variance).sum() * reduced + (_TAIL_ERROR * left)**2)
+    return float(result + mean[-1]), float(spread**0.5)
 
 
 def sky_error(data, sky_pixels, *, box=24):
@@ -124,3 +227,262 @@ def sky_error(data, sky_pixels, *, box=24):
         return np.inf
     means = boxes(np.where(sky_pixels, data, 0.0))[use] / count[use]
     return float(1.25 * mad_std(means) / np.sqrt(use.sum()))
+
+
+def measure_sky(data, bad, position, *, search=25.0, radius=None,
+                plane=False):
+    """
+    Measure the sky beyond and below a galaxy.
+
+    The means of elliptical rings around the galaxy decline to the sky: where
+    there are enough pixels beyond the galaxy, they decide; where there are
+    not, the level that the profile tends to, with the error that it has.
+    Adding a constant to the image adds it to the level and changes nothing
+    else; nor does the unit of the image matter.
+
+    Parameters
+    ----------
+    data : 2D `~numpy.ndarray`
+        The image.
+
+    bad : 2D bool `~numpy.ndarray`
+        Pixels to leave out.
+
+    position : tuple of 2 floats
+        Where (x, y) the galaxy is expected, in pixels.
+
+    search : float, optional
+        How far from there its centre may lie, in pixels.
+
+    radius : 2D `~numpy.ndarray`, optional
+        The semi-major axis of the galaxy's ellipse through each pixel, if
+        its ellipses are known; by default one ellipse is taken from the
+        moments of the light.
+
+    plane : bool, optional
+        Whether the sky may be a plane.
+
+    Returns
+    -------
+    sky : `Sky`
+    """
+    if bad.all():
+        return Sky(0.0, np.inf, 'tail')
+    side = 1 << int(np.log2(np.clip(min(data.shape) // _BOXES, 1,
+                                    _LARGEST_BOX)))
+    good = data[~bad]
+    pivot = float(np.median(good[::max(good.size // 4096, 1)]))
+    boxes = sum_boxes(data - pivot, bad, side)
+    image, hidden = boxes.mean, ~boxes.usable
+    if hidden.mean() > 0.9:
+        hidden = boxes.count == 0
+    values = image[~hidden]
+    noise = max(_difference_noise(image, hidden), 1e-7 * np.ptp(values))
+    if not noise > 0:
+        return Sky(pivot + float(values[0]), 0.0, 'free')
+    level = np.quantile(values, 0.15) + noise
+    x, y = ((at - first - 0.5 * (side - 1)) / side for at, first in zip(
+        position, boxes.first, strict=True))
+    if radius is None:
+        radius, centre = _ellipse_radius(image, hidden, (x, y), level, noise,
+                                         max(search / side, 1.5))
+    else:
+        centre = x, y
+        radius = _box_means(radius, side) / side
+    rings = _Rings(image, hidden, radius, noise)
+    slope = np.zeros(2)
+    rings.find_others(level)
+    for _ in range(3 if plane else 1):
+        if plane:
+            step = rings.fit_plane(level, centre)
+            slope += step
+            y, x = np.ogrid[:image.shape[0], :image.shape[1]]
+            rings.image = rings.image - (step[0] * (x - centre[0])
+                                         + step[1] * (y - centre[1]))
+        rings.find_others(level)
+    level, error, start, scale = _level_of_rings(*rings.means(), level,
+                                                 noise * side)
+    beyond = (radius > start + 2 * scale) & ~rings.masked
+    scatter = sky_error(rings.image, beyond, box=max(24 // side, 3))
+    how = 'free' if np.isfinite(scatter) else 'tail'
+    if how == 'free':
+        error = np.hypot(error, scatter)
+    return Sky(pivot + level, float(error), how,
+               tuple(float(part) / side for part in slope),
+               tuple(first + 0.5 * (side - 1) + side * at for at, first in
+                     zip(centre, boxes.first, strict=True)),
+               noise_correlation(boxes, (radius > start) & ~rings.masked,
+                                 rings.model),
+               float(side * (start + scale)))
+
+
+def _box_means(image, side):
+    """
+    Means of all pixels in boxes.
+    """
+    return sum_boxes(image, np.zeros(image.shape, bool), side).mean
+
+
+def _difference_noise(image, hidden):
+    """
+    The noise of a pixel, from the differences of neighbours.
+
+    From the smaller ones: objects raise the others.
+    """
+    differences = np.concatenate([
+        np.abs(image[one] - image[other])[~(hidden[one] | hidden[other])]
+        for one, other in ((np.s_[:, 1:], np.s_[:, :-1]),
+                           (np.s_[1:], np.s_[:-1]))])
+    if not differences.size:
+        return 0.0
+    # (of a normal distribution, 30% lie within 0.3853 standard deviations)
+    noise = np.quantile(differences, 0.3) / 0.3853
+    if not noise > 0:
+        # most pixels hold the same number of photons
+        noise = float(np.sqrt(np.mean(differences**2)))
+    return float(noise / np.sqrt(2))
+
+
+def _ellipse_radius(image, hidden, position, level, noise, search):
+    """
+    The semi-major axis through each pixel, and the centre (x, y).
+
+    The ellipse is that of the pixels brighter than a circle that fills most
+    of the frame, or brighter than the noise, around the brightest pixel.
+    """
+    y, x = np.mgrid[:image.shape[0], :image.shape[1]]
+    distance = np.hypot(x - position[0], y - position[1])
+    smooth = gaussian_filter(np.where(hidden, level, image), 1.0)
+    threshold = level + 2 * noise
+    circle = (np.abs(distance - 0.35 * min(image.shape)) < 1) & ~hidden
+    if circle.any():
+        threshold = max(threshold, np.median(smooth[circle]))
+    near = np.where((distance <= search) & ~hidden, smooth, -np.inf)
+    at = np.unravel_index(np.argmax(near), near.shape)
+    objects, _ = label(smooth > threshold)
+    if not (np.isfinite(near[at]) and objects[at]):
+        return distance, position
+    rows, columns = np.nonzero(objects == objects[at])
+    centre = float(at[1]), float(at[0])
+    spread = np.cov(columns, rows, bias=True) + np.eye(2) / 12
+    half = 0.5 * np.trace(spread)
+    away = np.hypot(0.5 * (spread[0, 0] - spread[1, 1]), spread[0, 1])
+    q = max(np.sqrt((half - away) / (half + away)), 0.2)
+    angle = 0.5 * np.arctan2(2 * spread[0, 1], spread[0, 0] - spread[1, 1])
+    c, s = np.cos(angle), np.sin(angle)
+    dx, dy = x - centre[0], y - centre[1]
+    return np.hypot(dx * c + dy * s, (dy * c - dx * s) / q), centre
+
+
+class _Rings:
+    """
+    Elliptical rings of an image, without what is in them but the galaxy.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`
+        The image.
+
+    hidden : 2D bool `~numpy.ndarray`
+        Pixels to leave out.
+
+    radius : 2D `~numpy.ndarray`
+        The semi-major axis through each pixel.
+
+    noise : float
+        The noise of a pixel.
+    """
+
+    def __init__(self, image, hidden, radius, noise):
+        self.image, self.hidden, self.radius = image, hidden, radius
+        self.masked, self.noise, self.scatter = hidden, noise, noise
+        edges = np.concatenate([np.arange(8.0), np.exp(np.arange(
+            np.log(8), np.log(max(radius.max(), 8) + 1), 0.08))])
+        self.ring = np.digitize(radius, edges) - 1
+
+    def medians(self):
+        """
+        Radius, median, and the number of each ring that has pixels.
+        """
+        use = ~self.masked
+        ring, value, radius = (plane[use] for plane in (
+            self.ring, self.image, self.radius))
+        low = value.min()
+        # (one sort, by ring and value)
+        value = value[np.argsort(ring + (value - low) / (
+            1.01 * max(value.max() - low, self.noise)))]
+        count = np.bincount(ring)
+        first = np.cumsum(count) - count
+        some = np.flatnonzero(count > min(2, count.max() - 1))
+        n, first = count[some], first[some]
+        median = 0.5 * (value[first + (n - 1) // 2] + value[first + n // 2])
+        return np.bincount(ring, radius)[some] / n, median, some
+
+    def find_others(self, level):
+        """
+        Mask the objects that exceed the rings.
+        """
+        at, median, _ = self.medians()
+        model = np.interp(self.radius, at, median)
+        left = np.where(self.hidden, 0.0, self.image - model)
+        self.scatter = max(mad_std(left[~self.masked]), self.noise)
+        smooth = gaussian_filter(left, 0.7)
+        size = mad_std(smooth[~self.hidden])
+        # (dark pixels, too: else the mean of the others is too low)
+        others = np.abs(smooth) > _OTHERS * size + _PART * np.maximum(
+            model - level, 0.0)
+        self.model = model
+        self.masked = self.hidden | binary_dilation(others)
+
+    def fit_plane(self, level, centre):
+        """
+        The slopes along x and y of what the rings leave.
+        """
+        faint = ~self.masked & (self.model < level + 2 * self.scatter)
+        if faint.sum() < 100:
+            faint = ~self.masked & (self.radius > np.median(self.radius))
+        y, x = np.nonzero(faint)
+        left = (self.image - self.model)[faint]
+        keep = np.abs(left - np.median(left)) < 3 * self.scatter
+        design = np.stack([x - centre[0], y - centre[1],
+                           np.ones(len(x))], -1)[keep]
+        return np.linalg.lstsq(design, left[keep], rcond=None)[0][:2]
+
+    def means(self):
+        """
+        Radius, mean and its error of each ring, outliers rejected.
+        """
+        _, median, some = self.medians()
+        middle = np.zeros(self.ring.max() + 1)
+        middle[some] = median
+        ring, value, radius = (plane[~self.masked] for plane in (
+            self.ring, self.image, self.radius))
+        keep = np.abs(value - middle[ring]) <= 3 * self.scatter
+        ring, value, radius = ring[keep], value[keep], radius[keep]
+        count = np.bincount(ring, minlength=len(middle))[some]
+        some, count = some[count > 0], count[count > 0]
+        return (np.bincount(ring, radius)[some] / count,
+                np.bincount(ring, value)[some] / count,
+                self.noise / np.sqrt(count))
+
+
+def _level_of_rings(sma, mean, error, level, pixel_noise):
+    """
+    Level that rings tend to, its error, start and scale of the tail.
+    """
+    for _ in range(2):
+        faint = gaussian_filter(mean, 1.0) < level + _FAINT * pixel_noise
+        start = sma[np.argmax(faint)] if faint.any() else 0.7 * sma[-1]
+        start = min(start, 0.75 * sma[-1])
+        outer = sma >= start
+        outer &= sma <= max(_FAR * start, start + _BEYOND)
+        # The decline just inside tells the scale of the tail.
+        inner = (sma > 0.5 * start) & (sma < start) & (mean > level)
+        scale = 0.2 * start + 1.0
+        if inner.sum() > 2:
+            slope = np.polyfit(sma[inner], np.log(mean[inner] - level), 1)[0]
+            scale = np.clip(-1 / min(slope, -1e-3), 1.0, 1.5 * start + 3)
+        rough = _ROUGH * np.maximum(mean[outer] - level, 0.0)
+        level, spread = fit_sky_and_tail(
+            sma[outer], mean[outer], np.hypot(error[outer], rough), scale)
+    return level, spread, start, scale

@@ -69,6 +69,10 @@ def add_survey_command(commands):
                          help='Dask scheduler whose workers to use')
     command.add_argument('--chunk-size', type=int, default=500, metavar='N',
                          help='galaxies of a file (default: 500)')
+    command.add_argument('--allow-remote', action='store_true',
+                         help='read images also from the addresses (http, '
+                              'https, ftp) that a column or template gives '
+                              '(default: files of this machine only)')
     command.add_argument('--overwrite', action='store_true',
                          help='begin anew, without the results that exist')
     add_common_options(command)
@@ -95,7 +99,8 @@ def _run_survey(args):
         args.catalogue, args.out, images=images, fitter=fitter,
         chunk_size=args.chunk_size, scheduler=args.scheduler,
         n_workers=args.workers, readers=args.readers, progress=not args.quiet,
-        overwrite=args.overwrite, columns=args.columns, **options)
+        overwrite=args.overwrite, columns=args.columns,
+        allow_remote=args.allow_remote, **options)
     if not args.quiet:
         _print_result(result)
     if result.n_failed == result.n_rows:

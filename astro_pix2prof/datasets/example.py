@@ -14,7 +14,7 @@ __all__ = ['load_example', 'load_example_truth']
 
 def _open(name):
     """
-    Context manager that gives the path of a file of the package.
+    Give the path of a file of the package, as a context manager.
     """
     folder = resources.files('astro_pix2prof.datasets') / 'data'
     return resources.as_file(folder / name)

@@ -23,7 +23,7 @@ __all__ = ['BAD_FILE', 'ImageProfilePair', 'collect_pairs', 'read_pairs',
            'sky_noise']
 
 
-#: What a file that cannot be used as a pair raises.
+#: Exceptions of files that cannot be used as a pair.
 BAD_FILE = (OSError, ValueError, TypeError, LookupError, ArithmeticError,
             fits.VerifyError)
 
@@ -217,7 +217,7 @@ def collect_pairs(jobs, *, strict=False):
 
 def sky_noise(cutout):
     """
-    The noise of a pixel of sky.
+    Measure the noise of a pixel of sky, in data units.
 
     Parameters
     ----------
@@ -368,7 +368,7 @@ def _read_files(image, profile, *, name, group, band, zeropoint=None,
 
 def _read_truth(hdus, *, name, group, band):
     """
-    A rendered galaxy, as ``benchmarks/render/galaxies.py`` writes it.
+    Read a rendered galaxy of ``benchmarks/render/galaxies.py``.
     """
     header, truth = hdus[0].header, hdus['TRUTH'].data
     cutout = GalaxyCutout(hdus, hdu=0)
@@ -396,7 +396,7 @@ def _ab_zeropoint(cutout):
 
 def _centre(cutout, meta):
     """
-    The centre of the profile in pixels of the image.
+    Find the centre of the profile in pixels of the image.
     """
     if cutout.wcs is not None and 'ra' in meta and 'dec' in meta:
         x, y = cutout.wcs.world_to_pixel(
@@ -409,7 +409,7 @@ def _centre(cutout, meta):
 
 def _rings(cutout, table):
     """
-    A profile table in pixels and data units of an image.
+    Convert a profile table to pixels and data units of an image.
     """
     meta, radius = table.meta, u.Quantity(table['radius'])
     if radius.unit == u.pix:

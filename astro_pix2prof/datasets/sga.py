@@ -45,7 +45,7 @@ _X = ('BX', 'X0_MOMENT', 'X0')
 
 _Y = ('BY', 'Y0_MOMENT', 'Y0')
 
-# How far (arcsec) the centre in pixels and that on the sky may be apart
+# Largest distance (arcsec) of the centre in pixels from that on the sky
 _MAX_SHIFT = 5.0
 
 
@@ -238,7 +238,7 @@ def _read_tables(path):
 
 def _find_image(path, tables, band):
     """
-    The image of the mosaic that the galaxy is in, `None` if there is none.
+    Find the image of the mosaic that the galaxy is in, or `None`.
     """
     mark = f'-image-{band}.fits'
     images = {image.name.split(mark)[0]: image
@@ -295,7 +295,7 @@ def _read_pair(tables, image, band):
 
 def _centre(tables, cutout):
     """
-    The centre of the ellipses, checked with that on the sky.
+    Find the centre of the ellipses, and check it with that on the sky.
     """
     pixel = tables.number(_X), tables.number(_Y)
     sky = tables.number(['RA']), tables.number(['DEC'])
@@ -321,7 +321,7 @@ def _centre(tables, cutout):
 
 def _rings(tables, band, pixel_scale):
     """
-    Semi-major axes in pixels, intensity and error per pixel.
+    Return semi-major axes in pixels, intensity and error per pixel.
     """
     sma, value = (tables.column(names, band) for names in (_SMA, _SB))
     error, ivar = (tables.column(names, band) for names in (_ERROR, _IVAR))

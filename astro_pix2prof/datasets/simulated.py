@@ -122,7 +122,7 @@ def write_simulated(galaxies, folder, *, start=0, overwrite=False):
 
 def make_simulated_hdus(galaxies, k, *, number=None):
     """
-    The FITS extensions of a simulated galaxy.
+    Make the FITS extensions of a simulated galaxy.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def _band(galaxies, k):
 
 def _wcs(galaxies, k, number):
     """
-    A TAN projection, north up and east to the left.
+    Make a TAN projection, north up and east to the left.
     """
     n_y, n_x = galaxies.image.shape[1:]
     wcs = WCS(naxis=2)

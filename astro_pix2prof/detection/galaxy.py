@@ -19,6 +19,8 @@ from scipy.ndimage import (
 )
 from scipy.optimize import minimize
 
+from astro_pix2prof.detection.gaps import fill_gaps
+
 __all__ = ['Detection', 'find_galaxy']
 
 
@@ -31,7 +33,7 @@ COARSE = 4.0
 @dataclass
 class Detection:
     """
-    What was found around the position.
+    The galaxy near the position, and the objects around it.
 
     Attributes
     ----------
@@ -87,9 +89,9 @@ def _moments(image, centre):
     return theta, float(np.clip(1 - q, 0.0, 0.9)), 2 * np.sqrt(mean + diff)
 
 
-def choose_peak(smooth, galaxy, start, sma, sigma):
+def choose_peak(smooth, galaxy, start, sma, sigma, *, bad=None, limit=None):
     """
-    The peak about which the galaxy is most nearly point-symmetric.
+    Choose the peak about which the galaxy is most nearly point-symmetric.
 
     A star on the galaxy may be brighter than its nucleus; the galaxy is
     not symmetric about it.
@@ -111,17 +113,28 @@ def choose_peak(smooth, galaxy, start, sma, sigma):
     sigma : float
         The noise of a pixel of the smoothed image.
 
+    bad : 2D bool `~numpy.ndarray`, optional
+        Missing pixels, which are not compared with others. Where the core
+        is missing, no peak counts but the centre of symmetry alone.
+
+    limit : tuple of 3 floats, optional
+        A position (x, y) and how far from it the peak may be, in pixels.
+
     Returns
     -------
     peak : tuple of 2 floats
         The peak (x, y).
     """
     reach = max(0.7 * sma, 5.0)
+    if limit is None:
+        limit = (*start, np.inf)
+    start = _within(start, limit)
     inner = np.where(galaxy, smooth, 0.0)
     size = 5
     tops = (inner == maximum_filter(inner, size)) & (inner > 5 * sigma)
     y, x = np.nonzero(tops)
     near = np.hypot(x - start[0], y - start[1]) < reach
+    near &= np.hypot(x - limit[0], y - limit[1]) <= limit[2]
     y, x = y[near], x[near]
     order = np.argsort(-inner[y, x])[:8]
     candidates = [(float(x[k]), float(y[k])) for k in order
@@ -132,11 +145,11 @@ def choose_peak(smooth, galaxy, start, sma, sigma):
     levels = np.quantile(smooth[galaxy], [0.2, 0.5, 0.75])
     middles = [np.mean(np.nonzero(galaxy & (smooth > v)), axis=1)
                for v in levels]
-    middle = tuple(np.median(middles, axis=0)[::-1])
+    middle = _within(np.median(middles, axis=0)[::-1], limit)
     # Compressed, so that the star's own light does not decide.
     image = np.arcsinh(smooth / (3 * sigma))
-    if not candidates:
-        return middle
+    if bad is not None and bad.any():
+        image = np.where(bad, np.nan, image)
 
     def asymmetry(c):
         rows, cols = (slice(max(int(p - reach), 0), int(p + reach) + 2)
@@ -144,8 +157,16 @@ def choose_peak(smooth, galaxy, start, sma, sigma):
         part = image[rows, cols]
         mirror = _point_symmetric(part, (c[0] - cols.start,
                                          c[1] - rows.start))
-        return np.nanmean(np.abs(part - mirror))
+        miss = np.abs(part - mirror)
+        known = np.isfinite(miss)
+        # Too few pairs of pixels say nothing.
+        if known.sum() < max(0.05 * miss.size, 8):
+            return np.inf
+        return miss[known].mean()
 
+    if not candidates or (bad is not None
+                          and is_hidden(bad, middle, sma)):
+        return _within(_symmetric_centre(asymmetry, middle, sma), limit)
     score = [asymmetry(c) for c in candidates]
     first = score[0]
     best = candidates[int(np.argmin(score))]
@@ -154,16 +175,70 @@ def choose_peak(smooth, galaxy, start, sma, sigma):
             'initial_simplex': np.array(middle) + [[0, 0], [2, 0], [0, 2]],
             'xatol': 0.2, 'fatol': 1e-4, 'maxiter': 40})
         if search.fun < 0.9 * min(score):
-            candidates.append(tuple(search.x))
+            candidates.append(_within(search.x, limit))
             score.append(search.fun)
     # Symmetry must speak clearly against the brightest peak.
     best = int(np.argmin(score))
     return candidates[best if score[best] < 0.8 * first else 0]
 
 
+def _within(point, limit):
+    """
+    The nearest point to another that lies within a circle.
+    """
+    x, y, radius = limit
+    shift = np.array(point, dtype=float) - (x, y)
+    size = np.hypot(*shift)
+    if size > radius:
+        shift *= radius / size
+    return float(x + shift[0]), float(y + shift[1])
+
+
+def is_hidden(bad, centre, sma):
+    """
+    Tell whether the core of a galaxy is missing.
+
+    Parameters
+    ----------
+    bad : 2D bool `~numpy.ndarray`
+        Missing pixels.
+
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels.
+
+    sma : float
+        The galaxy's semi-major axis in pixels, from its moments.
+
+    Returns
+    -------
+    hidden : bool
+    """
+    y, x = np.ogrid[:bad.shape[0], :bad.shape[1]]
+    core = np.hypot(x - centre[0], y - centre[1]) <= max(3.0, 0.1 * sma)
+    return bool(core.any() and bad[core].mean() > 0.2)
+
+
+def _symmetric_centre(asymmetry, start, sma):
+    """
+    The point about which the image is most nearly symmetric.
+    """
+    size = float(np.clip(0.15 * sma, 1.0, 5.0))
+    found = start
+    # The second time from where the first ended, with smaller steps.
+    for step in (size, 0.3 * size):
+        simplex = np.array(found) + [[-step / 2, -step / 3], [step, 0],
+                                     [0, step]]
+        result = minimize(asymmetry, found, method='Nelder-Mead', options={
+            'initial_simplex': simplex, 'xatol': 0.02, 'fatol': 1e-6,
+            'maxiter': 80})
+        if np.isfinite(result.fun):
+            found = tuple(result.x)
+    return found
+
+
 def refine_centre(smooth, galaxy, start, *, max_shift=None):
     """
-    The centroid of the galaxy's core.
+    Measure the centroid of the galaxy's core.
 
     The core is what is connected to the peak and brighter than 60% of
     it: the peak itself in a cuspy galaxy, the middle of the plateau in a
@@ -247,9 +322,13 @@ def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,
     -------
     detection : `Detection`
     """
+    # Missing pixels are no dark ones, and a tilted sky is no galaxy.
+    data, blind = fill_gaps(data, bad)
+    data = data - sky_tilt(data, bad, sigma)
+    data[blind] = 0.0
     smooth = gaussian_filter(data, FINE)
     noise = _smoothed_noise(sigma, FINE)
-    seg = _segments(smooth, n_sigma * noise, bad, contrast)
+    seg = _segments(smooth, n_sigma * noise, blind, contrast, bad)
     ny, nx = data.shape
     y, x = np.mgrid[:ny, :nx]
     distance = np.hypot(x - position[0], y - position[1])
@@ -264,13 +343,13 @@ def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,
     scale = FINE
     # A diffuse galaxy falls into crumbs at this scale: look again with a
     # wide kernel where no compact source stands.
-    blank = bad | binary_dilation(
+    blank = blind | binary_dilation(
         (seg > 0) & (smooth > 12 * noise) & ~galaxy, iterations=2)
     hidden = np.where(blank, 0.0, data)
     share = gaussian_filter((~blank).astype(float), COARSE)
     wide = gaussian_filter(hidden, COARSE) / np.maximum(share, 0.1)
     noise_wide = _smoothed_noise(sigma, COARSE)
-    seg_wide = _segments(wide, 2.5 * noise_wide, bad, 0.3)
+    seg_wide = _segments(wide, 2.5 * noise_wide, blind, 0.3, bad)
     best = _best_segment(seg_wide, np.clip(wide / noise_wide, 0, 8.0)
                          * near_weight, distance <= search_radius)
     if best:
@@ -294,24 +373,98 @@ def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,
         others[galaxy] = 0
         return Detection(galaxy & ~bad, others, tuple(position),
                          0.0, 0.0, 5.0, False, 0.0, FINE)
+    limit = (*position, search_radius)
     light = np.where(galaxy, smooth, 0)
-    middle = refine_centre(smooth, galaxy, position)
+    middle = refine_centre(smooth, galaxy, position,
+                           max_shift=search_radius)
     theta, eps, sma = _moments(light, middle)
     peak = choose_peak(smooth, galaxy, middle, sma,
-                       _smoothed_noise(sigma, scale))
-    centre = refine_centre(smooth, galaxy, peak, max_shift=2.0 * scale)
-    theta, eps, sma = _moments(light, centre)
+                       _smoothed_noise(sigma, scale), bad=bad, limit=limit)
+    centre = peak
+    if not is_hidden(bad, peak, sma):
+        centre = _within(refine_centre(smooth, galaxy, peak,
+                                       max_shift=2.0 * scale), limit)
+    theta, eps, sma = _moments(_completed(light, bad, centre), centre)
     outline = binary_dilation(galaxy) & ~galaxy
     touching = (outline & (others > 0)).sum() / max(outline.sum(), 1)
     return Detection(galaxy, others, centre, theta, eps, sma, True,
                      float(touching), scale)
 
 
+def _completed(light, bad, centre):
+    """
+    Fill missing pixels from their point-symmetric ones, for moments.
+    """
+    if not bad.any():
+        return light
+    mirror = _point_symmetric(np.where(bad, np.nan, light), centre)
+    return np.where(bad & np.isfinite(mirror), mirror, light)
+
+
+def sky_tilt(data, bad, sigma, *, cells=8):
+    """
+    Fit a plane to the medians of cells, for detection.
+
+    Parameters
+    ----------
+    data : 2D `~numpy.ndarray`, shape (ny, nx)
+        The sky-subtracted image.
+
+    bad : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Missing pixels.
+
+    sigma : float
+        Noise of a sky pixel.
+
+    cells : int, optional
+        The number of cells each way.
+
+    Returns
+    -------
+    tilt : float or 2D `~numpy.ndarray`, shape (ny, nx)
+        The plane, zero in the middle of the frame. One that is slight
+        against the noise is drawn towards zero.
+    """
+    ny, nx = data.shape
+    if min(ny, nx) < 8 * cells:
+        return 0.0
+    rows, columns = (np.array_split(np.arange(n), cells) for n in (ny, nx))
+    points = []
+    for part in rows:
+        for other in columns:
+            here = np.s_[part[0]:part[-1] + 1, other[0]:other[-1] + 1]
+            good = ~bad[here]
+            if good.mean() > 0.5:
+                points.append((other.mean() / (nx - 1) - 0.5,
+                               part.mean() / (ny - 1) - 0.5,
+                               np.median(data[here][good])))
+    if len(points) < cells * cells // 2:
+        return 0.0
+    x, y, value = np.array(points).T
+    design = np.stack([np.ones_like(x), x, y], -1)
+    weight = np.ones_like(x)
+    for _ in range(10):
+        lhs = (design * weight[:, None]).T @ design
+        coeff = np.linalg.lstsq(lhs, design.T @ (weight * value),
+                                rcond=None)[0]
+        miss = value - design @ coeff
+        width = np.sqrt(np.median(miss**2) + (0.02 * sigma)**2)
+        # Objects add light.
+        weight = 1 / (1 + (miss / (np.where(miss > 0, 1.0, 3.0)
+                                   * width))**2)
+    size = 0.5 * np.hypot(*coeff[1:])
+    if not size > 0:
+        return 0.0
+    share = size**2 / (size**2 + (0.15 * sigma)**2)
+    return share * (coeff[1] * (np.arange(nx) / (nx - 1) - 0.5)
+                    + coeff[2] * (np.arange(ny) / (ny - 1) - 0.5)[:, None])
+
+
 def _smoothed_noise(sigma, kernel):
-    return max(sigma / (2 * np.sqrt(np.pi) * kernel), 1e-30)
+    return sigma / (2 * np.sqrt(np.pi) * kernel)
 
 
-def _segments(smooth, threshold, bad, contrast):
+def _segments(smooth, threshold, blind, contrast, bad):
     """
     Deblended segments of a smoothed image; zeros if there are none.
     """
@@ -319,11 +472,31 @@ def _segments(smooth, threshold, bad, contrast):
         # No sources, or one that cannot be deblended: both are fine.
         warnings.simplefilter('ignore', AstropyUserWarning)
         warnings.simplefilter('ignore', NoDetectionsWarning)
-        segments = detect_sources(smooth, threshold, n_pixels=6, mask=bad)
+        segments = detect_sources(smooth, threshold, n_pixels=6, mask=blind)
         if segments is None:
             return np.zeros(smooth.shape, int)
-        return deblend_sources(smooth, segments, n_pixels=6, n_levels=24,
-                               contrast=contrast, progress_bar=False).data
+        parts = deblend_sources(smooth, segments, n_pixels=6, n_levels=24,
+                                contrast=contrast, progress_bar=False).data
+    return _joined(parts, segments.data, bad)
+
+
+def _joined(parts, segments, bad):
+    """
+    Join what a gap alone divides: parts of one segment that share it.
+    """
+    gaps, n = label(bad & (parts > 0), np.ones((3, 3)))
+    if n == 0:
+        return parts
+    parts = parts.copy()
+    here = gaps > 0
+    found = np.unique(np.stack([gaps[here], segments[here], parts[here]]),
+                      axis=1)
+    target = np.arange(parts.max() + 1)
+    for gap, segment in np.unique(found[:2], axis=1).T:
+        same = found[2, (found[0] == gap) & (found[1] == segment)]
+        roots = np.unique(target[same])
+        target[np.isin(target, roots)] = roots[0]
+    return target[parts]
 
 
 def _best_segment(seg, weight, near):

@@ -23,7 +23,7 @@ __all__ = ['excess_light', 'fill_masked', 'residual_mask']
 def residual_mask(data, model, sigma, radius, centre, *, others=None,
                   structure=0.0, contrast=0.5, core=3.0):
     """
-    Pixels of other objects: what exceeds the galaxy's smooth model.
+    Mask other objects: light that exceeds the galaxy's smooth model.
 
     Arms, bars and the ends of a disc exceed the mean of their ellipse as
     well, above all while the ellipses are still wrong; but they do so on
@@ -101,7 +101,7 @@ def residual_mask(data, model, sigma, radius, centre, *, others=None,
 
 def excess_light(data, model, sigma, centre):
     """
-    The smoothed image and what the galaxy accounts for.
+    Smooth the image, and estimate the light of the galaxy alone.
 
     Parameters
     ----------

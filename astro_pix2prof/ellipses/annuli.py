@@ -105,7 +105,7 @@ def sample_rings(image, good, centre, sma, eps, theta, *,
 @dataclass
 class RingMeans:
     """
-    Means along ellipses.
+    Record of means along ellipses.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class RingMeans:
 def measure_rings(image, good, centre, sma, eps, theta, *, sigma,
                   clip=4.0, spline_radius=SPLINE_RADIUS):
     """
-    Mean and scatter of an image along ellipses.
+    Measure mean and scatter of an image along ellipses.
 
     Parameters
     ----------
@@ -225,7 +225,8 @@ def combine_rings(sma, rings, want, width):
     first = weight @ mean / norm
     # Slope d ln I / d a from the first pass over a wider window; none
     # where the profile is lost in noise.
-    log_i = np.log(np.maximum(first, 1e-3 * np.nanmax(np.abs(first))))
+    floor = max(1e-3 * np.nanmax(np.abs(first)), np.finfo(float).tiny)
+    log_i = np.log(np.maximum(first, floor))
     slope = np.zeros(len(want))
     if len(want) > 2:
         slope = np.gradient(log_i, want)

@@ -141,8 +141,10 @@ def given_ellipses(geometry, cutout):
     Raises
     ------
     ValueError
-        As `profile_ellipses`; if the centre lies outside the image; or if
-        the profile has radii in pixels and the image has a pixel scale.
+        As `profile_ellipses`; if the centre lies outside the image; if the
+        profile has radii in pixels and the image has a pixel scale; or if
+        a radius, ellipticity or angle cannot be one. (Ellipticities and
+        angles may be not-a-number.)
     """
     geometry = check_profile(geometry, 'geometry')
     if (geometry['radius'].unit == u.pix) != (cutout.pixel_scale is None):
@@ -154,6 +156,20 @@ def given_ellipses(geometry, cutout):
         msg = ('geometry has position angles on the sky but the image has '
                'no WCS; give the image its WCS')
         raise ValueError(msg)
+    for name, low, high, kind in (
+            ('radius', 0, np.inf, 'finite and not negative'),
+            ('ellipticity', 0, 1, 'at least 0 and below 1'),
+            ('pa', -np.inf, np.inf, 'finite')):
+        column = geometry[name]
+        values = np.asarray(getattr(column, 'value', column), dtype=float)
+        good = (values >= low) & (values < high) & np.isfinite(values)
+        if name != 'radius':
+            good |= np.isnan(values)
+        if not good.all():
+            row = int(np.argmin(good))
+            msg = (f"geometry['{name}'] must be {kind}, got {values[row]} in "
+                   f'row {row}')
+            raise ValueError(msg)
     centre, *ellipses = profile_ellipses(geometry, cutout)
     centre = tuple(float(c) for c in centre)
     ny, nx = cutout.shape

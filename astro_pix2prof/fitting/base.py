@@ -13,6 +13,7 @@ from astro_pix2prof.arguments import (
     check_number,
     check_positive,
 )
+from astro_pix2prof.background.level import MEASURED
 from astro_pix2prof.fitting.bands import measure_bands
 from astro_pix2prof.fitting.processes import map_parts
 from astro_pix2prof.profile.batch import ProfileBatch
@@ -266,7 +267,7 @@ def check_settings(sky, search_radius, fit_centre, min_snr):
 
     Parameters
     ----------
-    sky : 'auto' or float
+    sky : 'auto', 'plane' or float
         The sky level, in the image's unit.
 
     search_radius : float or `None`
@@ -293,8 +294,9 @@ def check_settings(sky, search_radius, fit_centre, min_snr):
     """
     if not isinstance(sky, str):
         sky = check_number(sky, 'sky')
-    elif sky != 'auto':
-        msg = f"sky must be 'auto' or a finite number, got {sky!r}"
+    elif sky not in MEASURED:
+        msg = ("sky must be 'auto', 'plane' or a finite number, got "
+               f'{sky!r}')
         raise ValueError(msg)
     return (sky, check_number(search_radius, 'search_radius', least=2,
                               optional=True),

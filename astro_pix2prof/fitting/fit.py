@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from astro_pix2prof.ellipses.model import ellipse_model, ring_values
+from astro_pix2prof.fitting.objects import find_objects, low_weight
 from astro_pix2prof.profile.flags import decode_flags
 
 __all__ = ['ProfileFit']
@@ -16,7 +17,7 @@ __all__ = ['ProfileFit']
 @dataclass(repr=False)
 class ProfileFit:
     """
-    The profile of a galaxy with the image, mask, sky and ellipses behind it.
+    Record of a measured galaxy: profile, image, mask, sky and ellipses.
 
     Attributes
     ----------
@@ -84,17 +85,48 @@ class ProfileFit:
 
     def weight_map(self):
         """
-        How much the pixels count: where a network sees other objects.
+        Map how much the pixels count in the means of their rings.
+
+        Only the ratios of the weights of a ring matter. A low weight is
+        another object or noise: in the outskirts, where single pixels tell
+        little, many are low. See ``object_mask`` for other objects.
 
         Returns
         -------
         weight : 2D `~numpy.ndarray` or `None`
-            From 0, another object, to 1, the galaxy; NaN beyond the last
-            ellipse and where pixels are bad. `None` if the fitter has no
-            such weights.
+            From 0, does not count, to 1, counts in full; NaN beyond the
+            last ellipse and where pixels are bad. `None` if the fitter has
+            no such weights.
         """
         if self.weight is None:
             return None
         return ring_values(self.cutout.shape, self.centre, self.sma,
                            self.eps, np.radians(self.theta), self.weight,
                            ~self.mask)
+
+    def object_mask(self):
+        """
+        Find the pixels in which the network saw another object.
+
+        Their weight is less than 0.3 of the upper weights of their ring,
+        and they belong to an area that is significantly brighter than the
+        model and than the same place on the other side of the galaxy.
+
+        Returns
+        -------
+        mask : 2D bool `~numpy.ndarray` or `None`
+            `True` where another object is; `False` beyond the last ellipse
+            and where pixels are bad. `None` if the fitter has no weights
+            of pixels.
+        """
+        weight = self.weight_map()
+        if weight is None:
+            return None
+        ellipses = (self.centre, self.sma, self.eps, np.radians(self.theta))
+        low = low_weight(weight, *ellipses)
+        model = self.model()
+        noise = self.cutout.noise
+        sigma = (self.cutout.background_noise if noise is None else
+                 float(np.median(noise[~self.cutout.mask])))
+        data = np.where(self.mask, model, self.cutout.data - self.sky)
+        return find_objects(data, model, low, self.centre, sigma)

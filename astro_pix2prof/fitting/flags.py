@@ -36,6 +36,11 @@ _SHIFT = 0.3
 # and the semi-major axis (pixels) within which it is the centre.
 _FULL, _CORE = 0.02, 3.0
 
+# Semi-major axis (pixels) within which half of the rings must be seen for a
+# centre to be seen, and least signal-to-noise ratio of rings beyond the edge
+# that show that the galaxy is cut off.
+_NUCLEUS, _CLEAR = 3.0, 10.0
+
 
 @dataclass
 class Evidence:
@@ -47,11 +52,11 @@ class Evidence:
     search : float
         Largest distance of the galaxy from the position, in pixels.
 
-    image : 2D `~numpy.ndarray`
-        The image without its sky.
-
     forced : bool
         Whether the ellipses were given.
+
+    held : bool
+        Whether the centre was given and not refined.
 
     found : bool
         Whether the fitter detected a source.
@@ -78,8 +83,8 @@ class Evidence:
     """
 
     search: float
-    image: np.ndarray
     forced: bool = False
+    held: bool = False
     found: bool = True
     centre_is_clear: bool = True
     shift: float = 0.0
@@ -185,6 +190,7 @@ def flag_galaxy(rings, evidence):
     bright = (snr > 3) & (rings.sma < edge)
     if np.nanmin(rings.n_valid[bright], initial=1.0) < 0.5:
         flag |= GalaxyFlag.HEAVILY_MASKED
+    flag |= _missing_pixels(rings, snr, evidence)
     if evidence.neighbour > _EXCESS:
         flag |= GalaxyFlag.NEIGHBOUR
     # (the noise of a fitter may be that of a model without any, or that of
@@ -192,7 +198,7 @@ def flag_galaxy(rings, evidence):
     noise = max(rings.noise, cutout.background_noise)
     if cutout.noise is not None:
         noise = cutout.noise
-    if noise_is_wrong(evidence.image, cutout.mask, noise):
+    if noise_is_wrong(cutout.data, cutout.mask, noise):
         flag |= GalaxyFlag.WRONG_NOISE
     fwhm = cutout.psf_fwhm and cutout.psf_fwhm / cutout.radius_scale
     if is_point_source(rings.sma, rings.intensity, rings.eps, rings.noise,
@@ -200,6 +206,22 @@ def flag_galaxy(rings, evidence):
         flag |= GalaxyFlag.POINT_SOURCE
     if evidence.distance > 1 or _disagrees(rings, snr, evidence.mean):
         flag |= GalaxyFlag.OUT_OF_DOMAIN
+    return flag
+
+
+def _missing_pixels(rings, snr, evidence):
+    """
+    Flag galaxies that miss their nucleus or a side.
+    """
+    flag = GalaxyFlag(0)
+    nucleus = rings.n_valid[rings.sma < _NUCLEUS]
+    if not (evidence.forced or evidence.held) and len(nucleus) and (
+            np.median(nucleus) < 0.5):
+        flag |= GalaxyFlag.CENTRE_UNCERTAIN
+    cut = (rings.sma > rings.edge()) & (rings.n_valid < 0.9) & (
+        snr > _CLEAR) & (rings.intensity > rings.noise)
+    if cut.any():
+        flag |= GalaxyFlag.TRUNCATED
     return flag
 
 

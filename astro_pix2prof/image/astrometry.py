@@ -357,7 +357,7 @@ def sky_to_pixel(wcs, coord):
         warnings.simplefilter('always')
         try:
             x, y = wcs.world_to_pixel(coord)
-        except WcsError as exc:
+        except (WcsError, ValueError) as exc:
             raise BrokenWCSError(exc) from exc
     # The inversion of a distortion may fail far outside of the frame and
     # then gives any pixel.

@@ -209,7 +209,7 @@ def given_saturation(saturation, unit):
 @dataclass(frozen=True)
 class Calibration:
     """
-    How pixel values become intensities and magnitudes.
+    The conversion of pixel values to intensities and magnitudes.
 
     The attributes are those of `astro_pix2prof.GalaxyCutout`.
     """

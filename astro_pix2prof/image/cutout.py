@@ -172,7 +172,8 @@ path, optional
         given is subtracted.
 
     mask : 2D `~numpy.ndarray` of bool
-        `True` for pixels not to use.
+        `True` for pixels not to use, those of areas that were filled with a
+        constant included.
 
     noise : 2D `~numpy.ndarray` or `None`
         The standard deviation of every pixel, float32; the median where
@@ -280,7 +281,8 @@ path, optional
             background = read_background(background, unit, parts.select)
 
         place = find_place(parts.wcs, position, parts.data.shape,
-                           default=parts.position, pixel_scale=pixel_scale)
+                           default=parts.position, pixel_scale=pixel_scale,
+                           calibrated=calibrated)
         self.wcs, self._matrix = place.wcs, place.matrix
         self.position, self.origin = place.position, (0, 0)
         self.position_given = place.given

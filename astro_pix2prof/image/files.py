@@ -67,28 +67,32 @@ def open_fits(path):
         and 200 times its size.
     """
     path = os.path.expanduser(os.fspath(path))
+    name = _shown(path)
     mode = os.stat(path).st_mode
     if stat.S_ISDIR(mode):
-        msg = f'{path} is a folder, not a FITS file'
+        msg = f'{name} is a folder, not a FITS file'
         raise IsADirectoryError(msg)
     if not stat.S_ISREG(mode):
-        msg = (f'{path} is not a regular file but a device, a pipe or a '
+        msg = (f'{name} is not a regular file but a device, a pipe or a '
                'socket: copy the image to a file first')
         raise OSError(msg)
+    source = None
     try:
-        source = _decompress(path)
+        source = _open_source(path)
         with warnings.catch_warnings():
             # (it is an error, if it concerns the pixels that are read)
             warnings.filterwarnings('ignore', 'File may have been truncated')
-            hdulist = fits.open(path if source is None else source,
-                                memmap=False)
+            hdulist = fits.open(source, memmap=False)
             # reads the other headers
             len(hdulist)
     except (PermissionError, FileNotFoundError):
         raise
     except Exception as exc:
-        # (astropy raises almost anything for files that are damaged)
-        msg = f'{path} is not a readable FITS file: {_reason(exc)}'
+        # (astropy raises almost anything for files that are damaged, and
+        # leaves them open)
+        if hasattr(source, 'close'):
+            source.close()
+        msg = f'{name} is not a readable FITS file: {_reason(exc)}'
         raise OSError(msg) from exc
     return hdulist
 
@@ -97,11 +101,19 @@ def _reason(exc):
     return str(exc).strip() or type(exc).__name__
 
 
-def _decompress(path):
+def _shown(path):
     """
-    Decompress a file into memory, if it is a compressed one and not large.
+    Convert a path to text that can be written (names may be any bytes).
+    """
+    return str(path).encode('utf-8', 'backslashreplace').decode()
 
-    Returns `None` for other files, which astropy reads piece by piece.
+
+def _open_source(path):
+    """
+    Open a file for astropy; a compressed one is decompressed into memory.
+
+    Returns the path of a compressed file that is large, but not too large:
+    astropy reads it piece by piece.
     """
     with open(path, 'rb') as stream:
         magic = stream.read(6)
@@ -114,10 +126,10 @@ def _decompress(path):
             from uncompresspy import LZWFile
         except ImportError:
             # (the error of astropy names the package)
-            return None
+            return path
         opener = LZWFile
     if opener is None:
-        return None
+        return open(path, 'rb')
     most = min(max(_FREE, _GROWTH * os.path.getsize(path)), _MOST)
     content = _Decompressed()
     content.name = path
@@ -133,7 +145,7 @@ def _decompress(path):
             if n_bytes <= _FREE:
                 content.write(chunk)
     if n_bytes > _FREE:
-        return None
+        return path
     content.seek(0)
     return content
 
@@ -154,7 +166,7 @@ def _place(hdu):
     info = hdu.fileinfo()
     name = getattr(info['file'], 'name', None) if info else None
     label = f"the extension '{hdu.name}'" if hdu.name else 'the image'
-    return f'{name}: {label}' if name else label
+    return f'{_shown(name)}: {label}' if name else label
 
 
 def _check_size(hdu, section=None):

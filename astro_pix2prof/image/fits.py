@@ -16,8 +16,9 @@ from astro_pix2prof.image.archives import (
     unpack_pixels,
 )
 from astro_pix2prof.image.arrays import _header_unit, _read_array
+from astro_pix2prof.image.astrometry import BrokenWCSError
 from astro_pix2prof.image.files import check_sums, open_fits, read_pixels
-from astro_pix2prof.image.header import _header_text, header_values, header_wcs
+from astro_pix2prof.image.header import _header_text, header_values, read_wcs
 from astro_pix2prof.image.planes import ErrorPlane, mask_to_bool
 from astro_pix2prof.image.units import parse_unit
 
@@ -179,6 +180,9 @@ def choose_hdu(hdulist, hdu, band):
     """
     The extension of a FITS file that holds the image.
     """
+    if isinstance(hdu, (bool, np.bool_)):
+        msg = f'hdu must be a number, a name or (name, version), got {hdu}'
+        raise TypeError(msg)
     if hdu is not None:
         try:
             chosen = hdulist[hdu]
@@ -275,5 +279,9 @@ def _read_hdu(hdu, band, header, hdulist=None):
         raise ValueError(msg)
     parts = _read_array(unpack_pixels(data, hdu.header), band, header)
     _header_unit(parts)
-    parts.wcs = header_wcs(hdu.header, hdulist)
+    try:
+        parts.wcs = read_wcs(hdu.header, hdulist)
+    except BrokenWCSError as exc:
+        # pixel_scale= may replace it
+        parts.wcs = exc
     return parts

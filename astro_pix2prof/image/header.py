@@ -11,7 +11,9 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
 from astropy.wcs import WCS, FITSFixedWarning
 
-__all__ = ['header_values', 'header_wcs']
+from astro_pix2prof.image.astrometry import BrokenWCSError
+
+__all__ = ['header_number', 'header_values', 'header_wcs', 'read_wcs']
 
 
 _EXPTIME_KEYWORDS = ('EXPTIME', 'TEXPTIME', 'EXPOSURE', 'XPOSURE',
@@ -142,9 +144,27 @@ def _header_text(header, *keywords):
     return None
 
 
-def header_wcs(header, hdulist=None):
+def read_wcs(header, hdulist=None):
     """
-    The WCS of a header, `None` if there is no celestial one.
+    Read the WCS of a header.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        The header.
+
+    hdulist : `~astropy.io.fits.HDUList`, optional
+        The file, whose other extensions may hold tables of distortions.
+
+    Returns
+    -------
+    wcs : `~astropy.wcs.WCS` or `None`
+        `None` if there is no celestial one.
+
+    Raises
+    ------
+    BrokenWCSError
+        If it cannot be read.
     """
     with warnings.catch_warnings():
         # Old keywords that astropy repairs are no concern of the user.
@@ -154,8 +174,31 @@ def header_wcs(header, hdulist=None):
             wcs = WCS(header, fobj=hdulist)
             return wcs if wcs.has_celestial else None
         except Exception as exc:
-            failure = exc
-    warnings.warn(f'the WCS of the header cannot be read and is ignored: '
-                  f'{str(failure).strip().splitlines()[-1]}',
-                  AstropyUserWarning, stacklevel=2)
-    return None
+            raise BrokenWCSError(exc) from exc
+
+
+def header_wcs(header, hdulist=None):
+    """
+    Read the WCS of a header; one that cannot be read is left aside.
+
+    Parameters
+    ----------
+    header, hdulist
+        As for `read_wcs`.
+
+    Returns
+    -------
+    wcs : `~astropy.wcs.WCS` or `None`
+        `None` if there is no celestial one.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If it cannot be read.
+    """
+    try:
+        return read_wcs(header, hdulist)
+    except BrokenWCSError as exc:
+        warnings.warn(f'{exc}; it is left aside', AstropyUserWarning,
+                      stacklevel=2)
+        return None

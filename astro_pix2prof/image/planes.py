@@ -18,6 +18,8 @@ from astropy.nddata import (
 )
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.image.blanks import find_blanks
+
 __all__ = ['ErrorPlane', 'ImageParts', 'array_plane', 'clean_planes',
            'cut_window', 'data_scale', 'error_plane', 'mask_to_bool']
 
@@ -77,7 +79,7 @@ class ErrorPlane:
             If the unit of the values goes with none of ``units``.
         """
         values = np.asarray(self.array, dtype=float)
-        if self.unit not in (None, u.dimensionless_unscaled):
+        if self.unit is not None:
             for unit in units:
                 if self.unit.is_equivalent(unit**self.power):
                     values = values * self.unit.to(unit**self.power)
@@ -95,7 +97,7 @@ class ErrorPlane:
 @dataclass
 class ImageParts:
     """
-    What an image brought, before any of it is interpreted.
+    The parts of an image, before any of them is interpreted.
 
     Parameters
     ----------
@@ -114,8 +116,8 @@ class ImageParts:
     unit_from_header : bool, optional
         Whether the unit is only a header's text.
 
-    wcs : WCS object or `None`, optional
-        The WCS, not checked.
+    wcs : WCS object, `BrokenWCSError` or `None`, optional
+        The WCS, not checked, or why it cannot be read.
 
     header : dict, optional
         Header values by upper-case keyword.
@@ -212,10 +214,20 @@ class ImageParts:
 
         Raises
         ------
+        TypeError
+            If a mask holds neither booleans nor whole numbers.
+
         ValueError
             If ``bad_bits`` is given and no mask has bits.
         """
         masks = list(self.masks)
+        if isinstance(mask, u.Quantity):
+            msg = ('mask must hold booleans or integer bit flags, got a '
+                   f"Quantity in '{mask.unit}'")
+            raise TypeError(msg)
+        if isinstance(mask, np.ma.MaskedArray):
+            masks.append(self.select(np.ma.getmaskarray(mask)))
+            mask = mask.data
         if mask is not None:
             masks.append(self.select(mask))
         flags = any(np.asarray(item).dtype.kind != 'b' for item in masks)
@@ -263,7 +275,11 @@ def data_scale(data, mask):
 
 def clean_planes(data, mask, sigma=None, *, background=None, scale=1.0):
     """
-    Mask what is not finite and give masked pixels harmless values.
+    Mask what holds no data and give masked pixels harmless values.
+
+    No data have pixels that are not finite, areas filled with a constant
+    (see `~astro_pix2prof.image.blanks.find_blanks`), and pixels without a
+    positive finite error, as those of zero weight.
 
     Parameters
     ----------
@@ -311,6 +327,7 @@ def clean_planes(data, mask, sigma=None, *, background=None, scale=1.0):
         if sigma is not None:
             noise = np.array(sigma, dtype=np.float32)
     mask = mask | ~np.isfinite(data)
+    mask |= find_blanks(data, mask)
     if noise is not None:
         bad = ~(np.isfinite(noise) & (noise > 0))
         if np.all(bad):

@@ -31,7 +31,7 @@ _WANTED = ("position must be (x, y) in pixels, a SkyCoord, two angles or a "
 @dataclass(frozen=True)
 class Place:
     """
-    Where in an image and on the sky the galaxy is.
+    The place of a galaxy in an image and on the sky.
 
     Parameters
     ----------
@@ -55,14 +55,15 @@ class Place:
     matrix: np.ndarray | None = None
 
 
-def find_place(wcs, position, shape, *, default=None, pixel_scale=None):
+def find_place(wcs, position, shape, *, default=None, pixel_scale=None,
+               calibrated=True):
     """
     Find the position of a galaxy and the WCS there.
 
     Parameters
     ----------
-    wcs : WCS object or `None`
-        The WCS of the image.
+    wcs : WCS object, `BrokenWCSError` or `None`
+        The WCS of the image, or why it cannot be read.
 
     position : optional
         The position that was given, as for `read_position`.
@@ -75,6 +76,9 @@ def find_place(wcs, position, shape, *, default=None, pixel_scale=None):
 
     pixel_scale : float, optional
         The pixel scale that was given: it replaces a broken WCS.
+
+    calibrated : bool, optional
+        `False` allows for a broken WCS without a pixel scale.
 
     Returns
     -------
@@ -100,16 +104,18 @@ def find_place(wcs, position, shape, *, default=None, pixel_scale=None):
     else:
         position = (shape[1] - 1) / 2, (shape[0] - 1) / 2
     try:
+        if isinstance(wcs, BrokenWCSError):
+            raise wcs
         wcs = celestial_wcs(wcs)
         x, y = _inside(position, wcs, shape)
         matrix = None if wcs is None else local_matrix(wcs, x, y)
     except BrokenWCSError as exc:
-        if pixel_scale is None:
+        if pixel_scale is None and calibrated:
             msg = (f'{exc}; give an image with another WCS, or pixel_scale= '
                    'to leave it aside')
             raise ValueError(msg) from exc
-        warnings.warn(f'{exc}; it is left aside, pixel_scale= is used and '
-                      'angles are those in the image',
+        warnings.warn(f'{exc}; it is left aside, and angles are those in '
+                      'the image',
                       AstropyUserWarning, stacklevel=3)
         wcs = matrix = None
         x, y = _inside(position, wcs, shape)
@@ -229,7 +235,8 @@ def parse_sky(first, second=None):
     text = first if second is None else f'{first} {second}'
     if second is None:
         words = first.replace(',', ' ').split()
-        half = len(words) // 2
+        # (an odd number could be divided in two ways)
+        half = 0 if len(words) % 2 else len(words) // 2
         first, second = ' '.join(words[:half]), ' '.join(words[half:])
     first, second = first.strip(), second.strip()
     try:

@@ -30,7 +30,12 @@ from astro_pix2prof.inference.many import (
     measure_prepared,
     prepare_part,
 )
-from astro_pix2prof.inference.preparation import frame_of, prepare_galaxy
+from astro_pix2prof.inference.preparation import (
+    add_sky_and_correlation,
+    prepare_galaxy,
+    read_galaxies,
+    subtracted_sky,
+)
 from astro_pix2prof.inference.processes import map_parts
 from astro_pix2prof.networks.architectures import find_architecture
 from astro_pix2prof.networks.weights import load_network, read_card
@@ -83,10 +88,11 @@ class Pix2ProfFitter(ProfileFitter):
         galaxy is the same galaxy. With 8, the profile of a turned image is
         the same but for the last digits.
 
-    sky : 'auto' or float, optional
-        'auto' subtracts a sky level if the image obviously has one; the
-        network knows how to treat what survey pipelines leave. A number is
-        the sky level in the image's unit.
+    sky : 'auto', 'plane' or float, optional
+        'auto' measures the sky beyond the galaxy, or the level that its
+        outskirts decline to where it fills the frame, and the network finds
+        what that leaves; 'plane' does the same for a sky with a gradient.
+        A number is the sky level in the image's unit.
 
     search_radius : float, optional
         How far the galaxy may lie from the position, in pixels; by
@@ -122,8 +128,10 @@ class Pix2ProfFitter(ProfileFitter):
     -----
     The error of a ring is what the network says, photon noise included,
     times a factor of brightness and radius with which 68% of the rings of
-    rendered galaxies that it was not trained on lie within it; and, with
-    more views than one, their scatter. ``meta['correlation']`` tells how
+    rendered galaxies that it was not trained on lie within it; the error of
+    the sky (``meta['sky_err']``); what is added by noise that is correlated
+    between pixels (``meta['noise_correlation']``); and, with more views
+    than one, their scatter. ``meta['correlation']`` tells how
     the errors of rings are correlated.
 
     The captioner of the paper (the weights 'captioner') writes a profile
@@ -205,7 +213,7 @@ class Pix2ProfFitter(ProfileFitter):
         device, batch_size, search_radius, fit_centre : optional
             As for `Pix2ProfFitter`.
 
-        sky : 'auto' or float, optional
+        sky : 'auto', 'plane' or float, optional
             Likewise; by default the image is taken as it is.
 
         Returns
@@ -287,7 +295,7 @@ class Pix2ProfFitter(ProfileFitter):
         n_samples = check_n_samples(n_samples)
         cutout = GalaxyCutout.from_any(image, **options)
         prepared = self._prepare(cutout, geometry)
-        caption, = self.reader.read([frame_of(prepared)])
+        caption, = read_galaxies(self.reader, [prepared])
         rings = self._rings(prepared, caption)
         profile = make_profile(rings, {'fitter': type(self).__name__,
                                        **self._meta()})
@@ -295,7 +303,7 @@ class Pix2ProfFitter(ProfileFitter):
             profile[SAMPLES] = sample_profile(profile, n_samples, seed=seed)
         return ProfileFit(
             profile=profile, cutout=cutout, mask=cutout.mask,
-            sky=prepared.sky, centre=rings.centre, sma=rings.sma,
+            sky=rings.sky, centre=rings.centre, sma=rings.sma,
             eps=rings.eps, theta=np.degrees(rings.theta),
             intensity=rings.intensity, weight=caption.weight)
 
@@ -365,6 +373,7 @@ class Pix2ProfFitter(ProfileFitter):
             e1, e2 = (np.full(len(sma), prepared.eps * part(
                 2 * prepared.theta)) for part in (np.cos, np.sin))
         eps, theta = np.hypot(e1, e2), 0.5 * np.arctan2(e2, e1)
+        sky, sky_err = subtracted_sky(prepared, caption)
         n_valid, mean = caption.valid, None
         if caption.valid is None:
             pixels = measure_rings(
@@ -376,19 +385,22 @@ class Pix2ProfFitter(ProfileFitter):
             intensity_err=None, eps=eps, theta=theta, n_valid=n_valid,
             flag=np.zeros(len(sma), dtype=np.int32),
             galaxy_flag=prepared.flag,
-            centre=tuple(float(c) for c in centre), sky=prepared.sky,
-            noise=prepared.sigma, sb_err=caption.error)
+            centre=tuple(float(c) for c in centre), sky=sky, sky_err=sky_err,
+            noise=prepared.sigma, sb_err=caption.error,
+            noise_correlation=prepared.background.correlation)
         if caption.e1 is None:
             # (a ring network states its error, photon noise included)
             rings.sb_err = np.hypot(caption.error, POGSON / np.maximum(
                 rings.photon_snr, 1e-3))
+        rings.sb_err = add_sky_and_correlation(
+            prepared, sma, rings.photon_snr, rings.intensity, rings.sb_err)
         rings.intensity_err = rings.intensity * rings.sb_err / POGSON
         forced = prepared.ellipses is not None
         rings.flag = flag_rings(rings, fixed=caption.e1 is None or forced)
         trust = caption.trust
         is_whole = np.isfinite(rings.intensity).all()
         rings.galaxy_flag = flag_galaxy(rings, Evidence(
-            search=prepared.search, image=prepared.image, forced=forced,
+            search=prepared.search, forced=forced, held=prepared.hold,
             truncated=caption.reached_edge, shift=trust.get('shift', 0.0),
             neighbour=trust.get('excess', 0.0), mean=mean,
             distance=trust.get('distance', 0.0) if is_whole else np.inf))

@@ -5,7 +5,10 @@ Measure many galaxies at once with a network.
 
 from astro_pix2prof.fitting.base import split_options
 from astro_pix2prof.image.cutout import GalaxyCutout
-from astro_pix2prof.inference.preparation import PreparedGalaxy, frame_of
+from astro_pix2prof.inference.preparation import (
+    PreparedGalaxy,
+    read_galaxies,
+)
 from astro_pix2prof.profile.build import build_batch
 
 __all__ = ['PrepareJob', 'measure_prepared', 'prepare_part', 'read_each']
@@ -124,7 +127,7 @@ def read_each(reader, prepared, finish):
         For each galaxy the result of ``finish``, or an exception.
     """
     captions = iter(_captions(
-        reader, [frame_of(item) for item in prepared
+        reader, [item for item in prepared
                  if isinstance(item, PreparedGalaxy)]))
     results = []
     for item in prepared:
@@ -141,14 +144,14 @@ def read_each(reader, prepared, finish):
     return results
 
 
-def _captions(reader, frames):
+def _captions(reader, prepared):
     """
-    Read the caption of each frame, or the exception that it led to.
+    Read the caption of each galaxy, or the exception that it led to.
     """
     try:
-        return reader.read(frames)
+        return read_galaxies(reader, prepared)
     except Exception as error:
-        if len(frames) < 2:
-            return [error] * len(frames)
+        if len(prepared) < 2:
+            return [error] * len(prepared)
         # one of them is to blame
-        return [_captions(reader, [frame])[0] for frame in frames]
+        return [_captions(reader, [item])[0] for item in prepared]

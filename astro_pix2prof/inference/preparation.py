@@ -3,18 +3,27 @@
 A galaxy image on its way into a network: noise, sky, position.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from astro_pix2prof.background.level import first_sky
+from astro_pix2prof.background.boxes import ring_correlation
+from astro_pix2prof.background.level import (
+    MEASURED,
+    Sky,
+    first_sky,
+    measure_sky,
+)
 from astro_pix2prof.background.noise import noise_weights
 from astro_pix2prof.ellipses.geometry import given_ellipses
 from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.inference.filling import read_filled
 from astro_pix2prof.networks.readers.frame import Frame
+from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import GalaxyFlag
 
-__all__ = ['PreparedGalaxy', 'frame_of', 'prepare_galaxy']
+__all__ = ['PreparedGalaxy', 'add_sky_and_correlation', 'frame_of',
+           'prepare_galaxy', 'read_galaxies', 'subtracted_sky']
 
 
 def frame_of(prepared):
@@ -40,15 +49,9 @@ def frame_of(prepared):
                  prepared.sigma, prepared.centre, prepared.eps, gain,
                  to_nanomaggies, area,
                  hold=prepared.hold, position=cutout.position,
-                 ellipses=prepared.ellipses, weight=prepared.weight)
+                 ellipses=prepared.ellipses, weight=prepared.weight,
+                 theta=prepared.theta)
 
-
-# A level of so many times the noise is a sky that was never subtracted; less
-# is left to the network, which has learned to live with it.
-_SKY_LEVEL = 3.0
-
-# Every so many rows and columns of pixels tell the level of the sky.
-_STEP = 3
 
 # Measured noise below this part of a given one: the image has none, as that
 # of a model. (Correlated noise halves it at most.)
@@ -61,9 +64,12 @@ _CLEAN, _CLEAN_SIGMA = 5e4, 1e-4
 # It is looked for so many pixels around the position.
 _PEAK = 25
 
-# Pixels (their lower twentieth and their median) that lie within so many
-# times the noise of zero leave no room for such a sky.
-_LOW, _MIDDLE = -3.5, 2.0
+# The radius over the width of the rings of a network of 80 points a ring.
+_RING_WIDTH = 13.0
+
+# A galaxy found farther (pixels) from where the network began to look than
+# the galaxies that it learned from is looked at again.
+_AGAIN = 20.0
 
 
 @dataclass
@@ -79,8 +85,11 @@ class PreparedGalaxy:
     image : 2D `~numpy.ndarray`
         Its pixels without the sky; 0 where bad.
 
-    sky, sigma : float
-        The sky that was subtracted, and the noise of a sky pixel.
+    background : `~astro_pix2prof.background.level.Sky`
+        The sky that was subtracted.
+
+    sigma : float
+        The noise of a sky pixel.
 
     centre : tuple of 2 floats
         The centre (x, y) in pixels, as far as it is known.
@@ -107,7 +116,7 @@ class PreparedGalaxy:
 
     cutout: GalaxyCutout
     image: np.ndarray
-    sky: float
+    background: Sky
     sigma: float
     centre: tuple
     search: float
@@ -117,6 +126,13 @@ class PreparedGalaxy:
     eps: float = 0.0
     theta: float = 0.0
     weight: np.ndarray = None
+
+    @property
+    def sky(self):
+        """
+        The level of the sky that was subtracted (float).
+        """
+        return self.background.level
 
     def edge(self):
         """
@@ -137,9 +153,9 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
     cutout : `GalaxyCutout`
         The image.
 
-    sky : 'auto' or float, optional
-        The sky level to subtract; 'auto' subtracts what is there only if it
-        is so much that the image cannot have been sky-subtracted.
+    sky : 'auto', 'plane' or float, optional
+        The sky level to subtract; 'auto' measures it, 'plane' a sky with a
+        constant gradient. A number is not altered.
 
     search_radius : float, optional
         How far the galaxy may lie from the position, in pixels.
@@ -164,30 +180,21 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
         If the geometry does not fit the image.
     """
     data, bad = cutout.data.astype(float), cutout.mask
-    # Only a sky that nobody has subtracted matters to networks that find
-    # the rest; part of the pixels tell.
-    part = np.s_[::_STEP, ::_STEP]
-    if detect or min(data.shape) < 96 or bad[part].mean() > 0.8:
-        part = np.s_[:, :]
-    measured = _sky_noise(cutout)
-    if not detect and _near_zero(data[part], bad[part], measured):
-        level, sigma = 0.0, measured
-    else:
-        level, first_sigma = first_sky(data[part], bad[part])
-        sigma = _usable_noise(cutout, measured, first_sigma)
-    if not detect:
-        sigma = max(sigma, _least_noise(cutout, level, sigma))
-    if sky != 'auto':
-        sky = float(sky)
-    elif abs(level) > _SKY_LEVEL * sigma:
-        sky = level
-    else:
-        sky = 0.0
     search = search_radius or min(
         8.0 if cutout.position_given else 25.0, 0.25 * min(data.shape))
+    measured = measure_sky(data, bad, cutout.position, search=search,
+                           plane=sky == 'plane')
+    sigma = _usable_noise(cutout, _sky_noise(cutout))
+    if not detect:
+        sigma = max(sigma, _least_noise(cutout, measured.level, sigma))
+    given = measured
+    if sky not in MEASURED:
+        given = replace(measured, level=float(sky), error=0.0, how='given')
     prepared = PreparedGalaxy(
-        cutout, np.where(bad, 0.0, data - sky), sky, sigma,
-        tuple(cutout.position), search, not fit_centre, GalaxyFlag(0))
+        cutout, np.where(bad, 0.0, data - given.over(data.shape)), given,
+        sigma, tuple(cutout.position), search, not fit_centre, GalaxyFlag(0))
+    if given.how == 'tail':
+        prepared.flag |= GalaxyFlag.SKY_UNCERTAIN
     if geometry is not None:
         prepared.centre, sma, eps, theta = given_ellipses(geometry, cutout)
         prepared.ellipses = (sma, *(
@@ -199,7 +206,8 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
             cutout.noise, prepared.image, bad, sigma)
     if detect:
         # (detection wants a sky of zero whatever the network wants)
-        _detect(prepared, np.where(bad, 0.0, data - level))
+        _detect(prepared, np.where(bad, 0.0,
+                                   data - measured.over(data.shape)))
     return prepared
 
 
@@ -223,17 +231,6 @@ def _detect(prepared, image):
         prepared.flag |= GalaxyFlag.NO_SOURCE
     if found.touching > 0.1:
         prepared.flag |= GalaxyFlag.NEIGHBOUR
-
-
-def _near_zero(data, bad, sigma):
-    """
-    Whether the image can have no sky that was never subtracted.
-    """
-    values = data[~bad]
-    if not sigma > 0 or values.size < 100:
-        return False
-    low, middle = np.quantile(values, (0.05, 0.5))
-    return low > _LOW * sigma and middle < _MIDDLE * sigma
 
 
 def _sky_noise(cutout):
@@ -263,15 +260,110 @@ def _least_noise(cutout, level, sigma):
     return _CLEAN_SIGMA * peak if peak > _CLEAN * sigma else 0.0
 
 
-def _usable_noise(cutout, sigma, fallback):
+def _usable_noise(cutout, sigma):
     """
     A noise that can be divided by.
     """
     if not sigma > 0:
-        sigma = fallback
+        sigma = first_sky(cutout.data.astype(float), cutout.mask)[1]
     if not sigma > 0:
         # an image without noise: a network has seen none such, but one of
         # very little
-        spread = float(np.ptp(cutout.data[~cutout.mask]))
-        sigma = _CLEAN_SIGMA * max(spread, 1e-30)
-    return float(sigma)
+        sigma = _CLEAN_SIGMA * float(np.ptp(cutout.data[~cutout.mask]))
+    return float(sigma) if sigma > 0 else 1.0
+
+
+def read_galaxies(reader, prepared):
+    """
+    Read galaxies, those again that lie far from where they were expected.
+
+    Parameters
+    ----------
+    reader : object
+        With a method ``read`` from a list of frames to their captions.
+
+    prepared : list of `PreparedGalaxy`
+        The galaxies. The second look begins where the first one found
+        them.
+
+    Returns
+    -------
+    captions : list of `~astro_pix2prof.networks.readers.frame.Caption`
+    """
+    captions = read_filled(reader, [frame_of(item) for item in prepared])
+    far = [k for k, (item, caption) in enumerate(
+        zip(prepared, captions, strict=True))
+        if _is_far(item, caption.centre)]
+    if far:
+        again = [replace(prepared[k], centre=captions[k].centre)
+                 for k in far]
+        for k, caption in zip(far, read_filled(
+                reader, [frame_of(item) for item in again]), strict=True):
+            captions[k] = caption
+    return captions
+
+
+def _is_far(prepared, centre):
+    """
+    Whether a galaxy was found far from where the network began to look.
+    """
+    if centre is None or prepared.hold or prepared.ellipses is not None:
+        return False
+    x, y = centre
+    ny, nx = prepared.cutout.shape
+    return (0 <= x < nx and 0 <= y < ny and np.hypot(
+        x - prepared.centre[0], y - prepared.centre[1]) > _AGAIN)
+
+
+def subtracted_sky(prepared, caption):
+    """
+    Add up the sky that was subtracted.
+
+    Parameters
+    ----------
+    prepared : `PreparedGalaxy`
+        The galaxy.
+
+    caption : `~astro_pix2prof.networks.readers.frame.Caption`
+        What the network found; its ``trust['sky']`` is the level that it
+        found beyond that of the preparation.
+
+    Returns
+    -------
+    level, error : float
+        In the image's unit.
+    """
+    more = float(caption.trust.get('sky', 0.0))
+    # by so much, two ways to see the same sky differ
+    return prepared.sky + more, float(np.hypot(prepared.background.error,
+                                               more))
+
+
+def add_sky_and_correlation(prepared, sma, snr, intensity, error):
+    """
+    Add the error of the sky, and what correlated noise adds, to a profile.
+
+    Parameters
+    ----------
+    prepared : `PreparedGalaxy`
+        The galaxy.
+
+    sma, snr, intensity : 1D `~numpy.ndarray`, shape (n,)
+        Semi-major axes in pixels, signal-to-noise ratios of the rings from
+        white noise, and the profile.
+
+    error : 1D `~numpy.ndarray`, shape (n,)
+        The errors in mag that the network states.
+
+    Returns
+    -------
+    error : 1D `~numpy.ndarray`, shape (n,)
+        In mag.
+    """
+    sky = prepared.background
+    # A ring network takes the means of about so wide rings.
+    factor = ring_correlation(sky.correlation, sma / _RING_WIDTH)
+    noise = np.minimum(error, POGSON / np.maximum(snr, 1e-3))
+    level = POGSON * sky.error / np.where(intensity > 0, intensity, np.nan)
+    return np.sqrt(error**2 + (factor**2 - 1) * noise**2
+                   + np.nan_to_num(level, nan=0.0)**2)

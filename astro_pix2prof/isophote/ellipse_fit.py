@@ -9,10 +9,9 @@ from itertools import islice
 
 import numpy as np
 from photutils.isophote import Ellipse, EllipseGeometry
-from scipy.ndimage import gaussian_filter1d, map_coordinates
 
 __all__ = ['EllipseFit', 'fit_ellipses', 'follow_ellipses', 'join_fits',
-           'refine_ellipses', 'smooth_ellipses']
+           'smooth_ellipses']
 
 
 # Errors of the ellipticity components above which the wider surroundings
@@ -64,7 +63,7 @@ class EllipseFit:
 
 def first_geometries(theta, eps, sma):
     """
-    The ladder of first geometries: (sma, eps, theta) triples.
+    Generate first geometries (sma, eps, theta), the likeliest first.
     """
     yield sma, eps, theta
     yield 0.5 * sma, eps, theta
@@ -103,7 +102,7 @@ def _run(image, centre, first, min_sma, max_sma, step, max_iter,
 def fit_ellipses(image, centre, theta, eps, sma, *, min_sma=0.8, max_sma,
                  step=0.12, max_iter=20, fix_centre=True, max_tries=None):
     """
-    Fit ellipses with `photutils.isophote.Ellipse`, whatever it takes.
+    Fit ellipses with `photutils.isophote.Ellipse`, from several starts.
 
     Parameters
     ----------
@@ -172,7 +171,7 @@ def fit_ellipses(image, centre, theta, eps, sma, *, min_sma=0.8, max_sma,
 
 def join_fits(fits):
     """
-    One fit from several: all isophotes, in the order of their radius.
+    Join fits: all isophotes, in the order of their radius.
 
     Parameters
     ----------
@@ -189,124 +188,6 @@ def join_fits(fits):
                for name in ('sma', 'eps', 'theta', 'error', 'good')]
     return EllipseFit(*columns, rung=max(fit.rung for fit in worked),
                       tried=sum(fit.tried for fit in fits))
-
-
-def refine_ellipses(image, centre, fit, sma, eps, theta, *, sigma,
-                    n_angle=96, window=0.10):
-    """
-    Move fitted ellipses onto the isophotes themselves.
-
-    The harmonics that photutils brings to zero weigh a point by its
-    intensity; on discs seen edge-on this ends with ellipses that are
-    rounder than the isophotes by 0.01 to 0.02, which moves the profile
-    by 0.1 to 0.2 mag. Here the isophote is located on rays and
-    1/r^2 = A + B cos 2 phi + C sin 2 phi is solved by least squares.
-
-    Parameters
-    ----------
-    image : 2D `~numpy.ndarray`
-        The image, sky-subtracted, masked pixels filled.
-
-    centre : tuple of 2 floats
-        The centre (x, y) in pixels.
-
-    fit : `EllipseFit`
-        The isophotes to refine; those with too little signal stay.
-
-    sma, eps, theta : 1D `~numpy.ndarray`, shape (n,)
-        Smoothed ellipses: rays are sampled along them.
-
-    sigma : float
-        Noise of a sky pixel.
-
-    n_angle : int, optional
-        The number of rays.
-
-    window : float, optional
-        Standard deviation in log (natural) radius of the smoothing along
-        rays. It keeps the shape of the isophotes, as a smoothing of the
-        image would not.
-
-    Returns
-    -------
-    fit : `EllipseFit`
-    """
-    step = 0.04
-    top = fit.sma[fit.good].max() if fit.good.any() else fit.sma.max()
-    a = np.exp(np.arange(np.log(0.4), np.log(1.5 * top), step))
-    e1 = np.interp(a, sma, eps * np.cos(2 * theta))
-    e2 = np.interp(a, sma, eps * np.sin(2 * theta))
-    q = 1 - np.minimum(np.hypot(e1, e2), MAX_EPS)
-    t0 = 0.5 * np.arctan2(e2, e1)
-    t = (np.arange(n_angle) + 0.5) * 2 * np.pi / n_angle
-    x = (a[:, None] * (np.cos(t) * np.cos(t0)[:, None]
-                       - np.sin(t) * (q * np.sin(t0))[:, None]))
-    y = (a[:, None] * (np.cos(t) * np.sin(t0)[:, None]
-                       + np.sin(t) * (q * np.cos(t0))[:, None]))
-    rays = map_coordinates(image, [centre[1] + y, centre[0] + x], order=1,
-                           mode='nearest')
-    weight = a[:, None]**2
-    rays = (gaussian_filter1d(rays * weight, window / step, axis=0)
-            / gaussian_filter1d(weight, window / step, axis=0))
-    rays = gaussian_filter1d(rays, 1.0, axis=1, mode='wrap')
-    level = rays.mean(1)
-    # Monotone rays cross each level once.
-    rays = 0.5 * (np.minimum.accumulate(rays, axis=0)
-                  + np.maximum.accumulate(rays[::-1], axis=0)[::-1])
-    out = EllipseFit(fit.sma.copy(), fit.eps.copy(), fit.theta.copy(),
-                     fit.error.copy(), fit.good.copy(), fit.rung)
-    k = np.clip(np.searchsorted(a, fit.sma), 3, len(a) - 4)
-    # Noise of a smoothed sample, from the pixels it averages.
-    area = np.maximum(a**2 * q * (2 * np.pi / n_angle) * 3.5 * 3.5 * window,
-                      1.0)
-    snr = level / (sigma / np.sqrt(area))
-    for i, j in enumerate(k):
-        drop = level[j - 3] - level[j + 3]
-        if not fit.good[i] or snr[j] < 4 or drop < 3 * level[j] / snr[j]:
-            continue
-        rows = slice(max(j - 16, 0), j + 17)
-        span = rays[rows]
-        log_a = np.log(a[rows])
-        cross = np.array([np.interp(-level[j], -span[:, m], log_a)
-                          for m in range(n_angle)])
-        inside = (cross > log_a[0] + 1e-6) & (cross < log_a[-1] - 1e-6)
-        if inside.mean() < 0.9:
-            continue
-        r_e1 = np.interp(cross, np.log(a), e1)
-        r_e2 = np.interp(cross, np.log(a), e2)
-        rq = 1 - np.minimum(np.hypot(r_e1, r_e2), MAX_EPS)
-        tilt = 0.5 * np.arctan2(r_e2, r_e1)
-        u, v = np.exp(cross) * np.cos(t), np.exp(cross) * rq * np.sin(t)
-        phi, r = np.arctan2(v, u) + tilt, np.hypot(u, v)
-        density = rq / (np.cos(t)**2 + rq**2 * np.sin(t)**2)
-        major, minor, angle, error = _solve_ellipse(r, phi, density * inside)
-        out.eps[i] = max(1 - minor / major, 0.0)
-        out.theta[i] = angle
-        out.sma[i] = major
-        out.error[i] = error
-    order = np.argsort(out.sma)
-    return EllipseFit(*(getattr(out, name)[order] for name in (
-        'sma', 'eps', 'theta', 'error', 'good')), out.rung)
-
-
-def _solve_ellipse(r, phi, weight):
-    """
-    Ellipse through points in polar coordinates, weighted by relative r.
-    """
-    design = np.stack([np.ones_like(phi), np.cos(2 * phi), np.sin(2 * phi)],
-                      -1)
-    w = weight * r**4
-    lhs = (design * w[:, None]).T @ design
-    coeff = np.linalg.solve(lhs, design.T @ (w / r**2))
-    amp = min(np.hypot(*coeff[1:]), 0.998 * coeff[0])
-    minor, major = (coeff[0] + amp)**-0.5, (coeff[0] - amp)**-0.5
-    angle = 0.5 * np.arctan2(-coeff[2], -coeff[1])
-    # Relative residuals in r, and their error on the ellipticity; rays
-    # are smoothed over 3.5 of their kind.
-    rel = 0.5 * (design @ coeff * r**2 - 1)
-    scatter = np.sqrt((weight * rel**2).sum() / weight.sum())
-    error = scatter * np.sqrt(2 * 3.5 / len(r)) * 1.5 * (minor / major + 0.02)
-    return major, minor, angle, error + 1e-4
 
 
 def smooth_ellipses(fit, sma, *, width=0.18, prior=None):

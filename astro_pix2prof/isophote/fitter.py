@@ -53,9 +53,9 @@ class IsophoteFitter(ProfileFitter):
         Relative step between the semi-major axes of the table (beyond
         the inner pixels, which are sampled every half pixel).
 
-    sky : 'auto' or float, optional
-        'auto' measures the sky; a number is the sky level in the image's
-        unit, and is not altered.
+    sky : 'auto', 'plane' or float, optional
+        'auto' measures the sky, 'plane' a sky with a gradient; a number is
+        the sky level in the image's unit, and is not altered.
 
     sky_err : float, optional
         The error of a given sky level.
@@ -180,11 +180,11 @@ class IsophoteFitter(ProfileFitter):
             first = initial_geometry(initial, cutout)
         steps = IsophoteSteps(self, cutout, geometry, first)
         if geometry is None and initial is not None and first is None:
-            steps.flag |= GalaxyFlag.NO_INITIAL
+            steps.first_flag |= GalaxyFlag.NO_INITIAL
         rings = steps.run()
         return IsophoteFit(
             profile=make_profile(rings, {'fitter': type(self).__name__}),
-            cutout=cutout, mask=steps.masked, sky=rings.sky,
+            cutout=cutout, mask=steps.mask, sky=rings.sky,
             centre=rings.centre, sma=rings.sma, eps=rings.eps,
             theta=np.degrees(rings.theta), intensity=rings.intensity,
             n_fits=steps.n_fits)

@@ -11,24 +11,17 @@ from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.ellipses.geometry import profile_ellipses
-from astro_pix2prof.ellipses.model import elliptical_radius
+from astro_pix2prof.fitting.objects import low_weight
 from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.meta import profile_meta
 
-__all__ = ['InitialGeometry', 'check_initial', 'initial_geometry',
-           'low_weight']
-
-
-# Pixels of a galaxy whose weight is less than this belong to others.
-LOW_WEIGHT = 0.3
-
-# Inside this semi-major axis (pixels) no weight masks anything.
-CORE = 3.0
+__all__ = ['InitialGeometry', 'check_initial', 'initial_geometry']
 
 
 @dataclass
 class InitialGeometry:
     """
-    What is known of a galaxy before its isophotes are fitted.
+    Geometry of a galaxy before its isophotes are fitted.
 
     Attributes
     ----------
@@ -46,7 +39,8 @@ class InitialGeometry:
         Pixels of other objects.
 
     low : 2D bool `~numpy.ndarray`
-        Pixels that may belong to others: see `low_weight`.
+        Pixels that may belong to others: see
+        `~astro_pix2prof.fitting.objects.low_weight`.
     """
 
     name: str
@@ -78,7 +72,7 @@ class InitialGeometry:
 
 def check_initial(initial, *, profile=False):
     """
-    Refuse what is no source of a first geometry.
+    Raise an error for objects that give no first geometry.
 
     Parameters
     ----------
@@ -140,7 +134,7 @@ def _take(initial, cutout):
     else:
         fit = initial.fit(cutout)
         profile = fit.profile
-    if profile.meta.get('flag', 0) & GalaxyFlag.NO_SOURCE:
+    if profile_meta(profile).get('flag', 0) & GalaxyFlag.NO_SOURCE:
         msg = 'it has the flag NO_SOURCE'
         raise ValueError(msg)
     centre, sma, eps, theta = profile_ellipses(profile, cutout)
@@ -165,41 +159,6 @@ def _take(initial, cutout):
             geometry.others |= fit.mask & ~cutout.mask
         weight = getattr(fit, 'weight_map', lambda: None)()
         if weight is not None:
-            geometry.low = low_weight(weight, geometry)
+            geometry.low = low_weight(weight, geometry.centre, geometry.sma,
+                                      geometry.eps, geometry.theta)
     return geometry
-
-
-def low_weight(weight, geometry):
-    """
-    Pixels that count little in comparison with their ring.
-
-    A mean along a ring depends on the ratios of the weights only: the
-    upper ones of a ring tell what a pixel of the galaxy has.
-
-    Parameters
-    ----------
-    weight : 2D `~numpy.ndarray`
-        How much each pixel belongs to the galaxy; NaN where unknown.
-
-    geometry : `InitialGeometry`
-        The ellipses.
-
-    Returns
-    -------
-    low : 2D bool `~numpy.ndarray`
-    """
-    radius = elliptical_radius(weight.shape, geometry.centre, geometry.sma,
-                               geometry.eps, geometry.theta)
-    known = np.isfinite(weight) & (radius > CORE)
-    low = np.zeros(weight.shape, bool)
-    if not known.any():
-        return low
-    ring = np.round(np.log(radius[known]) / 0.1).astype(int)
-    ring -= ring.min()
-    value = weight[known]
-    order = np.argsort(ring, kind='stable')
-    parts = np.split(value[order], np.cumsum(np.bincount(ring))[:-1])
-    full = np.array([np.quantile(part, 0.8) if len(part) else 0.0
-                     for part in parts])
-    low[known] = value < LOW_WEIGHT * full[ring]
-    return low

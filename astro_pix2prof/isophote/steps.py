@@ -3,21 +3,23 @@
 The steps of the automated isophote fit.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.ndimage import binary_dilation, gaussian_filter
 from scipy.signal import fftconvolve
 from scipy.stats import binned_statistic
 
-from astro_pix2prof.background.level import (
-    first_sky,
-    fit_sky_and_tail,
-    sky_error,
-)
+from astro_pix2prof.background.boxes import ring_correlation
+from astro_pix2prof.background.level import MEASURED, measure_sky
+from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
 from astro_pix2prof.detection.galaxy import (
     FINE,
     find_galaxy,
+    is_hidden,
     refine_centre,
 )
+from astro_pix2prof.detection.gaps import fill_gaps
 from astro_pix2prof.detection.masks import (
     excess_light,
     fill_masked,
@@ -34,11 +36,11 @@ from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
 from astro_pix2prof.isophote.ellipse_fit import (
     fit_ellipses,
     follow_ellipses,
-    join_fits,
-    refine_ellipses,
     smooth_ellipses,
 )
 from astro_pix2prof.isophote.flags import flag_shapes
+from astro_pix2prof.isophote.rays import refine_ellipses
+from astro_pix2prof.isophote.window import frame_window, sample_sky
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.rings import MeasuredRings
 
@@ -50,20 +52,30 @@ __all__ = ['IsophoteSteps']
 # ring's mean in units of the scatter along it that noise does not explain;
 STRUCTURE_ERROR = 0.3
 
-# the scale of the error of the ellipse; and that of the sky, whose residual
-# structure is correlated over more than the boxes that it is measured in.
+# and the scale of the error of the ellipse.
 SHAPE_ERROR = 1.0
 
-SKY_ERROR = 2.5
+# Least signal-to-noise ratio of a ring, per scale length in units of the
+# resolution, at which photutils' iterations settle.
+STEADY = 4.0
+
+# Least semi-major axis (pixels) of the isophotes that photutils fits: smaller
+# ones have too few pixels for its iterations to settle.
+INNER = 2.0
 
 # How far (pixels) the galaxy is looked for from a centre that another fitter
 # found.
 NEAR = 8.0
 
+# Half the side (pixels) of the window in which the galaxy is looked for first;
+# it doubles until its edges are farther than so many times the detected
+# extent of the galaxy.
+WINDOW, EXTENT = 256.0, 2.5
+
 
 def _thin_radii(max_sma):
     """
-    Semi-major axes of thin rings: half a pixel apart, then one.
+    Make semi-major axes of thin rings: half a pixel apart, then one.
     """
     return np.concatenate([np.arange(0, min(16, max_sma), 0.5),
                            np.arange(16, max_sma + 0.5, 1.0)])
@@ -71,7 +83,7 @@ def _thin_radii(max_sma):
 
 def _output_radii(max_sma, step):
     """
-    Semi-major axes of the table: half a pixel apart, then log-spaced.
+    Make semi-major axes of the table: half a pixel apart, then in log.
     """
     linear = np.arange(0, 0.5 / step, 0.5)
     outer = np.exp(np.arange(np.log(linear[-1] + 0.5), np.log(max_sma),
@@ -81,7 +93,7 @@ def _output_radii(max_sma, step):
 
 class IsophoteSteps:
     """
-    One galaxy on its way through the steps.
+    Measure one galaxy, step by step.
 
     Parameters
     ----------
@@ -102,13 +114,10 @@ class IsophoteSteps:
         self.settings = settings
         self.cutout = cutout
         self.fixed = geometry
-        self.initial = initial
+        self.whole_initial = self.initial = initial
         self.n_fits = 0
-        self.data = cutout.data.astype(float)
-        self.bad = cutout.mask
-        self.flag = GalaxyFlag(0)
-        self.ring_centre = None
-        ny, nx = self.data.shape
+        self.first_flag = GalaxyFlag(0)
+        ny, nx = cutout.shape
         self.search = settings.search_radius or min(
             8.0 if cutout.position_given else 25.0, 0.25 * min(ny, nx))
 
@@ -116,27 +125,113 @@ class IsophoteSteps:
         """
         Find the galaxy, shape the ellipses, measure.
         """
-        self.find()
-        if self.fixed is None:
-            self.shape_ellipses()
-            self.radii = _output_radii(
-                self.settings.max_sma or self.reach(), self.settings.step)
-        else:
-            self.take_ellipses(self.fixed)
-        self.measure_sky()
-        return self.measure()
+        self.frame_level, self.unit = sample_sky(
+            self.cutout.data.astype(float), self.cutout.mask)
+        half = max(WINDOW, 4.0 * self.search,
+                   1.5 * (self.settings.max_sma or 0.0))
+        if self.fixed is not None:
+            half = max(half, 1.5 * given_ellipses(self.fixed,
+                                                  self.cutout)[1].max())
+        while True:
+            self.open_window(half)
+            self.find()
+            half *= 2
+            if self.is_cut(EXTENT * self.extent()):
+                continue
+            if self.fixed is None:
+                self.shape_ellipses()
+                self.radii = _output_radii(
+                    self.settings.max_sma or self.reach(),
+                    self.settings.step)
+            else:
+                self.take_ellipses(self.fixed)
+            self.measure_sky()
+            result = self.measure()
+            # The galaxy and some sky must lie within the window.
+            if self.fixed is not None or self.settings.max_sma or not (
+                    self.flag & GalaxyFlag.TRUNCATED
+                    or self.is_cut(1.5 * result.sma[-1])):
+                return result
+            if not self.is_cut(np.inf):
+                return result
+
+    def open_window(self, half):
+        """
+        Cut the surroundings of the galaxy, in units of the noise.
+
+        Parameters
+        ----------
+        half : float
+            Half the side of the window in pixels.
+        """
+        cutout = self.cutout
+        position = cutout.position
+        if self.whole_initial is not None:
+            position = self.whole_initial.centre
+        if self.fixed is not None:
+            position = given_ellipses(self.fixed, cutout)[0]
+        window = frame_window(cutout.shape, position, half)
+        self.window = window
+        self.corner = window[1].start, window[0].start
+        self.position = self.inside_window(cutout.position)
+        self.bad = np.array(cutout.mask[window], dtype=bool)
+        data = cutout.data[window].astype(float)
+        with np.errstate(over='ignore', invalid='ignore'):
+            self.data = np.where(self.bad, 0.0, data / self.unit)
+        self.bad |= ~np.isfinite(self.data)
+        self.data[self.bad] = 0.0
+        self.sigma = 1.0
+        self.initial = self.whole_initial
+        if self.initial is not None:
+            self.initial = replace(
+                self.initial, centre=self.inside_window(self.initial.centre),
+                others=self.initial.others[window],
+                low=self.initial.low[window])
+        self.flag = self.first_flag
+        self.ring_centre = None
+
+    def inside_window(self, point):
+        """
+        Pixel coordinates (x, y) in the window.
+        """
+        return tuple(float(p - c) for p, c in zip(point, self.corner,
+                                                  strict=True))
+
+    def is_cut(self, reach):
+        """
+        Whether the window, not the frame, ends nearer than a radius.
+        """
+        return any(
+            (part.start > 0 and middle < reach)
+            or (part.stop < n and part.stop - part.start - middle < reach)
+            for part, n, middle in zip(self.window, self.cutout.shape,
+                                       self.centre[::-1], strict=True))
+
+    def extent(self):
+        """
+        Farthest detected pixel of the galaxy from its centre.
+        """
+        y, x = np.nonzero(self.found.galaxy)
+        return np.hypot(x - self.centre[0],
+                        y - self.centre[1]).max(initial=0.0)
 
     def find(self):
         """
-        Steps 1 to 3: sky, centre, and a first mask.
+        Find the sky, the centre and a first mask: steps 1 to 3.
         """
         settings = self.settings
-        level, self.sigma = first_sky(self.data, self.bad)
-        if settings.sky != 'auto':
+        if settings.sky == 'plane':
+            sky = measure_sky(self.data, self.bad, self.position,
+                              search=self.search, plane=True)
+            self.data = self.data - (sky.over(self.data.shape) - sky.level)
+        level = self.frame_level
+        if settings.sky not in MEASURED:
             level = float(settings.sky)
-        self.level = level
-        self.image = np.where(self.bad, 0.0, self.data - level)
-        position, search = self.cutout.position, self.search
+        self.level = level / self.unit
+        if settings.mask_sources:
+            self.bad |= find_cosmic_rays(self.data, self.bad, self.sigma)
+        self.image = fill_gaps(self.data - self.level, self.bad)[0]
+        position, search = self.position, self.search
         if self.initial is not None:
             position, search = self.initial.centre, min(search, NEAR)
         found = find_galaxy(self.image, self.bad, self.sigma, position,
@@ -149,7 +244,7 @@ class IsophoteSteps:
                 found.centre[1] - position[1]) > 2.0 * found.scale:
             self.centre = position
         if not settings.fit_centre:
-            self.centre = tuple(self.cutout.position)
+            self.centre = self.position
         if not found.found:
             self.flag |= GalaxyFlag.NO_SOURCE
         self.masked = self.bad | binary_dilation(found.others > 0,
@@ -169,7 +264,7 @@ class IsophoteSteps:
 
     def median_model(self, eps, theta):
         """
-        A smooth model from the medians of annuli; their relative scatter.
+        Calculate a smooth model from medians of annuli, and their scatter.
         """
         self.radius = elliptical_radius(self.data.shape, self.centre,
                                         self.thin, eps, theta)
@@ -197,31 +292,33 @@ class IsophoteSteps:
 
     def shape_ellipses(self):
         """
-        Steps 3 to 7 but for the final photometry: mask and ellipses.
+        Fit mask and ellipses: steps 3 to 7 but for the photometry.
         """
         found = self.found
         self.thin = _thin_radii(self.reach())
         prior = self.first_shape(self.thin)
         self.eps, self.theta = (np.broadcast_to(value, self.thin.shape).copy()
                                 for value in prior)
-        # A rough turn for the mask, which good first ellipses spare, and a
-        # fine one for the result.
-        turns = ((0.2, 12), (0.12, 25))
-        if self.initial is not None:
-            turns = turns[1:]
-        for turn, (step, max_iter) in enumerate(turns, 1):
+        # The mask needs ellipses, and these the mask: two turns. photutils
+        # finds the isophotes in the first. Few iterations are enough, as
+        # they are refined; many only wander where the signal is weak.
+        fit = None
+        for _ in range(2):
             model = self.update_mask()
             filled = fill_masked(self.image, self.masked, self.centre, model)
             if self.settings.fit_centre and found.found:
-                self.centre = self.recentre(filled)
-            fit = self.fit_shapes(filled, model, step, max_iter)
-            last = turn == len(turns)
-            result = smooth_ellipses(fit, self.thin, prior=prior)
-            if last and fit.rung >= 0:
-                fit = refine_ellipses(filled, self.centre, fit, self.thin,
-                                      *result[:2], sigma=self.sigma)
+                self.recentre(filled)
+            result = None
+            if fit is None or fit.rung < 0:
+                fit = self.fit_shapes(filled, model, step=0.2, max_iter=12)
                 result = smooth_ellipses(fit, self.thin, prior=prior)
-            self.eps, self.theta, self.shape_error, self.inside = result
+                self.eps, self.theta, self.shape_error, self.inside = result
+            if fit.rung >= 0:
+                fit, result = refine_ellipses(
+                    filled, ~self.masked, self.centre, fit, self.thin,
+                    self.eps, self.theta, sigma=self.sigma, prior=prior,
+                    reach=self.visible(model, 0.15))
+                self.eps, self.theta, self.shape_error, self.inside = result
         if fit.rung > 0:
             self.flag |= GalaxyFlag.SECOND_GUESS
         elif fit.rung < 0:
@@ -233,7 +330,7 @@ class IsophoteSteps:
 
     def first_shape(self, sma):
         """
-        First ellipticity and angle at a semi-major axis.
+        Return the first ellipticity and angle at a semi-major axis.
         """
         if self.initial is not None:
             return self.initial.at(sma)
@@ -241,7 +338,7 @@ class IsophoteSteps:
 
     def follow(self):
         """
-        Every isophote as photutils fits it, its centre free.
+        Follow every isophote as photutils fits it, its centre free.
         """
         model, _ = self.median_model(self.eps, self.theta)
         filled = fill_masked(self.image, self.masked, self.centre, model)
@@ -258,45 +355,72 @@ class IsophoteSteps:
         (self.eps, self.theta, self.shape_error, self.inside,
          *self.ring_centre) = follow_ellipses(fit, self.thin)
 
+    def visible(self, model, level):
+        """
+        Semi-major axis (pixels) where a model falls to a level (sigma).
+        """
+        seen = self.radius[model > level * self.sigma]
+        reach = seen.max() if seen.size else 6.0
+        return float(np.clip(reach, 6.0, 0.95 * self.reach()))
+
+    def steady(self, model, kernel):
+        """
+        Semi-major axis (pixels) up to which an ellipse fit is steady.
+
+        An iteration moves an ellipse by the harmonics along it over the
+        gradient. It settles if the gradient of the galaxy exceeds that of
+        the noise; beyond, it wanders, and where it ends depends on the
+        last digit of a pixel.
+        """
+        a = np.geomspace(2.0, max(self.visible(model, 0.15), 4.0), 40)
+        order = np.argsort(self.radius, axis=None)[::5]
+        level = np.interp(a, self.radius.flat[order], model.flat[order])
+        level = np.maximum(level, 1e-3 * self.sigma)
+        scale = a / np.clip(-np.gradient(np.log(level), np.log(a)), 0.3, 9)
+        q = 1 - np.interp(a, self.thin, self.eps)
+        length = 2 * np.pi * a * np.sqrt(q)
+        noise, fine = self.sigma, 1.0
+        if kernel:
+            noise, fine = noise / (2 * np.sqrt(np.pi) * kernel), 2.0 * kernel
+        snr = level / noise * np.sqrt(length / max(1.8 * fine, 1.0))
+        loose = (snr < STEADY * scale / fine) | (level < 0.3 * self.sigma
+                                                 / max(0.3 * fine, 1))
+        loose &= a > 3
+        return float(a[np.argmax(loose)] if loose.any() else a[-1])
+
     def fit_shapes(self, filled, model, step, max_iter):
         """
-        Ellipses of the image and, where it is faint, of a smoothed one.
+        Fit ellipses to the image, or to a smoothed one if it is faint.
         """
         found = self.found
         peak = model.max() / self.sigma
-
-        def limit(level):
-            visible = self.radius[model > level * self.sigma]
-            reach = visible.max() if visible.size else 6.0
-            return float(np.clip(reach, 6.0, 0.95 * self.reach()))
-
-        outer = limit(0.15)
         # What fails from good first ellipses fails from worse ones.
         tries = None if self.initial is None else 2
-        fits = []
-        if peak > 4:
-            inner = limit(0.7)
-            start = min(0.5 * found.sma, 0.5 * inner)
-            eps, theta = self.first_shape(start)
-            fits.append(fit_ellipses(
-                filled, self.centre, theta, eps, start, max_sma=inner,
-                step=step, max_iter=max_iter, max_tries=tries))
+        kernel = 0.0
+        outer = self.steady(model, kernel)
+        if peak < 4 or outer < 6:
+            # A faint galaxy has its shape in a smoothed image only.
+            kernel = float(np.clip(0.25 * found.sma, 2.0, 8.0))
+            outer = max(self.steady(model, kernel), 6.0)
+        start = min(0.5 * found.sma, 0.5 * outer)
+        eps, theta = self.first_shape(start)
+        if not kernel:
+            fit = fit_ellipses(
+                filled, self.centre, theta, eps, start, min_sma=INNER,
+                max_sma=outer, step=step, max_iter=max_iter,
+                max_tries=tries)
         else:
-            inner = 3.0
-        kernel = 2.0 if peak > 2.5 else 3.0
-        at = np.argmin(np.abs(self.thin - 0.8 * max(inner, 6.0)))
-        # Binned by two: the smoothed image has nothing finer.
-        smooth = self.smooth_along(filled, kernel)
-        ny, nx = (n // 2 * 2 for n in smooth.shape)
-        smooth = smooth[:ny, :nx].reshape(ny // 2, 2, nx // 2, 2).mean((1, 3))
-        half = fit_ellipses(
-            smooth, tuple((c - 0.5) / 2 for c in self.centre),
-            self.theta[at], self.eps[at], max(0.35 * inner, 0.2 * outer),
-            min_sma=max(0.3 * inner, kernel), max_sma=0.5 * outer, step=step,
-            max_iter=max_iter, max_tries=tries)
-        half.sma *= 2
-        fits.append(half)
-        fit = join_fits(fits)
+            # Binned by two: the smoothed image has nothing finer.
+            smooth = self.smooth_along(filled, kernel)
+            ny, nx = (n // 2 * 2 for n in smooth.shape)
+            smooth = smooth[:ny, :nx].reshape(ny // 2, 2, nx // 2,
+                                              2).mean((1, 3))
+            fit = fit_ellipses(
+                smooth, tuple((c - 0.5) / 2 for c in self.centre), theta,
+                eps, 0.5 * start, min_sma=0.5 * kernel,
+                max_sma=0.5 * outer, step=step, max_iter=max_iter,
+                max_tries=tries)
+            fit.sma *= 2
         self.n_fits += fit.tried
         if fit.rung < 0 and self.initial is not None:
             fit.eps, fit.theta = self.initial.at(fit.sma)
@@ -338,16 +462,21 @@ class IsophoteSteps:
 
     def recentre(self, filled):
         """
-        The centre once more, with the other objects filled in.
+        Measure the centre again, with the other objects filled in.
         """
+        if is_hidden(self.bad, self.centre, self.found.sma):
+            return
         smooth = gaussian_filter(filled, 1.0)
-        return refine_centre(smooth, self.found.galaxy | (self.radius < 5),
-                             self.centre, max_shift=max(
-                                 3.0, 2.0 * self.found.scale))
+        centre = refine_centre(smooth, self.found.galaxy | (self.radius < 5),
+                               self.centre, max_shift=max(
+                                   3.0, 2.0 * self.found.scale))
+        if np.hypot(centre[0] - self.position[0],
+                    centre[1] - self.position[1]) <= self.search:
+            self.centre = centre
 
     def measure_sky(self):
         """
-        Step 2 again: the sky beyond the galaxy, and its error.
+        Measure the sky beyond the galaxy, and its error: step 2 again.
         """
         settings = self.settings
         # Isophotes as photutils has them are sampled as photutils does.
@@ -356,37 +485,22 @@ class IsophoteSteps:
             self.thin, self.eps, self.theta, sigma=self.sigma,
             spline_radius=SPLINE_RADIUS if settings.smooth else 0.0)
         self.rings = rings
-        if settings.sky != 'auto':
-            self.sky, self.sky_err = self.level, settings.sky_err
+        sky = measure_sky(self.data, self.masked, self.centre,
+                          radius=self.radius)
+        self.correlation = sky.correlation
+        if settings.sky not in MEASURED:
+            self.sky = self.level
+            self.sky_err = settings.sky_err / self.unit
             return
-        ok = np.isfinite(rings.mean) & (rings.n_valid > 0.03)
-        a, mean = self.thin[ok], rings.mean[ok]
-        error = self.sigma / np.sqrt(rings.n_pixels[ok])
-        faint = gaussian_filter(mean, 2.0) < 0.7 * self.sigma
-        start = a[np.argmax(faint)] if faint.any() else 0.7 * a[-1]
-        start = min(start, 0.75 * a[-1])
-        outer = a >= start
-        # The decline just inside tells the scale of the tail.
-        inner = (a > 0.5 * start) & (a < start) & (mean > 0)
-        scale = 0.2 * start + 2
-        if inner.sum() > 4:
-            slope = np.polyfit(a[inner], np.log(mean[inner]), 1)[0]
-            scale = np.clip(-1 / min(slope, -1e-3), 1.0, 1.5 * start + 3)
-        level, tail_err = fit_sky_and_tail(a[outer], mean[outer],
-                                           error[outer], scale)
-        self.sky = self.level + level
-        beyond = (self.radius > start + 2 * scale) & ~self.masked
-        boxes = sky_error(self.image, beyond)
-        if not np.isfinite(boxes):
-            boxes = 0.1 * self.sigma
+        self.sky, self.sky_err = sky.level, sky.error
+        if sky.how == 'tail':
             self.flag |= GalaxyFlag.SKY_UNCERTAIN
-        self.sky_err = SKY_ERROR * float(np.hypot(tail_err, boxes))
-        if start + scale > 0.5 * min(self.data.shape):
+        if sky.reach > 0.5 * min(self.data.shape):
             self.flag |= GalaxyFlag.TRUNCATED
 
     def measure(self):
         """
-        Steps 5 to 7: photometry on the final ellipses, and its errors.
+        Measure the image along the final ellipses: steps 5 to 7.
         """
         settings, cutout = self.settings, self.cutout
         want = self.radii
@@ -395,7 +509,7 @@ class IsophoteSteps:
                          np.maximum(1.0, 1.2 * settings.step * want))
         rings = combine_rings(self.thin, self.rings, want, width)
         intensity = rings.mean - (self.sky - self.level)
-        error = self.ring_error(want, rings, intensity)
+        error = self.ring_error(want, width, rings, intensity)
         if self.fixed is None:
             eps = np.interp(want, self.thin, self.eps)
             # Angles along the shorter arc.
@@ -411,13 +525,20 @@ class IsophoteSteps:
         keep = slice(0, stop)
         none = ~np.isfinite(intensity)
         error[none] = np.nan
+        # Back to the unit and the pixels of the image.
+        unit = self.unit
+        self.mask = np.array(cutout.mask, dtype=bool)
+        self.mask[self.window] |= self.masked
         measured = MeasuredRings(
-            cutout=cutout, sma=want[keep], intensity=intensity[keep],
-            intensity_err=error[keep], eps=eps[keep], theta=theta[keep],
-            n_valid=rings.n_valid[keep],
+            cutout=cutout, sma=want[keep], intensity=intensity[keep] * unit,
+            intensity_err=error[keep] * unit, eps=eps[keep],
+            theta=theta[keep], n_valid=rings.n_valid[keep],
             flag=flag_shapes(self, want)[keep], galaxy_flag=self.flag,
-            centre=self.centre, sky=self.sky, sky_err=self.sky_err,
-            noise=self.sigma, eps_err=shape_error[keep],
+            centre=tuple(c + first for c, first in zip(
+                self.centre, self.corner, strict=True)),
+            sky=self.sky * unit, sky_err=self.sky_err * unit,
+            noise=self.sigma * unit, noise_correlation=self.correlation,
+            eps_err=shape_error[keep],
             theta_err=np.minimum(shape_error / (2 * np.maximum(eps, 1e-3)),
                                  np.pi / 2)[keep])
         if self.initial is not None:
@@ -438,16 +559,16 @@ class IsophoteSteps:
         """
         found = self.found
         inner = np.nanmax(measured.intensity, initial=0.0)
-        is_clear = found.scale == FINE and inner >= 2 * self.sigma
+        is_clear = found.scale == FINE and inner >= 2 * measured.noise
         neighbour = found.touching if self.settings.mask_sources else 0.0
         return Evidence(
-            search=self.search, image=self.image,
-            forced=self.fixed is not None, found=found.found,
-            centre_is_clear=is_clear, neighbour=neighbour)
+            search=self.search, forced=self.fixed is not None,
+            held=not self.settings.fit_centre,
+            found=found.found, centre_is_clear=is_clear, neighbour=neighbour)
 
-    def ring_error(self, want, rings, intensity):
+    def ring_error(self, want, width, rings, intensity):
         """
-        Error of the mean of each ring.
+        Calculate the error of the mean of each ring.
         """
         pixel_var = self.pixel_variance(want, intensity)
         # Bilinear sampling halves the noise of a sample; what scatter is
@@ -457,18 +578,20 @@ class IsophoteSteps:
         q = 1 - np.interp(want, self.thin, self.eps)
         slope = np.abs(np.gradient(np.nan_to_num(intensity), want)) * want
         shape = slope * np.interp(want, self.thin, self.shape_error) / q
-        return np.sqrt(pixel_var / rings.n_pixels
+        correlated = ring_correlation(self.correlation, width)
+        return np.sqrt(correlated**2 * pixel_var / rings.n_pixels
                        + STRUCTURE_ERROR**2 * structure
                        + SHAPE_ERROR**2 * shape**2
                        + self.sky_err**2)
 
     def pixel_variance(self, want, intensity):
         """
-        Variance of a pixel on each ring.
+        Calculate the variance of a pixel on each ring.
         """
         cutout = self.cutout
         if cutout.noise is not None:
-            given = np.where(self.bad, 0.0, cutout.noise.astype(float)**2)
+            noise = cutout.noise[self.window].astype(float) / self.unit
+            given = np.where(self.bad | ~np.isfinite(noise), 0.0, noise**2)
             rings = measure_rings(given, ~self.masked, self.centre, self.thin,
                                   self.eps, self.theta, sigma=np.inf)
             ok = np.isfinite(rings.mean)
@@ -478,12 +601,13 @@ class IsophoteSteps:
                                         rings.mean[ok]), floor)
         variance = np.full(len(want), self.sigma**2)
         if cutout.gain:
-            variance += np.maximum(np.nan_to_num(intensity), 0) / cutout.gain
+            variance += np.maximum(np.nan_to_num(intensity), 0) / (
+                cutout.gain * self.unit)
         return variance
 
     def last_ring(self, snr, n_valid, want):
         """
-        The number of rings to keep: the signal or the frame ends.
+        Count the rings to keep: until the signal or the frame ends.
         """
         present = np.isfinite(snr) & (n_valid > 0.05)
         if not present.any():
@@ -500,10 +624,10 @@ class IsophoteSteps:
 
     def take_ellipses(self, profile):
         """
-        The centre and the ellipses of another profile, on this image.
+        Take the centre and the ellipses of another profile.
         """
-        self.centre, self.radii, eps, theta = given_ellipses(profile,
-                                                             self.cutout)
+        centre, self.radii, eps, theta = given_ellipses(profile, self.cutout)
+        self.centre = self.inside_window(centre)
         theta = np.radians(theta)
         self.given = eps, theta
         self.thin = _thin_radii(max(self.reach(), self.radii.max()))

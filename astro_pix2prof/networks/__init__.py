@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The networks, their architectures, and the registry of their weights.
+Networks, their architectures, and the registry of their weights.
 
 They know torch and numpy only; ``training`` and ``inference`` import them.
 """

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The register of network architectures.
+Register of network architectures.
 
 A new architecture needs one record here: the loader of weights, the
 training and the fitter ask the record, and nothing else, in which way
@@ -92,28 +92,28 @@ class Architecture:
     @property
     def network_class(self):
         """
-        The class of the network.
+        Class of the network.
         """
         return _import(self.network)
 
     @property
     def config_class(self):
         """
-        The class of the settings.
+        Class of the settings.
         """
         return _import(self.config)
 
     @property
     def reader_class(self):
         """
-        The class of the reader.
+        Class of the reader.
         """
         return _import(self.reader)
 
     @property
     def task_class(self):
         """
-        The class of the training task.
+        Class of the training task.
         """
         return _import(self.task)
 

@@ -20,7 +20,7 @@ __all__ = ['Captioner', 'CaptionerConfig', 'find_halt', 'prepare_images']
 @dataclass(frozen=True)
 class CaptionerConfig(NetworkSettings):
     """
-    The settings of a `Captioner`.
+    Settings of a `Captioner`.
 
     Attributes
     ----------
@@ -33,9 +33,9 @@ class CaptionerConfig(NetworkSettings):
         The constants of 'fixed'.
 
     value : str
-        What the network writes: 'relative', the magnitude of the ring
-        above the noise of a pixel, -2.5 log10(I / sigma); or 'absolute',
-        the surface brightness in mag/arcsec2.
+        The values that the network writes: 'relative', the magnitude of
+        the ring above the noise of a pixel, -2.5 log10(I / sigma); or
+        'absolute', the surface brightness in mag/arcsec2.
 
     value_low, value_high : float
         Values are scaled as (value - low) / (high - low).
@@ -104,7 +104,7 @@ class CaptionerConfig(NetworkSettings):
     @property
     def needs_calibration(self):
         """
-        Whether images need a zero point and a pixel scale.
+        Need of a zero point and a pixel scale of the images.
         """
         return self.value == 'absolute' or self.image_scaling == 'fixed'
 
@@ -120,7 +120,7 @@ class CaptionerConfig(NetworkSettings):
 
 def prepare_images(image, sigma, mask, config):
     """
-    Scale images as a network wants them.
+    Scale images to the input of the network.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def prepare_images(image, sigma, mask, config):
 
 def find_halt(values, window, scatter):
     """
-    Where ``window`` values first scatter by no more than ``scatter``.
+    Find the first ``window`` values that scatter by at most ``scatter``.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def find_halt(values, window, scatter):
         Values so far.
 
     window : int
-        How many are looked at.
+        Number of values in the window.
 
     scatter : float
         The largest standard deviation.
@@ -184,7 +184,7 @@ def find_halt(values, window, scatter):
 
 class _Encoder(nn.Module):
     """
-    The ResNet-18 of torchvision with one input channel.
+    ResNet-18 of torchvision with one input channel.
     """
 
     def __init__(self, size):
@@ -227,7 +227,7 @@ class _RecurrentDecoder(nn.Module):
 
     def forward(self, z, inputs):
         """
-        All values at once, given what is fed in: (B, size), (B, L).
+        Compute all values from given inputs: (B, size), (B, L) to (B, L).
         """
         hidden = self._start(z)
         every = self.reinject or inputs.shape[1]
@@ -241,7 +241,7 @@ class _RecurrentDecoder(nn.Module):
 
     def write(self, z, length, stop=None):
         """
-        Feed each value back: (B, size) -> (B, up to length).
+        Feed each value back: (B, size) to (B, up to length).
         """
         hidden = self._start(z)
         value = z.new_zeros(len(z), 1)                    # start token
@@ -295,7 +295,7 @@ class _TransformerDecoder(nn.Module):
 
 class Captioner(nn.Module):
     """
-    Image in, profile out (Smith et al. 2021, section 2.4).
+    Network that writes a profile (Smith et al. 2021, section 2.4).
 
     Parameters
     ----------
@@ -314,7 +314,7 @@ class Captioner(nn.Module):
 
     def forward(self, image, inputs):
         """
-        Scaled values, given the value before each.
+        Compute scaled values from the value before each.
 
         Parameters
         ----------
@@ -332,7 +332,7 @@ class Captioner(nn.Module):
 
     def train_step(self, image, target, *, forced):
         """
-        Scaled values for training: with the truth or the own values fed in.
+        Compute scaled values for training, from the truth or its own values.
 
         Without ``forced``, the network first writes the profile on its own
         and is then given what it wrote, so that it learns to continue from
@@ -383,7 +383,7 @@ class Captioner(nn.Module):
             Unscaled values (mag).
 
         n_values : `torch.Tensor`, shape (B,)
-            How many values each profile had when it halted; the values
+            Number of values of each profile when it halted; the values
             after that are those of a profile that went on.
         """
         was_training = self.training

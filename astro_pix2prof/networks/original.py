@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The network of the original authors, read from their checkpoint.
+Network of the original authors, read from their checkpoint.
 
 Smith et al. 2021 (MNRAS 503, 96) released a network whose encoder is the
 ResNet-18 for small images, without pooling at the entrance. It differs from
@@ -107,7 +107,7 @@ class _Decoder(nn.Module):
 
 class OriginalPix2Prof(nn.Module):
     """
-    The network of Smith et al. 2021 as they released it.
+    Network of Smith et al. 2021 as they released it.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ class OriginalPix2Prof(nn.Module):
 
     def forward(self, image, length):
         """
-        Values without halting.
+        Compute values without halting.
 
         Parameters
         ----------
@@ -154,7 +154,7 @@ class OriginalPix2Prof(nn.Module):
 
     def _write(self, z):
         """
-        Values one after the other, each of them fed back.
+        Generate values one after the other, each of them fed back.
         """
         hidden = z[None].expand(3, -1, -1).contiguous()
         value = z.new_zeros(len(z))                       # start token
@@ -164,7 +164,7 @@ class OriginalPix2Prof(nn.Module):
 
     def profile(self, image):
         """
-        The profile of one galaxy.
+        Compute the profile of one galaxy in mag/arcsec2.
 
         Parameters
         ----------
@@ -188,7 +188,7 @@ class OriginalPix2Prof(nn.Module):
     @torch.inference_mode()
     def profiles(self, images):
         """
-        The profiles of many galaxies; the same as one at a time.
+        Compute the profiles of many galaxies; the same as one at a time.
 
         Parameters
         ----------
@@ -222,17 +222,17 @@ class OriginalPix2Prof(nn.Module):
 
     def _caption(self, z):
         """
-        Write until every profile has halted: (B, 512) -> list of arrays.
+        Write until every profile has halted: (B, 512) to list of arrays.
         """
         rows, length = [], np.zeros(len(z), dtype=int)
         for n, value in enumerate(self._write(z), 1):
             rows.append(value.float().cpu().numpy())
-            # those that the rule caught before end with this value
+            # profiles that halted at the last value end with this one
             length[length < 0] = n
             if n >= MAX_LENGTH:
                 length[length == 0] = n
             elif n > HALT_AFTER:
-                # those before the latest, which itself does not count
+                # the values before the latest, which does not count
                 last = np.stack(rows[-HALT_AFTER:-1]).astype(float)
                 length[(length == 0) & (last.std(0) <= HALT_SCATTER)] = -1
             if np.all(length > 0):
@@ -244,7 +244,7 @@ class OriginalPix2Prof(nn.Module):
 
 def _prepare(image, name):
     """
-    The central pixels, clipped and scaled: (H, W) -> (256, 256).
+    Clip and scale the central pixels: (H, W) to (256, 256).
     """
     image = np.asarray(image)
     if image.ndim != 2 or image.dtype.kind not in 'fiu':
@@ -279,7 +279,7 @@ def load_original(path, *, device='cpu'):
         and ``decoder``. Nothing in the file is executed.
 
     device : str, optional
-        Where to put the network.
+        Device of the network.
 
     Returns
     -------
@@ -321,11 +321,11 @@ def load_original(path, *, device='cpu'):
 
 def _read_pool(encoder, path):
     """
-    The side of the grid of cells before ``fc1``.
+    Read the side of the grid of cells before ``fc1``.
     """
     weight = encoder.get('fc1.weight')
     if weight is None:
-        return 1    # what is missing is told with everything else
+        return 1    # a missing weight is reported with all others
     n = weight.shape[-1] if weight.ndim == 2 else 0
     pool = math.isqrt(n // _WIDTH)
     if n == 0 or pool**2 * _WIDTH != n:
@@ -337,7 +337,7 @@ def _read_pool(encoder, path):
 
 def _load_part(module, state, name, path):
     """
-    Load weights, and tell all that does not fit.
+    Load weights, or raise an error that lists all that do not fit.
     """
     wanted = module.state_dict()
     # versions of torch before 0.4 did not count batches

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Settings of networks, as recipes and model cards have them.
+Convert settings of networks to and from dictionaries.
 """
 
 from dataclasses import asdict, fields
@@ -10,13 +10,13 @@ __all__ = ['NetworkSettings']
 
 class NetworkSettings:
     """
-    A dataclass of settings, to and from a dictionary.
+    Base of dataclasses of settings, to and from a dictionary.
     """
 
     @classmethod
     def from_dict(cls, values):
         """
-        Make the settings of a dictionary, such as a table of a recipe.
+        Make settings from a dictionary, such as a table of a recipe.
 
         Parameters
         ----------
@@ -53,7 +53,7 @@ class NetworkSettings:
 
     def to_dict(self):
         """
-        The settings as a dictionary.
+        Return the settings as a dictionary.
 
         Returns
         -------

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The registry of trained weights: safetensors files with JSON model cards.
+Registry of trained weights: safetensors files with JSON model cards.
 """
 
 import hashlib
@@ -355,7 +355,7 @@ def write_weights(network, card, path, *, half=True):
         The network.
 
     card : dict
-        What the card says; ``sha256``, ``config`` and the number of
+        Entries of the card; ``sha256``, ``config`` and the number of
         parameters are added.
 
     path : path-like

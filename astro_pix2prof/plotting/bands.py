@@ -26,7 +26,7 @@ def plot_colours(result, *, fig=None):
     Parameters
     ----------
     result : `BandProfiles`
-        What ``fit_bands`` of a fitter returned.
+        The result of ``fit_bands`` of a fitter.
 
     fig : `~matplotlib.figure.Figure`, optional
         The figure to draw in. By default, a new one of pyplot's.

@@ -22,7 +22,7 @@ _DOUBTFUL = (RingFlag.NEGATIVE | RingFlag.LOW_SNR | RingFlag.FEW_PIXELS
 
 def _plain(profile, name):
     """
-    The values of a column, not-a-number if there is none.
+    Return the values of a column, not-a-number if there is none.
     """
     if name not in profile.colnames:
         return np.full(len(profile), np.nan)
@@ -42,7 +42,7 @@ def _is_calibrated(profile):
 
 def _brightness(profile):
     """
-    Radius, surface brightness (or intensity) and its error.
+    Return radius, surface brightness (or intensity) and its error.
     """
     name = 'surface_brightness' if _is_calibrated(profile) else 'intensity'
     return (_plain(profile, 'radius'), _plain(profile, name),
@@ -61,7 +61,7 @@ def _band_text(profile):
 
 def _isophote_levels(profile):
     """
-    The rings to draw: fractional indices into the profile, and labels.
+    Choose the rings to draw: fractional rows of the profile, and labels.
     """
     radius, value, error = _brightness(profile)
     if not _is_calibrated(profile):

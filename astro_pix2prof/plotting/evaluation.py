@@ -37,7 +37,7 @@ def plot_evaluation(evaluation, *, fig=None):
     Parameters
     ----------
     evaluation : `~astro_pix2prof.Evaluation`
-        What `~astro_pix2prof.evaluate_fitters` found.
+        The result of `~astro_pix2prof.evaluate_fitters`.
 
     fig : `~matplotlib.figure.Figure`, optional
         The figure to draw in. By default, a new one of pyplot's.
@@ -124,7 +124,7 @@ def plot_evaluation_profiles(evaluation, *, n=25, seed=0, fig=None):
     Parameters
     ----------
     evaluation : `~astro_pix2prof.Evaluation`
-        What `~astro_pix2prof.evaluate_fitters` found.
+        The result of `~astro_pix2prof.evaluate_fitters`.
 
     n : int, optional
         The number of images, or less if there are not as many.
@@ -190,7 +190,7 @@ def _draw_legend(fig, ax):
 
 def _draw_violins(ax, evaluation, column):
     """
-    A violin for each fitter, of the logarithms of the errors.
+    Draw a violin for each fitter, of the logarithms of the errors.
     """
     table = evaluation.to_table()
     labels = evaluation.labels
@@ -220,7 +220,7 @@ def _draw_violins(ax, evaluation, column):
 
 def _set_violin_limits(axes):
     """
-    The same logarithmic axis for all violins.
+    Give all violins the same logarithmic axis.
     """
     limits = np.array([ax.get_xlim() for ax in axes])
     # the numbers are inside the frame
@@ -255,7 +255,7 @@ def _draw_radius(ax, evaluation, band=None):
 
 def _radius_edges(evaluation):
     """
-    Bins as wide as the rings are apart close in, a tenth further out.
+    Make bins as wide as the rings are apart, a tenth further out.
     """
     used = np.asarray(evaluation.rings['in_snr'], dtype=bool)
     radius = np.unique(evaluation.rings['radius'].to_value(u.arcsec)[used])
@@ -287,7 +287,7 @@ def _set_log_limits(lines, axes):
 
 def _first_radius(evaluation):
     """
-    Where the logarithmic axis shows the centre.
+    Choose the radius at which a logarithmic axis shows the centre.
     """
     radius = evaluation.rings['radius'].to_value(u.arcsec)
     return 0.7 * np.min(radius[radius > 0], initial=1.0)
@@ -295,7 +295,7 @@ def _first_radius(evaluation):
 
 def _draw_image(fig, place, evaluation, image):
     """
-    The profiles and the residuals of an image: two panels.
+    Draw the profiles and the residuals of an image: two panels.
     """
     both = place.subgridspec(2, 1, height_ratios=(2.2, 1), hspace=0.0)
     upper = fig.add_subplot(both[0])
@@ -331,7 +331,7 @@ def _draw_image(fig, place, evaluation, image):
 
 def _share_limits(panels, start, n_columns):
     """
-    The same axes for all panels, labelled at the outer ones only.
+    Give all panels the same axes, labelled at the outer ones only.
     """
     from matplotlib.ticker import MultipleLocator
 

@@ -235,7 +235,7 @@ def _draw_geometry(ax, profile, name, label):
 
 def _unwrap(pa):
     """
-    Position angles without jumps, close to the median of the outer ones.
+    Remove the jumps of position angles (deg), from outside inwards.
     """
     good = np.isfinite(pa)
     if not good.any():

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-A figure of what a network left out.
+A figure of how much the pixels of a galaxy count.
 """
 
 from astro_pix2prof.fitting.fit import ProfileFit
@@ -11,14 +11,20 @@ from astro_pix2prof.plotting.style import _new_figure
 __all__ = ['plot_weights']
 
 
+_OBJECT_COLOUR = '#D55E00'
+
+
 def plot_weights(fit, *, fig=None):
     """
     Plot a galaxy and, beside it, how much its pixels count.
 
+    Other objects, as `ProfileFit.object_mask` finds them, are outlined on
+    the weights; a low weight elsewhere is noise.
+
     Parameters
     ----------
     fit : `ProfileFit`
-        What `Pix2ProfFitter.fit` returned, with weights that weigh pixels.
+        The result of `Pix2ProfFitter.fit`, with weights that weigh pixels.
 
     fig : `~matplotlib.figure.Figure`, optional
         The figure to draw in. By default, a new one of pyplot's.
@@ -58,10 +64,15 @@ def plot_weights(fit, *, fig=None):
     shown = right.imshow(weight, origin='lower', cmap='cividis', vmin=0,
                          vmax=1, interpolation='nearest',
                          extent=left.images[0].get_extent())
+    objects = fit.object_mask()
+    if objects.any():
+        right.contour(objects.astype(float), levels=[0.5], origin='lower',
+                      extent=left.images[0].get_extent(),
+                      colors=_OBJECT_COLOUR, linewidths=1.0)
     right.set_facecolor('0.85')
     right.set_xlabel(left.get_xlabel())
     right.tick_params(labelleft=False)
     left.set_title('image', loc='left')
-    right.set_title('weights', loc='left')
+    right.set_title('weights, and other objects', loc='left')
     fig.colorbar(shown, ax=(left, right), label='weight', shrink=0.9)
     return fig

@@ -61,6 +61,8 @@ def make_profile(rings, meta=None):
     created = datetime.now(UTC).isoformat(timespec='seconds')
     known = {column.key: row[name] for name, column in GALAXY_COLUMNS.items()
              if column.key is not None}
+    if rings.cutout.background is not None:
+        known['background'] = rings.cutout.background_level
     table.meta.update(_plain({
         'fitter': '', 'version': __version__, **meta, 'created': created,
         **known, **rings.meta}))
@@ -135,6 +137,7 @@ def _galaxy_row(item):
         ra=ra, dec=dec, pixel_scale=np.nan if scale is None else scale,
         zeropoint=cutout.zeropoint, sb_zeropoint=cutout.sb_zeropoint,
         sky=item.sky, sky_err=item.sky_err, noise=item.noise,
+        noise_correlation=item.noise_correlation,
         unit=_text(cutout.unit), radius_unit=_text(cutout.radius_unit),
         intensity_unit=_text(cutout.intensity_unit),
         mag_system=cutout.mag_system,

@@ -91,7 +91,7 @@ def check_profile(profile, name='profile', *, ordered=False):
 
 def _checked_column(values, column, name):
     """
-    A column without masked values, in its unit.
+    Return a column without masked values, in its unit.
     """
     if column == 'flag':
         return _checked_flag(values, name)
@@ -133,7 +133,7 @@ def _check_range(values, column, name):
 
 def _right_unit(unit, column, name):
     """
-    The unit that a column gets.
+    Choose the unit of a column.
     """
     if unit == u.dimensionless_unscaled and _UNITS.get(column) == (None,):
         return None

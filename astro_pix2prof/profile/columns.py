@@ -89,6 +89,7 @@ GALAXY_COLUMNS = {
     'sky': GalaxyColumn('f8', key='sky'),
     'sky_err': GalaxyColumn('f8', key='sky_err'),
     'noise': GalaxyColumn('f8', key='noise'),
+    'noise_correlation': GalaxyColumn('f8', key='noise_correlation'),
     'unit': GalaxyColumn('O', key='unit'),
     'radius_unit': GalaxyColumn('O'),
     'intensity_unit': GalaxyColumn('O'),

@@ -286,9 +286,9 @@ def describe_flags(kind='ring'):
 
     Returns
     -------
-    flags : list of `FlagDescription`
-        Name, bit, a line and a paragraph for each flag, in the order of
-        the bits.
+    flags : list of named tuple
+        ``name``, ``bit``, ``line`` (a sentence) and ``text`` (a paragraph)
+        of each flag, in the order of the bits.
 
     Raises
     ------

@@ -114,7 +114,7 @@ def write_profile(profile, path, *, format=None, overwrite=False):
 
 def _hidden_meta(profile):
     """
-    All meta and all units as JSON, for formats that would change them.
+    Write all meta and units as JSON, for formats that would change them.
     """
     # (what JSON does not know becomes text)
     return {META_KEY: json.dumps(dict(profile.meta), default=_plain),
@@ -200,8 +200,12 @@ def read_profile(path, *, format=None):
         raise ValueError(msg)
     if kind in ('fits', 'votable'):
         _restore(table)
+    meta = table.meta
     # (VOTable masks what is not-a-number)
-    return check_profile(table, str(path))
+    table = check_profile(table, str(path))
+    # the meta is what the file has
+    table.meta = meta
+    return table
 
 
 def _read_votable(path):

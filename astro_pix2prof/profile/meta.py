@@ -75,7 +75,7 @@ def profile_meta(profile):
 
 def _zeropoint_of_columns(profile):
     """
-    Surface brightness (mag/arcsec2) of an intensity of 1, or `None`.
+    Find the surface brightness (mag/arcsec2) of an intensity of 1.
     """
     try:
         value, sb = (np.ma.filled(np.ma.masked_invalid(
@@ -94,7 +94,7 @@ def _zeropoint_of_columns(profile):
 
 def _parse(text):
     """
-    Correlation from text: ``length=0.8 smooth=0.6 common=0.3``, or JSON.
+    Read a correlation: ``length=0.8 smooth=0.6 common=0.3``, or JSON.
     """
     if text.lstrip().startswith('{'):
         try:

@@ -53,6 +53,10 @@ class MeasuredRings:
     noise : float
         The noise of a sky pixel.
 
+    noise_correlation : float
+        The noise of a mean over many pixels in units of that of as many
+        independent pixels.
+
     sb_err : 1D `~numpy.ndarray`, shape (n,), optional
         Errors of the surface brightness in mag, where a fitter knows them
         better than from ``intensity_err``.
@@ -80,6 +84,7 @@ class MeasuredRings:
     sky: float = 0.0
     sky_err: float = 0.0
     noise: float = np.nan
+    noise_correlation: float = 1.0
     sb_err: np.ndarray = None
     eps_err: np.ndarray = None
     theta_err: np.ndarray = None

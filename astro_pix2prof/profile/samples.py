@@ -27,7 +27,7 @@ _INNERMOST = 0.5
 
 def check_n_samples(n_samples, *, least=0):
     """
-    A number of samples, checked.
+    Check a number of samples.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def check_n_samples(n_samples, *, least=0):
 
 def correlated_noise(sma, correlation, n_samples, rng):
     """
-    Gaussian noise of unit variance that is correlated along radius.
+    Draw Gaussian noise of unit variance that is correlated along radius.
 
     The correlation of the rings i and j is
     ``common + smooth exp(-abs(ln(a_i / a_j)) / length)``.
@@ -105,7 +105,7 @@ def correlated_noise(sma, correlation, n_samples, rng):
 
 def intensity_scale(meta):
     """
-    Intensity per unit of area of a pixel value of 1.
+    Calculate the intensity per unit of area of a pixel value of 1.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def _radius_pixels(profile, meta):
 
 def _relative(profile):
     """
-    Errors in magnitudes: as stated, or those of the intensity.
+    Calculate errors (mag): as stated, or those of the intensity.
     """
     value = profile['intensity'].value
     with np.errstate(invalid='ignore', divide='ignore'):
@@ -146,7 +146,7 @@ def _relative(profile):
 
 def sample_intensity(profile, n_samples, rng):
     """
-    Noisy versions of the intensities of a profile.
+    Draw noisy versions of the intensities of a profile.
 
     Parameters
     ----------
@@ -193,10 +193,10 @@ def sample_intensity(profile, n_samples, rng):
 
 def sample_profile(profile, n_samples, *, seed=None):
     """
-    Noisy versions of a profile: the errors of its rings are correlated.
+    Draw noisy versions of a profile, with correlated errors.
 
-    Whatever is computed from a profile, computed from each of the samples
-    instead, has their scatter as its error.
+    A quantity that is computed from the profile has as its error the
+    scatter of the same quantity computed from each of the samples.
 
     Parameters
     ----------

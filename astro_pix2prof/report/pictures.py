@@ -11,13 +11,13 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.io import fits
 from astropy.nddata import CCDData
 
 from astro_pix2prof.ellipses.geometry import profile_ellipses
 from astro_pix2prof.ellipses.model import elliptical_radius, model_image
 from astro_pix2prof.image.astrometry import celestial_wcs
 from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.image.files import open_fits
 from astro_pix2prof.image.fits import choose_hdu
 from astro_pix2prof.image.header import header_wcs
 from astro_pix2prof.image.sections import cut_section
@@ -188,7 +188,7 @@ class ImageFinder:
         if self.band is None and meta.get('band'):
             # a cube: the band of the galaxy is the name of the plane
             bands.append(meta['band'])
-        with fits.open(path, memmap=False) as hdulist:
+        with open_fits(path) as hdulist:
             for band in bands:
                 try:
                     return self._cut(hdulist, meta, side, band)

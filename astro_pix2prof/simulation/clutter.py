@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What else is in the frame: stars, galaxies and defects.
+Add stars, other galaxies and defects to the frame.
 """
 
 import math
@@ -8,6 +8,7 @@ import math
 import torch
 from torch.nn import functional
 
+from astro_pix2prof.networks.ellipse import NANOMAGGY_ZEROPOINT
 from astro_pix2prof.simulation.components import rotate, sersic
 
 __all__ = ['add_defects', 'add_saturation', 'draw_stars', 'galaxy_field',
@@ -25,7 +26,7 @@ def _rand(generator, *shape):
 
 def draw_stars(instruments, grid, r_e, generator):
     """
-    Foreground stars.
+    Draw foreground stars.
 
     The counts are N(<16) of 200 to 8000 per square degree and a slope of
     0.22 to 0.35 in log N(<m), from the poles to the plane of the Galaxy.
@@ -56,7 +57,8 @@ def draw_stars(instruments, grid, r_e, generator):
     pixel, sigma, fwhm = (instruments[k].float() for k in (
         'pixel_scale', 'sigma', 'fwhm'))
     # stars of a tenth of the noise in their peak pixel no longer matter
-    faint = 22.5 - 2.5 * torch.log10(0.5 * sigma * 1.13 * fwhm**2)
+    faint = NANOMAGGY_ZEROPOINT - 2.5 * torch.log10(
+        0.5 * sigma * 1.13 * fwhm**2)
     slope = 0.22 + 0.13 * _rand(generator, n)
     log_16 = 2.3 + 1.6 * _rand(generator, n)
     area = (grid.size * pixel / 3600)**2
@@ -85,13 +87,13 @@ def draw_stars(instruments, grid, r_e, generator):
     exists[:, 1] |= burnt
     mag[:, 1] = torch.where(burnt, instruments['saturation'].float()
                             - 3 * u[3, :, 1], mag[:, 1])
-    flux = 10**(-0.4 * (mag - 22.5)) * exists
+    flux = 10**(-0.4 * (mag - NANOMAGGY_ZEROPOINT)) * exists
     return {'x': x, 'y': y, 'flux': flux}
 
 
 def star_spectrum(stars, grid):
     """
-    The Fourier transform of point sources, shape (B, size, size // 2 + 1).
+    Transform point sources to Fourier space: (B, size, size // 2 + 1).
     """
     device, n = grid.x.device, grid.size
     kx = torch.fft.rfftfreq(n, 1.0, device=device)
@@ -109,7 +111,7 @@ def star_spectrum(stars, grid):
 
 def galaxy_field(instruments, grid, generator):
     """
-    Background galaxies, before the PSF.
+    Draw background galaxies, before the PSF.
 
     Counts of 1050 per square degree brighter than 19.8, with a slope of
     0.38 (Yasuda et al. 2001 at the bright end), discs and spheroids.
@@ -133,7 +135,7 @@ def galaxy_field(instruments, grid, generator):
     n, size, device = len(grid.x), grid.size, grid.x.device
     pixel, sigma, fwhm = (instruments[k].float() for k in (
         'pixel_scale', 'sigma', 'fwhm'))
-    faint = 22.5 - 2.5 * torch.log10(
+    faint = NANOMAGGY_ZEROPOINT - 2.5 * torch.log10(
         2 * sigma * 1.13 * (fwhm**2 + (0.6 / pixel)**2))
     faint = faint.clamp(max=26.5)
     area = (size * pixel / 3600)**2
@@ -163,7 +165,7 @@ def galaxy_field(instruments, grid, generator):
     light = sersic(r, index, r_e, q)
     # the stamp holds all of the flux, whatever the sampling lost
     light = light / light.sum(1, keepdim=True)
-    light = light * 10**(-0.4 * (mag[:, None] - 22.5))
+    light = light * 10**(-0.4 * (mag[:, None] - NANOMAGGY_ZEROPOINT))
     corner = torch.floor(_rand(generator, 2, m) * (size - _STAMP)).long()
     rows = (corner[1][:, None] + torch.arange(_STAMP))[:, :, None]
     columns = (corner[0][:, None] + torch.arange(_STAMP))[:, None, :]
@@ -175,7 +177,7 @@ def galaxy_field(instruments, grid, generator):
 
 def neighbour_field(flux, galaxies, grid, generator, *, share=0.3):
     """
-    Overlapping neighbours: other galaxies of the batch, moved and scaled.
+    Draw neighbours: other galaxies of the batch, moved and scaled.
 
     Parameters
     ----------
@@ -236,7 +238,7 @@ def neighbour_field(flux, galaxies, grid, generator, *, share=0.3):
 
 def add_saturation(image, stars, instruments, grid, mask, generator):
     """
-    Clip what is brighter than the detector holds; bleeds and spikes.
+    Clip saturated pixels, and add bleeds and spikes.
 
     Parameters
     ----------
@@ -259,7 +261,8 @@ def add_saturation(image, stars, instruments, grid, mask, generator):
         The source of random numbers (CPU).
     """
     n = image.shape[-1]
-    limit = 10**(-0.4 * (instruments['saturation'].float() - 22.5))
+    limit = 10**(-0.4 * (instruments['saturation'].float()
+                         - NANOMAGGY_ZEROPOINT))
     fwhm = instruments['fwhm'].float()
     # the peak of the faintest saturated star
     level = limit * 0.8 / (1.13 * fwhm**2)
@@ -307,7 +310,7 @@ def add_saturation(image, stars, instruments, grid, mask, generator):
 
 def add_defects(image, instruments, mask, generator):
     """
-    Cosmic rays, dead columns, satellite trails, blank edges and corners.
+    Add cosmic rays, dead columns, satellite trails and blank edges.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The light of the parts of galaxies.
+Compute the light of the parts of galaxies.
 
 Each function takes points around the centre, shape (B, P), and parameters
 of shape (B, 1), and returns the surface brightness per square pixel.
@@ -17,7 +17,7 @@ __all__ = ['bar', 'broken_disc', 'disc_norm', 'edge_on_disc', 'edge_on_norm',
 
 def rotate(x, y, angle):
     """
-    Coordinates along and across an axis at ``angle`` (radians from +x).
+    Rotate to coordinates along and across an axis (radians from +x).
     """
     c, s = torch.cos(angle), torch.sin(angle)
     return x * c + y * s, y * c - x * s
@@ -25,7 +25,7 @@ def rotate(x, y, angle):
 
 def elliptical_radius(x, y, q, *, boxy=None):
     """
-    The semi-major axis of the ellipse through each point.
+    Compute the semi-major axis of the ellipse through each point.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def elliptical_radius(x, y, q, *, boxy=None):
 
 def sersic_b(n):
     """
-    The coefficient of a Sersic profile (Ciotti & Bertin 1999, eq. 18).
+    Compute the coefficient b of Sersic profiles (Ciotti & Bertin 1999).
     """
     return (2 * n - 1 / 3 + 4 / (405 * n) + 46 / (25515 * n**2)
             + 131 / (1148175 * n**3) - 2194697 / (30690717750 * n**4))
@@ -59,7 +59,7 @@ def sersic_b(n):
 
 def sersic_norm(n, r_e, q):
     """
-    The central surface brightness of a Sersic profile of unit flux.
+    Compute the central brightness of a Sersic profile of unit flux.
     """
     b = sersic_b(n)
     log = (math.log(2 * math.pi) + torch.log(n * r_e**2 * q)
@@ -69,7 +69,7 @@ def sersic_norm(n, r_e, q):
 
 def sersic(r, n, r_e, q):
     """
-    A Sersic profile of unit flux; ``r`` is a semi-major axis.
+    Compute a Sersic profile of unit flux; ``r`` is a semi-major axis.
     """
     x = torch.exp2(torch.log2(r / r_e) / n)
     return sersic_norm(n, r_e, q) * torch.exp(-sersic_b(n) * x)
@@ -77,7 +77,7 @@ def sersic(r, n, r_e, q):
 
 def _disc_log(r, h, breaks):
     """
-    The logarithm of a disc with breaks, relative to its extrapolated centre.
+    Compute ln of a disc with breaks, relative to its extrapolated centre.
     """
     out = -r / h
     for r_b, slope, sharp in breaks:
@@ -88,7 +88,7 @@ def _disc_log(r, h, breaks):
 
 def disc_norm(h, breaks, *, n_r=256):
     """
-    The central brightness of a face-on round disc of unit flux.
+    Compute the central brightness of a face-on round disc of unit flux.
     """
     t = torch.linspace(0, 1, n_r, device=h.device)
     # quadratic in t: fine at the centre, and out to 25 scale lengths
@@ -99,7 +99,7 @@ def disc_norm(h, breaks, *, n_r=256):
 
 def broken_disc(r, h, breaks, q):
     """
-    An exponential disc with breaks, of unit flux.
+    Compute an exponential disc with breaks, of unit flux.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def broken_disc(r, h, breaks, q):
 
 def edge_on_disc(x, y, h, h_z, breaks, norm):
     """
-    A disc seen from its side, exponential and isothermal in height.
+    Compute a disc seen edge-on, exponential and isothermal in height.
 
     The integral along the line of sight, (R/h) K1(R/h) (van der Kruit &
     Searle 1981), is replaced by its asymptotic form exp(-R/h) (1 +
@@ -152,7 +152,7 @@ def edge_on_disc(x, y, h, h_z, breaks, norm):
 
 def edge_on_norm(h, h_z, breaks, *, n_r=256):
     """
-    The central brightness of an edge-on disc of unit flux.
+    Compute the central brightness of an edge-on disc of unit flux.
     """
     t = torch.linspace(0, 1, n_r, device=h.device)
     r = 25 * h * t * t
@@ -164,7 +164,7 @@ def edge_on_norm(h, h_z, breaks, *, n_r=256):
 
 def bar(x, y, a, q, shape, flatness):
     """
-    A bar of unit flux (approximately), in the plane of the disc.
+    Compute a bar of about unit flux, in the plane of the disc.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Galaxies on nested grids, convolved with a PSF.
+Convolve galaxies on nested grids with a PSF.
 
 The light of a galaxy is concentrated: its centre needs many samples per
 pixel, its outskirts one. A model is evaluated on the pixels of the frame
@@ -25,7 +25,7 @@ _BORDER = 2
 
 class NestedGrid:
     """
-    The sampling points of a batch of galaxies.
+    Sampling points of a batch of galaxies.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class NestedGrid:
 
     def split(self, values):
         """
-        Values at the points, (B, P), as one square per grid.
+        Split values at the points, (B, P), into one square per grid.
         """
         parts = values.split([side**2 for side in self.sides], 1)
         return [p.view(-1, side, side)
@@ -81,7 +81,7 @@ class NestedGrid:
 
     def gather_flux(self, values):
         """
-        Flux per pixel: each finer grid replaces the centre of its parent.
+        Compute the flux per pixel, with each finer grid put into its parent.
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class NestedGrid:
 
     def convolve(self, values, psf, *, extra=None):
         """
-        The image of a galaxy.
+        Convolve a galaxy with the PSF and the pixel.
 
         Parameters
         ----------
@@ -182,7 +182,7 @@ class NestedGrid:
 
     def from_spectrum(self, spectrum, psf):
         """
-        The image of a Fourier transform of the sky.
+        Convolve a Fourier transform of the sky, and transform it back.
         """
         n, device = self.size, spectrum.device
         kx = torch.fft.rfftfreq(n, 1.0, device=device)
@@ -193,7 +193,7 @@ class NestedGrid:
 
 class ConvolvedImage:
     """
-    The image of a galaxy, that can be read between its pixels.
+    Image of a galaxy that can be sampled between its pixels.
 
     Attributes
     ----------
@@ -210,14 +210,14 @@ class ConvolvedImage:
     @property
     def frame(self):
         """
-        The image, shape (B, n_pix, n_pix).
+        Image without its border, shape (B, n_pix, n_pix).
         """
         pad, n = self.grid.pad, self.grid.n_pix
         return self.padded[:, pad:pad + n, pad:pad + n]
 
     def sample(self, dx, dy):
         """
-        The image at points around the centres.
+        Sample the image at points around the centres.
 
         Parameters
         ----------
@@ -262,7 +262,7 @@ def _insert(parent, child):
 
 def _bicubic(image, x, y):
     """
-    Cubic interpolation: (B, H, W) at (B, N, M); zero outside.
+    Interpolate cubically: (B, H, W) at (B, N, M); zero outside.
     """
     n = image.shape[-1]
     grid = torch.stack([2 * x / (n - 1) - 1, 2 * y / (n - 1) - 1], -1)

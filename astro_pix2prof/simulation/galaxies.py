@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The galaxies: a population with the statistics of the local Universe.
+Draw galaxies with the statistics of the local Universe.
 
 Each number has its source beside it; where the literature disagrees, or
 where a value was only guessed, the range is wide, because a network that
@@ -11,6 +11,8 @@ import math
 
 import torch
 
+from astro_pix2prof.networks.ellipse import NANOMAGGY_ZEROPOINT
+
 __all__ = ['TYPES', 'draw_galaxies']
 
 # Shares of the types; a choice, to show each often enough.
@@ -20,7 +22,7 @@ TYPES = {'elliptical': 0.16, 's0': 0.14, 'early spiral': 0.22,
 
 class _Draw:
     """
-    Random numbers of shape (n, 1).
+    Source of random numbers of shape (n, 1).
     """
 
     def __init__(self, n, generator):
@@ -53,7 +55,7 @@ class _Draw:
 
 def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     """
-    Parameters of galaxies.
+    Draw the parameters of galaxies.
 
     Parameters
     ----------
@@ -132,8 +134,9 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     # deep surveys are pointed at fainter galaxies too
     depth = 2.5 * torch.log10(0.030 / 0.396 * pixel / sigma)
     mu = mu + depth * draw.uniform(0.0, 0.9)
-    # nobody asks for the profile of a smudge: total S/N of 50 at least
-    flux = 2 * math.pi * (r_e * pixel)**2 * 10**(-0.4 * (mu - 22.5))
+    # require a total signal-to-noise ratio of at least 50
+    flux = 2 * math.pi * (r_e * pixel)**2 * 10**(
+        -0.4 * (mu - NANOMAGGY_ZEROPOINT))
     least = 50 * sigma * (4 * math.pi * (r_e**2 + 0.18 * fwhm**2)).sqrt()
     g['flux'] = torch.maximum(flux, least * draw.uniform(1, 3))
 

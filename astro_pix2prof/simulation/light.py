@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-From the parameters of galaxies to their light at points.
+Compute the light of galaxies at points from their parameters.
 """
 
 import math
@@ -22,7 +22,7 @@ __all__ = ['clump_light', 'detail_light', 'smooth_light']
 
 class _Subset:
     """
-    The galaxies that have a component, and their parameters.
+    Galaxies that have a component, and their parameters.
     """
 
     def __init__(self, galaxies, rows):
@@ -45,7 +45,7 @@ def _rows(condition):
 
 def smooth_light(galaxies, x, y):
     """
-    Bodies, bulges, discs, bars, rings, nuclei: what has isophotes.
+    Compute the light of bodies, bulges, discs, bars, rings and nuclei.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def smooth_light(galaxies, x, y):
 
 def _body(s, u, v):
     """
-    Ellipticals and dwarfs: a Sersic profile whose ellipses drift.
+    Compute ellipticals and dwarfs: Sersic profiles of drifting ellipses.
     """
     r = torch.hypot(u, v) + 1e-6
     log_r = torch.log(r / s.r_e).clamp(-2.0, 1.6)
@@ -162,7 +162,7 @@ def _body(s, u, v):
 
 def _lopsided(s, u, v, scale):
     """
-    A first harmonic that grows with radius, up to twice the scale.
+    Compute a first harmonic that grows up to 1.5 times the scale.
     """
     r = torch.hypot(u, v) + 1e-6
     cos = (u * torch.cos(s.lopsided_pa) + v * torch.sin(s.lopsided_pa)) / r
@@ -171,7 +171,7 @@ def _lopsided(s, u, v, scale):
 
 def _rings(s, u, v):
     """
-    Rings as a factor on the disc, in the plane of the disc.
+    Compute rings as a factor on the disc, in the plane of the disc.
     """
     factor = 1.0
     if (s.ring_in <= 0).all() and (s.ring_out <= 0).all():
@@ -202,7 +202,7 @@ def _bar(s, u, v):
 
 def detail_light(galaxies, x, y, disc, generator):
     """
-    Arms, flocculence and tides, which do not steer the isophotes.
+    Compute arms, flocculence and tides, which do not steer the ellipses.
 
     Parameters
     ----------
@@ -249,7 +249,7 @@ def detail_light(galaxies, x, y, disc, generator):
 
 def _arms(s, u, v, generator):
     """
-    Log-spiral arms and patches, as a factor of zero mean on a circle.
+    Compute arms and patches, as a factor of zero mean on a circle.
     """
     device = u.device
     r2 = u * u + v * v + 1e-4
@@ -285,7 +285,7 @@ def _arms(s, u, v, generator):
 
 def _tides(s, x, y, generator):
     """
-    A shell (sharp outer edge) or a tail (a spiral ridge); unit flux about.
+    Compute a shell (sharp outer edge) or a tail (ridge) of about unit flux.
     """
     rand = torch.rand(5, len(x), 1, generator=generator).to(x.device)
     r = torch.hypot(x, y) + 1e-3
@@ -307,7 +307,7 @@ def _tides(s, x, y, generator):
 
 def clump_light(galaxies, grid, fwhm, generator, *, n_max=80):
     """
-    HII regions and associations on the frame's pixels.
+    Draw HII regions and associations on the frame's pixels.
 
     Parameters
     ----------

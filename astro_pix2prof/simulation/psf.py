@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Point-spread functions, as their Fourier transforms.
+Compute point-spread functions as their Fourier transforms.
 
 A PSF is a circular profile, sheared to an ellipse, with a faint aureole.
 In Fourier space each has a closed form, so that an image convolved with
@@ -24,7 +24,7 @@ _K_MAX, _N_K = 8.0, 4096
 
 def _moffat(x, beta):
     """
-    The transform of a Moffat profile; ``x`` is frequency times FWHM.
+    Transform a Moffat profile; ``x`` is frequency times FWHM.
     """
     alpha = 0.5 / np.sqrt(2**(1 / beta) - 1)
     u = 2 * np.pi * alpha * np.maximum(x, 1e-9)
@@ -34,7 +34,7 @@ def _moffat(x, beta):
 
 def _overlap(d, big, small):
     """
-    The area that two circles have in common, their centres ``d`` apart.
+    Compute the common area of two circles, their centres ``d`` apart.
     """
     if big < small:
         big, small = small, big
@@ -51,7 +51,7 @@ def _overlap(d, big, small):
 
 def _airy(x, obscuration=0.3):
     """
-    The transform of an obscured Airy profile.
+    Transform an obscured Airy profile.
     """
     def otf(k):   # frequency in units of the cut-off
         d = 2 * k
@@ -70,7 +70,7 @@ def _airy(x, obscuration=0.3):
 
 def _double_gaussian(x):
     """
-    Two Gaussians, 0.9 and 0.1 of the peak and a ratio of widths of 2.6.
+    Transform two Gaussians of 0.9 and 0.1 of the peak, 2.6 in width.
 
     The form that SDSS fits to its stars (Stoughton et al. 2002).
     """
@@ -96,7 +96,7 @@ def _table():
 
 class PSF:
     """
-    The point-spread functions of a batch of images.
+    Point-spread functions of a batch of images.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class PSF:
 
     def to(self, device):
         """
-        The same on another device.
+        Move to another device.
         """
         return PSF(*(t.to(device) for t in (self.fwhm, self.row, self.shear,
                                             self.aureole)))
@@ -131,7 +131,7 @@ class PSF:
     @classmethod
     def moffat(cls, fwhm, beta, *, shear=(0.0, 0.0)):
         """
-        Round or sheared Moffat profiles without aureole.
+        Make round or sheared Moffat profiles without aureole.
         """
         fwhm = torch.as_tensor(fwhm, dtype=torch.float32).reshape(-1)
         n = len(fwhm)
@@ -142,14 +142,14 @@ class PSF:
 
 def moffat_row(beta):
     """
-    The (fractional) row of the table of a Moffat index of 1.6 to 8.
+    Compute the (fractional) table row of a Moffat index of 1.6 to 8.
     """
     return float(np.interp(np.log(float(beta)), np.log(_BETAS), np.arange(24)))
 
 
 def draw_psf(instruments, generator):
     """
-    The point-spread functions of ``instruments``.
+    Draw the point-spread functions of ``instruments``.
     """
     n = len(instruments['fwhm'])
     u = torch.rand(6, n, generator=generator)
@@ -167,7 +167,7 @@ def draw_psf(instruments, generator):
 
 def transfer_function(psf, kx, ky):
     """
-    The Fourier transform of PSF and pixel.
+    Compute the Fourier transform of PSF and pixel.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def transfer_function(psf, kx, ky):
 
 def _look_up(rows, k):
     """
-    Linear interpolation in the table: (B, N_K), (B, J, K) -> (B, J, K).
+    Interpolate in the table: (B, N_K), (B, J, K) to (B, J, K).
     """
     at = (k * ((_N_K - 1) / _K_MAX)).clamp(max=_N_K - 1.001).flatten(1)
     low = at.long()

@@ -1,12 +1,16 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Simulated images of galaxies with exact profiles.
+Simulate images of galaxies with exact profiles.
 """
 
 from dataclasses import dataclass, field, fields
 
 import torch
 
+from astro_pix2prof.networks.ellipse import (
+    NANOMAGGY_ZEROPOINT,
+    ellipse_shape,
+)
 from astro_pix2prof.simulation.clutter import (
     add_defects,
     add_saturation,
@@ -33,12 +37,12 @@ __all__ = ['GalaxySimulator', 'SimulatedGalaxies']
 @dataclass
 class SimulatedGalaxies:
     """
-    A batch of simulated images and all that is known about them.
+    Batch of simulated images with all that is known about them.
 
     Attributes
     ----------
     image : `torch.Tensor`, shape (B, n, n)
-        What a telescope and its pipeline deliver, in nanomaggies per
+        Image as a telescope and its pipeline deliver it, in nanomaggies per
         pixel (zero point 22.5).
 
     clean : `torch.Tensor`, shape (B, n, n)
@@ -103,14 +107,14 @@ class SimulatedGalaxies:
     parameters: dict = field(default_factory=dict)
     seed: int | None = None
 
-    zeropoint = 22.5
+    zeropoint = NANOMAGGY_ZEROPOINT
 
     def __len__(self):
         return len(self.image)
 
     def type_name(self, k):
         """
-        The type of a galaxy, a key of ``TYPES``.
+        Return the type of a galaxy, a key of ``TYPES``.
 
         Parameters
         ----------
@@ -126,7 +130,7 @@ class SimulatedGalaxies:
     @classmethod
     def concatenate(cls, parts):
         """
-        Several batches of equal frames as one.
+        Concatenate several batches of equal frames.
         """
         out = {}
         for item in fields(cls):
@@ -171,7 +175,7 @@ class GalaxySimulator:
         The only type of galaxy, a key of ``TYPES``.
 
     device : str, optional
-        Where to compute.
+        Device of the computation and of the results.
 
     chunk : int, optional
         Images that are computed at once.
@@ -220,7 +224,7 @@ class GalaxySimulator:
         Parameters
         ----------
         n : int
-            How many.
+            Number of galaxies.
 
         seed : int
             The same seed gives the same galaxies, for the same options and
@@ -293,7 +297,7 @@ class GalaxySimulator:
             add_saturation(image, stars, tools, grid, mask, generator)
             sky = sky - subtract_sky(image, tools, mask, generator)
             add_defects(image, tools, mask, generator)
-        eps = torch.hypot(truth['e1'], truth['e2'])
+        eps, theta = ellipse_shape(truth['e1'], truth['e2'])
         n_ring = (2 * torch.pi * sma * torch.sqrt(
             (1 + (1 - eps)**2) / 2)).clamp(min=1)
         ring_noise = torch.sqrt(
@@ -305,14 +309,13 @@ class GalaxySimulator:
             pixel_scale=tools['pixel_scale'].float().to(device),
             fwhm=tools['fwhm'].float().to(device), sigma=sigma, gain=gain,
             sma=sma, intensity=truth['intensity'], ellipticity=eps,
-            theta=0.5 * torch.atan2(truth['e2'], truth['e1']),
-            enclosed=truth['enclosed'], ring_noise=ring_noise,
+            theta=theta, enclosed=truth['enclosed'], ring_noise=ring_noise,
             kind=galaxies['kind'][:, 0], survey=tools['names'],
             parameters=galaxies)
 
     def _others(self, light, galaxies, tools, grid, psf, generator):
         """
-        Stars, background galaxies and neighbours in one image.
+        Draw stars, background galaxies and neighbours in one image.
         """
         flux = grid.split(light)[0]
         field_ = galaxy_field(tools, grid, generator)
@@ -326,7 +329,7 @@ class GalaxySimulator:
 
     def _halo_loss(self, galaxies, grid, sigma, generator):
         """
-        The divot that a flexible sky model leaves around a galaxy.
+        Draw the divot that a flexible sky model leaves around a galaxy.
         """
         n = len(sigma)
         u = torch.rand(3, n, generator=generator).to(sigma.device)

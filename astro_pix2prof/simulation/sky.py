@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Noise, the residual sky, and what sky subtraction does to galaxies.
+Add noise and residual sky, and subtract the sky as surveys do.
 """
 
 import torch
@@ -11,7 +11,7 @@ __all__ = ['add_noise', 'residual_sky', 'subtract_sky']
 
 def residual_sky(instruments, n_pix, generator, device):
     """
-    What is left of the sky: an offset, a gradient and a bend.
+    Draw the residual sky: an offset, a gradient and a bend.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def residual_sky(instruments, n_pix, generator, device):
         The source of random numbers (CPU).
 
     device : `torch.device`
-        Where to put it.
+        Device of the sky.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def residual_sky(instruments, n_pix, generator, device):
 
 def add_noise(image, instruments, generator, device_generator=None):
     """
-    Photon and read noise; for three frames in ten that of a resampling.
+    Draw photon and read noise, for three frames in ten resampled.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def subtract_sky(image, instruments, mask, generator, *, share=0.4):
     Returns
     -------
     sky : `torch.Tensor`, shape (B, n, n)
-        What was subtracted.
+        Level that was subtracted, in nanomaggies per pixel.
     """
     b, n = image.shape[:2]
     u = torch.rand(b, 4, generator=generator)

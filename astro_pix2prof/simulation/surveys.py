@@ -1,11 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Instruments: pixels, seeing, gain and noise of surveys.
+Draw instruments: pixels, seeing, gain and noise of surveys.
 """
 
 from dataclasses import dataclass
 
 import torch
+
+from astro_pix2prof.networks.ellipse import NANOMAGGY_ZEROPOINT
 
 __all__ = ['SURVEYS', 'Survey', 'draw_instruments']
 
@@ -13,7 +15,7 @@ __all__ = ['SURVEYS', 'Survey', 'draw_instruments']
 @dataclass(frozen=True)
 class Survey:
     """
-    What a band of a survey does to an image.
+    Pixel scale, seeing, gain and noise of a band of a survey.
 
     Attributes
     ----------
@@ -112,7 +114,7 @@ GROUPS = {
 
 def draw_instruments(survey, n, generator):
     """
-    Instruments of ``n`` images.
+    Draw the instruments of ``n`` images.
 
     Parameters
     ----------
@@ -187,13 +189,13 @@ def draw_instruments(survey, n, generator):
 
 def _any_instrument(rand):
     """
-    Pixels, seeing and depth of a survey that may not exist.
+    Draw pixels, seeing and depth of a survey that may not exist.
     """
     pixel = 0.1 * 8**rand()
     fwhm = 1.5 * 4**rand()
     # limiting surface brightness: 3 sigma in 10 x 10 arcsec
     limit = 25.0 + 5.0 * rand()
-    sigma = 10**(0.4 * (22.5 - limit)) * 10 * pixel / 3
+    sigma = 10**(0.4 * (NANOMAGGY_ZEROPOINT - limit)) * 10 * pixel / 3
     # sky electrons in a pixel between 50 and 50 000
     gain = (50 * 1000**rand())**0.5 / sigma
     return (pixel, fwhm, gain, sigma, 14 + 4 * rand(), rand() < 0.15,

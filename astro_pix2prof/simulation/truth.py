@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The true profile of a simulated galaxy.
+Compute the true profile of a simulated galaxy.
 
 At semi-major axis a, it is the mean of the noise-free, PSF-convolved image
 of the galaxy alone along the ellipse that best follows its isophote: what
@@ -13,12 +13,19 @@ import math
 import torch
 from torch.nn import functional
 
+from astro_pix2prof.networks.ellipse import (
+    ellipse_components,
+    ellipse_shape,
+    ellipticity,
+    position_angle,
+)
+
 __all__ = ['isophote_shapes', 'ring_means', 'sma_grid', 'true_profile']
 
 
 def sma_grid(n_pix, *, n_sma=96, device=None):
     """
-    Semi-major axes of the truth: from 0 to 0.75 of the frame.
+    Compute the semi-major axes of the truth, up to 0.75 of the frame.
 
     The step is 0.15 px at the centre and grows in proportion to the
     radius, as the scale of change of a profile does.
@@ -46,7 +53,7 @@ def sma_grid(n_pix, *, n_sma=96, device=None):
 
 def _smooth(values, width):
     """
-    A Gaussian filter along the last axis, with the ends repeated.
+    Smooth along the last axis with a Gaussian, the ends repeated.
     """
     half = math.ceil(3 * width)
     t = torch.arange(-half, half + 1, device=values.device)
@@ -60,7 +67,7 @@ def _smooth(values, width):
 
 def isophote_shapes(image, r_max, *, n_r=112, n_angle=64):
     """
-    Ellipses through the points where rays cross isophotes.
+    Fit ellipses to the points where rays cross isophotes.
 
     The light along each ray from the centre is made monotone (the mean of
     its running minimum and of its running maximum from outside), each
@@ -125,8 +132,7 @@ def isophote_shapes(image, r_max, *, n_r=112, n_angle=64):
     a = a.clamp(min=1e-12)
     major, minor = (a - amp)**-0.5, (a + amp)**-0.5
     eps = 1 - minor / major
-    angle = torch.atan2(-c, -b)                           # twice the PA
-    e1, e2 = eps * torch.cos(angle), eps * torch.sin(angle)
+    e1, e2 = ellipse_components(eps, position_angle(-b, -c))
     # levels that fewer than six tenths of the rays reach are extrapolated
     # from those inside
     good = inside.mean(1) > 0.6
@@ -141,7 +147,7 @@ def isophote_shapes(image, r_max, *, n_r=112, n_angle=64):
 
 def _interpolate(x, y, at):
     """
-    Linear interpolation of rows: (B, N), (B, N) at (B, M).
+    Interpolate rows linearly: (B, N), (B, N) at (B, M).
     """
     at = torch.minimum(torch.maximum(at, x[:, :1]), x[:, -1:])
     high = torch.searchsorted(x, at.contiguous()).clamp(1, x.shape[1] - 1)
@@ -153,7 +159,7 @@ def _interpolate(x, y, at):
 
 def ring_means(image, sma, e1, e2, *, n_angle=128):
     """
-    Mean of an image along ellipses, weighted by arc length.
+    Compute the mean of an image along ellipses, weighted by arc length.
 
     Parameters
     ----------
@@ -173,7 +179,7 @@ def ring_means(image, sma, e1, e2, *, n_angle=128):
     """
     device = sma.device
     t = (torch.arange(n_angle, device=device) + 0.5) * (2 * math.pi / n_angle)
-    eps, pa = torch.hypot(e1, e2), 0.5 * torch.atan2(e2, e1)
+    eps, pa = ellipse_shape(e1, e2)
     a = sma[..., None]
     b = a * (1 - eps)[..., None]
     u, v = a * torch.cos(t), b * torch.sin(t)
@@ -192,7 +198,7 @@ def ring_means(image, sma, e1, e2, *, n_angle=128):
 
 def true_profile(image, smooth, sma):
     """
-    The true profile.
+    Compute the true profile: intensity, ellipses and enclosed flux.
 
     Parameters
     ----------
@@ -230,7 +236,7 @@ def true_profile(image, smooth, sma):
     e1, e2 = (_interpolate(even, e, log_sma) for e in shape)
     all_sma = sma.expand(len(centre), -1)
     intensity = ring_means(image, all_sma, e1, e2)
-    area = math.pi * all_sma**2 * (1 - torch.hypot(e1, e2))
+    area = math.pi * all_sma**2 * (1 - ellipticity(e1, e2))
     area = torch.cummax(area, 1).values
     middle = 0.5 * (intensity[:, 1:] + intensity[:, :-1])
     enclosed = torch.cumsum(middle * area.diff(dim=1), 1)

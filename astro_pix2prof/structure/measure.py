@@ -128,7 +128,7 @@ def _asymptotic(radius, flux):
 
 def _brought_samples(profile):
     """
-    Noisy versions in a column of the profile, or `None`.
+    Return the noisy versions in a column of the profile, or `None`.
     """
     if SAMPLES not in profile.colnames:
         return None
@@ -180,7 +180,7 @@ def _warn_of_correlation(profile):
 
 def _checked_levels(levels):
     """
-    Surface brightnesses (mag/arcsec2) that lead to different columns.
+    Check surface brightnesses (mag/arcsec2), one for each column.
     """
     try:
         levels = np.atleast_1d(np.asarray(

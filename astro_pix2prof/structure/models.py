@@ -21,7 +21,7 @@ FLOOR = 0.03
 
 def sersic_flux(amplitude, r_eff, n):
     """
-    The flux of a round Sersic profile to infinity.
+    Calculate the flux of a round Sersic profile to infinity.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def _select(radius, intensity, error):
 
 def _fit(models, radius, intensity, sigma):
     """
-    The best of several starts: (model, covariance, reduced chi2) or None.
+    Fit from several starts; return model, errors and reduced chi squared.
     """
     best = None
     for start in models:
@@ -161,7 +161,7 @@ def fit_bulge_disc(radius, intensity, error):
 
 def _line(r, y, w):
     """
-    Weighted straight line: intercept, slope, covariance, chi2.
+    Fit a weighted straight line; return coefficients, covariance, chi2.
     """
     design = np.stack([np.ones_like(r), r], -1)
     cov = np.linalg.inv(design.T @ (w[:, None] * design))

@@ -94,7 +94,7 @@ class HatsCatalogue:
 
 class HatsJob(SurveyJob):
     """
-    How to measure the galaxies in a partition of a HATS catalogue.
+    Measures the galaxies in a partition of a HATS catalogue.
     """
 
     def __init__(self, job, catalogue, out, chunk_size):

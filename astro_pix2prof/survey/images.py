@@ -7,6 +7,7 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 
+from astro_pix2prof.arguments import check_positive
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.survey.arrow import unit_of_field
 from astro_pix2prof.survey.sources import (
@@ -145,6 +146,8 @@ class SurveyImages:
             self._check_numbers('size', schema.field(size))
             return None, (size, unit_of_field(schema.field(size)))
         if not isinstance(size, str):
+            if np.ndim(size) == 0 and not isinstance(size, u.Quantity):
+                check_positive(size, 'size', optional=True)
             return size, None
         try:
             size = u.Quantity(size)

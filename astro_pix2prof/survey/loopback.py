@@ -12,8 +12,10 @@ import json
 import logging
 import os
 import sys
+import threading
 
 import distributed
+from distributed.deploy.cluster import Cluster
 from distributed.deploy.subprocess import Subprocess
 
 __all__ = ['PrivateScheduler', 'PrivateWorker', 'WorkerProcess',
@@ -41,6 +43,18 @@ class PrivateScheduler(distributed.Scheduler):
         """
         Start nothing; Dask opens a port here also without a dashboard.
         """
+
+
+class PrivateCluster(distributed.SpecCluster):
+    """
+    A cluster that waits for the nannies to replace workers that died.
+
+    Dask's own closes a nanny whose worker has been gone for 15 s, which a
+    busy machine needs to start another; then nobody is left to do the work.
+    """
+
+    def _update_worker_status(self, op, msg):
+        Cluster._update_worker_status(self, op, msg)
 
 
 class PrivateWorker(distributed.Worker):
@@ -90,9 +104,9 @@ class WorkerProcess(Subprocess):
         self.process.stdin.write(json.dumps({
             'scheduler': self.scheduler, 'name': self.name, 'credentials': {
                 name: getattr(self.security, name)
-                for name in _CREDENTIALS}}).encode())
+                for name in _CREDENTIALS}}).encode() + b'\n')
+        # (it stays open: its end tells the process that this one is gone)
         await self.process.stdin.drain()
-        self.process.stdin.close()
 
 
 def make_cluster(n_workers, env):
@@ -119,7 +133,7 @@ def make_cluster(n_workers, env):
         options = {**_nanny_options(security), 'env': env}
     else:
         kind, options = WorkerProcess, {'security': security, 'env': env}
-    return distributed.SpecCluster(
+    return PrivateCluster(
         scheduler={'cls': PrivateScheduler, 'options': {
             'host': _HOST, 'protocol': 'tls://', 'security': security,
             'dashboard': False, 'dashboard_address': None,
@@ -139,9 +153,22 @@ def main():
     """
     Run a nanny and its worker; standard input tells for which scheduler.
     """
-    given = json.loads(sys.stdin.read())
+    given = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     asyncio.run(_run(given['scheduler'], given['name'], distributed.Security(
         require_encryption=True, **given['credentials'])))
+
+
+def _end_with_parent():
+    """
+    End this process and its worker when the process that started it is gone.
+    """
+    import psutil
+
+    sys.stdin.read()
+    for child in psutil.Process().children(recursive=True):
+        child.kill()
+    os._exit(0)
 
 
 async def _run(scheduler, name, security):

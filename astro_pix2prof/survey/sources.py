@@ -12,7 +12,7 @@ import io
 import math
 import os
 import re
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Formatter
@@ -20,6 +20,7 @@ from urllib.request import urlopen
 
 from astropy.io import fits
 
+from astro_pix2prof.image.files import open_fits
 from astro_pix2prof.image.sections import cut_section
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.survey.files import require_file
@@ -476,13 +477,12 @@ def open_images(loaded, source, *, hdu=None, band=None):
 
 def _open_file(path):
     if not _is_remote(path):
-        return fits.open(path, memmap=False)
+        return open_fits(path)
     # (the user allowed it, and the schemes are those of _SCHEMES)
     with urlopen(path, timeout=_TIMEOUT) as answer:  # nosec B310
         data = answer.read(_LARGEST + 1)
     if len(data) > _LARGEST:
         msg = f'{path[:200]} holds more than {_LARGEST >> 30} GiB'
         raise ValueError(msg)
-    # in memory as a whole, so that it may be closed before it is measured
-    with fits.open(io.BytesIO(data), memmap=False) as hdulist:
-        return fits.HDUList([hdu.copy() for hdu in hdulist])
+    # (in memory, and not closed: it may be measured later)
+    return nullcontext(fits.open(io.BytesIO(data), memmap=False))

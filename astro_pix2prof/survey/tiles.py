@@ -6,9 +6,9 @@ Galaxies on tiles of the sky.
 from functools import lru_cache
 
 import numpy as np
-from astropy.io import fits
 
 from astro_pix2prof.image.astrometry import celestial_wcs
+from astro_pix2prof.image.files import open_fits
 from astro_pix2prof.image.fits import choose_hdu
 from astro_pix2prof.image.header import header_wcs
 
@@ -101,7 +101,7 @@ def _footprint(path, hdu, band):
     """
     Read the celestial WCS and the shape of the image in a file.
     """
-    with fits.open(path, memmap=False) as hdulist:
+    with open_fits(path) as hdulist:
         chosen = choose_hdu(hdulist, hdu, band)
         wcs = celestial_wcs(header_wcs(chosen.header, hdulist))
         shape = chosen.shape[-2:]

@@ -7,6 +7,10 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from astro_pix2prof.networks.ellipse import (
+    NANOMAGGY_ZEROPOINT,
+    ellipse_components,
+)
 from astro_pix2prof.simulation import GalaxySimulator
 from astro_pix2prof.training.shards import read_shards
 from astro_pix2prof.training.tasks.captioner import cut_profile
@@ -22,7 +26,7 @@ _POOL = 4
 
 class StepSampler(Sampler):
     """
-    The numbers of the batches of an epoch.
+    Sampler of the numbers of the batches of an epoch.
 
     Batch number n of a run is the same batch whenever it is asked for, so
     that a run that was killed goes on where it was.
@@ -58,7 +62,7 @@ class StepSampler(Sampler):
 
 class _Batches(Dataset):
     """
-    What the two sources have in common.
+    Base of the two sources of batches.
     """
 
     def __init__(self, recipe, config, *, first_seed):
@@ -75,7 +79,7 @@ class _Batches(Dataset):
 
 class SimulatedBatches(_Batches):
     """
-    Simulated images with true profiles.
+    Batches of simulated images with true profiles.
 
     Parameters
     ----------
@@ -130,15 +134,15 @@ class SimulatedBatches(_Batches):
         best = (intensity / ring_noise).argmax(1)
         above |= torch.arange(above.shape[1]) <= best[:, None]
         inside = torch.cumprod(above.int(), 1).sum(1).clamp(min=1)
-        eps, double = galaxies.ellipticity[rows], 2 * galaxies.theta[rows]
+        e1, e2 = ellipse_components(galaxies.ellipticity[rows],
+                                    galaxies.theta[rows])
         views = Views(
             image=galaxies.image[rows], mask=galaxies.mask[rows],
             sigma=galaxies.sigma[rows], sma=galaxies.sma,
             intensity=intensity, end=galaxies.sma[inside - 1],
             pixel_area=galaxies.pixel_scale[rows]**2,
-            ring_noise=ring_noise, e1=eps * torch.cos(double),
-            e2=eps * torch.sin(double), centre=galaxies.centre[rows],
-            kind=galaxies.kind[rows],
+            ring_noise=ring_noise, e1=e1, e2=e2,
+            centre=galaxies.centre[rows], kind=galaxies.kind[rows],
             others=galaxies.contamination[rows], sky=galaxies.sky[rows])
         dx = dy = k = flip = 0
         if self.augment:
@@ -165,7 +169,7 @@ class SimulatedBatches(_Batches):
 
 class PairBatches(_Batches):
     """
-    Real images with measured profiles, from shards.
+    Batches of real images with measured profiles, from shards.
 
     Parameters
     ----------
@@ -196,7 +200,8 @@ class PairBatches(_Batches):
         self.sma = self.arrays['sma'].float()
         self.n = len(self.arrays['image'])
         # the unit is calibrated to nanomaggies, as the simulator's is
-        factor = 10**(-0.4 * (self.arrays['zeropoint'].float() - 22.5))
+        factor = 10**(-0.4 * (self.arrays['zeropoint'].float()
+                            - NANOMAGGY_ZEROPOINT))
         self.factor = torch.where(torch.isfinite(factor), factor, 1.0)
         # profiles are above the sky, which may still be in the images
         self.sky = self.arrays.get('sky', torch.zeros(self.n)).float()
@@ -235,7 +240,7 @@ class PairBatches(_Batches):
 
 def make_loader(recipe, config, *, split, rank=0, world=1, step=None):
     """
-    A loader of the batches of a recipe.
+    Make the loader of the batches of a recipe.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What a ring network was trained on, for its flag of other images.
+Fit the domain of a ring network to simulated images.
 """
 
 import torch
@@ -20,7 +20,7 @@ _BLOCK = 64
 def simulated_summaries(network, *, survey='mix', n_pix=(128, 256),
                         n_images=2048, seed=0):
     """
-    What a network notes of simulated galaxies.
+    Compute the summaries that a network makes of simulated galaxies.
 
     As in use, the first guess of the centre is poor, the noise is known to
     a few per cent, and every other image is part of a smaller frame.
@@ -31,13 +31,13 @@ def simulated_summaries(network, *, survey='mix', n_pix=(128, 256),
         The network.
 
     survey : str, optional
-        What the simulator draws.
+        The instruments that the simulator draws.
 
     n_pix : sequence of int, optional
         The sides of the images, in equal parts.
 
     n_images, seed : int, optional
-        How many images; their seed.
+        Number of images; their seed.
 
     Returns
     -------
@@ -45,6 +45,7 @@ def simulated_summaries(network, *, survey='mix', n_pix=(128, 256),
         In random order.
     """
     generator = torch.Generator().manual_seed(_SEED + seed)
+    device = next(network.parameters()).device
     found = []
     for number in range(-(-n_images // _BLOCK)):
         side = n_pix[number % len(n_pix)]
@@ -61,9 +62,9 @@ def simulated_summaries(network, *, survey='mix', n_pix=(128, 256),
             good[row, :, :left] = False
             good[row, :, side - right:] = False
         start = galaxies.centre + 0.02 * side * u[1:].T
-        found.append(network(
-            torch.nan_to_num(galaxies.image) / sigma[:, None, None], good,
-            start).summary)
+        image = torch.nan_to_num(galaxies.image) / sigma[:, None, None]
+        found.append(network(image.to(device), good.to(device),
+                             start.to(device)).summary.cpu())
     found = torch.cat(found)
     order = torch.randperm(len(found), generator=generator)
     return found[order][:n_images]
@@ -71,7 +72,7 @@ def simulated_summaries(network, *, survey='mix', n_pix=(128, 256),
 
 def fit_domain(network, *, survey='mix', n_pix=(128, 256), n_images=4096):
     """
-    Tell a network which images are like those that it was trained on.
+    Fit the domain of a network to images like those of its training.
 
     Parameters
     ----------
@@ -79,13 +80,13 @@ def fit_domain(network, *, survey='mix', n_pix=(128, 256), n_images=4096):
         The network; its ``domain`` is set.
 
     survey : str, optional
-        What the simulator draws.
+        The instruments that the simulator draws.
 
     n_pix : sequence of int, optional
         The sides of the images.
 
     n_images : int, optional
-        How many images.
+        Number of images.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The energy that a training run used, and the carbon dioxide.
+Estimate the energy and the carbon dioxide of a training run.
 
 An estimate, as that of the paper: power times time (Lacoste et al. 2019,
 arXiv:1910.09700).
@@ -24,7 +24,7 @@ _CARBON = 0.48
 
 class EnergyMeter:
     """
-    Add up the energy of a run, over all of its resumptions.
+    Meter of the energy of a run, over all of its resumptions.
 
     Parameters
     ----------
@@ -47,13 +47,13 @@ class EnergyMeter:
     @property
     def seconds(self):
         """
-        The time of the run so far.
+        Time of the run so far in seconds.
         """
         return self._earlier + time.monotonic() - self._start
 
     def report(self):
         """
-        Time (h), energy (kWh), CO2 (kg), and how they were found.
+        Report time (h), energy (kWh) and CO2 (kg), and their assumptions.
         """
         n_cores = len(os.sched_getaffinity(0)) if hasattr(
             os, 'sched_getaffinity') else os.cpu_count()

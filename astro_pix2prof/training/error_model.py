@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The errors that a network makes, measured on simulated galaxies.
+Measure the errors of a network on simulated galaxies.
 """
 
 import itertools
@@ -32,7 +32,7 @@ _LENGTHS = 0.02, 5.0
 
 class SimulatedErrors(NamedTuple):
     """
-    What a network did on simulated galaxies, ring by ring.
+    Measured and true values of simulated galaxies, ring by ring.
 
     Of each ring that it measured, if its true signal-to-noise ratio is
     above 1.
@@ -78,13 +78,13 @@ def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
         A captioner or a ring network.
 
     survey : str, optional
-        What the simulator draws.
+        The instruments that the simulator draws.
 
     n_pix : int, optional
         The side of the images.
 
     n_images, n_views, seed : int, optional
-        How many images; views of each; the first seed of the simulator.
+        Number of images; views of each; the first seed of the simulator.
 
     Returns
     -------
@@ -179,7 +179,7 @@ def fit_error_model(value, scatter, difference, *, n_bins=16):
 
 def fit_error_scale(value, error, difference, sma, *, n_bins=16):
     """
-    Factors that make the errors of a ring network hold.
+    Fit factors with which 68.3% of the differences lie within the errors.
 
     One factor depends on the value of a ring and one on its radius; each
     in turn is chosen such that 68.3% of the differences in each of its
@@ -231,7 +231,7 @@ def fit_error_scale(value, error, difference, sma, *, n_bins=16):
 
 def fit_correlation(sma, normalised, image):
     """
-    How the errors of the rings of a profile are correlated along radius.
+    Fit the correlation of the errors of rings along radius.
 
     The mean product of the normalised errors of two rings of an image, in
     units of their mean square, is described by
@@ -315,7 +315,7 @@ def fit_correlation(sma, normalised, image):
 
 def _floor(size, part):
     """
-    The floor with which 68.3% of the differences lie within the error.
+    Compute the floor with which 68.3% of the differences are within.
     """
     # each difference is within its error from this floor on
     needed = np.sort(np.sqrt(np.maximum(size**2 - part**2, 0.0)))
@@ -325,7 +325,7 @@ def _floor(size, part):
 def measure_errors(network, *, survey='mix', n_pix=(128, 256), n_images=256,
                    n_views=8):
     """
-    The error model of a network, for its model card.
+    Measure the error model of a network, for its model card.
 
     Parameters
     ----------
@@ -333,7 +333,7 @@ def measure_errors(network, *, survey='mix', n_pix=(128, 256), n_images=256,
         A captioner or a ring network.
 
     survey : str, optional
-        What the simulator draws.
+        The instruments that the simulator draws.
 
     n_pix : sequence of int, optional
         The sides of the images.

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The training step, for Lightning.
+Train networks with Lightning, step by step.
 """
 
 import math
@@ -21,7 +21,7 @@ __all__ = ['ProfileModule', 'make_network']
 
 def make_network(recipe):
     """
-    The network of a recipe, before it is trained.
+    Make the network of a recipe, before it is trained.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def make_network(recipe):
 
 class ProfileModule(lightning.LightningModule):
     """
-    A network and how it is trained.
+    Network with its optimiser, its average and its loss.
 
     Parameters
     ----------
@@ -84,13 +84,13 @@ class ProfileModule(lightning.LightningModule):
     @property
     def best_network(self):
         """
-        The network that is validated and exported.
+        Network that is validated and exported.
         """
         return self.network if self.average is None else self.average.module
 
     def configure_optimizers(self):
         """
-        The optimiser and its schedule.
+        Make the optimiser and its schedule.
         """
         t = self.recipe.training
         cls = (torch.optim.Adam if t.optimiser == 'adam'
@@ -113,7 +113,7 @@ class ProfileModule(lightning.LightningModule):
 
     def on_train_batch_start(self, batch, number):
         """
-        Draw the dropout from the step, so that a resumed run repeats it.
+        Seed the dropout with the step, so that a resumed run repeats it.
         """
         torch.manual_seed(
             (self.recipe.training.seed * 1_000_003 + self.global_step)
@@ -121,7 +121,7 @@ class ProfileModule(lightning.LightningModule):
 
     def _freeze_norm(self):
         """
-        Let batch normalisation do in training what it does afterwards.
+        Freeze batch normalisation: use its averages, not those of the batch.
         """
         start = self.recipe.training.freeze_norm
         if not start or self.global_step < start:
@@ -129,7 +129,7 @@ class ProfileModule(lightning.LightningModule):
         layers = [layer for layer in self.network.modules()
                   if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm)]
         if self.global_step == start and self.average is not None:
-            # those of the averaged network are over many more batches
+            # averages over many more batches than those of the network
             means = dict(self.average.module.named_buffers())
             for name, values in self.network.named_buffers():
                 if name.endswith(('running_mean', 'running_var')):
@@ -139,7 +139,7 @@ class ProfileModule(lightning.LightningModule):
 
     def training_step(self, batch, number):
         """
-        The loss of a batch.
+        Compute the loss of a batch.
         """
         self._freeze_norm()
         # drawn from the step, so that all processes and a resumed run agree
@@ -154,7 +154,7 @@ class ProfileModule(lightning.LightningModule):
 
     def on_before_optimizer_step(self, optimiser):
         """
-        Leave out a step whose gradient is not finite, and count it.
+        Skip a step whose gradient is not finite, and count it.
         """
         finite = all(torch.isfinite(p.grad).all()
                      for p in self.network.parameters() if p.grad is not None)
@@ -176,7 +176,7 @@ class ProfileModule(lightning.LightningModule):
 
     def validation_step(self, batch, number):
         """
-        The errors of a batch of images.
+        Compute the errors (mag) of a batch of images.
         """
         self._errors.append(self.task.errors(self.best_network, batch))
 

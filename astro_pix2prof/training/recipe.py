@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Recipes: all that decides what a training run does, in a TOML file.
+Read recipes: TOML files with all settings of a training run.
 """
 
 import hashlib
@@ -55,7 +55,7 @@ def check_name(name):
 @dataclass(frozen=True)
 class DataRecipe:
     """
-    The table ``[data]`` of a recipe.
+    Table ``[data]`` of a recipe.
 
     Attributes
     ----------
@@ -66,7 +66,8 @@ class DataRecipe:
         Of the shards, for 'pairs'.
 
     survey : str
-        What the simulator draws ('mix', 'sdss', 'sdss-r', 'any', ...).
+        The instruments that the simulator draws ('mix', 'sdss', 'sdss-r',
+        'any', ...).
 
     n_pix : list of int
         Sides of the images; they take turns from batch to batch.
@@ -75,7 +76,8 @@ class DataRecipe:
         Images in a batch of each side.
 
     repeat : int
-        How often a simulated image is shown, each time shifted and turned.
+        Number of times that a simulated image is shown, each time shifted
+        and turned.
 
     wobble : int
         The largest random shift of the crop in pixels.
@@ -143,7 +145,7 @@ class DataRecipe:
 @dataclass(frozen=True)
 class OptimiserRecipe:
     """
-    The table ``[training]`` of a recipe.
+    Table ``[training]`` of a recipe.
 
     Attributes
     ----------
@@ -242,7 +244,7 @@ class OptimiserRecipe:
 @dataclass(frozen=True)
 class Recipe:
     """
-    A whole recipe.
+    Settings of a training run.
 
     Attributes
     ----------
@@ -252,10 +254,11 @@ class Recipe:
         front.
 
     description : str
-        What they are for.
+        The purpose of the weights.
 
     architecture : str
-        A key of `astro_pix2prof.networks.architectures.ARCHITECTURES`.
+        A key of `astro_pix2prof.networks.architectures.ARCHITECTURES` that
+        has a training task.
 
     network : dict
         The settings of the network.
@@ -279,14 +282,14 @@ class Recipe:
 
     def to_dict(self):
         """
-        The recipe as nested dictionaries.
+        Return the recipe as nested dictionaries.
         """
         return asdict(self)
 
     @property
     def digest(self):
         """
-        A short hash that changes with anything in the recipe.
+        Short hash that changes with anything in the recipe.
         """
         text = json.dumps(self.to_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -294,7 +297,7 @@ class Recipe:
     @property
     def presentations(self):
         """
-        About how many images a run shows.
+        Approximate number of images that a run shows.
         """
         sizes = self.data.batch_size
         return round(self.training.steps * sum(sizes) / len(sizes))
@@ -302,7 +305,7 @@ class Recipe:
 
 def list_recipes():
     """
-    The names of the recipes that ship with the package.
+    List the names of the recipes that ship with the package.
     """
     return sorted(path.stem for path in FOLDER.glob('*.toml'))
 

@@ -36,7 +36,7 @@ __all__ = ['ProfileData', 'export', 'read_log', 'train']
 
 class ProfileData(lightning.LightningDataModule):
     """
-    The batches of a recipe, for Lightning.
+    Batches of a recipe, for Lightning.
 
     Parameters
     ----------
@@ -61,20 +61,20 @@ class ProfileData(lightning.LightningDataModule):
 
     def train_dataloader(self):
         """
-        The batches for training.
+        Make the loader of the batches for training.
         """
         return self._loader('train')
 
     def val_dataloader(self):
         """
-        The batches for validation.
+        Make the loader of the batches for validation.
         """
         return self._loader('validation')
 
 
 class _Record(Callback):
     """
-    Energy, speed and the learning curve, kept in the checkpoints.
+    Record of energy, speed and learning curve, kept in the checkpoints.
     """
 
     def __init__(self):
@@ -184,8 +184,8 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
     if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=5))
     with warnings.catch_warnings():
-        # what Lightning says about our choices: no workers for validation,
-        # one worker for training, and a folder that exists
+        # ignore warnings of Lightning about deliberate choices: no workers
+        # for validation, one for training, and a folder that exists
         warnings.filterwarnings('ignore', module='lightning')
         warnings.filterwarnings('ignore', category=FutureWarning)
         trainer = lightning.Trainer(
@@ -219,7 +219,7 @@ def export(module, folder, record=None, *, metrics=None):
     Parameters
     ----------
     module : `~astro_pix2prof.training.module.ProfileModule`
-        What was trained.
+        The trained module.
 
     folder : path-like
         The folder.
@@ -228,7 +228,7 @@ def export(module, folder, record=None, *, metrics=None):
         The learning curve and the energy.
 
     metrics : dict, optional
-        What else to say.
+        Further entries of the card.
 
     Returns
     -------
@@ -283,7 +283,7 @@ def _describe_data(recipe):
 
 def _summarise(curve):
     """
-    The last and the best validation of a learning curve.
+    Return the last and the best validation of a learning curve.
     """
     if not curve:
         return {}
@@ -295,7 +295,7 @@ def _summarise(curve):
 
 def _describe_limits(recipe):
     """
-    Where the weights can be trusted.
+    Describe the images for which the weights can be trusted.
     """
     data, sides = recipe.data, ' and '.join(map(str, recipe.data.n_pix))
     if data.source == 'pairs':
@@ -311,7 +311,7 @@ def _describe_limits(recipe):
 
 def read_log(folder):
     """
-    The log of a run.
+    Read the log of a run.
 
     Parameters
     ----------
@@ -332,7 +332,8 @@ def read_log(folder):
         with path.open(encoding='utf-8', newline='') as file:
             more = list(csv.DictReader(file))
         if more:
-            # what a killed run did after its last checkpoint was done again
+            # drop rows after the last checkpoint of a killed run, which were
+            # computed again
             first = int(more[0]['step'])
             rows = [row for row in rows if int(row['step']) < first]
         rows += more

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Files of image-profile pairs, split for training, that need numpy only.
+Write and read files of image-profile pairs for training.
 """
 
 import hashlib
@@ -11,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+
+from astro_pix2prof.networks.ellipse import ellipse_components, ellipse_shape
 
 __all__ = ['read_shards', 'write_shards']
 
@@ -34,7 +36,7 @@ def write_shards(pairs, folder, *, n_pix=256, n_sma=None, per_shard=256,
         The pairs; only ``per_shard`` of them are in memory at a time.
 
     folder : str or `~pathlib.Path`
-        Where to write ``train-000.npz``, ``validation-000.npz``,
+        Folder of ``train-000.npz``, ``validation-000.npz``,
         ``test-000.npz``, ... and ``index.json``.
 
     n_pix : int, optional
@@ -56,7 +58,7 @@ def write_shards(pairs, folder, *, n_pix=256, n_sma=None, per_shard=256,
         The seed of the split and of the order.
 
     source : str, optional
-        Where the pairs are from, for the index.
+        Origin of the pairs, for the index.
 
     overwrite : bool, optional
         Whether to replace the shards that are in the folder.
@@ -64,7 +66,7 @@ def write_shards(pairs, folder, *, n_pix=256, n_sma=None, per_shard=256,
     Returns
     -------
     index : dict
-        What ``index.json`` holds: counts, seed, source, the files with
+        Contents of ``index.json``: counts, seed, source, the files with
         their checksums, and ``hash``, that of all arrays.
 
     Raises
@@ -143,7 +145,7 @@ def _check_split(split):
 
 def _split_groups(groups, split, seed):
     """
-    The numbers of the pairs that belong to each part, in random order.
+    Assign the numbers of the pairs to the parts, in random order.
     """
     n, rng = len(groups), np.random.default_rng(seed)
     counts = all(isinstance(v, int) for v in split)
@@ -200,7 +202,7 @@ def _write_shard(path, spool, chosen, sma, total):
 
 def _record(pair, n_pix, sma):
     """
-    The arrays of one pair, of which a shard has one more axis.
+    Make the arrays of one pair; those of a shard have one more axis.
     """
     data, mask, centre = _crop(pair, n_pix)
     record = {'image': data, 'mask': mask,
@@ -231,7 +233,7 @@ def _crop(pair, n_pix):
 
 def _resample(pair, sma):
     """
-    The profile at other semi-major axes; NaN where it was not measured.
+    Interpolate a profile to other semi-major axes; NaN outside of it.
     """
     def linear(values, good):
         if not good.any():
@@ -248,18 +250,18 @@ def _resample(pair, sma):
     value = np.where(both, np.exp(log), value)
     error = linear(pair.intensity_err, good & np.isfinite(pair.intensity_err))
     # the components have no jump at 180 degrees
-    theta = np.radians(2 * np.where(pair.ellipticity == 0, 0.0, pair.theta))
-    e1, e2 = (pair.ellipticity * f(theta) for f in (np.cos, np.sin))
+    e1, e2 = ellipse_components(pair.ellipticity, np.radians(
+        np.where(pair.ellipticity == 0, 0.0, pair.theta)))
     shaped = np.isfinite(e1)
     e1, e2 = linear(e1, shaped), linear(e2, shaped)
-    return {'intensity': value, 'intensity_err': error,
-            'ellipticity': np.hypot(e1, e2),
-            'theta': np.mod(np.degrees(np.arctan2(e2, e1)) / 2, 180.0)}
+    eps, theta = ellipse_shape(e1, e2)
+    return {'intensity': value, 'intensity_err': error, 'ellipticity': eps,
+            'theta': np.mod(np.degrees(theta), 180.0)}
 
 
 def read_shards(folder, split):
     """
-    The shards of a split, as `~astro_pix2prof.write_shards` left them.
+    Read the shards of a split that `~astro_pix2prof.write_shards` wrote.
 
     Parameters
     ----------

@@ -11,7 +11,11 @@ import pytest
 from astropy.modeling.models import Sersic2D
 from scipy.ndimage import gaussian_filter, shift
 
-from astro_pix2prof.background.noise import measure_noise, noise_weights
+from astro_pix2prof.background.noise import (
+    measure_noise,
+    noise_is_wrong,
+    noise_weights,
+)
 
 
 def make_noise(shape=(256, 256), *, seed=0):
@@ -130,3 +134,45 @@ class TestNoiseWeights:
         image, mask = self.image()
         assert noise_weights(np.ones_like(image), image + 100, mask,
                              1.0) is None
+
+
+@pytest.mark.parametrize('power', [-40, -20, -9, 9, 30])
+@pytest.mark.parametrize('size', [6, 128])
+def test_any_unit(power, size):
+    data = make_noise((size, size))
+    assert measure_noise(10.0**power * data) / 10.0**power == (
+        pytest.approx(measure_noise(data), rel=1e-6))
+
+
+class TestMaskedRows:
+    """
+    Pixels without neighbours along columns, rows, or either.
+    """
+
+    @pytest.mark.parametrize('masked', [
+        [np.s_[::2]], [np.s_[1::2]], [np.s_[::3]], [np.s_[:, ::2]],
+        [np.s_[:, ::3]], [np.s_[::2], np.s_[:, ::2]],
+        [np.s_[::3], np.s_[:, ::3]], [np.s_[::2], np.s_[::3]]])
+    def test_right_noise(self, masked):
+        data = make_noise()
+        mask = np.zeros(data.shape, dtype=bool)
+        for part in masked:
+            mask[part] = True
+        data[mask] = 0.0
+        assert not noise_is_wrong(data, mask, 0.02)
+        assert measure_noise(data, mask) == pytest.approx(0.02, rel=0.05)
+
+    @pytest.mark.parametrize('axis', [0, 1])
+    def test_wrong_noise(self, axis):
+        # every third row leaves neighbours in both directions
+        data = make_noise()
+        mask = np.zeros(data.shape, dtype=bool)
+        np.moveaxis(mask, axis, 0)[::3] = True
+        assert noise_is_wrong(data, mask, 0.007)
+
+    def test_one_direction(self):
+        # three of five rows have no neighbour: what is left tells enough
+        data = np.repeat(make_noise(), 1, axis=0)
+        mask = np.zeros(data.shape, dtype=bool)
+        mask[::5], mask[2::5] = True, True
+        assert not noise_is_wrong(data, mask, 0.02)

@@ -77,6 +77,20 @@ def test_tiles(catalogue, tmp_path):
         survey[1]['intensity'].value, rtol=1e-5)
 
 
+def test_allow_remote(catalogue, tmp_path):
+    """
+    Addresses are refused, unless the command allows them.
+    """
+    args = ['survey', str(catalogue), '--images', 'http://127.0.0.1:1/{id}',
+            '--workers', '1', '--quiet', '--method', 'isophote', '--out']
+    assert main([*args, str(tmp_path / 'no')]) == 1
+    assert not (tmp_path / 'no').exists()
+    assert main([*args, str(tmp_path / 'yes'), '--allow-remote']) == 1
+    survey = read_survey(tmp_path / 'yes')
+    assert survey.settings['allow_remote']
+    assert survey.failures['message'][0].startswith('URLError: ')
+
+
 def test_nothing_works(catalogue, tmp_path, capsys):
     out = tmp_path / 'out'
     assert main(['survey', str(catalogue), '--images', 'no_{id}.fits',

@@ -126,7 +126,7 @@ class TestSettings:
         ('min_snr', np.nan, ValueError, 'min_snr must be .*, got nan'),
         ('min_snr', -1, ValueError, 'min_snr must be .*, got -1'),
         ('min_snr', True, TypeError, 'min_snr must be .*, got True'),
-        ('sky', 'flat', ValueError, "sky must be 'auto' or .*, got 'flat'"),
+        ('sky', 'flat', ValueError, "'auto', 'plane' or .*, got 'flat'"),
         ('sky', np.nan, ValueError, 'sky must be finite, got nan'),
         ('sky', 3 * u.mJy, ValueError, 'sky must be a number without unit'),
         ('sky', [1, 2], TypeError, 'sky must be a finite number'),

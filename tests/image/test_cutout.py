@@ -8,11 +8,12 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
 from astropy.nddata import CCDData, Cutout2D
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
 
-from astro_pix2prof import GalaxyCutout
+from astro_pix2prof import GalaxyCutout, IsophoteFitter, build_profile
 
 SHAPE = (40, 60)
 
@@ -344,3 +345,248 @@ def test_galaxy(galaxy_ccd, galaxy_truth):
     assert cutout.background_noise == pytest.approx(galaxy_truth['noise'],
                                                     rel=0.05)
     assert (cutout.band, cutout.name) == ('r', 'sersic')
+
+
+class TestOptions:
+    """
+    Quantities are converted or refused, and so is everything else.
+    """
+
+    def make(self, array, **options):
+        return GalaxyCutout(array, **{'unit': 'Jy', 'pixel_scale': 0.5,
+                                      **options})
+
+    @pytest.mark.parametrize(('option', 'value', 'expected'), [
+        ('saturation', 500 * u.mJy, 0.5), ('saturation', 0.5 * u.Jy, 0.5),
+        ('gain', 3 * u.electron / u.mJy, 3000.0),
+        ('gain', 3 / u.Jy, 3.0), ('gain', 3 * u.ph / u.Jy, 3.0),
+        ('pixel_scale', 0.01 * u.arcmin, 0.6),
+        ('psf_fwhm', 3 * u.pix, 1.5), ('psf_fwhm', 0.02 * u.arcmin, 1.2),
+        ('zeropoint', np.float32(8.9), 8.9)])
+    def test_converted(self, option, value, expected, array):
+        cutout = self.make(array, **{option: value})
+        assert getattr(cutout, option) == pytest.approx(expected, rel=1e-6)
+
+    @pytest.mark.parametrize('option', ['gain', 'saturation', 'psf_fwhm'])
+    def test_of_a_cutout(self, option, array):
+        value = {'gain': 3 * u.electron / u.mJy, 'saturation': 3 * u.kJy,
+                 'psf_fwhm': 50 * u.arcmin}[option]
+        cutout = self.make(array)
+        new = GalaxyCutout.from_any(cutout, **{option: value})
+        assert getattr(new, option) == pytest.approx(3000.0)
+        assert getattr(cutout, option) is None
+        with pytest.raises(ValueError, match=f'{option} must be in .* unit'):
+            GalaxyCutout.from_any(cutout, **{option: 1 * u.s})
+
+    def test_counts_by_any_name(self, array):
+        cutout = GalaxyCutout(array, unit='ct', calibrated=False,
+                              gain=2 * u.electron / u.adu)
+        assert cutout.gain == 2.0
+        with pytest.raises(ValueError, match="gain must be in 'electron s / "):
+            GalaxyCutout(array, unit='adu/s', calibrated=False,
+                         gain=2 * u.electron / u.adu)
+
+    @pytest.mark.parametrize(('option', 'value'), [
+        ('gain', 1.2 * u.arcsec), ('saturation', 500 * u.adu),
+        ('saturation', 5 * u.one), ('pixel_scale', 1 * u.s),
+        ('native_pixel_scale', 1 * u.Jy), ('psf_fwhm', 1 * u.Jy)])
+    def test_unit(self, option, value, array):
+        with pytest.raises(ValueError, match=f"{option} must be in '.*', got "
+                                             'the unit'):
+            self.make(array, **{option: value})
+
+    def test_no_unit(self, array):
+        with pytest.raises(ValueError, match='saturation must be a number wi'):
+            GalaxyCutout(array, calibrated=False, saturation=5 * u.adu)
+
+    @pytest.mark.parametrize('option', [
+        'gain', 'saturation', 'pixel_scale', 'native_pixel_scale',
+        'psf_fwhm', 'zeropoint'])
+    @pytest.mark.parametrize('value', [True, '2', [1.0, 2.0], 1j,
+                                       np.ma.masked])
+    def test_kind(self, option, value, array):
+        with pytest.raises(TypeError, match=f'{option} must be a .*number'):
+            self.make(array, **{option: value})
+
+    @pytest.mark.parametrize('option', [
+        'gain', 'saturation', 'pixel_scale', 'native_pixel_scale',
+        'psf_fwhm', 'zeropoint'])
+    def test_nan(self, option, array):
+        with pytest.raises(ValueError, match=f'{option} must be .*finite'):
+            self.make(array, **{option: np.nan})
+
+    @pytest.mark.parametrize('option', ['mask', 'noise', 'invvar',
+                                        'uncertainty', 'background'])
+    @pytest.mark.parametrize('value', [1j, object(), {}])
+    def test_arrays(self, option, value, array):
+        with pytest.raises(TypeError, match=f'{option} must (hold|be)'):
+            self.make(array, **{option: value})
+
+    def test_others(self, array):
+        with pytest.raises(TypeError, match='calibrated must be True or Fal'):
+            self.make(array, calibrated='no')
+        with pytest.raises(TypeError, match='calibrated must be True or Fal'):
+            GalaxyCutout.from_any(self.make(array), calibrated=0)
+        with pytest.raises(TypeError, match='name must be a text, got 5'):
+            self.make(array, name=5)
+        with pytest.raises(ValueError, match='name must be a text that UTF-8'):
+            self.make(array, name='\udce9')
+        with pytest.raises(ValueError, match="mag_system must be 'AB', 'ST'"):
+            self.make(array, mag_system='Johnson', zeropoint=25)
+        with pytest.raises(TypeError, match="mag_system must be 'AB', 'ST'"):
+            self.make(array, mag_system=1, zeropoint=25)
+        with pytest.raises(ValueError, match='size must be at most 1024 pix'):
+            self.make(array, size=200000)
+        with pytest.raises(ValueError, match='size must be at most 1024 pix'):
+            self.make(array).crop(5 * u.deg)
+
+    def test_typing_error(self, array):
+        match = ("'zeropont' is not an option of GalaxyCutout: did you mean "
+                 'zeropoint')
+        with pytest.raises(TypeError, match=match):
+            GalaxyCutout.from_any(array, zeropont=25)
+        with pytest.raises(TypeError, match=match):
+            GalaxyCutout.from_any(self.make(array), zeropont=25)
+        with pytest.raises(TypeError, match='did you mean pixel_scale'):
+            GalaxyCutout.from_any(array, pixelscale=1)
+        with pytest.raises(TypeError, match='it takes mask, uncertainty, '):
+            GalaxyCutout.from_any(array, quark=1)
+        with pytest.raises(TypeError, match=match):
+            IsophoteFitter()(array, zeropont=25)
+
+
+class TestBackground:
+    def make(self, array, background, **options):
+        return GalaxyCutout(array, **{'unit': 'mJy', 'pixel_scale': 0.5,
+                                      'background': background, **options})
+
+    def test_level(self, array):
+        for level in (0.25, np.float32(0.25), 0.25 * u.mJy, 2.5e-4 * u.Jy):
+            cutout = self.make(array, level)
+            np.testing.assert_allclose(cutout.data, array - 0.25, atol=1e-6)
+            assert cutout.background == pytest.approx(0.25)
+            assert cutout.background_level == pytest.approx(0.25)
+        cutout = self.make(array, None)
+        assert cutout.background is None
+        assert cutout.background_level == 0.0
+
+    def test_map(self, array, tmp_path):
+        sky = np.linspace(0.1, 0.3, array.size).reshape(array.shape)
+        path = tmp_path / 'sky.fits'
+        fits.PrimaryHDU(sky).writeto(path)
+        for image in (sky, sky.tolist(), sky * u.mJy, 1e-3 * sky * u.Jy,
+                      fits.ImageHDU(sky), path, str(path),
+                      CCDData(1e-3 * sky, unit='Jy'), np.ma.array(sky)):
+            cutout = self.make(array, image)
+            np.testing.assert_allclose(cutout.data, array - sky, atol=1e-6)
+            assert cutout.background_level == pytest.approx(0.2)
+
+    def test_uint(self, array):
+        # unsigned numbers do not become negative ones
+        image = np.full(SHAPE, 5, dtype='u2')
+        cutout = self.make(image, np.full(SHAPE, 7, dtype='u2'))
+        assert np.all(cutout.data == -2)
+
+    def test_masked(self, array):
+        sky = np.full(SHAPE, 0.1)
+        sky[3, 4] = np.nan
+        masked = np.ma.array(np.full(SHAPE, 0.1), mask=np.isnan(sky))
+        for image in (sky, masked):
+            cutout = self.make(array, image)
+            np.testing.assert_array_equal(cutout.mask, np.isnan(sky))
+            assert cutout.background_level == pytest.approx(0.1)
+
+    def test_crop(self, array):
+        sky = np.arange(array.size, dtype=float).reshape(SHAPE)
+        cutout = self.make(array, sky, position=(2, 3), size=(9, 7))
+        np.testing.assert_array_equal(cutout.background[1:, 1:],
+                                      sky[:8, :6])
+        assert np.isnan(cutout.background[0]).all()
+        assert cutout.background_level == pytest.approx(sky[:8, :6].mean())
+        assert cutout.crop(3).background.shape == (3, 3)
+
+    def test_plane_of_a_cube(self, array):
+        cube = np.stack([array, 2 * array])
+        sky = np.stack([np.full(SHAPE, 0.1), np.full(SHAPE, 0.2)])
+        cutout = self.make(cube, sky, band=1)
+        np.testing.assert_allclose(cutout.data, 2 * array - 0.2, atol=1e-6)
+
+    def test_errors(self, array):
+        with pytest.raises(ValueError, match="background has the unit 's'"):
+            self.make(array, 1 * u.s)
+        with pytest.raises(ValueError, match='background must have the shape'):
+            self.make(array, np.ones((3, 3)))
+        with pytest.raises(ValueError, match='background must have a finite'):
+            self.make(array, np.nan)
+        with pytest.raises(TypeError, match='background must be a number, a'):
+            self.make(array, True)
+        with pytest.raises(FileNotFoundError, match='nowhere'):
+            self.make(array, 'nowhere.fits')
+        with pytest.raises(ValueError, match='background cannot be changed'):
+            GalaxyCutout.from_any(self.make(array, 0.1), background=0.2)
+
+    @pytest.mark.parametrize('level', [None, 0.05])
+    def test_profile(self, level, array):
+        cutout = self.make(array, level)
+        sma = np.array([1.0, 2.0])
+        profile = build_profile(cutout, sma, 1 / sma, 0.01 * sma,
+                                ellipticity=0 * sma, theta=0 * sma)
+        if level is None:
+            assert 'background' not in profile.meta
+        else:
+            assert profile.meta['background'] == pytest.approx(0.05)
+
+
+class TestScale:
+    """
+    Fluxes may be of any size.
+    """
+
+    @pytest.mark.parametrize('power', [-40, -32, -16, -14, 0, 14, 16, 30])
+    def test_powers(self, power, array):
+        array[3, 4] = np.nan
+        scale = 10.0**power
+        one = GalaxyCutout(array, unit='Jy', pixel_scale=0.5, noise=0.1,
+                           gain=2.0, saturation=1.3, background=0.01)
+        two = GalaxyCutout(scale * array, unit=u.Jy / scale, pixel_scale=0.5,
+                           noise=0.1 * scale, gain=2.0 / scale,
+                           saturation=1.3 * scale, background=0.01 * scale)
+        inner = two.intensity_scale / one.intensity_scale / scale
+        assert 1e-15 < np.median(np.abs(two.data)) < 1e15
+        np.testing.assert_array_equal(one.mask, two.mask)
+        for name in ('data', 'noise', 'background_noise', 'saturation',
+                     'background', 'background_level'):
+            np.testing.assert_allclose(np.asarray(getattr(two, name)) * inner,
+                                       getattr(one, name), rtol=1e-5)
+        assert two.gain / inner == pytest.approx(one.gain)
+        # (the units tell the same)
+        assert u.Unit(two.unit / float(inner)).to(one.unit) == (
+            pytest.approx(1.0))
+        assert two.sb_zeropoint == pytest.approx(
+            one.sb_zeropoint + 2.5 * power, abs=1e-6)
+        assert two.zeropoint - 2.5 * np.log10(
+            two.data[9, 9]) == pytest.approx(
+                one.zeropoint - 2.5 * np.log10(one.data[9, 9]), abs=1e-5)
+
+    def test_without_pixel_scale(self, array):
+        cutout = GalaxyCutout(1e-32 * array, unit='W / (m2 Hz)',
+                              calibrated=False)
+        # 1e-26 W/m2/Hz are 8.9 mag, a millionth of that 23.9
+        assert cutout.zeropoint - 2.5 * np.log10(cutout.data.mean()) == (
+            pytest.approx(23.9 - 2.5 * np.log10(array.mean()), abs=1e-3))
+        assert cutout.intensity_unit == u.Unit('W / (m2 Hz pix2)')
+        assert cutout.intensity_scale == pytest.approx(1e-32)
+
+    def test_options_of_a_cutout(self, array):
+        cutout = GalaxyCutout(2e-32 * array, unit='W / (m2 Hz)',
+                              pixel_scale=0.5)
+        assert cutout.unit == u.Unit(1e-32 * u.Unit('W / (m2 Hz)'))
+        for level in (5e-32, 5e-6 * u.Jy):
+            new = GalaxyCutout.from_any(cutout, saturation=level, gain=3e32)
+            assert new.saturation == pytest.approx(5.0)
+            assert new.gain == pytest.approx(3.0)
+
+    def test_ordinary(self, array):
+        cutout = GalaxyCutout(1e-9 * array, unit='Jy', pixel_scale=0.5)
+        assert cutout.unit == u.Jy
+        np.testing.assert_array_equal(cutout.data, (1e-9 * array).astype('f4'))

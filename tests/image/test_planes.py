@@ -16,7 +16,13 @@ from astropy.nddata import (
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.image.cutout import GalaxyCutout
-from astro_pix2prof.image.planes import ErrorPlane, clean_planes, mask_to_bool
+from astro_pix2prof.image.planes import (
+    ErrorPlane,
+    clean_planes,
+    cut_window,
+    data_scale,
+    mask_to_bool,
+)
 
 SHAPE = (12, 15)
 
@@ -189,3 +195,90 @@ class TestErrors:
         np.testing.assert_array_equal(data, [[1.0, 0.0]])
         np.testing.assert_array_equal(mask, [[False, True]])
         assert noise is None
+
+
+class TestKindsOfMasks:
+    def test_masked_array(self):
+        mask = np.ma.zeros(SHAPE, dtype=int)
+        mask[0, 0], mask[1, 1] = 1, np.ma.masked
+        cutout = make(mask=mask)
+        assert cutout.mask[0, 0]
+        assert cutout.mask[1, 1]
+        assert np.count_nonzero(cutout.mask) == 2
+
+    def test_quantity(self):
+        with pytest.raises(TypeError, match="flags, got a Quantity in 'm'"):
+            make(mask=np.zeros(SHAPE) * u.m)
+
+    @pytest.mark.parametrize('option', ['noise', 'invvar', 'uncertainty'])
+    def test_dimensionless_errors(self, option):
+        # a number of no unit is no flux, an array is in that of the image
+        with pytest.raises(ValueError, match="the unit '' of the uncertain"):
+            make(**{option: np.ones(SHAPE) * u.one})
+        assert make(unit='', zeropoint=25, **{option: np.ones(SHAPE) * u.one}
+                    ).noise[0, 0] == 1
+
+
+class TestLargeBits:
+    """
+    Bit 63 and beyond what a float or a signed number holds.
+    """
+
+    def test_bit_63(self):
+        mask = np.zeros((3, 4), dtype='u8')
+        mask[0, 0], mask[1, 1] = np.uint64(1) << np.uint64(63), 1
+        for bits, expected in ((None, mask > 0), (1 << 63, mask > 1),
+                               (1, mask == 1), (2**64 - 1, mask > 0)):
+            np.testing.assert_array_equal(
+                mask_to_bool(mask, bad_bits=bits), expected)
+
+    def test_signed(self):
+        mask = np.array([[0, -1, np.iinfo('i8').min]])
+        np.testing.assert_array_equal(mask_to_bool(mask, bad_bits=1 << 63),
+                                      [[False, True, True]])
+        np.testing.assert_array_equal(mask_to_bool(mask, bad_bits=1),
+                                      [[False, True, False]])
+
+    @pytest.mark.parametrize('value', [2.0**63, 1e300, np.nan, 0.5])
+    def test_floats(self, value):
+        with pytest.raises(TypeError, match='integer bit flags, got float64'):
+            mask_to_bool(np.full((3, 4), value))
+
+    @pytest.mark.parametrize('bits', [-1, 2**64])
+    def test_range(self, bits):
+        with pytest.raises(ValueError, match='bad_bits must be an integer fr'):
+            GalaxyCutout(np.ones((3, 4)), mask=np.ones((3, 4), dtype=int),
+                         bad_bits=bits, calibrated=False)
+
+
+class TestDataScale:
+    def test_values(self):
+        data = np.full((20, 30), 3e-20)
+        mask = np.zeros(data.shape, dtype=bool)
+        assert data_scale(data, mask) == 1e-20
+        data[0, 0] = 1e30
+        assert data_scale(data, mask) == 1e-20
+        assert data_scale(np.full((20, 30), 2e20), mask) == 1e20
+        assert data_scale(np.zeros((20, 30)), mask) == 1
+        assert data_scale(np.full((20, 30), np.nan), mask) == 1
+        assert data_scale(data, ~mask) == 1
+        for value in (1.1e-15, -1.1e-15, 1e15, 7):
+            assert data_scale(np.full((20, 30), value), mask) == 1
+
+    def test_large_image(self):
+        # only a part of the pixels is looked at, in all columns
+        data = np.zeros((2**9, 2**9))
+        data[:, ::2] = 1e-20
+        assert data_scale(data, data > 1) == 1e-20
+
+
+@pytest.mark.parametrize(('origin', 'shape'), [
+    ((0, 0), (4, 5)), ((-2, -3), (4, 5)), ((3, 2), (9, 9)), ((9, 9), (2, 2)),
+    ((-9, 0), (2, 2)), ((1, 1), (2, 3))])
+def test_cut_window(origin, shape):
+    array = np.arange(20.0).reshape(4, 5)
+    padded = np.pad(array, 20, constant_values=-1)
+    expected = padded[20 + origin[1]:20 + origin[1] + shape[0],
+                      20 + origin[0]:20 + origin[0] + shape[1]]
+    np.testing.assert_array_equal(cut_window(array, origin, shape, -1),
+                                  expected)

@@ -342,6 +342,8 @@ class TestFiles:
             GalaxyCutout(images, hdu='ERR')
         with pytest.raises(ValueError, match='hdu=9 is not in the file'):
             GalaxyCutout(images, hdu=9)
+        with pytest.raises(TypeError, match='hdu must be a number, a name'):
+            GalaxyCutout(images, hdu=True)
         with pytest.raises(ValueError, match="'CAT' is a table, not an im"):
             GalaxyCutout(images, hdu='CAT')
         with pytest.raises(ValueError, match="'PRIMARY' holds no data"):
@@ -507,7 +509,8 @@ class TestHeaders:
     def test_bad_wcs(self, array, header):
         header['CTYPE1'] = 'RA---TAX'
         header['CTYPE2'] = 'DEC--SIN'
-        with pytest.warns(AstropyUserWarning, match='cannot be read and is'):
+        match = 'WCS of the image cannot be used: .*; it is left aside'
+        with pytest.warns(AstropyUserWarning, match=match):
             cutout = GalaxyCutout(fits.PrimaryHDU(array, header),
                                   pixel_scale=1)
         assert cutout.wcs is None

@@ -9,6 +9,7 @@ import pytest
 from astropy.nddata import CCDData
 from astropy.table import QTable
 from numpy.testing import assert_allclose
+from scipy.ndimage import binary_dilation
 
 from astro_pix2prof import (
     GalaxyCutout,
@@ -391,6 +392,16 @@ class TestPlotWeights:
         assert np.nanmin(weight) >= 0
         assert np.nanmax(weight) <= 1
         assert bar.get_ylabel() == 'weight'
+        # other objects are outlined
+        outline, = right.collections
+        x, y = np.concatenate(outline.get_paths()[0].to_polygons()).T
+        assert len(x) > 10
+        left, right, bottom, top = right.images[0].get_extent()
+        ny, nx = fit.cutout.shape
+        column = ((x - left) / (right - left) * nx - 0.5).round().astype(int)
+        row = ((y - bottom) / (top - bottom) * ny - 0.5).round().astype(int)
+        near = binary_dilation(fit.object_mask(), iterations=2)
+        assert near[row.clip(0, ny - 1), column.clip(0, nx - 1)].all()
 
     def test_errors(self):
         fit = Pix2ProfFitter('captioner', n_views=1).fit(load_example())

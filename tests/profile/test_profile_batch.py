@@ -45,8 +45,10 @@ def make_profile(rings):
         surface_brightness_err=rings.sb_err, ellipticity=rings.eps,
         theta=np.degrees(rings.theta), n_valid=rings.n_valid,
         flag=rings.flag, centre=rings.centre, sky=rings.sky,
-        noise=rings.noise, fitter='a fitter', weights='w',
-        galaxy_flag=rings.galaxy_flag, meta={'sha256': 'abc'})
+        sky_err=rings.sky_err, noise=rings.noise, fitter='a fitter',
+        weights='w', galaxy_flag=rings.galaxy_flag,
+        meta={'sha256': 'abc',
+              'noise_correlation': rings.noise_correlation})
 
 
 @pytest.fixture

@@ -459,3 +459,103 @@ class TestOddProfiles:
         for number in (1, 2.5, 'x', None, True):
             with pytest.raises(ValueError, match='n_samples must be an int'):
                 measure_structure(make_profile(disc), n_samples=number)
+
+
+class TestNumbers:
+    """
+    Limits and constants of the measurement, each of which shows.
+    """
+
+    def test_floor_of_errors(self):
+        # rings count with 3 per cent at least: a scatter of 3 per cent
+        # has a reduced chi squared of 1
+        profile = make_profile(disc, r_max=40)
+        sign = np.where(np.arange(len(profile)) % 2, 1, -1)
+        profile['intensity'] *= 1 + 0.03 * sign
+        profile['intensity_err'] *= 1e-6
+        row = measure_structure(profile, n_samples=2)[0]
+        assert_allclose(row['sersic_chi2'], 1, atol=0.1)
+        # and errors of the fit follow from it
+        profile['intensity'] /= 1 + 0.03 * sign
+        small = measure_structure(profile, n_samples=2)[0]
+        assert_allclose(small['sersic_mu_e_err'].value, row[
+            'sersic_mu_e_err'].value, rtol=0.1)
+
+    def test_last_reliable_ring(self):
+        # the aperture ends at the last ring above its error
+        profile = make_profile(disc, r_max=60)
+        last = np.nonzero(profile['radius'].value < 20)[0][-1]
+        unit = profile['intensity'].unit
+        profile['intensity_err'][last + 1:] = 1.01 * profile['intensity'][
+            last + 1:].value * unit
+        row = measure_structure(profile, n_samples=4, fits=False)[0]
+        x = profile['radius'][last].value / H
+        part = 1 - (1 + x) * np.exp(-x)
+        assert_allclose(row['mag_aperture'].value, MU_0 - 2.5 * np.log10(
+            2 * np.pi * H**2 * Q * part), atol=2e-3)
+        profile['intensity_err'][last + 1:] *= 0.9 / 1.01
+        again = measure_structure(profile, n_samples=4, fits=False)[0]
+        assert again['mag_aperture'] < row['mag_aperture']
+
+    @pytest.mark.parametrize(('r_max', 'levelled'), [(12, False), (20, True),
+                                                     (60, True)])
+    def test_asymptotic(self, r_max, levelled):
+        # 2, 3.3 and 10 scale lengths: 0.57, 0.18 and 0 mag are missing
+        row = measure_structure(make_profile(disc, r_max=r_max),
+                                n_samples=4, fits=False)[0]
+        true = MU_0 - 2.5 * np.log10(2 * np.pi * H**2 * Q)
+        assert bool(row['flag'] & StructureFlag.NOT_ASYMPTOTIC) != levelled
+        if levelled:
+            assert_allclose(row['mag_total'].value, true, atol=0.06)
+        else:
+            assert row['mag_total'] == row['mag_aperture']
+            assert row['mag_total'].value > true + 0.4
+
+    def test_five_rings(self):
+        profile = make_profile(disc)
+        rows = measure_structure(profile[:5], n_samples=4, fits=False)[0]
+        assert not rows['flag'] & StructureFlag.TOO_FEW_RINGS
+        assert np.isfinite(rows['mag_aperture'].value)
+
+    def test_outermost_crossing(self):
+        # a ring of light: the outermost radius counts
+        def shape(r):
+            return disc(r) + disc(0) * 0.05 * np.exp(-(r - 30)**2 / 8)
+
+        row = measure_structure(make_profile(shape), levels=[24.0],
+                                n_samples=4, fits=False)[0]
+        fine = np.linspace(0, 60, 60_001)
+        above = shape(fine) > 10**(-0.4 * 1.5)
+        assert_allclose(row['r24_0'].value, fine[above][-1], rtol=2e-3)
+
+    def test_error_is_half_the_spread(self):
+        profile = make_profile(disc)
+        rng = np.random.default_rng(1)
+        shift = rng.normal(0, 0.1, 4000)
+        profile['surface_brightness_samples'] = (
+            profile['surface_brightness'].value[:, None] + shift
+        ) * u.mag / u.arcsec**2
+        row = measure_structure(profile, levels=[24.0], fits=False)[0]
+        assert_allclose(row['mag_aperture_err'].value, 0.1, rtol=0.04)
+        assert_allclose(row['mu_0_err'].value, 0.1, rtol=0.04)
+        assert_allclose(row['r24_0_err'].value, 0.1 * H / 1.0857, rtol=0.04)
+
+    def test_error_of_bulge_to_total(self):
+        profile = make_profile(lambda r: sersic(r, 19.5, 1.5, 2.0)
+                               + disc(r, 20.5, 8.0), r_max=70)
+        row = measure_structure(profile, n_samples=2)[0]
+        b_t = row['b_t']
+        # flux goes as amplitude and as the square of the size
+        parts = [0.9210340 * row['bulge_mu_e_err'].value,
+                 2 * row['bulge_r_e_err'] / row['bulge_r_e'],
+                 0.9210340 * row['disc_mu_0_err'].value,
+                 2 * row['disc_h_err'] / row['disc_h']]
+        assert_allclose(row['b_t_err'], b_t * (1 - b_t) * np.sqrt(
+            np.sum(np.square(parts))), rtol=1e-6)
+
+    def test_disc_without_noise(self):
+        # rings below twice their error take no part in the fit of a disc
+        r = np.arange(1.0, 31)
+        value = np.where(r <= 15, np.exp(-r / 6), np.exp(-2.5))
+        error = value / np.where(r <= 15, 4.0, 1.5)
+        assert_allclose(fit_disc(r, value, error)['h'][0], 6, rtol=1e-6)

@@ -5,6 +5,7 @@ Tests of surveys.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,11 +26,13 @@ from astro_pix2prof import (
     IsophoteFitter,
     Pix2ProfFitter,
     ProfileBatch,
+    load_example_truth,
     read_survey,
     run_survey,
 )
 from astro_pix2prof.datasets.simulated import write_simulated
 from astro_pix2prof.image.sections import cut_section
+from astro_pix2prof.networks.weights import find_weights, read_card
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.simulation import GalaxySimulator
 from astro_pix2prof.survey.catalogue import open_catalogue
@@ -361,6 +364,31 @@ class TestFitterSpec:
         with pytest.raises(TypeError, match='fitter must be a Pix2ProfFit'):
             FitterSpec('rings')
 
+    def test_own_object(self):
+        """
+        What the options do not tell travels, and is told apart.
+        """
+        fitter = Pix2ProfFitter()
+        assert FitterSpec(fitter).fitter is None
+        fitter.card = {**fitter.card, 'error_model': {}}
+        spec = FitterSpec(fitter)
+        assert spec.make() is fitter
+        before = spec.describe()
+        assert before == FitterSpec(fitter).describe()
+        fitter.batch_size = 5
+        assert FitterSpec(fitter).describe() == before
+        next(fitter.network.parameters()).data += 1
+        assert FitterSpec(fitter).describe() != before
+        assert FitterSpec(np.sum).describe()['fitter'] == 'sum'
+
+    def test_original(self, monkeypatch):
+        """
+        A fitter with weights of another kind is sent as it is.
+        """
+        fitter = Pix2ProfFitter(device='cpu')
+        fitter.weights, fitter.card = 'a.pth', {'architecture': 'original'}
+        assert FitterSpec(fitter).make() is fitter
+
 
 class TestRunSurvey:
     def test_result(self, done):
@@ -489,6 +517,125 @@ class TestRunSurvey:
                         rtol=1e-5)
         assert len(failed) == 0
 
+    def test_integers(self, folder, tmp_path):
+        """
+        Every integer counts; booleans and numbers with a point are none.
+        """
+        catalogue = folder / 'cat.parquet'
+        result = run_survey(
+            catalogue, tmp_path / 'out', n_workers=np.int64(1),
+            chunk_size=np.int32(6), readers=np.uint8(0), columns=['id'],
+            size=np.int64(70), zeropoint=np.float32(22.5),
+            bad_bits=np.int64(1))
+        settings = read_survey(result.out).settings
+        assert settings['chunk_size'] == 6
+        assert settings['options'] == {'zeropoint': 22.5, 'bad_bits': 1}
+        for name in ('n_workers', 'chunk_size', 'readers'):
+            for value in (True, 2.0, '2', np.True_):
+                with pytest.raises(TypeError, match=f'{name} must be a.* int'):
+                    run_survey(catalogue, tmp_path / 'no', **{name: value})
+        with pytest.raises(TypeError, match='size must be a positive'):
+            run_survey(catalogue, tmp_path / 'no', size=True)
+        with pytest.raises(TypeError, match='scheduler must be a text'):
+            run_survey(catalogue, tmp_path / 'no', scheduler=8786)
+        assert not (tmp_path / 'no' / 'part-000000.parquet').exists()
+
+    def test_model_card(self, folder, tmp_path):
+        """
+        Weights, error model and domain belong to the survey.
+        """
+        name = find_weights('rings')
+        weights = tmp_path / name.name
+        card_path = weights.with_suffix('.json')
+        shutil.copy(name, weights)
+        card = read_card('rings')
+
+        def run(card, **options):
+            card_path.write_text(json.dumps(card))
+            return run_survey(
+                folder / 'cat.parquet', tmp_path / 'out', n_workers=1,
+                chunk_size=6, fitter={'weights': weights}, **options)
+
+        run(card)
+        (tmp_path / 'out' / 'part-000000.parquet').unlink()
+        assert run(card).n_done == N
+        for key, other in (('error_model', None), ('domain', {}),
+                           ('sha256', 64 * '0'), ('config', {'a': 1}),
+                           ('error_model', {**card['error_model'],
+                                            'correlation': None})):
+            changed = {**card, key: other}
+            if other is None:
+                del changed[key]
+            with pytest.raises(ValueError, match=f'holds another survey: .*'
+                                                 f'{key}.* was .* and is '):
+                run(changed)
+        assert run(card).n_skipped == N
+
+    def test_any_fitter(self, folder, tmp_path):
+        """
+        Objects with the interface of a fitter, and functions.
+        """
+        class Mine:
+            def __init__(self, step):
+                self.step = step
+
+            def __call__(self, image, **options):
+                raise NotImplementedError
+
+            def fit_many(self, images, *, workers=0, **options):
+                for image, _ in images:
+                    profile = load_example_truth()
+                    profile.meta['band'] = f'{self.step}{workers}'
+                    if 'galaxy_00004' in image:
+                        profile = ValueError('not this one')
+                    yield ProfileBatch.from_profiles([profile])
+
+        result = run_survey(folder / 'cat.parquet', tmp_path / 'out',
+                            fitter=Mine(3), n_workers=1, readers=2)
+        assert list(read_survey(result.out).failures['index']) == [4]
+        assert read_survey(result.out)[0].meta['band'] == '32'
+        with pytest.raises(ValueError, match='fitter_state was'):
+            run_survey(folder / 'cat.parquet', tmp_path / 'out',
+                       fitter=Mine(4), n_workers=1, readers=2)
+        result = run_survey(
+            folder / 'cat.parquet', tmp_path / 'function', n_workers=1,
+            fitter=lambda image: load_example_truth())
+        assert result.n_failed == 0
+
+    def test_fitter_that_raises(self, folder, tmp_path):
+        """
+        The images that are to blame have failed; or else it is an error.
+        """
+        class Fragile:
+            def __init__(self, bad):
+                self.bad = bad
+
+            def __call__(self, image):
+                raise NotImplementedError
+
+            def fit_many(self, images, *, workers=0):
+                images = [image for image, _ in images]
+                if any(name in image for image in images
+                       for name in self.bad):
+                    msg = 'out of luck'
+                    raise MemoryError(msg)
+                yield ProfileBatch.from_profiles(
+                    [load_example_truth()] * len(images))
+
+        result = run_survey(
+            folder / 'cat.parquet', tmp_path / 'out', n_workers=1,
+            fitter=Fragile(['galaxy_00001', 'galaxy_00005']))
+        assert result.n_failed == 2
+        failures = read_survey(result.out).failures
+        assert list(failures['index']) == [1, 5]
+        assert failures['message'][0] == 'MemoryError: out of luck'
+        galaxies = read_survey(result.out).galaxies()
+        assert list(galaxies['index']) == list(range(N))
+        assert list(galaxies['id']) == list(range(N))
+        with pytest.raises(RuntimeError, match='because of MemoryError'):
+            run_survey(folder / 'cat.parquet', tmp_path / 'all', n_workers=1,
+                       fitter=Fragile(['fits']))
+
     def test_broken_part(self, folder, tmp_path, monkeypatch):
         """
         What cannot be written is an error, and what is done is kept.
@@ -590,6 +737,44 @@ def test_processes(folder, done, tmp_path):
     out, err = process.communicate(timeout=300)
     assert out.strip() == '6', err
     assert contents(tmp_path / 'out') == contents(done.out)
+
+
+# A fitter with which the process dies when it meets a certain image.
+KILLER = textwrap.dedent('''
+    import os, sys
+    from astro_pix2prof import ProfileBatch, load_example_truth, run_survey
+
+    class Killer:
+        def __call__(self, image):
+            raise NotImplementedError
+
+        def fit_many(self, images, *, workers=0):
+            for image, _ in images:
+                if 'galaxy_00003' in image:
+                    os._exit(1)
+                yield ProfileBatch.from_profiles([load_example_truth()])
+
+    print(run_survey(sys.argv[1], sys.argv[2], fitter=Killer(), n_workers=2,
+                     chunk_size=2).n_failed)
+''')
+
+
+@pytest.mark.slow
+def test_image_that_kills(folder, tmp_path):
+    """
+    An image with which processes die has failed, and no other.
+    """
+    pytest.importorskip('distributed')
+    done = subprocess.run(
+        [sys.executable, '-c', KILLER, folder / 'cat.parquet',
+         tmp_path / 'out'], capture_output=True, text=True, timeout=400)
+    assert done.stdout.strip() == '1', done.stderr
+    survey = read_survey(tmp_path / 'out')
+    assert survey.complete
+    failures = survey.failures
+    assert list(failures['index']) == [3]
+    assert failures['message'][0].startswith('ProcessDiedError: the process')
+    assert list(survey.galaxies()['index']) == list(range(N))
 
 
 @pytest.mark.slow

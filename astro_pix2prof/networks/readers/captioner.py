@@ -1,13 +1,14 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Read frames with a captioner.
+Read the profiles of frames with a captioner.
 """
 
 import numpy as np
 import torch
 
 from astro_pix2prof.networks.captioner import prepare_images
-from astro_pix2prof.networks.readers.frame import crop_frames
+from astro_pix2prof.networks.ellipse import NANOMAGGY_ZEROPOINT
+from astro_pix2prof.networks.readers.frame import crop_filled, crop_frames
 from astro_pix2prof.networks.readers.squares import FrameReader
 
 __all__ = ['CaptionReader']
@@ -25,7 +26,7 @@ _TAIL_SNR = 4.0
 
 class CaptionReader(FrameReader):
     """
-    Runs a captioner over frames.
+    Reader of frames with a captioner.
 
     Parameters
     ----------
@@ -59,14 +60,14 @@ class CaptionReader(FrameReader):
 
     def _side(self, frame):
         """
-        The side that the network was trained on; half for small frames.
+        Return the side that the network was trained on; half for small frames.
         """
         n = self.config.n_pix
         return n if max(frame.image.shape) > 0.625 * n else n // 2
 
     def _read_squares(self, frames, side):
         """
-        Semi-major axes, magnitudes and errors.
+        Compute semi-major axes (pixels), magnitudes and errors (mag).
         """
         cfg = self.config
         length = int(0.7 * side / cfg.radius_step)
@@ -77,7 +78,10 @@ class CaptionReader(FrameReader):
         out = []
         for start in range(0, len(frames), self.batch_size):
             part = frames[start:start + self.batch_size]
-            image, mask, _ = crop_frames(part, side)
+            image, mask, first = crop_frames(part, side)
+            filled = crop_filled(part, side, first)
+            if filled is not None:
+                mask &= ~filled
             if cfg.image_scaling == 'fixed':
                 image = image * torch.tensor(
                     [[[frame.to_nanomaggies]] for frame in part])
@@ -86,7 +90,7 @@ class CaptionReader(FrameReader):
             views = torch.stack([
                 self._caption(_turn(scaled, k), length)
                 for k in range(self.n_views)])
-            views = views.double().cpu().numpy()
+            views = views.cpu().double().numpy()
             value = views.mean(0)
             scatter = (views.std(0, ddof=1) if self.n_views > 1
                        else np.zeros_like(value))
@@ -102,12 +106,12 @@ class CaptionReader(FrameReader):
     def _intensity(self, value, frame):
         if self.config.value == 'relative':
             return frame.sigma * 10**(-0.4 * value)
-        nanomaggies = 10**(-0.4 * (value - 22.5)) * frame.pixel_area
-        return nanomaggies / frame.to_nanomaggies
+        nanomaggies = 10**(-0.4 * (value - NANOMAGGY_ZEROPOINT))
+        return nanomaggies * frame.pixel_area / frame.to_nanomaggies
 
     def _error(self, value, scatter, frame):
         """
-        Error (mag) from the network's errors on simulated images.
+        Compute errors (mag) from those measured on simulated images.
         """
         model = self.errors
         if model is None:

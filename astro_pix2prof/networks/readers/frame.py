@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-__all__ = ['Caption', 'Frame', 'crop_frames']
+__all__ = ['Caption', 'Frame', 'crop_filled', 'crop_frames']
 
 
 @dataclass
 class Frame:
     """
-    What a network needs to know of an image.
+    Image of a galaxy with all that a network needs to read it.
 
     Attributes
     ----------
@@ -48,15 +48,22 @@ class Frame:
         Whether the centre is exact and is not to be improved.
 
     position : tuple of 2 floats, optional
-        Where the user said that the galaxy is, or the middle.
+        The position (x, y) that the user gave, or the middle.
 
     weight : 2D `~numpy.ndarray`, optional
-        From 0 to 1: how much less noise pixels have than others of their
-        brightness; by default all count alike.
+        Weights of the pixels from 0 to 1, lower for pixels with more noise
+        than others of their brightness; by default all count alike.
 
     ellipses : tuple of 3 1D `~numpy.ndarray`, optional
         Semi-major axes, and ellipticity times cosine and sine of twice the
         angle from +x, to measure on. The centre is held, too.
+
+    theta : float
+        The angle of its major axis from +x in radians, if ``eps`` is known.
+
+    filled : 2D bool `~numpy.ndarray`, optional
+        Pixels of the mask that hold estimated values. Networks look at
+        them, but they have no weight in means.
     """
 
     image: np.ndarray
@@ -71,10 +78,12 @@ class Frame:
     position: tuple = None
     ellipses: tuple = None
     weight: np.ndarray = None
+    theta: float = 0.0
+    filled: np.ndarray = None
 
     def ring_snr(self, sma, intensity, eps=None):
         """
-        Signal-to-noise ratio of rings one pixel wide.
+        Compute the signal-to-noise ratio of rings one pixel wide.
 
         Parameters
         ----------
@@ -99,7 +108,7 @@ class Frame:
 @dataclass
 class Caption:
     """
-    The profile that a network wrote.
+    Profile of a galaxy as a network gives it.
 
     Attributes
     ----------
@@ -123,14 +132,15 @@ class Caption:
         The centre (x, y) in pixels of the frame, likewise.
 
     weight : 2D `~numpy.ndarray`, shape (n, n_angle), optional
-        How much the points of each ring count, from 0 to 1; the first
-        point of a circle lies on +x.
+        Weights of the points of each ring, from 0 to 1; the first point of
+        a circle lies on +x.
 
     trust : dict
-        What the network thinks of the image: ``shift``, how far its last
-        look moved the centre (pixels); ``excess``, the light that the
-        weights left out over that of the galaxy; ``distance`` from the
-        images that it was trained on, above 1 outside of them.
+        Indicators of trouble: ``shift``, the last step of the centre
+        (pixels); ``excess``, the light that the weights left out over that
+        of the galaxy; ``distance`` from the images that the network was
+        trained on, above 1 outside of them. And ``sky``, the level that the
+        network subtracted itself, in the unit of the frame.
     """
 
     sma: np.ndarray
@@ -147,7 +157,7 @@ class Caption:
 
 def crop_frames(frames, side, *, use_position=False):
     """
-    Squares around the centres; what lies beyond a frame is masked.
+    Crop squares around the centres; pixels beyond a frame are masked.
 
     Parameters
     ----------
@@ -186,3 +196,35 @@ def crop_frames(frames, side, *, use_position=False):
         mask[to] = frame.mask[inside]
         first[row] = x, y
     return torch.from_numpy(image), torch.from_numpy(mask), first
+
+
+def crop_filled(frames, side, first):
+    """
+    The filled pixels of squares.
+
+    Parameters
+    ----------
+    frames : list of `Frame`
+        The frames.
+
+    side : int
+        The side in pixels.
+
+    first : `~numpy.ndarray`, shape (B, 2)
+        As `crop_frames` returns it.
+
+    Returns
+    -------
+    filled : `torch.Tensor`, shape (B, side, side), bool, or `None`
+        `None` if no frame has filled pixels.
+    """
+    if all(frame.filled is None for frame in frames):
+        return None
+    out = np.zeros((len(frames), side, side), dtype=bool)
+    for row, frame in enumerate(frames):
+        if frame.filled is not None:
+            x, y = first[row]
+            part = frame.filled[max(y, 0):y + side, max(x, 0):x + side]
+            y, x = max(-y, 0), max(-x, 0)
+            out[row, y:y + part.shape[0], x:x + part.shape[1]] = part
+    return torch.from_numpy(out)

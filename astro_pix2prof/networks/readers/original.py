@@ -1,10 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Read frames with the network of the original authors.
+Read the profiles of frames with the network of the original authors.
 """
 
 import numpy as np
 
+from astro_pix2prof.networks.ellipse import NANOMAGGY_ZEROPOINT
 from astro_pix2prof.networks.original import N_PIX
 from astro_pix2prof.networks.readers.frame import Caption, crop_frames
 
@@ -13,7 +14,7 @@ __all__ = ['OriginalReader']
 
 class OriginalReader:
     """
-    Runs the original network over frames.
+    Reader of frames with the original network.
 
     Parameters
     ----------
@@ -60,7 +61,8 @@ class OriginalReader:
                                  strict=True):
                 step = (1.0 if self.radius_step is None
                         else self.radius_step / frame.pixel_area**0.5)
-                intensity = (10**(-0.4 * (np.asarray(mu, float) - 22.5))
+                intensity = (10**(-0.4 * (np.asarray(mu, float)
+                                      - NANOMAGGY_ZEROPOINT))
                              * frame.pixel_area / frame.to_nanomaggies)
                 captions.append(Caption(
                     step * np.arange(len(mu)), intensity,

@@ -6,7 +6,8 @@ Profiles of whole frames, of any size, from a ring network.
 import numpy as np
 import torch
 
-from astro_pix2prof.networks.readers.frame import crop_frames
+from astro_pix2prof.networks.ellipse import ellipticity
+from astro_pix2prof.networks.readers.frame import crop_filled, crop_frames
 from astro_pix2prof.networks.readers.squares import FrameReader
 from astro_pix2prof.networks.readers.views import mean_caption, turn_frame
 
@@ -16,10 +17,18 @@ __all__ = ['RingReader', 'scale_errors']
 # The sides of squares that frames are put into; larger frames are binned.
 _SIDES = (64, 96, 128, 192, 256, 320)
 
+# Error (mag) of a ring of which no pixel was seen, added below this usable
+# part of a ring, and the least part that errors grow with.
+_UNSEEN, _FEW, _LEAST_VALID = 0.3, 0.1, 0.02
+
+# How far ellipses may be off where pixels are missing: in pixels, and as a
+# part of the semi-major axis.
+_OFF = 0.2, 0.01
+
 
 class RingReader(FrameReader):
     """
-    Runs a ring network over frames.
+    Reader of frames with a ring network.
 
     Parameters
     ----------
@@ -84,7 +93,7 @@ class RingReader(FrameReader):
 
     def _side(self, frame):
         """
-        The least side that holds the frame, or the usual one.
+        Return the smallest side that holds the frame, or the usual one.
         """
         longest = max(frame.image.shape)
         for side in _SIDES:
@@ -94,16 +103,17 @@ class RingReader(FrameReader):
 
     def _read_squares(self, frames, side):
         """
-        What the network finds in squares around the centres.
+        Read squares around the centres of frames, in batches.
         """
         device = next(self.network.parameters()).device
-        # what is given to the network differs
+        # group frames by the arguments of the network
         groups = {}
         for k, frame in enumerate(frames):
-            key = (frame.hold, frame.ellipses is not None)
+            key = (frame.hold, frame.ellipses is not None,
+                   frame.filled is not None)
             groups.setdefault(key, []).append(k)
         out = [None] * len(frames)
-        for (hold, fixed), rows in groups.items():
+        for (hold, fixed, _), rows in groups.items():
             for start in range(0, len(rows), self.batch_size):
                 part = rows[start:start + self.batch_size]
                 found = self._read_batch([frames[k] for k in part], side,
@@ -118,6 +128,10 @@ class RingReader(FrameReader):
         sigma = np.array([frame.sigma for frame in frames])
         image = image / torch.from_numpy(sigma).float()[:, None, None]
         good = _weights(frames, ~mask, first)
+        look = crop_filled(frames, side, first)
+        if look is not None:
+            # what is filled is looked at as any other pixel
+            look = torch.maximum(good.float(), look.float()).to(device)
         start = np.array([frame.centre for frame in frames]) - first
         ellipses = None
         if fixed:
@@ -133,12 +147,13 @@ class RingReader(FrameReader):
             image.to(device, non_blocking=True),
             good.to(device, non_blocking=True),
             torch.from_numpy(start).float().to(device), fixed=ellipses,
-            hold=hold or fixed)
-        sma = found.sma.double().cpu().numpy()
-        rows = {name: getattr(found, name).double().cpu().numpy()
+            hold=hold or fixed, look=look)
+        sma = found.sma.cpu().double().numpy()
+        rows = {name: getattr(found, name).cpu().double().numpy()
                 for name in ('value', 'log_error', 'e1', 'e2', 'valid',
                              'centre', 'weight', 'excess')}
         distance = self.network.domain(found.summary).cpu().numpy()
+        sky = found.sky.double().cpu().numpy()
         shift = np.zeros(len(frames))
         if len(found.centres) > 1:
             shift = torch.hypot(*(found.centres[-1] - found.centres[-2]).T
@@ -150,12 +165,15 @@ class RingReader(FrameReader):
             error = np.exp(rows['log_error'][k])
             if self.errors is not None:
                 error = scale_errors(self.errors, value, error, sma)
+            if look is not None:
+                error = _more_error(error, rows['valid'][k], value, sma)
             parts.append({
                 'sma': sma, 'mag': value - 2.5 * np.log10(sigma[k]),
                 'error': error,
-                'e1': e1, 'e2': e2, 'eps': np.hypot(e1, e2),
+                'e1': e1, 'e2': e2, 'eps': ellipticity(e1, e2),
                 'valid': rows['valid'][k], 'weight': rows['weight'][k],
-                'trust': {'shift': float(shift[k]),
+                'trust': {'sky': float(sky[k] * sigma[k]),
+                          'shift': float(shift[k]),
                           'excess': float(rows['excess'][k]),
                           'distance': float(distance[k])},
                 'centre': tuple(rows['centre'][k] + first[k])})
@@ -164,7 +182,7 @@ class RingReader(FrameReader):
 
 def scale_errors(model, value, error, sma):
     """
-    The errors of a ring network, such that they hold.
+    Scale the errors of a ring network so that 68% of the rings are within.
 
     Parameters
     ----------
@@ -185,9 +203,22 @@ def scale_errors(model, value, error, sma):
             * np.interp(log_sma, model['log_sma'], model['factor_sma']))
 
 
+def _more_error(error, valid, value, sma):
+    """
+    The errors of rings that miss pixels.
+
+    The network states those of whole rings, whose mean hardly changes if
+    the ellipse is a little off. That of a part of a ring does.
+    """
+    known = np.clip(valid, _LEAST_VALID, 1.0)
+    off = (_OFF[0] + _OFF[1] * sma) * np.abs(np.gradient(value, sma))
+    return np.sqrt(error**2 / known + ((1 - known) * off)**2 + (
+        _UNSEEN * np.clip(1 - valid / _FEW, 0, 1))**2)
+
+
 def _weights(frames, good, first):
     """
-    How much each pixel of the squares counts.
+    Compute the weight of each pixel of the squares, from 0 to 1.
     """
     if all(frame.weight is None for frame in frames):
         return good

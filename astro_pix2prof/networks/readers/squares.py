@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from astro_pix2prof.networks.ellipse import ellipticity
 from astro_pix2prof.networks.readers.frame import Caption, Frame
 
 __all__ = ['FrameReader']
@@ -21,7 +22,7 @@ _BLEND = (0.3, 0.42)
 
 class FrameReader:
     """
-    Runs a network over frames of any size.
+    Reader of frames of any size.
 
     A square around the centre is read. A galaxy that goes on beyond it is
     read again in images binned by 2, 4, ..., and the parts are joined.
@@ -84,7 +85,7 @@ class FrameReader:
 
     def _goes_on(self, original, part, frame):
         """
-        Whether a galaxy leaves its square and the frame does, too.
+        Tell whether galaxy and frame both extend beyond the square.
         """
         if not self.bins or max(frame.image.shape) < 1.15 * part['side']:
             return False
@@ -94,7 +95,7 @@ class FrameReader:
 
     def _end(self, frame, part):
         """
-        The number of rings, and whether the signal goes on after them.
+        Count the rings with signal, and tell whether it goes on after them.
         """
         snr = frame.ring_snr(part['sma'], 10**(-0.4 * part['mag']),
                              part.get('eps'))
@@ -107,13 +108,13 @@ class FrameReader:
 
     def _repeats(self, mag, snr):
         """
-        Where the network says that the profile has ended.
+        Find the rings at which the network repeats its last value.
         """
         return np.zeros(len(mag), dtype=bool)
 
     def _bin(self, frame):
         """
-        The frame in pixels twice as large, still in flux per native pixel.
+        Bin the frame by two, keeping the flux per native pixel.
         """
         ny, nx = frame.image.shape
         pad = (0, nx % 2, 0, ny % 2)
@@ -136,14 +137,32 @@ class FrameReader:
                 weight * good, pad), 2) / share.clamp(min=0.25))[0, 0].numpy()
         ellipses = frame.ellipses and (frame.ellipses[0] / 2,
                                        *frame.ellipses[1:])
+        filled = frame.filled
+        if filled is not None:
+            image, filled = self._bin_filled(frame, image, mask, pad)
         return Frame(image, mask, sigma,
                      tuple((c - 0.5) / 2 for c in frame.centre),
                      eps=frame.eps, gain=4 * frame.gain, hold=frame.hold,
-                     ellipses=ellipses, weight=weight)
+                     ellipses=ellipses, weight=weight, filled=filled)
+
+    def _bin_filled(self, frame, image, mask, pad):
+        """
+        The binned image with values where only filled pixels were.
+        """
+        usable = torch.from_numpy(~frame.mask | frame.filled).float()
+        values = torch.from_numpy(np.ascontiguousarray(
+            frame.image, dtype=np.float32))
+        values = torch.where(usable > 0, values, 0.0)
+        share, total = (functional.avg_pool2d(
+            functional.pad(plane[None, None], pad), 2)[0, 0].numpy()
+            for plane in (usable, values))
+        filled = mask & (share >= 0.5)
+        return np.where(filled, total / np.maximum(share, 0.25),
+                        image), filled
 
     def _join(self, frame, parts):
         """
-        One profile from those of finer and coarser squares.
+        Join the profiles of finer and coarser squares.
         """
         names = [name for name in ('mag', 'error', 'e1', 'e2', 'valid',
                                    'weight') if name in parts[0]]
@@ -166,7 +185,7 @@ class FrameReader:
         n_inside = max(int((joined['sma'] <= corner).sum()), 1)
         joined = {name: v[:n_inside] for name, v in joined.items()}
         if 'e1' in joined:
-            joined['eps'] = np.hypot(joined['e1'], joined['e2'])
+            joined['eps'] = ellipticity(joined['e1'], joined['e2'])
         n, goes_on = self._end(frame, joined)
         more = {name: joined[name][:n]
                 for name in ('e1', 'e2', 'valid', 'weight') if name in joined}
@@ -183,7 +202,7 @@ class FrameReader:
 
 def _blend(weight, fine, sma, at, coarse):
     """
-    Values on fine radii, going over to those on coarse ones.
+    Blend values on fine radii into those on coarse ones.
     """
     if coarse.ndim == 1:
         return weight * fine + (1 - weight) * np.interp(sma, at, coarse)

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The eight turns and reflections of a frame, and the mean of their profiles.
+Turn and mirror frames, and average the profiles of the views.
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ __all__ = ['mean_caption', 'turn_frame']
 
 def turn_frame(frame, k):
     """
-    One of the eight views.
+    Make one of the eight views of a frame.
 
     Parameters
     ----------
@@ -39,13 +39,14 @@ def turn_frame(frame, k):
     if ellipses is not None:
         ellipses = (ellipses[0], *_turn_ellipses(*ellipses[1:], k))
     return replace(frame, image=turn(frame.image), mask=turn(frame.mask),
-                   weight=turn(frame.weight), centre=move(frame.centre),
-                   position=move(frame.position), ellipses=ellipses)
+                   weight=turn(frame.weight), filled=turn(frame.filled),
+                   centre=move(frame.centre), position=move(frame.position),
+                   ellipses=ellipses)
 
 
 def _move(point, shape, k):
     """
-    Where a point of a frame lies in its view.
+    Move a point (x, y) of a frame to its view.
     """
     x, y = point
     ny, nx = shape
@@ -59,7 +60,7 @@ def _move(point, shape, k):
 
 def _move_back(point, shape, k):
     """
-    Where a point of a view lies in the frame.
+    Move a point (x, y) of a view back to the frame.
     """
     x, y = point
     ny, nx = shape if k % 2 == 0 else shape[::-1]
@@ -73,7 +74,7 @@ def _move_back(point, shape, k):
 
 def _turn_ellipses(e1, e2, k):
     """
-    Ellipses of a frame in its view, and of a view in its frame.
+    Turn ellipses of a frame into its view, or of a view into its frame.
     """
     if k >= 4:
         e2 = -e2
@@ -83,7 +84,7 @@ def _turn_ellipses(e1, e2, k):
 
 def mean_caption(captions, shape):
     """
-    One profile from those of the views.
+    Average the profiles of the views.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The ring network: sampling, stages, and the distance from its training.
+Ring network: sampling, stages, and the distance from its training.
 
 It knows torch only; ``networks``, ``training`` and ``inference`` import it.
 """

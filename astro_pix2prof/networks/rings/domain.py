@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-How far an image is from those that a network was trained on.
+Measure the distance of an image from those of the training.
 """
 
 import torch
@@ -15,12 +15,12 @@ _LEAST = 1e-3
 
 def summarise_rings(features, snr):
     """
-    What is known of the rings of each galaxy, in a vector of fixed length.
+    Summarise the features of the rings in a vector of fixed length.
 
     Parameters
     ----------
     features : `torch.Tensor`, shape (B, K, F)
-        What is known of each ring.
+        Features of each ring.
 
     snr : `torch.Tensor`, shape (B, K)
         Signal-to-noise ratios.
@@ -43,7 +43,7 @@ def summarise_rings(features, snr):
 
 class Domain(nn.Module):
     """
-    The Mahalanobis distance of summaries from those of known images.
+    Mahalanobis distance of summaries from those of known images.
 
     As in Lee et al. 2018 (NeurIPS 31), for one class. In units of the
     distance that 1% of the known images exceed.
@@ -62,7 +62,7 @@ class Domain(nn.Module):
 
     def forward(self, summary):
         """
-        Distances, shape (B,); above 1 an image is not of the domain.
+        Compute distances, shape (B,); above 1 an image is not of the domain.
         """
         white = (summary - self.mean) @ self.whiten
         return white.square().sum(1).sqrt()
@@ -70,7 +70,7 @@ class Domain(nn.Module):
     @torch.no_grad()
     def fit(self, summary, *, share=0.01):
         """
-        Learn what is known.
+        Fit mean, shape and limit to the summaries of known images.
 
         Parameters
         ----------

@@ -11,13 +11,13 @@ __all__ = ['RingBlock', 'RingConv', 'RingSequence', 'ShapeLoan', 'full',
            'ring_median', 'vector_fields']
 
 
-# Length of what rings tell each other of themselves.
+# Length of the vectors by which rings are compared.
 _KEYS = 16
 
 
 class RingConv(nn.Module):
     """
-    A convolution over radius and angle that knows no left and right.
+    Convolution over radius and angle that knows no left and right.
 
     It is circular in angle, and its kernel is the same to both sides: when
     the image is turned or mirrored, so are its results.
@@ -40,14 +40,14 @@ class RingConv(nn.Module):
 
     def forward(self, x):
         """
-        (B, C, K, T) to (B, n_out, K, T).
+        Convolve: (B, C, K, T) to (B, n_out, K, T).
         """
         weight = 0.5 * (self.weight + self.weight.flip(-1))
         return functional.conv2d(self._pad(x), weight, self.bias)
 
     def _pad(self, x):
         """
-        Circular in angle; beyond the ends there are rings like the last.
+        Pad circularly in angle, and with copies of the last rings in radius.
 
         Twice as fast as `torch.nn.functional.pad`, which leaves the layout
         that convolutions prefer.
@@ -72,7 +72,7 @@ class RingConv(nn.Module):
 
 class RingBlock(nn.Module):
     """
-    A residual block, with what is known of each ring added.
+    Residual block that adds a context for each ring.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class RingBlock(nn.Module):
 
     def forward(self, x, context=None):
         """
-        (B, C, K, T) to the same, with a context (B, C, K, 1).
+        Apply the block to (B, C, K, T), with a context (B, C, K, 1).
         """
         # (in place where nobody needs what was there)
         here = not torch.is_grad_enabled()
@@ -100,7 +100,7 @@ class RingBlock(nn.Module):
 
 class RingSequence(nn.Module):
     """
-    A recurrent network along radius, in both directions.
+    Recurrent network along radius, in both directions.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class RingSequence(nn.Module):
 
     def forward(self, x):
         """
-        (B, K, n_in) to (B, K, n_out).
+        Apply the network: (B, K, n_in) to (B, K, n_out).
         """
         h = functional.silu(self.into(x))
         h = self.gru(h)[0]
@@ -128,7 +128,7 @@ class RingSequence(nn.Module):
 
 class ShapeLoan(nn.Module):
     """
-    Rings take the ellipse of others where they cannot see their own.
+    Weighted means of ellipses, for rings that do not show their own.
 
     Where the galaxy is lost in noise, or a neighbour pulls, the ellipse of
     a ring is a mean over those of the rings that it trusts.
@@ -143,7 +143,7 @@ class ShapeLoan(nn.Module):
 
     def forward(self, e, about):
         """
-        Lend.
+        Replace ellipses of uncertain rings by a weighted mean of the others.
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ class ShapeLoan(nn.Module):
             Two components of the ellipticity.
 
         about : `torch.Tensor`, shape (B, K, n_in)
-            What each ring asks and offers.
+            The query and the key of each ring.
 
         Returns
         -------
@@ -169,14 +169,14 @@ class ShapeLoan(nn.Module):
 
 def full(x):
     """
-    At least single precision.
+    Convert half precision to single precision.
     """
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 def ring_median(value, use):
     """
-    The median along a ring of the points that are used; 0 without any.
+    Compute the median of the used points of each ring; 0 without any.
     """
     hidden = torch.where(use, value, torch.nan)
     return torch.nan_to_num(hidden.nanmedian(-1).values)
@@ -184,7 +184,7 @@ def ring_median(value, use):
 
 def vector_fields(one, two, angle):
     """
-    Fields along rings, as vectors of each ring.
+    Project fields along rings on vectors for each ring.
 
     Of first order, as the centre is, and of second order, as ellipses are:
     both turn and flip with the image.

@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The ring network: it decides where to measure, and the pixels give the value.
+Ring network: it decides where to measure, and the pixels give the value.
 
-What a person decided in the classical method, the network decides: where
+The network decides what a person decides in the classical method: where
 the centre is, how the isophotes lie, which pixels are not the galaxy, where
 the sky begins. The profile is then the weighted mean of the pixels along
 the ellipses; only where that drowns in noise does the network say more than
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from astro_pix2prof.networks.ellipse import ellipticity
 from astro_pix2prof.networks.rings.domain import Domain, summarise_rings
 from astro_pix2prof.networks.rings.sampling import (
     Pyramid,
@@ -31,10 +32,15 @@ from astro_pix2prof.networks.settings import NetworkSettings
 __all__ = ['RingConfig', 'RingNetwork', 'RingProfile']
 
 
+# If less than this part of a ring is usable, estimates of its bad pixels
+# take part in its mean; of less than the second, nothing was seen.
+_FEW, _UNSEEN = 0.1, 0.02
+
+
 @dataclass(frozen=True)
 class RingConfig(NetworkSettings):
     """
-    The settings of a `RingNetwork`.
+    Settings of a `RingNetwork`.
 
     Attributes
     ----------
@@ -48,8 +54,8 @@ class RingConfig(NetworkSettings):
         Points on a circle, and on an ellipse.
 
     channels, channels_find, hidden : int
-        Of the convolutions, of those of the first look, and of the
-        recurrent layers.
+        Channels of the convolutions, of those of the first stage, and of
+        the recurrent layers.
 
     refine : bool
         Whether a stage along the ellipses weighs points, betters the
@@ -92,7 +98,7 @@ class RingConfig(NetworkSettings):
 @dataclass
 class RingProfile:
     """
-    What the network found, for a batch of B images and K rings.
+    Output of the network for a batch of B images and K rings.
 
     Attributes
     ----------
@@ -118,7 +124,7 @@ class RingProfile:
         The noise of that mean.
 
     sky : `torch.Tensor`, shape (B,)
-        What was subtracted from the means, in units of the noise.
+        Level that was subtracted from the means, in units of the noise.
 
     valid : `torch.Tensor`, shape (B, K)
         The usable part of each ring.
@@ -134,13 +140,13 @@ class RingProfile:
         The points.
 
     centres : list of `torch.Tensor`, shape (B, 2)
-        The centre after each look.
+        The centre after each stage.
 
     shapes : list of `torch.Tensor`, shape (B, K, 2)
-        The ellipses after each look.
+        The ellipses after each stage.
 
     summary : `torch.Tensor`, shape (B, n)
-        What `~astro_pix2prof.networks.rings.domain.Domain` compares.
+        Input of `~astro_pix2prof.networks.rings.domain.Domain`.
     """
 
     sma: torch.Tensor
@@ -164,7 +170,7 @@ class RingProfile:
 
 class RingNetwork(nn.Module):
     """
-    Images in, centre, ellipses, weights and profile out.
+    Network that measures centre, ellipses, weights of points and profile.
 
     Parameters
     ----------
@@ -200,14 +206,15 @@ class RingNetwork(nn.Module):
 
     def radii(self, shape, device=None):
         """
-        The semi-major axes for frames of a shape.
+        Compute the semi-major axes (pixels) for frames of a shape.
         """
         return ring_radii(self.config.reach * max(shape),
                           ratio=self.config.ratio, device=device)
 
-    def forward(self, image, good, start, *, fixed=None, hold=False):
+    def forward(self, image, good, start, *, fixed=None, hold=False,
+                look=None):
         """
-        Measure.
+        Measure centre, ellipses, weights and profile of each image.
 
         Parameters
         ----------
@@ -226,11 +233,19 @@ class RingNetwork(nn.Module):
         hold : bool, optional
             Whether the centres are held.
 
+        look : `torch.Tensor`, shape (B, H, W), optional
+            As ``good``, and also true where bad pixels hold estimated
+            values. The stages that find centre, ellipses and weights look
+            at these; means are taken over good pixels only, as far as a
+            ring has some.
+
         Returns
         -------
         profile : `RingProfile`
         """
-        pyramid = Pyramid(image, good)
+        measured = pyramid = Pyramid(image, good)
+        if look is not None:
+            pyramid = Pyramid(image, look)
         radii = self.radii(image.shape[1:], image.device)
         centre, centres, shapes = start, [], []
         if not hold:
@@ -254,12 +269,13 @@ class RingNetwork(nn.Module):
             if not hold:
                 centre = centre.detach() + shift
                 centres.append(centre)
-        return self._measure(pyramid, centre, radii, e, weight, sky, known,
-                             centres, shapes)
+        return self._measure(measured, centre, radii, e, weight, sky, known,
+                             centres, shapes,
+                             filled=None if look is None else pyramid)
 
     def ring_levels(self, pyramid, radii, eps):
         """
-        The level of the pyramid at which each ring is sampled.
+        Choose the level of the pyramid at which each ring is sampled.
 
         Parameters
         ----------
@@ -285,7 +301,7 @@ class RingNetwork(nn.Module):
 
     def _points(self, centre, radii, e, phase=0.0):
         """
-        Points along ellipses, and the arcs that they stand for: (B, K, T).
+        Compute points along ellipses and the length of their arcs: (B, K, T).
         """
         dx, dy, arc = ellipse_points(
             radii.expand(e.shape[:2]), e[..., 0], e[..., 1],
@@ -295,10 +311,10 @@ class RingNetwork(nn.Module):
 
     def _look_along(self, pyramid, centre, radii, e):
         """
-        The weights of points, the step to better ellipses, and the sky.
+        Predict weights of points, steps to better ellipses, and the sky.
         """
         x, y, _ = self._points(centre, radii, e)
-        eps = torch.hypot(*e.unbind(-1))
+        eps = ellipticity(*e.unbind(-1))
         level = self.ring_levels(pyramid, radii, eps) + 1
         value, valid = pyramid.sample(x, y, level.expand_as(x))
         weight, *others = self.along(value, valid, level, radii, e)
@@ -307,18 +323,21 @@ class RingNetwork(nn.Module):
         return weight, *others
 
     def _measure(self, pyramid, centre, radii, e, weight, sky, known,
-                 centres, shapes):
+                 centres, shapes, filled=None):
         """
-        The profile along given ellipses around given centres.
+        Measure the profile along given ellipses around given centres.
+
+        ``filled`` is the pyramid that holds estimates of bad pixels.
         """
         # the ellipses learn from the true ellipses, not from the light
         where, lying = centre.detach(), e.detach()
-        eps = torch.hypot(*lying.unbind(-1))
+        eps = ellipticity(*lying.unbind(-1))
         x, y, arc = self._points(where, radii, lying)
         level = self.ring_levels(pyramid, radii, eps)
         value, valid = pyramid.sample(x, y, level.expand_as(x))
         n_fine = int((radii <= 8).sum())
-        fine = pyramid.refine(where).sample(x[:, :n_fine], y[:, :n_fine])
+        fine = pyramid.refine(where, filled).sample(
+            x[:, :n_fine], y[:, :n_fine])
         value = torch.cat([torch.where(level[:, :n_fine] == 0, fine[0],
                                        value[:, :n_fine]),
                            value[:, n_fine:]], 1)
@@ -329,6 +348,12 @@ class RingNetwork(nn.Module):
         mean = (part * value).sum(-1) / norm
         length = arc.sum(-1)
         usable = (arc * valid).sum(-1)
+        if filled is not None:
+            usable = torch.where(usable > _UNSEEN * length, usable, 0.0)
+            guess = self._filled_mean(filled, x, y, level, weight * arc,
+                                      value, n_fine)
+            share = (usable / length / _FEW).clamp(max=1)
+            mean = share * mean + (1 - share) * guess
         # pixels that the ring averages, each once
         cell = 2.0**level[..., 0]
         n_pixels = torch.minimum(
@@ -361,9 +386,22 @@ class RingNetwork(nn.Module):
             excess=excess, x=x, y=y,
             centres=centres, shapes=shapes, summary=summary)
 
+    def _filled_mean(self, filled, x, y, level, weight, value, n_fine):
+        """
+        The means of rings with estimates of bad pixels.
+        """
+        guess, known = filled.sample(x, y, level.expand_as(x))
+        # (close to the centre, the interpolation holds them)
+        near = level[:, :n_fine] == 0
+        guess = torch.cat([torch.where(near, value[:, :n_fine],
+                                       guess[:, :n_fine]),
+                           guess[:, n_fine:]], 1)
+        part = weight * known
+        return (part * guess).sum(-1) / part.sum(-1).clamp(min=1e-6)
+
     def _beside(self, pyramid, centre, radii, e, level, weight, mean, n_fine):
         """
-        The means on ellipses a third of the way to the next rings.
+        Compute the means on ellipses a third of the way to the next rings.
 
         There lie the pixels that the rings leave out. Close to the centre
         there are none, and the ring itself stands for them.
@@ -386,7 +424,7 @@ class RingNetwork(nn.Module):
 
     def _sky(self, mean, used, share, none):
         """
-        The level of the sky: a mean over the rings that are sky.
+        Compute the level of the sky as a mean over the rings that are sky.
         """
         # bright rings are not, whatever the network says before it has
         # learned to tell them
@@ -397,7 +435,7 @@ class RingNetwork(nn.Module):
 
     def _dark(self, pyramid):
         """
-        Low quantiles of the means of 16 x 16 pixels: (B, 4).
+        Compute low quantiles of the means of 16 x 16 pixels: (B, 4).
         """
         k = min(4, pyramid.n_levels - 1)
         value, weight = pyramid.levels[k], pyramid.weights[k]
@@ -411,7 +449,7 @@ class RingNetwork(nn.Module):
 
 def _excess(value, valid, weight, mean, noise, radii, eps):
     """
-    The light of other objects over that of the galaxy: (B,).
+    Compute the light of other objects over that of the galaxy: (B,).
     """
     seen = (mean > 3 * noise).to(mean.dtype)
     # the areas that rings stand for

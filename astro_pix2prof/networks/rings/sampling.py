@@ -1,12 +1,14 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Samples of images along ellipses, from a pyramid of binned images.
+Sample images along ellipses, from a pyramid of binned images.
 """
 
 import math
 
 import torch
 from torch.nn import functional
+
+from astro_pix2prof.networks.ellipse import ellipticity, position_angle
 
 __all__ = ['Pyramid', 'ellipse_points', 'ring_radii']
 
@@ -19,7 +21,7 @@ _FINE_RADIUS = 12
 
 def ring_radii(reach, *, ratio=1.13, first=0.5, device=None):
     """
-    Semi-major axes of rings: 0, then evenly spaced in the logarithm.
+    Compute semi-major axes: 0, then evenly spaced in the logarithm.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ def ring_radii(reach, *, ratio=1.13, first=0.5, device=None):
 
 def ellipse_points(sma, e1, e2, n_angle, *, phase=0.0):
     """
-    Points along ellipses, evenly spaced in the eccentric anomaly.
+    Compute points along ellipses, evenly spaced in eccentric anomaly.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ def ellipse_points(sma, e1, e2, n_angle, *, phase=0.0):
         The number of points T.
 
     phase : float, optional
-        Where the first point lies, in steps.
+        Place of the first point, in steps.
 
     Returns
     -------
@@ -73,8 +75,9 @@ def ellipse_points(sma, e1, e2, n_angle, *, phase=0.0):
     """
     t = (torch.arange(n_angle, device=sma.device) + phase) * (
         2 * math.pi / n_angle)
-    eps = torch.hypot(e1, e2)
-    angle = 0.5 * torch.atan2(e2, e1 + 1e-12)
+    eps = ellipticity(e1, e2)
+    # (a circle has an angle, too, and a finite gradient)
+    angle = position_angle(e1 + 1e-12, e2)
     a, q = sma[..., None], (1 - eps)[..., None]
     t = t - angle[..., None]
     cos_t, sin_t = torch.cos(t), torch.sin(t)
@@ -86,7 +89,7 @@ def ellipse_points(sma, e1, e2, n_angle, *, phase=0.0):
 
 class Pyramid:
     """
-    An image and its means in squares of 2, 4, ... pixels, in one tensor.
+    Image with its means in squares of 2, 4, ... pixels, in one tensor.
 
     Bad pixels do not enter the means; each mean has a weight, the usable
     part of its square. Close to the centre there is a finer level, a
@@ -141,7 +144,7 @@ class Pyramid:
 
     def sample(self, x, y, level):
         """
-        Bilinear samples.
+        Sample the levels of the pyramid, bilinearly.
 
         Parameters
         ----------
@@ -182,14 +185,18 @@ class Pyramid:
                 norm = norm + part
         return total / norm.clamp(min=1e-6), norm
 
-    def refine(self, centre):
+    def refine(self, centre, filled=None):
         """
-        The pixels around the centres, interpolated.
+        Interpolate the pixels around the centres.
 
         Parameters
         ----------
         centre : `torch.Tensor`, shape (B, 2)
             Centres (x, y).
+
+        filled : `Pyramid`, optional
+            Of the same images with values for pixels that are bad here;
+            without it, these are zero.
 
         Returns
         -------
@@ -205,7 +212,8 @@ class Pyramid:
                   & ((y >= 0) & (y < h))[:, :, None])
         x, y = x.clamp(0, w - 1), y.clamp(0, h - 1)
         rows = torch.arange(len(centre), device=self.device)[:, None, None]
-        value = self.levels[0][rows, y[:, :, None], x[:, None]]
+        levels = self.levels if filled is None else filled.levels
+        value = levels[0][rows, y[:, :, None], x[:, None]]
         good = self.weights[0][rows, y[:, :, None], x[:, None]] * inside
         matrix = _cubic(n, value)
         fine = matrix @ value @ matrix.T
@@ -214,7 +222,7 @@ class Pyramid:
 
 def _cubic(n, like):
     """
-    The matrix that refines n values by cubic convolution (Keys 1981).
+    Compute the matrix of a cubic convolution of n values (Keys 1981).
 
     With his parameter of -1/2, of which a parabola stays one; that of
     `torch.nn.functional.interpolate` is -3/4.
@@ -233,7 +241,7 @@ def _cubic(n, like):
 
 class _FinePatch:
     """
-    A refined square around each centre.
+    Refined square around each centre.
     """
 
     def __init__(self, fine, good, first):
@@ -243,7 +251,7 @@ class _FinePatch:
 
     def sample(self, x, y):
         """
-        Values and weights at positions that lie within the square.
+        Sample values and weights at positions within the square.
         """
         n = self.good.shape[-1]
         shape = (-1, *[1] * (x.dim() - 1))

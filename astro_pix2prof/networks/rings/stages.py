@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The stages of the ring network: circles, ellipses, correction.
+Stages of the ring network: circles, ellipses, correction.
 """
 
 import math
@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from astro_pix2prof.networks.ellipse import POGSON
 from astro_pix2prof.networks.rings.layers import (
     RingBlock,
     RingConv,
@@ -26,12 +27,10 @@ __all__ = ['CircleStage', 'EllipseStage', 'MeanCorrection', 'positive']
 # that a magnitude exists.
 _FLOOR = 0.2
 
-_POGSON = 2.5 / math.log(10)
-
 
 def positive(z):
     """
-    (z + sqrt(z^2 + 4 f^2)) / 2, which is z where that is large, and positive.
+    Compute (z + sqrt(z^2 + 4 f^2)) / 2: positive, and z where it is large.
 
     For negative z in the form that does not subtract equal numbers.
     """
@@ -42,14 +41,14 @@ def positive(z):
 
 def _log_radius(radii):
     """
-    As a feature, shape (K, 1).
+    Compute the logarithm of radii as a feature, shape (K, 1).
     """
     return (torch.log(radii.clamp(min=0.25)) / 3)[:, None]
 
 
 def _pool(h, seen):
     """
-    Mean and root mean square of features along each ring: (B, K, 2 C).
+    Compute mean and r.m.s. of features along each ring: (B, K, 2 C).
     """
     norm = seen.sum(-1).clamp(min=1)[:, None]
     part = h * seen[:, None].to(h.dtype)
@@ -62,7 +61,7 @@ def _pool(h, seen):
 
 class CircleStage(nn.Module):
     """
-    A look at circles around a centre: where it is, how isophotes lie.
+    Stage on circles: it predicts the centre and first ellipses.
 
     Parameters
     ----------
@@ -88,7 +87,7 @@ class CircleStage(nn.Module):
 
     def forward(self, pyramid, centre, radii):
         """
-        The shift of the centre (B, 2), and the ellipses (B, K, 2).
+        Predict the shift of the centre (B, 2) and the ellipses (B, K, 2).
         """
         batch, k, t = len(centre), len(radii), self.n_angle
         angle = torch.arange(t, device=radii.device) * (2 * math.pi / t)
@@ -124,12 +123,12 @@ class CircleStage(nn.Module):
 
 class EllipseStage(nn.Module):
     """
-    A look along the ellipses: which points belong to the galaxy.
+    Stage on ellipses: it predicts which points belong to the galaxy.
 
-    And how far the ellipses and the centre are still off, and which rings
-    are sky. It sees the samples of the next coarser level: weights that saw
-    the very pixels that they weigh would prefer those with noise in one
-    direction.
+    It also predicts the remaining errors of ellipses and centre, and which
+    rings are sky. It sees the samples of the next coarser level: weights
+    that saw the very pixels that they weigh would prefer those with noise
+    in one direction.
 
     Parameters
     ----------
@@ -154,7 +153,7 @@ class EllipseStage(nn.Module):
 
     def forward(self, value, valid, level, radii, e):
         """
-        Look.
+        Predict point weights, refined ellipses and the sky.
 
         Parameters
         ----------
@@ -182,11 +181,11 @@ class EllipseStage(nn.Module):
             Better ellipses.
 
         sky : tuple of `torch.Tensor`, shape (B, K) and (B,)
-            How much each ring is sky, and how much there is to be said for
-            a sky of zero; both logarithms.
+            Logarithms of the weight of each ring as sky, and of the weight
+            of a sky of zero.
 
         known : `torch.Tensor`, shape (B, K, C)
-            What is known of each ring.
+            Features of each ring.
         """
         snr = value * 2.0**level
         middle = ring_median(snr, valid > 0.3)[..., None]
@@ -222,7 +221,7 @@ class EllipseStage(nn.Module):
 
 class MeanCorrection(nn.Module):
     """
-    The profile and its error, from the means along the ellipses.
+    Stage that corrects the means along the ellipses and states errors.
 
     In units of the noise of each ring, so that bright rings stay what the
     pixels say.
@@ -233,8 +232,8 @@ class MeanCorrection(nn.Module):
         The settings.
     """
 
-    # How far off the neighbours are that a ring is compared with; 0 are
-    # the rings halfway to them.
+    # Distances, in rings, of the neighbours that a ring is compared with; 0
+    # are the rings halfway to them.
     steps = (0, 1, 2, 4)
 
     def __init__(self, config):
@@ -251,12 +250,12 @@ class MeanCorrection(nn.Module):
 
     def forward(self, rings):
         """
-        Correct.
+        Apply the learned correction to the ring means.
 
         Parameters
         ----------
         rings : dict of `torch.Tensor`
-            What is known of each ring, each of shape (B, K).
+            Measurements of each ring, each of shape (B, K).
 
         Returns
         -------
@@ -264,7 +263,7 @@ class MeanCorrection(nn.Module):
             As in `~astro_pix2prof.networks.rings.network.RingProfile`.
 
         features : `torch.Tensor`, shape (B, K, n_features)
-            What it saw of each ring.
+            The features of each ring from which it was computed.
         """
         mean, noise = rings['mean'], rings['noise']
         radii, scatter = rings['radii'], rings['scatter']
@@ -296,10 +295,10 @@ class MeanCorrection(nn.Module):
             room = 0.02 + 0.3 * torch.exp(-(radii / 2.5)**2)
             mean = mean * (1 + room * torch.tanh(scale)) + add * noise
         z = positive(mean / noise)
-        value = -_POGSON * torch.log(z * noise)
+        value = -POGSON * torch.log(z * noise)
         if self.active and not self.gated:
             value = value + add
-        photon = torch.log(_POGSON / (z + 1))
+        photon = torch.log(POGSON / (z + 1))
         # the error is at least a part of that of photons
         log_error = torch.logaddexp(log_error, photon - 1.0)
         return value, log_error, features
@@ -307,7 +306,7 @@ class MeanCorrection(nn.Module):
 
 def _moved(rows, step):
     """
-    The values of the rings that are some steps away; at the ends, the last.
+    Return the values of rings some steps away; beyond the ends, the last.
     """
     k = rows.shape[1]
     index = (torch.arange(k, device=rows.device) + step).clamp(0, k - 1)
@@ -316,7 +315,7 @@ def _moved(rows, step):
 
 def _between(inner, outer, noise):
     """
-    Halfway between two means, in units of the noise.
+    Compute the value halfway between two means, in units of the noise.
 
     In the logarithm where they are bright, linear where they are noise.
     """

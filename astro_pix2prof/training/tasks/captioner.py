@@ -3,17 +3,17 @@
 Train captioners.
 """
 
-
 import torch
 
 from astro_pix2prof.networks.captioner import prepare_images
+from astro_pix2prof.networks.ellipse import NANOMAGGY_ZEROPOINT, POGSON
 
 __all__ = ['CaptionTask', 'cut_profile', 'profile_targets']
 
 
 def cut_profile(values, *, window=40, threshold=4.0):
     """
-    Where a measured profile drowns in noise.
+    Find the number of values before a profile drowns in noise.
 
     The criterion of the paper (section 2.3): the signal-to-noise ratio
     (mean/std)^2 of the intensities in a sliding window.
@@ -58,7 +58,7 @@ def cut_profile(values, *, window=40, threshold=4.0):
 
 def profile_targets(sma, intensity, sigma, end, config, length):
     """
-    Scaled values on the network's radii.
+    Compute scaled values on the radii of the network.
 
     Parameters
     ----------
@@ -100,11 +100,11 @@ def profile_targets(sma, intensity, sigma, end, config, length):
     part = ((at - x0) / (x1 - x0)).clamp(0, 1)
     value = (1 - part) * log_i.gather(1, high - 1) + part * log_i.gather(
         1, high)
-    value = -2.5 / 2.302585093 * value
+    value = -POGSON * value
     if config.value == 'relative':
         value = value + 2.5 * torch.log10(sigma)[:, None]
     else:
-        value = value + 22.5
+        value = value + NANOMAGGY_ZEROPOINT
     scaled = (value - config.value_low) / (config.value_high
                                            - config.value_low)
     return scaled, n_values
@@ -112,7 +112,7 @@ def profile_targets(sma, intensity, sigma, end, config, length):
 
 class CaptionTask:
     """
-    Write the profile, value after value.
+    Training task of captioners: the values of the profile.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class CaptionTask:
 
     def batch(self, views, generator):
         """
-        Scaled images and targets.
+        Make scaled images and targets.
 
         Parameters
         ----------
@@ -162,7 +162,7 @@ class CaptionTask:
 
     def _weights(self, batch):
         """
-        1 along the profile, less on the values that follow its end.
+        Compute the weights of the values, lower after the end of the profile.
         """
         length = batch['target'].shape[1]
         at = torch.arange(length, device=batch['target'].device)
@@ -173,9 +173,10 @@ class CaptionTask:
 
     def loss(self, network, batch, generator):
         """
-        The mean error of the values, and what to log.
+        Compute the mean error of the values, and numbers to log.
         """
         t = self.recipe.training
+        # (the generator is that of the CPU, wherever the network is)
         forced = bool(torch.rand((), generator=generator)
                       < t.teacher_forcing)
         values = network.train_step(batch['image'], batch['target'],
@@ -186,7 +187,7 @@ class CaptionTask:
 
     def errors(self, network, batch):
         """
-        Median absolute errors of free-running profiles (mag), shape (B,).
+        Compute median absolute errors of the profiles (mag), shape (B,).
         """
         cfg = network.config
         span = cfg.value_high - cfg.value_low

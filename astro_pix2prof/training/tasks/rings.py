@@ -3,21 +3,17 @@
 Train ring networks.
 """
 
-import math
-
 import torch
 
+from astro_pix2prof.networks.ellipse import POGSON, ellipticity
 from astro_pix2prof.networks.rings.sampling import Pyramid
 
 __all__ = ['RingTask']
 
 
-_POGSON = 2.5 / math.log(10)
-
-
 class RingTask:
     """
-    Find the centre and the ellipses, weigh the pixels, correct the means.
+    Training task of ring networks: centre, ellipses, weights and profile.
 
     Parameters
     ----------
@@ -34,7 +30,7 @@ class RingTask:
 
     def batch(self, views, generator):
         """
-        Images in units of the noise, a first guess of the centre, the truth.
+        Make images in units of the noise, first guesses of centres, and truth.
 
         Parameters
         ----------
@@ -56,13 +52,16 @@ class RingTask:
         sigma = views.sigma[:, None]
         # good guesses are as common as poor ones; most images are centred
         # by a catalogue
-        u = torch.rand(3, n, generator=generator)
+        # (the generator is that of the CPU, wherever the images are)
+        device = views.image.device
+        u = torch.rand(3, n, generator=generator).to(device)
         far = 0.08 * n_pix * u[0]**2
         start = views.centre + torch.stack(
             [far * torch.cos(6.2832 * u[1]), far * torch.sin(6.2832 * u[1])],
             1)
         # the noise is measured, to a few per cent
-        wrong = torch.exp(0.03 * torch.randn(n, 1, generator=generator))
+        wrong = torch.exp(0.03 * torch.randn(
+            n, 1, generator=generator).to(device))
         scale = sigma * wrong
         return {
             'image': torch.nan_to_num(views.image / scale[..., None]),
@@ -70,14 +69,14 @@ class RingTask:
             'others': views.others / scale[..., None],
             'sky': views.sky / scale[..., None],
             'start': start, 'centre': views.centre, 'sma': views.sma,
-            'value': -_POGSON * torch.log((views.intensity / scale).clamp(
+            'value': -POGSON * torch.log((views.intensity / scale).clamp(
                 min=1e-4)),
             'snr': views.intensity / views.ring_noise,
             'e1': views.e1, 'e2': views.e2, 'end': views.end}
 
     def _targets(self, batch, sma):
         """
-        The truth at the network's radii, and the weight of each.
+        Interpolate the truth to the radii of the network, with weights.
         """
         grid = batch['sma']
         high = torch.searchsorted(grid, sma).clamp(1, len(grid) - 1)
@@ -102,7 +101,7 @@ class RingTask:
 
     def loss(self, network, batch, generator):
         """
-        The likelihood of the profile, and the errors of the steps to it.
+        Compute the loss of profile, ellipses, centres, weights and sky.
         """
         out = network(batch['image'], batch['good'], batch['start'])
         true = self._targets(batch, out.sma)
@@ -114,16 +113,16 @@ class RingTask:
         profile = d.clamp(max=5) * torch.exp(-log_error) + log_error
         profile = (w * profile).sum(1)
         size = (w * d.clamp(max=5)).sum(1)
-        # what the pixels say before the correction, where it is more than
+        # error of the means before the correction, for rings above the
         # noise
         clear = w * (true['snr'] > 3)
-        mean = -_POGSON * torch.log((out.mean + 0.2 * out.ring_noise).clamp(
+        mean = -POGSON * torch.log((out.mean + 0.2 * out.ring_noise).clamp(
             min=1e-3))
         pixels = (clear * (mean - true['value']).abs().clamp(max=2)).sum(1)
         # a wrong ellipse costs as much in the outskirts as inside
         seen = w * torch.clamp(true['snr'] / 3, 0.1, 1)
         # ... and the more, the flatter the galaxy is
-        thin = 1 - torch.hypot(true['e1'], true['e2']).clamp(max=0.8)
+        thin = 1 - ellipticity(true['e1'], true['e2']).clamp(max=0.8)
         seen = seen / thin
         shape = sum((seen * ((e[..., 0] - true['e1'])**2
                              + (e[..., 1] - true['e2'])**2
@@ -140,15 +139,15 @@ class RingTask:
 
     def _decisions(self, network, batch, out, value, w):
         """
-        Errors of the weights of the points, and of the sky: (B,) each.
+        Compute the errors of point weights and of the sky: (B,) each.
         """
         n, radii = len(value), out.sma
         if not network.config.refine:
-            return torch.zeros(2, n)
+            return value.new_zeros(2, n)
         with torch.no_grad():
-            eps = torch.hypot(out.e1, out.e2)
-            both = Pyramid(torch.cat([batch['others'], batch['sky']]),
-                           torch.ones(2 * n, *batch['good'].shape[1:]))
+            eps = ellipticity(out.e1, out.e2)
+            light = torch.cat([batch['others'], batch['sky']])
+            both = Pyramid(light, torch.ones_like(light))
             # as coarse as what the weights are made from
             level = network.ring_levels(both, radii, eps) + 1
             found, inside = both.sample(
@@ -158,13 +157,13 @@ class RingTask:
             inside = inside[:n] > 0.5
             # other light matters where it is more than a part of the
             # galaxy's, and more than noise
-            intensity = torch.exp(-value / _POGSON)[..., None]
+            intensity = torch.exp(-value / POGSON)[..., None]
             matters = 0.05 * intensity + 0.15 * 0.5**(level - 1)
             belongs = 1 / (1 + (others / matters)**2)
             level_of_sky = (sky * inside).sum(-1) / inside.sum(-1).clamp(
                 min=1)
             level_of_sky = (w * level_of_sky).sum(1)
-        error = torch.zeros(n)
+        error = value.new_zeros(n)
         if network.config.attention:
             part = torch.nn.functional.binary_cross_entropy(
                 out.weight, belongs, reduction='none')
@@ -174,7 +173,7 @@ class RingTask:
 
     def errors(self, network, batch):
         """
-        Median absolute errors of the profiles (mag), shape (B,).
+        Compute median absolute errors of the profiles (mag), shape (B,).
         """
         out = network(batch['image'], batch['good'], batch['start'])
         true = self._targets(batch, out.sma)

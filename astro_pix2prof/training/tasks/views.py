@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Profiles as sequences that a network can learn.
+Crop, shift, turn and mirror galaxies and their true profiles.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ __all__ = ['Views', 'shift_crop', 'show_differently', 'turn']
 
 def turn(image, mask, k, flip):
     """
-    One of the eight turns and reflections of a square.
+    Turn and mirror squares and their masks.
     """
     if flip:
         image, mask = image.flip(-1), mask.flip(-1)
@@ -22,7 +22,7 @@ def turn(image, mask, k, flip):
 
 def shift_crop(image, mask, n_pix, dx, dy):
     """
-    A square of ``n_pix``, moved from the middle; outside is masked.
+    Crop a square of ``n_pix``, moved from the middle; outside is masked.
     """
     h, w = image.shape[-2:]
     need = max(0, (n_pix - min(h, w) + 1) // 2) + max(abs(dx), abs(dy))
@@ -39,7 +39,7 @@ def shift_crop(image, mask, n_pix, dx, dy):
 
 def show_differently(views, n_pix, dx, dy, k, flip):
     """
-    Crop, shift, turn and mirror galaxies, and what is known of them.
+    Crop, shift, turn and mirror galaxies and their true profiles.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def show_differently(views, n_pix, dx, dy, k, flip):
         The side of the crop.
 
     dx, dy : int
-        How far the crop is moved, in pixels.
+        Shift of the crop in pixels.
 
     k : int
         Quarter turns.
@@ -62,7 +62,7 @@ def show_differently(views, n_pix, dx, dy, k, flip):
     -------
     views : `~astro_pix2prof.training.tasks.views.Views`
     """
-    side = torch.tensor([views.image.shape[-1], views.image.shape[-2]])
+    height, width = views.image.shape[-2:]
     image, mask = shift_crop(views.image, views.mask, n_pix, dx, dy)
     image, mask = turn(image, mask, k, flip)
     changes = {'image': image, 'mask': mask}
@@ -73,8 +73,8 @@ def show_differently(views, n_pix, dx, dy, k, flip):
             changes[name] = turn(*moved, k, flip)[0]
     last = n_pix - 1
     if views.centre is not None:
-        first = torch.tensor([dx, dy]) + torch.div(
-            side - n_pix, 2, rounding_mode='floor')
+        first = views.centre.new_tensor([dx + (width - n_pix) // 2,
+                                         dy + (height - n_pix) // 2])
         x, y = (views.centre - first).unbind(1)
         if flip:
             x = last - x
@@ -93,7 +93,7 @@ def show_differently(views, n_pix, dx, dy, k, flip):
 @dataclass
 class Views:
     """
-    Galaxies as they are shown: cropped, turned, with their true profiles.
+    Galaxies, cropped and turned, with their true profiles.
 
     Attributes
     ----------
@@ -110,7 +110,8 @@ class Views:
         Flux per pixel.
 
     end : `torch.Tensor`, shape (B,)
-        Where the signal-to-noise ratio ends the profile, in pixels.
+        Semi-major axis at which the signal-to-noise ratio ends the profile,
+        in pixels.
 
     pixel_area : `torch.Tensor`, shape (B,)
         In square arcseconds.
@@ -125,7 +126,7 @@ class Views:
         The type of the galaxy.
 
     others, sky : `torch.Tensor`, shape (B, n, n), optional
-        What other objects, and the sky, add to the image.
+        Light of other objects, and of the sky, in the image.
     """
 
     image: torch.Tensor

@@ -1,0 +1,488 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Estimates of missing pixels, so that networks are not misled by holes.
+
+Masked pixels and what lies beyond the edge of a frame reach the
+convolutions of a network as zeros, next to a bright nucleus as well. A hole
+on one side of a galaxy then bends its ellipses. Here such pixels are filled
+from the other side of the galaxy before the network looks; they have no
+weight in what it measures.
+"""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, map_coordinates, zoom
+from scipy.signal import fftconvolve
+
+from astro_pix2prof.ellipses.model import elliptical_radius
+
+__all__ = ['bridge_holes', 'fill_frame', 'fill_pixels', 'hidden_centre',
+           'read_filled']
+
+
+# Fill and read again so many times: the first centre and ellipses suffer
+# from the holes.
+_ROUNDS = 2
+
+# Pixels matter where the galaxy is brighter than this part of their noise.
+_BRIGHT = 0.3
+
+# Filled are pixels up to this many times that radius and so many pixels
+# more.
+_BEYOND, _MARGIN = 1.3, 8
+
+# Networks know galaxies whose frame ends beyond this part of its longer
+# side.
+_EDGE = 0.35
+
+# A mirror image that is brighter than so many times the median of the ring
+# (or lower by this factor), and by so many times the noise, shows something
+# else.
+_CONTRAST, _SIGNIFICANT = 2.5, 8.0
+
+# A pixel between others is known if those that are bad have less than this
+# part of the interpolation.
+_TOUCHED = 0.3
+
+# The least part of an annulus that must be usable for its median.
+_USABLE = 0.1
+
+# A hidden centre is looked for with the pixels within so many pixels of a
+# first guess, up to so many pixels away from it; then again, from there.
+_LOOKS = ((40, 12), (20, 5), (12, 2))
+
+# Pairs around it have at least this part of the most light.
+_LIGHT = 0.5
+
+# It is hidden if more than this part of the pixels within this radius is
+# missing.
+_NUCLEUS, _HIDDEN = 4.0, 0.25
+
+# Holes are bridged over 2 to the power of this many pixels, and smoothed so
+# many times.
+_LEVELS, _SMOOTH = 4, 6
+
+# The core of a profile is continued from so many pixels around a hole; up to
+# this radius (pixels) as the core of a point-spread function is shaped, and
+# beyond as a disc is.
+_AROUND, _CORE = 3.0, 3.0
+
+
+def read_filled(reader, frames):
+    """
+    Read the profiles of frames, with missing pixels filled.
+
+    A frame without missing pixels in its galaxy is read once, as it is.
+
+    Parameters
+    ----------
+    reader : object
+        A reader of `~astro_pix2prof.networks.readers`.
+
+    frames : list of `~astro_pix2prof.networks.readers.frame.Frame`
+        The frames.
+
+    Returns
+    -------
+    captions : list of `~astro_pix2prof.networks.readers.frame.Caption`
+    """
+    captions = reader.read(frames)
+    for turn in range(_ROUNDS + 1):
+        filled = {}
+        for k, (frame, caption) in enumerate(zip(frames, captions,
+                                                 strict=True)):
+            found = fill_frame(frame, caption, bridge=turn == 0)
+            if found is not None:
+                filled[k] = found
+        if not filled:
+            break
+        again = reader.read([frame for frame, _ in filled.values()])
+        for (k, (_, before)), caption in zip(filled.items(), again,
+                                             strict=True):
+            captions[k] = _in_frame(frames[k], caption, before)
+    return captions
+
+
+def fill_frame(frame, caption, *, bridge=False):
+    """
+    Fill the missing pixels of a galaxy, those beyond the frame included.
+
+    Parameters
+    ----------
+    frame : `~astro_pix2prof.networks.readers.frame.Frame`
+        The frame.
+
+    caption : `~astro_pix2prof.networks.readers.frame.Caption`
+        What a network found in it so far.
+
+    bridge : bool, optional
+        Whether only to interpolate holes from the pixels around them, as
+        long as the centre is not to be relied upon.
+
+    Returns
+    -------
+    filled : `~astro_pix2prof.networks.readers.frame.Frame`
+        A frame with estimates, which may be larger.
+
+    before : tuple of 2 ints
+        The columns and rows that were added before the first.
+
+    Notes
+    -----
+    The result is `None` if no pixel of the galaxy is missing.
+    """
+    x, y = centre = frame.centre if caption.centre is None else caption.centre
+    bright = caption.sma[caption.intensity > _BRIGHT * frame.sigma]
+    if not (len(bright) and np.isfinite(centre).all()):
+        return None
+    extent = float(bright[-1])
+    reach = _BEYOND * extent + _MARGIN
+    ny, nx = frame.image.shape
+    # beyond a near edge
+    add = np.zeros((2, 2), dtype=int)
+    near = min(extent, _EDGE * max(nx, ny))
+    for row, (at, n) in enumerate(((y, ny), (x, nx))):
+        for column, room in enumerate((at + 0.5, n - 0.5 - at)):
+            if room < near:
+                add[row, column] = max(int(np.ceil(reach - room)), 0)
+    if not (add.any() or frame.mask.any()):
+        return None
+    shapes = (np.hypot(caption.e1, caption.e2),
+              0.5 * np.arctan2(caption.e2, caption.e1)) if (
+        caption.e1 is not None) else (
+            np.full(len(caption.sma), part) for part in (
+                frame.eps, frame.theta))
+    before = add[1, 0], add[0, 0]
+    wide = _enlarge(frame, add)
+    centre = x + before[0], y + before[1]
+    if not frame.hold and frame.ellipses is None and (
+            caption.e1 is not None):
+        hidden = hidden_centre(wide.image, wide.mask, centre, frame.sigma)
+        if hidden is not None:
+            centre = hidden
+            wide = replace(wide, centre=centre, hold=True)
+    image, filled = fill_pixels(
+        wide.image, wide.mask, centre, caption.sma, *shapes,
+        sigma=frame.sigma, extent=extent, reach=reach, bridge=bridge)
+    if not filled.any():
+        return None
+    return replace(wide, image=image, filled=filled), before
+
+
+def fill_pixels(image, mask, centre, sma, eps, theta, *, sigma, extent,
+                reach, bridge=False):
+    """
+    Fill missing pixels by their point-symmetric ones.
+
+    Where these are missing, too, or show another object, by the median of
+    the elliptical annulus; where all of it is missing, as its neighbours
+    go on.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        The image without its sky.
+
+    mask : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Missing pixels.
+
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels.
+
+    sma, eps, theta : 1D `~numpy.ndarray`, shape (n,)
+        Ellipses: semi-major axes in pixels, ellipticities, and angles in
+        radians counter-clockwise from +x.
+
+    sigma : float
+        The noise of a sky pixel.
+
+    extent : float
+        The semi-major axis (pixels) up to which missing pixels matter.
+
+    reach : float
+        The distance from the centre (pixels) up to which they are filled.
+
+    bridge : bool, optional
+        Whether to interpolate instead from the pixels around each hole.
+
+    Returns
+    -------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        The image with estimates, none of which has noise added.
+
+    filled : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Where these are; nowhere if no pixel within ``extent`` is missing.
+    """
+    filled = np.zeros(mask.shape, dtype=bool)
+    ny, nx = mask.shape
+    x0, y0 = (max(int(c - reach), 0) for c in centre)
+    x1, y1 = (int(c + reach) + 2 for c in centre)
+    box = np.s_[y0:min(y1, ny), x0:min(x1, nx)]
+    if not mask[box].any():
+        return image, filled
+    data, bad = image[box].astype(float), mask[box]
+    middle = centre[0] - x0, centre[1] - y0
+    radius = elliptical_radius(data.shape, middle, sma, eps, theta)
+    if not (bad & (radius <= extent)).any():
+        return image, filled
+    y, x = np.indices(data.shape)
+    missing = bad & (np.hypot(x - middle[0], y - middle[1]) <= reach)
+    if bridge:
+        value, near = bridge_holes(data, bad, sigma)
+        missing &= near
+        out = image.copy()
+        out[box][missing] = value[missing]
+        filled[box] = missing
+        return out, filled
+    level = _annulus_values(data, ~bad, radius, sigma)
+    guess = np.where(bad, level, data)
+    y, x = np.nonzero(missing)
+    mirror = 2 * middle[1] - y, 2 * middle[0] - x
+    inside = ((mirror[0] >= 0) & (mirror[0] <= data.shape[0] - 1)
+              & (mirror[1] >= 0) & (mirror[1] <= data.shape[1] - 1))
+    value = map_coordinates(guess, mirror, order=3, mode='nearest')
+    touched = map_coordinates(bad.astype(float), mirror, order=1,
+                              mode='nearest')
+    usual = level[missing]
+    much = np.abs(usual) * (_CONTRAST - 1) + _SIGNIFICANT * sigma
+    known = inside & (touched < _TOUCHED) & (np.abs(value - usual) < much)
+    out = image.copy()
+    out[box][missing] = np.where(known, value, usual)
+    filled[box] = missing
+    return out, filled
+
+
+def hidden_centre(image, mask, start, sigma):
+    """
+    Find the centre of a galaxy whose nucleus is missing.
+
+    It is where the pixels that are not missing are most point-symmetric.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        The image without its sky.
+
+    mask : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Missing pixels.
+
+    start : tuple of 2 floats
+        The first guess (x, y) in pixels.
+
+    sigma : float
+        The noise of a sky pixel.
+
+    Returns
+    -------
+    centre : tuple of 2 floats or `None`
+        `None` if the nucleus is not missing.
+    """
+    if not _missing_near(mask, start, _LOOKS[0][1] + _NUCLEUS).any():
+        return None
+    centre = start
+    for reach, search in _LOOKS:
+        centre = _symmetric_centre(image, mask, centre, sigma, reach, search)
+    if _missing_near(mask, centre, _NUCLEUS).mean() < _HIDDEN:
+        return None
+    return centre
+
+
+def _symmetric_centre(image, mask, start, sigma, reach, search):
+    """
+    The point about which the pixels around a first guess are symmetric.
+    """
+    ny, nx = mask.shape
+    x0, y0 = (max(int(c - reach), 0) for c in start)
+    box = np.s_[y0:min(int(start[1] + reach) + 2, ny),
+                x0:min(int(start[0] + reach) + 2, nx)]
+    good = (~mask[box]).astype(float)
+    value = np.arcsinh(image[box] / sigma) * good
+    # over all pairs of pixels around each point, at half a pixel
+    square, product, number = (fftconvolve(*pair) for pair in (
+        (value**2, good), (value, value), (good, good)))
+    rows, columns = np.indices(number.shape)
+    near = np.hypot(columns / 2 + x0 - start[0],
+                    rows / 2 + y0 - start[1]) <= search
+    if not near.any():
+        return start
+    near &= square > _LIGHT * square[near].max()
+    difference = np.where(near, (square - product) / np.maximum(number, 1),
+                          np.inf)
+    row, column = np.unravel_index(np.argmin(difference), number.shape)
+    return (0.5 * (column + _vertex(-difference[row], column)) + x0,
+            0.5 * (row + _vertex(-difference[:, column], row)) + y0)
+
+
+def _missing_near(mask, centre, radius):
+    """
+    Whether each pixel within a radius is missing; beyond the frame all are.
+    """
+    steps = np.arange(-int(radius) - 1, int(radius) + 2)
+    x, y = (round(c) + steps for c in centre)
+    near = np.hypot(x - centre[0], (y - centre[1])[:, None]) <= radius
+    ny, nx = mask.shape
+    inside = ((y >= 0) & (y < ny))[:, None] & (x >= 0) & (x < nx)
+    return (mask[np.clip(y, 0, ny - 1)[:, None], np.clip(x, 0, nx - 1)]
+            | ~inside)[near]
+
+
+def _vertex(values, at):
+    """
+    Where a parabola through a maximum and its neighbours is largest.
+    """
+    if not 0 < at < len(values) - 1:
+        return 0.0
+    below, top, above = values[at - 1:at + 2]
+    bend = below - 2 * top + above
+    if not (np.isfinite(bend) and bend < 0):
+        return 0.0
+    return float(np.clip(0.5 * (below - above) / bend, -0.5, 0.5))
+
+
+def _annulus_values(data, good, radius, sigma):
+    """
+    The median of the annulus that each pixel lies in.
+    """
+    edges = _annuli(float(radius.max()))
+    which = np.digitize(radius.ravel(), edges) - 1
+    order = np.argsort(which, kind='stable')
+    starts = np.searchsorted(which[order], np.arange(len(edges)))
+    values, known = data.ravel()[order], good.ravel()[order]
+    radii = radius.ravel()[order]
+    at, median = [], []
+    for first, last in itertools.pairwise(starts):
+        use = known[first:last]
+        if use.sum() >= max(_USABLE * (last - first), 1):
+            at.append(radii[first:last][use].mean())
+            median.append(np.median(values[first:last][use]))
+    if not at:
+        return np.zeros(data.shape)
+    at, value = np.array(at), np.arcsinh(np.array(median) / sigma)
+    level = np.interp(radius, at, value)
+    # a core that is missing
+    hole = radius < at[0]
+    if (hole & ~good).any():
+        level[hole] = _core_values(data, good, radius, at[0], sigma)(
+            radius[hole])
+    return sigma * np.sinh(level)
+
+
+def _annuli(largest):
+    """
+    The edges of annuli: a pixel wide, and wider from eight pixels on.
+    """
+    edges = [float(k) for k in range(9)]
+    while edges[-1] <= largest:
+        edges.append(1.12 * edges[-1])
+    return np.array(edges)
+
+
+def _core_values(data, good, radius, edge, sigma):
+    """
+    Continue a profile inwards: a function of the radius.
+    """
+    use = good & (radius < edge + _AROUND)
+    power = 2 if edge < _CORE else 1
+    value = np.arcsinh(data[use] / sigma)
+    if len(value) < 6:
+        return lambda a: np.full(len(a), np.median(value))
+    slope, peak = np.polyfit(radius[use]**power, value, 1)
+    slope = min(slope, 0.0)
+    peak = np.mean(value) - slope * np.mean(radius[use]**power)
+    return lambda a: peak + slope * a**power
+
+
+def _enlarge(frame, add):
+    """
+    A frame with more rows and columns, all of them missing.
+    """
+    if not add.any():
+        return frame
+
+    def pad(plane, value):
+        return None if plane is None else np.pad(
+            plane, add, constant_values=value)
+
+    (below, _), (left, _) = add
+    position = frame.position and (frame.position[0] + left,
+                                   frame.position[1] + below)
+    return replace(
+        frame, image=pad(frame.image, 0), mask=pad(frame.mask, True),
+        weight=pad(frame.weight, 1), position=position,
+        centre=(frame.centre[0] + left, frame.centre[1] + below))
+
+
+def _in_frame(frame, caption, before):
+    """
+    A caption of an enlarged frame, for the frame.
+    """
+    if not any(before) and caption.centre is None:
+        return caption
+    centre = caption.centre
+    if centre is not None:
+        centre = centre[0] - before[0], centre[1] - before[1]
+    x, y = frame.centre if centre is None else centre
+    ny, nx = frame.image.shape
+    # nothing is known beyond the farthest corner
+    corner = np.hypot(max(x, nx - 1 - x), max(y, ny - 1 - y))
+    n = max(int((caption.sma <= corner).sum()), 1)
+    cut = {name: getattr(caption, name)[:n] for name in (
+        'sma', 'intensity', 'error', 'e1', 'e2', 'valid', 'weight')
+        if getattr(caption, name) is not None}
+    return replace(caption, centre=centre, **cut)
+
+
+def bridge_holes(data, bad, sigma):
+    """
+    Interpolate missing pixels smoothly from those around them.
+
+    Parameters
+    ----------
+    data : 2D `~numpy.ndarray`, shape (ny, nx)
+        The image without its sky.
+
+    bad : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Missing pixels.
+
+    sigma : float
+        The noise of a sky pixel. Brighter values are interpolated in their
+        logarithm.
+
+    Returns
+    -------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        The image; far from any good pixel it is what it was.
+
+    near : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Where there are values.
+    """
+    ny, nx = data.shape
+    size = 2**_LEVELS
+    pad = ((0, -ny % size), (0, -nx % size))
+    weight = np.pad((~bad).astype(float), pad)
+    value = np.arcsinh(np.pad(np.where(bad, 0, data), pad) / sigma) * weight
+    levels = [(value, weight)]
+    for _ in range(_LEVELS):
+        value, weight = (plane.reshape(
+            plane.shape[0] // 2, 2, -1, 2).sum((1, 3)) for plane in (
+                value, weight))
+        value, weight = value / np.maximum(weight, 1), np.minimum(weight, 1)
+        levels.append((value, weight))
+    known = weight > 0
+    for fine, weight in levels[-2::-1]:
+        # (means over squares that are known)
+        coarse = zoom(value * known, 2, order=1, grid_mode=True,
+                      mode='nearest')
+        share = zoom(known.astype(float), 2, order=1, grid_mode=True,
+                     mode='nearest')
+        value = np.where(weight > 0, fine, coarse / np.maximum(share, 1e-3))
+        known = (weight > 0) | (share > 0.1)
+    value, known = value[:ny, :nx], known[:ny, :nx]
+    free = bad & known
+    for _ in range(_SMOOTH):
+        mean = gaussian_filter(value * known, 1, mode='nearest') / np.maximum(
+            gaussian_filter(known.astype(float), 1, mode='nearest'), 1e-3)
+        value = np.where(free, mean, value)
+    return np.where(free, sigma * np.sinh(value), data), known

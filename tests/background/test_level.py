@@ -1,0 +1,148 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The sky of images with and without room beside the galaxy.
+"""
+
+import numpy as np
+import pytest
+from astropy.modeling.models import Sersic2D
+from numpy.testing import assert_allclose
+from scipy.ndimage import gaussian_filter
+
+from astro_pix2prof.background.level import Sky, measure_sky
+
+SHAPE = (200, 220)
+CENTRE = (112.0, 97.0)
+SIGMA = 0.3
+
+
+def image_of(r_e, *, n=1.0, ellip=0.4, amplitude=3.0, seed=0, noise=SIGMA):
+    """
+    A galaxy with white noise, and no sky.
+    """
+    y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
+    galaxy = Sersic2D(amplitude, r_e, n, *CENTRE, ellip=ellip, theta=0.7)
+    rng = np.random.default_rng(seed)
+    return galaxy(x, y) + noise * rng.normal(size=SHAPE)
+
+
+def sky_of(image, **options):
+    """
+    Its sky, with no pixel masked.
+    """
+    return measure_sky(image, np.zeros(image.shape, bool), (109.5, 99.5),
+                       **options)
+
+
+class TestFreeSky:
+    @pytest.mark.parametrize('seed', range(3))
+    def test_level_and_error(self, seed):
+        sky = sky_of(image_of(8, seed=seed) + 5)
+        assert sky.how == 'free'
+        assert abs(sky.level - 5) < 3 * sky.error
+        assert sky.error < 0.03 * SIGMA
+        assert sky.correlation == 1.0
+
+    def test_other_objects(self):
+        image = image_of(8)
+        rng = np.random.default_rng(4)
+        for x, y in zip(rng.integers(0, 220, 25), rng.integers(0, 200, 25),
+                        strict=True):
+            image[y, x] += 200
+        image = gaussian_filter(image, 1.2)
+        sky = sky_of(image)
+        assert abs(sky.level) < 0.06 * SIGMA
+
+    def test_empty_frame(self):
+        image = np.random.default_rng(1).normal(7, SIGMA, SHAPE)
+        sky = sky_of(image)
+        assert sky.how == 'free'
+        assert_allclose(sky.level, 7, atol=4 * sky.error)
+
+    def test_reach(self):
+        small, large = (sky_of(image_of(r_e)).reach for r_e in (5, 15))
+        assert 5 < small < large < 100
+
+
+class TestTail:
+    @pytest.mark.parametrize('seed', range(3))
+    @pytest.mark.parametrize('n', [1.0, 2.5])
+    def test_galaxy_fills_frame(self, n, seed):
+        image = image_of(55, n=n, ellip=0.1, seed=seed)
+        sky = sky_of(image + 0.6)
+        assert sky.how == 'tail'
+        assert abs(sky.level - 0.6) < 3 * sky.error
+        assert 0.02 * SIGMA < sky.error < SIGMA
+        # the faintest pixels, by which the level was judged, are galaxy
+        assert np.quantile(image, 0.05) + 0.6 + SIGMA > sky.level
+
+    def test_ellipses_that_are_known(self):
+        image = image_of(40, ellip=0.6)
+        y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
+        dx, dy = x - CENTRE[0], y - CENTRE[1]
+        c, s = np.cos(0.7), np.sin(0.7)
+        radius = np.hypot(dx * c + dy * s, (dy * c - dx * s) / 0.4)
+        sky = sky_of(image, radius=radius)
+        assert abs(sky.level) < 3 * sky.error
+
+
+class TestInvariance:
+    @pytest.mark.parametrize('r_e', [8, 55])
+    @pytest.mark.parametrize('constant', [-5 * SIGMA, 2 * SIGMA,
+                                          1000 * SIGMA])
+    def test_constant(self, r_e, constant):
+        image = image_of(r_e)
+        one, two = sky_of(image), sky_of(image + constant)
+        assert_allclose(two.level - constant, one.level, atol=1e-9)
+        assert_allclose(two.error, one.error, rtol=1e-9)
+        assert two.how == one.how
+
+    @pytest.mark.parametrize('factor', [1e-40, 1e-12, 1e30])
+    def test_unit(self, factor):
+        image = image_of(30) + 1
+        one, two = sky_of(image), sky_of(factor * image)
+        assert_allclose(two.level / factor, one.level, rtol=1e-9)
+        assert_allclose(two.error / factor, one.error, rtol=1e-9)
+        assert_allclose(two.correlation, one.correlation)
+
+    def test_constant_image(self):
+        sky = sky_of(np.full(SHAPE, 3.0))
+        assert (sky.level, sky.error) == (3.0, 0.0)
+
+    def test_no_noise(self):
+        sky = sky_of(image_of(6, noise=0.0) + 2)
+        assert_allclose(sky.level, 2, atol=1e-3)
+
+    def test_nothing_to_see(self):
+        sky = measure_sky(np.ones(SHAPE), np.ones(SHAPE, bool), CENTRE)
+        assert sky.how == 'tail'
+        assert sky.error == np.inf
+
+    @pytest.mark.parametrize('shape', [(40, 40), (64, 200), (700, 600)])
+    def test_shapes(self, shape):
+        image = np.random.default_rng(2).normal(1, SIGMA, shape)
+        bad = np.zeros(shape, bool)
+        bad[::2] = True
+        sky = measure_sky(image, bad, (20.0, 20.0))
+        assert abs(sky.level - 1) < 5 * max(sky.error, 0.01 * SIGMA)
+
+    def test_counts(self):
+        """
+        A sky of few photons has a mean that is not its median.
+        """
+        image = np.random.default_rng(5).poisson(0.3, SHAPE).astype(float)
+        assert_allclose(sky_of(image).level, 0.3, atol=0.02)
+
+
+class TestPlane:
+    def test_slope(self):
+        y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
+        plane = 4 + 0.004 * (x - CENTRE[0]) - 0.002 * (y - CENTRE[1])
+        sky = sky_of(image_of(8) + plane, plane=True)
+        assert_allclose(sky.slope, (0.004, -0.002), atol=2e-4)
+        assert_allclose(sky.over(SHAPE), plane, atol=0.1 * SIGMA)
+        assert_allclose(sky.level, 4, atol=0.05 * SIGMA)
+
+    def test_flat(self):
+        assert Sky(2.0, 0.1, 'given').over(SHAPE) == 2.0
+        assert sky_of(image_of(8)).slope == (0.0, 0.0)

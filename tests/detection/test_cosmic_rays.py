@@ -1,0 +1,97 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests for the cosmic_rays module.
+"""
+
+import numpy as np
+import pytest
+
+from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
+
+
+@pytest.fixture(name='rng')
+def fixture_rng():
+    return np.random.default_rng(3)
+
+
+def stars(rng, fwhm, *, size=400, spacing=20):
+    """
+    Point sources of 5 to 1e4 sigma at random places within their pixels.
+    """
+    y, x = np.mgrid[:size, :size]
+    image = np.zeros((size, size))
+    for row in range(spacing // 2, size, spacing):
+        for column in range(spacing // 2, size, spacing):
+            dy, dx = rng.uniform(-0.5, 0.5, 2)
+            part = np.s_[max(row - 9, 0):row + 10,
+                         max(column - 9, 0):column + 10]
+            r2 = (y[part] - row - dy)**2 + (x[part] - column - dx)**2
+            image[part] += 10**rng.uniform(0.7, 4) * np.exp(
+                -4 * np.log(2) * r2 / fwhm**2)
+    return image
+
+
+class TestFindCosmicRays:
+    @pytest.mark.parametrize('fwhm', [1.5, 2.0, 4.0])
+    def test_point_sources_stay(self, rng, fwhm):
+        image = stars(rng, fwhm) + rng.normal(size=(400, 400))
+        assert not find_cosmic_rays(image, None, 1.0).any()
+
+    def test_nucleus_stays(self, rng):
+        # A cusp that only the pixels smear, with the noise of its photons.
+        y, x = np.mgrid[:101, :101]
+        clean = 2000 * np.exp(-2.5 * np.hypot(x - 50.2, y - 49.7)**0.5)
+        image = rng.poisson(clean * 4) / 4 + rng.normal(size=clean.shape)
+        assert not find_cosmic_rays(image, None, 1.0).any()
+
+    def test_noise_stays(self, rng):
+        image = rng.normal(size=(500, 500))
+        assert not find_cosmic_rays(image, None, 1.0).any()
+
+    @pytest.mark.parametrize('height', [30, 1e3, 1e6])
+    def test_hot_pixels_on_a_galaxy(self, rng, height):
+        y, x = np.mgrid[:101, :101]
+        image = 100 * np.exp(-np.hypot(x - 50, y - 50) / 10)
+        image += rng.normal(size=image.shape)
+        places = np.array([[50, 54], [70, 30], [3, 97], [0, 40], [100, 100]])
+        image[tuple(places.T)] += height * np.array([8, 1, 1, 1, 1])
+        found = np.argwhere(find_cosmic_rays(image, None, 1.0))
+        # The corner has no two neighbours along an axis.
+        assert found.tolist() == sorted(places[:-1].tolist())
+
+    def test_tracks(self, rng):
+        image = rng.normal(size=(100, 100))
+        track = [(20 + k, 30 + k) for k in range(5)]
+        track += [(60, 40 + k) for k in range(5)] + [(61, 44), (62, 44)]
+        image[tuple(np.transpose(track))] += 200
+        found = find_cosmic_rays(image, None, 1.0)
+        assert [tuple(p) for p in np.argwhere(found)] == sorted(track)
+
+    @pytest.mark.parametrize('scale', [1e-33, 1e30])
+    def test_unit_and_sky_do_not_matter(self, rng, scale):
+        image = rng.normal(size=(64, 64))
+        image[20, 30] += 100
+        found = find_cosmic_rays((image + 500) * scale, None, scale)
+        assert np.argwhere(found).tolist() == [[20, 30]]
+
+    def test_masked_and_missing(self, rng):
+        image = stars(rng, 3.0, size=100) + rng.normal(size=(100, 100))
+        image[:, 50] = np.nan
+        image[40, :] = 1e6
+        mask = np.zeros(image.shape, bool)
+        mask[40] = True
+        image[20, 21] += 1e5
+        found = find_cosmic_rays(image, mask, np.ones(image.shape))
+        assert np.argwhere(found).tolist() == [[20, 21]]
+
+    def test_no_noise(self):
+        image = np.eye(20)
+        for sigma in (0.0, np.nan, np.zeros(image.shape)):
+            assert not find_cosmic_rays(image, None, sigma).any()
+        assert not find_cosmic_rays(np.full((9, 9), np.nan), None, 1.0).any()
+
+    def test_wrong_shapes(self):
+        with pytest.raises(ValueError, match='mask must have the shape of'):
+            find_cosmic_rays(np.ones((9, 9)), np.zeros((8, 9), bool), 1.0)
+        with pytest.raises(ValueError, match='sigma must be a number or'):
+            find_cosmic_rays(np.ones((9, 9)), None, np.ones((3, 3)))

@@ -1,0 +1,157 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of finding areas that were filled with a constant.
+"""
+
+import numpy as np
+import pytest
+
+from astro_pix2prof import GalaxyCutout
+from astro_pix2prof.image.blanks import find_blanks
+
+SHAPE = (160, 160)
+NOISE = 0.03
+
+
+def _grid(shape=SHAPE):
+    y, x = np.mgrid[:shape[0], :shape[1]]
+    return x, y
+
+
+def _galaxy(scale=9.0, peak=1.0):
+    x, y = _grid()
+    return peak * np.exp(-np.hypot(x - 80.3, (y - 79.6) / 0.7) / scale)
+
+
+@pytest.fixture(scope='module')
+def image():
+    noise = np.random.default_rng(4).normal(0, NOISE, SHAPE)
+    return _galaxy() + noise
+
+
+def _areas():
+    x, y = _grid()
+    return {
+        'strip': x >= 120, 'corner': x + y < 90, 'column': x == 85,
+        'two strips': (x < 30) | (y > 140), 'gap': abs(y - 84) < 3,
+        'patch': (abs(x - 90) < 3) & (abs(y - 75) < 2),
+        'outside of a circle': np.hypot(x - 80, y - 80) > 70,
+        'around a frame': (x < 20) | (y < 20) | (x > 139) | (y > 139)}
+
+
+def _found(data, mask=None):
+    data = data.astype(np.float32)
+    return find_blanks(data, np.zeros(SHAPE, bool) if mask is None else mask)
+
+
+@pytest.mark.parametrize('area', list(_areas()))
+@pytest.mark.parametrize('level', [0.0, -99.0, -2 * NOISE, 1e20])
+def test_blank_is_found(image, area, level):
+    blank = _areas()[area]
+    found = _found(np.where(blank, level, image))
+    np.testing.assert_array_equal(found, blank)
+
+
+@pytest.mark.parametrize('area', ['strip', 'corner', 'around a frame'])
+@pytest.mark.parametrize('sky', [0, 100])
+def test_blank_in_rounded_image(image, area, sky):
+    blank = _areas()[area]
+    data = np.where(blank, 0, np.round(image / NOISE * 6 + sky))
+    found = _found(data)
+    # (single pixels beside it may have its value by chance)
+    assert found[blank].all()
+    assert np.count_nonzero(found & ~blank) < 60
+
+
+def test_known_bad_pixels_are_no_blank(image):
+    mask = _areas()['strip']
+    assert not _found(np.where(mask, 0.0, image), mask).any()
+    assert not _found(np.where(mask, np.nan, image), mask).any()
+
+
+def test_plain_image(image):
+    assert not _found(image).any()
+
+
+@pytest.mark.parametrize('sigma', [0.05, 0.1, 0.3, 0.5, 1, 2, 3, 5, 20])
+@pytest.mark.parametrize('slope', [0.0, 0.01])
+def test_rounded_sky_is_data(image, sigma, slope):
+    data = np.round(image / NOISE * sigma + 500 + slope * _grid()[0])
+    assert not _found(data).any()
+
+
+@pytest.mark.parametrize('background', [0, 1e-4, 3e-3, 0.05, 0.3, 1, 5])
+@pytest.mark.parametrize('flat', [False, True])
+def test_sparse_counts_are_data(background, flat):
+    rng = np.random.default_rng(7)
+    counts = rng.poisson(_galaxy(peak=8.0) + background).astype(float)
+    if flat:
+        x, y = _grid()
+        counts /= 1 + 0.1 * np.sin(x / 31) * np.cos(y / 17)
+    assert not _found(counts).any()
+
+
+@pytest.mark.parametrize('data', [
+    _galaxy(), _galaxy() + 100, _galaxy(0.9), _galaxy(0.9, 1e-3) + 1000,
+    np.exp(-_galaxy(5.0)), np.where(_galaxy() > 1e-3, _galaxy(), 0.0),
+    np.ones(SHAPE)], ids=[
+        'model', 'pedestal', 'underflow', 'rounded', 'dark', 'truncated',
+        'constant'])
+def test_sky_without_noise_is_data(data):
+    assert not _found(data).any()
+
+
+def test_gap_without_noise():
+    gap = _areas()['gap']
+    np.testing.assert_array_equal(_found(np.where(gap, 0, _galaxy())), gap)
+
+
+def test_saturated_core_is_data(image):
+    assert not _found(np.minimum(image, 0.5)).any()
+    assert not _found(np.minimum(_galaxy(), 0.5)).any()
+
+
+def test_replicated_and_clipped_pixels_are_data(image):
+    small = image[40:120, 40:120]
+    assert not _found(np.kron(small, np.ones((2, 2)))).any()
+    assert not _found(np.clip(image, 0, None)).any()
+    assert not _found(np.clip(image, -1.5 * NOISE, None)).any()
+
+
+@pytest.mark.slow
+def test_random_blanks():
+    rng = np.random.default_rng(11)
+    x, y = _grid()
+    missed = wrong = 0
+    for _ in range(60):
+        data = _galaxy(rng.uniform(4, 14), rng.uniform(0.3, 30))
+        data += rng.normal(0, NOISE, SHAPE)
+        angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(0, 70)
+        u = (x - 80) * np.cos(angle) + (y - 80) * np.sin(angle) - offset
+        width = rng.choice([np.inf, rng.uniform(1.5, 20)])
+        blank = (u > 0) & (u < width)
+        data[blank] = rng.choice([0, -99, NOISE * rng.normal(0, 3), 1e9])
+        found = _found(data)
+        missed += (blank & ~found).any()
+        wrong += (found & ~blank).any()
+    assert (missed, wrong) == (0, 0)
+
+
+def test_cutout_masks_blanks(image):
+    strip = _areas()['strip']
+    data = np.where(strip, -2 * NOISE, image)
+    cutout = GalaxyCutout(data, unit='nmgy', pixel_scale=0.4)
+    np.testing.assert_array_equal(cutout.mask, strip)
+    assert not cutout.data[strip].any()
+
+
+@pytest.mark.parametrize(('kind', 'none'), [
+    ('invvar', 0.0), ('noise', 0.0), ('noise', np.nan), ('noise', np.inf),
+    ('invvar', -1.0)])
+def test_pixels_of_zero_weight_are_masked(image, kind, none):
+    rows = np.zeros(SHAPE, bool)
+    rows[70:74] = True
+    good = NOISE if kind == 'noise' else NOISE**-2
+    cutout = GalaxyCutout(image, unit='nmgy', pixel_scale=0.4,
+                          **{kind: np.where(rows, none, good)})
+    np.testing.assert_array_equal(cutout.mask, rows)

@@ -1,0 +1,340 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of filling missing pixels before a network looks.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from astropy.modeling.models import Sersic2D
+from scipy.ndimage import gaussian_filter
+
+from astro_pix2prof import Pix2ProfFitter, decode_flags
+from astro_pix2prof.inference.filling import (
+    bridge_holes,
+    fill_frame,
+    fill_pixels,
+    hidden_centre,
+    read_filled,
+)
+from astro_pix2prof.networks.readers.frame import (
+    Caption,
+    Frame,
+    crop_filled,
+    crop_frames,
+)
+from astro_pix2prof.networks.readers.views import turn_frame
+
+NOISE = 0.03
+SHAPE = (160, 160)
+OPTIONS = {'unit': 'nmgy', 'pixel_scale': 1.0}
+
+
+def _render(shape, x0, y0, *, level=0.3, re=12.0, n=1.2, q=0.6, theta=0.6,
+            fwhm=3.0):
+    """
+    A galaxy without noise, as a camera sees it.
+    """
+    model = Sersic2D(level, re, n, x0, y0, 1 - q, theta)
+    y, x = np.mgrid[:shape[0], :shape[1]].astype(float)
+    steps = (np.arange(4) + 0.5) / 4 - 0.5
+    image = sum(model(x + dx, y + dy) for dx in steps for dy in steps) / 16
+    return gaussian_filter(image, fwhm / 2.3548)
+
+
+CENTRE = (80.3, 78.6)
+
+
+@pytest.fixture(scope='module')
+def clean():
+    return _render(SHAPE, *CENTRE)
+
+
+@pytest.fixture(scope='module')
+def image(clean):
+    return clean + np.random.default_rng(2).normal(0, NOISE, SHAPE)
+
+
+@pytest.fixture(scope='module')
+def fitter():
+    return Pix2ProfFitter()
+
+
+@pytest.fixture(scope='module')
+def whole(fitter, image):
+    return fitter(image, **OPTIONS)
+
+
+def _distance(x0, y0, shape=SHAPE):
+    y, x = np.mgrid[:shape[0], :shape[1]]
+    return np.hypot(x - x0, y - y0)
+
+
+def _columns(first, last):
+    mask = np.zeros(SHAPE, bool)
+    mask[:, first:last] = True
+    return mask
+
+
+HOLES = {
+    'star': _distance(92, 84) < 8, 'columns': _columns(84, 97),
+    'pixel': _distance(80, 79) < 0.5, 'half': _columns(95, 160),
+    'core': _distance(*CENTRE) < 6}
+
+ELLIPSES = (np.array([0.0, 100.0]), np.full(2, 0.4), np.full(2, 0.6))
+
+
+def _fill(data, mask, **options):
+    return fill_pixels(np.where(mask, 0, data), mask, CENTRE, *ELLIPSES,
+                       sigma=NOISE, extent=50.0, reach=60.0, **options)
+
+
+@pytest.mark.parametrize('hole', ['star', 'columns', 'pixel', 'half'])
+def test_filled_values(clean, hole):
+    mask = HOLES[hole]
+    out, filled = _fill(clean, mask)
+    assert filled.any()
+    assert not (filled & ~mask).any()
+    np.testing.assert_array_equal(out[~mask], clean[~mask])
+    np.testing.assert_allclose(out[filled], clean[filled], rtol=0.1,
+                               atol=0.2 * NOISE)
+
+
+def test_mirror_pixels_missing_too(clean):
+    mask = HOLES['star'] | (_distance(68.6, 73.2) < 8)
+    out, filled = _fill(clean, mask)
+    np.testing.assert_allclose(out[filled], clean[filled], rtol=0.15,
+                               atol=NOISE)
+
+
+def test_star_in_the_mirror_is_not_copied(clean):
+    star = 50 * np.exp(-0.5 * (_distance(68.6, 73.2) / 1.5)**2)
+    mask = HOLES['star']
+    out, filled = _fill(clean + star, mask)
+    assert (out[filled] < 3 * clean[filled] + 10 * NOISE).all()
+
+
+def test_missing_core_is_continued(clean):
+    mask = HOLES['core']
+    out, filled = _fill(clean, mask)
+    edge = clean[(_distance(*CENTRE) < 8) & ~mask].max()
+    assert out[79, 80] > edge
+    np.testing.assert_allclose(out[filled], clean[filled], rtol=0.5)
+
+
+def test_no_missing_pixel_in_the_galaxy(clean):
+    mask = _distance(10, 10) < 5
+    out, filled = _fill(clean, mask)
+    assert not filled.any()
+    np.testing.assert_array_equal(out, np.where(mask, 0, clean))
+
+
+def test_bridged_holes(clean):
+    mask = HOLES['star']
+    value, known = bridge_holes(np.where(mask, 0, clean), mask, NOISE)
+    assert known.all()
+    np.testing.assert_array_equal(value[~mask], clean[~mask])
+    rim = clean[(_distance(92, 84) < 10) & ~mask]
+    assert value[mask].min() > 0.8 * rim.min()
+    assert value[mask].max() < 1.2 * rim.max()
+
+
+@pytest.mark.parametrize('radius', [4, 6, 8])
+def test_hidden_centre(image, radius):
+    mask = _distance(CENTRE[0] + 1.5, CENTRE[1] - 1) < radius
+    found = hidden_centre(np.where(mask, 0, image), mask, (84.0, 75.0), NOISE)
+    assert np.hypot(*np.subtract(found, CENTRE)) < 0.8
+
+
+def test_centre_that_is_seen(image):
+    mask = HOLES['star']
+    assert hidden_centre(np.where(mask, 0, image), mask, CENTRE,
+                         NOISE) is None
+
+
+def _frame(image, mask, centre=CENTRE):
+    return Frame(np.where(mask, 0, image).astype(np.float32), mask, NOISE,
+                 centre, position=centre)
+
+
+def _caption(centre=CENTRE, **changes):
+    sma = np.arange(40.0)
+    caption = Caption(sma, 2 * np.exp(-sma / 9), np.full(40, 0.01), False,
+                      e1=np.full(40, 0.14), e2=np.full(40, 0.37),
+                      valid=np.ones(40), centre=centre)
+    return replace(caption, **changes)
+
+
+def test_frame_without_missing_pixels(image):
+    mask = np.zeros(SHAPE, bool)
+    assert fill_frame(_frame(image, mask), _caption()) is None
+
+
+def test_galaxy_that_was_not_found(image):
+    frame = _frame(image, HOLES['star'])
+    assert fill_frame(frame, _caption(intensity=np.zeros(40))) is None
+    assert fill_frame(frame, _caption((np.nan, 80.0))) is None
+
+
+def test_frame_is_enlarged_at_a_near_edge(image):
+    frame = _frame(image[:, 74:], np.zeros((160, 86), bool),
+                   (6.3, CENTRE[1]))
+    wide, before = fill_frame(frame, _caption((6.3, CENTRE[1])))
+    assert before[0] > 20
+    assert before[1] == 0
+    x = before[0] + 6.3
+    assert wide.centre == (x, CENTRE[1])
+    assert wide.position == (x, CENTRE[1])
+    assert wide.mask[:, :before[0]].all()
+    # what was cut off comes back
+    part = np.s_[60:100, before[0] - 15:before[0]]
+    assert wide.filled[part].all()
+    np.testing.assert_allclose(wide.image[part], image[60:100, 59:74],
+                               atol=6 * NOISE)
+
+
+def test_reader_is_asked_once_without_missing_pixels(image):
+    class Reader:
+        calls = 0
+
+        def read(self, frames):
+            self.calls += 1
+            return [_caption() for _ in frames]
+
+    reader = Reader()
+    plain = _frame(image, np.zeros(SHAPE, bool))
+    read_filled(reader, [plain])
+    assert reader.calls == 1
+    read_filled(reader, [plain, _frame(image, HOLES['star'])])
+    assert reader.calls == 5
+
+
+def test_filled_pixels_follow_views_and_squares(image):
+    mask = HOLES['star']
+    frame = replace(_frame(image, mask), filled=mask)
+    turned = turn_frame(frame, 5)
+    np.testing.assert_array_equal(turned.filled, turned.mask)
+    _, _, first = crop_frames([frame], 64)
+    square = crop_filled([frame], 64, first)
+    np.testing.assert_array_equal(
+        square[0], mask[first[0, 1]:, first[0, 0]:][:64, :64])
+    assert crop_filled([_frame(image, mask)], 64, first) is None
+    _, _, first = crop_frames([frame], 256)
+    assert crop_filled([frame], 256, first).sum() == mask.sum()
+
+
+def _difference(profile, whole, data_limit=0.5 * NOISE):
+    """
+    Magnitudes and errors of a profile less those of the whole image.
+    """
+    sma = profile['radius'].value
+    usual = np.interp(sma, whole['radius'].value, whole['intensity'].value)
+    use = usual > data_limit
+    change = -2.5 * np.log10(profile['intensity'].value / usual)[use]
+    return sma[use], change, profile['surface_brightness_err'].value[use]
+
+
+@pytest.mark.parametrize('hole', ['star', 'columns', 'half', 'pixel'])
+def test_holes_do_not_bend_a_profile(fitter, image, whole, hole):
+    profile = fitter(np.where(HOLES[hole], np.nan, image), **OPTIONS)
+    _, change, error = _difference(profile, whole)
+    assert abs(np.median(change)) < 0.03
+    assert (abs(change) / error).max() < 5
+    shape = [np.interp(15, table['radius'].value, table['ellipticity'])
+             for table in (profile, whole)]
+    assert abs(shape[0] - shape[1]) < 0.04
+    assert profile['n_valid'].min() < 0.9
+    assert np.hypot(profile.meta['x_centre'] - CENTRE[0],
+                    profile.meta['y_centre'] - CENTRE[1]) < 0.5
+
+
+def test_rows_of_no_weight(fitter, image, whole):
+    weight = np.full(SHAPE, NOISE**-2)
+    weight[82:90] = 0
+    profile = fitter(image, invvar=weight, **OPTIONS)
+    _, change, error = _difference(profile, whole)
+    assert abs(np.median(change)) < 0.03
+    assert (abs(change) / error).max() < 5
+
+
+def test_masked_core_is_flagged(fitter, image, whole):
+    profile = fitter(image, mask=HOLES['core'], **OPTIONS)
+    sma, change, error = _difference(profile, whole)
+    assert abs(np.median(change[sma > 7])) < 0.05
+    assert (abs(change) / error).max() < 5
+    flags = decode_flags(profile.meta['flag'], kind='galaxy')
+    assert {'CENTRE_UNCERTAIN', 'HEAVILY_MASKED'} <= set(flags)
+    inner = profile['radius'].value < 2
+    assert (profile['n_valid'][inner] == 0).all()
+    assert (profile['surface_brightness_err'].value[inner] > 0.25).all()
+    assert all('EXTRAPOLATED' in names for names in decode_flags(
+        profile['flag'][inner]))
+
+
+def test_galaxy_at_the_edge(fitter, image, whole):
+    cut = image[:, 74:]
+    profile = fitter(cut, position=(6.3, 78.6), **OPTIONS)
+    _, change, error = _difference(profile, whole)
+    assert abs(np.median(change)) < 0.05
+    assert (abs(change) / error).max() < 5
+    assert abs(profile.meta['x_centre'] - 6.3) < 0.5
+    assert 'TRUNCATED' in decode_flags(profile.meta['flag'], kind='galaxy')
+
+
+def test_single_and_many_are_the_same(fitter, image):
+    hidden = np.where(HOLES['star'], np.nan, image)
+    one = fitter(hidden, **OPTIONS)
+    batch, = fitter.fit_many([image, hidden], **OPTIONS)
+    many = batch[1]
+    np.testing.assert_allclose(
+        many['intensity'].value[:len(one)], one['intensity'].value,
+        rtol=1e-4)
+
+
+def _random_hole(kind, rng, centre):
+    d = rng.uniform(3, 25)
+    angle = rng.uniform(0, 2 * np.pi)
+    y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
+    x, y = x - centre[0], y - centre[1]
+    along = x * np.cos(angle) + y * np.sin(angle)
+    across = y * np.cos(angle) - x * np.sin(angle)
+    if kind == 'star':
+        return np.hypot(along - d, across) < rng.uniform(3, 10)
+    if kind == 'strip':
+        first = rng.uniform(-5, 25)
+        return (along > first) & (along < first + rng.uniform(1, 15))
+    if kind == 'half':
+        return along > rng.uniform(3, 40)
+    if kind == 'core':
+        return np.hypot(x, y) < rng.uniform(0.5, 7)
+    return rng.random(SHAPE) < rng.uniform(0.02, 0.3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('kind', 'level'), [
+    *((kind, np.nan) for kind in ('star', 'strip', 'half', 'core',
+                                  'pixels')),
+    ('strip', 0.0), ('half', -99.0), ('half', -2 * NOISE)])
+def test_random_holes(fitter, kind, level):
+    rng = np.random.default_rng(sum(map(ord, kind)))
+    failures, within = [], []
+    for k in range(20):
+        centre = rng.uniform(70, 90, 2)
+        data = _render(SHAPE, *centre, level=np.exp(rng.uniform(-2, 0.7)),
+                       re=rng.uniform(6, 16), n=rng.uniform(0.7, 4),
+                       q=rng.uniform(0.4, 1), theta=rng.uniform(0, np.pi))
+        data += rng.normal(0, NOISE, SHAPE)
+        hole = _random_hole(kind, rng, centre)
+        profile = fitter(np.where(hole, level, data), **OPTIONS)
+        _, change, error = _difference(profile, fitter(data, **OPTIONS))
+        score = np.abs(change) / error
+        within.append((score < 1).mean())
+        flags = decode_flags(profile.meta['flag'], kind='galaxy')
+        warned = {'CENTRE_UNCERTAIN', 'HEAVILY_MASKED',
+                  'OUT_OF_DOMAIN'}.intersection(flags)
+        if score.max() > 5 or (abs(np.median(change)) > max(
+                0.05, np.median(error)) and not warned):
+            failures.append(k)
+    assert failures == []
+    assert np.mean(within) > 0.68

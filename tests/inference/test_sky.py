@@ -1,0 +1,181 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The sky and the noise of images, as the profile of a network shows them.
+"""
+
+import numpy as np
+import pytest
+from astropy.modeling.models import Sersic2D
+from scipy.ndimage import gaussian_filter
+
+from astro_pix2prof import GalaxyFlag, Pix2ProfFitter
+
+SIGMA = 0.03
+OPTIONS = {'zeropoint': 22.5, 'pixel_scale': 0.4}
+
+
+@pytest.fixture(scope='module')
+def fitter():
+    return Pix2ProfFitter(device='cpu')
+
+
+def image_of(r_e, *, shape=(192, 192), centre=(97.0, 94.0), blur=0.0,
+             seed=0):
+    """
+    An exponential galaxy with noise that may be correlated.
+    """
+    y, x = np.mgrid[:shape[0], :shape[1]]
+    galaxy = Sersic2D(0.4, r_e, 1.0, *centre, ellip=0.4, theta=0.5)(x, y)
+    noise = np.random.default_rng(seed).normal(size=shape)
+    if blur:
+        noise = gaussian_filter(noise, blur)
+    return gaussian_filter(galaxy, 1.2) + SIGMA * noise / noise.std()
+
+
+def change(one, two, factor=1.0):
+    """
+    The largest change of a ring in units of its error.
+    """
+    assert len(one) == len(two)
+    return np.max(np.abs(two['intensity'].value / factor
+                         - one['intensity'].value)
+                  / one['intensity_err'].value)
+
+
+class TestSky:
+    @pytest.mark.parametrize('r_e', [8, 45])
+    def test_constant(self, fitter, r_e):
+        """
+        A constant changes no profile, and is recorded.
+        """
+        image = image_of(r_e)
+        one = fitter(image, **OPTIONS)
+        for constant in (-5 * SIGMA, 0.4 * SIGMA, 2 * SIGMA, 1000 * SIGMA):
+            two = fitter(image + constant, **OPTIONS)
+            assert change(one, two) < 0.02
+            assert np.isclose(two.meta['sky'] - constant, one.meta['sky'],
+                              atol=1e-3 * SIGMA)
+
+    def test_galaxy_fills_frame(self, fitter):
+        image = image_of(60, seed=3)
+        profile = fitter(image + 2 * SIGMA, **OPTIONS)
+        assert profile.meta['flag'] & GalaxyFlag.SKY_UNCERTAIN
+        assert abs(profile.meta['sky'] - 2 * SIGMA) < min(
+            3 * profile.meta['sky_err'], 0.5 * SIGMA)
+        known = Pix2ProfFitter(device='cpu', sky=2 * SIGMA)(
+            image + 2 * SIGMA, **OPTIONS)
+        ring = np.argmin(np.abs(profile['radius'].value - 0.4 * 80))
+        ratio = profile['intensity'][ring] / known['intensity'][ring]
+        assert abs(-2.5 * np.log10(ratio)) < 0.07
+        assert (profile['surface_brightness_err'][ring]
+                > known['surface_brightness_err'][ring])
+
+    def test_record_holds_what_network_subtracts(self, fitter):
+        image = image_of(8)
+        profile = fitter(image + 0.6 * SIGMA, **OPTIONS)
+        assert np.isclose(profile.meta['sky'], 0.6 * SIGMA,
+                          atol=4 * profile.meta['sky_err'])
+        assert 0 < profile.meta['sky_err'] < 0.1 * SIGMA
+        # a part of the sky is left to the network
+        given = Pix2ProfFitter(device='cpu', sky=0.5 * SIGMA)(
+            image + 0.6 * SIGMA, **OPTIONS)
+        assert 0.52 * SIGMA < given.meta['sky'] < 0.7 * SIGMA
+
+    def test_error_of_sky_in_rings(self, fitter):
+        profile = fitter(image_of(60), **OPTIONS)
+        least = profile.meta['sky_err'] / 0.4**2
+        assert (profile['intensity_err'].value > 0.7 * least).all()
+        given = Pix2ProfFitter(device='cpu', sky=profile.meta['sky'])(
+            image_of(60), **OPTIONS)
+        added = np.sqrt(profile['intensity_err'].value[-1]**2
+                        - given['intensity_err'].value[-1]**2)
+        assert np.isclose(added, least, rtol=0.05)
+
+    def test_plane(self, fitter):
+        image = image_of(8)
+        y, x = np.mgrid[:192, :192]
+        tilted = image + 0.03 * SIGMA * (x - 97) - 0.02 * SIGMA * (y - 94)
+        one = fitter(image, **OPTIONS)
+        two = Pix2ProfFitter(device='cpu', sky='plane')(tilted, **OPTIONS)
+        n = min(len(one), len(two))
+        assert change(one[:n], two[:n]) < 0.5
+
+    def test_batch(self, fitter):
+        images = [image_of(8), image_of(20, seed=1) + 1]
+        batch, = fitter.fit_many(images, **OPTIONS)
+        for image, profile in zip(images, batch, strict=True):
+            one = fitter(image, **OPTIONS)
+            assert change(one, profile) < 1e-3
+            for name in ('sky', 'sky_err', 'noise_correlation'):
+                assert np.isclose(one.meta[name], profile.meta[name],
+                                  rtol=1e-4, atol=1e-5 * SIGMA)
+
+    @pytest.mark.parametrize('factor', [1e-12, 1e12])
+    def test_unit(self, fitter, factor):
+        image = image_of(12) + SIGMA
+        one = fitter(image, **OPTIONS)
+        two = fitter(factor * image, zeropoint=22.5 + 2.5 * np.log10(factor),
+                     pixel_scale=0.4)
+        # (the noise of a pixel is known to 1e-4)
+        assert change(one, two, factor) < 0.1
+        assert np.isclose(two.meta['sky'] / factor, one.meta['sky'],
+                          atol=1e-3 * SIGMA)
+
+
+class TestCorrelatedNoise:
+    def test_error_grows(self, fitter):
+        white, smooth = (fitter(image_of(12, blur=blur), **OPTIONS)
+                         for blur in (0, 0.7))
+        assert white.meta['noise_correlation'] == 1.0
+        assert 2.0 < smooth.meta['noise_correlation'] < 3.0
+        n = min(len(white), len(smooth))
+        more = (smooth['surface_brightness_err'][:n]
+                / white['surface_brightness_err'][:n])
+        assert np.median(more) > 1.2
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize('blur', [0, 0.5, 0.7, 1.0])
+    def test_coverage(self, fitter, blur):
+        within = []
+        for seed in range(12):
+            profile = fitter(image_of(15, blur=blur, seed=seed), **OPTIONS)
+            radius = profile['radius'].value / 0.4
+            true = Sersic2D(0.4, 15, 1.0, ellip=0.4)(radius, 0) / 0.4**2
+            keep = (radius > 6) & (true > 0.1 * SIGMA / 0.4**2)
+            within.append(np.abs(profile['intensity'].value - true)[keep]
+                          < profile['intensity_err'].value[keep])
+        assert 0.55 < np.mean(np.concatenate(within)) < 0.95
+
+
+class TestSecondLook:
+    def test_far_from_position(self, fitter, monkeypatch):
+        """
+        A galaxy that is not where it was expected is looked at there.
+        """
+        read, seen = fitter.reader.read, []
+
+        def watch(frames):
+            seen.append([frame.centre for frame in frames])
+            return read(frames)
+
+        monkeypatch.setattr(fitter.reader, 'read', watch)
+        near = image_of(8)
+        far = image_of(8, centre=(132.0, 110.0))
+        fitter(near, **OPTIONS)
+        assert len(seen) == 1
+        profile = fitter(far, **OPTIONS)
+        assert len(seen) == 3
+        assert np.allclose(seen[2], [(132, 110)], atol=1.0)
+        expected = fitter(far, position=(132, 110), **OPTIONS)
+        n = min(len(profile), len(expected))
+        # (the pixels of the coarser images are others)
+        assert change(profile[:n], expected[:n]) < 1
+        seen.clear()
+        batch, = fitter.fit_many([near, far, near], **OPTIONS)
+        assert [len(frames) for frames in seen] == [3, 1]
+        assert change(profile, batch[1]) < 1e-3
+
+    def test_position_that_is_held(self, monkeypatch):
+        held = Pix2ProfFitter(device='cpu', fit_centre=False)
+        profile = held(image_of(8, centre=(132.0, 110.0)), **OPTIONS)
+        assert profile.meta['x_centre'] == 95.5
