@@ -134,7 +134,8 @@ def add_fitter_options(command, *, each=False):
     """
     add_network_options(command)
     _add(command, each, '--sky', type=number_or_word, metavar='LEVEL',
-         help='sky level in the unit of the data, or auto (default: auto)')
+         help='sky level in the unit of the data, auto, or plane for a sky '
+              'with a gradient (default: auto)')
     command.add_argument('--min-snr', type=float, metavar='SNR',
                          help='signal-to-noise ratio of the last ring '
                               '(default: 1)')

@@ -201,6 +201,8 @@ def test_make_fitter():
     fitter = make_fitter('isophote', args)
     assert isinstance(fitter, IsophoteFitter)
     assert (fitter.sky, fitter.min_snr) == (-0.5, 3.0)
+    args.sky = 'plane'
+    assert make_fitter('isophote', args).sky == 'plane'
     args.sky = args.min_snr = None
     fitter = make_fitter('isophote', args)
     assert (fitter.sky, fitter.min_snr) == ('auto', 1.0)
