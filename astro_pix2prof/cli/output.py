@@ -19,9 +19,8 @@ SUFFIXES = {'ecsv': '.ecsv', 'fits': '.fits', 'parquet': '.parquet'}
 # Python arguments for which an option has another name: its destination.
 _ALIASES = {'calibrated': 'uncalibrated', 'noise': 'uncertainty',
             'n_workers': 'workers', 'n_gallery': 'gallery',
-            'num_nodes': 'nodes', 'max_sma': 'max_radius',
-            'ra': 'position', 'dec': 'position', 'x': 'position',
-            'y': 'position'}
+            'num_nodes': 'nodes', 'ra': 'position', 'dec': 'position',
+            'x': 'position', 'y': 'position'}
 
 # Phrases of the library that are not of the command line.
 _PHRASES = (

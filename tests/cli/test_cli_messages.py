@@ -96,7 +96,8 @@ class TestCommonErrors:
         assert 'unit=' not in text
 
     @pytest.mark.parametrize(('options', 'message'), [
-        (['--sky', 'banana'], "--sky must be 'auto', 'plane' or a finite number"),
+        (['--sky', 'banana'],
+         "--sky must be 'auto', 'plane' or a finite number"),
         (['--sky', 'nan'], '--sky must be'),
         (['--weights', 'none'], '--weights must be a name')])
     def test_fitter(self, raw, capsys, options, message):
