@@ -4,6 +4,7 @@ Collect the commands of ``pix2prof`` and run the one that is asked for.
 """
 
 import argparse
+import os
 import re
 import sys
 
@@ -51,7 +52,14 @@ def main(args=None):
         parser.print_help()
         return 2
     try:
-        return args.run(args)
+        status = args.run(args)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # The program that reads the output, such as head, has ended: what
+        # is left goes nowhere, so that Python does not complain at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         report('interrupted')
         return 130

@@ -128,6 +128,21 @@ class TestMain:
                               capture_output=True, text=True)
         assert done.stdout.strip() == ''
 
+    def test_reader_of_the_output_ends(self, sersic_profile, tmp_path):
+        """
+        As in ``pix2prof compare ... | head -1``: no error is shown.
+        """
+        write_profile(sersic_profile, tmp_path / 'a.ecsv')
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'astro_pix2prof', 'compare', 'a.ecsv',
+             'a.ecsv'], cwd=tmp_path, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        process.stdout.close()
+        assert process.stderr.read() == ''
+        process.stderr.close()
+        assert process.wait() == 1
+        assert (tmp_path / 'comparison.png').exists()
+
     def test_module_and_imports(self):
         """
         ``python -m astro_pix2prof`` works, and help needs no science.
