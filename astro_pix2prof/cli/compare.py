@@ -3,59 +3,103 @@
 The command ``pix2prof compare``.
 """
 
-import sys
-import traceback
+from pathlib import Path
 
-from astro_pix2prof.cli.fit import _DEFAULT, _fit_options
-from astro_pix2prof.cli.methods import METHODS
+from astro_pix2prof.cli.methods import METHODS, make_fitter
+from astro_pix2prof.cli.options import (
+    add_common_options,
+    add_fitter_options,
+    add_image_options,
+    add_plane_options,
+    image_options,
+    split_options,
+)
 from astro_pix2prof.cli.output import (
+    check_file,
+    check_new,
+    file_stem,
     make_folder,
-    one_line,
-    output_stems,
+    print_differences,
     quietly,
     report,
     save_figure,
+    warn,
 )
+from astro_pix2prof.cli.planes import check_planes, read_planes
 
-__all__ = []
+__all__ = ['add_compare_command']
+
+
+def add_compare_command(commands):
+    """
+    Add the command to the parser.
+
+    Parameters
+    ----------
+    commands : object
+        As `argparse.ArgumentParser.add_subparsers` returns it.
+    """
+    command = commands.add_parser(
+        'compare', help='compare profiles side by side',
+        usage='%(prog)s [OPTION ...] FILE [FILE ...]',
+        description='Compare profiles of one galaxy with each other: images '
+                    'are measured, tables are read. Options of the images '
+                    'may be given once, or once for each FILE in their '
+                    "order ('none' where one does not apply).")
+    command.add_argument('files', nargs='+', metavar='FILE', type=Path,
+                         help='images (FITS), profiles of this package '
+                              '(ECSV, FITS, Parquet), tables of the task '
+                              'ellipse of IRAF (FITS; they need '
+                              '--pixel-scale and --zeropoint) or profiles of '
+                              'AutoProf (.prof)')
+    command.add_argument('--method', choices=METHODS, action='append',
+                         help='how to measure images; may be repeated '
+                              '(default: pix2prof)')
+    add_fitter_options(command, each=True)
+    command.add_argument('--reference', metavar='FILE', type=Path,
+                         action='append', default=[],
+                         help='a profile or table to compare with; may be '
+                              'repeated. Differences refer to the first '
+                              'reference, or else to the first FILE')
+    command.add_argument('--out', metavar='PNG', type=Path,
+                         default=Path('comparison.png'),
+                         help='the figure (default: comparison.png)')
+    command.add_argument('--overwrite', action='store_true',
+                         help='replace a figure that exists')
+    add_common_options(command)
+    add_image_options(command, each=True)
+    add_plane_options(command, each=True)
+    command.set_defaults(run=_run_compare, command=command)
 
 
 def _run_compare(args):
     from astro_pix2prof.plotting.profiles import plot_profiles
-    from astro_pix2prof.profile.io import read_profile
 
-    options = _fit_options(args)
-    methods = list(dict.fromkeys(args.method or [_DEFAULT]))
-    if args.out.exists() and not args.overwrite:
-        args.command.error(f'argument --out: {args.out} exists: give '
-                           '--overwrite to replace it')
+    parts, shared = split_options(args, len(args.files))
+    # (wrong options end the program before anything is measured)
+    options = [image_options(part) for part in parts]
+    for part in parts:
+        check_planes(part)
+    check_new(args.out, args)
     make_folder(args.out.parent, args)
-    profiles = {}
+    profiles, n_failed = {}, 0
     for path in args.reference:
-        label = f'{path.stem}'
-        while label in profiles:
-            label += "'"
-        profiles[label] = read_profile(path)
-    n_failed = 0
-    for path, stem in zip(args.images, output_stems(args.images),
-                          strict=True):
-        for method in methods:
-            label = stem if len(methods) == 1 else f'{stem} ({method})'
-            while label in profiles:
-                label += "'"
+        profile = _read_table(path, shared)
+        if profile is None:
+            args.command.error(f'argument --reference: {path} holds no '
+                               'profile: give images as FILE')
+        profiles[_label(path, profiles)] = profile
+    methods = list(dict.fromkeys(args.method or ['pix2prof']))
+    for path, part, option in zip(args.files, parts, options, strict=True):
+        for method, ending in _ways(path, methods):
             try:
-                fit, notes = quietly(METHODS[method], path, **options)
+                profile = (_read_table(path, part) if method is None else
+                           _measure(path, method, part, option))
             except Exception as error:
                 n_failed += 1
-                if args.debug:
-                    traceback.print_exc()
-                report(f'{path}: {one_line(error)}')
+                report(error, part, file=path)
                 continue
-            profiles[label] = fit.profile
-            if not args.quiet:
-                for note in notes:
-                    print(f'pix2prof: warning: {path}: {note}',
-                          file=sys.stderr)
+            profiles[_label(path, profiles, ending)] = profile
     if len(profiles) < len(args.reference) + 1:
         return 1
     first = next(iter(profiles))
@@ -63,22 +107,74 @@ def _run_compare(args):
                 reference=first if len(profiles) > 1 else None)
     if not args.quiet:
         if len(profiles) > 1:
-            _print_differences(profiles, first)
+            print_differences(profiles, first)
         print(f'figure: {args.out.resolve()}')
     return 1 if n_failed else 0
 
 
-def _print_differences(profiles, first):
+def _label(path, profiles, ending=''):
     """
-    Print the differences from the first profile.
+    Choose a label that no other profile has.
     """
-    from astro_pix2prof.evaluation.compare import compare_profiles
+    stem = file_stem(path)
+    if path.suffix in ('.ecsv', '.parquet', '.prof', '.vot', '.xml'):
+        stem = path.stem
+    label = stem + ending
+    while label in profiles:
+        label += "'"
+    return label
 
-    reference = profiles[first]
-    table = compare_profiles(
-        {label: profile for label, profile in profiles.items()
-         if label != first}, reference)
-    for name in ('median', 'median_abs'):
-        table[name].info.format = '+.3f' if name == 'median' else '.3f'
-    print(f'difference from {first} in bins of surface brightness:')
-    print('\n'.join(table.pformat(max_lines=-1, max_width=-1)))
+
+def _ways(path, methods):
+    """
+    Choose how to get profiles from a file: methods, or `None` to read it.
+    """
+    from astro_pix2prof.datasets.tables import recognise_table
+
+    try:
+        is_image = path.is_file() and recognise_table(path) is None
+    except (OSError, ValueError):
+        is_image = False
+    if not is_image:
+        return [(None, '')]
+    return [(method, f' ({method})' if len(methods) > 1 else '')
+            for method in methods]
+
+
+def _read_table(path, args):
+    """
+    Read the profile in a file, `None` if the file is an image.
+    """
+    from astro_pix2prof.datasets.tables import (
+        read_autoprof,
+        read_iraf_table,
+        recognise_table,
+    )
+    from astro_pix2prof.profile.io import read_profile
+
+    check_file(path)
+    kind = recognise_table(path)
+    if kind == 'profile':
+        return read_profile(path)
+    if kind == 'autoprof':
+        return read_autoprof(path)
+    if kind is None:
+        return None
+    if args.pixel_scale is None:
+        msg = ('an IRAF table has no pixel scale: give pixel_scale= in '
+               'arcsec')
+        raise ValueError(msg)
+    return read_iraf_table(path, pixel_scale=args.pixel_scale,
+                           zeropoint=args.zeropoint, unit=args.unit)
+
+
+def _measure(path, method, args, options):
+    """
+    Measure an image and print the warnings.
+    """
+    fitter = make_fitter(method, args)
+    fit, notes = quietly(fitter.fit, path, **options,
+                         **read_planes(args, path))
+    for note in [] if args.quiet else notes:
+        warn(note, args, file=path)
+    return fit.profile

@@ -5,104 +5,238 @@ The command ``pix2prof fit``.
 
 import sys
 import time
-import traceback
+from pathlib import Path
 
-from astro_pix2prof.cli.methods import METHODS
+from astro_pix2prof.cli.methods import METHODS, make_fitter
 from astro_pix2prof.cli.options import (
+    add_common_options,
+    add_fitter_options,
+    add_image_options,
+    add_plane_options,
     image_options,
 )
 from astro_pix2prof.cli.output import (
     SUFFIXES,
+    check_file,
+    check_new,
     make_folder,
-    one_line,
     output_stems,
     print_columns,
+    print_differences,
     quietly,
     report,
     save_figure,
+    warn,
 )
+from astro_pix2prof.cli.planes import check_planes, read_planes
 
-__all__ = []
+__all__ = ['add_fit_command']
 
 
-# What is measured if nothing else is asked for, and what is shown beside it.
-_DEFAULT, _BESIDE = METHODS
+def add_fit_command(commands):
+    """
+    Add the command to the parser.
+
+    Parameters
+    ----------
+    commands : object
+        As `argparse.ArgumentParser.add_subparsers` returns it.
+    """
+    command = commands.add_parser(
+        'fit', help='measure the profiles of galaxy images',
+        usage='%(prog)s [OPTION ...] IMAGE [IMAGE ...]',
+        description='Measure the profile of the galaxy in each image, and '
+                    'write it as a table.')
+    command.add_argument('images', nargs='+', metavar='IMAGE', type=Path,
+                         help='FITS file')
+    command.add_argument('--method', choices=METHODS, default='pix2prof',
+                         help='how to measure (default: pix2prof, the '
+                              'neural network)')
+    add_fitter_options(command)
+    command.add_argument('--geometry', metavar='PROFILE', type=Path,
+                         help='measure on the ellipses of this profile of '
+                              'the same galaxy (forced photometry)')
+    command.add_argument('--compare', action='store_true',
+                         help='measure with the other method too, write that '
+                              'profile as well, and print the difference; '
+                              'isophotes take many times as long as the '
+                              'network')
+    command.add_argument('--out', metavar='DIR', type=Path, default=Path(),
+                         help='folder for the results (default: this one)')
+    command.add_argument('--format', choices=SUFFIXES, default='ecsv',
+                         help='format of the tables (default: ecsv)')
+    command.add_argument('--plot', action='store_true',
+                         help='write a PNG of each fit')
+    command.add_argument('--structure', action='store_true',
+                         help='measure magnitudes, radii and more from the '
+                              'profiles, and write one table of all images')
+    command.add_argument('--overwrite', action='store_true',
+                         help='replace results that exist')
+    add_common_options(command)
+    add_image_options(command)
+    add_plane_options(command)
+    command.set_defaults(run=_run_fit, command=command)
 
 
 def _run_fit(args):
-    from tqdm import tqdm
-
-    options = _fit_options(args)
-    if args.geometry is not None:
-        from astro_pix2prof.profile.io import read_profile
-
-        options['geometry'] = read_profile(args.geometry)
-    make_folder(args.out, args)
+    fitting = _Fitting(args)
     table = args.out / f'structure{SUFFIXES[args.format]}'
-    if args.structure and table.exists() and not args.overwrite:
-        args.command.error(f'argument --structure: {table} exists: give '
-                           '--overwrite to replace it')
+    make_folder(args.out, args)
+    if args.structure:
+        check_new(table, args, '--structure')
     rows, structures, n_failed = [], [], 0
-    bar = tqdm(args.images, disable=args.quiet or len(args.images) < 2,
-               unit='image', file=sys.stderr)
-    for path, stem in zip(bar, output_stems(args.images), strict=True):
-        bar.set_postfix_str(path.name, refresh=False)
-        start = time.perf_counter()
-        try:
-            profile, structure, other, notes = _fit_one(path, stem, args,
-                                                        options)
-        except Exception as error:
-            n_failed += 1
-            with tqdm.external_write_mode(file=sys.stderr):
-                if args.debug:
-                    traceback.print_exc()
-                report(f'{path}: {one_line(error)}')
-            continue
-        seconds = time.perf_counter() - start
-        if not args.quiet:
-            for note in notes:
-                tqdm.write(f'pix2prof: warning: {path}: {note}',
-                           file=sys.stderr)
-        rows.append(_summary_row(stem, profile, other, seconds))
-        if structure is not None:
-            structures.append((stem, structure))
+    with _Progress(args) as progress:
+        for path, stem in zip(args.images, output_stems(args.images),
+                              strict=True):
+            start = time.perf_counter()
+            try:
+                result = fitting(path, stem)
+            except Exception as error:
+                n_failed += 1
+                progress.show(report, error, args, file=path)
+                progress.advance()
+                continue
+            seconds = time.perf_counter() - start
+            for note in [] if args.quiet else result.notes:
+                progress.show(warn, note, args, file=path)
+            if result.failure is not None:
+                n_failed += 1
+                progress.show(report, 'no profile to compare with: '
+                              f'{result.failure}', args, file=path)
+            rows.append(_summary_row(stem, result, seconds))
+            if result.structure is not None:
+                structures.append((stem, result.structure))
+            progress.advance()
     if structures:
         try:
             _write_structures(structures, table, args)
         except Exception as error:
             n_failed += 1
-            if args.debug:
-                traceback.print_exc()
-            report(one_line(error))
+            report(error, args)
     if not args.quiet:
-        _print_rows(rows)
-        print(f'{len(rows)} of {len(args.images)} images measured; results '
-              f'in {args.out.resolve()}')
+        _print_rows(rows, fitting.beside)
+        if len(rows) == 1 and result.other is not None:
+            print_differences({args.method: result.profile,
+                               fitting.beside: result.other},
+                              fitting.beside)
+        print(f'{len(rows)} of {len(args.images)} images measured'
+              + (f'; results in {args.out.resolve()}' if rows else ''))
     return 1 if n_failed else 0
 
 
-def _fit_options(args):
+class _Progress:
     """
-    The options of the methods.
+    A progress bar if there are several images, and lines above it.
     """
-    return {**image_options(args), 'weights': args.weights,
-            'device': args.device}
+
+    def __init__(self, args):
+        self.bar = None
+        if len(args.images) > 1 and not args.quiet:
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=len(args.images), unit='image',
+                            file=sys.stderr)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        if self.bar is not None:
+            self.bar.close()
+
+    def advance(self):
+        if self.bar is not None:
+            self.bar.update()
+
+    def show(self, function, *args, **kwargs):
+        if self.bar is None:
+            function(*args, **kwargs)
+        else:
+            with self.bar.external_write_mode(file=sys.stderr):
+                function(*args, **kwargs)
 
 
-def _fit_beside(image, options):
+class _Result:
     """
-    The isophotes' profile to compare with, `None` if there is none; notes.
+    The profile of an image, and what was asked for besides.
     """
-    try:
-        fit, _ = quietly(METHODS[_BESIDE], image, **options)
-    except Exception as error:
-        return None, [f'no isophotes to compare with: {one_line(error)}']
-    return fit.profile, []
+
+    def __init__(self, profile, notes):
+        self.profile, self.notes = profile, notes
+        self.other = self.structure = self.failure = None
+
+
+class _Fitting:
+    """
+    Measure images and write the results.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+        The arguments; wrong ones end the program.
+    """
+
+    def __init__(self, args):
+        self.args = args
+        self.options = image_options(args)
+        check_planes(args)
+        if args.geometry is not None:
+            from astro_pix2prof.profile.io import read_profile
+
+            self.options['geometry'] = read_profile(args.geometry)
+        self.fitter = make_fitter(args.method, args)
+        self.beside = self.other = None
+        if args.compare:
+            self.beside = next(name for name in METHODS
+                               if name != args.method)
+            self.other = make_fitter(self.beside, args)
+
+    def __call__(self, path, stem):
+        """
+        Measure one image and write what was asked for.
+        """
+        from astro_pix2prof.profile.io import write_profile
+
+        args = self.args
+        suffix = SUFFIXES[args.format]
+        table = args.out / f'{stem}_profile{suffix}'
+        other = args.out / f'{stem}_{self.beside}{suffix}'
+        figure = args.out / f'{stem}_profile.png'
+        for file in (table, *([other] if args.compare else []),
+                     *([figure] if args.plot else [])):
+            if file.exists() and not args.overwrite:
+                msg = f'{file} exists: give --overwrite to replace it'
+                raise FileExistsError(msg)
+        check_file(path)
+        options = {**self.options, **read_planes(args, path)}
+        fit, notes = quietly(self.fitter.fit, path, **options)
+        result = _Result(fit.profile, notes)
+        write_profile(fit.profile, table, overwrite=args.overwrite)
+        if args.compare:
+            try:
+                beside, _ = quietly(self.other.fit, path, **options)
+                write_profile(beside.profile, other, overwrite=args.overwrite)
+                result.other = beside.profile
+            except Exception as error:
+                result.failure = error
+        if args.structure:
+            from astro_pix2prof.structure.measure import measure_structure
+
+            result.structure, more = quietly(measure_structure, fit.profile)
+            result.notes += more
+        if args.plot:
+            from astro_pix2prof.plotting.fit import plot_fit
+
+            save_figure(plot_fit, figure, fit.cutout, fit.profile,
+                        mask=fit.mask, figsize=(10.0, 7.6),
+                        beside=None if result.other is None
+                        else {self.beside: result.other})
+        return result
 
 
 def _median_difference(profile, other):
     """
-    The median absolute difference of two profiles where both are certain.
+    Calculate the median absolute difference where both are certain (mag).
     """
     import numpy as np
 
@@ -117,45 +251,6 @@ def _median_difference(profile, other):
     return np.median(size) if size.size else np.nan
 
 
-def _fit_one(path, stem, args, options):
-    """
-    Measure one image and write what was asked for.
-    """
-    from astro_pix2prof.profile.io import write_profile
-
-    table = args.out / f'{stem}_profile{SUFFIXES[args.format]}'
-    figure = args.out / f'{stem}_profile.png'
-    for file in (table, *([figure] if args.plot else [])):
-        if file.exists() and not args.overwrite:
-            msg = f'{file} exists: give --overwrite to replace it'
-            raise FileExistsError(msg)
-    if not path.is_file():
-        msg = 'no such file'
-        raise FileNotFoundError(msg)
-    fit, notes = quietly(METHODS[args.method], path, **options)
-    structure = other = None
-    if args.method != _BESIDE and not args.alone:
-        other, more = _fit_beside(path, options)
-        notes += more
-    if args.structure:
-        from astro_pix2prof.structure.measure import measure_structure
-
-        structure, more = quietly(measure_structure, fit.profile)
-        notes += more
-    write_profile(fit.profile, table, overwrite=args.overwrite)
-    if args.plot:
-        from astro_pix2prof.plotting.fit import plot_fit
-
-        save_figure(plot_fit, figure, fit.cutout, fit.profile,
-                    mask=fit.mask, beside=_labelled(other),
-                    figsize=(10.0, 7.6))
-    return fit.profile, structure, other, notes
-
-
-def _labelled(profile):
-    return None if profile is None else {'isophotes': profile}
-
-
 def _write_structures(structures, path, args):
     """
     Write one table with a row for each image.
@@ -168,11 +263,12 @@ def _write_structures(structures, path, args):
     table.write(path, overwrite=args.overwrite)
 
 
-def _summary_row(stem, profile, other, seconds):
+def _summary_row(stem, result, seconds):
     import numpy as np
 
     from astro_pix2prof.profile.flags import decode_flags
 
+    profile = result.profile
     magnitude = np.asarray(profile['mag_enclosed'], dtype=float)
     magnitude = magnitude[np.isfinite(magnitude)]
     radius = profile['radius'][-1]
@@ -180,17 +276,19 @@ def _summary_row(stem, profile, other, seconds):
     return (stem, f'{len(profile)}',
             f'{magnitude[-1]:.2f}' if magnitude.size else '-',
             f'{radius.value:.1f} {radius.unit}',
-            '-' if other is None
-            else f'{_median_difference(profile, other):.3f}',
+            '-' if result.other is None
+            else f'{_median_difference(profile, result.other):.3f}',
             f'{seconds:.1f} s',
             ' '.join(flags) or '-')
 
 
-def _print_rows(rows):
+def _print_rows(rows, beside):
     if not rows:
         return
-    print_columns([('image', 'rings', 'mag', 'out to', 'isophotes', 'time',
-                    'flags'), *rows])
-    if any(row[4] != '-' for row in rows):
-        print('(isophotes: median absolute difference in mag from the '
-              'isophote fit)')
+    head = ('image', 'rings', 'mag', 'out to', beside or '', 'time', 'flags')
+    if beside is None:
+        head, *rows = [row[:4] + row[5:] for row in (head, *rows)]
+    print_columns([head, *rows])
+    if beside is not None:
+        print(f'({beside}: median absolute difference from that method in '
+              'mag)')

@@ -1,33 +1,30 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The command line: ``pix2prof fit``, ``compare``, ``demo`` and the parser.
+Collect the commands of ``pix2prof`` and run the one that is asked for.
 """
 
 import argparse
+import os
 import re
 import sys
-import traceback
-from pathlib import Path
 
-from astro_pix2prof.cli.compare import _run_compare
-from astro_pix2prof.cli.demo import _run_demo
-from astro_pix2prof.cli.evaluate import add_commands
-from astro_pix2prof.cli.fit import _DEFAULT, _run_fit
-from astro_pix2prof.cli.methods import METHODS
-from astro_pix2prof.cli.options import (
-    add_common_options,
-    add_image_options,
-    add_network_options,
-)
-from astro_pix2prof.cli.output import (
-    SUFFIXES,
-    one_line,
-    report,
-)
+from astro_pix2prof.cli.compare import add_compare_command
+from astro_pix2prof.cli.demo import add_demo_command
+from astro_pix2prof.cli.evaluate import add_evaluate_command
+from astro_pix2prof.cli.fit import add_fit_command
+from astro_pix2prof.cli.output import report
 from astro_pix2prof.cli.report import add_report_command
+from astro_pix2prof.cli.simulate import add_simulate_command
 from astro_pix2prof.cli.survey import add_survey_command
+from astro_pix2prof.cli.train import add_train_command
 
 __all__ = ['main']
+
+
+# In the order of the help.
+_COMMANDS = (add_fit_command, add_compare_command, add_demo_command,
+             add_simulate_command, add_train_command, add_evaluate_command,
+             add_survey_command, add_report_command)
 
 
 def main(args=None):
@@ -55,14 +52,19 @@ def main(args=None):
         parser.print_help()
         return 2
     try:
-        return args.run(args)
+        status = args.run(args)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # The program that reads the output, such as head, has ended: what
+        # is left goes nowhere, so that Python does not complain at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         report('interrupted')
         return 130
     except Exception as error:
-        if args.debug:
-            traceback.print_exc()
-        report(one_line(error))
+        report(error, args)
         return 1
 
 
@@ -73,76 +75,8 @@ def _make_parser():
     parser.add_argument('--version', action=_VersionAction)
     commands = parser.add_subparsers(title='commands', metavar='COMMAND')
 
-    command = commands.add_parser(
-        'fit', help='measure the profiles of galaxy images',
-        description='Measure the profile of the galaxy in each image, and '
-                    'write it as a table.')
-    command.add_argument('images', nargs='+', metavar='IMAGE', type=Path,
-                         help='FITS file')
-    add_image_options(command)
-    command.add_argument('--method', choices=METHODS, default=_DEFAULT,
-                         help='how to measure (default: pix2prof, the '
-                              'neural network)')
-    command.add_argument('--alone', action='store_true',
-                         help='do not fit isophotes beside the network, to '
-                              'compare with: faster')
-    add_network_options(command)
-    command.add_argument('--geometry', metavar='PROFILE', type=Path,
-                         help='measure on the ellipses of this profile of '
-                              'the same galaxy (forced photometry)')
-    command.add_argument('--out', metavar='DIR', type=Path, default=Path(),
-                         help='folder for the results (default: this one)')
-    command.add_argument('--format', choices=SUFFIXES, default='ecsv',
-                         help='format of the tables (default: ecsv)')
-    command.add_argument('--plot', action='store_true',
-                         help='write a PNG of each fit')
-    command.add_argument('--structure', action='store_true',
-                         help='measure magnitudes, radii and more from the '
-                              'profiles, and write one table of all images')
-    command.add_argument('--overwrite', action='store_true',
-                         help='replace results that exist')
-    add_common_options(command)
-    command.set_defaults(run=_run_fit, command=command)
-
-    command = commands.add_parser(
-        'compare', help='compare profiles side by side',
-        description='Measure images of one galaxy and compare the profiles '
-                    'with each other and with profiles that exist.')
-    command.add_argument('images', nargs='+', metavar='IMAGE', type=Path,
-                         help='FITS files: the same galaxy in several bands '
-                              'or surveys')
-    add_image_options(command)
-    command.add_argument('--method', choices=METHODS, action='append',
-                         help='how to measure; may be repeated (default: '
-                              'pix2prof)')
-    add_network_options(command)
-    command.add_argument('--reference', metavar='PROFILE', type=Path,
-                         action='append', default=[],
-                         help='a profile to compare with; may be repeated. '
-                              'Differences refer to the first reference, or '
-                              'to the first image')
-    command.add_argument('--out', metavar='PNG', type=Path,
-                         default=Path('comparison.png'),
-                         help='the figure (default: comparison.png)')
-    command.add_argument('--overwrite', action='store_true',
-                         help='replace a figure that exists')
-    add_common_options(command)
-    command.set_defaults(run=_run_compare, command=command)
-
-    command = commands.add_parser(
-        'demo', help='measure the galaxy that ships with the package',
-        description='Measure the galaxy that ships with the package; write '
-                    'its profile and a figure.')
-    command.add_argument('--out', metavar='DIR', type=Path,
-                         default=Path('pix2prof_demo'),
-                         help='folder for the results (default: '
-                              'pix2prof_demo)')
-    add_network_options(command)
-    add_common_options(command)
-    command.set_defaults(run=_run_demo, command=command)
-    add_commands(commands)
-    add_survey_command(commands)
-    add_report_command(commands)
+    for add_command in _COMMANDS:
+        add_command(commands)
     return parser
 
 

@@ -1,42 +1,80 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The fitters that the command line knows.
+Make the fitters that the command line knows.
 """
 
 from functools import cache
 
-__all__ = ['METHODS', 'network_fitter']
+from astro_pix2prof.cli.output import option_text
+
+__all__ = ['METHODS', 'make_fitter', 'network_fitter']
 
 
 @cache
-def network_fitter(weights='rings', device=None):
+def network_fitter(weights='rings', device=None, **options):
     """
-    A `~astro_pix2prof.Pix2ProfFitter`, whose weights are read once.
+    Make a `~astro_pix2prof.Pix2ProfFitter`, once for the same options.
+
+    Parameters
+    ----------
+    weights, device : str, optional
+        The network and where it runs.
+
+    **options
+        Further options of the fitter.
+
+    Returns
+    -------
+    fitter : `~astro_pix2prof.Pix2ProfFitter`
     """
     from astro_pix2prof.inference.fitter import Pix2ProfFitter
 
-    return Pix2ProfFitter(weights, device=device)
+    return Pix2ProfFitter(weights, device=device, **options)
 
 
-def _fit_network(image, *, geometry=None, weights='rings', device=None,
-                 **options):
+def _isophote_fitter(weights=None, device=None, **options):
     """
-    Fit with `~astro_pix2prof.Pix2ProfFitter`.
-    """
-    return network_fitter(weights, device).fit(
-        image, geometry=geometry, **options)
-
-
-def _fit_isophotes(image, *, geometry=None, weights=None, device=None,
-                   **options):
-    """
-    Fit with `~astro_pix2prof.isophote.fitter.IsophoteFitter`.
+    Make an `~astro_pix2prof.IsophoteFitter`, which has no network.
     """
     from astro_pix2prof.isophote.fitter import IsophoteFitter
 
-    return IsophoteFitter().fit(image, geometry=geometry, **options)
+    return IsophoteFitter(**options)
 
 
-# Each takes an image and the options of GalaxyCutout and returns an object
-# with the attributes profile, cutout and mask.
-METHODS = {'pix2prof': _fit_network, 'isophote': _fit_isophotes}
+# Each makes a fitter of the options of the command line; the first measures
+# if nothing else is asked for.
+METHODS = {'pix2prof': network_fitter, 'isophote': _isophote_fitter}
+
+
+def make_fitter(method, args, **options):
+    """
+    Make the fitter of a method; wrong options end the program.
+
+    Parameters
+    ----------
+    method : str
+        One of ``METHODS``.
+
+    args : `argparse.Namespace`
+        The arguments, with ``weights`` and ``device`` and perhaps ``sky``
+        and ``min_snr``.
+
+    **options
+        In place of those in ``args``.
+
+    Returns
+    -------
+    fitter : `~astro_pix2prof.fitting.base.ProfileFitter`
+    """
+    given = {name: getattr(args, name, None)
+             for name in ('weights', 'device', 'sky', 'min_snr')} | options
+    # (the default of the weights is that of the command line)
+    given = {name: value for name, value in given.items()
+             if value is not None or name in ('weights', 'device')}
+    try:
+        return METHODS[method](**given)
+    except (ValueError, TypeError, FileNotFoundError) as error:
+        if args.debug:
+            raise
+        return args.command.error(option_text(
+            ' '.join(str(error).split()), args.command))

@@ -3,50 +3,114 @@
 Options that several commands share.
 """
 
-from astro_pix2prof.cli.output import one_line
+import argparse
+import functools
 
-__all__ = ['add_common_options', 'add_image_options', 'add_network_options',
-           'image_options']
+from astro_pix2prof.cli.output import option_text
+
+__all__ = ['add_common_options', 'add_fitter_options', 'add_image_options',
+           'add_network_options', 'add_plane_options', 'image_options',
+           'split_options']
 
 
-def add_image_options(command, *, position=None, size=None):
+# Options of GalaxyCutout that are passed on as they are.
+_PLAIN = ('zeropoint', 'pixel_scale', 'native_pixel_scale', 'unit', 'hdu',
+          'band', 'gain', 'mag_system', 'psf_fwhm', 'saturation', 'bad_bits')
+
+_PLANES = ('mask', 'uncertainty', 'invvar', 'background')
+
+# Options that may be given for each file of a command.
+_EACH = (*_PLAIN, *_PLANES, 'position', 'size', 'sky')
+
+
+def add_image_options(command, *, position=None, size=None, each=False):
     """
-    Options that say what the header does not.
+    Add the options that complete the header of an image.
 
-    Other help for the position and the size may be given.
+    Parameters
+    ----------
+    command : `argparse.ArgumentParser`
+        The command.
+
+    position, size : str, optional
+        Other help for these options.
+
+    each : bool, optional
+        Whether the options may be repeated, once for each file.
     """
     group = command.add_argument_group(
         'the images', 'Whatever is not given comes from the header.')
-    group.add_argument('--zeropoint', type=float, metavar='MAG',
-                       help='magnitude of one data unit in one pixel')
-    group.add_argument('--pixel-scale', type=float, metavar='ARCSEC',
-                       help='size of a pixel, if there is no WCS')
-    group.add_argument('--native-pixel-scale', type=float, metavar='ARCSEC',
-                       help='size of the pixels to which the values refer, '
-                            'for cut-outs of sky viewers')
-    group.add_argument('--unit', help='unit of the data, such as nanomaggy')
-    group.add_argument('--position', nargs=2, metavar=('X', 'Y'),
-                       help=position or (
-                           'position of the galaxy: pixels from 0, or right '
-                           'ascension and declination such as 184.73d '
-                           '12.41d or 12:18:55.5 +12:24:30 (default: the '
-                           'middle)'))
-    group.add_argument('--size', help=size or (
+    add = functools.partial(_add, group, each)
+    add('--zeropoint', type=float, metavar='MAG',
+        help='magnitude of one data unit in one pixel')
+    add('--mag-system', type=_mag_system, choices=('AB', 'ST', 'Vega'),
+        help='magnitude system of the zero point')
+    add('--pixel-scale', type=float, metavar='ARCSEC',
+        help='size of a pixel, if there is no WCS')
+    add('--native-pixel-scale', type=float, metavar='ARCSEC',
+        help='size of the pixels to which the values refer, for cut-outs of '
+             'sky viewers')
+    add('--unit', help='unit of the data, such as nanomaggy')
+    add('--position', nargs=2, metavar=('X', 'Y'), help=position or (
+        'position of the galaxy: two numbers are pixels from 0; right '
+        'ascension and declination have units, such as 184.73d 12.41d, '
+        '12h18m55.5s +12d24m30s or 12:18:55.5 +12:24:30 (default: the '
+        'middle)'))
+    add('--size', help=size or (
         'crop to this size: pixels, or with a unit such as 90arcsec'))
-    group.add_argument('--hdu', type=int_or_str,
-                       help='extension, number or name (default: the first '
-                            'image)')
-    group.add_argument('--band', type=int_or_str,
-                       help='band or plane of a cube, or name of the band')
-    group.add_argument('--gain', type=float, metavar='G',
-                       help='electrons per data unit, for the Poisson noise')
+    add('--hdu', type=hdu_name, metavar='EXT',
+        help='extension: number, name, or NAME,VERSION (default: the first '
+             'image)')
+    add('--band', type=int_or_str,
+        help='band or plane of a cube, or name of the band')
+    add('--gain', type=float, metavar='G',
+        help='electrons per data unit, for the Poisson noise')
+    add('--psf-fwhm', type=float, metavar='ARCSEC',
+        help='full width at half maximum of the point-spread function')
+    add('--saturation', type=float, metavar='LEVEL',
+        help='data value from which pixels are saturated')
+    add('--bad-bits', type=bit_flags, metavar='BITS',
+        help='bits of integer masks that reject a pixel, such as 5 or 0x5 '
+             '(default: all)')
     group.add_argument('--uncalibrated', action='store_true',
-                       help='allow an image without zero point')
+                       help='allow images without zero point or pixel scale')
+
+
+def add_plane_options(command, *, each=False):
+    """
+    Add the options for files with one value for each pixel.
+
+    Parameters
+    ----------
+    command : `argparse.ArgumentParser`
+        The command.
+
+    each : bool, optional
+        Whether the options may be repeated, once for each file.
+    """
+    group = command.add_argument_group(
+        'masks, errors and sky', 'Images of the same shape: a FITS file, '
+        'FILE[2] or FILE[NAME] for an extension; {name} stands for the name '
+        'of each image without its ending, such as {name}_mask.fits.')
+    _add(group, each, '--mask', metavar='FILE',
+         help='not 0 (or BITS of --bad-bits) where a pixel is not to be used')
+    errors = group if each else group.add_mutually_exclusive_group()
+    _add(errors, each, '--uncertainty', metavar='FILE',
+         help='standard deviation of each pixel')
+    _add(errors, each, '--invvar', metavar='FILE',
+         help='inverse variance of each pixel')
+    _add(group, each, '--background', metavar='FILE',
+         help='sky to subtract from each pixel')
 
 
 def add_network_options(command):
     """
-    Options that choose the network.
+    Add the options that choose the network.
+
+    Parameters
+    ----------
+    command : `argparse.ArgumentParser`
+        The command.
     """
     command.add_argument('--weights', default='rings', metavar='NAME',
                          help='weights of the network, a name or a '
@@ -56,9 +120,35 @@ def add_network_options(command):
                                           'there is one)')
 
 
+def add_fitter_options(command, *, each=False):
+    """
+    Add the options of the fitters, with those of the network.
+
+    Parameters
+    ----------
+    command : `argparse.ArgumentParser`
+        The command.
+
+    each : bool, optional
+        Whether the sky may be given for each file.
+    """
+    add_network_options(command)
+    _add(command, each, '--sky', type=number_or_word, metavar='LEVEL',
+         help='sky level in the unit of the data, auto, or plane for a sky '
+              'with a gradient (default: auto)')
+    command.add_argument('--min-snr', type=float, metavar='SNR',
+                         help='signal-to-noise ratio of the last ring '
+                              '(default: 1)')
+
+
 def add_common_options(command):
     """
-    Options that all commands have.
+    Add the options that all commands have.
+
+    Parameters
+    ----------
+    command : `argparse.ArgumentParser`
+        The command.
     """
     command.add_argument('--quiet', action='store_true',
                          help='print errors only')
@@ -66,9 +156,33 @@ def add_common_options(command):
                          help='show the traceback of errors')
 
 
+def _add(group, each, name, **options):
+    """
+    Add an option; it may be repeated, and be 'none', if it is for each file.
+    """
+    if each:
+        kind = options.get('type', str)
+
+        @functools.wraps(kind, updated=())
+        def convert(text):
+            return None if text.strip().lower() == 'none' else kind(text)
+
+        options.update(type=convert, action='append')
+    group.add_argument(name, **options)
+
+
 def int_or_str(text):
     """
-    An integer if the text is one.
+    Convert a text to an integer if it is one.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    value : int or str
     """
     try:
         return int(text)
@@ -76,33 +190,161 @@ def int_or_str(text):
         return text
 
 
+def hdu_name(text):
+    """
+    Read the number, the name, or name and version of an extension.
+
+    Parameters
+    ----------
+    text : str
+        Such as '2', 'SCI' or 'SCI,2'.
+
+    Returns
+    -------
+    hdu : int, str or tuple
+    """
+    name, comma, version = text.rpartition(',')
+    if comma and isinstance(int_or_str(version), int):
+        return name.strip(), int(version)
+    return int_or_str(text)
+
+
+def number_or_word(text):
+    """
+    Convert a text to a number if it is one.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    value : float or str
+    """
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def bit_flags(text):
+    """
+    Read a whole number, in any of the notations of Python.
+
+    Parameters
+    ----------
+    text : str
+        Such as '5', '0x5' or '0b101'.
+
+    Returns
+    -------
+    bits : int
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    try:
+        return int(text, 0)
+    except ValueError:
+        msg = f'must be a whole number such as 5 or 0x5, got {text!r}'
+        raise argparse.ArgumentTypeError(msg) from None
+
+
+def _mag_system(text):
+    return {'ab': 'AB', 'st': 'ST', 'vega': 'Vega'}.get(text.lower(), text)
+
+
+def split_options(args, n_files):
+    """
+    Separate the options of each file.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+        The arguments of a command whose options may be repeated. Wrong ones
+        end the program.
+
+    n_files : int
+        The number of files.
+
+    Returns
+    -------
+    parts : list of `argparse.Namespace`
+        The arguments for each file, without lists.
+
+    shared : `argparse.Namespace`
+        The same with the options that were given once, for all files.
+    """
+    parts = [argparse.Namespace(**vars(args)) for _ in range(n_files)]
+    shared = argparse.Namespace(**vars(args))
+    for name in _EACH:
+        values = getattr(args, name)
+        if values is None:
+            continue
+        if len(values) not in (1, n_files):
+            many = '' if n_files == 1 else (
+                f', or once for each of the {n_files} files (none where it '
+                'does not apply)')
+            args.command.error(f'argument --{name.replace("_", "-")}: give '
+                               f'it once{many}; got {len(values)}')
+        # (a position is a list of two)
+        values = [None if isinstance(value, list) and None in value
+                  else value for value in values]
+        once = len(values) == 1
+        setattr(shared, name, values[0] if once else None)
+        for k, part in enumerate(parts):
+            setattr(part, name, values[0 if once else k])
+    return parts, shared
+
+
 def image_options(args):
     """
-    The options of GalaxyCutout; wrong ones end the program.
-    """
-    import astropy.units as u
+    Collect the options of `GalaxyCutout`; wrong ones end the program.
 
-    options = {name: getattr(args, name) for name in (
-        'zeropoint', 'pixel_scale', 'native_pixel_scale', 'unit', 'hdu',
-        'band', 'gain') if getattr(args, name) is not None}
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+        The arguments.
+
+    Returns
+    -------
+    options : dict
+        Those that are the same for all images.
+    """
+    options = {name: getattr(args, name) for name in _PLAIN
+               if getattr(args, name) is not None}
     if args.uncalibrated:
         options['calibrated'] = False
     if args.position is not None:
-        options['position'] = parse_position(args)
+        options['position'] = _parse_position(args)
     if args.size is not None:
-        try:
-            size = u.Quantity(args.size)
-        except TypeError:
-            args.command.error(f'argument --size: cannot read {args.size!r}')
-        if size.unit == u.dimensionless_unscaled or size.unit == u.pix:
-            size = round(size.value)
-        options['size'] = size
+        options['size'] = _parse_size(args)
     return options
 
 
-def parse_position(args):
+def _parse_size(args):
+    import astropy.units as u
+    import numpy as np
+
+    try:
+        size = u.Quantity(args.size)
+    except TypeError:
+        args.command.error(f'argument --size: cannot read {args.size!r}: '
+                           'give pixels, or an angle such as 90arcsec')
+    if not np.isscalar(size.value) or not 0 < size.value < np.inf:
+        args.command.error('argument --size: must be positive, got '
+                           f'{args.size!r}')
+    if size.unit == u.dimensionless_unscaled or size.unit == u.pix:
+        return round(size.value)
+    return size
+
+
+def _parse_position(args):
     """
-    The position as pixels or `~astropy.coordinates.SkyCoord`.
+    Read the position as pixels or `~astropy.coordinates.SkyCoord`.
     """
     first, second = (text.strip() for text in args.position)
     try:
@@ -114,5 +356,5 @@ def parse_position(args):
     try:
         return parse_sky(first, second)
     except ValueError as error:
-        args.command.error('argument --position: cannot read '
-                           f'{first!r} {second!r}: {one_line(error)}')
+        return args.command.error(option_text(' '.join(str(error).split()),
+                                              args.command))

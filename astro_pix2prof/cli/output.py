@@ -1,45 +1,191 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What the commands of the command line have in common.
+Print results, warnings and errors, and write files.
 """
 
+import os
 import re
 import sys
+import traceback
 import warnings
 
-__all__ = ['SUFFIXES', 'file_stem', 'make_folder', 'one_line', 'output_stems',
-           'print_columns', 'quietly', 'report', 'save_figure']
+__all__ = ['SUFFIXES', 'check_file', 'check_new', 'file_stem',
+           'make_folder', 'option_text', 'output_stems', 'print_columns',
+           'print_differences', 'quietly', 'report', 'save_figure', 'warn']
 
 
 SUFFIXES = {'ecsv': '.ecsv', 'fits': '.fits', 'parquet': '.parquet'}
 
+# Python arguments for which an option has another name: its destination.
+_ALIASES = {'calibrated': 'uncalibrated', 'noise': 'uncertainty',
+            'n_workers': 'workers', 'n_gallery': 'gallery',
+            'num_nodes': 'nodes', 'ra': 'position', 'dec': 'position',
+            'x': 'position', 'y': 'position'}
 
-def one_line(error):
-    """
-    The text of an exception without line breaks.
-    """
-    text = ' '.join(str(error).split())
-    return text or type(error).__name__
+# Phrases of the library that are not of the command line.
+_PHRASES = (
+    (re.compile(r'\ba SkyCoord\b'), 'on the sky'),
+    (re.compile(r'\s*If this is really a FITS file, try with '
+                r'ignore_missing_simple=True'), ''),
+)
+
+# The value of an argument, if one follows.
+_VALUE = r"""('[^']*'|"[^"]*"|\([^)]*\)|[^\s,;:()]*)"""
+
+# Text that follows the name of an argument, and hardly another noun.
+_FOLLOWS = (r"(?= (?:must|is|has|had|was|were|chooses|selects|needs|cannot|"
+            r"and|or|in|with|goes?|does|holds?)\b|, | \(| '|:)")
 
 
-def report(text):
+def report(problem, args=None, *, file=None):
     """
-    Print an error.
+    Print an error, and with ``--debug`` its traceback.
+
+    Parameters
+    ----------
+    problem : `Exception` or str
+        The error.
+
+    args : `argparse.Namespace`, optional
+        The arguments of the command, which say what its options are.
+
+    file : `~pathlib.Path`, optional
+        The file that led to it.
     """
-    print(f'pix2prof: error: {text}', file=sys.stderr)
+    if isinstance(problem, Exception) and getattr(args, 'debug', False):
+        traceback.print_exception(problem)
+    print(f'pix2prof: error: {_describe(problem, args, file)}',
+          file=sys.stderr)
 
 
-def file_stem(path):
+def warn(note, args=None, *, file=None):
     """
-    The name of a file without the suffixes of FITS and of compression.
+    Print a warning.
+
+    Parameters
+    ----------
+    note : str
+        The warning.
+
+    args, file : optional
+        As for `report`.
     """
-    return re.sub(r'\.(fits?|fts|fz)(\.(gz|bz2|xz|fz|Z))?$', '', path.name,
-                  flags=re.IGNORECASE)
+    print(f'pix2prof: warning: {_describe(note, args, file)}',
+          file=sys.stderr)
+
+
+def _describe(problem, args, file):
+    """
+    Describe an error or a warning in one line that names its file once.
+    """
+    if (isinstance(problem, OSError) and problem.filename is not None
+            and problem.strerror):
+        text = f'{problem.filename}: {problem.strerror.lower()}'
+    else:
+        text = ' '.join(str(problem).split()) or type(problem).__name__
+    text = option_text(text, getattr(args, 'command', None))
+    if 'is outside of the image' in text:
+        text += _degrees(getattr(args, 'position', None))
+    if file is None or re.search(
+            rf'(?<![\w./-]){re.escape(str(file))}(?![\w/-])', text):
+        return text
+    return f'{file}: {text}'
+
+
+def _degrees(position):
+    """
+    Explain how a position outside of the image is written in degrees.
+    """
+    try:
+        first, second = (float(text) for text in position)
+    except (TypeError, ValueError):
+        return ''
+    if not (0 <= first <= 360 and -90 <= second <= 90):
+        return ''
+    return f'; degrees have a unit: {first:g}d {second:g}d'
+
+
+def option_text(text, command=None):
+    """
+    Replace the names of Python arguments by those of options.
+
+    Parameters
+    ----------
+    text : str
+        A message of the library, such as 'give zeropoint= or unit='.
+
+    command : `argparse.ArgumentParser`, optional
+        The command whose options are meant. Names of which it has no option
+        are left as they are.
+
+    Returns
+    -------
+    text : str
+        Such as 'give --zeropoint or --unit'.
+    """
+    for pattern, phrase in _PHRASES:
+        text = pattern.sub(phrase, text)
+    options = {} if command is None else _find_options(command)
+    if not options:
+        return text
+    names = '|'.join(sorted(options, key=len, reverse=True))
+
+    def replace_value(match):
+        option, value = options[match[1]], match[2]
+        if value in ('', 'True', 'False'):
+            return option
+        if value.startswith('('):
+            # ('SCI', 2) is given as SCI,2
+            value = re.sub(r"[()'\" ]", '', value)
+        return f'{option} {value}'
+
+    text = re.sub(rf"""(?<![\w.'"/-])({names})={_VALUE}""", replace_value,
+                  text)
+    # A word such as size is an option where it is the subject of a clause
+    # or what shall be given; one such as pixel_scale always is.
+    text = re.sub(rf'(^|: |; |\bgive )({names}){_FOLLOWS}',
+                  lambda match: match[1] + options[match[2]], text)
+    text = re.sub(rf'(--[\w-]+ and )({names})\b',
+                  lambda match: match[1] + options[match[2]], text)
+    long = '|'.join(name for name in options if '_' in name)
+    if long:
+        text = re.sub(rf"""(?<![\w.'"/-])({long})(?![\w'"/-]|\.\w)""",
+                      lambda match: options[match[1]], text)
+    # (a message may name both)
+    return re.sub(r'(--[\w-]+) \(\1\)', r'\1', text)
+
+
+def _find_options(command):
+    """
+    Find the options of a command by the names of Python arguments.
+    """
+    options = {action.dest: action.option_strings[-1]
+               for action in command._actions if action.option_strings}
+    for name, other in _ALIASES.items():
+        if other in options:
+            options.setdefault(name, options[other])
+    return options
 
 
 def quietly(function, *args, **kwargs):
     """
-    Call a function; return its result and its warnings, as lines.
+    Call a function and catch its warnings.
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+
+    *args, **kwargs
+        Its arguments.
+
+    Returns
+    -------
+    result : object
+        Its result.
+
+    notes : list of str
+        Its warnings, each once and in one line.
     """
     from astropy.utils.exceptions import AstropyUserWarning
 
@@ -47,37 +193,44 @@ def quietly(function, *args, **kwargs):
         warnings.simplefilter('ignore')
         warnings.simplefilter('always', AstropyUserWarning)
         result = function(*args, **kwargs)
-    return result, list(dict.fromkeys(one_line(item.message)
+    return result, list(dict.fromkeys(' '.join(str(item.message).split())
                                       for item in caught))
 
 
-def save_figure(function, path, *args, **kwargs):
+def file_stem(path):
     """
-    Draw with a function of the plotting module, without pyplot.
-    """
-    from matplotlib.figure import Figure
+    Remove the suffixes of FITS and of compression from the name of a file.
 
-    fig = Figure(figsize=kwargs.pop('figsize'))
-    function(*args, fig=fig, **kwargs)
-    fig.savefig(path, dpi=150)
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
 
-
-def make_folder(folder, args):
+    Returns
+    -------
+    stem : str
     """
-    Make the folder for the results.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        args.command.error(f'argument --out: {folder}: {error.strerror}')
+    return re.sub(r'\.(fits?|fts|fz)(\.(gz|bz2|xz|fz|Z))?$', '', path.name,
+                  flags=re.IGNORECASE)
 
 
-def output_stems(images):
+def output_stems(paths):
     """
-    One name for the results of each image, though images share a name.
+    Choose different names for the results of files that may share a name.
+
+    Parameters
+    ----------
+    paths : list of `~pathlib.Path`
+        The files.
+
+    Returns
+    -------
+    stems : list of str
+        The name of each file without its suffixes, and with a number if it
+        is not the first of that name.
     """
     stems = []
-    for path in images:
+    for path in paths:
         stem, number = file_stem(path), 1
         while stem in stems:
             number += 1
@@ -86,11 +239,131 @@ def output_stems(images):
     return stems
 
 
+def check_file(path):
+    """
+    Check that a file exists and is a regular one.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+
+    OSError
+        If it is a folder or a device.
+    """
+    if path.is_dir():
+        msg = f'{path} is a folder: give its files, such as {path}/*.fits'
+        raise OSError(msg)
+    if not path.exists():
+        msg = f'no such file: {path}'
+        raise FileNotFoundError(msg)
+    if not path.is_file():
+        msg = f'{path} is not a regular file'
+        raise OSError(msg)
+
+
+def make_folder(folder, args):
+    """
+    Make the folder for the results; end the program if that fails.
+
+    Parameters
+    ----------
+    folder : `~pathlib.Path`
+        The folder.
+
+    args : `argparse.Namespace`
+        The arguments.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        args.command.error(f'argument --out: {folder}: '
+                           f'{error.strerror.lower()}')
+    if not os.access(folder, os.W_OK | os.X_OK):
+        args.command.error(f'argument --out: {folder}: no permission to '
+                           'write there')
+
+
+def check_new(path, args, option='--out'):
+    """
+    End the program if a file exists that is not to be replaced.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+
+    args : `argparse.Namespace`
+        The arguments, with ``overwrite``.
+
+    option : str, optional
+        The option that asks for the file.
+    """
+    if path.exists() and not args.overwrite:
+        args.command.error(f'argument {option}: {path} exists: give '
+                           '--overwrite to replace it')
+
+
+def save_figure(function, path, *args, **kwargs):
+    """
+    Draw with a function of the plotting module, without pyplot.
+
+    Parameters
+    ----------
+    function : callable
+        The function, with an argument ``fig``.
+
+    path : `~pathlib.Path`
+        The file to write.
+
+    *args, **kwargs
+        Arguments of the function, and ``figsize`` in inches.
+    """
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=kwargs.pop('figsize'))
+    function(*args, fig=fig, **kwargs)
+    fig.savefig(path, dpi=150)
+
+
 def print_columns(rows):
     """
     Print rows of texts with aligned columns.
+
+    Parameters
+    ----------
+    rows : list of tuple of str
+        The rows.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print('  '.join(text.ljust(width) for text, width
                         in zip(row, widths, strict=True)).rstrip())
+
+
+def print_differences(profiles, first):
+    """
+    Print the differences of profiles from one of them.
+
+    Parameters
+    ----------
+    profiles : dict of `~astropy.table.QTable`
+        The profiles by their labels.
+
+    first : str
+        The label of the profile to compare with.
+    """
+    from astro_pix2prof.evaluation.compare import compare_profiles
+
+    table = compare_profiles(
+        {label: profile for label, profile in profiles.items()
+         if label != first}, profiles[first])
+    for name in ('median', 'median_abs'):
+        table[name].info.format = '+.3f' if name == 'median' else '.3f'
+    print(f'difference from {first} in bins of surface brightness:')
+    print('\n'.join(table.pformat(max_lines=-1, max_width=-1)))

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from astro_pix2prof.cli.options import add_common_options
-from astro_pix2prof.cli.output import make_folder
+from astro_pix2prof.cli.output import check_new, make_folder
 
 __all__ = ['add_report_command']
 
@@ -19,7 +19,7 @@ def add_report_command(commands):
     Parameters
     ----------
     commands : object
-        What `argparse.ArgumentParser.add_subparsers` returned.
+        As `argparse.ArgumentParser.add_subparsers` returns it.
     """
     command = commands.add_parser(
         'report', help='look at the results of a survey',
@@ -56,9 +56,7 @@ def _run_report(args):
     if args.gallery < 0:
         args.command.error('argument --gallery: must be 0 or more, got '
                            f'{args.gallery}')
-    if args.out.exists() and not args.overwrite:
-        args.command.error(f'argument --out: {args.out} exists: give '
-                           '--overwrite to replace it')
+    check_new(args.out, args)
     make_folder(args.out.parent, args)
     start = time.perf_counter()
     path = write_report(

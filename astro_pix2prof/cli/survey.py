@@ -10,8 +10,8 @@ from pathlib import Path
 from astro_pix2prof.cli.methods import METHODS
 from astro_pix2prof.cli.options import (
     add_common_options,
+    add_fitter_options,
     add_image_options,
-    add_network_options,
     image_options,
 )
 from astro_pix2prof.cli.output import report
@@ -26,10 +26,11 @@ def add_survey_command(commands):
     Parameters
     ----------
     commands : object
-        What `argparse.ArgumentParser.add_subparsers` returned.
+        As `argparse.ArgumentParser.add_subparsers` returns it.
     """
     command = commands.add_parser(
         'survey', help='measure the galaxies of a catalogue',
+        usage='%(prog)s [OPTION ...] --out OUT CATALOGUE',
         description='Measure all galaxies of a catalogue, in parallel. The '
                     'same command goes on after an interruption.')
     command.add_argument('catalogue', metavar='CATALOGUE', type=Path,
@@ -57,7 +58,7 @@ def add_survey_command(commands):
     command.add_argument('--method', choices=METHODS, default='pix2prof',
                          help='how to measure (default: pix2prof, the '
                               'neural network)')
-    add_network_options(command)
+    add_fitter_options(command)
     command.add_argument('--workers', type=int, metavar='N',
                          help='processes (default: one for each GPU or '
                               'core)')
@@ -92,6 +93,8 @@ def _run_survey(args):
     fitter = {'method': args.method}
     if args.method == 'pix2prof':
         fitter.update(weights=args.weights, device=args.device)
+    fitter.update({name: getattr(args, name) for name in ('sky', 'min_snr')
+                   if getattr(args, name) is not None})
     result = run_survey(
         args.catalogue, args.out, images=images, fitter=fitter,
         chunk_size=args.chunk_size, scheduler=args.scheduler,

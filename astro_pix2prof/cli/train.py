@@ -5,11 +5,43 @@ The command ``pix2prof train``.
 
 from pathlib import Path
 
-from astro_pix2prof.cli.output import (
-    make_folder,
-)
+from astro_pix2prof.cli.options import add_common_options
+from astro_pix2prof.cli.output import make_folder
 
-__all__ = []
+__all__ = ['add_train_command']
+
+
+def add_train_command(commands):
+    """
+    Add the command to the parser.
+
+    Parameters
+    ----------
+    commands : object
+        As `argparse.ArgumentParser.add_subparsers` returns it.
+    """
+    command = commands.add_parser(
+        'train', help='train a network',
+        description='Train a network with a recipe; go on where an earlier '
+                    'run in the same folder stopped.')
+    command.add_argument('recipe', metavar='RECIPE',
+                         help='TOML file, or the name of a recipe of the '
+                              'package, such as tutorial')
+    command.add_argument('--out', metavar='DIR', type=Path,
+                         help='folder for checkpoints, logs and weights '
+                              '(default: the name of the recipe)')
+    command.add_argument('--no-resume', action='store_true',
+                         help='start anew')
+    command.add_argument('--accelerator', default='auto',
+                         help='cpu, gpu, ... (default: auto)')
+    command.add_argument('--devices', default='auto',
+                         help='how many processes or GPUs (default: auto)')
+    command.add_argument('--nodes', type=int, default=1, metavar='N',
+                         help='how many machines (default: 1)')
+    command.add_argument('--max-minutes', type=float, metavar='MINUTES',
+                         help='stop after this time; a later call goes on')
+    add_common_options(command)
+    command.set_defaults(run=_run_train, command=command)
 
 
 def _run_train(args):

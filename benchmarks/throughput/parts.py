@@ -231,7 +231,7 @@ def time_start(path, folder):
         [str(_ROOT), os.environ.get('PYTHONPATH', '')])}
     seconds = {}
     for name, command in (
-            ('command', ['-m', 'astro_pix2prof', 'fit', str(path), '--alone',
+            ('command', ['-m', 'astro_pix2prof', 'fit', str(path),
                          '--out', str(folder), '--overwrite', '--quiet']),
             ('torch', ['-c', 'import torch'])):
         start = time.perf_counter()

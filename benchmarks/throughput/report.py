@@ -108,7 +108,7 @@ def _start(out):
         return None
     row = out['rates']['start']
     return ('Start', ('What', 'Seconds'), [
-        ('pix2prof fit --alone of one image', text(
+        ('pix2prof fit of one image', text(
             median(row['command']), '.2f')),
         ('of which Python with the import of torch', text(
             median(row['torch']), '.2f'))])

@@ -9,6 +9,7 @@ and know what to expect; one of each command fits.
 import subprocess
 import sys
 import warnings
+from functools import partial
 from types import SimpleNamespace
 
 import astropy.units as u
@@ -39,12 +40,18 @@ def calls(monkeypatch, sersic_profile):
     """
     seen = []
 
-    def fit(image, *, weights, device, **options):
+    def network(weights, device, **settings):
         assert (weights, device) == ('rings', None)
-        seen.append(options)
+        return SimpleNamespace(fit=partial(fit, settings))
+
+    def isophotes(weights=None, device=None, **settings):
+        return SimpleNamespace(fit=measure)
+
+    def fit(settings, image, **options):
+        seen.append({**settings, **options})
         return measure(image, **options)
 
-    def measure(image, *, weights=None, device=None, **options):
+    def measure(image, **options):
         if image.name.startswith('bad'):
             msg = 'this galaxy\nis bad'
             raise ValueError(msg)
@@ -58,8 +65,8 @@ def calls(monkeypatch, sersic_profile):
         return SimpleNamespace(profile=sersic_profile.copy(), cutout=cutout,
                                mask=cutout.mask)
 
-    monkeypatch.setitem(METHODS, 'pix2prof', fit)
-    monkeypatch.setitem(METHODS, 'isophote', measure)
+    monkeypatch.setitem(METHODS, 'pix2prof', network)
+    monkeypatch.setitem(METHODS, 'isophote', isophotes)
     return seen
 
 
@@ -96,6 +103,45 @@ class TestMain:
             run(command, '--help')
         assert info.value.code == 0
         assert '--debug' in capsys.readouterr().out
+
+    def test_help_fits_the_screen(self, capsys, monkeypatch):
+        monkeypatch.setenv('COLUMNS', '80')
+        for command in ((), ('fit',), ('compare',), ('survey',)):
+            with pytest.raises(SystemExit):
+                run(*command, '--help')
+            text = capsys.readouterr().out
+            assert max(map(len, text.splitlines())) <= 80
+
+    def test_fit_imports_what_it_uses(self, image_file, tmp_path):
+        """
+        No figure, no other method and no evaluation is imported.
+        """
+        code = ('import sys; from astro_pix2prof.cli.main import main\n'
+                f'assert main(["fit", {str(image_file)!r}, "--out", '
+                f'{str(tmp_path)!r}, "--quiet"]) == 0\n'
+                'print(*[name for name in sys.modules if name in '
+                '("matplotlib", "pandas", "pyarrow", "dask", "lightning", '
+                '"astro_pix2prof.isophote.fitter", '
+                '"astro_pix2prof.evaluation", "astro_pix2prof.survey", '
+                '"astro_pix2prof.structure")])')
+        done = subprocess.run([sys.executable, '-c', code], check=True,
+                              capture_output=True, text=True)
+        assert done.stdout.strip() == ''
+
+    def test_reader_of_the_output_ends(self, sersic_profile, tmp_path):
+        """
+        As in ``pix2prof compare ... | head -1``: no error is shown.
+        """
+        write_profile(sersic_profile, tmp_path / 'a.ecsv')
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'astro_pix2prof', 'compare', 'a.ecsv',
+             'a.ecsv'], cwd=tmp_path, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        process.stdout.close()
+        assert process.stderr.read() == ''
+        process.stderr.close()
+        assert process.wait() == 1
+        assert (tmp_path / 'comparison.png').exists()
 
     def test_module_and_imports(self):
         """
@@ -169,16 +215,17 @@ class TestFit:
             seen.update(options)
             raise ValueError
 
-        monkeypatch.setitem(METHODS, 'pix2prof', fit)
+        monkeypatch.setitem(METHODS, 'pix2prof',
+                            lambda **_: SimpleNamespace(fit=fit))
         assert run('fit', image_file, '--position', *text) == 1
         expected = SkyCoord(ra, dec, unit='deg')
         assert seen['position'].separation(expected) < 1e-3 * u.arcsec
 
     @pytest.mark.parametrize(('args', 'text'), [
         (('--position', 'here', 'there'),
-         "argument --position: cannot read 'here' 'there'"),
+         "error: --position 'here there' cannot be read"),
         (('--position', '10:00:00', '99d'),
-         "argument --position: cannot read '10:00:00' '99d'"),
+         "error: --position '10:00:00 99d' cannot be read"),
         (('--size', 'large'), "argument --size: cannot read 'large'")])
     def test_wrong_options(self, image_file, capsys, args, text):
         with pytest.raises(SystemExit) as info:
@@ -191,6 +238,81 @@ class TestFit:
             run('fit', image_file, '--out', image_file)
         assert info.value.code == 2
         assert 'argument --out' in capsys.readouterr().err
+
+    def test_fitter_options(self, image_file, tmp_path, calls):
+        fits.writeto(tmp_path / 'mask.fits', np.zeros((128, 128), dtype='u1'))
+        assert run(
+            'fit', image_file, '--out', tmp_path, '--sky', '-0.25', '--mask',
+            tmp_path / 'mask.fits',
+            '--min-snr', 3, '--psf-fwhm', 1.2, '--saturation', 60000,
+            '--mag-system', 'vega', '--zeropoint', 25, '--hdu', 'PRIMARY,1',
+            '--bad-bits', '0x5') == 0
+        assert calls[0].pop('mask').shape == (128, 128)
+        assert calls[0] == {
+            'sky': -0.25, 'min_snr': 3.0, 'psf_fwhm': 1.2,
+            'saturation': 60000.0, 'mag_system': 'Vega', 'zeropoint': 25.0,
+            'hdu': ('PRIMARY', 1), 'bad_bits': 5}
+
+    @pytest.mark.parametrize(('args', 'text'), [
+        (('--bad-bits', 'x'), 'argument --bad-bits: must be a whole number'),
+        (('--mag-system', 'Gunn'), 'argument --mag-system: invalid choice')])
+    def test_unreadable_options(self, image_file, capsys, args, text):
+        with pytest.raises(SystemExit) as info:
+            run('fit', image_file, *args)
+        assert info.value.code == 2
+        assert text in capsys.readouterr().err
+
+    def test_no_isophotes(self, image_file, tmp_path, calls, monkeypatch):
+        """
+        The network is alone unless the comparison is asked for.
+        """
+        def fail(**options):
+            pytest.fail('the isophotes are made')
+
+        monkeypatch.setitem(METHODS, 'isophote', fail)
+        assert run('fit', image_file, '--out', tmp_path / 'out') == 0
+
+    def test_compare(self, image_file, tmp_path, calls, capsys,
+                     sersic_profile):
+        out = tmp_path / 'out'
+        args = ('fit', image_file, '--out', out, '--compare', '--plot')
+        assert run(*args) == 0
+        assert {path.name for path in out.iterdir()} == {
+            'galaxy_profile.ecsv', 'galaxy_isophote.ecsv',
+            'galaxy_profile.png'}
+        other = read_profile(out / 'galaxy_isophote.ecsv')
+        np.testing.assert_array_equal(other['intensity'],
+                                      sersic_profile['intensity'])
+        text = capsys.readouterr().out
+        assert 'isophote: median absolute difference' in text
+        assert 'difference from isophote in bins' in text
+        (out / 'galaxy_profile.ecsv').unlink()
+        assert run(*args) == 1
+        assert 'galaxy_isophote.ecsv exists: give --overwrite' in (
+            capsys.readouterr().err)
+        # from the other side
+        assert run('fit', image_file, '--out', tmp_path, '--compare',
+                   '--method', 'isophote', '--format', 'fits') == 0
+        assert (tmp_path / 'galaxy_pix2prof.fits').exists()
+
+    def test_compare_fails(self, image_file, tmp_path, calls, capsys,
+                           monkeypatch):
+        """
+        The profile is there, though there is none to compare with.
+        """
+        def fail(image, **options):
+            msg = 'it is too round'
+            raise ValueError(msg)
+
+        monkeypatch.setitem(METHODS, 'isophote',
+                            lambda **_: SimpleNamespace(fit=fail))
+        out = tmp_path / 'out'
+        assert run('fit', image_file, '--out', out, '--compare') == 1
+        text = capsys.readouterr()
+        assert (f'pix2prof: error: {image_file}: no profile to compare with: '
+                'it is too round') in text.err
+        assert [path.name for path in out.iterdir()] == [
+            'galaxy_profile.ecsv']
 
     def test_several(self, image_file, tmp_path, calls, capsys):
         """
@@ -208,7 +330,7 @@ class TestFit:
                   if line.startswith('pix2prof: error')]
         assert errors == [
             f'pix2prof: error: {tmp_path}/bad.fits: this galaxy is bad',
-            f'pix2prof: error: {tmp_path}/nothing.fits: no such file']
+            f'pix2prof: error: no such file: {tmp_path}/nothing.fits']
         assert 'warned.fits: look at this one' in text.err
         assert 'Traceback' not in text.err
         assert '4/4' in text.err, 'the progress bar'
@@ -372,6 +494,105 @@ class TestCompare:
         assert run('compare', image_file, '--quiet', '--out',
                    tmp_path / 'a.png') == 0
         assert capsys.readouterr().out == ''
+
+
+    def test_tables(self, tmp_path, capsys, sersic_profile, monkeypatch):
+        """
+        Profiles of three programs of the same galaxy; nothing is measured.
+        """
+        def fail(**options):
+            pytest.fail('a fitter is made')
+
+        for method in list(METHODS):
+            monkeypatch.setitem(METHODS, method, fail)
+        monkeypatch.chdir(tmp_path)
+        profile = sersic_profile[np.isfinite(
+            sersic_profile['surface_brightness'])]
+        write_profile(profile, tmp_path / 'ours.ecsv')
+        write_profile(profile, tmp_path / 'ours_too.fits')
+        rows = zip(*(profile[name].value for name in (
+            'radius', 'surface_brightness', 'surface_brightness_err')),
+            strict=True)
+        (tmp_path / 'theirs.prof').write_text(
+            'R,SB,SB_e,ellip,pa\n' + ''.join(
+                f'{r},{sb + 0.05},{err},0.4,35.0\n' for r, sb, err in rows),
+            encoding='utf-8')
+        table = QTable({
+            'SMA': profile['radius'].value / 0.396,
+            'INTENS': profile['intensity'].value * 0.396**2 * 10,
+            'ELLIP': profile['ellipticity'], 'PA': profile['pa'].value})
+        table.write(tmp_path / 'iraf.fits')
+        assert run('compare', 'ours.ecsv', 'ours_too.fits', 'theirs.prof',
+                   'iraf.fits', '--zeropoint', 25.1, '--pixel-scale', 0.396,
+                   '--out', 'a.png') == 0
+        text = capsys.readouterr().out
+        assert (tmp_path / 'a.png').stat().st_size > 10_000
+        medians = {}
+        for line in text.splitlines():
+            words = line.split()
+            if words and words[0] in ('ours_too', 'theirs', 'iraf'):
+                medians.setdefault(words[0], []).append(float(words[4]))
+        assert set(medians['ours_too']) == {0.0}
+        assert set(medians['theirs']) == {0.05}
+        # ten times the counts, and 2.6 mag instead of 2.5
+        np.testing.assert_allclose(medians['iraf'], 0.1, atol=0.0011)
+
+    def test_iraf_needs_options(self, tmp_path, capsys, sersic_profile):
+        QTable({'SMA': [1.0], 'INTENS': [1.0], 'ELLIP': [0.1],
+                'PA': [0.0]}).write(tmp_path / 'iraf.fits')
+        out = ('--out', tmp_path / 'a.png')
+        assert run('compare', tmp_path / 'iraf.fits', *out) == 1
+        assert 'an IRAF table has no pixel scale: give --pixel-scale' in (
+            capsys.readouterr().err)
+        assert run('compare', tmp_path / 'iraf.fits', '--pixel-scale', '1',
+                   *out) == 1
+        assert 'no zero point: give --zeropoint' in capsys.readouterr().err
+        # a reference has the options that all files share
+        write_profile(sersic_profile, tmp_path / 'ours.ecsv')
+        assert run('compare', tmp_path / 'ours.ecsv', '--reference',
+                   tmp_path / 'iraf.fits', '--pixel-scale', '1',
+                   '--zeropoint', 22, *out) == 0
+
+    def test_reference_is_an_image(self, image_file, tmp_path, capsys):
+        with pytest.raises(SystemExit) as info:
+            run('compare', image_file, '--reference', image_file, '--out',
+                tmp_path / 'a.png')
+        assert info.value.code == 2
+        assert 'holds no profile: give images as FILE' in (
+            capsys.readouterr().err)
+
+    def test_options_of_each(self, image_file, tmp_path, calls, monkeypatch):
+        """
+        Options are given once, or once for each file.
+        """
+        other = tmp_path / 'other.fits'
+        other.write_bytes(image_file.read_bytes())
+        fits.writeto(tmp_path / 'm.fits', np.zeros((128, 128), dtype='u1'))
+        out = ('--out', tmp_path / 'a.png', '--overwrite')
+        assert run('compare', image_file, other, '--band', 'g', '--gain', 2,
+                   '--gain', 'none', '--mask', 'none', '--mask',
+                   tmp_path / 'm.fits', '--position', 60, 61, '--position',
+                   'none', 'none', '--sky', 0.5, '--sky', 'auto', *out) == 0
+        first, second = calls
+        assert first == {'band': 'g', 'gain': 2.0, 'position': (60.0, 61.0),
+                         'sky': 0.5}
+        assert second.pop('mask').shape == (128, 128)
+        assert second == {'band': 'g', 'sky': 'auto'}
+
+    def test_wrong_number_of_options(self, image_file, tmp_path, capsys):
+        with pytest.raises(SystemExit) as info:
+            run('compare', image_file, image_file, image_file,
+                '--pixel-scale', 1, '--pixel-scale', 2)
+        assert info.value.code == 2
+        assert ('argument --pixel-scale: give it once, or once for each of '
+                'the 3 files') in capsys.readouterr().err
+
+    def test_missing_file(self, image_file, tmp_path, calls, capsys):
+        assert run('compare', image_file, tmp_path / 'no.ecsv', '--method',
+                   'pix2prof', '--method', 'isophote', '--out',
+                   tmp_path / 'a.png') == 1
+        assert capsys.readouterr().err == (
+            f'pix2prof: error: no such file: {tmp_path}/no.ecsv\n')
 
 
 class TestDemo:

@@ -53,7 +53,8 @@ class TestSimulate:
 
     @pytest.mark.parametrize(('args', 'match'), [
         (['--survey', 'hubble'], 'hubble'), (['--n', '0'], '--n'),
-        (['--n-pix', '63'], 'n_pix'), (['--type', 'blob'], 'blob')])
+        (['--n-pix', '63'], '--n-pix must be'),
+        (['--type', 'blob'], '--type must be one of')])
     def test_usage(self, tmp_path, capsys, args, match):
         with pytest.raises(SystemExit) as info:
             run('simulate', '--out', tmp_path, *args)
@@ -90,9 +91,13 @@ class TestEvaluate:
         assert 'no FITS files' in capsys.readouterr().err
 
     def test_unknown_weights(self, simulated, tmp_path, capsys):
-        assert run('evaluate', simulated, '--weights', 'nothing', '--out',
-                   tmp_path) == 1
-        assert "got 'nothing'" in capsys.readouterr().err
+        with pytest.raises(SystemExit) as info:
+            run('evaluate', simulated, '--weights', 'nothing', '--out',
+                tmp_path)
+        assert info.value.code == 2
+        text = capsys.readouterr().err
+        assert 'error: --weights must be' in text
+        assert "got 'nothing'" in text
 
 
 class TestTrain:
@@ -130,8 +135,7 @@ ema = 0.9
         assert run('simulate', '--n', 1, '--n-pix', 64, '--out', image,
                    '--quiet') == 0
         path, = image.glob('*.fits')
-        assert run('fit', path, '--weights', weights, '--alone', '--out',
-                   tmp_path) == 0
+        assert run('fit', path, '--weights', weights, '--out', tmp_path) == 0
         profile = read_profile(tmp_path / f'{path.stem}_profile.ecsv')
         assert profile.meta['weights'] == 'tiny'
         assert len(profile) >= 4

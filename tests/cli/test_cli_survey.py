@@ -46,7 +46,9 @@ def test_survey(catalogue, tmp_path, capsys):
     assert '3 were there, 1 failed' in text
     assert f'failures: {out}/_failures.ecsv' in text
     assert main([*args, '--chunk-size', '2']) == 1
-    assert 'chunk_size was 500 and is 2' in capsys.readouterr().err
+    text = capsys.readouterr().err
+    assert '--chunk-size was 500 and is 2' in text
+    assert 'overwrite=' not in text
     assert main([*args, '--chunk-size', '2', '--overwrite']) == 0
     assert len(read_survey(out).files) == 2
 
@@ -104,13 +106,13 @@ def test_exceptions(catalogue, tmp_path, capsys):
     assert main(['survey', str(tmp_path / 'none.fits'), *out]) == 1
     assert 'none.fits does not exist' in capsys.readouterr().err
     assert main(['survey', str(catalogue), '--images', 'nix', *out]) == 1
-    assert "images='nix' is neither a column" in capsys.readouterr().err
+    assert "--images 'nix' is neither a column" in capsys.readouterr().err
     assert main(['survey', str(catalogue), '--position', 'u', 'v',
                  *out]) == 1
-    assert "ra='u' is not a column" in capsys.readouterr().err
+    assert "--position 'u' is not a column" in capsys.readouterr().err
     assert main(['survey', str(catalogue), '--position', 'u', 'v', '--pixels',
                  *out]) == 1
-    assert "x='u' is not a column" in capsys.readouterr().err
+    assert "--position 'u' is not a column" in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
     with pytest.raises(SystemExit):
         main(['survey', str(catalogue)])

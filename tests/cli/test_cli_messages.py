@@ -1,0 +1,210 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the messages of the command line: options, and no Python.
+"""
+
+import argparse
+import re
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from astro_pix2prof import IsophoteFitter
+from astro_pix2prof.cli.main import main
+from astro_pix2prof.cli.methods import make_fitter
+from astro_pix2prof.cli.output import option_text, report
+
+# An argument of Python, such as zeropoint= or hdu=3.
+PYTHON = re.compile(r'\b[a-z_]+=')
+
+
+@pytest.fixture(name='raw')
+def write_raw(galaxy_ccd, tmp_path):
+    """
+    The pixels of the galaxy without a header.
+    """
+    path = tmp_path / 'raw.fits'
+    fits.writeto(path, galaxy_ccd.data)
+    return path
+
+
+def error_of(capsys, *args):
+    """
+    The only line that a command writes to the standard error.
+    """
+    assert main([str(arg) for arg in args]) == 1
+    line, = capsys.readouterr().err.splitlines()
+    assert line.startswith('pix2prof: error: ')
+    assert not PYTHON.search(line)
+    return line
+
+
+class TestCommonErrors:
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+
+    @pytest.mark.parametrize(('options', 'message'), [
+        ([], 'or --pixel-scale in arcsec'),
+        (['--pixel-scale', 1], 'no zero point: give --unit'),
+        (['--pixel-scale', 1], "'MJy/sr'), --zeropoint (the magnitude of one "
+         'data unit), or --uncalibrated for a profile'),
+        (['--pixel-scale', 1, '--unit', 'blorp'], "blorp' is not understood"),
+        (['--pixel-scale', -1, '--unit', 'nmgy'],
+         '--pixel-scale must be'),
+        (['--hdu', 7], '--hdu 7 is not in the file'),
+        (['--hdu', 'SCI,2'], '--hdu SCI,2 is not in the file'),
+        (['--band', 3], '--band 3 chooses the plane of a cube'),
+        (['--bad-bits', 3], '--bad-bits selects bits of an integer mask, but '
+         'the image has none: give --mask'),
+        (['--position', '184.7', '12.4'], '--position'),
+        (['--position', '184.7', '12.4'],
+         'degrees have a unit: 184.7d 12.4d'),
+        (['--position', '184.7d', '12.4d'], '--position'),
+        (['--position', '184.7d', '12.4d'], 'no celestial WCS'),
+    ])
+    def test_image(self, raw, capsys, options, message):
+        line = error_of(capsys, 'fit', raw, '--method', 'isophote', *options)
+        assert message in line
+        assert 'SkyCoord' not in line
+
+    def test_sky_position_is_not_pixels(self, galaxy_ccd, tmp_path, capsys):
+        galaxy_ccd.write(tmp_path / 'a.fits')
+        line = error_of(capsys, 'fit', 'a.fits', '--method', 'isophote',
+                        '--position', '10d', '10d')
+        assert '--position' in line
+        assert 'degrees have a unit' not in line
+
+    def test_mask(self, raw, tmp_path, capsys):
+        fits.writeto(tmp_path / 'mask.fits', np.zeros((5, 5), dtype='u1'))
+        line = error_of(capsys, 'fit', raw, '--method', 'isophote', '--unit',
+                        'nmgy', '--pixel-scale', 1, '--mask', 'mask.fits')
+        assert line.startswith(f'pix2prof: error: {raw}: --mask must have '
+                               'the shape of the image')
+
+    def test_warning(self, raw, capsys, monkeypatch):
+        """
+        Warnings speak of options too.
+        """
+        with fits.open(raw, mode='update') as hdus:
+            hdus[0].header['BUNIT'] = 'blorp'
+        assert main(['fit', str(raw), '--method', 'isophote', '--zeropoint',
+                     '22.5', '--pixel-scale', '0.4']) == 0
+        text = capsys.readouterr().err
+        assert 'give --unit if it matters' in text
+        assert 'unit=' not in text
+
+    @pytest.mark.parametrize(('options', 'message'), [
+        (['--sky', 'banana'],
+         "--sky must be 'auto', 'plane' or a finite number"),
+        (['--sky', 'nan'], '--sky must be'),
+        (['--weights', 'none'], '--weights must be a name')])
+    def test_fitter(self, raw, capsys, options, message):
+        """
+        Wrong options of the fitter are wrong usage, said once.
+        """
+        method = 'pix2prof' if '--weights' in options else 'isophote'
+        with pytest.raises(SystemExit) as info:
+            main(['fit', str(raw), str(raw), '--method', method, *options])
+        assert info.value.code == 2
+        text = capsys.readouterr().err
+        assert text.count(message) == 1
+
+    @pytest.mark.parametrize('size', ['-5', 'nan', '0arcsec', 'inf'])
+    def test_size(self, raw, capsys, size):
+        with pytest.raises(SystemExit) as info:
+            main(['fit', str(raw), '--size', size])
+        assert info.value.code == 2
+        assert 'argument --size: must be positive' in capsys.readouterr().err
+
+    def test_not_fits(self, tmp_path, capsys):
+        (tmp_path / 'a.txt').write_text('no image', encoding='utf-8')
+        line = error_of(capsys, 'fit', 'a.txt', '--method', 'isophote')
+        assert 'a.txt is not a readable FITS file' in line
+        assert line.count('a.txt') == 1
+
+    def test_folder(self, tmp_path, capsys):
+        (tmp_path / 'images').mkdir()
+        line = error_of(capsys, 'fit', 'images', '--method', 'isophote')
+        assert line.endswith('images is a folder: give its files, such as '
+                             'images/*.fits')
+
+    def test_no_permission(self, raw, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr('os.access', lambda *args: False)
+        with pytest.raises(SystemExit) as info:
+            main(['fit', str(raw), '--method', 'isophote', '--out',
+                  str(tmp_path / 'out')])
+        assert info.value.code == 2
+        assert 'argument --out' in (text := capsys.readouterr().err)
+        assert 'no permission to write there' in text
+
+
+class TestOptionText:
+    @pytest.fixture(name='command')
+    def make_command(self):
+        command = argparse.ArgumentParser()
+        for name in ('--size', '--pixel-scale', '--hdu', '--uncalibrated',
+                     '--overwrite'):
+            command.add_argument(name)
+        command.add_argument('--type', dest='kind')
+        return command
+
+    @pytest.mark.parametrize(('text', 'expected'), [
+        ('give size in pixels or pixel_scale=',
+         'give --size in pixels or --pixel-scale'),
+        ('size must be one', '--size must be one'),
+        ('a.fits: size must be one', 'a.fits: --size must be one'),
+        ('the size must be one', 'the size must be one'),
+        ('hdu=3 is not', '--hdu 3 is not'),
+        ("hdu='A B' is not", "--hdu 'A B' is not"),
+        ("hdu=('A', 1) is not", '--hdu A,1 is not'),
+        ('(hdu=3)', '(--hdu 3)'),
+        ('size and hdu were given', '--size and --hdu were given'),
+        ('calibrated=False for', '--uncalibrated for'),
+        ('give overwrite=True (--overwrite)', 'give --overwrite'),
+        ('kind must be', '--type must be'),
+        ('the header has HDU=3', 'the header has HDU=3'),
+        ('no option of it: gain=', 'no option of it: gain='),
+        ('/a/pixel_scale/b_pixel_scale.fits', '/a/pixel_scale/'
+         'b_pixel_scale.fits'),
+        ("the column 'pixel_scale'", "the column 'pixel_scale'"),
+        ('of pixel_scale.', 'of --pixel-scale.')])
+    def test_texts(self, command, text, expected):
+        assert option_text(text, command) == expected
+
+    def test_without_command(self):
+        assert option_text('give size=') == 'give size='
+
+
+class TestReport:
+    def test_file_is_named_once(self, tmp_path, capsys):
+        path = tmp_path / 'a.fits'
+        report(ValueError('is\nodd'), file=path)
+        report(ValueError(f'{path} is odd'), file=path)
+        report(ValueError(f'{path}x is odd'), file=path)
+        report(PermissionError(13, 'Permission denied', 'b'), file=path)
+        report(ValueError())
+        assert capsys.readouterr().err.splitlines() == [
+            f'pix2prof: error: {path}: is odd',
+            f'pix2prof: error: {path} is odd',
+            f'pix2prof: error: {path}: {path}x is odd',
+            f'pix2prof: error: {path}: b: permission denied',
+            'pix2prof: error: ValueError']
+
+
+def test_make_fitter():
+    """
+    The options of the command line are those of the fitter.
+    """
+    args = argparse.Namespace(weights='rings', device=None, sky=-0.5,
+                              min_snr=3.0, debug=False)
+    fitter = make_fitter('isophote', args)
+    assert isinstance(fitter, IsophoteFitter)
+    assert (fitter.sky, fitter.min_snr) == (-0.5, 3.0)
+    args.sky = 'plane'
+    assert make_fitter('isophote', args).sky == 'plane'
+    args.sky = args.min_snr = None
+    fitter = make_fitter('isophote', args)
+    assert (fitter.sky, fitter.min_snr) == ('auto', 1.0)
+    assert make_fitter('pix2prof', args) is make_fitter('pix2prof', args)
