@@ -36,10 +36,11 @@ ALLOWED = {
     'evaluation': {'fitting', 'image', 'profile'},
     'plotting': {'ellipses', 'evaluation', 'fitting', 'image', 'profile'},
     'datasets': {'image', 'profile', 'simulation'},
-    'survey': {'fitting', 'image', 'networks', 'profile'},
+    'survey': {'fitting', 'image', 'inference', 'networks', 'profile'},
     'report': {'ellipses', 'image', 'plotting', 'profile', 'survey'},
     'networks': set(),
-    'simulation': set(),
+    # (for the conversions of ellipses, which stand once)
+    'simulation': {'networks'},
     'training': {'networks', 'simulation'},
 }
 # Folders of the networks: they work where astropy is not installed.

@@ -89,7 +89,7 @@ def noise_in_cells(image, mask, noise):
 
 def noise_is_wrong(image, mask, noise):
     """
-    Whether errors that follow from the noise cannot hold.
+    Tell whether errors that follow from the noise cannot hold.
 
     Because pixels are strongly correlated (smoothed images, stripes), the
     noise is understated, or a part of the frame has far more than the rest
@@ -320,7 +320,7 @@ def _lower_side(values):
 
 def noise_weights(noise, image, mask, sigma):
     """
-    How much pixels count whose noise is above that of others like them.
+    Calculate pixel weights from the noise relative to like pixels.
 
     Inverse variances would give the bright side of a ring less weight than
     the faint one, as light has noise of its own. What counts is how much

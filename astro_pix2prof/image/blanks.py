@@ -223,7 +223,7 @@ class _Frame:
 
     def _is_noisy(self):
         """
-        Whether neighbouring pixels scatter.
+        Tell whether neighbouring pixels scatter.
         """
         data, rest = self.data.astype(float), self.rest
         first, second = [], []
@@ -311,7 +311,7 @@ class _Frame:
 
     def _is_saturated(self, value, beside):
         """
-        Whether equal pixels are the top of a bright source.
+        Tell whether equal pixels are the top of a bright source.
         """
         top = float(self.values.max())
         middle = float(np.median(self.values))
@@ -370,7 +370,7 @@ class _Frame:
 
     def _jumps(self, group, box, value):
         """
-        Whether a smooth image breaks off at a group.
+        Tell whether a smooth image breaks off at a group.
         """
         data, rest = self.data[box].astype(float), self.rest[box]
         sides = (group[0], group[-1], group[:, 0], group[:, -1])

@@ -317,7 +317,7 @@ def _symmetric_centre(image, mask, start, sigma, reach, search):
 
 def _missing_near(mask, centre, radius):
     """
-    Whether each pixel within a radius is missing; beyond the frame all are.
+    Mark missing pixels within a radius; beyond the frame all are.
     """
     steps = np.arange(-int(radius) - 1, int(radius) + 2)
     x, y = (round(c) + steps for c in centre)
@@ -330,7 +330,7 @@ def _missing_near(mask, centre, radius):
 
 def _vertex(values, at):
     """
-    Where a parabola through a maximum and its neighbours is largest.
+    Find the top of a parabola through a maximum and its neighbours.
     """
     if not 0 < at < len(values) - 1:
         return 0.0

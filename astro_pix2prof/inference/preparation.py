@@ -28,7 +28,7 @@ __all__ = ['PreparedGalaxy', 'add_sky_and_correlation', 'frame_of',
 
 def frame_of(prepared):
     """
-    What a network needs to know of a galaxy.
+    Make the frame that a network reads of a galaxy.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def _sky_noise(cutout):
 
 def _least_noise(cutout, level, sigma):
     """
-    What the noise has to be at least, as seen from the peak of the galaxy.
+    Calculate the minimum noise implied by the peak brightness.
     """
     x, y = (round(c) for c in cutout.position)
     inside = np.s_[max(y - _PEAK, 0):max(y + _PEAK + 1, 1),
@@ -305,7 +305,7 @@ def read_galaxies(reader, prepared):
 
 def _is_far(prepared, centre):
     """
-    Whether a galaxy was found far from where the network began to look.
+    Tell whether a galaxy lies far from where the network began to look.
     """
     if centre is None or prepared.hold or prepared.ellipses is not None:
         return False

@@ -22,7 +22,7 @@ def count_gpus():
 
 def map_parts(job, parts, workers):
     """
-    What a function makes of each part of a stream.
+    Apply a function to each part of a stream in parallel processes.
 
     Parameters
     ----------

@@ -165,15 +165,16 @@ class IsophoteSteps:
             Half the side of the window in pixels.
         """
         cutout = self.cutout
-        position = cutout.position
+        # (the galaxy is where given ellipses have it, whatever the position)
+        expected = position = cutout.position
         if self.whole_initial is not None:
             position = self.whole_initial.centre
         if self.fixed is not None:
-            position = given_ellipses(self.fixed, cutout)[0]
+            expected = position = given_ellipses(self.fixed, cutout)[0]
         window = frame_window(cutout.shape, position, half)
         self.window = window
         self.corner = window[1].start, window[0].start
-        self.position = self.inside_window(cutout.position)
+        self.position = self.inside_window(expected)
         self.bad = np.array(cutout.mask[window], dtype=bool)
         data = cutout.data[window].astype(float)
         with np.errstate(over='ignore', invalid='ignore'):
@@ -199,7 +200,7 @@ class IsophoteSteps:
 
     def is_cut(self, reach):
         """
-        Whether the window, not the frame, ends nearer than a radius.
+        Tell whether the window, not the frame, ends nearer than a radius.
         """
         return any(
             (part.start > 0 and middle < reach)
@@ -485,8 +486,12 @@ class IsophoteSteps:
             self.thin, self.eps, self.theta, sigma=self.sigma,
             spline_radius=SPLINE_RADIUS if settings.smooth else 0.0)
         self.rings = rings
-        sky = measure_sky(self.data, self.masked, self.centre,
-                          radius=self.radius)
+        # (rounded ellipses: the last digits of a fit shall not move pixels
+        # from ring to ring)
+        radius = elliptical_radius(
+            self.data.shape, tuple(np.round(self.centre, 2)), self.thin,
+            np.round(self.eps, 2), np.round(self.theta, 2))
+        sky = measure_sky(self.data, self.masked, self.centre, radius=radius)
         self.correlation = sky.correlation
         if settings.sky not in MEASURED:
             self.sky = self.level
@@ -579,7 +584,9 @@ class IsophoteSteps:
         slope = np.abs(np.gradient(np.nan_to_num(intensity), want)) * want
         shape = slope * np.interp(want, self.thin, self.shape_error) / q
         correlated = ring_correlation(self.correlation, width)
-        return np.sqrt(correlated**2 * pixel_var / rings.n_pixels
+        # (a ring that has no pixels has no value either)
+        n_pixels = np.where(rings.n_pixels > 0, rings.n_pixels, np.nan)
+        return np.sqrt(correlated**2 * pixel_var / n_pixels
                        + STRUCTURE_ERROR**2 * structure
                        + SHAPE_ERROR**2 * shape**2
                        + self.sky_err**2)

@@ -236,7 +236,7 @@ class ProfileBatch:
     @property
     def failed(self):
         """
-        Whether a galaxy could not be measured: bool array, shape (n,).
+        Mask of galaxies that could not be measured: bool array, shape (n,).
         """
         return (self._galaxies['flag'] & GalaxyFlag.FAILED) != 0
 
@@ -437,7 +437,7 @@ class ProfileBatch:
 
 def failure_message(error):
     """
-    What a table says of an exception (str, one line).
+    Describe an exception in one line (str).
     """
     text = ' '.join(str(error).split())
     return f'{type(error).__name__}: {text}' if text else type(error).__name__

@@ -2,7 +2,7 @@
 """
 A fitter over a catalogue of galaxies, in parallel and restartable.
 
-It knows fitters by name; ``report`` and ``cli`` are built on it.
+It knows fitters by name; ``report`` and ``cli`` import it.
 """
 
 from astro_pix2prof.survey.results import Survey, read_survey

@@ -109,7 +109,7 @@ class FitterSpec:
     @property
     def uses_gpus(self):
         """
-        Whether the fitter runs on the GPUs of a machine that has some.
+        Tell whether the fitter runs on the GPUs of a machine that has some.
         """
         return (self.fitter is None and 'device' in self._known()
                 and self.options.get('device') is None)
