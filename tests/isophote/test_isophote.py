@@ -401,6 +401,7 @@ class TestRealGalaxies:
                                    native_pixel_scale=0.262)
         assert not (profile['flag'] & RingFlag.NEGATIVE)[:-3].any()
         snr = (profile['intensity'] / profile['intensity_err']).value
-        assert snr[-1] < 2
+        # it goes on to where the signal ends, or says that the frame does
+        assert snr[-1] < 2 or profile.meta['flag'] & GalaxyFlag.TRUNCATED
         mu = interpolate_profile(profile, [5, 10, 20] * u.arcsec)
         assert (np.diff(mu.value) > 0).all()
