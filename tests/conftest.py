@@ -4,6 +4,10 @@ Fixtures shared by the tests.
 """
 
 import os
+
+# tests run in as many processes as there are cores
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+
 from pathlib import Path
 
 import astropy.units as u
