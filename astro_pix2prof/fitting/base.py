@@ -18,8 +18,8 @@ from astro_pix2prof.fitting.bands import measure_bands
 from astro_pix2prof.fitting.processes import map_parts
 from astro_pix2prof.profile.batch import ProfileBatch
 
-__all__ = ['PartJob', 'ProfileFitter', 'check_settings', 'split_options',
-           'split_parts']
+__all__ = ['FunctionFitter', 'PartJob', 'ProfileFitter', 'as_fitter',
+           'check_settings', 'split_options', 'split_parts']
 
 # Galaxies of a batch: enough that what is done once for a batch is little,
 # few enough that their images fit into memory many times.
@@ -259,6 +259,52 @@ class ProfileFitter(ABC):
                 profiles.append(error)
         return ProfileBatch.from_profiles(profiles, sources=sources,
                                           start=start)
+
+
+class FunctionFitter(ProfileFitter):
+    """
+    Give a function of an image the methods of a fitter.
+
+    Parameters
+    ----------
+    function : callable
+        Takes an image and returns its profile.
+    """
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, image, **options):
+        """
+        Measure the profile of a galaxy.
+        """
+        return self.function(image, **options)
+
+    def fit(self, image, **options):
+        """
+        Raise an error: a function returns a profile only.
+        """
+        msg = (f'{self.function!r} returns a profile and no full result: '
+               'call it')
+        raise TypeError(msg)
+
+
+def as_fitter(fitter):
+    """
+    Take any object that measures galaxies as a fitter.
+
+    Parameters
+    ----------
+    fitter : object
+        An object with the method ``fit_many``, or a function of an image
+        that returns its profile.
+
+    Returns
+    -------
+    fitter : object
+        The same object, or a `FunctionFitter`.
+    """
+    return fitter if hasattr(fitter, 'fit_many') else FunctionFitter(fitter)
 
 
 def check_settings(sky, search_radius, fit_centre, min_snr):

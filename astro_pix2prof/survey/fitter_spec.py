@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from astro_pix2prof.fitting.base import as_fitter
 from astro_pix2prof.survey.cluster import count_gpus
 
 __all__ = ['FitterSpec']
@@ -158,7 +159,7 @@ class FitterSpec:
         fitter : fitter
         """
         if self.fitter is not None:
-            return self.fitter
+            return as_fitter(self.fitter)
         key = repr(self), number
         if key not in _FITTERS:
             options = {name: value.make(number)

@@ -15,7 +15,7 @@ from astro_pix2prof import (
     ProfileBatch,
     ProfileFit,
 )
-from astro_pix2prof.fitting.base import ProfileFitter
+from astro_pix2prof.fitting.base import ProfileFitter, as_fitter
 from astro_pix2prof.profile.columns import COLUMNS
 
 FITTERS = [Pix2ProfFitter, IsophoteFitter]
@@ -118,6 +118,27 @@ class TestFitMany:
     def test_numpy_integers(self, fitter):
         assert list(fitter.fit_many([], batch_size=np.int64(2),
                                     workers=np.int32(0))) == []
+
+
+class TestFunction:
+    def test_many(self, image):
+        """
+        A function of an image measures many, one after the other.
+        """
+        def measure(image, **options):
+            if np.isnan(image).all():
+                msg = 'nothing there'
+                raise ValueError(msg)
+            return IsophoteFitter(step=0.3)(image, **options)
+
+        fitter = as_fitter(measure)
+        assert as_fitter(fitter) is fitter
+        batch, = fitter.fit_many([image, np.full((40, 40), np.nan)],
+                                 **OPTIONS)
+        assert batch.failed.tolist() == [False, True]
+        assert batch.galaxies['message'][1] == 'ValueError: nothing there'
+        with pytest.raises(TypeError, match='a profile and no full result'):
+            fitter.fit(image)
 
 
 class TestSettings:

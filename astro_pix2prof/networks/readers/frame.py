@@ -200,7 +200,7 @@ def crop_frames(frames, side, *, use_position=False):
 
 def crop_filled(frames, side, first):
     """
-    The filled pixels of squares.
+    Crop the filled pixels of squares.
 
     Parameters
     ----------

@@ -205,7 +205,7 @@ def scale_errors(model, value, error, sma):
 
 def _more_error(error, valid, value, sma):
     """
-    The errors of rings that miss pixels.
+    Enlarge the errors of rings that miss pixels.
 
     The network states those of whole rings, whose mean hardly changes if
     the ellipse is a little off. That of a part of a ring does.

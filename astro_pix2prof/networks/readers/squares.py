@@ -147,7 +147,7 @@ class FrameReader:
 
     def _bin_filled(self, frame, image, mask, pad):
         """
-        The binned image with values where only filled pixels were.
+        Bin the image, with values where only filled pixels were.
         """
         usable = torch.from_numpy(~frame.mask | frame.filled).float()
         values = torch.from_numpy(np.ascontiguousarray(

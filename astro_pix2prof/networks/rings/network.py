@@ -388,7 +388,7 @@ class RingNetwork(nn.Module):
 
     def _filled_mean(self, filled, x, y, level, weight, value, n_fine):
         """
-        The means of rings with estimates of bad pixels.
+        Calculate the means of rings with estimates of bad pixels.
         """
         guess, known = filled.sample(x, y, level.expand_as(x))
         # (close to the centre, the interpolation holds them)
