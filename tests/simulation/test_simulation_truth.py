@@ -35,12 +35,13 @@ ANGLE = 0.6
 OVERSAMPLE = 5
 # Sersic index, r_e and FWHM in pixels, Moffat index, axis ratio: seeing as
 # in surveys, a compact galaxy among them.
+SIZES = ((5.0, 2.2, 3.0, 0.6), (8.0, 3.3, 3.5, 0.4), (12.0, 3.0, 2.5, 0.8))
+
 # (GalSim takes a minute for the steepest ones)
-SERSICS = [pytest.param((n, r_e, fwhm, beta, q),
+SERSICS = [pytest.param((n, *size),
                         marks=pytest.mark.slow if n == 6.0 else ())
-           for n in (0.5, 1.0, 2.5, 4.0, 6.0) for r_e, fwhm, beta, q in ((5.0, 2.2, 3.0, 0.6),
-                                      (8.0, 3.3, 3.5, 0.4),
-                                      (12.0, 3.0, 2.5, 0.8))]
+           for n in (0.5, 1.0, 2.5, 4.0, 6.0) for size in SIZES]
+
 PARAMS = galsim.GSParams(maximum_fft_size=16384, kvalue_accuracy=1e-6,
                          folding_threshold=1e-3, maxk_threshold=1e-4)
 
