@@ -10,7 +10,6 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 from scipy.signal import fftconvolve
 from scipy.stats import binned_statistic
 
-from astro_pix2prof.background.boxes import ring_correlation
 from astro_pix2prof.background.level import MEASURED, measure_sky
 from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
 from astro_pix2prof.detection.galaxy import (
@@ -38,6 +37,7 @@ from astro_pix2prof.isophote.ellipse_fit import (
     follow_ellipses,
     smooth_ellipses,
 )
+from astro_pix2prof.isophote.errors import ring_error
 from astro_pix2prof.isophote.flags import flag_shapes
 from astro_pix2prof.isophote.rays import refine_ellipses
 from astro_pix2prof.isophote.window import frame_window, sample_sky
@@ -46,14 +46,6 @@ from astro_pix2prof.profile.rings import MeasuredRings
 
 __all__ = ['IsophoteSteps']
 
-
-# Set on 120 GalSim galaxies (benchmarks/render/galaxies.py --seed 7) so that
-# about two thirds of the rings lie within their error. The error of a
-# ring's mean in units of the scatter along it that noise does not explain;
-STRUCTURE_ERROR = 0.3
-
-# and the scale of the error of the ellipse.
-SHAPE_ERROR = 1.0
 
 # Least signal-to-noise ratio of a ring, per scale length in units of the
 # resolution, at which photutils' iterations settle.
@@ -514,7 +506,7 @@ class IsophoteSteps:
                          np.maximum(1.0, 1.2 * settings.step * want))
         rings = combine_rings(self.thin, self.rings, want, width)
         intensity = rings.mean - (self.sky - self.level)
-        error = self.ring_error(want, width, rings, intensity)
+        error = ring_error(self, want, width, rings, intensity)
         if self.fixed is None:
             eps = np.interp(want, self.thin, self.eps)
             # Angles along the shorter arc.
@@ -570,47 +562,6 @@ class IsophoteSteps:
             search=self.search, forced=self.fixed is not None,
             held=not self.settings.fit_centre,
             found=found.found, centre_is_clear=is_clear, neighbour=neighbour)
-
-    def ring_error(self, want, width, rings, intensity):
-        """
-        Calculate the error of the mean of each ring.
-        """
-        pixel_var = self.pixel_variance(want, intensity)
-        # Bilinear sampling halves the noise of a sample; what scatter is
-        # left along the ring is arms, clumps and a wrong ellipse.
-        structure = np.maximum(rings.scatter**2 - 0.5 * pixel_var, 0.0)
-        # A wrong ellipticity moves the ellipse across the gradient.
-        q = 1 - np.interp(want, self.thin, self.eps)
-        slope = np.abs(np.gradient(np.nan_to_num(intensity), want)) * want
-        shape = slope * np.interp(want, self.thin, self.shape_error) / q
-        correlated = ring_correlation(self.correlation, width)
-        # (a ring that has no pixels has no value either)
-        n_pixels = np.where(rings.n_pixels > 0, rings.n_pixels, np.nan)
-        return np.sqrt(correlated**2 * pixel_var / n_pixels
-                       + STRUCTURE_ERROR**2 * structure
-                       + SHAPE_ERROR**2 * shape**2
-                       + self.sky_err**2)
-
-    def pixel_variance(self, want, intensity):
-        """
-        Calculate the variance of a pixel on each ring.
-        """
-        cutout = self.cutout
-        if cutout.noise is not None:
-            noise = cutout.noise[self.window].astype(float) / self.unit
-            given = np.where(self.bad | ~np.isfinite(noise), 0.0, noise**2)
-            rings = measure_rings(given, ~self.masked, self.centre, self.thin,
-                                  self.eps, self.theta, sigma=np.inf)
-            ok = np.isfinite(rings.mean)
-            # Resampled images: the map knows nothing of faint sources.
-            floor = 0.25 * self.sigma**2
-            return np.maximum(np.interp(want, self.thin[ok],
-                                        rings.mean[ok]), floor)
-        variance = np.full(len(want), self.sigma**2)
-        if cutout.gain:
-            variance += np.maximum(np.nan_to_num(intensity), 0) / (
-                cutout.gain * self.unit)
-        return variance
 
     def last_ring(self, snr, n_valid, want):
         """

@@ -292,4 +292,5 @@ class TestSums:
         # sums are of a file, not of what became of its pixels
         with fits.open(tmp_path / 'raw.fits') as hdulist:
             hdulist[0].data = hdulist[0].data + 1
-            GalaxyCutout(hdulist, **OPTIONS)
+            first = hdulist[0].data[0, 0]
+            assert GalaxyCutout(hdulist, **OPTIONS).data[0, 0] == first

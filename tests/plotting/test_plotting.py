@@ -368,6 +368,7 @@ class TestPlotProfiles:
         for rows in (slice(0, 0), slice(0, 1), slice(3, 5)):
             fig = plot_profiles(sersic_profile[rows])
             fig.draw_without_rendering()
+            assert fig.axes
         nothing = sersic_profile.copy()
         for name in ('surface_brightness', 'intensity', 'intensity_err'):
             nothing[name] *= np.nan

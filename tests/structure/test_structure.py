@@ -374,7 +374,8 @@ class TestCorrelationMissing:
         profile['surface_brightness_samples'] = sample_profile(profile, 20,
                                                                seed=1)
         profile.meta.update(fitter='Pix2ProfFitter', weights='rings')
-        measure_structure(profile, fits=False)
+        result = measure_structure(profile, fits=False)
+        assert result['mag_total_err'][0] > 0
 
     def test_lost_meta(self):
         profile = make_profile(disc)
@@ -389,7 +390,8 @@ class TestCorrelationMissing:
         profile = make_profile(disc)
         profile.meta.clear()
         profile['intensity_err'] *= np.nan
-        measure_structure(profile, fits=False)
+        result = measure_structure(profile, fits=False)
+        assert not np.isfinite(result['mag_total_err'][0])
 
 
 class TestOddProfiles:
