@@ -150,6 +150,8 @@ def choose_peak(smooth, galaxy, start, sma, sigma, *, bad=None, limit=None):
     image = np.arcsinh(smooth / (3 * sigma))
     if bad is not None and bad.any():
         image = np.where(bad, np.nan, image)
+    # More than any asymmetry; finite, as the search takes differences.
+    worst = 2.0 * float(np.nanmax(np.abs(image), initial=0.0)) + 1.0
 
     def asymmetry(c):
         rows, cols = (slice(max(int(p - reach), 0), int(p + reach) + 2)
@@ -161,12 +163,13 @@ def choose_peak(smooth, galaxy, start, sma, sigma, *, bad=None, limit=None):
         known = np.isfinite(miss)
         # Too few pairs of pixels say nothing.
         if known.sum() < max(0.05 * miss.size, 8):
-            return np.inf
+            return worst
         return miss[known].mean()
 
     if not candidates or (bad is not None
                           and is_hidden(bad, middle, sma)):
-        return _within(_symmetric_centre(asymmetry, middle, sma), limit)
+        return _within(_symmetric_centre(asymmetry, middle, sma, worst),
+                       limit)
     score = [asymmetry(c) for c in candidates]
     first = score[0]
     best = candidates[int(np.argmin(score))]
@@ -218,9 +221,9 @@ def is_hidden(bad, centre, sma):
     return bool(core.any() and bad[core].mean() > 0.2)
 
 
-def _symmetric_centre(asymmetry, start, sma):
+def _symmetric_centre(asymmetry, start, sma, worst):
     """
-    The point about which the image is most nearly symmetric.
+    Find the point about which the image is most nearly symmetric.
     """
     size = float(np.clip(0.15 * sma, 1.0, 5.0))
     found = start
@@ -231,7 +234,7 @@ def _symmetric_centre(asymmetry, start, sma):
         result = minimize(asymmetry, found, method='Nelder-Mead', options={
             'initial_simplex': simplex, 'xatol': 0.02, 'fatol': 1e-6,
             'maxiter': 80})
-        if np.isfinite(result.fun):
+        if result.fun < worst:
             found = tuple(result.x)
     return found
 

@@ -41,6 +41,11 @@ _FULL, _CORE = 0.02, 3.0
 # that show that the galaxy is cut off.
 _NUCLEUS, _CLEAR = 3.0, 10.0
 
+# A peak may be hidden if more than this part of the pixels within this radius
+# (pixels) is missing; a centre is not the peak if it lies beyond this part of
+# the search radius, where it is held.
+_AROUND, _MISSING, _HELD = 10, 0.25, 0.95
+
 
 @dataclass
 class Evidence:
@@ -173,7 +178,8 @@ def flag_galaxy(rings, evidence):
                      rings.centre[1] - cutout.position[1])
     if not evidence.forced and shift > 0.6 * evidence.search:
         flag |= GalaxyFlag.CENTRE_OFFSET
-    if not evidence.centre_is_clear or evidence.shift > _SHIFT:
+    if not evidence.centre_is_clear or evidence.shift > _SHIFT or (
+            not evidence.forced and shift > _HELD * evidence.search):
         flag |= GalaxyFlag.CENTRE_UNCERTAIN
     # What is left of a sky is significant in large rings, too; and in noise
     # a network sees a galaxy, but says how unsure it is.
@@ -215,14 +221,30 @@ def _missing_pixels(rings, snr, evidence):
     """
     flag = GalaxyFlag(0)
     nucleus = rings.n_valid[rings.sma < _NUCLEUS]
-    if not (evidence.forced or evidence.held) and len(nucleus) and (
-            np.median(nucleus) < 0.5):
+    if not (evidence.forced or evidence.held) and (
+            (len(nucleus) and np.median(nucleus) < 0.5)
+            or _missing_around(rings) > _MISSING):
         flag |= GalaxyFlag.CENTRE_UNCERTAIN
     cut = (rings.sma > rings.edge()) & (rings.n_valid < 0.9) & (
         snr > _CLEAR) & (rings.intensity > rings.noise)
     if cut.any():
         flag |= GalaxyFlag.TRUNCATED
     return flag
+
+
+def _missing_around(rings):
+    """
+    Calculate the part of the pixels around the centre that are missing.
+    """
+    mask = rings.cutout.mask
+    x, y = (round(c) for c in rings.centre)
+    dy, dx = np.mgrid[-_AROUND:_AROUND + 1, -_AROUND:_AROUND + 1]
+    inside = np.hypot(dx, dy) <= _AROUND
+    at_y, at_x = y + dy[inside], x + dx[inside]
+    ny, nx = mask.shape
+    beyond = (at_y < 0) | (at_y >= ny) | (at_x < 0) | (at_x >= nx)
+    hidden = mask[np.clip(at_y, 0, ny - 1), np.clip(at_x, 0, nx - 1)]
+    return np.mean(beyond | hidden)
 
 
 def _disagrees(rings, snr, mean):

@@ -53,8 +53,9 @@ def map_parts(job, parts, workers):
             while waiting:
                 yield waiting.popleft().result()
     except BrokenProcessPool as error:
-        msg = ('a process that measured images died, for instance for lack '
-               'of memory: use fewer workers')
+        msg = ('a process that measured images died: a script that uses '
+               "workers needs the line if __name__ == '__main__':, and "
+               'memory may be lacking for so many workers')
         raise RuntimeError(msg) from error
     finally:
         # (a caller that stops early waits for nothing)

@@ -89,6 +89,9 @@ def read_filled(reader, frames):
     captions : list of `~astro_pix2prof.networks.readers.frame.Caption`
     """
     captions = reader.read(frames)
+    # The distance from the training images is known for frames as they are,
+    # and not for filled ones.
+    distances = [caption.trust.get('distance') for caption in captions]
     for turn in range(_ROUNDS + 1):
         filled = {}
         for k, (frame, caption) in enumerate(zip(frames, captions,
@@ -102,6 +105,8 @@ def read_filled(reader, frames):
         for (k, (_, before)), caption in zip(filled.items(), again,
                                              strict=True):
             captions[k] = _in_frame(frames[k], caption, before)
+            if distances[k] is not None:
+                captions[k].trust['distance'] = distances[k]
     return captions
 
 

@@ -212,6 +212,36 @@ class TestSaturated:
         assert not measure(fitter, rounded) & GalaxyFlag.SATURATED
 
 
+class TestHidden:
+    """
+    A peak that may be hidden, or lies too far away, is no certain centre.
+    """
+
+    disc = draw(lambda r: 40 * np.exp(-r / 8))
+
+    @pytest.mark.parametrize(('part', 'hidden'), [
+        (np.s_[:, 82:], True), (np.s_[:, :79], True), (np.s_[90:, :], False),
+        (np.s_[70:76, 92:98], False)])
+    def test_missing_pixels(self, fitter, part, hidden):
+        image = self.disc.copy()
+        image[part] = np.nan
+        found = measure(fitter, image)
+        assert bool(found & GalaxyFlag.CENTRE_UNCERTAIN) == hidden
+
+    def test_small_holes_are_no_other_domain(self, network):
+        for x in (84, 88, 92):
+            image = self.disc.copy()
+            image[:, x] = np.nan
+            assert not measure(network, image) & GalaxyFlag.OUT_OF_DOMAIN
+
+    def test_search_radius(self, fitter):
+        near = measure(fitter, self.disc, position=(76, 80))
+        assert not near & GalaxyFlag.CENTRE_UNCERTAIN
+        far = IsophoteFitter()(self.disc, zeropoint=22.5, pixel_scale=0.4,
+                               position=(68, 72))
+        assert far.meta['flag'] & GalaxyFlag.CENTRE_UNCERTAIN
+
+
 class TestOthers:
     def test_no_source(self, fitter):
         assert measure(fitter, draw(lambda r: 0 * r)) & GalaxyFlag.NO_SOURCE
