@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 from photutils.isophote import Ellipse, EllipseGeometry
 
-__all__ = ['EllipseFit', 'fit_ellipses', 'follow_ellipses', 'join_fits',
+__all__ = ['EllipseFit', 'fit_ellipses', 'follow_ellipses',
            'smooth_ellipses']
 
 
@@ -167,27 +167,6 @@ def fit_ellipses(image, centre, theta, eps, sma, *, min_sma=0.8, max_sma,
     full = np.ones_like(a)
     return EllipseFit(a, eps * full, theta * full, 0.1 * full, full > 0, -1,
                       tried=tried)
-
-
-def join_fits(fits):
-    """
-    Join fits: all isophotes, in the order of their radius.
-
-    Parameters
-    ----------
-    fits : list of `EllipseFit`
-        The fits. Those that failed are left out if another did not.
-
-    Returns
-    -------
-    fit : `EllipseFit`
-    """
-    worked = [fit for fit in fits if fit.rung >= 0] or fits[:1]
-    order = np.argsort(np.concatenate([fit.sma for fit in worked]))
-    columns = [np.concatenate([getattr(fit, name) for fit in worked])[order]
-               for name in ('sma', 'eps', 'theta', 'error', 'good')]
-    return EllipseFit(*columns, rung=max(fit.rung for fit in worked),
-                      tried=sum(fit.tried for fit in fits))
 
 
 def smooth_ellipses(fit, sma, *, width=0.18, prior=None):

@@ -24,7 +24,6 @@ from astro_pix2prof.ellipses.model import (
 from astro_pix2prof.isophote.ellipse_fit import (
     EllipseFit,
     fit_ellipses,
-    join_fits,
     smooth_ellipses,
 )
 
@@ -231,17 +230,6 @@ class TestEllipses:
                            max_sma=25)
         assert fit.rung == -1
         assert_allclose(fit.eps, 0.2)
-
-    def test_join(self):
-        one, two = (EllipseFit(np.array([a]), np.array([0.1]),
-                               np.array([0.0]), np.array([0.01]),
-                               np.array([True]), rung)
-                    for a, rung in ((5.0, 1), (3.0, 0)))
-        both = join_fits([one, two])
-        assert_allclose(both.sma, [3, 5])
-        assert both.rung == 1
-        failed = EllipseFit(*[np.ones(1)] * 5, -1)
-        assert_allclose(join_fits([one, failed]).sma, [5])
 
     @pytest.mark.parametrize('start', [0.1, 3.1])
     def test_angle_across_zero(self, start):
