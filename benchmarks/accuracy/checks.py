@@ -241,7 +241,8 @@ def measure_speed(paths, weights, *, batch=16, n_repeat=3):
     """
     torch.set_num_threads(1)
     fitter = Pix2ProfFitter(weights, device='cpu', batch_size=batch)
-    images = [fits.getdata(path).astype(np.float32) for path in paths]
+    images = [np.nan_to_num(fits.getdata(path)).astype(np.float32)
+              for path in paths]
     sigma = [fits.getval(path, 'SKYNOISE') for path in paths]
     stack = torch.from_numpy(np.stack([
         images[k % len(paths)] / sigma[k % len(paths)]

@@ -10,8 +10,8 @@ import numpy as np
 from astro_pix2prof.evaluation.result import MISSING
 from astro_pix2prof.profile.brightness import POGSON, SB_UNIT
 
-__all__ = ['bootstrap_error', 'by_class', 'coverage_rows', 'figures_of',
-           'reliability']
+__all__ = ['bin_groups', 'bootstrap_error', 'by_class', 'coverage_rows',
+           'figures_of', 'reliability']
 
 SB_EDGES = tuple(np.arange(16.5, 27.0))
 # Where the ratio to the photon noise is asked for.
@@ -271,6 +271,8 @@ def figures_of(evaluation, classes, galaxies):
             good = np.isfinite(value)
             figures[name] = float(row[name].value)
             figures[f'{name}_err'] = bootstrap_error(value[good], of[good])
+            figures[name.replace('median', 'p90')] = float(
+                np.quantile(value[good], 0.9)) if good.any() else np.nan
         figures['success'] = float(row['success'])
         figures['by_class'] = by_class(table, classes, label)
         figures['by_surface_brightness'] = surface_brightness_rows(rings)

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.accuracy.sets import ORACLE
 from benchmarks.tables import list_table, text, wrap
 
 __all__ = ['plot_errors', 'plot_reliability', 'report', 'tables_of',
            'write_inc']
 
 STRUCTURE = {'mag_total': 'total magnitude', 'r25': 'R25 (relative)'}
+BINS = {'radius': 'radius (pixels)', 'ellipticity': 'true ellipticity',
+        'snr': 'S/N'}
 GROWTH = (('n', 'd'), ('median', '.4f'), ('median_last', '.4f'),
           ('worst_last', '.4f'), ('worst', '.4f'), ('within_0_02', '.1%'))
 
@@ -46,6 +49,56 @@ def _overall(out):
              text(row['within_error'], '.1%'))
             for title, label, row in _each(out)]
     return 'Accuracy (median absolute deviation, mag/arcsec2)', heading, rows
+
+
+def _ratios(out):
+    heading = ('Images', 'Method', 'To 26.5', 'To S/N 1',
+               '90th percentile, to 26.5', '90th percentile, to S/N 1')
+    keys = 'median_bright', 'median', 'p90_bright', 'p90'
+    rows = []
+    for part in out['sets'].values():
+        least = part['fitters'].get(ORACLE)
+        if least is None:
+            continue
+        rows += [(part['title'], label, *(
+            text(figures[key] / least[key] if figures[key] and least[key]
+                 else None, '.2f') for key in keys))
+            for label, figures in part['fitters'].items() if label != ORACLE]
+    return ('Deviations over those of masked means on the true ellipses '
+            '(medians and 90th percentiles over the images)', heading, rows)
+
+
+def _rings(out):
+    heading = ('Images', 'Method', 'Rings', 'Within 1 sigma',
+               'Beyond 3 sigma, unflagged', 'Bias at 26 to 27',
+               'Width, ellipticity', 'Width, angle')
+    rows = []
+    for part in out['sets'].values():
+        for label, row in part['rings'].items():
+            rows.append((
+                part['title'], label, str(row['n_rings']),
+                text(row.get('within_error'), '.1%'),
+                text(row.get('beyond_3'), '.1%'),
+                text(row.get('bias_26'), '+.3f'),
+                text(row.get('eps_width'), '.2f'),
+                text(row.get('pa_width'), '.2f')))
+    return ("The fitters' own rings (S/N above 1): shares within and far "
+            'beyond the stated errors, and widths of the pulls (1 if errors '
+            'hold)', heading, rows)
+
+
+def _ring_bins(out):
+    rows = []
+    for part in out['sets'].values():
+        for label, found in part['rings'].items():
+            for key, bins in found.get('bins', {}).items():
+                rows += [(part['title'], label, BINS[key], row['name'],
+                          str(row['n_rings']), text(row['within_error'],
+                                                    '.0%'),
+                          text(row['bias'], '+.3f')) for row in bins]
+    return ('Own rings within the stated error, and their bias, in bins',
+            ('Images', 'Method', 'By', 'Bin', 'Rings', 'Within 1 sigma',
+             'Bias'), rows)
 
 
 def _classes(out):
@@ -190,8 +243,8 @@ def tables_of(out):
     -------
     tables : list of tuple
     """
-    makers = (_overall, _classes, _bins, _photon, _coverage, _structure,
-              _growth, _speed, _real)
+    makers = (_overall, _ratios, _classes, _bins, _photon, _coverage,
+              _rings, _ring_bins, _structure, _growth, _speed, _real)
     return [table for table in (make(out) for make in makers) if table[2]]
 
 

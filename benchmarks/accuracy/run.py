@@ -30,6 +30,7 @@ from benchmarks.accuracy.checks import (
 )
 from benchmarks.accuracy.checks import measure_speed as time_methods
 from benchmarks.accuracy.figures import figures_of
+from benchmarks.accuracy.pulls import figures_of_rings, read_rings
 from benchmarks.accuracy.report import (
     plot_errors,
     plot_reliability,
@@ -94,7 +95,8 @@ def measure(args):
         evaluations, profiles = measure_set(
             paths, folder, fitter, n_jobs=args.jobs, fresh=args.fresh)
         evaluation = join(evaluations)
-        classes = [classify(path) for path in paths]
+        plain = chosen.renderer != 'galaxies'
+        classes = [classify(path, cases=plain) for path in paths]
         # a galaxy has one image in each of its bands
         n_bands = max(len(chosen.bands), 1)
         out['sets'][name] = {
@@ -104,7 +106,11 @@ def measure(args):
                 k // n_bands for k in range(len(paths))]),
             'structure': {label: compare_structure(paths, profiles[label])
                           for label in profiles},
-            'growth': compare_growth(paths[::n_bands][:n_growth], fitters)}
+            'rings': {label: figures_of_rings(
+                read_rings(paths, profiles[label])) for label in profiles},
+            # (some have no clean image beside them)
+            'growth': {} if plain else compare_growth(
+                paths[::n_bands][:n_growth], fitters)}
     first = args.folder / args.sets[0] / 'images'
     n_speed = N_TRIAL if args.quick else N_SPEED
     out['speed'] = time_methods(sorted(first.glob('*.fits'))[:n_speed],

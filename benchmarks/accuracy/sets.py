@@ -65,6 +65,10 @@ class ImageSet:
 
     n_galaxies, seed : int
         The number of galaxies and their seed.
+
+    renderer : str, optional
+        The module of ``benchmarks.render`` that renders them: 'galaxies'
+        (or 'bands'), 'hard' or 'sersic'.
     """
 
     title: str
@@ -72,6 +76,7 @@ class ImageSet:
     bands: tuple
     n_galaxies: int
     seed: int
+    renderer: str = 'galaxies'
 
     @property
     def n_images(self):
@@ -87,10 +92,12 @@ SETS = {
     'hsc': ImageSet('HSC i', 'hsc-i', (), 60, 5102),
     'lsst': ImageSet('LSST r', 'lsst-r', (), 60, 5103),
     'legacy': ImageSet('Legacy Surveys r', 'legacy-r', (), 60, 5104),
+    'hard': ImageSet('Hard, SDSS r', 'sdss-r', (), 210, 5105, 'hard'),
+    'sersic': ImageSet('Flat Sersic laws', 'sdss-r', (), 60, 5106, 'sersic'),
 }
 
 
-def _render(path, seed, survey, band):
+def _render(path, seed, survey, band, renderer):
     """
     Write one image, whole or not at all; none that GalSim cannot draw.
     """
@@ -99,11 +106,18 @@ def _render(path, seed, survey, band):
 
     from benchmarks.render.bands import Band
     from benchmarks.render.galaxies import render
+    from benchmarks.render.hard import render_hard
+    from benchmarks.render.sersic import render_sersic
 
     part = path.with_suffix('.part')
     try:
-        hdus = render(seed, survey=survey, band=None if band is None
-                      else Band(seed, band), keep_galaxy=True)
+        if renderer == 'hard':
+            hdus = render_hard(seed, survey=survey)
+        elif renderer == 'sersic':
+            hdus = render_sersic(seed)
+        else:
+            hdus = render(seed, survey=survey, keep_galaxy=True,
+                          band=None if band is None else Band(seed, band))
     except GalSimError as error:
         print(f'{path}: {error}')
         return
@@ -140,7 +154,8 @@ def render_set(chosen, folder, *, n_jobs=1):
             path = folder / f'galaxy_{k:04d}{ending}.fits'
             paths.append(path)
             if not path.exists():
-                jobs.append((path, seed, chosen.survey, band))
+                jobs.append((path, seed, chosen.survey, band,
+                             chosen.renderer))
             elif fits.getval(path, 'SEED') != seed:
                 msg = (f'{path} must have the seed {seed}, got '
                        f'{fits.getval(path, "SEED")}; give another folder')
@@ -152,7 +167,7 @@ def render_set(chosen, folder, *, n_jobs=1):
     return [path for path in paths if path.exists()]
 
 
-def classify(path):
+def classify(path, *, cases=False):
     """
     The classes of `CLASSES` that an image belongs to.
 
@@ -161,12 +176,17 @@ def classify(path):
     path : path-like
         An image that `render_set` wrote.
 
+    cases : bool, optional
+        Whether the classes are the cases that the headers tell.
+
     Returns
     -------
     names : list of str
         One or more; 'rest' if it is in no other.
     """
     header = fits.getheader(path)
+    if cases:
+        return [header['CASE']]
     truth = fits.getdata(path, 'TRUTH')
     kind = header['G_TYPE']
     # what the PSF has rounded is as easy as a round galaxy
@@ -270,8 +290,10 @@ class Oracle:
         with fits.open(path) as hdus:
             header, data = hdus[0].header, hdus[0].data.astype(float)
             true = QTable(hdus['TRUTH'].data)
+        mask |= ~np.isfinite(data)
         rings = measure_rings(
-            data - sky, ~mask, (header['XTRUE'], header['YTRUE']),
+            np.where(mask, 0.0, data - sky), ~mask,
+            (header['XTRUE'], header['YTRUE']),
             true['sma'], true['ellipticity'], np.radians(true['theta']),
             sigma=header['SKYNOISE'])
         pixel = 3600 * header['CDELT2']

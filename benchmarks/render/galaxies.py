@@ -218,6 +218,135 @@ def draw_contaminants(rng, par, size, fwhm, centre, case):
     return out
 
 
+def expose(smooth, detail, par, contaminants, *, flux, offset, psf, survey,
+           gain, sigma, fwhm, rng, n_pix, case, seed, sky=None,
+           keep_galaxy=False):
+    """
+    Expose a frame of a scene.
+
+    Parameters
+    ----------
+    smooth, detail : `galsim.GSObject`
+        The galaxy without its arms and knots, and these; `None` for none.
+
+    par : dict
+        What the header is to tell of it.
+
+    contaminants : list of tuple
+        As `draw_contaminants` returns them.
+
+    flux : float
+        Nanomaggies by which ``smooth`` and ``detail`` are multiplied.
+
+    offset : tuple of float
+        Place of the galaxy from the middle of the frame (pixels).
+
+    psf : `galsim.GSObject`
+        The PSF.
+
+    survey, case : str
+        Key of ``SURVEYS``; what the header says of the scene.
+
+    gain, sigma, fwhm : float
+        Electrons per nanomaggy, noise of a sky pixel (nanomaggies), arcsec.
+
+    rng : `numpy.random.Generator`
+        The source of noise and sky.
+
+    n_pix, seed : int
+        Side of the frame, and the seed for the header.
+
+    sky : float, optional
+        Sky that is left over, in units of the noise; by default a small
+        level with a gradient, drawn.
+
+    keep_galaxy : bool, optional
+        Whether to add the galaxy alone, without noise: an extension
+        GALAXY.
+
+    Returns
+    -------
+    hdus : `~astropy.io.fits.HDUList`
+        As of `render`.
+    """
+    pixel = SURVEYS[survey][0]
+    dx, dy = offset
+
+    def draw(obj, n, scale, off_x, off_y):
+        image = galsim.Image(n, n, scale=scale, dtype=float)
+        obj.drawImage(image, method='no_pixel',
+                      offset=(off_x / scale, off_y / scale))
+        return image.array
+
+    # The pixel is convolved in, so that a finer grid samples the same
+    # function that the frame's own pixels sample.
+    beam = galsim.Convolve(psf, galsim.Pixel(pixel), gsparams=GSPARAMS)
+    full = smooth if detail is None else smooth + detail
+    fine = pixel / OVERSAMPLE
+    n_big = int(1.5 * n_pix) * OVERSAMPLE // 2 * 2 + 1
+    clean = draw(galsim.Convolve(full * flux, beam, gsparams=GSPARAMS),
+                 n_big, fine, 0, 0) * OVERSAMPLE**2
+    plain = clean if detail is None else draw(
+        galsim.Convolve(smooth * flux, beam, gsparams=GSPARAMS),
+        n_big, fine, 0, 0) * OVERSAMPLE**2
+    sma = np.concatenate([[0, 0.5], np.arange(1, 0.7 * n_pix)])
+    true = true_profile(clean, plain, n_big // 2, n_big // 2, sma,
+                        scale=OVERSAMPLE)
+    galaxy = draw(galsim.Convolve(full * flux, beam, gsparams=GSPARAMS),
+                  n_pix, pixel, dx * pixel, dy * pixel)
+    others = np.zeros((n_pix, n_pix))
+    for obj, mag, x, y in contaminants:
+        f = 10**(-0.4 * (mag - 22.5))
+        conv = (psf * f if obj is None
+                else galsim.Convolve(obj * f, psf, gsparams=GSPARAMS))
+        conv = galsim.Convolve(conv, galsim.Pixel(pixel), gsparams=GSPARAMS)
+        others += draw(conv, n_pix, pixel, x, y)
+    if sky is None:
+        yy, xx = (np.mgrid[:n_pix, :n_pix] - n_pix / 2) / n_pix
+        sky = (rng.normal(0, 0.15) + rng.uniform(-0.15, 0.15) * xx
+               + rng.uniform(-0.15, 0.15) * yy)
+    sky = sigma * sky
+    model = galaxy + others
+    image = (model + sky + rng.normal(size=model.shape)
+             * np.sqrt(sigma**2 + np.maximum(model, 0) / gain))
+
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = 'RA---TAN', 'DEC--TAN'
+    wcs.wcs.crval = 180.0, 20.0
+    wcs.wcs.crpix = (n_pix + 1) / 2, (n_pix + 1) / 2
+    wcs.wcs.cdelt = -pixel / 3600, pixel / 3600
+    header = wcs.to_header()
+    header['BUNIT'] = 'nanomaggy'
+    header['FILTER'] = survey.split('-')[-1]
+    header['SURVEY'] = survey
+    header['GAIN'] = (gain, 'electrons per nanomaggy')
+    header['SKYNOISE'] = (sigma, 'noise of a sky pixel')
+    header['FWHM'] = (fwhm, 'arcsec')
+    header['XTRUE'] = ((n_pix - 1) / 2 + dx, 'centre, 0-based')
+    header['YTRUE'] = ((n_pix - 1) / 2 + dy, 'centre, 0-based')
+    header['CASE'] = case
+    header['MAGTRUE'] = (22.5 - 2.5 * np.log10(full.flux * flux),
+                         'arms and knots included')
+    header['SEED'] = seed
+    for key, value in par.items():
+        header[f'G_{key[:6]}'.upper()] = value
+    table = Table([true.sma, true.intensity, true.eps,
+                   np.degrees(true.theta)],
+                  names=['sma', 'intensity', 'ellipticity', 'theta'])
+    # Noise of a one-pixel ring from all its pixels: the photon limit.
+    n_ring = np.maximum(2 * np.pi * true.sma * np.sqrt(
+        (1 + (1 - true.eps)**2) / 2), 1)
+    table['ring_noise'] = np.sqrt(
+        (sigma**2 + np.maximum(true.intensity, 0) / gain) / n_ring)
+    hdus = fits.HDUList([
+        fits.PrimaryHDU(image.astype('f4'), header),
+        fits.BinTableHDU(table, name='TRUTH'),
+        fits.ImageHDU(others.astype('f4'), name='OTHERS')])
+    if keep_galaxy:
+        hdus.append(fits.ImageHDU(galaxy.astype('f4'), name='GALAXY'))
+    return hdus
+
+
 def render(seed, *, survey='sdss-r', n_pix=256, max_offset=15, kind=None,
            case=None, band=None, keep_galaxy=False):
     """
@@ -285,78 +414,10 @@ def render(seed, *, survey='sdss-r', n_pix=256, max_offset=15, kind=None,
                    mu_e=par['mu_e'] - 2.5 * np.log10(smooth.flux))
         survey, gain = band.survey, SURVEYS[band.survey][2]
         rng, fwhm, sigma, psf = band.observe(fwhm / fwhm0)
-
-    def draw(obj, n, scale, off_x, off_y):
-        image = galsim.Image(n, n, scale=scale, dtype=float)
-        obj.drawImage(image, method='no_pixel',
-                      offset=(off_x / scale, off_y / scale))
-        return image.array
-
-    # The pixel is convolved in, so that a finer grid samples the same
-    # function that the frame's own pixels sample.
-    beam = galsim.Convolve(psf, galsim.Pixel(pixel), gsparams=GSPARAMS)
-    full = smooth if detail is None else smooth + detail
-    fine = pixel / OVERSAMPLE
-    n_big = int(1.5 * n_pix) * OVERSAMPLE // 2 * 2 + 1
-    clean = draw(galsim.Convolve(full * flux, beam, gsparams=GSPARAMS),
-                 n_big, fine, 0, 0) * OVERSAMPLE**2
-    plain = clean if detail is None else draw(
-        galsim.Convolve(smooth * flux, beam, gsparams=GSPARAMS),
-        n_big, fine, 0, 0) * OVERSAMPLE**2
-    sma = np.concatenate([[0, 0.5], np.arange(1, 0.7 * n_pix)])
-    true = true_profile(clean, plain, n_big // 2, n_big // 2, sma,
-                        scale=OVERSAMPLE)
-    galaxy = draw(galsim.Convolve(full * flux, beam, gsparams=GSPARAMS),
-                  n_pix, pixel, dx * pixel, dy * pixel)
-    others = np.zeros((n_pix, n_pix))
-    for obj, mag, x, y in contaminants:
-        f = 10**(-0.4 * (mag - 22.5))
-        conv = (psf * f if obj is None
-                else galsim.Convolve(obj * f, psf, gsparams=GSPARAMS))
-        conv = galsim.Convolve(conv, galsim.Pixel(pixel), gsparams=GSPARAMS)
-        others += draw(conv, n_pix, pixel, x, y)
-    yy, xx = (np.mgrid[:n_pix, :n_pix] - n_pix / 2) / n_pix
-    sky = sigma * (rng.normal(0, 0.15) + rng.uniform(-0.15, 0.15) * xx
-                   + rng.uniform(-0.15, 0.15) * yy)
-    model = galaxy + others
-    image = (model + sky + rng.normal(size=model.shape)
-             * np.sqrt(sigma**2 + np.maximum(model, 0) / gain))
-
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = 'RA---TAN', 'DEC--TAN'
-    wcs.wcs.crval = 180.0, 20.0
-    wcs.wcs.crpix = (n_pix + 1) / 2, (n_pix + 1) / 2
-    wcs.wcs.cdelt = -pixel / 3600, pixel / 3600
-    header = wcs.to_header()
-    header['BUNIT'] = 'nanomaggy'
-    header['FILTER'] = survey.split('-')[-1]
-    header['SURVEY'] = survey
-    header['GAIN'] = (gain, 'electrons per nanomaggy')
-    header['SKYNOISE'] = (sigma, 'noise of a sky pixel')
-    header['FWHM'] = (fwhm, 'arcsec')
-    header['XTRUE'] = ((n_pix - 1) / 2 + dx, 'centre, 0-based')
-    header['YTRUE'] = ((n_pix - 1) / 2 + dy, 'centre, 0-based')
-    header['CASE'] = case
-    header['MAGTRUE'] = (22.5 - 2.5 * np.log10(full.flux * flux),
-                         'arms and knots included')
-    header['SEED'] = seed
-    for key, value in par.items():
-        header[f'G_{key[:6]}'.upper()] = value
-    table = Table([true.sma, true.intensity, true.eps,
-                   np.degrees(true.theta)],
-                  names=['sma', 'intensity', 'ellipticity', 'theta'])
-    # Noise of a one-pixel ring from all its pixels: the photon limit.
-    n_ring = np.maximum(2 * np.pi * true.sma * np.sqrt(
-        (1 + (1 - true.eps)**2) / 2), 1)
-    table['ring_noise'] = np.sqrt(
-        (sigma**2 + np.maximum(true.intensity, 0) / gain) / n_ring)
-    hdus = fits.HDUList([
-        fits.PrimaryHDU(image.astype('f4'), header),
-        fits.BinTableHDU(table, name='TRUTH'),
-        fits.ImageHDU(others.astype('f4'), name='OTHERS')])
-    if keep_galaxy:
-        hdus.append(fits.ImageHDU(galaxy.astype('f4'), name='GALAXY'))
-    return hdus
+    return expose(smooth, detail, par, contaminants, flux=flux,
+                  offset=(dx, dy), psf=psf, survey=survey, gain=gain,
+                  sigma=sigma, fwhm=fwhm, rng=rng, n_pix=n_pix, case=case,
+                  seed=seed, keep_galaxy=keep_galaxy)
 
 
 def main(args=None):
