@@ -188,14 +188,20 @@ def _ring_columns(measured):
     enclosed = intensity_to_sb(flux, zeropoint=zero)[0]
     is_given = np.repeat([item.mag_enclosed is not None
                           for item in measured], lengths)
+    # Of a galaxy that is not there, intensities are kept as upper limits.
+    # (on the ellipses of another band, it is known to be there)
+    gone = np.repeat([
+        item.galaxy_flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.FORCED)
+        == GalaxyFlag.NO_SOURCE for item in measured], lengths)
+    sb = np.where(gone, np.nan, sb)
     return {
         'radius': radius, 'surface_brightness': sb,
         'surface_brightness_err': np.where(np.isfinite(sb), sb_err, np.nan),
         'intensity': value, 'intensity_err': error, 'ellipticity': eps,
         'ellipticity_err': joined('eps_err'), 'pa': pa,
         'pa_err': np.degrees(joined('theta_err')),
-        'mag_enclosed': np.where(is_given, joined('mag_enclosed'),
-                                 enclosed),
+        'mag_enclosed': np.where(gone, np.nan, np.where(
+            is_given, joined('mag_enclosed'), enclosed)),
         'n_valid': n_valid, 'flag': flag}
 
 

@@ -58,11 +58,20 @@ STRUCTURE_COLUMNS = (
               'Asymptotic magnitude: a straight line through enclosed '
               'magnitude against its gradient, in the outer half of the '
               'profile, gives the magnitude at gradient zero (Cairos et al. '
-              '2001). Where the growth curve has not levelled off it is '
-              '``mag_aperture``, with a flag.'),
+              '2001). Where the growth curve has not levelled off, or the '
+              'frame cuts the galaxy, the light beyond the last ring is that '
+              'of Sersic fits to the outer rings, and a flag says so; the '
+              'error holds what is not known of the shape of the outskirts.'),
     _read_off('mag_aperture', 'mag',
               'Magnitude within the last ring with a signal-to-noise ratio '
               'above 1.'),
+    _read_off('extrapolated_fraction', '',
+              'Part of the total light that lies beyond the last ring of '
+              '``mag_aperture``.'),
+    _read_off('interpolated_fraction', '',
+              'Part of the total light within that ring whose pixels are '
+              'masked or outside of the frame; the rest of each ring stands '
+              'for them.'),
     _read_off('r20', 'arcsec', 'Radius that encloses 20% of the total.'),
     _read_off('r50', 'arcsec', 'Radius that encloses half of the total.'),
     _read_off('r80', 'arcsec', 'Radius that encloses 80% of the total.'),
