@@ -20,7 +20,9 @@ SUFFIXES = {'ecsv': '.ecsv', 'fits': '.fits', 'parquet': '.parquet'}
 _ALIASES = {'calibrated': 'uncalibrated', 'noise': 'uncertainty',
             'n_workers': 'workers', 'n_gallery': 'gallery',
             'num_nodes': 'nodes', 'ra': 'position', 'dec': 'position',
-            'x': 'position', 'y': 'position'}
+            'x': 'position', 'y': 'position', 'masks': 'mask',
+            'uncertainties': 'uncertainty', 'invvars': 'invvar',
+            'backgrounds': 'background'}
 
 # Phrases of the library that are not of the command line.
 _PHRASES = (
@@ -210,8 +212,9 @@ def file_stem(path):
     -------
     stem : str
     """
-    return re.sub(r'\.(fits?|fts|fz)(\.(gz|bz2|xz|fz|Z))?$', '', path.name,
-                  flags=re.IGNORECASE)
+    from astro_pix2prof.image.companions import image_stem
+
+    return image_stem(path.name)
 
 
 def output_stems(paths):

@@ -12,6 +12,7 @@ from astro_pix2prof.cli.options import (
     add_common_options,
     add_fitter_options,
     add_image_options,
+    add_plane_options,
     image_options,
 )
 from astro_pix2prof.cli.output import report
@@ -50,6 +51,11 @@ def add_survey_command(commands):
         'see --pixels (default for tiles: columns such as ra and dec)',
         size='crop to this size: pixels, an angle such as 90arcsec, or a '
         'column; needed for tiles')
+    add_plane_options(
+        command, text='For each image, a column of paths or a template with '
+        "columns in braces, such as '{id}_mask.fits'; {name} is the name of "
+        'the image without its ending. [2] or [NAME] at the end is the '
+        'extension. A galaxy whose file is missing has failed.')
     command.add_argument('--pixels', action='store_true',
                          help='the columns of --position are pixels')
     command.add_argument('--columns', nargs='*', metavar='NAME',
@@ -100,7 +106,9 @@ def _run_survey(args):
         chunk_size=args.chunk_size, scheduler=args.scheduler,
         n_workers=args.workers, readers=args.readers, progress=not args.quiet,
         overwrite=args.overwrite, columns=args.columns,
-        allow_remote=args.allow_remote, **options)
+        allow_remote=args.allow_remote, masks=args.mask,
+        uncertainties=args.uncertainty, invvars=args.invvar,
+        backgrounds=args.background, **options)
     if not args.quiet:
         _print_result(result)
     if result.n_failed == result.n_rows:

@@ -23,6 +23,10 @@ N_OUTER = 5
 INDICES = np.geomspace(0.4, 10.0, 33)
 MEDIAN, SPREAD = 2.0, 0.8
 
+# The slope -d ln I / d ln r of galaxies where a frame cuts them, at one to
+# four effective radii: the mean and the spread.
+SLOPE, SLOPE_SPREAD = 3.0, 1.5
+
 # Rings scatter by this (relative) about any smooth profile.
 ROUGH = 0.01
 
@@ -91,8 +95,12 @@ def extrapolate_light(radius, samples, axis_ratio, covariance, rng):
         design = solve_triangular(root, np.stack(
             [np.ones_like(r), n * (1 - r**(1 / n))], -1), lower=True)
         normal = design.T @ design
-        coeff = np.linalg.solve(normal, design.T @ logs)
-        chi2 = float(((logs[:, 0] - design @ coeff[:, 0])**2).sum())
+        normal[1, 1] += SLOPE_SPREAD**-2
+        right = design.T @ logs
+        right[1] += SLOPE / SLOPE_SPREAD**2
+        coeff = np.linalg.solve(normal, right)
+        chi2 = float(((logs[:, 0] - design @ coeff[:, 0])**2).sum()
+                     + ((coeff[1, 0] - SLOPE) / SLOPE_SPREAD)**2)
         fits.append(coeff)
         evidence.append((chi2, np.linalg.slogdet(normal)[1]))
     fits = np.array(fits)                            # (n_indices, 2, 1 + m)

@@ -70,7 +70,9 @@ class SurveyResult:
 def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
                scheduler=None, n_workers=None, readers=0, progress=False,
                overwrite=False, columns=None, ra=None, dec=None, x=None,
-               y=None, size=None, allow_remote=False, **options):
+               y=None, size=None, masks=None, uncertainties=None,
+               invvars=None, backgrounds=None, allow_remote=False,
+               **options):
     """
     Measure the galaxies of a catalogue.
 
@@ -142,6 +144,13 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         The size of the cut-outs: pixels, an angle such as '90arcsec', or a
         column. It is needed for tiles.
 
+    masks, uncertainties, invvars, backgrounds : str, optional
+        Where the masks, the standard deviations, the inverse variances (or
+        weights that are such) and the skies of the images are: a column of
+        paths or a template such as ``'{id}_mask.fits[1]'``, as for
+        ``images``. ``{name}`` is the name of the image without its ending,
+        unless there is such a column. A galaxy without its file has failed.
+
     allow_remote : bool, optional
         Whether the names that a column or a template gives may be addresses
         (http, https, ftp). By default, only regular files of this machine
@@ -165,7 +174,8 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         ``out`` holds another survey.
 
     FileNotFoundError, FileExistsError
-        If there is no such catalogue, or ``out`` holds other things.
+        If there is no such catalogue, the first images all lack their mask
+        or error, or ``out`` holds other things.
 
     RuntimeError
         If parts of the catalogue could not be done at all, for instance
@@ -228,9 +238,14 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     source = SurveyImages(images, catalogue, ra=ra, dec=dec, x=x, y=y,
                           size=size, hdu=options.get('hdu'),
                           band=options.get('band'),
-                          allow_remote=allow_remote)
+                          allow_remote=allow_remote, companions={
+                              'masks': masks, 'uncertainties': uncertainties,
+                              'invvars': invvars,
+                              'backgrounds': backgrounds})
     if hats:
         carried = catalogue.with_position(carried)
+    else:
+        source.check_first(catalogue)
     job = SurveyJob(FitterSpec(fitter), source, options, carried, readers)
     out = Path(out).absolute()
     prepare_folder(out, _settings(job, catalogue, chunk_size),
