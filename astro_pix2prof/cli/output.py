@@ -294,7 +294,7 @@ def make_folder(folder, args):
 
 def check_new(path, args, option='--out'):
     """
-    End the program if a file exists that is not to be replaced.
+    Check that no file exists that is not to be replaced.
 
     Parameters
     ----------
@@ -306,10 +306,15 @@ def check_new(path, args, option='--out'):
 
     option : str, optional
         The option that asks for the file.
+
+    Raises
+    ------
+    FileExistsError
+        If there is such a file.
     """
     if path.exists() and not args.overwrite:
-        args.command.error(f'argument {option}: {path} exists: give '
-                           '--overwrite to replace it')
+        msg = f'{option}: {path} exists: give --overwrite to replace it'
+        raise FileExistsError(msg)
 
 
 def save_figure(function, path, *args, **kwargs):

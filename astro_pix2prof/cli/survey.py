@@ -15,7 +15,7 @@ from astro_pix2prof.cli.options import (
     add_plane_options,
     image_options,
 )
-from astro_pix2prof.cli.output import report
+from astro_pix2prof.cli.output import quietly, report, warn
 
 __all__ = ['add_survey_command']
 
@@ -101,8 +101,8 @@ def _run_survey(args):
         fitter.update(weights=args.weights, device=args.device)
     fitter.update({name: getattr(args, name) for name in ('sky', 'min_snr')
                    if getattr(args, name) is not None})
-    result = run_survey(
-        args.catalogue, args.out, images=images, fitter=fitter,
+    result, notes = quietly(
+        run_survey, args.catalogue, args.out, images=images, fitter=fitter,
         chunk_size=args.chunk_size, scheduler=args.scheduler,
         n_workers=args.workers, readers=args.readers, progress=not args.quiet,
         overwrite=args.overwrite, columns=args.columns,
@@ -110,6 +110,8 @@ def _run_survey(args):
         uncertainties=args.uncertainty, invvars=args.invvar,
         backgrounds=args.background, **options)
     if not args.quiet:
+        for note in notes:
+            warn(note, args)
         _print_result(result)
     if result.n_failed == result.n_rows:
         report(f'no galaxy could be measured: see {result.out}/'

@@ -61,8 +61,6 @@ def make_profile(rings, meta=None):
     created = datetime.now(UTC).isoformat(timespec='seconds')
     known = {column.key: row[name] for name, column in GALAXY_COLUMNS.items()
              if column.key is not None}
-    if rings.cutout.background is not None:
-        known['background'] = rings.cutout.background_level
     table.meta.update(_plain({
         'fitter': '', 'version': __version__, **meta, 'created': created,
         **known, **rings.meta}))
@@ -136,6 +134,8 @@ def _galaxy_row(item):
         x_centre=x + cutout.origin[0], y_centre=y + cutout.origin[1],
         ra=ra, dec=dec, pixel_scale=np.nan if scale is None else scale,
         zeropoint=cutout.zeropoint, sb_zeropoint=cutout.sb_zeropoint,
+        background=(np.nan if cutout.background is None
+                    else cutout.background_level),
         sky=item.sky, sky_err=item.sky_err, noise=item.noise,
         noise_correlation=item.noise_correlation,
         unit=_text(cutout.unit), radius_unit=_text(cutout.radius_unit),

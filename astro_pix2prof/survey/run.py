@@ -5,10 +5,12 @@ Measure the galaxies of a catalogue, in parallel and restartable.
 
 import os
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.arguments import check_flag, check_integer
 from astro_pix2prof.survey.arrow import pack_rows
@@ -112,7 +114,8 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         can reach the scheduler can run code on its workers: see the guide.
 
     n_workers : int, optional
-        The number of processes on this machine; 1 does without Dask. By
+        The number of processes on this machine; 1 does without Dask. No
+        more are started than there are parts to measure. By
         default, one for each core or, for fitters that use GPUs, for each
         GPU if there are any.
 
@@ -309,8 +312,17 @@ def _run_parts(job, catalogue, out, chunk_size, *, n_workers, scheduler,
     needed = job.images.needed
     columns = catalogue.columns if needed is None else list(
         dict.fromkeys([*job.columns, *needed]))
-    if n_workers is None and scheduler is None and n_parts - len(done) == 1:
+    left = n_parts - len(done)
+    if scheduler is None and n_workers is None and left == 1:
         n_workers = 1
+    elif scheduler is None and n_workers is not None and n_workers > left:
+        # (each takes seconds to start)
+        warnings.warn(
+            f'n_workers={n_workers}, but the catalogue has {left} part(s) of '
+            f'chunk_size={chunk_size} to measure: {left} process(es) do it; '
+            'a smaller chunk_size gives work to more', AstropyUserWarning,
+            stacklevel=3)
+        n_workers = left
 
     def tasks():
         for k, rows in enumerate(catalogue.parts(chunk_size, columns)):
