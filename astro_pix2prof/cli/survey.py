@@ -65,6 +65,9 @@ def add_survey_command(commands):
                          help='how to measure (default: pix2prof, the '
                               'neural network)')
     add_fitter_options(command)
+    command.add_argument('--structure', action='store_true',
+                         help='add total magnitudes, radii and more, with '
+                              'errors, to the results')
     command.add_argument('--workers', type=int, metavar='N',
                          help='processes (default: one for each GPU or '
                               'core)')
@@ -106,7 +109,8 @@ def _run_survey(args):
         chunk_size=args.chunk_size, scheduler=args.scheduler,
         n_workers=args.workers, readers=args.readers, progress=not args.quiet,
         overwrite=args.overwrite, columns=args.columns,
-        allow_remote=args.allow_remote, masks=args.mask,
+        allow_remote=args.allow_remote, structure=args.structure,
+        masks=args.mask,
         uncertainties=args.uncertainty, invvars=args.invvar,
         backgrounds=args.background, **options)
     if not args.quiet:

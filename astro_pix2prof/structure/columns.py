@@ -11,8 +11,8 @@ from astropy.table import QTable
 
 from astro_pix2prof.profile.brightness import SB_UNIT
 
-__all__ = ['STRUCTURE_COLUMNS', 'StructureColumn', 'level_name',
-           'structure_table']
+__all__ = ['STRUCTURE_COLUMNS', 'StructureColumn', 'join_structures',
+           'level_name', 'structure_table']
 
 
 class StructureColumn(NamedTuple):
@@ -188,6 +188,35 @@ def structure_table(values, flag, *, length, levels, fits):
             if column.has_error:
                 table[f'{name}_err'] = _cell(error, units[column.unit])
     table['flag'] = np.array([int(flag)], dtype=np.int32)
+    return table
+
+
+def join_structures(tables, length):
+    """
+    Join structural parameters of galaxies whose radii may differ in unit.
+
+    Parameters
+    ----------
+    tables : list of `~astropy.table.QTable`
+        Tables of one row.
+
+    length : `~astropy.units.Unit` or `None`
+        The unit of radii, `None` if it is not the same for all.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+        One row for each.
+    """
+    table = QTable()
+    for name in tables[0].colnames if tables else ():
+        parts = [one[name] for one in tables]
+        values = np.concatenate([np.asarray(getattr(part, 'value', part))
+                                 for part in parts])
+        unit = getattr(parts[0], 'unit', None)
+        if unit in (u.arcsec, u.pix):
+            unit = length
+        table[name] = values if unit is None else values * unit
     return table
 
 

@@ -25,7 +25,7 @@ MEDIAN, SPREAD = 2.0, 0.8
 
 # The slope -d ln I / d ln r of galaxies where a frame cuts them, at one to
 # four effective radii: the mean and the spread.
-SLOPE, SLOPE_SPREAD = 3.0, 1.5
+SLOPE, SLOPE_SPREAD = 3.0, 1.0
 
 # Rings scatter by this (relative) about any smooth profile.
 ROUGH = 0.01

@@ -9,10 +9,12 @@ import astropy.units as u
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.brightness import (
     POGSON,
     SB_UNIT,
     curve_of_growth,
+    light_within,
     sb_to_intensity,
 )
 from astro_pix2prof.profile.checks import check_profile
@@ -24,7 +26,11 @@ from astro_pix2prof.profile.samples import (
     intensity_covariance,
     sample_intensity,
 )
-from astro_pix2prof.structure.columns import level_name, structure_table
+from astro_pix2prof.structure.columns import (
+    join_structures,
+    level_name,
+    structure_table,
+)
 from astro_pix2prof.structure.extrapolation import extrapolate_light
 from astro_pix2prof.structure.models import (
     fit_bulge_disc,
@@ -264,9 +270,9 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
 
     Parameters
     ----------
-    profile : `~astropy.table.QTable`
+    profile : `~astropy.table.QTable` or `~astro_pix2prof.ProfileBatch`
         A profile. If it has a column ``surface_brightness_samples``, these
-        are its noisy versions.
+        are its noisy versions. Or a batch of profiles.
 
     levels : sequence of float, optional
         Surface brightnesses (mag/arcsec2) of isophotal radii.
@@ -283,9 +289,11 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     Returns
     -------
     structure : `~astropy.table.QTable`
-        One row; a quantity ``x`` has its error ``x_err``, but for reduced
-        chi squared and the type of the disc. What the profile does not
-        reach is NaN, and ``flag`` says so (`StructureFlag`).
+        One row, or one for each profile of a batch (in which radii have
+        no unit if their units differ); a quantity ``x`` has its error
+        ``x_err``, but for reduced chi squared and the type of the disc.
+        What the profile does not reach is NaN, and ``flag`` says so
+        (`StructureFlag`).
 
     Raises
     ------
@@ -311,6 +319,10 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     59, 115. Breaks: Pohlen & Trujillo 2006, A&A 454, 759; Erwin et al.
     2008, AJ 135, 20.
     """
+    if isinstance(profile, ProfileBatch):
+        return join_structures([measure_structure(
+            one, levels=levels, n_samples=n_samples, seed=seed, fits=fits)
+            for one in profile], profile.radius_unit)
     profile = check_profile(profile, ordered=True)
     n_samples = check_n_samples(n_samples, least=2)
     levels = _checked_levels(levels)
@@ -361,8 +373,11 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
         samples = _perturbed(profile, intensity, ok, zero, n_samples,
                              np.random.default_rng(seed))
         at, fine, eps_fine = _refine(radius, samples, eps)
-        growth = np.array([curve_of_growth(at, row, eps_fine)
-                           for row in fine])
+        if np.isfinite(fine).all() and np.isfinite(eps_fine).all():
+            growth = light_within(at, fine, 1 - eps_fine)
+        else:
+            growth = np.array([curve_of_growth(at, row, eps_fine)
+                               for row in fine])
         flux = growth[:, -1]
         total, levelled = _total_light(
             profile, ok, samples, (radius, growth), eps, galaxy_flag, seed)

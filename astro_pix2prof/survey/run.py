@@ -74,7 +74,7 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
                overwrite=False, columns=None, ra=None, dec=None, x=None,
                y=None, size=None, masks=None, uncertainties=None,
                invvars=None, backgrounds=None, allow_remote=False,
-               **options):
+               structure=False, **options):
     """
     Measure the galaxies of a catalogue.
 
@@ -159,6 +159,11 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         (http, https, ftp). By default, only regular files of this machine
         are read and, for a template, only those below its folder.
 
+    structure : bool, optional
+        Whether to add the columns of `measure_structure` without fits, such
+        as ``mag_total`` and ``extrapolated_fraction``; its flag is the
+        column ``structure_flag``.
+
     **options
         Options of `GalaxyCutout` for all images: ``zeropoint``,
         ``pixel_scale``, ``native_pixel_scale``, ``unit``, ``gain``,
@@ -218,6 +223,7 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     readers = check_integer(readers, 'readers', least=0)
     check_integer(n_workers, 'n_workers', least=1, optional=True)
     allow_remote = check_flag(allow_remote, 'allow_remote')
+    structure = check_flag(structure, 'structure')
     unknown = sorted(set(options) - set(_OPTIONS))
     if unknown:
         msg = (f'no such option: {", ".join(unknown)}; options of all images '
@@ -249,7 +255,8 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         carried = catalogue.with_position(carried)
     else:
         source.check_first(catalogue)
-    job = SurveyJob(FitterSpec(fitter), source, options, carried, readers)
+    job = SurveyJob(FitterSpec(fitter), source, options, carried, readers,
+                    structure=structure)
     out = Path(out).absolute()
     prepare_folder(out, _settings(job, catalogue, chunk_size),
                    overwrite=overwrite)
@@ -289,6 +296,7 @@ def _settings(job, catalogue, chunk_size):
             'images_folder': job.images.folder,
             'n_rows': catalogue.n_rows, 'chunk_size': chunk_size,
             **job.images.describe(), 'options': options,
+            **({'structure': True} if job.structure else {}),
             'columns': job.columns, **{
                 {'options': 'fitter_options', 'state': 'fitter_state'}.get(
                     key, key): value

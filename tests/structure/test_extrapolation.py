@@ -16,6 +16,7 @@ from astro_pix2prof import (
     GalaxyCutout,
     IsophoteFitter,
     Pix2ProfFitter,
+    ProfileBatch,
     build_profile,
     measure_structure,
 )
@@ -239,3 +240,27 @@ class TestExtrapolateLight:
                                 np.diag((0.01 * value[-4:])**2),
                                 np.random.default_rng(1))
         assert few is None
+
+
+def test_batch():
+    """
+    A row for each galaxy; radii have no unit if their units differ.
+    """
+    profiles = [make_profile(1.0, 2.0), ValueError('not there'),
+                make_profile(4.0, 3.0)]
+    batch = ProfileBatch.from_profiles(profiles)
+    table = measure_structure(batch, fits=False)
+    assert len(table) == 3
+    for k in (0, 2):
+        row = measure(profiles[k])
+        for name in ('mag_total', 'r50_err', 'extrapolated_fraction'):
+            assert_allclose(table[name][k], row[name])
+    assert np.isnan(table['mag_total'][1])
+    assert table['r50'].unit == u.arcsec
+    profiles[1] = profiles[0].copy()
+    profiles[1]['radius'] = profiles[1]['radius'].value * u.pix
+    mixed = measure_structure(ProfileBatch.from_profiles(profiles),
+                              fits=False, n_samples=4)
+    assert getattr(mixed['r50'], 'unit', None) is None
+    assert mixed['mag_total'].unit == u.mag
+    assert len(measure_structure(batch[:0])) == 0

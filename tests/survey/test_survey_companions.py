@@ -11,7 +11,12 @@ from astropy.io import fits
 from astropy.table import Table
 from numpy.testing import assert_allclose, assert_array_equal
 
-from astro_pix2prof import ProfileBatch, load_example_truth, run_survey
+from astro_pix2prof import (
+    ProfileBatch,
+    load_example_truth,
+    measure_structure,
+    run_survey,
+)
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.survey import read_survey
 from astro_pix2prof.survey.catalogue import open_catalogue
@@ -241,3 +246,23 @@ def test_locate(folder):
     assert hdu is None
     with pytest.raises(FileNotFoundError, match='mask: no such file'):
         files.locate({}, 'images/g9.fits')
+
+
+def test_structure(folder):
+    """
+    Structural parameters of each galaxy, also of one that failed.
+    """
+    os.remove('extra/02_mask.fits')
+    result = run(folder, masks='extra/{id:02d}_mask.fits[1]', structure=True)
+    galaxies = read_survey(result.out).galaxies()
+    row = measure_structure(load_example_truth(), fits=False)[0]
+    good = [0, 1, 3]
+    for name in ('mag_total', 'r50', 'extrapolated_fraction', 'r25_0'):
+        assert_allclose(galaxies[name][good], row[name])
+        assert np.isnan(galaxies[name][2])
+    assert galaxies['r50'].unit == row['r50'].unit
+    assert galaxies['structure_flag'][0] == row['flag']
+    with pytest.raises(ValueError, match='structure was True and is None'):
+        run(folder, masks='extra/{id:02d}_mask.fits[1]')
+    with pytest.raises(TypeError, match='structure must be'):
+        run(folder, out='no', structure=1)
