@@ -25,7 +25,12 @@ MEDIAN, SPREAD = 2.0, 0.8
 
 # The slope -d ln I / d ln r of galaxies where a frame cuts them, at one to
 # four effective radii: the mean and the spread.
-SLOPE, SLOPE_SPREAD = 3.0, 1.0
+SLOPE, SLOPE_SPREAD = 3.0, 1.5
+
+# Factor of the spread, with which it holds for images of spheroids and discs
+# that the frame cuts at one and a half to three effective radii: the sky of
+# such a frame takes the shape of the galaxy, too.
+WIDER = 1.6
 
 # Rings scatter by this (relative) about any smooth profile.
 ROUGH = 0.01
@@ -120,7 +125,9 @@ def extrapolate_light(radius, samples, axis_ratio, covariance, rng):
     chosen = rng.choice(len(INDICES), size=len(samples) - 1, p=probable)
     drawn = beyond[chosen, np.arange(1, len(samples))]
     mean = float(np.sum(np.where(probable > 0, beyond[:, 0], 0) * probable))
-    return np.append(mean, drawn)
+    middle = np.nanmedian(drawn) if np.isfinite(drawn).any() else mean
+    return np.append(mean, np.maximum(
+        middle + WIDER * (drawn - middle), 0))
 
 
 def _light_beyond(n, log_last, slope):

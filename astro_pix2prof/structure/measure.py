@@ -149,7 +149,9 @@ def _total_light(profile, ok, samples, curve, eps, galaxy_flag, seed):
     flux = growth[:, -1]
     # Where the frame cuts the galaxy, or shows no sky, a growth curve may
     # seem to level off.
-    if not galaxy_flag & (GalaxyFlag.TRUNCATED | GalaxyFlag.SKY_UNCERTAIN):
+    cut = galaxy_flag & (GalaxyFlag.TRUNCATED | GalaxyFlag.SKY_UNCERTAIN)
+    last = int(np.asarray(profile['flag'])[ok][-1])
+    if not cut and not last & RingFlag.EDGE:
         total = _asymptotic(radius, growth[:, ::REFINE])
         if np.isfinite(total[0]):
             return np.where(np.isfinite(total), total, flux), True
