@@ -73,9 +73,7 @@ def extrapolate_light(radius, samples, axis_ratio, covariance, rng):
     Notes
     -----
     The fluxes beyond a radius are those of Graham & Driver 2005, PASA 22,
-    118. Total magnitudes from fits to the outer rings are usual where the
-    frame cuts a galaxy (de Vaucouleurs et al. 1991, RC3; Erwin et al. 2008,
-    AJ 135, 20).
+    118.
     """
     value = samples[0]
     with np.errstate(invalid='ignore', divide='ignore'):
