@@ -36,7 +36,8 @@ ALLOWED = {
     'evaluation': {'fitting', 'image', 'profile'},
     'plotting': {'ellipses', 'evaluation', 'fitting', 'image', 'profile'},
     'datasets': {'image', 'profile', 'simulation'},
-    'survey': {'fitting', 'image', 'inference', 'networks', 'profile'},
+    'survey': {'fitting', 'image', 'inference', 'networks', 'profile',
+               'structure'},
     'report': {'ellipses', 'image', 'plotting', 'profile', 'survey'},
     'networks': set(),
     # (for the conversions of ellipses, which stand once)

@@ -46,8 +46,12 @@ def main(args=None):
     parser = _make_parser()
     # a leading blank keeps argparse from taking the declination -12:30:00
     # for an option
-    args = parser.parse_args(
+    args, unknown = parser.parse_known_args(
         [f' {arg}' if re.match(r'-[\d.]', arg) else arg for arg in args])
+    if unknown:
+        # (with the usage of the command, not that of the whole program)
+        getattr(args, 'command', parser).error(
+            f'unrecognized arguments: {" ".join(unknown)}')
     if not hasattr(args, 'run'):
         parser.print_help()
         return 2

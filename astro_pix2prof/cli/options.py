@@ -76,7 +76,7 @@ def add_image_options(command, *, position=None, size=None, each=False):
                        help='allow images without zero point or pixel scale')
 
 
-def add_plane_options(command, *, each=False):
+def add_plane_options(command, *, each=False, text=None):
     """
     Add the options for files with one value for each pixel.
 
@@ -87,11 +87,15 @@ def add_plane_options(command, *, each=False):
 
     each : bool, optional
         Whether the options may be repeated, once for each file.
+
+    text : str, optional
+        Another description of the files.
     """
     group = command.add_argument_group(
-        'masks, errors and sky', 'Images of the same shape: a FITS file, '
-        'FILE[2] or FILE[NAME] for an extension; {name} stands for the name '
-        'of each image without its ending, such as {name}_mask.fits.')
+        'masks, errors and sky', text or (
+            'Images of the same shape: a FITS file, FILE[2] or FILE[NAME] '
+            'for an extension; {name} stands for the name of each image '
+            'without its ending, such as {name}_mask.fits.'))
     _add(group, each, '--mask', metavar='FILE',
          help='not 0 (or BITS of --bad-bits) where a pixel is not to be used')
     errors = group if each else group.add_mutually_exclusive_group()
@@ -203,10 +207,9 @@ def hdu_name(text):
     -------
     hdu : int, str or tuple
     """
-    name, comma, version = text.rpartition(',')
-    if comma and isinstance(int_or_str(version), int):
-        return name.strip(), int(version)
-    return int_or_str(text)
+    from astro_pix2prof.image import companions
+
+    return companions.hdu_name(text)
 
 
 def number_or_word(text):

@@ -20,7 +20,9 @@ SUFFIXES = {'ecsv': '.ecsv', 'fits': '.fits', 'parquet': '.parquet'}
 _ALIASES = {'calibrated': 'uncalibrated', 'noise': 'uncertainty',
             'n_workers': 'workers', 'n_gallery': 'gallery',
             'num_nodes': 'nodes', 'ra': 'position', 'dec': 'position',
-            'x': 'position', 'y': 'position'}
+            'x': 'position', 'y': 'position', 'masks': 'mask',
+            'uncertainties': 'uncertainty', 'invvars': 'invvar',
+            'backgrounds': 'background'}
 
 # Phrases of the library that are not of the command line.
 _PHRASES = (
@@ -210,8 +212,9 @@ def file_stem(path):
     -------
     stem : str
     """
-    return re.sub(r'\.(fits?|fts|fz)(\.(gz|bz2|xz|fz|Z))?$', '', path.name,
-                  flags=re.IGNORECASE)
+    from astro_pix2prof.image.companions import image_stem
+
+    return image_stem(path.name)
 
 
 def output_stems(paths):
@@ -291,7 +294,7 @@ def make_folder(folder, args):
 
 def check_new(path, args, option='--out'):
     """
-    End the program if a file exists that is not to be replaced.
+    Check that no file exists that is not to be replaced.
 
     Parameters
     ----------
@@ -303,10 +306,15 @@ def check_new(path, args, option='--out'):
 
     option : str, optional
         The option that asks for the file.
+
+    Raises
+    ------
+    FileExistsError
+        If there is such a file.
     """
     if path.exists() and not args.overwrite:
-        args.command.error(f'argument {option}: {path} exists: give '
-                           '--overwrite to replace it')
+        msg = f'{option}: {path} exists: give --overwrite to replace it'
+        raise FileExistsError(msg)
 
 
 def save_figure(function, path, *args, **kwargs):

@@ -12,9 +12,10 @@ from astro_pix2prof.cli.options import (
     add_common_options,
     add_fitter_options,
     add_image_options,
+    add_plane_options,
     image_options,
 )
-from astro_pix2prof.cli.output import report
+from astro_pix2prof.cli.output import quietly, report, warn
 
 __all__ = ['add_survey_command']
 
@@ -50,6 +51,11 @@ def add_survey_command(commands):
         'see --pixels (default for tiles: columns such as ra and dec)',
         size='crop to this size: pixels, an angle such as 90arcsec, or a '
         'column; needed for tiles')
+    add_plane_options(
+        command, text='For each image, a column of paths or a template with '
+        "columns in braces, such as '{id}_mask.fits'; {name} is the name of "
+        'the image without its ending. [2] or [NAME] at the end is the '
+        'extension. A galaxy whose file is missing has failed.')
     command.add_argument('--pixels', action='store_true',
                          help='the columns of --position are pixels')
     command.add_argument('--columns', nargs='*', metavar='NAME',
@@ -59,6 +65,9 @@ def add_survey_command(commands):
                          help='how to measure (default: pix2prof, the '
                               'neural network)')
     add_fitter_options(command)
+    command.add_argument('--structure', action='store_true',
+                         help='add total magnitudes, radii and more, with '
+                              'errors, to the results')
     command.add_argument('--workers', type=int, metavar='N',
                          help='processes (default: one for each GPU or '
                               'core)')
@@ -95,13 +104,18 @@ def _run_survey(args):
         fitter.update(weights=args.weights, device=args.device)
     fitter.update({name: getattr(args, name) for name in ('sky', 'min_snr')
                    if getattr(args, name) is not None})
-    result = run_survey(
-        args.catalogue, args.out, images=images, fitter=fitter,
+    result, notes = quietly(
+        run_survey, args.catalogue, args.out, images=images, fitter=fitter,
         chunk_size=args.chunk_size, scheduler=args.scheduler,
         n_workers=args.workers, readers=args.readers, progress=not args.quiet,
         overwrite=args.overwrite, columns=args.columns,
-        allow_remote=args.allow_remote, **options)
+        allow_remote=args.allow_remote, structure=args.structure,
+        masks=args.mask,
+        uncertainties=args.uncertainty, invvars=args.invvar,
+        backgrounds=args.background, **options)
     if not args.quiet:
+        for note in notes:
+            warn(note, args)
         _print_result(result)
     if result.n_failed == result.n_rows:
         report(f'no galaxy could be measured: see {result.out}/'

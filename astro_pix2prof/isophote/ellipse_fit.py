@@ -3,11 +3,14 @@
 The ellipses of a galaxy: fitted, cleaned and extended.
 """
 
+import os
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from astropy import log
 from photutils.isophote import Ellipse, EllipseGeometry
 
 __all__ = ['EllipseFit', 'fit_ellipses', 'follow_ellipses',
@@ -19,6 +22,10 @@ __all__ = ['EllipseFit', 'fit_ellipses', 'follow_ellipses',
 WIDE_ERROR = 0.02
 
 RADIAL_ERROR = 0.04
+
+# The modules of photutils whose lines of the log are of no use.
+_LOGGING = tuple(os.path.join('photutils', 'isophote', name) for name in (
+    'fitter.py', 'geometry.py'))
 
 # Ellipticity above which an ellipse fit is not trusted.
 MAX_EPS = 0.95
@@ -73,6 +80,21 @@ def first_geometries(theta, eps, sma):
     yield 1.5 * sma, min(eps + 0.2, 0.8), theta
 
 
+@contextmanager
+def _without_log():
+    """
+    Keep the lines that photutils logs of each isophote from the terminal.
+    """
+    def is_other(record):
+        return not record.pathname.endswith(_LOGGING)
+
+    log.addFilter(is_other)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_other)
+
+
 def _run(image, centre, first, min_sma, max_sma, step, max_iter,
          fix_centre=True):
     sma0, eps, theta = first
@@ -80,9 +102,9 @@ def _run(image, centre, first, min_sma, max_sma, step, max_iter,
                                                       3.0, min_sma)))
     geometry = EllipseGeometry(*centre, sma0, float(np.clip(eps, 0.05, 0.9)),
                                float(theta % np.pi))
-    with warnings.catch_warnings():
-        # Single isophotes fail as a matter of course (logged in their
-        # stop codes).
+    with warnings.catch_warnings(), _without_log():
+        # Single isophotes fail as a matter of course: their stop codes tell,
+        # and the flags of the rings follow from these.
         warnings.simplefilter('ignore')
         try:
             found = Ellipse(image, geometry=geometry).fit_image(

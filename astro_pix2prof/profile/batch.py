@@ -240,6 +240,13 @@ class ProfileBatch:
         """
         return (self._galaxies['flag'] & GalaxyFlag.FAILED) != 0
 
+    @property
+    def radius_unit(self):
+        """
+        The unit of radii that all galaxies share, `None` if they differ.
+        """
+        return self._common('radius_unit')
+
     @cached_property
     def galaxies(self):
         """

@@ -61,8 +61,6 @@ def make_profile(rings, meta=None):
     created = datetime.now(UTC).isoformat(timespec='seconds')
     known = {column.key: row[name] for name, column in GALAXY_COLUMNS.items()
              if column.key is not None}
-    if rings.cutout.background is not None:
-        known['background'] = rings.cutout.background_level
     table.meta.update(_plain({
         'fitter': '', 'version': __version__, **meta, 'created': created,
         **known, **rings.meta}))
@@ -136,6 +134,8 @@ def _galaxy_row(item):
         x_centre=x + cutout.origin[0], y_centre=y + cutout.origin[1],
         ra=ra, dec=dec, pixel_scale=np.nan if scale is None else scale,
         zeropoint=cutout.zeropoint, sb_zeropoint=cutout.sb_zeropoint,
+        background=(np.nan if cutout.background is None
+                    else cutout.background_level),
         sky=item.sky, sky_err=item.sky_err, noise=item.noise,
         noise_correlation=item.noise_correlation,
         unit=_text(cutout.unit), radius_unit=_text(cutout.radius_unit),
@@ -188,14 +188,20 @@ def _ring_columns(measured):
     enclosed = intensity_to_sb(flux, zeropoint=zero)[0]
     is_given = np.repeat([item.mag_enclosed is not None
                           for item in measured], lengths)
+    # Of a galaxy that is not there, intensities are kept as upper limits.
+    # (on the ellipses of another band, it is known to be there)
+    gone = np.repeat([
+        item.galaxy_flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.FORCED)
+        == GalaxyFlag.NO_SOURCE for item in measured], lengths)
+    sb = np.where(gone, np.nan, sb)
     return {
         'radius': radius, 'surface_brightness': sb,
         'surface_brightness_err': np.where(np.isfinite(sb), sb_err, np.nan),
         'intensity': value, 'intensity_err': error, 'ellipticity': eps,
         'ellipticity_err': joined('eps_err'), 'pa': pa,
         'pa_err': np.degrees(joined('theta_err')),
-        'mag_enclosed': np.where(is_given, joined('mag_enclosed'),
-                                 enclosed),
+        'mag_enclosed': np.where(gone, np.nan, np.where(
+            is_given, joined('mag_enclosed'), enclosed)),
         'n_valid': n_valid, 'flag': flag}
 
 

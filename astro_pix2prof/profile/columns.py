@@ -86,6 +86,7 @@ GALAXY_COLUMNS = {
     'pixel_scale': GalaxyColumn('f8', u.arcsec, 'pixel_scale'),
     'zeropoint': GalaxyColumn('f8', u.mag, 'zeropoint'),
     'sb_zeropoint': GalaxyColumn('f8', u.mag, 'sb_zeropoint'),
+    'background': GalaxyColumn('f8', key='background'),
     'sky': GalaxyColumn('f8', key='sky'),
     'sky_err': GalaxyColumn('f8', key='sky_err'),
     'noise': GalaxyColumn('f8', key='noise'),

@@ -156,8 +156,11 @@ class GalaxyFlag(_DescribedFlag):
         '``sky_err=``.')
     NO_SOURCE = (
         512, 'Nothing significant at the position.',
-        'There is no galaxy to measure: do not use the profile. If there '
-        'should be one, check the position and the image.')
+        'There is no galaxy to measure: do not use the profile. Its '
+        'intensities and their errors are kept as upper limits; surface '
+        'brightness, magnitudes and radii of a fraction of the light are '
+        'NaN, but for ellipses that were given (FORCED). If there should be '
+        'a galaxy, check the position and the image.')
     OUT_OF_DOMAIN = (
         1024, 'The image is unlike those that the network was trained on.',
         'What the network saw is farther from its training images than 99 '
@@ -213,10 +216,13 @@ class StructureFlag(_DescribedFlag):
         'ratio above 1. All quantities are NaN.')
     NOT_ASYMPTOTIC = (
         4,
-        "The growth curve has not levelled off: the total is the aperture's.",
-        'The total magnitude is a lower limit of the light, and radii that '
-        'enclose a fraction of it are too small. Measure the galaxy further '
-        'out, in a larger or deeper image.')
+        'The growth curve has not levelled off, or the frame cuts it.',
+        'The total is that of a fit to the outer rings, with an error that '
+        'holds what is not known of their shape. Where ``mag_total_err`` is '
+        'NaN there is no such fit: the total is that of the aperture, a '
+        'lower limit of the light, and radii that enclose a fraction of it '
+        'are too small. Measure the galaxy further out, in a larger or '
+        'deeper image.')
     LEVEL_NOT_REACHED = (
         8, 'The profile does not reach one of the isophotal levels.',
         'The radius of that level is NaN: the profile ends at a brighter '
@@ -237,6 +243,14 @@ class StructureFlag(_DescribedFlag):
         128, 'No disc scale length could be fitted.',
         'The outer profile does not decline, or has fewer than six '
         'significant rings.')
+    EXTRAPOLATED = (
+        256, 'More than a tenth of the light lies beyond the profile.',
+        'The column ``extrapolated_fraction`` says how much. That part of '
+        'the total, and of all radii that enclose a fraction of it, rests '
+        'on the decline of the outer rings.')
+    NO_SOURCE = (
+        512, 'The profile has the flag NO_SOURCE: nothing was measured.',
+        'There is no galaxy at the position. All quantities are NaN.')
 
 
 _KINDS = {'ring': RingFlag, 'galaxy': GalaxyFlag, 'structure': StructureFlag}

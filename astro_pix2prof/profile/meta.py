@@ -13,7 +13,7 @@ import re
 import numpy as np
 
 __all__ = ['check_correlation', 'correlation_text', 'profile_correlation',
-           'profile_meta', 'store_correlation']
+           'profile_meta', 'profile_sky_err', 'store_correlation']
 
 
 # FITS and VOTable files of `write_profile` hold all meta and all units once
@@ -153,6 +153,47 @@ def profile_correlation(profile):
     return dict(zip(_PARTS, check_correlation(correlation), strict=True))
 
 
+def profile_sky_err(profile):
+    """
+    Find the error of the sky that all rings of a profile share.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        A profile. Without ``meta['sky_err']``, the description of the
+        column ``surface_brightness_err`` is read, which VOTable files keep.
+
+    Returns
+    -------
+    sky_err : float
+        In the unit of ``profile['intensity']``, 0 if it is not known.
+    """
+    meta = profile_meta(profile)
+    if 'sky_err' in meta:
+        return abs(meta['sky_err']) * _intensity_scale(meta)
+    if _ERROR in profile.colnames:
+        found = re.search(r'\bsky=(\S+)',
+                          profile[_ERROR].info.description or '')
+        if found:
+            try:
+                return float(found[1])
+            except ValueError:
+                return 0.0
+    return 0.0
+
+
+def _intensity_scale(meta):
+    """
+    Calculate the intensity per unit of area of a pixel value of 1.
+    """
+    scale = meta.get('pixel_scale', 1.0)**-2
+    if 'zeropoint' in meta and 'sb_zeropoint' in meta:
+        # Pixels may hold the flux of others (native_pixel_scale), or a
+        # surface brightness.
+        scale *= 10**(0.4 * (meta['sb_zeropoint'] - meta['zeropoint']))
+    return scale
+
+
 def check_correlation(correlation):
     """
     Check a correlation of rings and take it apart.
@@ -223,7 +264,8 @@ def store_correlation(profile, correlation):
     Write the correlation of the rings into the meta of a profile.
 
     It is text, since FITS drops a dict, and goes into the description of
-    the column of errors as well, since VOTable drops the meta.
+    the column of errors as well, with the error of the sky, since VOTable
+    drops the meta.
 
     Parameters
     ----------
@@ -245,4 +287,7 @@ def store_correlation(profile, correlation):
     text = correlation_text(correlation)
     profile.meta['correlation'] = text
     if _ERROR in profile.colnames:
-        profile[_ERROR].info.description = f'correlated along radius: {text}'
+        sky = profile_sky_err(profile)
+        profile[_ERROR].info.description = (
+            f'correlated along radius: {text}'
+            + (f' sky={float(sky)!r}' if sky else ''))

@@ -12,9 +12,10 @@ from astro_pix2prof.profile.meta import (
     check_correlation,
     profile_correlation,
     profile_meta,
+    profile_sky_err,
 )
 
-__all__ = ['check_n_samples', 'correlated_noise', 'intensity_scale',
+__all__ = ['check_n_samples', 'correlated_noise', 'intensity_covariance',
            'sample_intensity', 'sample_profile']
 
 
@@ -103,27 +104,6 @@ def correlated_noise(sma, correlation, n_samples, rng):
             + np.sqrt(common) * rng.normal(size=(1, n_samples)))
 
 
-def intensity_scale(meta):
-    """
-    Calculate the intensity per unit of area of a pixel value of 1.
-
-    Parameters
-    ----------
-    meta : dict
-        The meta of a profile.
-
-    Returns
-    -------
-    scale : float
-    """
-    scale = meta.get('pixel_scale', 1.0)**-2
-    if 'zeropoint' in meta and 'sb_zeropoint' in meta:
-        # Pixels may hold the flux of others (native_pixel_scale), or a
-        # surface brightness.
-        scale *= 10**(0.4 * (meta['sb_zeropoint'] - meta['zeropoint']))
-    return scale
-
-
 def _radius_pixels(profile, meta):
     radius = profile['radius']
     if radius.unit == u.pix:
@@ -151,9 +131,10 @@ def sample_intensity(profile, n_samples, rng):
     Parameters
     ----------
     profile : `~astropy.table.QTable`
-        A profile. With ``meta['correlation']`` the errors are Gaussian in
-        magnitudes and correlated; without, Gaussian in intensity, where
-        the rings are independent but for ``meta['sky_err']``.
+        A profile. The error of the sky, ``meta['sky_err']``, moves all
+        rings together. The rest is, with ``meta['correlation']``, Gaussian
+        in magnitudes and correlated; without, Gaussian in intensity and
+        independent.
 
     n_samples : int
         The number of samples.
@@ -172,23 +153,68 @@ def sample_intensity(profile, n_samples, rng):
         If ``meta['correlation']`` cannot be used.
     """
     value = profile['intensity'].value
-    error = profile['intensity_err'].value
-    meta = profile_meta(profile)
-    sma = _radius_pixels(profile, meta)
     correlation = profile_correlation(profile)
+    sma = _radius_pixels(profile, profile_meta(profile))
     noise = correlated_noise(sma, correlation, n_samples, rng)
+    ring, sky = _split_errors(profile, correlation)
+    # All rings share the error of the sky.
+    shift = rng.normal(size=(1, n_samples)) * sky[:, None]
     if correlation is None:
-        # All rings share the error of the sky; the rest is their own.
-        sky = meta.get('sky_err', 0.0) * intensity_scale(meta)
-        ring = np.sqrt(np.maximum(error**2 - sky**2, 0))
-        shift = rng.normal(size=(1, n_samples)) * np.minimum(sky, error)[
-            :, None]
         return value[:, None] + ring[:, None] * noise + shift
-    magnitudes = _relative(profile)[:, None] * noise
     # (a ring that is not positive has no magnitude)
-    return np.where((value > 0)[:, None],
-                    value[:, None] * 10**(-0.4 * magnitudes),
-                    value[:, None] + error[:, None] * noise)
+    with np.errstate(invalid='ignore', divide='ignore'):
+        magnitudes = np.where(value > 0, POGSON * ring / value,
+                              np.nan)[:, None] * noise
+    return shift + np.where((value > 0)[:, None],
+                            value[:, None] * 10**(-0.4 * magnitudes),
+                            value[:, None] + ring[:, None] * noise)
+
+
+def _split_errors(profile, correlation):
+    """
+    Split errors of intensities into those of rings and that of the sky.
+    """
+    value = profile['intensity'].value
+    error = profile['intensity_err'].value
+    if correlation is not None:
+        # (what is correlated are the errors in magnitudes)
+        error = np.where(value > 0, _relative(profile) * value / POGSON,
+                         error)
+    sky = profile_sky_err(profile)
+    return np.sqrt(np.maximum(error**2 - sky**2, 0)), np.minimum(sky, error)
+
+
+def intensity_covariance(profile):
+    """
+    Calculate the covariance of the intensities of a profile.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        A profile, as for `sample_intensity`.
+
+    Returns
+    -------
+    covariance : 2D `~numpy.ndarray`, shape (n_rings, n_rings)
+        In the square of the unit of ``profile['intensity']``. NaN where
+        the error is.
+
+    Raises
+    ------
+    ValueError
+        If ``meta['correlation']`` cannot be used.
+    """
+    correlation = profile_correlation(profile)
+    ring, sky = _split_errors(profile, correlation)
+    share = np.eye(len(ring))
+    if correlation is not None:
+        length, smooth, common = check_correlation(correlation)
+        sma = _radius_pixels(profile, profile_meta(profile))
+        place = np.log(np.maximum(np.asarray(sma, dtype=float), _INNERMOST))
+        share = common + smooth * np.exp(
+            -np.abs(place[:, None] - place) / length)
+        np.fill_diagonal(share, 1.0)
+    return share * np.outer(ring, ring) + np.outer(sky, sky)
 
 
 def sample_profile(profile, n_samples, *, seed=None):
@@ -229,11 +255,12 @@ def sample_profile(profile, n_samples, *, seed=None):
     ``profile.meta['correlation']`` holds 'length' L, 'smooth' s and
     'common' c: the errors (in magnitudes) of the rings at the semi-major
     axes a and b have the correlation c + s exp(-abs(ln(a / b)) / L), where
-    radii below half a pixel count as half a pixel.
+    radii below half a pixel count as half a pixel. A profile without it,
+    such as one of `IsophoteFitter`, has errors in intensity that are
+    independent.
 
-    A profile without it, such as one of `IsophoteFitter`, has errors in
-    intensity: the error of the sky, ``meta['sky_err']``, moves all rings
-    together, and the rest is independent.
+    In either case the error of the sky, ``meta['sky_err']``, is a part of
+    the error of each ring that moves all intensities together.
 
     Examples
     --------

@@ -11,8 +11,8 @@ from astropy.table import QTable
 
 from astro_pix2prof.profile.brightness import SB_UNIT
 
-__all__ = ['STRUCTURE_COLUMNS', 'StructureColumn', 'level_name',
-           'structure_table']
+__all__ = ['STRUCTURE_COLUMNS', 'StructureColumn', 'join_structures',
+           'level_name', 'structure_table']
 
 
 class StructureColumn(NamedTuple):
@@ -58,11 +58,20 @@ STRUCTURE_COLUMNS = (
               'Asymptotic magnitude: a straight line through enclosed '
               'magnitude against its gradient, in the outer half of the '
               'profile, gives the magnitude at gradient zero (Cairos et al. '
-              '2001). Where the growth curve has not levelled off it is '
-              '``mag_aperture``, with a flag.'),
+              '2001). Where the growth curve has not levelled off, or the '
+              'frame cuts the galaxy, the light beyond the last ring is that '
+              'of Sersic fits to the outer rings, and a flag says so; the '
+              'error holds what is not known of the shape of the outskirts.'),
     _read_off('mag_aperture', 'mag',
               'Magnitude within the last ring with a signal-to-noise ratio '
               'above 1.'),
+    _read_off('extrapolated_fraction', '',
+              'Part of the total light that lies beyond the last ring of '
+              '``mag_aperture``.'),
+    _read_off('interpolated_fraction', '',
+              'Part of the total light within that ring whose pixels are '
+              'masked or outside of the frame; the rest of each ring stands '
+              'for them.'),
     _read_off('r20', 'arcsec', 'Radius that encloses 20% of the total.'),
     _read_off('r50', 'arcsec', 'Radius that encloses half of the total.'),
     _read_off('r80', 'arcsec', 'Radius that encloses 80% of the total.'),
@@ -179,6 +188,35 @@ def structure_table(values, flag, *, length, levels, fits):
             if column.has_error:
                 table[f'{name}_err'] = _cell(error, units[column.unit])
     table['flag'] = np.array([int(flag)], dtype=np.int32)
+    return table
+
+
+def join_structures(tables, length):
+    """
+    Join structural parameters of galaxies whose radii may differ in unit.
+
+    Parameters
+    ----------
+    tables : list of `~astropy.table.QTable`
+        Tables of one row.
+
+    length : `~astropy.units.Unit` or `None`
+        The unit of radii, `None` if it is not the same for all.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+        One row for each.
+    """
+    table = QTable()
+    for name in tables[0].colnames if tables else ():
+        parts = [one[name] for one in tables]
+        values = np.concatenate([np.asarray(getattr(part, 'value', part))
+                                 for part in parts])
+        unit = getattr(parts[0], 'unit', None)
+        if unit in (u.arcsec, u.pix):
+            unit = length
+        table[name] = values if unit is None else values * unit
     return table
 
 

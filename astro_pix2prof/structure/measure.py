@@ -9,21 +9,29 @@ import astropy.units as u
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.brightness import (
     POGSON,
     SB_UNIT,
     curve_of_growth,
+    light_within,
     sb_to_intensity,
 )
 from astro_pix2prof.profile.checks import check_profile
-from astro_pix2prof.profile.flags import StructureFlag
-from astro_pix2prof.profile.meta import profile_correlation
+from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag, StructureFlag
+from astro_pix2prof.profile.meta import profile_correlation, profile_meta
 from astro_pix2prof.profile.samples import (
     SAMPLES,
     check_n_samples,
+    intensity_covariance,
     sample_intensity,
 )
-from astro_pix2prof.structure.columns import level_name, structure_table
+from astro_pix2prof.structure.columns import (
+    join_structures,
+    level_name,
+    structure_table,
+)
+from astro_pix2prof.structure.extrapolation import extrapolate_light
 from astro_pix2prof.structure.models import (
     fit_bulge_disc,
     fit_disc,
@@ -43,6 +51,9 @@ REFINE = 6
 
 # Fewer usable rings than this are no profile.
 N_RINGS = 5
+
+# Part of the light beyond the profile above which there is a flag.
+LARGE_PART = 0.1
 
 
 def _crossing(radius, values, level):
@@ -124,6 +135,56 @@ def _asymptotic(radius, flux):
         if mag[-1] - 0.3 < intercept <= mag[-1] + 0.05:
             total[k] = 10**(-0.4 * intercept)
     return total
+
+
+def _total_light(profile, ok, samples, curve, eps, galaxy_flag, seed):
+    """
+    Extrapolate the flux of each sample to infinity.
+
+    Returns the total of each sample, and whether the growth curve gave it.
+    Without a way to extrapolate it is the flux within the last ring, and
+    NaN for the noisy versions, so that it has no error.
+    """
+    radius, growth = curve
+    flux = growth[:, -1]
+    # Where the frame cuts the galaxy, or shows no sky, a growth curve may
+    # seem to level off.
+    cut = galaxy_flag & (GalaxyFlag.TRUNCATED | GalaxyFlag.SKY_UNCERTAIN)
+    last = int(np.asarray(profile['flag'])[ok][-1])
+    if not cut and not last & RingFlag.EDGE:
+        total = _asymptotic(radius, growth[:, ::REFINE])
+        if np.isfinite(total[0]):
+            return np.where(np.isfinite(total), total, flux), True
+    covariance = np.nan_to_num(intensity_covariance(profile)[np.ix_(ok, ok)])
+    beyond = extrapolate_light(radius, samples, 1 - eps[-1], covariance,
+                               np.random.default_rng([seed, 1]))
+    if beyond is not None and beyond[0] < np.inf:
+        return flux + beyond, False
+    total = np.full(len(flux), np.nan)
+    total[0] = flux[0]
+    return total, False
+
+
+def _put_parts(put, profile, ok, flux, total, growth, few):
+    """
+    Measure the parts of the light that no pixel shows; return flags.
+    """
+    with np.errstate(invalid='ignore', divide='ignore'):
+        beyond = 1 - flux / total
+    if few or not np.isfinite(total[1:]).any():
+        beyond = np.full(len(total), np.nan)
+    put('extrapolated_fraction', beyond)
+    hidden = np.full(len(total), np.nan)
+    if not few and 'n_valid' in profile.colnames:
+        missing = 1 - np.clip(np.nan_to_num(
+            np.asarray(profile['n_valid'], dtype=float)[ok], nan=1.0), 0, 1)
+        rings = np.diff(growth[:, ::REFINE], axis=1)
+        with np.errstate(invalid='ignore', divide='ignore'):
+            hidden = (growth[:, 0] * missing[0] + rings @ (
+                0.5 * (missing[1:] + missing[:-1]))) / total
+    put('interpolated_fraction', hidden)
+    return (StructureFlag.EXTRAPOLATED if beyond[0] > LARGE_PART
+            else StructureFlag(0))
 
 
 def _brought_samples(profile):
@@ -211,9 +272,9 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
 
     Parameters
     ----------
-    profile : `~astropy.table.QTable`
+    profile : `~astropy.table.QTable` or `~astro_pix2prof.ProfileBatch`
         A profile. If it has a column ``surface_brightness_samples``, these
-        are its noisy versions.
+        are its noisy versions. Or a batch of profiles.
 
     levels : sequence of float, optional
         Surface brightnesses (mag/arcsec2) of isophotal radii.
@@ -230,9 +291,11 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     Returns
     -------
     structure : `~astropy.table.QTable`
-        One row; a quantity ``x`` has its error ``x_err``, but for reduced
-        chi squared and the type of the disc. What the profile does not
-        reach is NaN, and ``flag`` says so (`StructureFlag`).
+        One row, or one for each profile of a batch (in which radii have
+        no unit if their units differ); a quantity ``x`` has its error
+        ``x_err``, but for reduced chi squared and the type of the disc.
+        What the profile does not reach is NaN, and ``flag`` says so
+        (`StructureFlag`).
 
     Raises
     ------
@@ -258,6 +321,10 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     59, 115. Breaks: Pohlen & Trujillo 2006, A&A 454, 759; Erwin et al.
     2008, AJ 135, 20.
     """
+    if isinstance(profile, ProfileBatch):
+        return join_structures([measure_structure(
+            one, levels=levels, n_samples=n_samples, seed=seed, fits=fits)
+            for one in profile], profile.radius_unit)
     profile = check_profile(profile, ordered=True)
     n_samples = check_n_samples(n_samples, least=2)
     levels = _checked_levels(levels)
@@ -273,6 +340,12 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
         _warn_of_correlation(profile)
     with np.errstate(invalid='ignore', divide='ignore'):
         reliable = np.isfinite(intensity) & (intensity > error)
+    # A ring without a usable pixel is no measurement of light.
+    reliable &= (np.asarray(profile['flag']) & RingFlag.EXTRAPOLATED) == 0
+    galaxy_flag = profile_meta(profile).get('flag', 0)
+    if galaxy_flag & GalaxyFlag.NO_SOURCE:
+        flag |= StructureFlag.NO_SOURCE
+        reliable[:] = False
     ok = np.isfinite(intensity)
     if reliable.any():
         ok &= np.arange(len(ok)) <= np.nonzero(reliable)[0][-1]
@@ -302,17 +375,19 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
         samples = _perturbed(profile, intensity, ok, zero, n_samples,
                              np.random.default_rng(seed))
         at, fine, eps_fine = _refine(radius, samples, eps)
-        growth = np.array([curve_of_growth(at, row, eps_fine)
-                           for row in fine])
-        flux = growth[:, -1]
-        total = _asymptotic(radius, growth[:, ::REFINE])
-        if not np.isfinite(total[0]):
-            flag |= StructureFlag.NOT_ASYMPTOTIC
-            total = flux
+        if np.isfinite(fine).all() and np.isfinite(eps_fine).all():
+            growth = light_within(at, fine, 1 - eps_fine)
         else:
-            total = np.where(np.isfinite(total), total, flux)
+            growth = np.array([curve_of_growth(at, row, eps_fine)
+                               for row in fine])
+        flux = growth[:, -1]
+        total, levelled = _total_light(
+            profile, ok, samples, (radius, growth), eps, galaxy_flag, seed)
+        if not levelled:
+            flag |= StructureFlag.NOT_ASYMPTOTIC
     put('mag_total', _mag(total, zero))
     put('mag_aperture', _mag(flux, zero))
+    flag |= _put_parts(put, profile, ok, flux, total, growth, few)
     radii = {}
     for part in (20, 50, 80, 90):
         radii[part] = (total * np.nan if few else _rising(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from astro_pix2prof.fitting.base import as_fitter
+from astro_pix2prof.fitting.base import as_fitter, check_settings
 from astro_pix2prof.survey.cluster import count_gpus
 
 __all__ = ['FitterSpec']
@@ -71,6 +71,10 @@ class FitterSpec:
                 msg = (f'{self.name} has no option '
                        f'{", ".join(map(repr, unknown))}')
                 raise ValueError(msg)
+            # (now, and not when the first process makes the fitter)
+            check_settings(*(options.get(name, default) for name, default in (
+                ('sky', 'auto'), ('search_radius', None),
+                ('fit_centre', True), ('min_snr', 1.0))))
         else:
             if not callable(fitter):
                 msg = ('fitter must be a Pix2ProfFitter, an IsophoteFitter, '

@@ -99,7 +99,7 @@ class HatsJob(SurveyJob):
 
     def __init__(self, job, catalogue, out, chunk_size):
         super().__init__(job.fitter, job.images, job.options, job.columns,
-                         job.readers)
+                         job.readers, structure=job.structure)
         self.schema, self.starts = catalogue.schema, catalogue.starts
         self.out, self.chunk_size = Path(out), chunk_size
 

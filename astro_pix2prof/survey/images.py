@@ -10,6 +10,7 @@ from astropy.coordinates import SkyCoord
 from astro_pix2prof.arguments import check_positive
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.survey.arrow import unit_of_field
+from astro_pix2prof.survey.companions import OPTIONS, CompanionFiles
 from astro_pix2prof.survey.sources import (
     LoadedImage,
     check_column,
@@ -27,6 +28,9 @@ _RA = ('ra', 'ra_deg', 'radeg', 'raj2000', '_raj2000', 'alpha_j2000',
 
 _DEC = ('dec', 'dec_deg', 'decdeg', 'dej2000', 'decj2000', '_dej2000',
         'delta_j2000', 'declination', 'de_icrs', 'decl', 'delta')
+
+# Rows whose masks and errors are looked for before a survey begins.
+_FIRST = 10
 
 
 class SurveyImages:
@@ -64,6 +68,11 @@ class SurveyImages:
         Whether names may be addresses (http, https, ftp); otherwise, only
         files of this machine are read.
 
+    companions : dict, optional
+        The columns or templates 'masks', 'uncertainties', 'invvars' and
+        'backgrounds' of files that lie beside the images; see
+        `~astro_pix2prof.survey.companions.CompanionFiles`.
+
     Raises
     ------
     ValueError
@@ -72,11 +81,23 @@ class SurveyImages:
 
     TypeError
         If ``images`` is of another kind.
+
+    FileNotFoundError
+        If one mask or error for all images does not exist.
     """
 
     def __init__(self, images, catalogue, *, ra=None, dec=None, x=None,
-                 y=None, size=None, hdu=None, band=None, allow_remote=False):
+                 y=None, size=None, hdu=None, band=None, allow_remote=False,
+                 companions=None):
         self.hdu, self.band = hdu, band
+        given = {option: text for option, text in (companions or {}).items()
+                 if text is not None}
+        if 'uncertainties' in given and 'invvars' in given:
+            msg = ('uncertainties and invvars were given, but they mean the '
+                   'same: give one of them')
+            raise ValueError(msg)
+        self.companions = [CompanionFiles(option, given[option], catalogue)
+                           for option in OPTIONS if option in given]
         self.allow_remote = allow_remote
         self.source = find_source(images, catalogue, hdu=hdu, band=band,
                                   allow_remote=allow_remote)
@@ -170,6 +191,8 @@ class SurveyImages:
                  *(self.pixels or ())]
         if self.size_column is not None:
             names.append(self.size_column[0])
+        for files in self.companions:
+            names += files.columns
         return list(dict.fromkeys(names))
 
     @property
@@ -189,7 +212,47 @@ class SurveyImages:
                  'size': str(self.size_column or self.size)}
         if self.allow_remote:
             found['allow_remote'] = True
+        found.update((files.option, files.template)
+                     for files in self.companions)
         return found
+
+    def check_first(self, catalogue):
+        """
+        Check that the masks and errors of the first images are there.
+
+        Parameters
+        ----------
+        catalogue : `~astro_pix2prof.survey.catalogue.SurveyCatalogue`
+            The catalogue.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the first rows have images, and none of them its mask or
+            error. (A single one that is missing is a galaxy that failed.)
+        """
+        if not self.companions or self.source.kind == 'callable':
+            return
+        rows = next(catalogue.parts(_FIRST, self.needed))
+        good = []
+        for item in self._find(rows.slice(0, _FIRST)):
+            try:
+                if item.error is None:
+                    self.source.locate(item)
+                    good.append(item)
+            except (OSError, ValueError):
+                continue
+        for files in self.companions:
+            errors = []
+            for item in good:
+                try:
+                    files.locate(item.record, item.source)
+                except (OSError, ValueError) as error:
+                    errors.append(error)
+            if good and len(errors) == len(good):
+                msg = (f'{files.option}={files.template!r} leads to no file '
+                       f'for the first {len(good)} image(s): {errors[0]}')
+                raise FileNotFoundError(msg)
 
     def __call__(self, rows):
         """
@@ -207,13 +270,20 @@ class SurveyImages:
             is read for several galaxies follow each other, so the order is
             not that of the rows.
         """
+        yield from open_images(self._find(rows), self.source, hdu=self.hdu,
+                               band=self.band, companions=self.companions)
+
+    def _find(self, rows):
+        """
+        Find the names, positions and sizes of the images of some rows.
+        """
         needed = self.needed
         records = (rows if needed is None
                    else rows.select(needed)).to_pylist()
         where, good = self._positions(records)
         loaded = []
         for row, record in enumerate(records):
-            item = LoadedImage(row, '')
+            item = LoadedImage(row, '', record=record)
             try:
                 self.source.find(item, record)
                 self._set_size(item, record)
@@ -228,8 +298,7 @@ class SurveyImages:
                 item.error = error
             loaded.append(item)
         self.source.place(loaded, where)
-        yield from open_images(loaded, self.source, hdu=self.hdu,
-                               band=self.band)
+        return loaded
 
     def _positions(self, records):
         """

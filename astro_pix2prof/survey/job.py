@@ -12,7 +12,8 @@ from astropy.utils.exceptions import AstropyUserWarning
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.texts import utf8_text
-from astro_pix2prof.survey.arrow import join_results
+from astro_pix2prof.structure.measure import measure_structure
+from astro_pix2prof.survey.arrow import join_results, table_to_arrow
 from astro_pix2prof.survey.cluster import one_thread
 
 __all__ = ['SurveyJob']
@@ -42,12 +43,16 @@ class SurveyJob:
 
     readers : int, optional
         Processes that read the images ahead.
+
+    structure : bool, optional
+        Whether to add structural parameters.
     """
 
-    def __init__(self, fitter, images, options, columns, readers=0):
+    def __init__(self, fitter, images, options, columns, readers=0, *,
+                 structure=False):
         self.fitter, self.images = fitter, images
         self.options, self.columns = options, columns
-        self.readers = readers
+        self.readers, self.structure = readers, structure
 
     def __call__(self, rows, start, *, number=0):
         """
@@ -130,6 +135,8 @@ class SurveyJob:
         """
         pa = import_pyarrow()
         table = batch.to_arrow()
+        if self.structure:
+            table = _add_structure(table, batch)
         if not np.array_equal(order, np.arange(len(order))):
             table = table.take(np.argsort(order)).combine_chunks()
         replaced = {
@@ -185,3 +192,17 @@ class SurveyJob:
                    f'{len(order)} images')
             raise RuntimeError(msg)
         return batch, order, sources, origins
+
+
+def _add_structure(table, batch):
+    """
+    Add structural parameters in front of the profiles.
+    """
+    rows = measure_structure(batch, fits=False)
+    rows.rename_column('flag', 'structure_flag')
+    found = table_to_arrow(rows)
+    place = table.schema.get_field_index('profile')
+    metadata = table.schema.metadata
+    for k, field in enumerate(found.schema):
+        table = table.add_column(place + k, field, found[field.name])
+    return table.replace_schema_metadata(metadata)

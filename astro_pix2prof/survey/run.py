@@ -5,10 +5,12 @@ Measure the galaxies of a catalogue, in parallel and restartable.
 
 import os
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.arguments import check_flag, check_integer
 from astro_pix2prof.survey.arrow import pack_rows
@@ -70,7 +72,9 @@ class SurveyResult:
 def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
                scheduler=None, n_workers=None, readers=0, progress=False,
                overwrite=False, columns=None, ra=None, dec=None, x=None,
-               y=None, size=None, allow_remote=False, **options):
+               y=None, size=None, masks=None, uncertainties=None,
+               invvars=None, backgrounds=None, allow_remote=False,
+               structure=False, **options):
     """
     Measure the galaxies of a catalogue.
 
@@ -110,7 +114,8 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         can reach the scheduler can run code on its workers: see the guide.
 
     n_workers : int, optional
-        The number of processes on this machine; 1 does without Dask. By
+        The number of processes on this machine; 1 does without Dask. No
+        more are started than there are parts to measure. By
         default, one for each core or, for fitters that use GPUs, for each
         GPU if there are any.
 
@@ -142,10 +147,22 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         The size of the cut-outs: pixels, an angle such as '90arcsec', or a
         column. It is needed for tiles.
 
+    masks, uncertainties, invvars, backgrounds : str, optional
+        Where the masks, the standard deviations, the inverse variances (or
+        weights that are such) and the skies of the images are: a column of
+        paths or a template such as ``'{id}_mask.fits[1]'``, as for
+        ``images``. ``{name}`` is the name of the image without its ending,
+        unless there is such a column. A galaxy without its file has failed.
+
     allow_remote : bool, optional
         Whether the names that a column or a template gives may be addresses
         (http, https, ftp). By default, only regular files of this machine
         are read and, for a template, only those below its folder.
+
+    structure : bool, optional
+        Whether to add the columns of `measure_structure` without fits, such
+        as ``mag_total`` and ``extrapolated_fraction``; its flag is the
+        column ``structure_flag``.
 
     **options
         Options of `GalaxyCutout` for all images: ``zeropoint``,
@@ -165,7 +182,8 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         ``out`` holds another survey.
 
     FileNotFoundError, FileExistsError
-        If there is no such catalogue, or ``out`` holds other things.
+        If there is no such catalogue, the first images all lack their mask
+        or error, or ``out`` holds other things.
 
     RuntimeError
         If parts of the catalogue could not be done at all, for instance
@@ -205,6 +223,7 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     readers = check_integer(readers, 'readers', least=0)
     check_integer(n_workers, 'n_workers', least=1, optional=True)
     allow_remote = check_flag(allow_remote, 'allow_remote')
+    structure = check_flag(structure, 'structure')
     unknown = sorted(set(options) - set(_OPTIONS))
     if unknown:
         msg = (f'no such option: {", ".join(unknown)}; options of all images '
@@ -228,10 +247,16 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     source = SurveyImages(images, catalogue, ra=ra, dec=dec, x=x, y=y,
                           size=size, hdu=options.get('hdu'),
                           band=options.get('band'),
-                          allow_remote=allow_remote)
+                          allow_remote=allow_remote, companions={
+                              'masks': masks, 'uncertainties': uncertainties,
+                              'invvars': invvars,
+                              'backgrounds': backgrounds})
     if hats:
         carried = catalogue.with_position(carried)
-    job = SurveyJob(FitterSpec(fitter), source, options, carried, readers)
+    else:
+        source.check_first(catalogue)
+    job = SurveyJob(FitterSpec(fitter), source, options, carried, readers,
+                    structure=structure)
     out = Path(out).absolute()
     prepare_folder(out, _settings(job, catalogue, chunk_size),
                    overwrite=overwrite)
@@ -271,6 +296,7 @@ def _settings(job, catalogue, chunk_size):
             'images_folder': job.images.folder,
             'n_rows': catalogue.n_rows, 'chunk_size': chunk_size,
             **job.images.describe(), 'options': options,
+            **({'structure': True} if job.structure else {}),
             'columns': job.columns, **{
                 {'options': 'fitter_options', 'state': 'fitter_state'}.get(
                     key, key): value
@@ -294,8 +320,17 @@ def _run_parts(job, catalogue, out, chunk_size, *, n_workers, scheduler,
     needed = job.images.needed
     columns = catalogue.columns if needed is None else list(
         dict.fromkeys([*job.columns, *needed]))
-    if n_workers is None and scheduler is None and n_parts - len(done) == 1:
+    left = n_parts - len(done)
+    if scheduler is None and n_workers is None and left == 1:
         n_workers = 1
+    elif scheduler is None and n_workers is not None and n_workers > left:
+        # (each takes seconds to start)
+        warnings.warn(
+            f'n_workers={n_workers}, but the catalogue has {left} part(s) of '
+            f'chunk_size={chunk_size} to measure: {left} process(es) do it; '
+            'a smaller chunk_size gives work to more', AstropyUserWarning,
+            stacklevel=3)
+        n_workers = left
 
     def tasks():
         for k, rows in enumerate(catalogue.parts(chunk_size, columns)):

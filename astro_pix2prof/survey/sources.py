@@ -21,12 +21,14 @@ from urllib.request import urlopen
 from astropy.io import fits
 
 from astro_pix2prof.image.files import open_fits
+from astro_pix2prof.image.fits import choose_hdu
 from astro_pix2prof.image.sections import cut_section
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.survey.files import require_file
 from astro_pix2prof.survey.tiles import TileSet
 
-__all__ = ['LoadedImage', 'find_source', 'open_images']
+__all__ = ['LoadedImage', 'check_column', 'find_source', 'guess_column',
+           'is_remote', 'locate_file', 'open_images', 'template_fields']
 
 
 # Names of columns of paths that are tried, in any case.
@@ -65,6 +67,9 @@ class LoadedImage:
 
     error : Exception or `None`
         The error.
+
+    record : dict or `None`
+        The row of the catalogue: the columns that are needed.
     """
 
     row: int
@@ -73,6 +78,7 @@ class LoadedImage:
     options: dict = field(default_factory=dict)
     origin: tuple = (0, 0)
     error: Exception | None = None
+    record: dict | None = None
 
 
 def find_source(images, catalogue, *, hdu=None, band=None,
@@ -124,7 +130,7 @@ def find_source(images, catalogue, *, hdu=None, band=None,
     text = os.fspath(images)
     if text in columns:
         return _ColumnSource(text, catalogue, allow_remote)
-    names = _template_fields(text)
+    names = template_fields(text)
     if names:
         for name in names:
             check_column('images', name, columns)
@@ -164,7 +170,7 @@ def guess_column(name, columns, names):
     raise ValueError(msg)
 
 
-def _template_fields(template):
+def template_fields(template, option='images'):
     """
     List the columns in the braces of a template, and in their formats.
     """
@@ -172,9 +178,9 @@ def _template_fields(template):
     try:
         for _, name, spec, _ in Formatter().parse(template):
             if name is not None:
-                names += [name, *_template_fields(spec or '')]
+                names += [name, *template_fields(spec or '', option)]
     except ValueError as error:
-        msg = (f'images={template!r} is no template: {error}; a column '
+        msg = (f'{option}={template!r} is no template: {error}; a column '
                "stands in braces, such as 'images/{id}.fits'")
         raise ValueError(msg) from error
     return list(dict.fromkeys(names))
@@ -240,7 +246,7 @@ class _ColumnSource(_Source):
         item.source = text
 
     def locate(self, item):
-        return _locate(item.source, self.folder, self.allow_remote)
+        return locate_file(item.source, self.folder, self.allow_remote)
 
 
 class _TemplateSource(_Source):
@@ -254,7 +260,7 @@ class _TemplateSource(_Source):
         self.template, self.columns = template, names
         self.allow_remote = allow_remote
         first = template.split('{')[0]
-        if _is_remote(first):
+        if is_remote(first):
             _check_remote(first, allow_remote)
         # (the processes may have another working directory)
         self.folder = os.getcwd()
@@ -275,7 +281,7 @@ class _TemplateSource(_Source):
         item.source = self.template.format(**values)
 
     def locate(self, item):
-        return _locate(item.source, self.folder, self.allow_remote,
+        return locate_file(item.source, self.folder, self.allow_remote,
                        within=self.within)
 
 
@@ -349,7 +355,10 @@ class _FunctionSource(_Source):
         item.image = found
 
 
-def _is_remote(text):
+def is_remote(text):
+    """
+    Tell whether a name is an address.
+    """
     return _REMOTE.match(text) is not None
 
 
@@ -368,7 +377,7 @@ def _check_remote(text, allow_remote):
     return text
 
 
-def _locate(text, start, allow_remote, *, within=None):
+def locate_file(text, start, allow_remote, *, within=None):
     """
     Find the regular file of a name, or check that it may be fetched.
 
@@ -391,7 +400,7 @@ def _locate(text, start, allow_remote, *, within=None):
     path : str
         The path, or the address.
     """
-    if _is_remote(text):
+    if is_remote(text):
         return _check_remote(text, allow_remote)
     path = os.path.join(start, text)
     if within is not None:
@@ -420,7 +429,7 @@ def _check_inside(path, folder):
         raise ValueError(msg)
 
 
-def open_images(loaded, source, *, hdu=None, band=None):
+def open_images(loaded, source, *, hdu=None, band=None, companions=()):
     """
     Replace paths by images where only a part of a file is needed.
 
@@ -434,6 +443,9 @@ def open_images(loaded, source, *, hdu=None, band=None):
 
     hdu, band : int or str, optional
         The image of each file.
+
+    companions : list of `~astro_pix2prof.survey.companions.CompanionFiles`
+        The masks, errors and skies to read with each image.
 
     Yields
     ------
@@ -456,7 +468,7 @@ def open_images(loaded, source, *, hdu=None, band=None):
                     'position', 'size'} <= set(item.options)
                 if source.kind == 'callable':
                     source.call(item)
-                elif section or _is_remote(path):
+                elif section or is_remote(path):
                     if path != opened:
                         stack.close()
                         opened = None
@@ -468,6 +480,12 @@ def open_images(loaded, source, *, hdu=None, band=None):
                          item.origin) = cut_section(
                             hdulist, item.options['position'],
                             item.options['size'], hdu=hdu, band=band)
+                for files in companions:
+                    item.options[files.plane] = files.read(
+                        item.record, item.source, **(_section_of(
+                            item, hdulist, hdu, band)
+                            if section and source.kind != 'callable'
+                            else {}))
             except Exception as error:
                 # Store the exception so that the others are measured
                 item.error, item.image = error, None
@@ -475,8 +493,18 @@ def open_images(loaded, source, *, hdu=None, band=None):
             item.image = None   # (measured by now)
 
 
+def _section_of(item, hdulist, hdu, band):
+    """
+    Find the shape of a file, and the pixels of it that were cut out.
+    """
+    shape = choose_hdu(hdulist, hdu, band).shape[-2:]
+    ny, nx = choose_hdu(item.image, hdu, band).shape[-2:]
+    x, y = item.origin
+    return {'shape': shape, 'window': (slice(y, y + ny), slice(x, x + nx))}
+
+
 def _open_file(path):
-    if not _is_remote(path):
+    if not is_remote(path):
         return open_fits(path)
     # (the user allowed it, and the schemes are those of _SCHEMES)
     with urlopen(path, timeout=_TIMEOUT) as answer:  # nosec B310

@@ -3,9 +3,11 @@
 Galaxies on tiles of the sky.
 """
 
+import warnings
 from functools import lru_cache
 
 import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.image.astrometry import celestial_wcs
 from astro_pix2prof.image.files import open_fits
@@ -37,18 +39,29 @@ class TileSet:
     Raises
     ------
     ValueError
-        If there are no files, or one of them has no celestial WCS.
+        If there are no files, or none of them is an image with a celestial
+        WCS.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If a file has none, or cannot be read: it is left out.
     """
 
     def __init__(self, paths, *, hdu=None, band=None):
-        self.paths = [str(path) for path in paths]
-        self.hdu, self.band = hdu, band
-        if not self.paths:
+        paths = [str(path) for path in paths]
+        self.paths, self.hdu, self.band = [], hdu, band
+        if not paths:
             msg = 'images names no tiles: no such files'
             raise ValueError(msg)
-        centres, reach = [], []
-        for path in self.paths:
-            wcs, shape = _footprint(path, hdu, band)
+        centres, reach, problems = [], [], []
+        for path in paths:
+            try:
+                wcs, shape = _footprint(path, hdu, band)
+            except (OSError, ValueError) as error:
+                problems.append(str(error))
+                continue
+            self.paths.append(path)
             x, y = (part.ravel() for part in np.meshgrid(
                 np.linspace(-0.5, shape[1] - 0.5, _EDGE),
                 np.linspace(-0.5, shape[0] - 0.5, _EDGE)))
@@ -59,6 +72,13 @@ class TileSet:
             # (a little more: the edges are curves)
             reach.append(1.02 * np.arccos(np.clip(
                 np.nanmin(edge @ centre), -1, 1)))
+        if not self.paths:
+            msg = (f'images: none of the {len(paths)} tile(s) can be used: '
+                   f'{problems[0]}')
+            raise ValueError(msg)
+        for problem in problems:
+            warnings.warn(f'{problem}; the tile is left out',
+                          AstropyUserWarning, stacklevel=2)
         self._centres, self._reach = np.array(centres), np.array(reach)
 
     def assign(self, sky):

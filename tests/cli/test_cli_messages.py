@@ -208,3 +208,32 @@ def test_make_fitter():
     fitter = make_fitter('isophote', args)
     assert (fitter.sky, fitter.min_snr) == ('auto', 1.0)
     assert make_fitter('pix2prof', args) is make_fitter('pix2prof', args)
+
+
+@pytest.mark.parametrize(('command', 'args'), [
+    ('fit', ['a.fits', '--bogus']), ('fit', ['a.fits', '--bogus', '3']),
+    ('survey', ['a.csv', '--out', 'b', '--mak', 'c']),
+    ('compare', ['a.fits', '--nothing'])])
+def test_unknown_option(capsys, command, args):
+    """
+    The usage is that of the command.
+    """
+    with pytest.raises(SystemExit) as info:
+        main([command, *args])
+    assert info.value.code == 2
+    text = capsys.readouterr().err
+    assert text.startswith(f'usage: pix2prof {command} ')
+    assert f'pix2prof {command}: error: unrecognized arguments: --' in text
+
+
+def test_nothing_is_logged(tmp_path, capfd):
+    """
+    Isophotes that cannot be fitted have flags, and no lines of a log.
+    """
+    path = tmp_path / 'noise.fits'
+    fits.writeto(path, np.random.default_rng(1).normal(size=(60, 60)))
+    assert main(['fit', str(path), '--method', 'isophote', '--zeropoint',
+                 '25', '--pixel-scale', '0.4', '--out', str(tmp_path),
+                 '--quiet']) == 0
+    text = capfd.readouterr()
+    assert (text.out, text.err) == ('', '')

@@ -38,7 +38,8 @@ BITS = {
     'structure': {
         'UNCALIBRATED': 1, 'TOO_FEW_RINGS': 2, 'NOT_ASYMPTOTIC': 4,
         'LEVEL_NOT_REACHED': 8, 'PETROSIAN_NOT_REACHED': 16,
-        'SERSIC_FAILED': 32, 'BULGE_DISC_FAILED': 64, 'DISC_FAILED': 128}}
+        'SERSIC_FAILED': 32, 'BULGE_DISC_FAILED': 64, 'DISC_FAILED': 128,
+        'EXTRAPOLATED': 256, 'NO_SOURCE': 512}}
 
 
 @pytest.mark.parametrize('kind', KINDS)

@@ -213,3 +213,19 @@ class TestBuildBatch:
                                       one['intensity'])
         assert batch[0].meta['flag'] & GalaxyFlag.UNCALIBRATED
         assert np.isnan(batch[0]['surface_brightness']).all()
+
+
+def test_background(galaxy_ccd):
+    """
+    The level of a sky that was given is known in batches, too.
+    """
+    from astro_pix2prof import IsophoteFitter
+
+    fitter = IsophoteFitter(sky=0.0)
+    profile = fitter(galaxy_ccd, background=0.05)
+    assert profile.meta['background'] == pytest.approx(0.05)
+    batch, = fitter.fit_many([galaxy_ccd, (galaxy_ccd, {'background': 0.05})])
+    assert batch[1].meta['background'] == profile.meta['background']
+    assert 'background' not in batch[0].meta
+    again = ProfileBatch.from_profiles([profile])
+    assert again.galaxies['background'][0] == profile.meta['background']

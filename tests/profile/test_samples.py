@@ -20,7 +20,12 @@ from astro_pix2prof import (
     sample_profile,
     write_profile,
 )
-from astro_pix2prof.profile.samples import SAMPLES, correlated_noise
+from astro_pix2prof.profile.samples import (
+    SAMPLES,
+    correlated_noise,
+    intensity_covariance,
+    sample_intensity,
+)
 from astro_pix2prof.training.error_model import fit_correlation
 
 PIXEL = 0.5
@@ -90,6 +95,28 @@ class TestSampleProfile:
         assert share[-1] > 0.6
         assert_allclose(matrix[-1, -2], share[-1] * share[-2], atol=0.05)
         assert abs(matrix[5, -1]) < 0.08
+
+    def test_sky_with_model(self):
+        """
+        The error of the sky moves all intensities together there, too.
+        """
+        sky_err = 0.1 * 10**(-0.4 * (MU_0 - 22.5)) * np.exp(-8) * PIXEL**2
+        correlation = {'length': 0.1, 'smooth': 0.0, 'common': 0.0}
+        profile = make_profile(error=0.12, sky_err=sky_err,
+                               correlation=correlation)
+        samples = sample_intensity(profile, 4000, np.random.default_rng(3))
+        share = sky_err / PIXEL**2 / profile['intensity_err'].value
+        assert share[-1] > 0.6
+        matrix = np.corrcoef(samples)
+        assert_allclose(matrix[-1, -2], share[-1] * share[-2], atol=0.05)
+        assert abs(matrix[5, -1]) < 0.08
+        # and errors remain those of the profile
+        assert_allclose(samples.std(1) / profile['intensity_err'].value, 1,
+                        rtol=0.07)
+        expected = intensity_covariance(profile)
+        assert_allclose(np.cov(samples) / np.sqrt(np.outer(
+            np.diag(expected), np.diag(expected))), expected / np.sqrt(
+                np.outer(np.diag(expected), np.diag(expected))), atol=0.09)
 
     def test_seed(self):
         profile = make_profile(correlation=CORRELATION)

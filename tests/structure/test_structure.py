@@ -510,8 +510,11 @@ class TestNumbers:
         if levelled:
             assert_allclose(row['mag_total'].value, true, atol=0.06)
         else:
-            assert row['mag_total'] == row['mag_aperture']
-            assert row['mag_total'].value > true + 0.4
+            # the rest is that of a fit to the outer rings
+            assert row['mag_aperture'].value > true + 0.4
+            error = row['mag_total_err'].value
+            assert 0.02 < error < 0.5
+            assert abs(row['mag_total'].value - true) < 2 * error
 
     def test_five_rings(self):
         profile = make_profile(disc)

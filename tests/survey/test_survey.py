@@ -18,6 +18,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import QTable, Table
+from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
 from numpy.testing import assert_allclose
 
@@ -320,6 +321,24 @@ class TestTiles:
         assert_allclose(survey[0]['surface_brightness'].value,
                         whole['surface_brightness'].value, atol=2e-3)
 
+    def test_file_without_wcs(self, tiles, tmp_path):
+        """
+        It is left out with a warning that names it; the others are used.
+        """
+        fits.PrimaryHDU(np.ones((9, 9))).writeto(tmp_path / 'a.fits')
+        (tmp_path / 'b.fits').write_text('no image')
+        paths = [tmp_path / 'a.fits', tiles / 'tile0.fits',
+                 tmp_path / 'b.fits', tiles / 'tile1.fits']
+        with pytest.warns(AstropyUserWarning) as caught:
+            found = TileSet(paths)
+        texts = [str(item.message) for item in caught]
+        for name, text in zip('ab', texts, strict=True):
+            assert f'{name}.fits' in text
+            assert text.endswith('the tile is left out')
+        assert found.paths == [str(paths[1]), str(paths[3])]
+        tile, *_ = found.assign(SkyCoord([10.0], [0.0], unit='deg'))
+        assert list(tile) == [0]
+
     def test_exceptions(self, tiles, tmp_path, table):
         fits.PrimaryHDU(np.ones((9, 9))).writeto(tmp_path / 'a.fits')
         with pytest.raises(ValueError, match='has no celestial WCS'):
@@ -570,6 +589,19 @@ class TestRunSurvey:
                                                  f'{key}.* was .* and is '):
                 run(changed)
         assert run(card).n_skipped == N
+
+    def test_more_processes_than_parts(self, folder, tmp_path):
+        """
+        No process is started that would have nothing to do.
+        """
+        def fitter(image):
+            return load_example_truth()
+
+        with pytest.warns(AstropyUserWarning, match='n_workers=2, but the '
+                                                    r'catalogue has 1 part'):
+            result = run_survey(folder / 'cat.parquet', tmp_path / 'out',
+                                fitter=fitter, n_workers=2)
+        assert read_survey(result.out).times['n_workers'] == 1
 
     def test_any_fitter(self, folder, tmp_path):
         """
