@@ -5,6 +5,7 @@ Make the fitters that the command line knows.
 
 from functools import cache
 
+from astro_pix2prof.cli.options import fitter_options
 from astro_pix2prof.cli.output import option_text
 
 __all__ = ['METHODS', 'make_fitter', 'network_fitter']
@@ -56,8 +57,8 @@ def make_fitter(method, args, **options):
         One of ``METHODS``.
 
     args : `argparse.Namespace`
-        The arguments, with ``weights`` and ``device`` and perhaps ``sky``
-        and ``min_snr``.
+        The arguments, with ``weights`` and ``device`` and perhaps others of
+        the fitters.
 
     **options
         In place of those in ``args``.
@@ -67,7 +68,8 @@ def make_fitter(method, args, **options):
     fitter : `~astro_pix2prof.fitting.base.ProfileFitter`
     """
     given = {name: getattr(args, name, None)
-             for name in ('weights', 'device', 'sky', 'min_snr')} | options
+             for name in ('weights', 'device')}
+    given |= fitter_options(args) | options
     # (the default of the weights is that of the command line)
     given = {name: value for name, value in given.items()
              if value is not None or name in ('weights', 'device')}

@@ -468,7 +468,14 @@ class Pix2ProfFitter(ProfileFitter):
             galaxy_flag=prepared.flag,
             centre=tuple(float(c) for c in centre), sky=sky, sky_err=sky_err,
             noise=prepared.sigma, sb_err=caption.error,
-            noise_correlation=prepared.background.correlation)
+            noise_correlation=prepared.background.correlation,
+            mag_enclosed_err=caption.enclosed_error)
+        if prepared.ellipses is None:
+            rings.eps_err, rings.theta_err = (caption.eps_error,
+                                              caption.pa_error)
+        if caption.centre_error is not None and not (
+                prepared.hold or prepared.forced):
+            rings.meta['centre_err'] = float(caption.centre_error)
         if caption.e1 is None:
             # (a ring network states its error, photon noise included)
             rings.sb_err = np.hypot(caption.error, POGSON / np.maximum(

@@ -118,7 +118,12 @@ def rings_at(rings, prepared, sma, weight=None):
             (valid, rings.n_valid)))
     found = replace(
         rings, sma=sma, intensity=value, intensity_err=error, eps=eps,
-        theta=theta, n_valid=valid, flag=flag, sb_err=None)
+        theta=theta, n_valid=valid, flag=flag, sb_err=None,
+        meta=dict(rings.meta))
+    for name in ('eps_err', 'theta_err', 'mag_enclosed_err'):
+        known = getattr(rings, name)
+        if known is not None:
+            setattr(found, name, np.interp(at, own, known))
     sb_err = found.mag_err
     found.sb_err = np.where(same, rings.sb_err[nearest], sb_err)
     return found, want_weight

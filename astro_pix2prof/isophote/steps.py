@@ -13,7 +13,6 @@ from scipy.stats import binned_statistic
 from astro_pix2prof.background.level import MEASURED, measure_sky
 from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
 from astro_pix2prof.detection.galaxy import (
-    FINE,
     find_galaxy,
     is_hidden,
     refine_centre,

@@ -64,6 +64,10 @@ class Frame:
     filled : 2D bool `~numpy.ndarray`, optional
         Pixels of the mask that hold estimated values. Networks look at
         them, but they have no weight in means.
+
+    shift : tuple of 2 ints
+        Pixels (x, y) by which the galaxy is moved in the square that is
+        cropped around it.
     """
 
     image: np.ndarray
@@ -80,6 +84,7 @@ class Frame:
     weight: np.ndarray = None
     theta: float = 0.0
     filled: np.ndarray = None
+    shift: tuple = (0, 0)
 
     def ring_snr(self, sma, intensity, eps=None):
         """
@@ -141,6 +146,16 @@ class Caption:
         of the galaxy; ``distance`` from the images that the network was
         trained on, above 1 outside of them. And ``sky``, the level that the
         network subtracted itself, in the unit of the frame.
+
+    eps_error, pa_error : 1D `~numpy.ndarray`, shape (n,), optional
+        Errors of the ellipticities, and of the angles in radians, from
+        networks that state them.
+
+    centre_error : float, optional
+        Error of the centre in pixels, likewise.
+
+    enclosed_error : 1D `~numpy.ndarray`, shape (n,), optional
+        Errors of the magnitudes within the rings, likewise.
     """
 
     sma: np.ndarray
@@ -153,6 +168,10 @@ class Caption:
     centre: tuple = None
     weight: np.ndarray = None
     trust: dict = field(default_factory=dict)
+    eps_error: np.ndarray = None
+    pa_error: np.ndarray = None
+    centre_error: float = None
+    enclosed_error: np.ndarray = None
 
 
 def crop_frames(frames, side, *, use_position=False):
@@ -186,7 +205,8 @@ def crop_frames(frames, side, *, use_position=False):
     first = np.zeros((len(frames), 2), dtype=int)
     for row, frame in enumerate(frames):
         middle = frame.position if use_position else frame.centre
-        x, y = (int(np.floor(c - side / 2 + 1)) for c in middle)
+        x, y = (int(np.floor(c - side / 2 + 1)) - shift
+                for c, shift in zip(middle, frame.shift, strict=True))
         ny, nx = frame.image.shape
         inside = (slice(max(y, 0), min(y + side, ny)),
                   slice(max(x, 0), min(x + side, nx)))
