@@ -4,10 +4,12 @@ The network method: image in, profile out.
 """
 
 import os
+import warnings
 
 import astropy.units as u
 import numpy as np
 import torch
+from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from astro_pix2prof.arguments import (
     check_choice,
@@ -89,11 +91,11 @@ class Pix2ProfFitter(ProfileFitter):
         into the cache of a processor, or 256 on a GPU.
 
     n_views : int, optional
-        The profile is averaged over so many of the eight turns and
-        reflections of the image, and their scatter is added to its errors.
-        By default 1, or 8 for captioners, which do not know that a turned
-        galaxy is the same galaxy. With 8, the profile of a turned image is
-        the same but for the last digits.
+        The profile of a captioner is averaged over so many of the eight
+        turns and reflections of the image, by default all, and their
+        scatter is added to its errors: it does not know that a turned
+        galaxy is the same galaxy. A ring network does; for it, more views
+        than 1 are deprecated, and one is used.
 
     sky : 'auto', 'plane' or float, optional
         'auto' measures the sky beyond the galaxy, or the level that its
@@ -138,7 +140,8 @@ class Pix2ProfFitter(ProfileFitter):
     ------
     ValueError
         If an argument is out of range, the weights are unknown, or their
-        checksum is not that of their model card.
+        checksum is not that of their model card; or if options of the radii
+        contradict each other.
 
     FileNotFoundError
         If the file of the weights does not exist.
@@ -154,8 +157,8 @@ class Pix2ProfFitter(ProfileFitter):
     times a factor of brightness and radius with which 68% of the rings of
     rendered galaxies that it was not trained on lie within it; the error of
     the sky (``meta['sky_err']``); what is added by noise that is correlated
-    between pixels (``meta['noise_correlation']``); and, with more views
-    than one, their scatter. ``meta['correlation']`` tells how
+    between pixels (``meta['noise_correlation']``); and, of captioners, the
+    scatter of their views. ``meta['correlation']`` tells how
     the errors of rings are correlated.
 
     The captioner of the paper (the weights 'captioner') writes a profile
@@ -182,9 +185,17 @@ class Pix2ProfFitter(ProfileFitter):
         self._choose_radii(RingRadii(radii, step, linear, max_radius))
         precision = check_choice(precision, 'precision',
                                  ('float32', 'bfloat16'))
+        usual = find_architecture(read_card(weights)['architecture']).n_views
         if n_views is None:
-            n_views = find_architecture(
-                read_card(weights)['architecture']).n_views
+            n_views = usual
+        n_views = check_integer(n_views, 'n_views', least=1, most=8)
+        if usual == 1 and n_views > 1:
+            warnings.warn(
+                f'n_views={n_views} is deprecated for ring networks and one '
+                'view is used: averages of turned or shifted images cost as '
+                'many times as much and are no better',
+                AstropyDeprecationWarning, stacklevel=2)
+            n_views = 1
         self._set_options(device, batch_size, n_views, sky, search_radius,
                           fit_centre, min_snr)
         self.network, self.card = load_network(weights, device=self.device)

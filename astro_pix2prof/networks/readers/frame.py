@@ -64,10 +64,6 @@ class Frame:
     filled : 2D bool `~numpy.ndarray`, optional
         Pixels of the mask that hold estimated values. Networks look at
         them, but they have no weight in means.
-
-    shift : tuple of 2 ints
-        Pixels (x, y) by which the galaxy is moved in the square that is
-        cropped around it.
     """
 
     image: np.ndarray
@@ -84,7 +80,6 @@ class Frame:
     weight: np.ndarray = None
     theta: float = 0.0
     filled: np.ndarray = None
-    shift: tuple = (0, 0)
 
     def ring_snr(self, sma, intensity, eps=None):
         """
@@ -205,8 +200,7 @@ def crop_frames(frames, side, *, use_position=False):
     first = np.zeros((len(frames), 2), dtype=int)
     for row, frame in enumerate(frames):
         middle = frame.position if use_position else frame.centre
-        x, y = (int(np.floor(c - side / 2 + 1)) - shift
-                for c, shift in zip(middle, frame.shift, strict=True))
+        x, y = (int(np.floor(c - side / 2 + 1)) for c in middle)
         ny, nx = frame.image.shape
         inside = (slice(max(y, 0), min(y + side, ny)),
                   slice(max(x, 0), min(x + side, nx)))

@@ -146,8 +146,7 @@ class FrameReader:
         return Frame(image, mask, sigma,
                      tuple((c - 0.5) / 2 for c in frame.centre),
                      eps=frame.eps, gain=4 * frame.gain, hold=frame.hold,
-                     ellipses=ellipses, weight=weight, filled=filled,
-                     shift=frame.shift)
+                     ellipses=ellipses, weight=weight, filled=filled)
 
     def _bin_filled(self, frame, image, mask, pad):
         """

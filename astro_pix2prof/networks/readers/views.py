@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Turn, mirror and shift frames, and average the profiles of the views.
+Turn and mirror frames, and average the profiles of the views.
 """
 
 from dataclasses import replace
@@ -10,15 +10,9 @@ import numpy as np
 __all__ = ['mean_caption', 'turn_frame']
 
 
-# Pixels (x, y) by which the views are shifted. The pyramid averages squares of
-# 2, 4 and 8 pixels: each view has others. (Turns alone do not change them in
-# a square of an even side.)
-_SHIFTS = ((0, 0), (1, 2), (2, 1), (3, 3), (4, 6), (5, 4), (6, 7), (7, 5))
-
-
 def turn_frame(frame, k):
     """
-    Make one of the eight views of a frame: turned, and shifted.
+    Make one of the eight views of a frame.
 
     Parameters
     ----------
@@ -47,7 +41,7 @@ def turn_frame(frame, k):
     return replace(frame, image=turn(frame.image), mask=turn(frame.mask),
                    weight=turn(frame.weight), filled=turn(frame.filled),
                    centre=move(frame.centre), position=move(frame.position),
-                   ellipses=ellipses, shift=_SHIFTS[k])
+                   ellipses=ellipses)
 
 
 def _move(point, shape, k):
