@@ -91,11 +91,11 @@ class Pix2ProfFitter(ProfileFitter):
         into the cache of a processor, or 256 on a GPU.
 
     n_views : int, optional
-        The profile of a captioner is averaged over so many of the eight
-        turns and reflections of the image, by default all, and their
-        scatter is added to its errors: it does not know that a turned
+        The profile is averaged over so many of the eight turns and
+        reflections of the image, and their scatter is added to its errors.
+        By default 1, or 8 for captioners, which do not know that a turned
         galaxy is the same galaxy. A ring network does; for it, more views
-        than 1 are deprecated, and one is used.
+        than 1 are deprecated.
 
     sky : 'auto', 'plane' or float, optional
         'auto' measures the sky beyond the galaxy, or the level that its
@@ -157,8 +157,8 @@ class Pix2ProfFitter(ProfileFitter):
     times a factor of brightness and radius with which 68% of the rings of
     rendered galaxies that it was not trained on lie within it; the error of
     the sky (``meta['sky_err']``); what is added by noise that is correlated
-    between pixels (``meta['noise_correlation']``); and, of captioners, the
-    scatter of their views. ``meta['correlation']`` tells how
+    between pixels (``meta['noise_correlation']``); and, with more views
+    than one, their scatter. ``meta['correlation']`` tells how
     the errors of rings are correlated.
 
     The captioner of the paper (the weights 'captioner') writes a profile
@@ -191,11 +191,10 @@ class Pix2ProfFitter(ProfileFitter):
         n_views = check_integer(n_views, 'n_views', least=1, most=8)
         if usual == 1 and n_views > 1:
             warnings.warn(
-                f'n_views={n_views} is deprecated for ring networks and one '
-                'view is used: averages of turned or shifted images cost as '
-                'many times as much and are no better',
+                f'n_views={n_views} is deprecated for ring networks and will '
+                'be removed: the average of turned images takes several times '
+                'as long and is no better; leave it out',
                 AstropyDeprecationWarning, stacklevel=2)
-            n_views = 1
         self._set_options(device, batch_size, n_views, sky, search_radius,
                           fit_centre, min_snr)
         self.network, self.card = load_network(weights, device=self.device)
