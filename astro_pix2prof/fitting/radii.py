@@ -350,8 +350,8 @@ def _continue(own, largest):
     if own[-1] > largest or len(own) < 3:
         return own[own <= largest]
     ratio = max(own[-1] / own[-2], 1.01)
-    more = own[-1] * ratio**np.arange(1, _MOST)
-    return np.concatenate([own, more[more <= largest]])
+    n = min(int(np.log(largest / own[-1]) / np.log(ratio)), _MOST)
+    return np.concatenate([own, own[-1] * ratio**np.arange(1, n + 1)])
 
 
 def enclosed_magnitudes(whole, part):
