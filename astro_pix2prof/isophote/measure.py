@@ -58,18 +58,33 @@ def measure_steps(steps):
     width = np.where(want < 4, 0.5, np.maximum(1.0, WIDTH * step * want))
     measured = _measure_rings(steps, want, width)
     if not own_radii:
-        measured = _first(measured, _last_ring(steps, measured))
+        measured = _rows(measured, slice(_last_ring(steps, measured)))
     measured.flag = flag_rings(measured, fixed=steps.is_fixed())
     measured.galaxy_flag = flag_galaxy(measured, _evidence(steps, measured))
     if not chooses:
         return measured
-    want = asked.wanted(steps.cutout, measured.sma)
-    part = _measure_rings(steps, want, _asked_width(want))
+    part = _measure_asked(steps, asked.wanted(steps.cutout, measured.sma),
+                          want, width)
     part.flag = flag_rings(part, fixed=steps.is_fixed())
     part.galaxy_flag = measured.galaxy_flag
     part.mag_enclosed = enclosed_magnitudes(measured, part)
     part.meta.update(RADII_META)
     return part
+
+
+def _measure_asked(steps, asked, want, width):
+    """
+    Measure rings at radii that were asked for, among those of the fitter.
+
+    The slope of the profile, which few rings do not show, is that of all.
+    """
+    apart = np.abs(want[:, None] - asked).min(1) > np.maximum(
+        0.5, 0.5 * STEP * want)
+    sma = np.concatenate([want[apart], asked])
+    widths = np.concatenate([width[apart], _asked_width(asked)])
+    order = np.argsort(sma)
+    rings = _measure_rings(steps, sma[order], widths[order])
+    return _rows(rings, np.nonzero(order >= np.count_nonzero(apart))[0])
 
 
 def _asked_width(want):
@@ -124,12 +139,12 @@ def _measure_rings(steps, want, width):
     return measured
 
 
-def _first(rings, n):
+def _rows(rings, rows):
     """
-    Keep the first rings.
+    Keep some of the rings: a slice, or their numbers.
     """
     return replace(rings, **{
-        name: getattr(rings, name)[:n]
+        name: getattr(rings, name)[rows]
         for name in ('sma', 'intensity', 'intensity_err', 'eps', 'theta',
                      'n_valid', 'flag', 'eps_err', 'theta_err')})
 

@@ -33,7 +33,7 @@ def plain():
     return GalaxyCutout(image, zeropoint=22.5, pixel_scale=0.4)
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture
 def on_sky(galaxy_ccd):
     return GalaxyCutout(galaxy_ccd)
 
