@@ -3,6 +3,7 @@
 The command ``pix2prof fit``.
 """
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -55,7 +56,15 @@ def add_fit_command(commands):
     add_fitter_options(command)
     command.add_argument('--geometry', metavar='PROFILE', type=Path,
                          help='measure on the ellipses of this profile of '
-                              'the same galaxy (forced photometry)')
+                              'the same galaxy (forced photometry), or of a '
+                              'table of radius, ellipticity and pa')
+    command.add_argument('--ellipticity', metavar='E', type=_ellipticity,
+                         help='measure on ellipses of this ellipticity, such '
+                              'as 0.4 or 40%%; needs --pa')
+    command.add_argument('--pa', metavar='DEG', type=_pa,
+                         help='position angle of these: from north through '
+                              'east if the image has a WCS, otherwise from '
+                              'the x axis counter-clockwise')
     command.add_argument('--compare', action='store_true',
                          help='measure with the other method too, write that '
                               'profile as well, and print the difference; '
@@ -124,6 +133,52 @@ def _run_fit(args):
     return 1 if n_failed else 0
 
 
+def _ellipticity(text):
+    from astro_pix2prof.ellipses.given import check_ellipticity
+
+    return _checked(check_ellipticity, text)
+
+
+def _pa(text):
+    from astro_pix2prof.ellipses.given import check_pa
+
+    return _checked(check_pa, text)
+
+
+def _checked(check, text):
+    """
+    Check the value of an option; the parser names the option.
+    """
+    try:
+        return check(text)
+    except (TypeError, ValueError) as error:
+        message = str(error).partition(' must ')[2]
+        msg = f'must {message}'
+        raise argparse.ArgumentTypeError(msg) from None
+
+
+def _read_geometry(path):
+    """
+    Read a profile, or a table of ellipses of any other kind.
+    """
+    from astropy.table import QTable
+
+    from astro_pix2prof.profile.io import read_profile
+
+    try:
+        return read_profile(path)
+    except ValueError:
+        try:
+            table = QTable.read(path)
+        except Exception:  # every reader has kinds of its own
+            table = None
+        if table is None or not {'ellipticity', 'eps', 'ellip', 'pa',
+                                 'theta'} & set(map(str.lower,
+                                                    table.colnames)):
+            raise
+        return table
+
+
 class _Progress:
     """
     A progress bar if there are several images, and lines above it.
@@ -181,9 +236,10 @@ class _Fitting:
         self.options = image_options(args)
         check_planes(args)
         if args.geometry is not None:
-            from astro_pix2prof.profile.io import read_profile
-
-            self.options['geometry'] = read_profile(args.geometry)
+            self.options['geometry'] = _read_geometry(args.geometry)
+        for name in ('ellipticity', 'pa'):
+            if getattr(args, name) is not None:
+                self.options[name] = getattr(args, name)
         self.fitter = make_fitter(args.method, args)
         self.beside = self.other = None
         if args.compare:

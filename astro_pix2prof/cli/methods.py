@@ -3,14 +3,16 @@
 Make the fitters that the command line knows.
 """
 
-from functools import cache
-
+from astro_pix2prof.cli.options import fitter_options
 from astro_pix2prof.cli.output import option_text
 
 __all__ = ['METHODS', 'make_fitter', 'network_fitter']
 
 
-@cache
+# The networks that were loaded, by their options.
+_LOADED = {}
+
+
 def network_fitter(weights='rings', device=None, **options):
     """
     Make a `~astro_pix2prof.Pix2ProfFitter`, once for the same options.
@@ -27,9 +29,17 @@ def network_fitter(weights='rings', device=None, **options):
     -------
     fitter : `~astro_pix2prof.Pix2ProfFitter`
     """
+    import numpy as np
+
     from astro_pix2prof.inference.fitter import Pix2ProfFitter
 
-    return Pix2ProfFitter(weights, device=device, **options)
+    # (an array has no hash, and its representation leaves out its middle)
+    key = repr([weights, device, sorted(
+        (name, getattr(value, 'unit', ''), np.array(value).tolist())
+        for name, value in options.items())])
+    if key not in _LOADED:
+        _LOADED[key] = Pix2ProfFitter(weights, device=device, **options)
+    return _LOADED[key]
 
 
 def _isophote_fitter(weights=None, device=None, **options):
@@ -56,8 +66,8 @@ def make_fitter(method, args, **options):
         One of ``METHODS``.
 
     args : `argparse.Namespace`
-        The arguments, with ``weights`` and ``device`` and perhaps ``sky``
-        and ``min_snr``.
+        The arguments, with ``weights`` and ``device`` and perhaps others of
+        the fitters.
 
     **options
         In place of those in ``args``.
@@ -67,7 +77,8 @@ def make_fitter(method, args, **options):
     fitter : `~astro_pix2prof.fitting.base.ProfileFitter`
     """
     given = {name: getattr(args, name, None)
-             for name in ('weights', 'device', 'sky', 'min_snr')} | options
+             for name in ('weights', 'device')}
+    given |= fitter_options(args) | options
     # (the default of the weights is that of the command line)
     given = {name: value for name, value in given.items()
              if value is not None or name in ('weights', 'device')}

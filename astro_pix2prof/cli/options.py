@@ -5,12 +5,13 @@ Options that several commands share.
 
 import argparse
 import functools
+import re
 
 from astro_pix2prof.cli.output import option_text
 
 __all__ = ['add_common_options', 'add_fitter_options', 'add_image_options',
-           'add_network_options', 'add_plane_options', 'image_options',
-           'split_options']
+           'add_network_options', 'add_plane_options', 'fitter_options',
+           'image_options', 'split_options']
 
 
 # Options of GalaxyCutout that are passed on as they are.
@@ -18,6 +19,13 @@ _PLAIN = ('zeropoint', 'pixel_scale', 'native_pixel_scale', 'unit', 'hdu',
           'band', 'gain', 'mag_system', 'psf_fwhm', 'saturation', 'bad_bits')
 
 _PLANES = ('mask', 'uncertainty', 'invvar', 'background')
+
+# Options of the fitters.
+_FITTER = ('sky', 'min_snr', 'radii', 'step', 'max_radius')
+
+# Units as they are written on a command line.
+_UNITS = {'"': 'arcsec', "'": 'arcmin', 'px': 'pix', 'pixel': 'pix',
+          'pixels': 'pix'}
 
 # Options that may be given for each file of a command.
 _EACH = (*_PLAIN, *_PLANES, 'position', 'size', 'sky')
@@ -143,6 +151,19 @@ def add_fitter_options(command, *, each=False):
     command.add_argument('--min-snr', type=float, metavar='SNR',
                          help='signal-to-noise ratio of the last ring '
                               '(default: 1)')
+    group = command.add_argument_group(
+        'the radii', 'Semi-major axes in pixels, or with a unit such as '
+        '90arcsec.')
+    group.add_argument('--radii', type=lengths, metavar='R,R,...',
+                       help='the radii of the profile, such as '
+                            '1,2,5,10arcsec')
+    group.add_argument('--step', type=length, metavar='STEP',
+                       help='relative step between radii, such as 0.1, or a '
+                            'constant one with a unit, such as 2arcsec or '
+                            '5pix')
+    group.add_argument('--max-radius', type=length, metavar='R',
+                       help='measure up to this radius (default: as far as '
+                            'the signal goes)')
 
 
 def add_common_options(command):
@@ -173,6 +194,65 @@ def _add(group, each, name, **options):
 
         options.update(type=convert, action='append')
     group.add_argument(name, **options)
+
+
+def lengths(text):
+    """
+    Read lengths with one unit, or pixels.
+
+    Parameters
+    ----------
+    text : str
+        Such as '1,2,5,10arcsec', '5 10 20' or '2pix'.
+
+    Returns
+    -------
+    lengths : list of float or `~astropy.units.Quantity`
+        A list of pixels, or a quantity.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    import astropy.units as u
+
+    match = re.fullmatch(r"""\s*(.*?)[\s,]*([a-zA-Z"']*)\s*""", text)
+    # (the e of 1e3 is followed by a digit)
+    try:
+        values = [float(part) for part in re.split(r'[\s,]+', match[1])]
+        if not match[2]:
+            return values
+        return values * u.Unit(_UNITS.get(match[2], match[2]))
+    except ValueError:
+        msg = ('must be pixels, or numbers followed by a unit such as '
+               f'1,2,5arcsec, got {text!r}')
+        raise argparse.ArgumentTypeError(msg) from None
+
+
+def length(text):
+    """
+    Read one length with a unit, or a number.
+
+    Parameters
+    ----------
+    text : str
+        Such as '90arcsec' or '0.1'.
+
+    Returns
+    -------
+    length : float or `~astropy.units.Quantity`
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    found = lengths(text)
+    if len(found) != 1:
+        msg = f'must be one length, got {text!r}'
+        raise argparse.ArgumentTypeError(msg)
+    return found[0]
 
 
 def int_or_str(text):
@@ -326,6 +406,23 @@ def image_options(args):
     if args.size is not None:
         options['size'] = _parse_size(args)
     return options
+
+
+def fitter_options(args):
+    """
+    Collect the options of the fitters that were given.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+        The arguments; commands need not have all of them.
+
+    Returns
+    -------
+    options : dict
+    """
+    return {name: getattr(args, name) for name in _FITTER
+            if getattr(args, name, None) is not None}
 
 
 def _parse_size(args):

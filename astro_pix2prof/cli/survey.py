@@ -13,6 +13,7 @@ from astro_pix2prof.cli.options import (
     add_fitter_options,
     add_image_options,
     add_plane_options,
+    fitter_options,
     image_options,
 )
 from astro_pix2prof.cli.output import quietly, report, warn
@@ -102,8 +103,7 @@ def _run_survey(args):
     fitter = {'method': args.method}
     if args.method == 'pix2prof':
         fitter.update(weights=args.weights, device=args.device)
-    fitter.update({name: getattr(args, name) for name in ('sky', 'min_snr')
-                   if getattr(args, name) is not None})
+    fitter.update(fitter_options(args))
     result, notes = quietly(
         run_survey, args.catalogue, args.out, images=images, fitter=fitter,
         chunk_size=args.chunk_size, scheduler=args.scheduler,

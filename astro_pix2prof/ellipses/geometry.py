@@ -10,8 +10,8 @@ from astropy.coordinates import SkyCoord
 from astro_pix2prof.image.astrometry import sky_to_pixel
 from astro_pix2prof.profile.checks import check_profile
 
-__all__ = ['given_ellipses', 'profile_ellipses', 'shape_from_components',
-           'shape_to_components']
+__all__ = ['check_centre', 'given_ellipses', 'profile_ellipses',
+           'shape_from_components', 'shape_to_components']
 
 
 def shape_to_components(ellipticity, theta):
@@ -155,6 +155,30 @@ def given_ellipses(geometry, cutout):
                'no WCS; give the image its WCS')
         raise ValueError(msg)
     centre, *ellipses = profile_ellipses(geometry, cutout)
+    return check_centre(centre, cutout), *ellipses
+
+
+def check_centre(centre, cutout):
+    """
+    Check that a given centre lies in the image.
+
+    Parameters
+    ----------
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels of the cutout.
+
+    cutout : `~astro_pix2prof.GalaxyCutout`
+        The image.
+
+    Returns
+    -------
+    centre : tuple of 2 floats
+
+    Raises
+    ------
+    ValueError
+        If it lies outside.
+    """
     centre = tuple(float(c) for c in centre)
     ny, nx = cutout.shape
     if not (0 <= centre[0] < nx and 0 <= centre[1] < ny):
@@ -163,4 +187,4 @@ def given_ellipses(geometry, cutout):
                'give a profile of the same galaxy and images on the same '
                'pixels or with a WCS')
         raise ValueError(msg)
-    return centre, *ellipses
+    return centre

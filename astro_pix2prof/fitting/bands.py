@@ -12,6 +12,8 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
+from astro_pix2prof.ellipses.given import GEOMETRY_OPTIONS
+from astro_pix2prof.fitting.radii import RADII_META, RADIUS_OPTIONS
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.brightness import SB_UNIT
 from astro_pix2prof.profile.flags import RingFlag
@@ -21,6 +23,9 @@ __all__ = ['BandProfiles', 'measure_bands']
 
 # Options of a fitter's call that are none of GalaxyCutout.
 _OF_CALL = ('n_samples', 'seed')
+
+# Options that the ellipses and the radii of the reference stand in for.
+_OF_REFERENCE = ('position', 'initial', *GEOMETRY_OPTIONS, *RADIUS_OPTIONS)
 
 
 @dataclass(repr=False)
@@ -144,9 +149,11 @@ def _fit_forced(fit_galaxy, image, options, shape):
     call = {name: options.pop(name) for name in _OF_CALL
             if name in options}
     size = options.pop('size', None)
-    # What the ellipses of the reference stand in for.
     options = {name: value for name, value in options.items()
-               if name not in ('position', 'initial')}
+               if name not in _OF_REFERENCE}
+    if RADII_META.items() <= shape.meta.items():
+        # (in the unit of the sky: the pixels of bands may differ)
+        call['radii'] = shape['radius']
     cutout = GalaxyCutout.from_any(image, **options)
     meta = shape.meta
     position = meta['x_centre'], meta['y_centre']

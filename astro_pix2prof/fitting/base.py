@@ -14,12 +14,15 @@ from astro_pix2prof.arguments import (
     check_positive,
 )
 from astro_pix2prof.background.level import MEASURED
+from astro_pix2prof.ellipses.given import GEOMETRY_OPTIONS
 from astro_pix2prof.fitting.bands import measure_bands
 from astro_pix2prof.fitting.processes import map_parts
+from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
 from astro_pix2prof.profile.batch import ProfileBatch
 
 __all__ = ['FunctionFitter', 'PartJob', 'ProfileFitter', 'as_fitter',
-           'check_settings', 'split_options', 'split_parts']
+           'check_settings', 'split_options', 'split_parts',
+           'take_options']
 
 # Galaxies of a batch: enough that what is done once for a batch is little,
 # few enough that their images fit into memory many times.
@@ -425,3 +428,23 @@ def split_options(item, options):
     is_path = isinstance(item, str | os.PathLike)
     source = os.fspath(item) if is_path else getattr(item, 'name', None) or ''
     return item, own, source
+
+
+def take_options(options):
+    """
+    Take the options of radii and ellipses out of those of a call.
+
+    Parameters
+    ----------
+    options : dict
+        The options of a call; those that are found are removed.
+
+    Returns
+    -------
+    found : dict
+        Some of ``geometry``, ``ellipticity``, ``pa``, ``radii``, ``step``,
+        ``linear`` and ``max_radius``.
+    """
+    return {name: options.pop(name)
+            for name in (*GEOMETRY_OPTIONS, *RADIUS_OPTIONS)
+            if name in options}

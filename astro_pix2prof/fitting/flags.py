@@ -41,6 +41,10 @@ _FULL, _CORE = 0.02, 3.0
 # that show that the galaxy is cut off.
 _NUCLEUS, _CLEAR = 3.0, 10.0
 
+# Median error of the ellipticity, as a part of the axis ratio, from which on
+# ellipses are uncertain, over rings of at least this signal-to-noise ratio.
+_ROUGH_SHAPE, _SHAPED = 0.08, 3.0
+
 # A peak may be hidden if more than this part of the pixels within this radius
 # (pixels) is missing; a centre is not the peak if it lies beyond this part of
 # the search radius, where it is held.
@@ -210,9 +214,23 @@ def flag_galaxy(rings, evidence):
     if is_point_source(rings.sma, rings.intensity, rings.eps, rings.noise,
                        fwhm=fwhm):
         flag |= GalaxyFlag.POINT_SOURCE
+    if _is_rough(rings):
+        flag |= GalaxyFlag.GEOMETRY_UNCERTAIN
     if evidence.distance > 1 or _disagrees(rings, snr, evidence.mean):
         flag |= GalaxyFlag.OUT_OF_DOMAIN
     return flag
+
+
+def _is_rough(rings):
+    """
+    Tell whether the stated errors of the ellipses are large.
+    """
+    if rings.eps_err is None or rings.galaxy_flag & GalaxyFlag.FORCED:
+        return False
+    # (an error of the axis ratio moves the ellipse by as much of its width)
+    error = rings.eps_err / (1 - rings.eps)
+    use = (rings.snr > _SHAPED) & np.isfinite(error)
+    return use.any() and bool(np.median(error[use]) > _ROUGH_SHAPE)
 
 
 def _missing_pixels(rings, snr, evidence):

@@ -4,10 +4,12 @@ The network method: image in, profile out.
 """
 
 import os
+import warnings
 
 import astropy.units as u
 import numpy as np
 import torch
+from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from astro_pix2prof.arguments import (
     check_choice,
@@ -24,6 +26,12 @@ from astro_pix2prof.fitting.base import (
 )
 from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
+from astro_pix2prof.fitting.radii import (
+    RADII_META,
+    RADIUS_OPTIONS,
+    RingRadii,
+    enclosed_magnitudes,
+)
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.inference.many import (
     PrepareJob,
@@ -37,6 +45,7 @@ from astro_pix2prof.inference.preparation import (
     subtracted_sky,
 )
 from astro_pix2prof.inference.processes import map_parts
+from astro_pix2prof.inference.radii import rings_at
 from astro_pix2prof.networks.architectures import find_architecture
 from astro_pix2prof.networks.weights import load_network, read_card
 from astro_pix2prof.profile.brightness import POGSON
@@ -85,8 +94,8 @@ class Pix2ProfFitter(ProfileFitter):
         The profile is averaged over so many of the eight turns and
         reflections of the image, and their scatter is added to its errors.
         By default 1, or 8 for captioners, which do not know that a turned
-        galaxy is the same galaxy. With 8, the profile of a turned image is
-        the same but for the last digits.
+        galaxy is the same galaxy. A ring network does; for it, more views
+        than 1 are deprecated.
 
     sky : 'auto', 'plane' or float, optional
         'auto' measures the sky beyond the galaxy, or the level that its
@@ -105,6 +114,23 @@ class Pix2ProfFitter(ProfileFitter):
     min_snr : float, optional
         Signal-to-noise ratio of the last ring.
 
+    radii : 1D array_like or `~astropy.units.Quantity`, optional
+        The semi-major axes of the profile, increasing: angles or pixels;
+        plain numbers are pixels. Each has its row, whatever there is to
+        measure. By default, the network's own: 0, then 13% apart.
+
+    step : float or `~astropy.units.Quantity`, optional
+        The relative step between the semi-major axes (0.1 for 10%), half a
+        pixel near the centre; a quantity is a constant step.
+
+    linear : bool, optional
+        Whether a ``step`` without unit is a constant one in pixels, as in
+        `photutils.isophote`.
+
+    max_radius : float or `~astropy.units.Quantity`, optional
+        The semi-major axis up to which to measure, an angle or pixels. By
+        default the profile ends where its signal does.
+
     precision : {'float32', 'bfloat16'}, optional
         Of the convolutions of a ring network. 'bfloat16' is faster on
         processors and GPUs that know it; the profile changes by much less
@@ -114,7 +140,8 @@ class Pix2ProfFitter(ProfileFitter):
     ------
     ValueError
         If an argument is out of range, the weights are unknown, or their
-        checksum is not that of their model card.
+        checksum is not that of their model card; or if options of the radii
+        contradict each other.
 
     FileNotFoundError
         If the file of the weights does not exist.
@@ -153,12 +180,21 @@ class Pix2ProfFitter(ProfileFitter):
 
     def __init__(self, weights='rings', *, device=None, batch_size=None,
                  n_views=None, sky='auto', search_radius=None, fit_centre=True,
-                 min_snr=1.0, precision='float32'):
+                 min_snr=1.0, radii=None, step=None, linear=None,
+                 max_radius=None, precision='float32'):
+        self._choose_radii(RingRadii(radii, step, linear, max_radius))
         precision = check_choice(precision, 'precision',
                                  ('float32', 'bfloat16'))
+        usual = find_architecture(read_card(weights)['architecture']).n_views
         if n_views is None:
-            n_views = find_architecture(
-                read_card(weights)['architecture']).n_views
+            n_views = usual
+        n_views = check_integer(n_views, 'n_views', least=1, most=8)
+        if usual == 1 and n_views > 1:
+            warnings.warn(
+                f'n_views={n_views} is deprecated for ring networks and will '
+                'be removed: the average of turned images takes several times '
+                'as long and is no better; leave it out',
+                AstropyDeprecationWarning, stacklevel=2)
         self._set_options(device, batch_size, n_views, sky, search_radius,
                           fit_centre, min_snr)
         self.network, self.card = load_network(weights, device=self.device)
@@ -187,6 +223,14 @@ class Pix2ProfFitter(ProfileFitter):
         if batch_size is None:
             batch_size = _BATCH if self.device.type == 'cpu' else _GPU_BATCH
         self.batch_size, self.n_views = int(batch_size), int(n_views)
+
+    def _choose_radii(self, choice):
+        """
+        Store the radii that were asked for.
+        """
+        self._radii = choice
+        for name in RADIUS_OPTIONS:
+            setattr(self, name, getattr(choice, name))
 
     @classmethod
     def from_original(cls, path, *, radius_step=None, device=None,
@@ -236,6 +280,7 @@ class Pix2ProfFitter(ProfileFitter):
         radius_step = check_positive(radius_step, 'radius_step',
                                      unit=u.arcsec, optional=True)
         fitter = cls.__new__(cls)
+        fitter._choose_radii(RingRadii())
         fitter._set_options(device, batch_size, 1, sky, search_radius,
                             fit_centre, 1.0)
         fitter.network = load_original(path).to(fitter.device)
@@ -252,8 +297,9 @@ class Pix2ProfFitter(ProfileFitter):
         return (f'<{type(self).__name__}: weights {self.weights!r}, '
                 f'{self.card["architecture"]}, on {self.device}>')
 
-    def fit(self, image, *, geometry=None, n_samples=0, seed=None,
-            **options):
+    def fit(self, image, *, geometry=None, ellipticity=None, pa=None,
+            radii=None, step=None, linear=None, max_radius=None,
+            n_samples=0, seed=None, **options):
         """
         Measure a galaxy and return the full result.
 
@@ -264,9 +310,25 @@ class Pix2ProfFitter(ProfileFitter):
         image : any image that `GalaxyCutout` takes
             The image.
 
-        geometry : `~astropy.table.QTable`, optional
-            A profile of the same galaxy whose centre and ellipses are
-            used.
+        geometry : profile, table, ellipse or list of isophotes, optional
+            The ellipses to measure on: a profile of the same galaxy; an
+            `~photutils.isophote.EllipseGeometry` or
+            `~photutils.isophote.IsophoteList`, whose angles count from +x;
+            or a table with the columns ``radius`` (or ``sma``),
+            ``ellipticity`` and ``pa``. Their centre is used if they have
+            one.
+
+        ellipticity : float, str or `~astropy.units.Quantity`, optional
+            The ellipticity of all ellipses: 0.4, '40%' or
+            ``40 * u.percent``. The network finds the centre.
+
+        pa : float, str or `~astropy.units.Quantity`, optional
+            Their position angle in degrees, as in the column ``pa`` of the
+            profile: from north through east if the image has a WCS,
+            otherwise from +x counter-clockwise.
+
+        radii, step, linear, max_radius : optional
+            As in the settings of the fitter, for this image.
 
         n_samples : int, optional
             How many noisy versions of the profile to add, in the column
@@ -294,9 +356,11 @@ class Pix2ProfFitter(ProfileFitter):
         """
         n_samples = check_n_samples(n_samples)
         cutout = GalaxyCutout.from_any(image, **options)
-        prepared = self._prepare(cutout, geometry)
+        prepared = self._prepare(
+            cutout, geometry=geometry, ellipticity=ellipticity, pa=pa,
+            radii=radii, step=step, linear=linear, max_radius=max_radius)
         caption, = read_galaxies(self.reader, [prepared])
-        rings = self._rings(prepared, caption)
+        rings, weight = self._rings_and_weight(prepared, caption)
         profile = make_profile(rings, {'fitter': type(self).__name__,
                                        **self._meta()})
         if n_samples:
@@ -305,7 +369,7 @@ class Pix2ProfFitter(ProfileFitter):
             profile=profile, cutout=cutout, mask=cutout.mask,
             sky=rings.sky, centre=rings.centre, sma=rings.sma,
             eps=rings.eps, theta=np.degrees(rings.theta),
-            intensity=rings.intensity, weight=caption.weight)
+            intensity=rings.intensity, weight=weight)
 
     def _parts(self, images, size, workers, options):
         job = PartJob(self, options)
@@ -351,12 +415,39 @@ class Pix2ProfFitter(ProfileFitter):
                    f'{cutout.shape[0]}: give a larger cut-out')
             raise ValueError(msg)
 
-    def _prepare(self, cutout, geometry):
+    def _prepare(self, cutout, *, geometry=None, ellipticity=None, pa=None,
+                 **radii):
         self._check(cutout)
-        return prepare_galaxy(
+        prepared = prepare_galaxy(
             cutout, sky=self.sky, search_radius=self.search_radius,
             fit_centre=self.fit_centre, geometry=geometry,
+            ellipticity=ellipticity, pa=pa,
             detect=not self.architecture.finds_geometry)
+        prepared.radii = self._radii.updated(radii)
+        # (before the network has worked)
+        prepared.radii.check(cutout)
+        return prepared
+
+    def _measure(self, prepared, caption):
+        """
+        Convert the network output to rings at the radii asked for.
+        """
+        return self._rings_and_weight(prepared, caption)[0]
+
+    def _rings_and_weight(self, prepared, caption):
+        """
+        Convert the network output to rings, and weights of their points.
+        """
+        rings = self._rings(prepared, caption)
+        sma = prepared.radii.wanted(prepared.cutout, rings.sma)
+        if sma is None:
+            return rings, caption.weight
+        part, weight = rings_at(rings, prepared, sma, caption.weight)
+        part.flag = flag_rings(
+            part, fixed=caption.e1 is None or prepared.ellipses is not None)
+        part.mag_enclosed = enclosed_magnitudes(rings, part)
+        part.meta.update(RADII_META)
+        return part, weight
 
     def _rings(self, prepared, caption):
         """
@@ -387,7 +478,14 @@ class Pix2ProfFitter(ProfileFitter):
             galaxy_flag=prepared.flag,
             centre=tuple(float(c) for c in centre), sky=sky, sky_err=sky_err,
             noise=prepared.sigma, sb_err=caption.error,
-            noise_correlation=prepared.background.correlation)
+            noise_correlation=prepared.background.correlation,
+            mag_enclosed_err=caption.enclosed_error)
+        if prepared.ellipses is None:
+            rings.eps_err, rings.theta_err = (caption.eps_error,
+                                              caption.pa_error)
+        if caption.centre_error is not None and not (
+                prepared.hold or prepared.forced):
+            rings.meta['centre_err'] = float(caption.centre_error)
         if caption.e1 is None:
             # (a ring network states its error, photon noise included)
             rings.sb_err = np.hypot(caption.error, POGSON / np.maximum(
@@ -395,8 +493,9 @@ class Pix2ProfFitter(ProfileFitter):
         rings.sb_err = add_sky_and_correlation(
             prepared, sma, rings.photon_snr, rings.intensity, rings.sb_err)
         rings.intensity_err = rings.intensity * rings.sb_err / POGSON
-        forced = prepared.ellipses is not None
-        rings.flag = flag_rings(rings, fixed=caption.e1 is None or forced)
+        forced = prepared.forced
+        rings.flag = flag_rings(rings, fixed=caption.e1 is None
+                                or prepared.ellipses is not None)
         trust = caption.trust
         is_whole = np.isfinite(rings.intensity).all()
         rings.galaxy_flag = flag_galaxy(rings, Evidence(

@@ -3,7 +3,7 @@
 Measure many galaxies at once with a network.
 """
 
-from astro_pix2prof.fitting.base import split_options
+from astro_pix2prof.fitting.base import split_options, take_options
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.inference.preparation import (
     PreparedGalaxy,
@@ -66,9 +66,9 @@ def prepare_part(fitter, images, options):
         image, own, source = split_options(item, options)
         sources.append(source)
         try:
-            geometry = own.pop('geometry', None)
+            choice = take_options(own)
             cutout = GalaxyCutout.from_any(image, **own)
-            prepared.append(fitter._prepare(cutout, geometry))
+            prepared.append(fitter._prepare(cutout, **choice))
         except Exception as error:
             # Store the exception so that one bad image does not stop the
             # others.
@@ -97,7 +97,7 @@ def measure_prepared(fitter, start, prepared, sources):
     """
     from astro_pix2prof import __version__
 
-    measured = read_each(fitter.reader, prepared, fitter._rings)
+    measured = read_each(fitter.reader, prepared, fitter._measure)
     return build_batch(measured, start=start, sources=sources, meta={
         'fitter': type(fitter).__name__, 'version': __version__,
         **fitter._meta()})

@@ -15,7 +15,8 @@ from astro_pix2prof.background.level import (
     measure_sky,
 )
 from astro_pix2prof.background.noise import noise_weights
-from astro_pix2prof.ellipses.geometry import given_ellipses
+from astro_pix2prof.ellipses.geometry import shape_to_components
+from astro_pix2prof.ellipses.given import read_ellipses
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.inference.filling import read_filled
 from astro_pix2prof.networks.readers.frame import Frame
@@ -49,7 +50,8 @@ def frame_of(prepared):
                  prepared.sigma, prepared.centre, prepared.eps, gain,
                  to_nanomaggies, area,
                  hold=prepared.hold, position=cutout.position,
-                 ellipses=prepared.ellipses, weight=prepared.weight,
+                 ellipses=None if prepared.finds_centre
+                 else prepared.ellipses, weight=prepared.weight,
                  theta=prepared.theta)
 
 
@@ -112,6 +114,12 @@ class PreparedGalaxy:
 
     weight : 2D `~numpy.ndarray` or `None`
         See `~astro_pix2prof.background.noise.noise_weights`.
+
+    finds_centre : bool
+        Whether ellipses were given without a centre, which is found first.
+
+    radii : `~astro_pix2prof.fitting.radii.RingRadii` or `None`
+        Radii that were asked for.
     """
 
     cutout: GalaxyCutout
@@ -126,6 +134,15 @@ class PreparedGalaxy:
     eps: float = 0.0
     theta: float = 0.0
     weight: np.ndarray = None
+    finds_centre: bool = False
+    radii: object = None
+
+    @property
+    def forced(self):
+        """
+        Whether centre and ellipses were given (bool).
+        """
+        return self.ellipses is not None and not self.finds_centre
 
     @property
     def sky(self):
@@ -144,7 +161,8 @@ class PreparedGalaxy:
 
 
 def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
-                   fit_centre=True, geometry=None, detect=True):
+                   fit_centre=True, geometry=None, ellipticity=None, pa=None,
+                   detect=True):
     """
     Measure what a network needs to know of an image.
 
@@ -163,8 +181,9 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
     fit_centre : bool, optional
         Whether the position is only a first guess.
 
-    geometry : `~astropy.table.QTable`, optional
-        A profile to take centre and ellipses from.
+    geometry, ellipticity, pa : optional
+        The ellipses, if they are given: see
+        `~astro_pix2prof.ellipses.given.read_ellipses`.
 
     detect : bool, optional
         Whether to find the galaxy's centre and shape, for networks that do
@@ -195,12 +214,16 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
         sigma, tuple(cutout.position), search, not fit_centre, GalaxyFlag(0))
     if given.how == 'tail':
         prepared.flag |= GalaxyFlag.SKY_UNCERTAIN
-    if geometry is not None:
-        prepared.centre, sma, eps, theta = given_ellipses(geometry, cutout)
-        prepared.ellipses = (sma, *(
-            np.nan_to_num(eps * part(np.radians(2 * theta)))
-            for part in (np.cos, np.sin)))
+    ellipses = read_ellipses(cutout, geometry, ellipticity, pa)
+    if ellipses is not None:
+        prepared.ellipses = (ellipses.sma, *(
+            np.nan_to_num(part) for part in shape_to_components(
+                ellipses.eps, ellipses.theta)))
         prepared.flag |= GalaxyFlag.FORCED
+        if ellipses.centre is not None:
+            prepared.centre = ellipses.centre
+        # (a detection, or the position, is the centre; a network finds it)
+        prepared.finds_centre = ellipses.centre is None and not prepared.hold
     if cutout.noise is not None:
         prepared.weight = noise_weights(
             cutout.noise, prepared.image, bad, sigma)
@@ -223,7 +246,7 @@ def _detect(prepared, image):
                         cutout.position, search_radius=prepared.search)
     prepared.eps = min(float(found.eps), 0.95)
     prepared.theta = float(found.theta)
-    if not (prepared.hold or prepared.ellipses):
+    if not (prepared.hold or prepared.forced):
         prepared.centre = found.centre
         if found.scale != FINE:
             prepared.flag |= GalaxyFlag.CENTRE_UNCERTAIN
@@ -291,23 +314,48 @@ def read_galaxies(reader, prepared):
     captions : list of `~astro_pix2prof.networks.readers.frame.Caption`
     """
     captions = read_filled(reader, [frame_of(item) for item in prepared])
-    far = [k for k, (item, caption) in enumerate(
-        zip(prepared, captions, strict=True))
-        if _is_far(item, caption.centre)]
-    if far:
-        again = [replace(prepared[k], centre=captions[k].centre)
-                 for k in far]
-        for k, caption in zip(far, read_filled(
-                reader, [frame_of(item) for item in again]), strict=True):
-            captions[k] = caption
+    _read_again(reader, captions, {
+        k: replace(item, centre=captions[k].centre)
+        for k, item in enumerate(prepared)
+        if _is_far(item, captions[k].centre)})
+    shifts = [caption.trust.get('shift') for caption in captions]
+    found = {k: replace(item, centre=_centre_inside(item, captions[k].centre),
+                        finds_centre=False)
+             for k, item in enumerate(prepared)
+             if item.finds_centre and captions[k].centre is not None}
+    _read_again(reader, captions, found)
+    for k in found:
+        if shifts[k] is not None:
+            captions[k].trust['shift'] = shifts[k]
     return captions
+
+
+def _read_again(reader, captions, changed):
+    """
+    Read galaxies with other centres; replace their captions.
+    """
+    if changed:
+        for k, caption in zip(changed, read_filled(
+                reader, [frame_of(item) for item in changed.values()]),
+                strict=True):
+            captions[k] = caption
+
+
+def _centre_inside(prepared, centre):
+    """
+    Return the centre that was found, or the position if it is outside.
+    """
+    x, y = centre
+    ny, nx = prepared.cutout.shape
+    inside = 0 <= x < nx and 0 <= y < ny
+    return tuple(centre) if inside else tuple(prepared.cutout.position)
 
 
 def _is_far(prepared, centre):
     """
     Tell whether a galaxy lies far from where the network began to look.
     """
-    if centre is None or prepared.hold or prepared.ellipses is not None:
+    if centre is None or prepared.hold or prepared.forced:
         return False
     x, y = centre
     ny, nx = prepared.cutout.shape

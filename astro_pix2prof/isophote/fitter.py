@@ -9,10 +9,13 @@ from inspect import signature
 import numpy as np
 
 from astro_pix2prof.arguments import check_flag, check_number
+from astro_pix2prof.ellipses.given import read_ellipses
 from astro_pix2prof.fitting.base import ProfileFitter, check_settings
 from astro_pix2prof.fitting.fit import ProfileFit
+from astro_pix2prof.fitting.radii import RingRadii
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.isophote.initial import check_initial, initial_geometry
+from astro_pix2prof.isophote.measure import STEP
 from astro_pix2prof.isophote.steps import IsophoteSteps
 from astro_pix2prof.profile.build import make_profile
 from astro_pix2prof.profile.flags import GalaxyFlag
@@ -49,9 +52,10 @@ class IsophoteFitter(ProfileFitter):
 
     Parameters
     ----------
-    step : float, optional
+    step : float or `~astropy.units.Quantity`, optional
         Relative step between the semi-major axes of the table (beyond
-        the inner pixels, which are sampled every half pixel).
+        the inner pixels, which are sampled every half pixel); a quantity
+        is a constant step.
 
     sky : 'auto', 'plane' or float, optional
         'auto' measures the sky, 'plane' a sky with a gradient; a number is
@@ -69,12 +73,24 @@ class IsophoteFitter(ProfileFitter):
         Whether to refine the position. `False` measures around it.
 
     max_sma : float, optional
-        The largest semi-major axis in pixels. By default the profile
-        ends where the signal-to-noise ratio of a ring falls below
-        ``min_snr``, or at the frame's edge.
+        As ``max_radius``, in pixels: the name that photutils has for it.
 
     min_snr : float, optional
         Signal-to-noise ratio of the last ring.
+
+    radii : 1D array_like or `~astropy.units.Quantity`, optional
+        The semi-major axes of the profile, increasing: angles or pixels;
+        plain numbers are pixels. Each has its row, whatever there is to
+        measure.
+
+    linear : bool, optional
+        Whether a ``step`` without unit is a constant one in pixels, as in
+        `photutils.isophote`.
+
+    max_radius : float or `~astropy.units.Quantity`, optional
+        The largest semi-major axis, an angle or pixels. By default the
+        profile ends where the signal-to-noise ratio of a ring falls below
+        ``min_snr``, or at the frame's edge.
 
     smooth : bool, optional
         Whether to smooth the ellipses along radius (steps 6 and 7).
@@ -119,24 +135,35 @@ class IsophoteFitter(ProfileFitter):
 
     def __init__(self, *, step=0.06, sky='auto', sky_err=0.0,
                  search_radius=None, fit_centre=True, max_sma=None,
-                 min_snr=1.0, smooth=True, mask_sources=True, initial=None):
+                 min_snr=1.0, radii=None, linear=None, max_radius=None,
+                 smooth=True, mask_sources=True, initial=None):
         check_initial(initial)
-        self.step = check_number(step, 'step', least=0.01, most=0.5)
+        self.max_sma = check_number(max_sma, 'max_sma', least=2,
+                                    optional=True)
+        if max_sma is not None and max_radius is not None:
+            msg = ('max_sma must not be given with max_radius, which means '
+                   f'the same, got {max_sma!r} and {max_radius!r}')
+            raise ValueError(msg)
+        self._radii = _choose_radii(radii, step, linear, (
+            self.max_sma if max_radius is None else max_radius))
+        self.radii, self.step = self._radii.radii, step
+        self.linear, self.max_radius = linear, max_radius
         self.sky, self.search_radius, self.fit_centre, self.min_snr = (
             check_settings(sky, search_radius, fit_centre, min_snr))
         self.sky_err = check_number(sky_err, 'sky_err', least=0)
-        self.max_sma = check_number(max_sma, 'max_sma', least=2,
-                                    optional=True)
         self.smooth = check_flag(smooth, 'smooth')
         self.mask_sources = check_flag(mask_sources, 'mask_sources')
         self.initial = initial
 
     def __repr__(self):
-        changed = [f'{name}={value!r}' for name, value in vars(self).items()
-                   if value != _DEFAULTS[name]]
+        values = {name: getattr(self, name) for name in _DEFAULTS}
+        changed = [f'{name}={value!r}' for name, value in values.items()
+                   if not _is_default(value, _DEFAULTS[name])]
         return f'{type(self).__name__}({", ".join(changed)})'
 
-    def fit(self, image, *, geometry=None, initial=None, **options):
+    def fit(self, image, *, geometry=None, ellipticity=None, pa=None,
+            radii=None, step=None, linear=None, max_radius=None,
+            initial=None, **options):
         """
         Measure a galaxy and return the full result.
 
@@ -147,9 +174,27 @@ class IsophoteFitter(ProfileFitter):
         image : any image that `GalaxyCutout` takes
             The image.
 
-        geometry : `~astropy.table.QTable`, optional
-            A profile whose centre and ellipses are used as they are: the
-            same galaxy in another band (forced photometry).
+        geometry : profile, table, ellipse or list of isophotes, optional
+            The ellipses to measure on, as they are: a profile of the same
+            galaxy, such as in another band (forced photometry); an
+            `~photutils.isophote.EllipseGeometry` or
+            `~photutils.isophote.IsophoteList`, whose angles count from +x;
+            or a table with the columns ``radius`` (or ``sma``),
+            ``ellipticity`` and ``pa``. Their centre is used if they have
+            one, and their radii if there are several and none are asked
+            for.
+
+        ellipticity : float, str or `~astropy.units.Quantity`, optional
+            The ellipticity of all ellipses: 0.4, '40%' or
+            ``40 * u.percent``. The centre is found.
+
+        pa : float, str or `~astropy.units.Quantity`, optional
+            Their position angle in degrees, as in the column ``pa`` of the
+            profile: from north through east if the image has a WCS,
+            otherwise from +x counter-clockwise.
+
+        radii, step, linear, max_radius : optional
+            As in the settings of the fitter, for this image.
 
         initial : `~astropy.table.QTable` or fitter, optional
             A profile of the galaxy whose centre and ellipses the fit begins
@@ -175,11 +220,18 @@ class IsophoteFitter(ProfileFitter):
         cutout = GalaxyCutout.from_any(image, **options)
         check_initial(initial, profile=True)
         initial = self.initial if initial is None else initial
+        asked = self._radii.updated({
+            'radii': radii, 'step': step, 'linear': linear,
+            'max_radius': max_radius})
+        asked.check(cutout)
+        given = read_ellipses(cutout, geometry, ellipticity, pa)
+        if given is not None and step is not None:
+            given.has_radii = False
         first = None
-        if geometry is None and initial is not None:
+        if given is None and initial is not None:
             first = initial_geometry(initial, cutout)
-        steps = IsophoteSteps(self, cutout, geometry, first)
-        if geometry is None and initial is not None and first is None:
+        steps = IsophoteSteps(self, cutout, given, first, asked)
+        if given is None and initial is not None and first is None:
             steps.first_flag |= GalaxyFlag.NO_INITIAL
         rings = steps.run()
         return IsophoteFit(
@@ -190,6 +242,24 @@ class IsophoteFitter(ProfileFitter):
             n_fits=steps.n_fits)
 
 
+def _choose_radii(radii, step, linear, max_radius):
+    """
+    Check the settings of the radii; the default of the step is none.
+    """
+    is_default = isinstance(step, float) and step == STEP
+    if is_default and not linear:
+        step = None
+    return RingRadii(radii, step, linear, max_radius)
+
+
+def _is_default(value, default):
+    """
+    Tell whether a setting, which may be an array, is the default.
+    """
+    return value is default or (
+        not isinstance(value, np.ndarray) and value == default)
+
+
 # Defaults of the options, which the representation of a fitter leaves out.
 _DEFAULTS = {name: parameter.default for name, parameter in
-             signature(IsophoteFitter.__init__).parameters.items()}
+             signature(IsophoteFitter).parameters.items()}

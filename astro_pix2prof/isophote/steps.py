@@ -13,7 +13,6 @@ from scipy.stats import binned_statistic
 from astro_pix2prof.background.level import MEASURED, measure_sky
 from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
 from astro_pix2prof.detection.galaxy import (
-    FINE,
     find_galaxy,
     is_hidden,
     refine_centre,
@@ -24,25 +23,18 @@ from astro_pix2prof.detection.masks import (
     fill_masked,
     residual_mask,
 )
-from astro_pix2prof.ellipses.annuli import (
-    SPLINE_RADIUS,
-    combine_rings,
-    measure_rings,
-)
-from astro_pix2prof.ellipses.geometry import given_ellipses
+from astro_pix2prof.ellipses.annuli import SPLINE_RADIUS, measure_rings
 from astro_pix2prof.ellipses.model import elliptical_radius
-from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
+from astro_pix2prof.fitting.radii import RingRadii
 from astro_pix2prof.isophote.ellipse_fit import (
     fit_ellipses,
     follow_ellipses,
     smooth_ellipses,
 )
-from astro_pix2prof.isophote.errors import ring_error
-from astro_pix2prof.isophote.flags import flag_shapes
+from astro_pix2prof.isophote.measure import measure_steps
 from astro_pix2prof.isophote.rays import refine_ellipses
 from astro_pix2prof.isophote.window import frame_window, sample_sky
 from astro_pix2prof.profile.flags import GalaxyFlag
-from astro_pix2prof.profile.rings import MeasuredRings
 
 __all__ = ['IsophoteSteps']
 
@@ -73,16 +65,6 @@ def _thin_radii(max_sma):
                            np.arange(16, max_sma + 0.5, 1.0)])
 
 
-def _output_radii(max_sma, step):
-    """
-    Make semi-major axes of the table: half a pixel apart, then in log.
-    """
-    linear = np.arange(0, 0.5 / step, 0.5)
-    outer = np.exp(np.arange(np.log(linear[-1] + 0.5), np.log(max_sma),
-                             step))
-    return np.concatenate([linear, outer])
-
-
 class IsophoteSteps:
     """
     Measure one galaxy, step by step.
@@ -95,17 +77,23 @@ class IsophoteSteps:
     cutout : `GalaxyCutout`
         The image.
 
-    geometry : `~astropy.table.QTable`, optional
-        The profile to take centre and ellipses from.
+    given : `~astro_pix2prof.ellipses.given.GivenEllipses`, optional
+        Ellipses to measure on.
 
     initial : `InitialGeometry`, optional
         What another fitter knows of the galaxy, to begin with.
+
+    radii : `~astro_pix2prof.fitting.radii.RingRadii`, optional
+        Radii that were asked for.
     """
 
-    def __init__(self, settings, cutout, geometry=None, initial=None):
+    def __init__(self, settings, cutout, given=None, initial=None,
+                 radii=None):
         self.settings = settings
         self.cutout = cutout
-        self.fixed = geometry
+        self.given = given
+        self.asked = radii or RingRadii()
+        self.max_sma = self.asked.max_pixels(cutout)
         self.whole_initial = self.initial = initial
         self.n_fits = 0
         self.first_flag = GalaxyFlag(0)
@@ -120,32 +108,57 @@ class IsophoteSteps:
         self.frame_level, self.unit = sample_sky(
             self.cutout.data.astype(float), self.cutout.mask)
         half = max(WINDOW, 4.0 * self.search,
-                   1.5 * (self.settings.max_sma or 0.0))
-        if self.fixed is not None:
-            half = max(half, 1.5 * given_ellipses(self.fixed,
-                                                  self.cutout)[1].max())
+                   1.5 * self.farthest())
         while True:
             self.open_window(half)
             self.find()
             half *= 2
             if self.is_cut(EXTENT * self.extent()):
                 continue
-            if self.fixed is None:
+            if self.given is None:
                 self.shape_ellipses()
-                self.radii = _output_radii(
-                    self.settings.max_sma or self.reach(),
-                    self.settings.step)
             else:
-                self.take_ellipses(self.fixed)
+                self.take_ellipses(self.given)
             self.measure_sky()
-            result = self.measure()
+            result = measure_steps(self)
             # The galaxy and some sky must lie within the window.
-            if self.fixed is not None or self.settings.max_sma or not (
+            if self.has_end() or not (
                     self.flag & GalaxyFlag.TRUNCATED
                     or self.is_cut(1.5 * result.sma[-1])):
                 return result
             if not self.is_cut(np.inf):
                 return result
+
+    def is_held(self):
+        """
+        Tell whether a centre was given with the ellipses.
+        """
+        return self.given is not None and self.given.centre is not None
+
+    def is_fixed(self):
+        """
+        Tell whether the ellipses were given or held, and not fitted.
+        """
+        return self.given is not None or self.ellipse_fit.rung < 0
+
+    def has_end(self):
+        """
+        Tell whether it was said where the profile ends.
+        """
+        return self.max_sma is not None or (
+            self.given is not None and self.given.has_radii)
+
+    def farthest(self):
+        """
+        Find the largest semi-major axis (pixels) that was asked for.
+        """
+        found = [0.0 if self.max_sma is None else self.max_sma]
+        if self.asked.radii is not None:
+            found.append(self.asked.wanted(self.cutout, None).max())
+        if self.given is not None:
+            found.append(self.given.sma.max())
+        # (beyond the frame there is nothing)
+        return min(max(found), float(np.hypot(*self.cutout.shape)))
 
     def open_window(self, half):
         """
@@ -161,8 +174,8 @@ class IsophoteSteps:
         expected = position = cutout.position
         if self.whole_initial is not None:
             position = self.whole_initial.centre
-        if self.fixed is not None:
-            expected = position = given_ellipses(self.fixed, cutout)[0]
+        if self.is_held():
+            expected = position = self.given.centre
         window = frame_window(cutout.shape, position, half)
         self.window = window
         self.corner = window[1].start, window[0].start
@@ -495,105 +508,26 @@ class IsophoteSteps:
         if sky.reach > 0.5 * min(self.data.shape):
             self.flag |= GalaxyFlag.TRUNCATED
 
-    def measure(self):
+    def take_ellipses(self, given):
         """
-        Measure the image along the final ellipses: steps 5 to 7.
+        Take ellipses that were given, and their centre if they have one.
         """
-        settings, cutout = self.settings, self.cutout
-        want = self.radii
-        # Half a pixel is finer than what a star is smeared over.
-        width = np.where(want < 4, 0.5,
-                         np.maximum(1.0, 1.2 * settings.step * want))
-        rings = combine_rings(self.thin, self.rings, want, width)
-        intensity = rings.mean - (self.sky - self.level)
-        error = ring_error(self, want, width, rings, intensity)
-        if self.fixed is None:
-            eps = np.interp(want, self.thin, self.eps)
-            # Angles along the shorter arc.
-            theta = 0.5 * np.interp(want, self.thin,
-                                    np.unwrap(2 * self.theta))
-        else:
-            eps, theta = self.given
-        shape_error = np.interp(want, self.thin, self.shape_error)
-        if self.fixed is None:
-            stop = self.last_ring(intensity / error, rings.n_valid, want)
-        else:
-            stop = len(want)
-        keep = slice(0, stop)
-        none = ~np.isfinite(intensity)
-        error[none] = np.nan
-        # Back to the unit and the pixels of the image.
-        unit = self.unit
-        self.mask = np.array(cutout.mask, dtype=bool)
-        self.mask[self.window] |= self.masked
-        measured = MeasuredRings(
-            cutout=cutout, sma=want[keep], intensity=intensity[keep] * unit,
-            intensity_err=error[keep] * unit, eps=eps[keep],
-            theta=theta[keep], n_valid=rings.n_valid[keep],
-            flag=flag_shapes(self, want)[keep], galaxy_flag=self.flag,
-            centre=tuple(c + first for c, first in zip(
-                self.centre, self.corner, strict=True)),
-            sky=self.sky * unit, sky_err=self.sky_err * unit,
-            noise=self.sigma * unit, noise_correlation=self.correlation,
-            eps_err=shape_error[keep],
-            theta_err=np.minimum(shape_error / (2 * np.maximum(eps, 1e-3)),
-                                 np.pi / 2)[keep])
-        if self.initial is not None:
-            measured.meta['initial'] = self.initial.name
-        measured.flag = flag_rings(measured, fixed=self.is_fixed())
-        measured.galaxy_flag = flag_galaxy(measured, self.evidence(measured))
-        return measured
-
-    def is_fixed(self):
-        """
-        Tell whether the ellipses were given or held, and not fitted.
-        """
-        return self.fixed is not None or self.ellipse_fit.rung < 0
-
-    def evidence(self, measured):
-        """
-        Collect the facts about the fit that its rings do not tell.
-        """
-        found = self.found
-        inner = np.nanmax(measured.intensity, initial=0.0)
-        is_clear = found.scale == FINE and inner >= 2 * measured.noise
-        neighbour = found.touching if self.settings.mask_sources else 0.0
-        return Evidence(
-            search=self.search, forced=self.fixed is not None,
-            held=not self.settings.fit_centre,
-            found=found.found, centre_is_clear=is_clear, neighbour=neighbour)
-
-    def last_ring(self, snr, n_valid, want):
-        """
-        Count the rings to keep: until the signal or the frame ends.
-        """
-        present = np.isfinite(snr) & (n_valid > 0.05)
-        if not present.any():
-            return min(4, len(want))
-        end = np.nonzero(present)[0][-1] + 1
-        if self.settings.max_sma is not None:
-            return end
-        # Three faint rings in a row end the profile; one or two do not.
-        faint = np.where(present, snr < self.settings.min_snr, False)
-        run = np.convolve(faint, np.ones(3), 'valid') == 3
-        if run.any():
-            end = min(end, int(np.argmax(run)) + 1)
-        return max(end, 4)
-
-    def take_ellipses(self, profile):
-        """
-        Take the centre and the ellipses of another profile.
-        """
-        centre, self.radii, eps, theta = given_ellipses(profile, self.cutout)
-        self.centre = self.inside_window(centre)
-        theta = np.radians(theta)
-        self.given = eps, theta
-        self.thin = _thin_radii(max(self.reach(), self.radii.max()))
-        e1 = np.interp(self.thin, self.radii, eps * np.cos(2 * theta))
-        e2 = np.interp(self.thin, self.radii, eps * np.sin(2 * theta))
-        self.eps, self.theta = np.hypot(e1, e2), 0.5 * np.arctan2(e2, e1)
-        self.shape_error = np.interp(self.thin, self.radii, np.nan_to_num(
-            np.asarray(profile['ellipticity_err'], dtype=float)))
-        self.update_mask()
+        if given.centre is not None:
+            self.centre = self.inside_window(given.centre)
+        reach = self.reach()
+        if given.has_radii:
+            reach = max(reach, min(given.sma.max(), 4 * reach))
+        self.thin = _thin_radii(reach)
+        self.eps, self.theta = given.at(self.thin)
+        error = given.eps_err
+        self.shape_error = (np.zeros(len(self.thin)) if error is None
+                            else np.interp(self.thin, given.sma, error))
+        model = self.update_mask()
+        if given.centre is None and (
+                self.settings.fit_centre and self.found.found):
+            self.recentre(fill_masked(self.image, self.masked, self.centre,
+                                      model))
+            self.update_mask()
         self.flag |= GalaxyFlag.FORCED
-        self.flag &= ~GalaxyFlag.NO_SOURCE
+        if given.centre is not None:
+            self.flag &= ~GalaxyFlag.NO_SOURCE

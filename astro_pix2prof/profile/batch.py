@@ -13,10 +13,12 @@ from astropy.table import QTable
 from astro_pix2prof.profile.arrow import _unit_of, import_pyarrow
 from astro_pix2prof.profile.columns import (
     GALAXY_COLUMNS,
+    OPTIONAL_COLUMNS,
     RING_COLUMNS,
     empty_galaxy,
     is_profile,
     make_table,
+    ring_columns,
 )
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.meta import store_correlation
@@ -83,7 +85,7 @@ class ProfileBatch:
         self.meta = dict(meta or {})
         n = len(self.offsets) - 1
         unknown = sorted(set(galaxies) - set(GALAXY_COLUMNS)) + sorted(
-            set(rings) - set(RING_COLUMNS))
+            set(rings) - {*RING_COLUMNS, *OPTIONAL_COLUMNS})
         if unknown:
             msg = ('galaxies and rings must have columns of a profile, got '
                    f'{", ".join(map(repr, unknown))}')
@@ -96,7 +98,7 @@ class ProfileBatch:
                 values = np.full(n, empty[name], dtype=column.kind)
             self._galaxies[name] = np.asarray(values, dtype=column.kind)
         m = int(self.offsets[-1]) if n >= 0 else 0
-        for name, (_, kind) in RING_COLUMNS.items():
+        for name, (_, kind) in ring_columns(rings).items():
             values = rings.get(name)
             if values is None:
                 values = np.full(m, 0 if kind == 'i4' else np.nan)
@@ -166,13 +168,11 @@ class ProfileBatch:
                     meta.setdefault(key, profile.meta[key])
             tables.append({name: np.asarray(
                 getattr(profile[name], 'value', profile[name]))
-                for name in RING_COLUMNS})
+                for name in ring_columns(profile.colnames)})
         offsets = np.concatenate([[0], np.cumsum([
             0 if table is None else len(table['radius'])
             for table in tables])])
-        rings = {name: np.concatenate([
-            np.zeros(0), *(t[name] for t in tables if t is not None)])
-            for name in RING_COLUMNS}
+        rings = _join_columns([t for t in tables if t is not None])
         batch = cls(galaxies, rings, offsets, meta)
         batch._galaxies.update(sums_of_light(
             rings['radius'], rings['mag_enclosed'], batch.offsets))
@@ -199,8 +199,7 @@ class ProfileBatch:
         return cls(
             {name: np.concatenate([b._galaxies[name] for b in batches])
              for name in GALAXY_COLUMNS},
-            {name: np.concatenate([b._rings[name] for b in batches])
-             for name in RING_COLUMNS},
+            _join_columns([b._rings for b in batches]),
             np.concatenate([[0], np.cumsum(steps)]),
             next((b.meta for b in batches if b.meta), {}))
 
@@ -397,7 +396,7 @@ class ProfileBatch:
         # (unlike `field`, `flatten` heeds that the table may be a slice)
         parts = dict(zip([field.name for field in nested.type],
                          nested.flatten(), strict=True))
-        for name in RING_COLUMNS:
+        for name in ring_columns(parts):
             part = parts[name]
             rings[name] = part.flatten().to_numpy(zero_copy_only=False)
             lengths = np.diff(part.offsets.to_numpy())
@@ -421,7 +420,7 @@ class ProfileBatch:
         The unit of each column of the rings, or `None`.
         """
         return {name: self._common(unit) if isinstance(unit, str) else unit
-                for name, (unit, _) in RING_COLUMNS.items()}
+                for name, (unit, _) in ring_columns(self._rings).items()}
 
     def _profile(self, k):
         """
@@ -440,6 +439,16 @@ class ProfileBatch:
                 table.meta[key] = value
         store_correlation(table, self.meta.get('correlation'))
         return table
+
+
+def _join_columns(parts):
+    """
+    Join the columns of profiles; an optional one that lacks is unknown.
+    """
+    names = ring_columns({name for part in parts for name in part})
+    return {name: np.concatenate([np.zeros(0), *(
+        part[name] if name in part else np.full(len(part['radius']), np.nan)
+        for part in parts)]) for name in names}
 
 
 def failure_message(error):

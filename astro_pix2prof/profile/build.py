@@ -194,7 +194,7 @@ def _ring_columns(measured):
         item.galaxy_flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.FORCED)
         == GalaxyFlag.NO_SOURCE for item in measured], lengths)
     sb = np.where(gone, np.nan, sb)
-    return {
+    columns = {
         'radius': radius, 'surface_brightness': sb,
         'surface_brightness_err': np.where(np.isfinite(sb), sb_err, np.nan),
         'intensity': value, 'intensity_err': error, 'ellipticity': eps,
@@ -203,6 +203,11 @@ def _ring_columns(measured):
         'mag_enclosed': np.where(gone, np.nan, np.where(
             is_given, joined('mag_enclosed'), enclosed)),
         'n_valid': n_valid, 'flag': flag}
+    if any(item.mag_enclosed_err is not None for item in measured):
+        columns['mag_enclosed_err'] = np.where(
+            np.isfinite(columns['mag_enclosed']), joined('mag_enclosed_err'),
+            np.nan)
+    return columns
 
 
 def _growth(measured, lengths, radius, value, q):

@@ -18,6 +18,7 @@ __all__ = ['check_profile']
 _UNITS = {
     'radius': (u.arcsec, u.pix), 'surface_brightness': (SB_UNIT,),
     'surface_brightness_err': (SB_UNIT,), 'mag_enclosed': (u.mag,),
+    'mag_enclosed_err': (u.mag,),
     'ellipticity': (None,), 'ellipticity_err': (None,), 'pa': (u.deg,),
     'pa_err': (u.deg,), 'n_valid': (None,),
     'surface_brightness_samples': (SB_UNIT,)}

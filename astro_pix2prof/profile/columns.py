@@ -11,8 +11,8 @@ from astropy.table import QTable
 
 from astro_pix2prof.profile.brightness import SB_UNIT
 
-__all__ = ['COLUMNS', 'GALAXY_COLUMNS', 'RING_COLUMNS', 'empty_galaxy',
-           'is_profile', 'make_table']
+__all__ = ['COLUMNS', 'GALAXY_COLUMNS', 'OPTIONAL_COLUMNS', 'RING_COLUMNS',
+           'empty_galaxy', 'is_profile', 'make_table', 'ring_columns']
 
 
 class RingColumn(NamedTuple):
@@ -71,6 +71,10 @@ RING_COLUMNS = {
 
 COLUMNS = tuple(RING_COLUMNS)
 
+# Columns that a profile has only if its fitter knows them: each follows the
+# column that it is the error of.
+OPTIONAL_COLUMNS = {'mag_enclosed_err': RingColumn(u.mag)}
+
 # The values of each galaxy in a batch, and their keys in a profile's meta.
 GALAXY_COLUMNS = {
     'index': GalaxyColumn('i8'),
@@ -118,6 +122,30 @@ def empty_galaxy():
             for name, column in GALAXY_COLUMNS.items()}
 
 
+def ring_columns(names):
+    """
+    List the columns of a profile, with the optional ones that it has.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of columns that are there; others than the optional ones do
+        not matter.
+
+    Returns
+    -------
+    columns : dict of `RingColumn`
+        In the order of a profile.
+    """
+    columns, names = {}, set(names)
+    for name, column in RING_COLUMNS.items():
+        columns[name] = column
+        error = f'{name}_err'
+        if error in OPTIONAL_COLUMNS and error in names:
+            columns[error] = OPTIONAL_COLUMNS[error]
+    return columns
+
+
 def make_table(columns, units):
     """
     Make a profile table of plain columns.
@@ -125,7 +153,8 @@ def make_table(columns, units):
     Parameters
     ----------
     columns : dict of 1D `~numpy.ndarray`, shape (n,)
-        The values of all ``RING_COLUMNS``.
+        The values of all ``RING_COLUMNS``, and of ``OPTIONAL_COLUMNS``
+        that there are.
 
     units : dict of `~astropy.units.UnitBase` or str
         The units 'radius_unit' and 'intensity_unit'; an empty string stands
@@ -136,7 +165,7 @@ def make_table(columns, units):
     table : `~astropy.table.QTable`, n rows
     """
     table = QTable()
-    for name, (unit, _) in RING_COLUMNS.items():
+    for name, (unit, _) in ring_columns(columns).items():
         if isinstance(unit, str):
             unit = u.Unit(units[unit]) if units[unit] else (
                 u.pix if name == 'radius' else u.dimensionless_unscaled)

@@ -167,9 +167,11 @@ class GalaxyFlag(_DescribedFlag):
         'per cent of these, or its profile disagrees with the pixels. Do '
         'not trust the profile without a look, or use ``IsophoteFitter``.')
     FORCED = (
-        2048, 'The ellipses come from another profile.',
-        'They were given by ``geometry=``, such as for colours. Ellipticity, '
-        'position angle and centre are not measured on this image.')
+        2048, 'The ellipses were given.',
+        'They were given by ``geometry=``, such as for colours, or by '
+        '``ellipticity=`` and ``pa=``. Ellipticity and position angle are not '
+        'measured on this image, nor is the centre if it was given with '
+        'them.')
     HEAVILY_MASKED = (
         4096, 'More than half of a bright ring is masked.',
         'The light there is known from the rest of the ring only. Check the '
@@ -196,6 +198,14 @@ class GalaxyFlag(_DescribedFlag):
         'smoothed or resampled images, a part of the frame has more noise '
         'than another, or the map of the noise says too little. Values '
         'hold, errors do not; give the noise as it is.')
+    GEOMETRY_UNCERTAIN = (
+        131072,
+        'The ellipses are known roughly: the profile may be off with them.',
+        'The errors of the ellipticity, in the column ``ellipticity_err``, '
+        'are large over half of the galaxy, as of faint, clumpy or round '
+        'galaxies, thin discs and mergers. Look at the ellipses; compare '
+        'with another fitter, or give ``ellipticity=`` and ``pa=`` or '
+        '``geometry=`` if they are known.')
 
 
 @_list_members

@@ -67,6 +67,9 @@ class MeasuredRings:
     mag_enclosed : 1D `~numpy.ndarray`, shape (n,), optional
         Magnitudes within the ellipses; by default integrated.
 
+    mag_enclosed_err : 1D `~numpy.ndarray`, shape (n,), optional
+        Errors of these magnitudes.
+
     meta : dict
         More about this galaxy: str, int, float or bool.
     """
@@ -89,6 +92,7 @@ class MeasuredRings:
     eps_err: np.ndarray = None
     theta_err: np.ndarray = None
     mag_enclosed: np.ndarray = None
+    mag_enclosed_err: np.ndarray = None
     meta: dict = field(default_factory=dict)
 
     def __len__(self):

@@ -56,6 +56,11 @@ N_RINGS = 5
 LARGE_PART = 0.1
 
 
+# Largest gap between rings over which a profile may be interpolated: as a part
+# of the outermost radius, or of the radius.
+_SPARSE = 0.05, 0.35
+
+
 def _crossing(radius, values, level):
     """
     Find the outermost radius where values (n_samples, n) fall below a level.
@@ -326,6 +331,7 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
             one, levels=levels, n_samples=n_samples, seed=seed, fits=fits)
             for one in profile], profile.radius_unit)
     profile = check_profile(profile, ordered=True)
+    _warn_of_gaps(profile)
     n_samples = check_n_samples(n_samples, least=2)
     levels = _checked_levels(levels)
     zero = profile.meta.get('sb_zeropoint', np.nan)
@@ -419,6 +425,22 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
                           np.ones(2) if few else error[ok], zero, few)
     return structure_table(result, flag, length=profile['radius'].unit,
                            levels=levels, fits=fits)
+
+
+def _warn_of_gaps(profile):
+    """
+    Warn of profiles whose rings were chosen so that light lies between them.
+    """
+    radius = profile['radius'].value
+    if profile.meta.get('radii') != 'given' or not len(radius):
+        return
+    near = _SPARSE[0] * radius[-1]
+    if radius[0] > near or np.any(
+            np.diff(radius) > np.maximum(near, _SPARSE[1] * radius[:-1])):
+        warnings.warn(
+            'profile has few radii, which were asked for: totals and radii of '
+            'a part of the light are rough; measure the galaxy without '
+            'radii= or step=', AstropyUserWarning, stacklevel=3)
 
 
 def _put_petrosian(put, radius, samples, curve, eps, zero, few):

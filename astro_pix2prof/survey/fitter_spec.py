@@ -10,6 +10,7 @@ import os
 from importlib import import_module
 from pathlib import Path
 
+import astropy.units as u
 import numpy as np
 
 from astro_pix2prof.fitting.base import as_fitter, check_settings
@@ -111,6 +112,15 @@ class FitterSpec:
     def _known(self):
         return _options_of(self._class())
 
+    def _identity(self):
+        """
+        Describe the fitter in full: a text of arrays leaves out the middle.
+        """
+        options = {name: value._identity() if isinstance(value, FitterSpec)
+                   else value for name, value in self.options.items()}
+        return f'{self.module}.{self.name} ' + json.dumps(
+            options, default=_plain, sort_keys=True)
+
     @property
     def uses_gpus(self):
         """
@@ -164,7 +174,7 @@ class FitterSpec:
         """
         if self.fitter is not None:
             return as_fitter(self.fitter)
-        key = repr(self), number
+        key = self._identity(), number
         if key not in _FITTERS:
             options = {name: value.make(number)
                        if isinstance(value, FitterSpec) else value
@@ -208,6 +218,10 @@ def _own_options(fitter, kind):
 
 
 def _plain(value):
+    if isinstance(value, u.Quantity):
+        return [value.value.tolist(), value.unit.to_string()]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
     return value.item() if isinstance(value, np.generic) else str(value)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from astropy.nddata import CCDData, Cutout2D
 from astropy.table import QTable
+from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from astro_pix2prof import (
     GalaxyCutout,
@@ -227,6 +228,12 @@ class TestSameResult:
         assert batch.failed.tolist() == [False, True, False]
         assert batch.galaxies['message'][1] == 'RuntimeError: no'
         assert len(batch[0]) == len(batch[2]) > 10
+
+    def test_views_are_deprecated(self):
+        with pytest.warns(AstropyDeprecationWarning,
+                          match='n_views=8 is deprecated for ring networks'):
+            fitter = Pix2ProfFitter(n_views=8)
+        assert fitter.n_views == 8
 
     def test_views(self, example, fit):
         """
@@ -612,7 +619,8 @@ class TestRings:
         """
         data = plain[20:201, 30:223]
         view = np.rot90(data[:, ::-1] if mirror else data, -turns)
-        fitter = Pix2ProfFitter(n_views=views)
+        fitter = Pix2ProfFitter()
+        fitter.reader.n_views = views
         one, two = (self.measure(fitter, image) for image in (data, view))
         n = min(len(one), len(two))
         assert abs(len(one) - len(two)) <= 1

@@ -141,6 +141,16 @@ class Caption:
         of the galaxy; ``distance`` from the images that the network was
         trained on, above 1 outside of them. And ``sky``, the level that the
         network subtracted itself, in the unit of the frame.
+
+    eps_error, pa_error : 1D `~numpy.ndarray`, shape (n,), optional
+        Errors of the ellipticities, and of the angles in radians, from
+        networks that state them.
+
+    centre_error : float, optional
+        Error of the centre in pixels, likewise.
+
+    enclosed_error : 1D `~numpy.ndarray`, shape (n,), optional
+        Errors of the magnitudes within the rings, likewise.
     """
 
     sma: np.ndarray
@@ -153,6 +163,10 @@ class Caption:
     centre: tuple = None
     weight: np.ndarray = None
     trust: dict = field(default_factory=dict)
+    eps_error: np.ndarray = None
+    pa_error: np.ndarray = None
+    centre_error: float = None
+    enclosed_error: np.ndarray = None
 
 
 def crop_frames(frames, side, *, use_position=False):

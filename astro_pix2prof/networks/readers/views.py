@@ -110,8 +110,15 @@ def mean_caption(captions, shape):
     centre = np.mean([_move_back(caption.centre, shape, k)
                       for k, caption in enumerate(captions)], 0)
     first = captions[0]
+    errors = {}
+    for name in ('eps_error', 'pa_error', 'enclosed_error', 'centre_error'):
+        if getattr(first, name) is not None:
+            errors[name] = np.sqrt(np.mean([
+                np.square(getattr(caption, name) if name == 'centre_error'
+                          else getattr(caption, name)[:n])
+                for caption in captions], 0))
     return replace(
-        first, sma=first.sma[:n], intensity=10**(-0.4 * mag.mean(0)),
+        first, **errors, sma=first.sma[:n], intensity=10**(-0.4 * mag.mean(0)),
         error=np.hypot(np.sqrt(np.mean(error**2, 0)), mag.std(0)),
         reached_edge=all(caption.reached_edge for caption in captions),
         e1=e1, e2=e2, valid=np.mean(

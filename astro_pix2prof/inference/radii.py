@@ -1,0 +1,232 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Profiles of networks at other radii than those of the network.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from astro_pix2prof.background.boxes import ring_correlation
+from astro_pix2prof.ellipses.annuli import measure_rings, sample_rings
+from astro_pix2prof.ellipses.geometry import (
+    shape_from_components,
+    shape_to_components,
+)
+from astro_pix2prof.ellipses.model import ellipse_model
+from astro_pix2prof.profile.brightness import POGSON
+from astro_pix2prof.profile.flags import RingFlag
+
+__all__ = ['rings_at']
+
+
+# What the pixels of a ring say beyond the profile of the network counts from
+# so many times its noise on.
+_SIGNIFICANT = 3.0
+
+# The error of a mean of pixels in units of the scatter that noise does not
+# explain, as of isophotes.
+_STRUCTURE = 0.3
+
+# Least usable part of a ring whose mean is a measurement.
+_LEAST_VALID = 0.02
+
+
+@dataclass
+class _Means:
+    """
+    Record of the weighted means of the pixels along ellipses.
+    """
+
+    mean: np.ndarray
+    noise: np.ndarray
+    valid: np.ndarray
+
+
+def rings_at(rings, prepared, sma, weight=None):
+    """
+    Measure a galaxy at other radii, on the ellipses of a network.
+
+    Between the rings of the network, ellipses, weights and errors are
+    interpolated, and the brightness too; what the pixels of the ring say
+    beyond that is added where it is significant, so that a ring narrower
+    than the network's steps is seen. Farther out, the mean is that of the
+    pixels on the outermost ellipse, which is carried on; outliers among
+    them are left out.
+
+    Parameters
+    ----------
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        The galaxy at the radii of the network.
+
+    prepared : `~astro_pix2prof.inference.preparation.PreparedGalaxy`
+        The galaxy.
+
+    sma : 1D `~numpy.ndarray`, shape (m,)
+        The semi-major axes in pixels.
+
+    weight : 2D `~numpy.ndarray`, shape (n, n_angle), optional
+        The weights of the points of the network's rings.
+
+    Returns
+    -------
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        With the flags EXTENDED and EXTRAPOLATED, and those of the galaxy.
+
+    weight : 2D `~numpy.ndarray`, shape (m, n_angle), or `None`
+        The weights of the points.
+    """
+    own = rings.sma
+    at = np.clip(sma, own[0], own[-1])
+    eps, theta = shape_from_components(*(
+        np.interp(at, own, part)
+        for part in shape_to_components(rings.eps, rings.theta)))
+    image = _clean_image(rings, prepared)
+    want_weight = None if weight is None else _rows(at, own, weight)
+    there = _pixel_means(rings, image, sma, eps, theta, want_weight)
+    here = _pixel_means(rings, image, own, rings.eps, rings.theta, weight)
+    # asinh is a logarithm for bright rings and linear in the noise
+    level = np.maximum(np.interp(at, own, here.noise), 1e-300)
+    value = _interpolated(at, own, rings.intensity, level)
+    middle = _interpolated(at, own, np.where(
+        np.isfinite(here.mean), here.mean, rings.intensity), level)
+    excess = there.mean - middle
+    noise = np.hypot(there.noise, 0.7 * np.interp(at, own, here.noise))
+    sure = np.abs(excess) > _SIGNIFICANT * noise
+    share = np.where(sure, 1 - (_SIGNIFICANT * noise / np.where(
+        sure, excess, 1.0))**2, 0.0)
+    value = value + np.where(sure, share * excess, 0.0)
+    with np.errstate(invalid='ignore', divide='ignore'):
+        relative = np.exp(np.interp(at, own, np.log(rings.sb_err))) / POGSON
+    error = np.hypot(np.abs(value) * relative,
+                     np.where(sure, share * there.noise, 0.0))
+    valid = there.valid
+    flag = np.zeros(len(sma), dtype=np.int32)
+    beyond = sma > own[-1] * (1 + 1e-9)
+    if beyond.any():
+        flag[beyond] |= RingFlag.EXTENDED
+        if want_weight is not None:
+            want_weight[beyond] = 1.0
+        value[beyond], error[beyond], valid[beyond] = _outer_means(
+            rings, image, sma[beyond], eps[beyond], theta[beyond])
+    # The network's own rings are what it says.
+    nearest = np.abs(sma[:, None] - own).argmin(1)
+    same = np.abs(sma - own[nearest]) <= 1e-6 * np.maximum(sma, 1.0)
+    value, error, valid = (
+        np.where(same, given[nearest], part) for part, given in (
+            (value, rings.intensity), (error, rings.intensity_err),
+            (valid, rings.n_valid)))
+    found = replace(
+        rings, sma=sma, intensity=value, intensity_err=error, eps=eps,
+        theta=theta, n_valid=valid, flag=flag, sb_err=None,
+        meta=dict(rings.meta))
+    for name in ('eps_err', 'theta_err', 'mag_enclosed_err'):
+        known = getattr(rings, name)
+        if known is not None:
+            setattr(found, name, np.interp(at, own, known))
+    sb_err = found.mag_err
+    found.sb_err = np.where(same, rings.sb_err[nearest], sb_err)
+    return found, want_weight
+
+
+def _clean_image(rings, prepared):
+    """
+    Subtract the whole sky, and fill bad pixels with the profile.
+    """
+    image = prepared.image - (rings.sky - prepared.sky)
+    bad = rings.cutout.mask
+    if bad.any():
+        # (samples beside bad pixels hold a part of them)
+        image[bad] = ellipse_model(
+            image.shape, rings.centre, rings.sma, rings.eps, rings.theta,
+            rings.intensity)[bad]
+    return image
+
+
+def _rows(at, own, values):
+    """
+    Interpolate the rows of an array along radius.
+    """
+    row = np.interp(at, own, np.arange(len(own)))
+    low = np.minimum(row.astype(int), len(own) - 2)
+    part = (row - low)[:, None]
+    return (1 - part) * values[low] + part * values[low + 1]
+
+
+def _interpolated(at, own, values, level):
+    """
+    Interpolate a profile in the inverse hyperbolic sine of its values.
+    """
+    k = np.clip(np.searchsorted(own, at, side='right') - 1, 0, len(own) - 2)
+    part = (at - own[k]) / (own[k + 1] - own[k])
+    low, high = (np.arcsinh(values[j] / level) for j in (k, k + 1))
+    return level * np.sinh((1 - part) * low + part * high)
+
+
+def _pixel_means(rings, image, sma, eps, theta, weight):
+    """
+    Measure the weighted means of an image along ellipses.
+    """
+    cutout = rings.cutout
+    out = _Means(*(np.full(len(sma), np.nan) for _ in range(3)))
+    gain = cutout.gain or np.inf
+    for index, values, weights, arc in sample_rings(
+            image, ~cutout.mask, rings.centre, sma, eps, theta):
+        used = weights
+        if weight is not None:
+            used = weights * _point_weights(weight[index], theta[index],
+                                            weights.shape[1])
+        norm = used.sum(1)
+        ok = norm > 0
+        safe = np.where(ok, norm, 1.0)
+        mean = np.where(ok, (used * values).sum(1) / safe, np.nan)
+        valid = weights.sum(1) / arc.sum(1)
+        # pixels of a ring that is one pixel wide; weights count as parts
+        length = 2 * np.pi * arc.mean(1)
+        part = norm**2 / np.maximum((used**2 / np.maximum(
+            arc, 1e-9)).sum(1) * arc.sum(1), 1e-30)
+        n_pixels = np.maximum(length * part, 1.0)
+        variance = rings.noise**2 + np.maximum(np.nan_to_num(mean), 0) / gain
+        factor = ring_correlation(rings.noise_correlation,
+                                  np.ones(len(index)))
+        out.mean[index] = mean
+        out.noise[index] = np.where(
+            ok, factor * np.sqrt(variance / n_pixels), np.nan)
+        out.valid[index] = valid
+    return out
+
+
+def _outer_means(rings, image, sma, eps, theta):
+    """
+    Measure means of pixels beyond the network's profile, outliers clipped.
+
+    Returns
+    -------
+    value, error, valid : 1D `~numpy.ndarray`, shape (n,)
+        Not-a-number where next to nothing of a ring is usable.
+    """
+    found = measure_rings(image, ~rings.cutout.mask, rings.centre, sma, eps,
+                          theta, sigma=rings.noise, clip=3.0)
+    valid = np.nan_to_num(found.n_valid)
+    seen = valid > _LEAST_VALID
+    factor = ring_correlation(rings.noise_correlation, np.ones(len(sma)))
+    noise = factor * rings.noise / np.sqrt(np.maximum(found.n_pixels, 1.0))
+    # (what scatters more than noise does is light of other objects)
+    structure = _STRUCTURE * np.sqrt(np.maximum(
+        found.scatter**2 - rings.noise**2, 0.0))
+    error = np.sqrt(noise**2 + structure**2 + rings.sky_err**2)
+    return (np.where(seen, found.mean, np.nan),
+            np.where(seen, error, np.nan), valid)
+
+
+def _point_weights(weight, theta, n_angle):
+    """
+    Interpolate the weights of the points of rings along the ellipses.
+    """
+    n = weight.shape[1]
+    anomaly = (np.arange(n_angle) + 0.5) * (2 * np.pi / n_angle)
+    column = np.mod((anomaly + theta[:, None]) / (2 * np.pi) * n, n)
+    low = column.astype(int) % n
+    part = column - np.floor(column)
+    row = np.arange(len(weight))[:, None]
+    return (1 - part) * weight[row, low] + part * weight[row, (low + 1) % n]

@@ -1,0 +1,182 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Measure an image along the ellipses of an isophote fit.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from astro_pix2prof.detection.galaxy import FINE
+from astro_pix2prof.ellipses.annuli import combine_rings
+from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
+from astro_pix2prof.fitting.radii import (
+    RADII_META,
+    enclosed_magnitudes,
+    geometric_radii,
+)
+from astro_pix2prof.isophote.errors import ring_error
+from astro_pix2prof.isophote.flags import flag_shapes
+from astro_pix2prof.profile.rings import MeasuredRings
+
+__all__ = ['STEP', 'measure_steps']
+
+
+# Relative step between semi-major axes if none was asked for, and the half
+# width of a ring in units of the step.
+STEP, WIDTH = 0.06, 1.2
+
+
+def measure_steps(steps):
+    """
+    Measure the image along the final ellipses: steps 5 to 7.
+
+    Parameters
+    ----------
+    steps : `~astro_pix2prof.isophote.steps.IsophoteSteps`
+        The fit, with sky, mask and ellipses. Its ``mask`` is set.
+
+    Returns
+    -------
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+    """
+    asked, given = steps.asked, steps.given
+    steps.mask = np.array(steps.cutout.mask, dtype=bool)
+    steps.mask[steps.window] |= steps.masked
+    chooses = asked.radii is not None or asked.is_linear
+    step = STEP
+    if asked.step is not None and not asked.is_linear:
+        step = float(asked.step)
+    own_radii = given is not None and given.has_radii and not chooses
+    if own_radii:
+        want = given.sma
+        if steps.max_sma is not None:
+            want = want[want <= steps.max_sma]
+    else:
+        want = geometric_radii(steps.max_sma or steps.reach(), step)
+    # Half a pixel is finer than what a star is smeared over.
+    width = np.where(want < 4, 0.5, np.maximum(1.0, WIDTH * step * want))
+    measured = _measure_rings(steps, want, width)
+    if not own_radii:
+        measured = _rows(measured, slice(_last_ring(steps, measured)))
+    measured.flag = flag_rings(measured, fixed=steps.is_fixed())
+    measured.galaxy_flag = flag_galaxy(measured, _evidence(steps, measured))
+    if not chooses:
+        return measured
+    part = _measure_asked(steps, asked.wanted(steps.cutout, measured.sma),
+                          want, width)
+    part.flag = flag_rings(part, fixed=steps.is_fixed())
+    part.galaxy_flag = measured.galaxy_flag
+    part.mag_enclosed = enclosed_magnitudes(measured, part)
+    part.meta.update(RADII_META)
+    return part
+
+
+def _measure_asked(steps, asked, want, width):
+    """
+    Measure rings at radii that were asked for, among those of the fitter.
+
+    The slope of the profile, which few rings do not show, is that of all.
+    """
+    apart = np.abs(want[:, None] - asked).min(1) > np.maximum(
+        0.5, 0.5 * STEP * want)
+    sma = np.concatenate([want[apart], asked])
+    widths = np.concatenate([width[apart], _asked_width(asked)])
+    order = np.argsort(sma)
+    rings = _measure_rings(steps, sma[order], widths[order])
+    return _rows(rings, np.nonzero(order >= np.count_nonzero(apart))[0])
+
+
+def _asked_width(want):
+    """
+    Choose the half widths (pixels) of rings at radii that were asked for.
+
+    They are as wide as usual, unless the next ring is nearer.
+    """
+    width = np.maximum(1.0, WIDTH * STEP * want)
+    if len(want) > 1:
+        gap = np.diff(want)
+        near = np.minimum(np.append(gap, np.inf), np.insert(gap, 0, np.inf))
+        width = np.clip(WIDTH * near, 1.0, width)
+    return np.where(want < 4, 0.5, width)
+
+
+def _measure_rings(steps, want, width):
+    """
+    Measure rings at some radii (pixels), without the flags that all have.
+    """
+    rings = combine_rings(steps.thin, steps.rings, want, width)
+    intensity = rings.mean - (steps.sky - steps.level)
+    error = ring_error(steps, want, width, rings, intensity)
+    given = steps.given
+    if given is None:
+        eps = np.interp(want, steps.thin, steps.eps)
+        # Angles along the shorter arc.
+        theta = 0.5 * np.interp(want, steps.thin, np.unwrap(2 * steps.theta))
+    elif want is given.sma:
+        eps, theta = given.eps, given.theta
+    else:
+        eps, theta = given.at(want)
+    shape_error = np.interp(want, steps.thin, steps.shape_error)
+    none = ~np.isfinite(intensity)
+    error[none] = np.nan
+    # Back to the unit and the pixels of the image.
+    unit = steps.unit
+    measured = MeasuredRings(
+        cutout=steps.cutout, sma=want, intensity=intensity * unit,
+        intensity_err=error * unit, eps=eps, theta=theta,
+        n_valid=rings.n_valid, flag=flag_shapes(steps, want),
+        galaxy_flag=steps.flag,
+        centre=tuple(c + first for c, first in zip(
+            steps.centre, steps.corner, strict=True)),
+        sky=steps.sky * unit, sky_err=steps.sky_err * unit,
+        noise=steps.sigma * unit, noise_correlation=steps.correlation,
+        eps_err=shape_error,
+        theta_err=np.minimum(shape_error / (2 * np.maximum(eps, 1e-3)),
+                             np.pi / 2))
+    if steps.initial is not None:
+        measured.meta['initial'] = steps.initial.name
+    return measured
+
+
+def _rows(rings, rows):
+    """
+    Keep some of the rings: a slice, or their numbers.
+    """
+    return replace(rings, **{
+        name: getattr(rings, name)[rows]
+        for name in ('sma', 'intensity', 'intensity_err', 'eps', 'theta',
+                     'n_valid', 'flag', 'eps_err', 'theta_err')})
+
+
+def _evidence(steps, measured):
+    """
+    Collect the facts about the fit that its rings do not tell.
+    """
+    found = steps.found
+    inner = np.nanmax(measured.intensity, initial=0.0)
+    is_clear = found.scale == FINE and inner >= 2 * measured.noise
+    neighbour = found.touching if steps.settings.mask_sources else 0.0
+    return Evidence(
+        search=steps.search, forced=steps.is_held(),
+        held=not steps.settings.fit_centre,
+        found=found.found, centre_is_clear=is_clear, neighbour=neighbour)
+
+
+def _last_ring(steps, measured):
+    """
+    Count the rings to keep: until the signal or the frame ends.
+    """
+    snr = measured.snr
+    present = np.isfinite(snr) & (measured.n_valid > 0.05)
+    if not present.any():
+        return min(4, len(snr))
+    end = np.nonzero(present)[0][-1] + 1
+    if steps.max_sma is not None:
+        return end
+    # Three faint rings in a row end the profile; one or two do not.
+    faint = np.where(present, snr < steps.settings.min_snr, False)
+    run = np.convolve(faint, np.ones(3), 'valid') == 3
+    if run.any():
+        end = min(end, int(np.argmax(run)) + 1)
+    return max(end, 4)

@@ -1,0 +1,85 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the options of radii and ellipses on the command line.
+"""
+
+import argparse
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.table import Table
+from numpy.testing import assert_allclose
+
+from astro_pix2prof import read_profile
+from astro_pix2prof.cli.main import main
+from astro_pix2prof.cli.options import length, lengths
+from astro_pix2prof.survey.fitter_spec import FitterSpec
+
+
+@pytest.mark.parametrize(('text', 'expected'), [
+    ('1,2,5', [1, 2, 5]), ('1 2 5', [1, 2, 5]),
+    ('1,2,5arcsec', [1, 2, 5] * u.arcsec), ('1, 2.5 "', [1, 2.5] * u.arcsec),
+    ('1e1,2e1 pixels', [10, 20] * u.pix), ("2'", [2] * u.arcmin)])
+def test_lengths(text, expected):
+    found = lengths(text)
+    assert getattr(found, 'unit', None) == getattr(expected, 'unit', None)
+    assert_allclose(u.Quantity(found).value, u.Quantity(expected).value)
+
+
+@pytest.mark.parametrize('text', ['', 'far', '1,x', '1,2 parrots'])
+def test_wrong_lengths(text):
+    with pytest.raises(argparse.ArgumentTypeError, match='must be pixels'):
+        lengths(text)
+
+
+def test_length():
+    assert length('0.1') == 0.1
+    assert length('2arcsec') == 2 * u.arcsec
+    with pytest.raises(argparse.ArgumentTypeError, match='must be one'):
+        length('1,2')
+
+
+def test_fit(galaxy_ccd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    galaxy_ccd.write('a.fits')
+    assert main(['fit', 'a.fits', '--radii', '0,2,4,8arcsec', '--quiet',
+                 '--ellipticity', '40%', '--pa', '30']) == 0
+    profile = read_profile('a_profile.ecsv')
+    assert_allclose(profile['radius'].value, [0, 2, 4, 8])
+    assert_allclose(profile['ellipticity'], 0.4, atol=1e-4)
+    assert_allclose(profile['pa'].value, 30, atol=0.01)
+    Table({'sma': [2.0, 9.0], 'ellipticity': [0.1, 0.2],
+           'theta': [30, 30]}).write('shape.csv')
+    assert main(['fit', 'a.fits', '--geometry', 'shape.csv', '--step',
+                 '2arcsec', '--max-radius', '8arcsec', '--quiet',
+                 '--overwrite']) == 0
+    profile = read_profile('a_profile.ecsv')
+    assert_allclose(profile['radius'].value, [0, 2, 4, 6, 8])
+    assert_allclose(profile['ellipticity'][-1], 0.2, atol=1e-3)
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    (['--radii', '5,2'], '--radii must increase'),
+    (['--radii', '5', '--step', '0.1'], '--radii must not be given with'),
+    (['--ellipticity', '40'], 'argument --ellipticity: must be from 0'),
+    (['--pa', 'north'], 'argument --pa: must be degrees'),
+    (['--step', '3'], '--step must be')])
+def test_refusals(options, message, capsys, tmp_path):
+    with pytest.raises(SystemExit):
+        main(['fit', str(tmp_path / 'a.fits'), *options])
+    assert message in capsys.readouterr().err
+
+
+def test_survey_tells_radii_apart():
+    """
+    A text of many radii leaves out the middle, in which they may differ.
+    """
+    one, two = np.arange(2000.0), np.arange(2000.0)
+    two[1000] += 0.5
+    specs = [FitterSpec({'method': 'isophote', 'radii': radii * u.arcsec})
+             for radii in (one, two)]
+    assert specs[0].describe() != specs[1].describe()
+    assert specs[0].make() is not specs[1].make()
+    assert specs[0].make() is FitterSpec(
+        {'method': 'isophote', 'radii': one * u.arcsec}).make()

@@ -1,0 +1,185 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of ellipses that a user gives.
+"""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.table import QTable, Table
+from numpy.testing import assert_allclose
+from photutils.isophote import EllipseGeometry
+
+from astro_pix2prof import GalaxyCutout, Pix2ProfFitter, decode_flags
+from astro_pix2prof.ellipses.given import (
+    check_ellipticity,
+    check_pa,
+    read_ellipses,
+)
+
+
+@pytest.fixture(scope='module')
+def plain():
+    """
+    A disc of ellipticity 0.4 at 25 degrees from +x, without a WCS.
+    """
+    y, x = np.mgrid[:100, :104]
+    angle = np.radians(25)
+    dx, dy = x - 51.3, y - 49.2
+    along = dx * np.cos(angle) + dy * np.sin(angle)
+    across = dy * np.cos(angle) - dx * np.sin(angle)
+    noise = np.random.default_rng(3).normal(0, 1, x.shape)
+    image = 400 * np.exp(-np.hypot(along, across / 0.6) / 9) + noise
+    return GalaxyCutout(image, zeropoint=22.5, pixel_scale=0.4)
+
+
+@pytest.fixture
+def on_sky(galaxy_ccd):
+    return GalaxyCutout(galaxy_ccd)
+
+
+class TestValues:
+    @pytest.mark.parametrize('value', [
+        0.4, '40%', '0.4', 40 * u.percent, np.float32(0.4), ' 40 % '])
+    def test_ellipticity(self, value):
+        assert_allclose(check_ellipticity(value), 0.4, rtol=1e-6)
+
+    @pytest.mark.parametrize(('value', 'error', 'message'), [
+        (40, ValueError, "from 0 to below 1 .for per cent, write '40%'."),
+        (1, ValueError, 'from 0 to below 1'),
+        (-0.1, ValueError, 'from 0 to below 1'),
+        (np.nan, ValueError, 'from 0 to below 1'),
+        ('flat', TypeError, 'ellipticity must be a number'),
+        (True, TypeError, 'ellipticity must be a number'),
+        ([0.1, 0.2], TypeError, 'ellipticity must be a number'),
+        (0.4 * u.deg, ValueError, "got the unit 'deg'"),
+    ])
+    def test_wrong_ellipticity(self, value, error, message):
+        with pytest.raises(error, match=message):
+            check_ellipticity(value)
+
+    @pytest.mark.parametrize('value', [
+        30, 30 * u.deg, np.pi / 6 * u.rad, '30', '30 deg', 1800 * u.arcmin])
+    def test_pa(self, value):
+        assert_allclose(check_pa(value), 30)
+
+    @pytest.mark.parametrize(('value', 'error', 'message'), [
+        (np.inf, ValueError, 'pa must be finite'),
+        (3 * u.m, ValueError, "pa must be an angle, got the unit 'm'"),
+        ('north', TypeError, 'pa must be degrees or an angle'),
+        ([1, 2], TypeError, 'pa must be degrees or an angle'),
+    ])
+    def test_wrong_pa(self, value, error, message):
+        with pytest.raises(error, match=message):
+            check_pa(value)
+
+
+class TestConventions:
+    def test_without_wcs_pa_counts_from_x(self, plain):
+        found = read_ellipses(plain, None, 0.4, 25)
+        assert found.centre is None
+        assert_allclose(np.degrees(found.theta), 25)
+
+    def test_with_wcs_pa_counts_from_north(self, on_sky):
+        """
+        North is up and east to the left: 30 degrees are 120 from +x.
+        """
+        found = read_ellipses(on_sky, None, 0.4, 30)
+        assert_allclose(np.degrees(found.theta), 120, atol=0.01)
+
+    def test_photutils_counts_from_x(self, on_sky):
+        geometry = EllipseGeometry(60, 64, 10, 0.3, np.radians(30))
+        found = read_ellipses(on_sky, geometry)
+        assert found.centre == (60, 64)
+        assert not found.has_radii
+        assert_allclose(np.degrees(found.theta), 30)
+        assert_allclose(found.eps, 0.3)
+
+    def test_centre_is_in_the_pixels_of_the_input(self, on_sky):
+        part = on_sky.crop(60)
+        geometry = EllipseGeometry(60, 64, 10, 0.3, 0.2)
+        found = read_ellipses(part, geometry)
+        assert_allclose(found.centre, np.subtract((60, 64), part.origin))
+
+    def test_tables(self, on_sky):
+        sma, eps = [2.0, 5.0, 9.0], [0.1, 0.2, 0.3]
+        own = QTable({'radius': sma * u.arcsec, 'ellipticity': eps,
+                      'pa': [30, 30, 30] * u.deg})
+        theirs = Table({'sma': sma, 'ellipticity': eps, 'pa': [30, 30, 30],
+                        'x0': [60, 60, 60], 'y0': [64, 64, 64]})
+        angle = Table({'SMA': sma, 'eps': eps, 'theta': [30, 30, 30]})
+        for table, theta, scale, centre in (
+                (own, 120, 1 / on_sky.pixel_scale, None),
+                (theirs, 30, 1, (60, 64)), (angle, 30, 1, None)):
+            found = read_ellipses(on_sky, table)
+            assert found.has_radii
+            assert found.centre == centre
+            assert_allclose(np.degrees(found.theta), theta, atol=0.01)
+            assert_allclose(found.sma, np.array(sma) * scale)
+            assert_allclose(found.at(np.array([2 * scale]))[0], 0.1)
+
+    def test_two_columns(self, plain):
+        table = Table({'sma': [2.0, 5.0], 'ellipticity': [0.1, 0.3]})
+        found = read_ellipses(plain, table, pa=40)
+        assert_allclose(np.degrees(found.theta), 40)
+        assert_allclose(found.eps, [0.1, 0.3])
+
+    def test_circles_need_no_angle(self, plain):
+        assert_allclose(read_ellipses(plain, None, 0).eps, 0)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(('options', 'error', 'message'), [
+        ({'ellipticity': 0.4}, ValueError, 'ellipticity needs a position an'),
+        ({'pa': 4}, ValueError, 'pa needs an ellipticity'),
+        ({'geometry': 3}, TypeError, 'geometry must be a profile table'),
+        ({'geometry': EllipseGeometry(50, 50, 9, 0.2, 0.1), 'pa': 4},
+         ValueError, 'pa must not be given with a geometry'),
+        ({'geometry': EllipseGeometry(500, 50, 9, 0.2, 0.1)}, ValueError,
+         'outside the image'),
+        ({'geometry': EllipseGeometry(50, 50, 9, np.nan, 0.1)}, ValueError,
+         'geometry must have an ellipse'),
+        ({'geometry': Table({'a': [1]})}, ValueError,
+         'must have a column radius or sma'),
+        ({'geometry': Table({'sma': [2.0, 1.0], 'eps': [0.1, 0.1],
+                             'pa': [1, 1]})}, ValueError,
+         'must have finite, increasing radii'),
+        ({'geometry': Table({'sma': [1.0, 2.0], 'eps': [10, 20],
+                             'pa': [1, 1]})}, ValueError,
+         'ellipticities from 0 to below 1'),
+        ({'geometry': QTable({'sma': [1, 2] * u.kpc, 'eps': [0.1, 0.2],
+                              'pa': [1, 1]})}, ValueError, "unit 'kpc'"),
+        ({'geometry': QTable({'sma': [1, 2], 'eps': [0.1, 0.2],
+                              'pa': [1, 1] * u.m})}, ValueError,
+         'must have its angles in degrees'),
+        ({'geometry': Table({'sma': [1, 2], 'eps': [0.1, 0.2],
+                             'pa': [1, 1]}, meta={'pa_frame': 'sky'})},
+         ValueError, 'has no WCS'),
+    ])
+    def test_wrong(self, plain, options, error, message):
+        with pytest.raises(error, match=message):
+            read_ellipses(plain, **options)
+
+
+class TestFit:
+    def test_network(self, plain):
+        """
+        The shape is held, the centre found.
+        """
+        fit = Pix2ProfFitter().fit(plain, ellipticity='40%', pa=25 * u.deg)
+        assert_allclose(fit.centre, (51.3, 49.2), atol=0.3)
+        assert_allclose(fit.profile['ellipticity'], 0.4, atol=1e-4)
+        assert_allclose(fit.profile['pa'].value, 25, atol=0.01)
+        flags = decode_flags(fit.profile.meta['flag'], kind='galaxy')
+        assert 'FORCED' in flags
+        radius = fit.profile['radius'].value / 0.4
+        use = (radius > 2) & (radius < 30)
+        truth = 400 * np.exp(-radius / 9) / 0.16
+        assert_allclose(fit.profile['intensity'].value[use], truth[use],
+                        rtol=0.08)
+
+    def test_network_around_a_given_centre(self, plain):
+        geometry = EllipseGeometry(54, 47, 9, 0.2, 0.5)
+        fit = Pix2ProfFitter().fit(plain, geometry=geometry)
+        assert_allclose(fit.centre, (54, 47))
+        assert_allclose(fit.profile['pa'].value, np.degrees(0.5), atol=0.01)
