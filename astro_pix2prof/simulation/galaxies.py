@@ -16,7 +16,7 @@ from astro_pix2prof.networks.ellipse import NANOMAGGY_ZEROPOINT
 __all__ = ['TYPES', 'draw_galaxies']
 
 # Shares of the types; a choice, to show each often enough.
-# A thin disc is a plain Sersic profile of an ellipticity of 0.75 to 0.93.
+# A thin disc is a plain Sersic profile of an ellipticity of 0.75 to 0.94.
 TYPES = {'elliptical': 0.14, 's0': 0.13, 'early spiral': 0.20,
          'late spiral': 0.20, 'dwarf': 0.13, 'edge-on': 0.09,
          'thin disc': 0.11}
@@ -130,7 +130,7 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     g['h'] = h
     # thin discs: the size is that of the major axis, and r_e that of the
     # circle of the same area
-    q_thin = 0.07 * (0.25 / 0.07)**draw.uniform()
+    q_thin = 0.06 * (0.25 / 0.06)**(draw.uniform()**1.5)
     r_e = torch.where(thin, r_e * q_thin.sqrt(), r_e)
     g['r_e'] = r_e
     # mean surface brightness within r_e in r (Shen et al. 2003; Fathi
@@ -160,8 +160,8 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
         -0.4 * (mu - NANOMAGGY_ZEROPOINT))
     least = 50 * sigma * (4 * math.pi * (r_e**2 + 0.18 * fwhm**2)).sqrt()
     flux = torch.maximum(flux, least * draw.uniform(1, 3))
-    # frames of very high signal: a mean within r_e of 50 to 1000 sigma
-    high = 2 * math.pi * r_e**2 * sigma * 10**draw.uniform(1.7, 3.0)
+    # frames of very high signal: a mean within r_e of 100 to 1600 sigma
+    high = 2 * math.pi * r_e**2 * sigma * 10**draw.uniform(2.0, 3.2)
     g['flux'] = torch.where(instruments['bright'][:, None], high, flux)
 
     # -- orientation ------------------------------------------------------

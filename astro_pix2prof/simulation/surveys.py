@@ -139,7 +139,7 @@ def draw_instruments(survey, n, generator):
         (nanomaggy), ``saturation`` (mag), ``space`` (bool), ``band`` (0
         blue, 1 red, 2 infrared); and, other than False and 0 for 'mix'
         only, ``bright`` (bool; very high signal: 5%, with the gain up to
-        100 times larger), ``poisson`` (bool; 3%, 0.3 to 30 electrons of
+        300 times larger), ``poisson`` (bool; 3%, 0.3 to 30 electrons of
         sky in a pixel) and ``quantum`` (step of the pixel values in units
         of sigma; 4%, from 0.2 to 1.5).
 
@@ -204,7 +204,7 @@ def _draw_extremes(survey, tools, generator):
     u = torch.rand(4, n, generator=generator)
     bright = u[0] < 0.05
     poisson = (u[0] > 0.97)
-    gain = torch.where(bright, gain * 100**u[1], gain)
+    gain = torch.where(bright, gain * 300**u[1], gain)
     # a pixel of k electrons has a noise of k^1/2 of them
     electrons = 0.3 * 100**u[1]
     gain = torch.where(poisson, electrons.sqrt() / sigma, gain)
