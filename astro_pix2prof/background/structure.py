@@ -128,7 +128,8 @@ def measure_structure_of_sky(image, sky, others, centre, level, noise, *,
         plane, bent, value, error))
     slopes = _solve(plane, value, error)
     left = value - plane @ slopes
-    excess = (left**2).sum() / max(len(left) - 3, 1) - (error**2).mean() - floor
+    excess = ((left**2).sum() / max(len(left) - 3, 1)
+              - (error**2).mean() - floor)
     tilt = slopes[1:] @ np.average(plane[:, 1:], axis=0,
                                    weights=error**-2.0)
     return SkyStructure(
