@@ -29,6 +29,9 @@ _NEAREST, _FARTHEST, _CLEAR, _PEAK = 4.0, 30.0, 8.0, 0.2
 # much.
 _LIGHT, _LOPSIDED, _WINDOW = 0.05, 0.18, 70
 
+# So far (pixels) beyond the radius of the galaxy pixels are looked at.
+_MARGIN = 12
+
 
 def is_blended(data, mask, centre, noise):
     """
@@ -63,7 +66,13 @@ def is_blended(data, mask, centre, noise):
     noise = _SMOOTH_NOISE * noise
     rows, columns = np.mgrid[:hidden.shape[0], :hidden.shape[1]]
     radius = np.hypot(columns - centre[0], rows - centre[1])
-    reach = _reach(smooth, radius, noise)
+    # (every other pixel will do for a median)
+    reach = _reach(smooth[::2, ::2], radius[::2, ::2], noise)
+    near = tuple(slice(max(int(at - reach - _MARGIN), 0),
+                       max(int(at + reach + _MARGIN), 0))
+                 for at in centre[::-1])
+    smooth, hidden, radius = smooth[near], hidden[near], radius[near]
+    centre = centre[0] - near[1].start, centre[1] - near[0].start
     light = lopsided_light(smooth, hidden, radius, centre, reach, noise)
     return light > _LOPSIDED or (light > _LIGHT and second_peak(
         smooth, hidden, radius, centre, reach, noise) > _PEAK)

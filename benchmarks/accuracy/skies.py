@@ -140,11 +140,12 @@ def main(args=None):
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[1])
     parser.add_argument('folder', type=Path)
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--n', type=int, help='galaxies of each kind')
     parser.add_argument('--n-isophotes', type=int, default=12,
                         help='galaxies that IsophoteFitter measures')
     parser.add_argument('--out', type=Path)
     args = parser.parse_args(args)
-    paths = sorted(args.folder.glob('galaxy_*.fits'))
+    paths = sorted(args.folder.glob('galaxy_*.fits'))[:args.n]
     found = {}
     for fitter, n in ((Pix2ProfFitter(device='cpu'), None),
                       (IsophoteFitter(), args.n_isophotes)):
