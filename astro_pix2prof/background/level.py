@@ -3,16 +3,17 @@
 The sky level of an image and its error.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy.stats import biweight_location, mad_std, sigma_clip
 from scipy.ndimage import binary_dilation, gaussian_filter, label
 
 from astro_pix2prof.background.boxes import noise_correlation, sum_boxes
+from astro_pix2prof.background.structure import measure_structure_of_sky
 
 __all__ = ['MEASURED', 'Sky', 'first_sky', 'fit_sky_and_tail',
-           'measure_sky', 'sky_error']
+           'measure_sky', 'sky_error', 'with_structure_of']
 
 
 # What the fitters call a sky that is measured, and not given.
@@ -31,6 +32,9 @@ _FAINT = 0.7
 
 # The galaxy deviates from a smooth tail by this part of its brightness.
 _ROUGH = 0.1
+
+# A sky whose structure exceeds this part of the noise of a pixel matters.
+_STRUCTURE = 0.12
 
 # The frame is divided into about so many boxes each way, of at most so many
 # pixels each way.
@@ -74,6 +78,12 @@ class Sky:
     reach : float
         The semi-major axis (pixels) out to which the galaxy is seen; 0 if
         nothing was measured.
+
+    structure : float
+        The part of the error by which the sky is not flat.
+
+    noise : float
+        The noise of a pixel that the structure is compared with.
     """
 
     level: float
@@ -83,6 +93,16 @@ class Sky:
     centre: tuple = (0.0, 0.0)
     correlation: float = 1.0
     reach: float = 0.0
+    structure: float = 0.0
+    noise: float = 0.0
+
+    @property
+    def is_uncertain(self):
+        """
+        Whether there is too little sky, or too much structure in it (bool).
+        """
+        return self.how == 'tail' or (
+            self.how == 'free' and self.structure > _STRUCTURE * self.noise)
 
     def over(self, shape):
         """
@@ -305,15 +325,43 @@ def measure_sky(data, bad, position, *, search=25.0, radius=None,
     beyond = (radius > start + 2 * scale) & ~rings.masked
     scatter = sky_error(rings.image, beyond, box=max(24 // side, 3))
     how = 'free' if np.isfinite(scatter) else 'tail'
+    correlation = noise_correlation(
+        boxes, (radius > start) & ~rings.masked, rings.model)
+    structure = 0.0
     if how == 'free':
-        error = np.hypot(error, scatter)
+        near = radius < max(_FAR * start, start + _BEYOND)
+        structure = measure_structure_of_sky(
+            rings.image, (radius > start + 2 * scale) & near & ~hidden,
+            rings.masked & ~hidden, centre, level, correlation * noise,
+            pixel_noise=side * noise).error
+        error = np.sqrt(error**2 + scatter**2 + structure**2)
     return Sky(pivot + level, float(error), how,
                tuple(float(part) / side for part in slope),
                tuple(first + 0.5 * (side - 1) + side * at for at, first in
                      zip(centre, boxes.first, strict=True)),
-               noise_correlation(boxes, (radius > start) & ~rings.masked,
-                                 rings.model),
-               float(side * (start + scale)))
+               correlation, float(side * (start + scale)), structure,
+               float(side * noise))
+
+
+def with_structure_of(sky, other):
+    """
+    Add the structure of the sky that another measurement has in excess.
+
+    Parameters
+    ----------
+    sky, other : `Sky`
+        Two measurements of the same sky.
+
+    Returns
+    -------
+    sky : `Sky`
+        The first, with the larger structure of the two.
+    """
+    more = other.structure**2 - sky.structure**2
+    if not more > 0:
+        return sky
+    return replace(sky, structure=other.structure, noise=other.noise,
+                   error=float(np.sqrt(sky.error**2 + more)))
 
 
 def _box_means(image, side):

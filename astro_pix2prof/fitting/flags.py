@@ -9,6 +9,7 @@ import numpy as np
 
 from astro_pix2prof.background.noise import noise_is_wrong
 from astro_pix2prof.ellipses.annuli import measure_rings
+from astro_pix2prof.fitting.blends import is_blended
 from astro_pix2prof.fitting.checks import find_plateau, is_point_source
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 
@@ -201,7 +202,10 @@ def flag_galaxy(rings, evidence):
     if np.nanmin(rings.n_valid[bright], initial=1.0) < 0.5:
         flag |= GalaxyFlag.HEAVILY_MASKED
     flag |= _missing_pixels(rings, snr, evidence)
-    if evidence.neighbour > _EXCESS:
+    if evidence.neighbour > _EXCESS or (
+            not flag & GalaxyFlag.NO_SOURCE and is_blended(
+                cutout.data - rings.sky, cutout.mask, rings.centre,
+                rings.noise)):
         flag |= GalaxyFlag.NEIGHBOUR
     # (the noise of a fitter may be that of a model without any, or that of
     # pixels that smoothing has made calm)

@@ -212,7 +212,7 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
     prepared = PreparedGalaxy(
         cutout, np.where(bad, 0.0, data - given.over(data.shape)), given,
         sigma, tuple(cutout.position), search, not fit_centre, GalaxyFlag(0))
-    if given.how == 'tail':
+    if given.is_uncertain:
         prepared.flag |= GalaxyFlag.SKY_UNCERTAIN
     ellipses = read_ellipses(cutout, geometry, ellipticity, pa)
     if ellipses is not None:

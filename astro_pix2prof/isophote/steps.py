@@ -10,7 +10,11 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 from scipy.signal import fftconvolve
 from scipy.stats import binned_statistic
 
-from astro_pix2prof.background.level import MEASURED, measure_sky
+from astro_pix2prof.background.level import (
+    MEASURED,
+    measure_sky,
+    with_structure_of,
+)
 from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
 from astro_pix2prof.detection.galaxy import (
     find_galaxy,
@@ -497,13 +501,16 @@ class IsophoteSteps:
             self.data.shape, tuple(np.round(self.centre, 2)), self.thin,
             np.round(self.eps, 2), np.round(self.theta, 2))
         sky = measure_sky(self.data, self.masked, self.centre, radius=radius)
+        # (what is masked may be the structure of the sky)
+        sky = with_structure_of(sky, measure_sky(
+            self.data, self.bad, self.centre, radius=radius))
         self.correlation = sky.correlation
         if settings.sky not in MEASURED:
             self.sky = self.level
             self.sky_err = settings.sky_err / self.unit
             return
         self.sky, self.sky_err = sky.level, sky.error
-        if sky.how == 'tail':
+        if sky.is_uncertain:
             self.flag |= GalaxyFlag.SKY_UNCERTAIN
         if sky.reach > 0.5 * min(self.data.shape):
             self.flag |= GalaxyFlag.TRUNCATED

@@ -136,9 +136,10 @@ class GalaxyFlag(_DescribedFlag):
     NEIGHBOUR = (
         32, 'Another object touches the galaxy.',
         'Its light was masked or left out, a tenth of the light of the '
-        'galaxy or more: a merger, a star in front, a trail. Look at the '
-        'mask or the weights; totals and outskirts may hold light of the '
-        'other.')
+        'galaxy or more: a merger, a star in front, a trail. Or there is a '
+        'second nucleus, or much light on one side only: then the profile '
+        'may be that of two galaxies. Look at the mask or the weights; '
+        'totals and outskirts may hold light of the other.')
     TRUNCATED = (
         64, 'The galaxy reaches the edge of the frame.',
         'There is significant light in the outermost ring: totals and radii '
@@ -150,10 +151,12 @@ class GalaxyFlag(_DescribedFlag):
         'value. The innermost rings, with the flag SATURATED, and the total '
         'are too faint.')
     SKY_UNCERTAIN = (
-        256, 'Too little sky in the frame to tell its error.',
+        256, 'Too little sky in the frame, or a sky that is not flat.',
         'The level of the sky is found from the decline of the galaxy, or '
-        'from few pixels. Take a larger cut-out, or give ``sky=`` and '
-        '``sky_err=``.')
+        'from few pixels; or its means over parts of the frame differ by '
+        'more than noise and faint objects allow, and the error of the sky '
+        'holds that. Take a larger cut-out, give ``sky=`` and its error; '
+        "subtract a map (``background=``), or try ``sky='plane'``.")
     NO_SOURCE = (
         512, 'Nothing significant at the position.',
         'There is no galaxy to measure: do not use the profile. Its '

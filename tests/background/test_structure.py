@@ -1,0 +1,131 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Skies that are not flat.
+"""
+
+import numpy as np
+import pytest
+from astropy.modeling.models import Sersic2D
+from numpy.testing import assert_allclose
+
+from astro_pix2prof.background.level import (
+    Sky,
+    measure_sky,
+    with_structure_of,
+)
+from astro_pix2prof.background.structure import measure_structure_of_sky
+
+N = 200
+CENTRE = (103.0, 97.0)
+SIGMA = 0.3
+
+Y, X = (np.mgrid[:N, :N] - N / 2) / N
+
+SKIES = {
+    'bowl': 2 * (X**2 + Y**2),
+    'dome': -2 * (X**2 + Y**2),
+    'wave': 0.5 * np.sin(10 * X + 4 * Y),
+    'step': (X > 0.15).astype(float),
+}
+
+
+def image_of(r_e=8, *, seed=0, noise=SIGMA):
+    y, x = np.mgrid[:N, :N]
+    galaxy = Sersic2D(3.0, r_e, 1.0, *CENTRE, ellip=0.4, theta=0.7)(x, y)
+    return galaxy + noise * np.random.default_rng(seed).normal(size=(N, N))
+
+
+def sky_of(image, **options):
+    return measure_sky(image, np.zeros(image.shape, bool), (100.0, 100.0),
+                       **options)
+
+
+class TestStructure:
+    @pytest.mark.parametrize('seed', range(4))
+    def test_flat(self, seed):
+        sky = sky_of(image_of(seed=seed))
+        assert sky.structure < 0.03 * SIGMA
+        assert not sky.is_uncertain
+        assert sky.error < 0.04 * SIGMA
+        assert_allclose(sky.noise, SIGMA, rtol=0.05)
+
+    @pytest.mark.parametrize('kind', list(SKIES))
+    @pytest.mark.parametrize('seed', range(2))
+    def test_kinds(self, kind, seed):
+        """
+        The error covers how far the level is from the sky at the galaxy.
+        """
+        sky = sky_of(image_of(seed=seed) + SIGMA * SKIES[kind])
+        assert sky.is_uncertain
+        near = np.hypot(X, Y) < 0.1
+        true = SIGMA * SKIES[kind][near].mean()
+        assert abs(sky.level - true) < 2 * sky.error
+        assert sky.error >= sky.structure > 0.12 * SIGMA
+
+    def test_grows(self):
+        small, large = (sky_of(image_of() + size * SIGMA * SKIES['bowl'])
+                        for size in (0.3, 0.6))
+        assert 0.03 * SIGMA < small.structure < large.structure
+
+    def test_plane(self):
+        """
+        Rings average a gradient out.
+        """
+        plane = 0.6 * SIGMA * X
+        assert not sky_of(image_of() + plane).is_uncertain
+        assert sky_of(image_of() + 4 * plane,
+                      plane=True).structure < 0.03 * SIGMA
+
+    def test_other_objects(self):
+        image = image_of()
+        y, x = np.mgrid[:N, :N]
+        for k in range(12):
+            image += Sersic2D(4.0, 2.5, 1.0, 15 + 15 * k,
+                              20 + 155 * (k % 2))(x, y)
+        assert not sky_of(image).is_uncertain
+
+    def test_unit_and_constant(self):
+        image = image_of() + SIGMA * SKIES['bowl']
+        one, two = sky_of(image), sky_of(1e-20 * image + 3e-20)
+        assert_allclose(two.structure, 1e-20 * one.structure, rtol=1e-9)
+        assert two.is_uncertain
+
+    def test_few_blocks(self):
+        """
+        No plane is taken off where there are few blocks; nothing is said
+        of fewer than three.
+        """
+        rng = np.random.default_rng(1)
+        image = rng.normal(size=(40, 40)) + np.arange(40) / 10
+        sky = np.zeros(image.shape, bool)
+        none = np.zeros(image.shape, bool)
+        found = []
+        for width in (0, 3, 8, 40):
+            sky[:width] = True
+            found.append(measure_structure_of_sky(
+                image, sky, none, (20, 20), 2.0, 1.0, pixel_noise=1.0))
+        assert found[0].error == 0
+        assert found[1].error > 0.7
+        assert found[1].below == 0
+        assert found[3].scatter < 0.2
+
+    def test_error(self):
+        from astro_pix2prof.background.structure import SkyStructure
+        assert SkyStructure(0.0, 5.0, 0.0).error == 0
+        assert_allclose(SkyStructure(3.0, -4.0, 0.0).error, 5)
+        assert_allclose(SkyStructure(0.0, 1.0, -2.0).error, 2)
+        assert_allclose(SkyStructure(1.0, 9.0, 0.0).error, 7.25**0.5)
+
+
+def test_with_structure_of():
+    one = Sky(5.0, 0.5, 'free', structure=0.3, noise=1.0)
+    other = Sky(9.0, 2.0, 'free', structure=0.5, noise=2.0)
+    assert with_structure_of(other, one) is other
+    more = with_structure_of(one, other)
+    assert (more.level, more.structure, more.noise) == (5.0, 0.5, 2.0)
+    assert_allclose(more.error, (0.25 + 0.25 - 0.09)**0.5)
+
+
+def test_given_sky_is_certain():
+    assert not Sky(1.0, 0.0, 'given', structure=5.0, noise=1.0).is_uncertain
+    assert Sky(1.0, 0.1, 'tail').is_uncertain

@@ -1,0 +1,113 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Two galaxies that were measured as one, and skies that are not flat, as the
+flags of both fitters show them.
+"""
+
+import numpy as np
+import pytest
+from astropy.modeling.models import Sersic2D
+from scipy.ndimage import gaussian_filter
+
+from astro_pix2prof import IsophoteFitter, Pix2ProfFitter
+from astro_pix2prof.fitting.blends import is_blended
+from astro_pix2prof.profile.flags import GalaxyFlag
+
+N, CENTRE, SIGMA = 160, (80.0, 79.0), 0.03
+OPTIONS = {'zeropoint': 22.5, 'pixel_scale': 0.4}
+
+
+@pytest.fixture(scope='module', params=[Pix2ProfFitter, IsophoteFitter])
+def fitter(request):
+    return request.param()
+
+
+def galaxy(dx=0.0, dy=0.0, *, light=1.0, r_e=8.0, n=1.0):
+    y, x = np.mgrid[:N, :N]
+    image = Sersic2D(0.4 * light, r_e, n, CENTRE[0] + dx, CENTRE[1] + dy,
+                     ellip=0.4, theta=0.5)(x, y)
+    return gaussian_filter(image, 1.2)
+
+
+def noisy(image, seed=0):
+    return image + np.random.default_rng(seed).normal(0, SIGMA, image.shape)
+
+
+def blended(image, mask=None, factor=1.0):
+    if mask is None:
+        mask = np.zeros(image.shape, bool)
+    return is_blended(factor * image, mask, CENTRE, factor * SIGMA)
+
+
+class TestIsBlended:
+    @pytest.mark.parametrize('angle', [0.5, 1.5, 3.0, 5.0])
+    @pytest.mark.parametrize('light', [0.6, 1.0])
+    def test_second_galaxy(self, angle, light):
+        second = galaxy(12 * np.cos(angle), 12 * np.sin(angle), light=light)
+        image = noisy(galaxy() + second)
+        assert blended(image)
+        assert blended(image, factor=1e-25)
+
+    def test_no_peak(self):
+        """
+        Light on one side, whose peak the smoothing hides.
+        """
+        image = gaussian_filter(galaxy(), 3) + gaussian_filter(
+            galaxy(10.0, 3.0), 3)
+        assert blended(noisy(image))
+
+    @pytest.mark.parametrize('seed', range(3))
+    @pytest.mark.parametrize('n', [0.6, 1.0, 3.5])
+    def test_alone(self, n, seed):
+        assert not blended(noisy(galaxy(n=n), seed))
+        assert not blended(noisy(galaxy(n=n, light=0.15), seed))
+
+    def test_arms_and_lane(self):
+        """
+        Two arms, and a lane across one side.
+        """
+        y, x = np.mgrid[:N, :N]
+        dx, dy = x - CENTRE[0], y - CENTRE[1]
+        radius = np.hypot(dx, dy)
+        arms = 1 + 0.6 * np.cos(2 * (np.arctan2(dy, dx) - 0.2 * radius))
+        assert not blended(noisy(galaxy() * arms))
+        lane = 1 - 0.5 * np.exp(-0.5 * ((dy - 3) / 1.5)**2)
+        assert not blended(noisy(galaxy() * lane))
+
+    def test_faint_object_and_mask(self):
+        image = noisy(galaxy() + galaxy(20, 0, light=0.1, r_e=2.0))
+        assert not blended(image)
+        image = noisy(galaxy() + galaxy(12, 0))
+        y, x = np.mgrid[:N, :N]
+        mask = np.hypot(x - CENTRE[0] - 14, y - CENTRE[1]) < 12
+        assert not blended(image, mask | (x - CENTRE[0] > 5))
+        assert not blended(image, np.ones(image.shape, bool))
+
+    def test_nothing(self):
+        assert not blended(np.zeros((N, N)))
+        assert not blended(-galaxy())
+
+
+class TestFlags:
+    def test_blend(self, fitter):
+        alone, both = (fitter(noisy(image), **OPTIONS) for image in (
+            galaxy(), galaxy() + galaxy(9.0, 8.0, light=0.8)))
+        assert not alone.meta['flag'] & GalaxyFlag.NEIGHBOUR
+        assert both.meta['flag'] & GalaxyFlag.NEIGHBOUR
+
+    def test_sky(self, fitter):
+        """
+        A bowl enters the errors of all rings, and is flagged.
+        """
+        y, x = (np.mgrid[:N, :N] - N / 2) / N
+        flat, bent = (fitter(noisy(galaxy() + size * SIGMA * (x**2 + y**2)),
+                             **OPTIONS) for size in (0, 2))
+        assert not flat.meta['flag'] & GalaxyFlag.SKY_UNCERTAIN
+        assert flat.meta['sky_err'] < 0.06 * SIGMA
+        assert bent.meta['flag'] & GalaxyFlag.SKY_UNCERTAIN
+        assert bent.meta['sky_err'] > 0.15 * SIGMA
+        radius = 13.0
+        small, large = (np.interp(radius, p['radius'].value,
+                                  p['intensity_err'].value)
+                        for p in (flat, bent))
+        assert large > small
