@@ -20,8 +20,9 @@ from astro_pix2prof.image.units import (
 )
 from astro_pix2prof.image.zeropoint import find_zeropoint, unit_zeropoint
 
-__all__ = ['Calibration', 'check_brightness', 'choose_unit', 'find_calibration', 'find_gain',
-           'find_saturation', 'given_gain', 'given_saturation']
+__all__ = ['Calibration', 'check_brightness', 'choose_unit',
+           'find_calibration', 'find_gain', 'find_saturation', 'given_gain',
+           'given_saturation']
 
 
 # No image has its brightest pixel beyond these (mag/arcsec2): the Sun has -11,

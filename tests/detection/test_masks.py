@@ -39,6 +39,6 @@ class TestResidualMask:
 
     def test_star(self):
         star, distance = disc(self.shape, 85, 60, 1e4, 1.0)
-        mask, radius = self.mask(star)
+        mask, _ = self.mask(star)
         assert mask[distance < 5].all()
         assert mask[distance > 20].mean() < 0.01
