@@ -44,6 +44,10 @@ _BOXES, _LARGEST_BOX = 64, 8
 # their brightness, is another object.
 _OTHERS, _PART = 3.0, 0.2
 
+# Of an object of which less than this part is symmetric about its peak, the
+# rest belongs to neighbours.
+_SYMMETRIC = 0.6
+
 # Sky is measured out to so many times the radius where the galaxy is lost in
 # noise, and at least so many boxes beyond it.
 _FAR, _BEYOND = 8.0, 64
@@ -410,8 +414,8 @@ def _ellipse_radius(image, hidden, position, level, noise, search):
     objects, _ = label(smooth > threshold)
     if not (np.isfinite(near[at]) and objects[at]):
         return distance, position
-    rows, columns = np.nonzero(objects == objects[at])
     centre = float(at[1]), float(at[0])
+    rows, columns = _own_part(*np.nonzero(objects == objects[at]), at)
     spread = np.cov(columns, rows, bias=True) + np.eye(2) / 12
     half = 0.5 * np.trace(spread)
     away = np.hypot(0.5 * (spread[0, 0] - spread[1, 1]), spread[0, 1])
@@ -420,6 +424,22 @@ def _ellipse_radius(image, hidden, position, level, noise, search):
     c, s = np.cos(angle), np.sin(angle)
     dx, dy = x - centre[0], y - centre[1]
     return np.hypot(dx * c + dy * s, (dy * c - dx * s) / q), centre
+
+
+def _own_part(rows, columns, peak):
+    """
+    Pixels of an object, or of its symmetric part if neighbours join it.
+    """
+    both = np.stack([rows, columns])
+    low, high = both.min(1), both.max(1)
+    inside = np.zeros(high - low + 1, bool)
+    inside[tuple(both - low[:, None])] = True
+    mirror = 2 * np.array(peak)[:, None] - both
+    own = ((mirror >= low[:, None]) & (mirror <= high[:, None])).all(0)
+    own[own] = inside[tuple(mirror[:, own] - low[:, None])]
+    if own.mean() > _SYMMETRIC:
+        return rows, columns
+    return rows[own], columns[own]
 
 
 class _Rings:

@@ -96,7 +96,20 @@ def residual_mask(data, model, sigma, radius, centre, *, others=None,
         bright = keep & (height > level)
         if bright.any():
             grown |= binary_dilation(bright[regions], iterations=steps)
-    return binary_fill_holes(grown) & (radius > core)
+    return _fill_holes(grown, radius <= core) & (radius > core)
+
+
+def _fill_holes(mask, core):
+    """
+    Fill the holes of a mask but for the one that the galaxy is in.
+
+    The haloes of neighbours may enclose a galaxy on all sides.
+    """
+    holes, n = label(binary_fill_holes(mask) & ~mask)
+    fill = np.ones(n + 1, bool)
+    fill[np.unique(holes[core])] = False
+    fill[0] = False
+    return mask | fill[holes]
 
 
 def excess_light(data, model, sigma, centre):

@@ -106,6 +106,8 @@ _FILES = (
     # drizzled images of HST and JWST
     (r'(?P<stem>.+)_(sci|drz|drc)', (
         ('{stem}_wht', 'weight', 1, None), ('{stem}_rms', 'error', 1, None))),
+    # maps of the noise, as SExtractor and others have them
+    (r'(?P<stem>.+)', (('{stem}_rms', 'error', 1, None),)),
 )
 
 _SUFFIX = re.compile(r'\.(fits?|fts)(\.(gz|fz|bz2|xz|Z))?$', re.IGNORECASE)

@@ -20,9 +20,14 @@ from astro_pix2prof.image.units import (
 )
 from astro_pix2prof.image.zeropoint import find_zeropoint, unit_zeropoint
 
-__all__ = ['Calibration', 'choose_unit', 'find_calibration', 'find_gain',
-           'find_saturation', 'given_gain', 'given_saturation']
+__all__ = ['Calibration', 'check_brightness', 'choose_unit',
+           'find_calibration', 'find_gain', 'find_saturation', 'given_gain',
+           'given_saturation']
 
+
+# No image has its brightest pixel beyond these (mag/arcsec2): the Sun has -11,
+# and the deepest images are lost in noise before 35.
+_BRIGHTEST, _FAINTEST = -12.0, 40.0
 
 _GAIN_KEYWORDS = ('GAIN', 'EGAIN', 'CCDGAIN')
 
@@ -294,6 +299,38 @@ def find_calibration(unit, header, *, pixel_scale=None,
     value = sb_zeropoint - 2.5 * np.log10(factor * scale**2) - fainter
     return Calibration(*intensity, *radius, float(value),
                        float(sb_zeropoint), zero.system)
+
+
+def check_brightness(calibration, peak, unit):
+    """
+    Warn if no image can be as bright or as faint as a header has it.
+
+    Parameters
+    ----------
+    calibration : `Calibration`
+        The calibration that was found.
+
+    peak : float
+        The brightest pixel.
+
+    unit : `~astropy.units.UnitBase`
+        The unit of the image.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If the brightest pixel is brighter than the Sun or fainter than
+        40 mag/arcsec2.
+    """
+    peak = float(peak) * calibration.intensity_scale
+    if not (peak > 0 and np.isfinite(calibration.sb_zeropoint)):
+        return
+    level = calibration.sb_zeropoint - 2.5 * np.log10(peak)
+    if not _BRIGHTEST < level < _FAINTEST:
+        warnings.warn(
+            f"the unit '{unit}' and the header give the brightest pixel "
+            f'{level:.1f} mag/arcsec2, which cannot be: give the right unit= '
+            'or zeropoint=', AstropyUserWarning, stacklevel=3)
 
 
 def _refuse_uncalibrated(unit, header):

@@ -31,6 +31,7 @@ from astro_pix2prof.image.astrometry import (
     sky_to_pixel,
 )
 from astro_pix2prof.image.calibration import (
+    check_brightness,
     choose_unit,
     find_calibration,
     find_gain,
@@ -272,6 +273,7 @@ path, optional
         header = parts.header
         self.name = name if name is not None else parts.name
         self.band = parts.band
+        given = unit is not None
         unit = choose_unit(parts.unit, unit,
                            from_header=parts.unit_from_header)
         sigma = parts.find_sigma(unit, uncertainty=uncertainty,
@@ -314,6 +316,9 @@ path, optional
         self.background = None if background is None else background / scale
         self.data, self.mask, self.noise = clean_planes(
             parts.data, mask, sigma, background=background, scale=scale)
+        if zeropoint is None and parts.unit_from_header and not given:
+            check_brightness(calibration, np.max(
+                self.data, where=~self.mask, initial=-np.inf), self.unit)
         if size is not None:
             self._crop(size)
         _check_usable(self.mask, cropped=size is not None)

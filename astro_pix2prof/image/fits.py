@@ -31,6 +31,8 @@ _MASK_NAMES = ('MASK', 'DQ', 'BADPIX', 'BPM', 'MSK', 'MASKBITS')
 _ERROR_NAMES = {
     'ERR': 1, 'ERROR': 1, 'SIGMA': 1, 'UNCERT': 1, 'UNC': 1, 'STDDEV': 1,
     'STD': 1, 'RMS': 1, 'VAR': 2, 'VARIANCE': 2, 'IVAR': -2, 'INVVAR': -2,
+    # ESO (MUSE and others)
+    'STAT': 2,
 }
 
 # Where these are zero, there are no data.

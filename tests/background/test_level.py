@@ -64,6 +64,22 @@ class TestFreeSky:
         assert 5 < small < large < 100
 
 
+class TestBlend:
+    @pytest.mark.parametrize('seed', [0, 1, 2])
+    def test_row_of_galaxies(self, seed):
+        # brighter ones that touch it on one side are not its ellipse
+        rows, columns = np.indices((200, 200))
+        image = np.random.default_rng(seed).normal(0.0, SIGMA, (200, 200))
+        for x, y, peak, scale in ((100, 100, 170.0, 6.0),
+                                  (138, 90, 400.0, 6.0),
+                                  (180, 64, 1000.0, 8.0)):
+            image += SIGMA * peak * np.exp(
+                -np.hypot(columns - x, rows - y) / scale)
+        sky = measure_sky(image, np.zeros(image.shape, bool), (100, 100))
+        assert abs(sky.level) < 0.3 * SIGMA
+        assert sky.how == 'free'
+
+
 class TestTail:
     @pytest.mark.parametrize('seed', range(3))
     @pytest.mark.parametrize('n', [1.0, 2.5])

@@ -305,6 +305,12 @@ class TestFiles:
         np.testing.assert_array_equal(cutout.mask, values == 0)
         assert cutout.noise is None
 
+    def test_noise_map_of_any_image(self, array, tmp_path):
+        write(tmp_path / 'galaxy_f105w.fits.gz', array, MAGZP=25.0)
+        write(tmp_path / 'galaxy_f105w_rms.fits.gz', np.full(SHAPE, 0.25))
+        cutout = GalaxyCutout(tmp_path / 'galaxy_f105w.fits.gz')
+        np.testing.assert_allclose(cutout.noise, 0.25)
+
     def test_other_shape(self, array, tmp_path):
         write(tmp_path / 'a_sci.fits', array, MAGZP=25.0)
         write(tmp_path / 'a_wht.fits', np.ones((5, 5)))
@@ -334,6 +340,13 @@ class TestExtensions:
         return fits.HDUList([
             fits.PrimaryHDU(),
             fits.ImageHDU(array, make_header(**cards), name='SCI'), *others])
+
+    def test_muse(self, array):
+        cutout = GalaxyCutout(fits.HDUList([
+            fits.PrimaryHDU(),
+            fits.ImageHDU(array, make_header(MAGZP=25.0), name='DATA'),
+            fits.ImageHDU(np.full(SHAPE, 4.0), name='STAT')]))
+        np.testing.assert_allclose(cutout.noise, 2.0)
 
     def test_des(self, array):
         weight = np.full(SHAPE, 4.0)

@@ -7,15 +7,22 @@ f_nu - 48.60 (erg/s/cm2/Hz), ST = -2.5 log10 f_lambda - 21.10
 (erg/s/cm2/AA), a nanomaggy is AB = 22.5.
 """
 
+import warnings
+
 import astropy.units as u
+import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.image.calibration import (
+    Calibration,
+    check_brightness,
     choose_unit,
     find_gain,
     find_saturation,
 )
+from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.image.zeropoint import (
     ZeroPoint,
     find_zeropoint,
@@ -258,3 +265,36 @@ class TestChooseUnit:
     def test_header_may_be_wrong(self):
         with pytest.warns(AstropyUserWarning, match="says BUNIT='Jy'"):
             assert choose_unit(u.Jy, 'mJy', from_header=True) == u.mJy
+
+
+class TestBrightness:
+    def check(self, level, peak=1.0):
+        check_brightness(Calibration(F_LAM / u.arcsec**2, 2.0, u.arcsec, 0.2,
+                                     sb_zeropoint=level), peak, F_LAM)
+
+    # the brightest pixel is 2.5 log10(2 * 1) = 0.753 brighter
+    @pytest.mark.parametrize(('level', 'shown'), [
+        (78.9, '78.1'), (40.8, '40.0'), (-11.3, '-12.1')])
+    def test_warns(self, level, shown):
+        match = f'give the brightest pixel {shown} mag/arcsec2, which cannot'
+        with pytest.warns(AstropyUserWarning, match=match):
+            self.check(level)
+
+    @pytest.mark.parametrize(('level', 'peak'), [
+        (40.7, 1.0), (-11.1, 1.0), (-48.6, 1e-28), (78.9, 0.0),
+        (78.9, -1.0), (float('nan'), 1.0)])
+    def test_silent(self, level, peak, recwarn):
+        self.check(level, peak)
+        assert not recwarn.list
+
+    @pytest.mark.parametrize(('options', 'n'), [
+        ({}, 1), ({'unit': '1e-20 erg/(s cm2 AA)'}, 0),
+        ({'zeropoint': 25.0}, 0)])
+    def test_of_a_header_only(self, options, n):
+        header = fits.Header({'BUNIT': '10**-40 Angstrom-1 cm-2 erg s-1'})
+        image = fits.PrimaryHDU(np.eye(40) + 1.0, header)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            GalaxyCutout(image, pixel_scale=0.2, **options)
+        texts = [str(item.message) for item in caught]
+        assert sum('which cannot be' in text for text in texts) == n
