@@ -14,7 +14,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import least_squares
 
-__all__ = ['HiddenCentre', 'find_hidden_centre', 'missing_part']
+__all__ = ['HiddenCentre', 'find_hidden_centre', 'fit_centre',
+           'missing_part']
 
 
 # Knots of the fitted profile, evenly spaced in asinh(radius); how much its
@@ -39,9 +40,9 @@ _SCALE, _LEAST = 1.5, 0.03
 _NEAR, _NUCLEUS, _HIDDEN = 12.0, 4.0, 0.1
 
 # Fitted are the pixels within the extent of the galaxy, within these limits
-# (pixels), and again within this part of that radius. Beyond so many pixels
-# only a part of them is used.
-_REACH, _INNER, _PIXELS = (16.0, 60.0), 0.5, 4000
+# (pixels), and again within this part of that radius. At most about so many
+# pixels are used, and so many to choose among first guesses.
+_REACH, _INNER, _PIXELS, _FEW = (30.0, 60.0), 0.5, 3000, 600
 
 # A fit needs so many pixels.
 _FEWEST = 60
@@ -117,10 +118,33 @@ def missing_part(mask, centre, radius):
     return float(missing[near].mean())
 
 
-def find_hidden_centre(image, mask, start, sigma, *, extent=40.0, eps=0.0,
-                       theta=0.0):
+def find_hidden_centre(image, mask, start, sigma, **options):
     """
     Find the centre of a galaxy if its nucleus is missing.
+
+    Parameters
+    ----------
+    image, mask, start, sigma, **options
+        As for `fit_centre`.
+
+    Returns
+    -------
+    found : `HiddenCentre` or `None`
+        `None` if the nucleus is not missing, or too few pixels are left.
+    """
+    if not missing_part(mask, start, _NEAR):
+        return None
+    found = fit_centre(image, mask, start, sigma, **options)
+    if found is None or missing_part(mask, found.centre,
+                                     _NUCLEUS) < _HIDDEN:
+        return None
+    return found
+
+
+def fit_centre(image, mask, start, sigma, *, extent=40.0, eps=0.0, theta=0.0,
+               ignore=None):
+    """
+    Fit concentric ellipses of one shape to a galaxy.
 
     Parameters
     ----------
@@ -142,40 +166,48 @@ def find_hidden_centre(image, mask, start, sigma, *, extent=40.0, eps=0.0,
     eps, theta : float, optional
         First guess of its ellipticity and angle (radians, from +x).
 
+    ignore : 2D bool `~numpy.ndarray`, shape (ny, nx), optional
+        Pixels that are there, and belong to other objects.
+
     Returns
     -------
     found : `HiddenCentre` or `None`
-        `None` if the nucleus is not missing, or too few pixels are left.
+        `None` if too few pixels are left.
     """
-    if not missing_part(mask, start, _NEAR):
-        return None
+    if ignore is not None:
+        mask = mask | ignore
     reach = float(np.clip(extent, *_REACH))
     size = np.arctanh(min(eps, 0.9) / 0.95)
     shape = size * np.cos(2 * theta), size * np.sin(2 * theta)
-    found = _fit(image, mask, (*start, *shape), sigma, reach)
+    # A hole may have bent the first guess: begin in other ways, too.
+    first = [_fit(image, mask, (*start, *e), sigma, reach, few=True)
+             for e in (shape, (0.0, 0.0), np.multiply(-1, shape))]
+    if first[0] is None:
+        return None
+    best = min(first, key=lambda fit: fit[2])[0]
+    found = _fit(image, mask, best, sigma, reach)
     if found is None:
         return None
     # Isophotes of different size have their centres in different places,
     # or show by how much the model is wrong.
     again = _fit(image, mask, found[0], sigma, _INNER * reach)
-    (x, y, *_), covariance = found
+    (x, y, *_), covariance, _ = found
     best, apart = (x, y), np.zeros(2)
     if again is not None:
         apart = np.subtract(again[0][:2], best)
         if np.trace(again[1]) < np.trace(covariance):
             best = again[0][:2]
-    if missing_part(mask, best, _NUCLEUS) < _HIDDEN:
-        return None
     return HiddenCentre(tuple(float(c) for c in best),
                         covariance + np.outer(apart, apart)
                         + _LEAST**2 * np.eye(2))
 
 
-def _fit(image, mask, start, sigma, reach):
+def _fit(image, mask, start, sigma, reach, few=False):
     """
-    Fit concentric ellipses; return centre and shape, and the covariance.
+    Fit concentric ellipses: centre and shape, covariance, and misfit.
     """
-    x, y, value, weight = _pixels(image, mask, start[:2], sigma, reach)
+    x, y, value, weight = _pixels(image, mask, start[:2], sigma, reach,
+                                  _FEW if few else _PIXELS)
     if len(x) < _FEWEST:
         return None
     use = np.ones(len(x), dtype=bool)
@@ -186,21 +218,23 @@ def _fit(image, mask, start, sigma, reach):
     centre = np.array(start[:2])
     bounds = ([*(centre - reach), -3, -3], [*(centre + reach), 3, 3])
     p = np.clip(start, *bounds)
-    for last in (False, True):
+    for last in (few, True):
         fit = least_squares(residual, p, bounds=bounds, diff_step=1e-3,
                             x_scale=[1, 1, 0.2, 0.2], xtol=1e-5, ftol=1e-6,
                             max_nfev=30)
         p, n = fit.x, int(use.sum())
+        if few:
+            return p, None, np.mean(np.minimum(np.abs(fit.fun[:n]), _CLIP))
         if not last:
             miss = np.abs(fit.fun[:n])
             use = miss < _CLIP * max(1.4826 * np.median(miss), 1.0)
     scatter = max(float(np.mean(fit.fun[:n]**2)), 1.0)
     # (the covariance of all four: a wrong shape moves the centre)
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac)[:2, :2]
-    return p, _SCALE**2 * scatter * covariance
+    return p, _SCALE**2 * scatter * covariance, scatter
 
 
-def _pixels(image, mask, centre, sigma, reach):
+def _pixels(image, mask, centre, sigma, reach, most):
     """
     Collect the pixels around a centre: places, values and weights.
     """
@@ -216,7 +250,7 @@ def _pixels(image, mask, centre, sigma, reach):
     y, x = np.nonzero(good)
     near = np.hypot(x + x0 - centre[0], y + y0 - centre[1]) <= reach
     y, x = y[near], x[near]
-    step = -(-len(x) // _PIXELS)
+    step = max(-(-len(x) // most), 1)
     # (a step that is no divisor of a row takes pixels of all columns)
     y, x = y[::step], x[::step]
     bright = np.maximum(level[y, x] / sigma, 0.0)

@@ -49,6 +49,11 @@ _TOUCHED = 0.3
 # The least part of an annulus that must be usable for its median.
 _USABLE = 0.1
 
+# A ring of which less than this part is usable is not seen. The slope of the
+# first one that is comes from those up to this many times its radius, and may
+# be so much different (as a part of it) inside.
+_SEEN, _SLOPE, _INWARDS = 0.1, 1.5, 0.7
+
 # Holes are bridged over 2 to the power of this many pixels, and smoothed so
 # many times.
 _LEVELS, _SMOOTH = 4, 6
@@ -144,8 +149,31 @@ def _with_error_of_centre(reader, frame, caption, hidden):
     variance = 0.5 * np.sum(change**2, axis=0)
     trust = {**caption.trust, 'shift': max(hidden.error, caption.trust.get(
         'shift', 0.0))}
+    variance += _core_error(caption)**2
     return replace(caption, error=np.sqrt(caption.error**2 + variance),
                    trust=trust)
+
+
+def _core_error(caption):
+    """
+    Calculate the errors (mag) of rings inside the first one that is seen.
+
+    Nobody knows how a profile goes on inwards: as steep as it is, steeper,
+    or flat.
+    """
+    seen = caption.valid >= _SEEN
+    error = np.zeros(len(caption.sma))
+    if seen[0] or not seen.any():
+        return error
+    first = int(np.argmax(seen))
+    edge = caption.sma[first]
+    near = (caption.sma >= edge) & (caption.sma <= _SLOPE * edge + 1)
+    near[first:first + 3] = True
+    slope = np.polyfit(caption.sma[near],
+                       POGSON * np.log(caption.intensity[near]), 1)[0] if (
+        near.sum() > 1) else 0.0
+    error[:first] = _INWARDS * abs(slope) * (edge - caption.sma[:first])
+    return error
 
 
 def fill_frame(frame, caption, *, bridge=False, centre=None):
