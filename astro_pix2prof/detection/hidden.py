@@ -35,6 +35,10 @@ _CLIP = 4.0
 # columns at random.
 _SCALE, _LEAST = 1.5, 0.03
 
+# Errors are larger by this factor where only one side of a galaxy is seen:
+# how far its centre is follows from the form of its isophotes alone.
+_ALONE = 2.0
+
 # A nucleus may be hidden if pixels are missing within the first radius, and
 # is if this part of the pixels within the second radius is missing (pixels).
 _NEAR, _NUCLEUS, _HIDDEN = 12.0, 4.0, 0.1
@@ -197,9 +201,25 @@ def fit_centre(image, mask, start, sigma, *, extent=40.0, eps=0.0, theta=0.0,
         apart = np.subtract(again[0][:2], best)
         if np.trace(again[1]) < np.trace(covariance):
             best = again[0][:2]
+    covariance = (covariance + np.outer(apart, apart)
+                  + _LEAST**2 * np.eye(2))
+    alone = 1 - _paired_part(mask, best, reach)
     return HiddenCentre(tuple(float(c) for c in best),
-                        covariance + np.outer(apart, apart)
-                        + _LEAST**2 * np.eye(2))
+                        (1 + (_ALONE**2 - 1) * alone**2) * covariance)
+
+
+def _paired_part(mask, centre, reach):
+    """
+    Calculate the part of the pixels whose opposite pixel is seen, too.
+    """
+    y, x = np.nonzero(~mask)
+    near = np.hypot(x - centre[0], y - centre[1]) <= reach
+    x, y = (np.round(2 * c - at[near]).astype(int) for c, at in zip(
+        centre, (x, y), strict=True))
+    ny, nx = mask.shape
+    inside = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
+    seen = ~mask[y[inside], x[inside]]
+    return float(seen.sum() / max(len(x), 1))
 
 
 def _fit(image, mask, start, sigma, reach, few=False):
