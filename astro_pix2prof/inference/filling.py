@@ -14,12 +14,12 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates, zoom
-from scipy.signal import fftconvolve
 
+from astro_pix2prof.detection.hidden import find_hidden_centre
 from astro_pix2prof.ellipses.model import elliptical_radius
+from astro_pix2prof.profile.brightness import POGSON
 
-__all__ = ['bridge_holes', 'fill_frame', 'fill_pixels', 'hidden_centre',
-           'read_filled']
+__all__ = ['bridge_holes', 'fill_frame', 'fill_pixels', 'read_filled']
 
 
 # Fill and read again so many times: the first centre and ellipses suffer
@@ -49,16 +49,10 @@ _TOUCHED = 0.3
 # The least part of an annulus that must be usable for its median.
 _USABLE = 0.1
 
-# A hidden centre is looked for with the pixels within so many pixels of a
-# first guess, up to so many pixels away from it; then again, from there.
-_LOOKS = ((40, 12), (20, 5), (12, 2))
-
-# Pairs around it have at least this part of the most light.
-_LIGHT = 0.5
-
-# It is hidden if more than this part of the pixels within this radius is
-# missing.
-_NUCLEUS, _HIDDEN = 4.0, 0.25
+# A ring of which less than this part is usable is not seen. The slope of the
+# first one that is comes from those up to this many times its radius, and may
+# be so much different (as a part of it) inside.
+_SEEN, _SLOPE, _INWARDS = 0.1, 1.5, 0.7
 
 # Holes are bridged over 2 to the power of this many pixels, and smoothed so
 # many times.
@@ -92,11 +86,18 @@ def read_filled(reader, frames):
     # The distance from the training images is known for frames as they are,
     # and not for filled ones.
     distances = [caption.trust.get('distance') for caption in captions]
+    hidden = {}
     for turn in range(_ROUNDS + 1):
         filled = {}
         for k, (frame, caption) in enumerate(zip(frames, captions,
                                                  strict=True)):
-            found = fill_frame(frame, caption, bridge=turn == 0)
+            if k not in hidden:
+                found = _find_hidden(frame, caption)
+                if found is not None:
+                    hidden[k] = found
+            found = fill_frame(
+                frame, caption, bridge=turn == 0,
+                centre=hidden[k].centre if k in hidden else None)
             if found is not None:
                 filled[k] = found
         if not filled:
@@ -107,10 +108,75 @@ def read_filled(reader, frames):
             captions[k] = _in_frame(frames[k], caption, before)
             if distances[k] is not None:
                 captions[k].trust['distance'] = distances[k]
+    for k, found in hidden.items():
+        captions[k] = _with_error_of_centre(reader, frames[k], captions[k],
+                                            found)
     return captions
 
 
-def fill_frame(frame, caption, *, bridge=False):
+def _find_hidden(frame, caption):
+    """
+    Find the centre of a galaxy whose nucleus is missing, if it may move.
+    """
+    centre = frame.centre if caption.centre is None else caption.centre
+    bright = caption.sma[caption.intensity > _BRIGHT * frame.sigma]
+    if (frame.hold or frame.ellipses is not None or caption.e1 is None
+            or not len(bright) or not np.isfinite(centre).all()):
+        return None
+    middle = len(bright) // 2
+    e1, e2 = caption.e1[middle], caption.e2[middle]
+    return find_hidden_centre(
+        frame.image, frame.mask, centre, frame.sigma,
+        extent=float(bright[-1]), eps=float(np.hypot(e1, e2)),
+        theta=0.5 * float(np.arctan2(e2, e1)))
+
+
+def _with_error_of_centre(reader, frame, caption, hidden):
+    """
+    Add to the errors what the error of a centre does to a profile.
+
+    The galaxy is measured again from centres that are moved by their error.
+    """
+    shifted = hidden.shifted()
+    filled = [fill_frame(frame, caption, centre=centre)
+              for centre in shifted]
+    if any(found is None for found in filled):
+        return caption
+    mag = np.log(caption.intensity)
+    change = [np.interp(caption.sma, other.sma, np.log(other.intensity))
+              - mag for other in reader.read([wide for wide, _ in filled])]
+    change = POGSON * np.array(change)
+    variance = 0.5 * np.sum(change**2, axis=0)
+    trust = {**caption.trust, 'shift': max(hidden.error, caption.trust.get(
+        'shift', 0.0))}
+    variance += _core_error(caption)**2
+    return replace(caption, error=np.sqrt(caption.error**2 + variance),
+                   trust=trust)
+
+
+def _core_error(caption):
+    """
+    Calculate the errors (mag) of rings inside the first one that is seen.
+
+    Nobody knows how a profile goes on inwards: as steep as it is, steeper,
+    or flat.
+    """
+    seen = caption.valid >= _SEEN
+    error = np.zeros(len(caption.sma))
+    if seen[0] or not seen.any():
+        return error
+    first = int(np.argmax(seen))
+    edge = caption.sma[first]
+    near = (caption.sma >= edge) & (caption.sma <= _SLOPE * edge + 1)
+    near[first:first + 3] = True
+    slope = np.polyfit(caption.sma[near],
+                       POGSON * np.log(caption.intensity[near]), 1)[0] if (
+        near.sum() > 1) else 0.0
+    error[:first] = _INWARDS * abs(slope) * (edge - caption.sma[:first])
+    return error
+
+
+def fill_frame(frame, caption, *, bridge=False, centre=None):
     """
     Fill the missing pixels of a galaxy, those beyond the frame included.
 
@@ -126,6 +192,10 @@ def fill_frame(frame, caption, *, bridge=False):
         Whether only to interpolate holes from the pixels around them, as
         long as the centre is not to be relied upon.
 
+    centre : tuple of 2 floats, optional
+        A centre (x, y) in pixels to fill about and to hold; by default that
+        of ``caption``, which may still move.
+
     Returns
     -------
     filled : `~astro_pix2prof.networks.readers.frame.Frame`
@@ -138,7 +208,10 @@ def fill_frame(frame, caption, *, bridge=False):
     -----
     The result is `None` if no pixel of the galaxy is missing.
     """
-    x, y = centre = frame.centre if caption.centre is None else caption.centre
+    held = centre
+    if not held:
+        centre = frame.centre if caption.centre is None else caption.centre
+    x, y = centre
     bright = caption.sma[caption.intensity > _BRIGHT * frame.sigma]
     if not (len(bright) and np.isfinite(centre).all()):
         return None
@@ -162,12 +235,8 @@ def fill_frame(frame, caption, *, bridge=False):
     before = add[1, 0], add[0, 0]
     wide = _enlarge(frame, add)
     centre = x + before[0], y + before[1]
-    if not frame.hold and frame.ellipses is None and (
-            caption.e1 is not None):
-        hidden = hidden_centre(wide.image, wide.mask, centre, frame.sigma)
-        if hidden is not None:
-            centre = hidden
-            wide = replace(wide, centre=centre, hold=True)
+    if held:
+        wide = replace(wide, centre=centre, hold=True)
     image, filled = fill_pixels(
         wide.image, wide.mask, centre, caption.sma, *shapes,
         sigma=frame.sigma, extent=extent, reach=reach, bridge=bridge)
@@ -257,93 +326,6 @@ def fill_pixels(image, mask, centre, sma, eps, theta, *, sigma, extent,
     out[box][missing] = np.where(known, value, usual)
     filled[box] = missing
     return out, filled
-
-
-def hidden_centre(image, mask, start, sigma):
-    """
-    Find the centre of a galaxy whose nucleus is missing.
-
-    It is where the pixels that are not missing are most point-symmetric.
-
-    Parameters
-    ----------
-    image : 2D `~numpy.ndarray`, shape (ny, nx)
-        The image without its sky.
-
-    mask : 2D bool `~numpy.ndarray`, shape (ny, nx)
-        Missing pixels.
-
-    start : tuple of 2 floats
-        The first guess (x, y) in pixels.
-
-    sigma : float
-        The noise of a sky pixel.
-
-    Returns
-    -------
-    centre : tuple of 2 floats or `None`
-        `None` if the nucleus is not missing.
-    """
-    if not _missing_near(mask, start, _LOOKS[0][1] + _NUCLEUS).any():
-        return None
-    centre = start
-    for reach, search in _LOOKS:
-        centre = _symmetric_centre(image, mask, centre, sigma, reach, search)
-    if _missing_near(mask, centre, _NUCLEUS).mean() < _HIDDEN:
-        return None
-    return centre
-
-
-def _symmetric_centre(image, mask, start, sigma, reach, search):
-    """
-    The point about which the pixels around a first guess are symmetric.
-    """
-    ny, nx = mask.shape
-    x0, y0 = (max(int(c - reach), 0) for c in start)
-    box = np.s_[y0:min(int(start[1] + reach) + 2, ny),
-                x0:min(int(start[0] + reach) + 2, nx)]
-    good = (~mask[box]).astype(float)
-    value = np.arcsinh(image[box] / sigma) * good
-    # over all pairs of pixels around each point, at half a pixel
-    square, product, number = (fftconvolve(*pair) for pair in (
-        (value**2, good), (value, value), (good, good)))
-    rows, columns = np.indices(number.shape)
-    near = np.hypot(columns / 2 + x0 - start[0],
-                    rows / 2 + y0 - start[1]) <= search
-    if not near.any():
-        return start
-    near &= square > _LIGHT * square[near].max()
-    difference = np.where(near, (square - product) / np.maximum(number, 1),
-                          np.inf)
-    row, column = np.unravel_index(np.argmin(difference), number.shape)
-    return (0.5 * (column + _vertex(-difference[row], column)) + x0,
-            0.5 * (row + _vertex(-difference[:, column], row)) + y0)
-
-
-def _missing_near(mask, centre, radius):
-    """
-    Mark missing pixels within a radius; beyond the frame all are.
-    """
-    steps = np.arange(-int(radius) - 1, int(radius) + 2)
-    x, y = (round(c) + steps for c in centre)
-    near = np.hypot(x - centre[0], (y - centre[1])[:, None]) <= radius
-    ny, nx = mask.shape
-    inside = ((y >= 0) & (y < ny))[:, None] & (x >= 0) & (x < nx)
-    return (mask[np.clip(y, 0, ny - 1)[:, None], np.clip(x, 0, nx - 1)]
-            | ~inside)[near]
-
-
-def _vertex(values, at):
-    """
-    Find the top of a parabola through a maximum and its neighbours.
-    """
-    if not 0 < at < len(values) - 1:
-        return 0.0
-    below, top, above = values[at - 1:at + 2]
-    bend = below - 2 * top + above
-    if not (np.isfinite(bend) and bend < 0):
-        return 0.0
-    return float(np.clip(0.5 * (below - above) / bend, -0.5, 0.5))
 
 
 def _annulus_values(data, good, radius, sigma):

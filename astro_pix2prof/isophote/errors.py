@@ -7,6 +7,7 @@ import numpy as np
 
 from astro_pix2prof.background.boxes import ring_correlation
 from astro_pix2prof.ellipses.annuli import measure_rings
+from astro_pix2prof.isophote.centre import centre_variance
 
 __all__ = ['pixel_variance', 'ring_error']
 
@@ -38,6 +39,7 @@ def ring_error(steps, want, width, rings, intensity):
     return np.sqrt(correlated**2 * pixel_var / n_pixels
                    + STRUCTURE_ERROR**2 * structure
                    + SHAPE_ERROR**2 * shape**2
+                   + centre_variance(steps, want, width, intensity)
                    + steps.sky_err**2)
 
 

@@ -6,7 +6,7 @@ The steps of the automated isophote fit.
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import binary_dilation, gaussian_filter
+from scipy.ndimage import binary_dilation
 from scipy.signal import fftconvolve
 from scipy.stats import binned_statistic
 
@@ -16,11 +16,7 @@ from astro_pix2prof.background.level import (
     with_structure_of,
 )
 from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
-from astro_pix2prof.detection.galaxy import (
-    find_galaxy,
-    is_hidden,
-    refine_centre,
-)
+from astro_pix2prof.detection.galaxy import find_galaxy
 from astro_pix2prof.detection.gaps import fill_gaps
 from astro_pix2prof.detection.masks import (
     excess_light,
@@ -30,6 +26,10 @@ from astro_pix2prof.detection.masks import (
 from astro_pix2prof.ellipses.annuli import SPLINE_RADIUS, measure_rings
 from astro_pix2prof.ellipses.model import elliptical_radius
 from astro_pix2prof.fitting.radii import RingRadii
+from astro_pix2prof.isophote.centre import (
+    measured_centre,
+    uncertain_centre,
+)
 from astro_pix2prof.isophote.ellipse_fit import (
     fit_ellipses,
     follow_ellipses,
@@ -198,7 +198,7 @@ class IsophoteSteps:
                 others=self.initial.others[window],
                 low=self.initial.low[window])
         self.flag = self.first_flag
-        self.ring_centre = None
+        self.ring_centre = self.hidden = None
 
     def inside_window(self, point):
         """
@@ -238,8 +238,10 @@ class IsophoteSteps:
         if settings.sky not in MEASURED:
             level = float(settings.sky)
         self.level = level / self.unit
+        missing = self.bad
         if settings.mask_sources:
-            self.bad |= find_cosmic_rays(self.data, self.bad, self.sigma)
+            self.bad = missing | find_cosmic_rays(self.data, missing,
+                                                  self.sigma)
         self.image = fill_gaps(self.data - self.level, self.bad)[0]
         position, search = self.position, self.search
         if self.initial is not None:
@@ -255,6 +257,9 @@ class IsophoteSteps:
             self.centre = position
         if not settings.fit_centre:
             self.centre = self.position
+        self.hidden = uncertain_centre(self, missing)
+        if self.hidden is not None:
+            self.centre = self.hidden.centre
         if not found.found:
             self.flag |= GalaxyFlag.NO_SOURCE
         self.masked = self.bad | binary_dilation(found.others > 0,
@@ -317,7 +322,7 @@ class IsophoteSteps:
             model = self.update_mask()
             filled = fill_masked(self.image, self.masked, self.centre, model)
             if self.settings.fit_centre and found.found:
-                self.recentre(filled)
+                self.centre = measured_centre(self, filled)
             result = None
             if fit is None or fit.rung < 0:
                 fit = self.fit_shapes(filled, model, step=0.2, max_iter=12)
@@ -469,20 +474,6 @@ class IsophoteSteps:
             self.masked |= self.initial.others | (
                 self.initial.low & (smooth - base > noise))
         return self.median_model(self.eps, self.theta)[0]
-
-    def recentre(self, filled):
-        """
-        Measure the centre again, with the other objects filled in.
-        """
-        if is_hidden(self.bad, self.centre, self.found.sma):
-            return
-        smooth = gaussian_filter(filled, 1.0)
-        centre = refine_centre(smooth, self.found.galaxy | (self.radius < 5),
-                               self.centre, max_shift=max(
-                                   3.0, 2.0 * self.found.scale))
-        if np.hypot(centre[0] - self.position[0],
-                    centre[1] - self.position[1]) <= self.search:
-            self.centre = centre
 
     def measure_sky(self):
         """

@@ -15,7 +15,6 @@ from astro_pix2prof.inference.filling import (
     bridge_holes,
     fill_frame,
     fill_pixels,
-    hidden_centre,
     read_filled,
 )
 from astro_pix2prof.networks.readers.frame import (
@@ -138,19 +137,6 @@ def test_bridged_holes(clean):
     rim = clean[(_distance(92, 84) < 10) & ~mask]
     assert value[mask].min() > 0.8 * rim.min()
     assert value[mask].max() < 1.2 * rim.max()
-
-
-@pytest.mark.parametrize('radius', [4, 6, 8])
-def test_hidden_centre(image, radius):
-    mask = _distance(CENTRE[0] + 1.5, CENTRE[1] - 1) < radius
-    found = hidden_centre(np.where(mask, 0, image), mask, (84.0, 75.0), NOISE)
-    assert np.hypot(*np.subtract(found, CENTRE)) < 0.8
-
-
-def test_centre_that_is_seen(image):
-    mask = HOLES['star']
-    assert hidden_centre(np.where(mask, 0, image), mask, CENTRE,
-                         NOISE) is None
 
 
 def _frame(image, mask, centre=CENTRE):
@@ -330,11 +316,8 @@ def test_random_holes(fitter, kind, level):
         _, change, error = _difference(profile, fitter(data, **OPTIONS))
         score = np.abs(change) / error
         within.append((score < 1).mean())
-        flags = decode_flags(profile.meta['flag'], kind='galaxy')
-        warned = {'CENTRE_UNCERTAIN', 'HEAVILY_MASKED',
-                  'OUT_OF_DOMAIN'}.intersection(flags)
-        if score.max() > 5 or (abs(np.median(change)) > max(
-                0.05, np.median(error)) and not warned):
+        if score.max() > 5 or abs(np.median(change)) > max(
+                0.05, np.median(error)):
             failures.append(k)
     assert failures == []
     assert np.mean(within) > 0.68

@@ -1,0 +1,303 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Centres of galaxies whose nucleus is missing, and their errors.
+
+A star's mask, a saturated core or the edge of a frame may hide a nucleus.
+Its place then follows from the pixels around: they are fitted with
+concentric ellipses of one shape, along which the light is constant. Unlike
+point symmetry this needs no pixels on the opposite side.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+from scipy.optimize import least_squares
+
+__all__ = ['HiddenCentre', 'find_hidden_centre', 'fit_centre',
+           'missing_part']
+
+
+# Knots of the fitted profile, evenly spaced in asinh(radius); how much its
+# second differences are held back, in units of the scatter of a pixel.
+_KNOTS, _STIFF = 9, 0.3
+
+# Real isophotes are no ellipses: scatter of bright pixels about the model as
+# a part of their value.
+_STRUCTURE = 0.1
+
+# Pixels farther from the model than so many times their scatter belong to
+# other objects.
+_CLIP = 4.0
+
+# Errors of centres over those that the scatter of independent pixels gives,
+# and the least error (pixels). Set on Sersic galaxies with holes, edges and
+# columns at random.
+_SCALE, _LEAST = 1.5, 0.03
+
+# Errors are larger by this factor where only one side of a galaxy is seen:
+# how far its centre is follows from the form of its isophotes alone.
+_ALONE = 2.0
+
+# A nucleus may be hidden if pixels are missing within the first radius, and
+# is if this part of the pixels within the second radius is missing (pixels).
+_NEAR, _NUCLEUS, _HIDDEN = 12.0, 4.0, 0.1
+
+# Fitted are the pixels within the extent of the galaxy, within these limits
+# (pixels), and again within this part of that radius. At most about so many
+# pixels are used, and so many to choose among first guesses.
+_REACH, _INNER, _PIXELS, _FEW = (30.0, 60.0), 0.5, 3000, 600
+
+# A fit needs so many pixels.
+_FEWEST = 60
+
+
+@dataclass
+class HiddenCentre:
+    """
+    Centre of a galaxy whose nucleus is missing.
+
+    Attributes
+    ----------
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels.
+
+    covariance : 2D `~numpy.ndarray`, shape (2, 2)
+        Its covariance in square pixels.
+    """
+
+    centre: tuple
+    covariance: np.ndarray
+
+    @property
+    def error(self):
+        """
+        The error along the longest axis, in pixels (float).
+        """
+        return float(np.sqrt(np.linalg.eigvalsh(self.covariance)[-1]))
+
+    def shifted(self):
+        """
+        Move the centre by its error both ways along both principal axes.
+
+        Returns
+        -------
+        centres : list of tuple of 2 floats
+            Four centres; the first two lie opposite each other, as do the
+            others.
+        """
+        values, vectors = np.linalg.eigh(self.covariance)
+        steps = (np.sqrt(np.maximum(values, 0)) * vectors).T
+        return [tuple(float(c) for c in np.add(self.centre, sign * step))
+                for step in steps for sign in (1, -1)]
+
+
+def missing_part(mask, centre, radius):
+    """
+    Calculate the part of the pixels within a radius that are missing.
+
+    Parameters
+    ----------
+    mask : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Missing pixels; beyond the frame all are.
+
+    centre : tuple of 2 floats
+        The middle (x, y) in pixels.
+
+    radius : float
+        In pixels.
+
+    Returns
+    -------
+    part : float
+        From 0 to 1.
+    """
+    steps = np.arange(-int(radius) - 1, int(radius) + 2)
+    x, y = (round(c) + steps for c in centre)
+    near = np.hypot(x - centre[0], (y - centre[1])[:, None]) <= radius
+    ny, nx = mask.shape
+    inside = ((y >= 0) & (y < ny))[:, None] & (x >= 0) & (x < nx)
+    missing = mask[np.clip(y, 0, ny - 1)[:, None],
+                   np.clip(x, 0, nx - 1)] | ~inside
+    return float(missing[near].mean())
+
+
+def find_hidden_centre(image, mask, start, sigma, **options):
+    """
+    Find the centre of a galaxy if its nucleus is missing.
+
+    Parameters
+    ----------
+    image, mask, start, sigma, **options
+        As for `fit_centre`.
+
+    Returns
+    -------
+    found : `HiddenCentre` or `None`
+        `None` if the nucleus is not missing, or too few pixels are left.
+    """
+    if not missing_part(mask, start, _NEAR):
+        return None
+    found = fit_centre(image, mask, start, sigma, **options)
+    if found is None or missing_part(mask, found.centre,
+                                     _NUCLEUS) < _HIDDEN:
+        return None
+    return found
+
+
+def fit_centre(image, mask, start, sigma, *, extent=40.0, eps=0.0, theta=0.0,
+               ignore=None):
+    """
+    Fit concentric ellipses of one shape to a galaxy.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        The image without its sky.
+
+    mask : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Missing pixels.
+
+    start : tuple of 2 floats
+        The first guess (x, y) in pixels.
+
+    sigma : float
+        The noise of a sky pixel.
+
+    extent : float, optional
+        The radius (pixels) up to which the galaxy is bright.
+
+    eps, theta : float, optional
+        First guess of its ellipticity and angle (radians, from +x).
+
+    ignore : 2D bool `~numpy.ndarray`, shape (ny, nx), optional
+        Pixels that are there, and belong to other objects.
+
+    Returns
+    -------
+    found : `HiddenCentre` or `None`
+        `None` if too few pixels are left.
+    """
+    if ignore is not None:
+        mask = mask | ignore
+    reach = float(np.clip(extent, *_REACH))
+    size = np.arctanh(min(eps, 0.9) / 0.95)
+    shape = size * np.cos(2 * theta), size * np.sin(2 * theta)
+    # A hole may have bent the first guess: begin in other ways, too.
+    first = [_fit(image, mask, (*start, *e), sigma, reach, few=True)
+             for e in (shape, (0.0, 0.0), np.multiply(-1, shape))]
+    if first[0] is None:
+        return None
+    best = min(first, key=lambda fit: fit[2])[0]
+    found = _fit(image, mask, best, sigma, reach)
+    if found is None:
+        return None
+    # Isophotes of different size have their centres in different places,
+    # or show by how much the model is wrong.
+    again = _fit(image, mask, found[0], sigma, _INNER * reach)
+    (x, y, *_), covariance, _ = found
+    best, apart = (x, y), np.zeros(2)
+    if again is not None:
+        apart = np.subtract(again[0][:2], best)
+        if np.trace(again[1]) < np.trace(covariance):
+            best = again[0][:2]
+    covariance = (covariance + np.outer(apart, apart)
+                  + _LEAST**2 * np.eye(2))
+    alone = 1 - _paired_part(mask, best, reach)
+    return HiddenCentre(tuple(float(c) for c in best),
+                        (1 + (_ALONE**2 - 1) * alone**2) * covariance)
+
+
+def _paired_part(mask, centre, reach):
+    """
+    Calculate the part of the pixels whose opposite pixel is seen, too.
+    """
+    y, x = np.nonzero(~mask)
+    near = np.hypot(x - centre[0], y - centre[1]) <= reach
+    x, y = (np.round(2 * c - at[near]).astype(int) for c, at in zip(
+        centre, (x, y), strict=True))
+    ny, nx = mask.shape
+    inside = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
+    seen = ~mask[y[inside], x[inside]]
+    return float(seen.sum() / max(len(x), 1))
+
+
+def _fit(image, mask, start, sigma, reach, few=False):
+    """
+    Fit concentric ellipses: centre and shape, covariance, and misfit.
+    """
+    x, y, value, weight = _pixels(image, mask, start[:2], sigma, reach,
+                                  _FEW if few else _PIXELS)
+    if len(x) < _FEWEST:
+        return None
+    use = np.ones(len(x), dtype=bool)
+
+    def residual(p):
+        return _residual(p, x[use], y[use], value[use], weight[use], reach)
+
+    centre = np.array(start[:2])
+    bounds = ([*(centre - reach), -3, -3], [*(centre + reach), 3, 3])
+    p = np.clip(start, *bounds)
+    for last in (few, True):
+        fit = least_squares(residual, p, bounds=bounds, diff_step=1e-3,
+                            x_scale=[1, 1, 0.2, 0.2], xtol=1e-5, ftol=1e-6,
+                            max_nfev=30)
+        p, n = fit.x, int(use.sum())
+        if few:
+            return p, None, np.mean(np.minimum(np.abs(fit.fun[:n]), _CLIP))
+        if not last:
+            miss = np.abs(fit.fun[:n])
+            use = miss < _CLIP * max(1.4826 * np.median(miss), 1.0)
+    scatter = max(float(np.mean(fit.fun[:n]**2)), 1.0)
+    # (the covariance of all four: a wrong shape moves the centre)
+    covariance = np.linalg.pinv(fit.jac.T @ fit.jac)[:2, :2]
+    return p, _SCALE**2 * scatter * covariance, scatter
+
+
+def _pixels(image, mask, centre, sigma, reach, most):
+    """
+    Collect the pixels around a centre: places, values and weights.
+    """
+    ny, nx = mask.shape
+    x0, y0 = (max(int(c - reach), 0) for c in centre)
+    x1, y1 = (max(int(c + reach) + 2, first) for c, first in zip(
+        centre, (x0, y0), strict=True))
+    box = np.s_[y0:min(y1, ny), x0:min(x1, nx)]
+    good = ~mask[box]
+    data = np.where(good, image[box], 0.0).astype(float)
+    share = gaussian_filter(good.astype(float), 1.5)
+    level = gaussian_filter(data, 1.5) / np.maximum(share, 1e-3)
+    y, x = np.nonzero(good)
+    near = np.hypot(x + x0 - centre[0], y + y0 - centre[1]) <= reach
+    y, x = y[near], x[near]
+    step = max(-(-len(x) // most), 1)
+    # (a step that is no divisor of a row takes pixels of all columns)
+    y, x = y[::step], x[::step]
+    bright = np.maximum(level[y, x] / sigma, 0.0)
+    weight = 1 / np.sqrt(1 / (1 + bright**2) + _STRUCTURE**2)
+    return x + float(x0), y + float(y0), np.arcsinh(
+        data[y, x] / sigma), weight
+
+
+def _residual(p, x, y, value, weight, reach):
+    """
+    Calculate the residuals of the best profile for a centre and a shape.
+    """
+    q = 1 - 0.95 * np.tanh(np.hypot(p[2], p[3]))
+    theta = 0.5 * np.arctan2(p[3], p[2])
+    u, v, c, s = x - p[0], y - p[1], np.cos(theta), np.sin(theta)
+    radius = np.hypot(u * c + v * s, (v * c - u * s) / q)
+    place = np.minimum(np.arcsinh(radius) / np.arcsinh(1.5 * reach), 1)
+    place = place * (_KNOTS - 1)
+    k = np.minimum(place.astype(int), _KNOTS - 2)
+    part = place - k
+    basis = np.zeros((len(x), _KNOTS))
+    rows = np.arange(len(x))
+    basis[rows, k] = (1 - part) * weight
+    basis[rows, k + 1] = part * weight
+    bend = _STIFF * np.diff(np.eye(_KNOTS), 2, axis=0)
+    want = value * weight
+    profile = np.linalg.solve(
+        basis.T @ basis + bend.T @ bend + 1e-9 * np.eye(_KNOTS),
+        basis.T @ want)
+    return np.concatenate([want - basis @ profile, bend @ profile])
