@@ -50,7 +50,7 @@ def uncertain_centre(steps, missing):
         search radius; its error tells how far it is from the fitted one.
     """
     found = steps.found
-    if steps.fixed is not None or not (
+    if steps.given is not None or not (
             steps.settings.fit_centre and found.found):
         return None
     image = steps.data - steps.level
