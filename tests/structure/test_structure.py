@@ -561,3 +561,42 @@ class TestNumbers:
         value = np.where(r <= 15, np.exp(-r / 6), np.exp(-2.5))
         error = value / np.where(r <= 15, 4.0, 1.5)
         assert_allclose(fit_disc(r, value, error)['h'][0], 6, rtol=1e-6)
+
+    @pytest.mark.parametrize(('n', 'used'), [(6, 6), (10, 8)])
+    def test_rings_of_the_disc(self, n, used):
+        # those beyond 35 per cent of the light (here from the second or
+        # third on), and at least six: wiggles tell which rings count
+        r = np.arange(1.0, n + 1)
+        log = -r / 2.2 + 0.1 * (-1)**r
+        slope, _ = np.polyfit(r[-used:], log[-used:], 1)
+        value = np.exp(log)
+        assert_allclose(fit_disc(r, value, 0.1 * value)['h'][0], -1 / slope,
+                        rtol=1e-6)
+
+    @pytest.mark.parametrize(('gain', 'kind'), [(9, 1), (11, 2)])
+    def test_break_is_worth_its_parameters(self, gain, kind):
+        # two lines lower the Bayesian information criterion by 10 or more
+        r = np.arange(1.0, 41)
+        log = -r / 6 - np.maximum(r - 25, 0) * (1 / 4.7 - 1 / 6)
+        growth = np.cumsum(r * np.exp(log))
+        use = r >= np.interp(0.35 * growth[-1], growth, r)
+        line = np.polyval(np.polyfit(r[use], log[use], 1), r[use])
+        error = np.sqrt(np.sum((log[use] - line)**2) / (
+            gain + 2 * np.log(use.sum())))
+        value = np.exp(log)
+        fit = fit_disc(r, value, np.sqrt(error**2 - 0.03**2) * value)
+        assert fit['type'] == kind
+
+    @pytest.mark.parametrize(('ratio', 'kind'), [
+        (1.15, 1), (1.25, 2), (1 / 1.15, 1), (1 / 1.25, 3)])
+    def test_break_of_a_fifth(self, ratio, kind):
+        r = np.arange(1.0, 41)
+        value = np.exp(-r / 6 - np.maximum(r - 25, 0) * (ratio - 1) / 6)
+        fit = fit_disc(r, value, 1e-3 * value)
+        assert fit['type'] == kind
+        if kind > 1:
+            assert_allclose(fit['r_break'][0], 25, atol=0.5)
+            assert_allclose(fit['h_in'][0] / fit['h_out'][0], ratio,
+                            rtol=0.02)
+        else:
+            assert np.isnan(fit['r_break'][0])
