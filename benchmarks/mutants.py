@@ -8,7 +8,7 @@ First measure which test runs which line, and how long each test takes::
         --cov=astro_pix2prof --cov-context=test --cov-report= \
         --junitxml=/tmp/times.xml -o junit_duration_report=call
 
-Then run the tests of randomly chosen lines, with each line changed::
+Then change randomly chosen lines and run the tests that concern them::
 
     python benchmarks/mutants.py image --lines /tmp/lines \
         --times /tmp/times.xml --number 30 --seed 1
@@ -16,41 +16,33 @@ Then run the tests of randomly chosen lines, with each line changed::
 Numbers are changed by one or by a factor of two; comparisons are turned
 round or lose their equality; ``and`` and ``or``, plus and minus, times and
 divided by are exchanged; ``not``, ``~`` and minus signs are left out. Every
-change is made in a process of its own, in memory only.
+change is made in memory, in a process of its own that is forked when the
+tests are collected. Not changed are the bodies of classes and the default
+values of arguments.
 """
 
 import argparse
 import ast
-import importlib
-import importlib.machinery
+import gc
 import os
 import random
 import re
 import signal
 import sys
-import tempfile
 import time
+import types
 from collections import defaultdict
 from pathlib import Path
 from xml.etree import ElementTree
 
 import coverage
+import numpy as np
 import pytest
 
-__all__ = ['find_mutants', 'main', 'run_mutant']
+__all__ = ['apply_mutant', 'find_mutants', 'main']
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / 'astro_pix2prof'
-
-# Imported once, before the processes are made.
-HEAVY = ('matplotlib.pyplot', 'astropy.units', 'astropy.io.fits',
-         'astropy.wcs', 'astropy.nddata', 'astropy.modeling.models',
-         'astropy.modeling.fitting', 'astropy.table', 'astropy.time',
-         'astropy.stats', 'astropy.cosmology', 'astropy.coordinates',
-         'photutils.isophote', 'photutils.segmentation',
-         'photutils.background', 'photutils.aperture', 'scipy.ndimage',
-         'scipy.optimize', 'scipy.special', 'scipy.stats', 'hypothesis',
-         'torch', 'safetensors.torch', 'pyarrow', 'pandas')
 
 _BOUNDARY = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE,
              ast.GtE: ast.Gt}
@@ -231,74 +223,196 @@ def _users(path, tree, line, tests):
     return users
 
 
-def run_mutant(path, number, names, *, limit, log):
+def _codes(code):
     """
-    Run tests with one change of a module, in a process of its own.
+    Collect the code of functions, and of those within classes.
+    """
+    found = {}
+    for const in code.co_consts:
+        if isinstance(const, types.CodeType):
+            found[const.co_qualname, const.co_firstlineno] = const
+            found |= _codes(const)
+    return found
+
+
+def _same(one, two):
+    try:
+        return bool(np.all(one == two))
+    except (TypeError, ValueError):
+        return False
+
+
+def apply_mutant(path, number):
+    """
+    Change a module that is loaded.
 
     Parameters
     ----------
     path : `~pathlib.Path`
         The module.
 
-    number : int or None
-        Index of the change in `find_mutants`; `None` changes nothing.
-
-    names : list of str
-        The tests.
-
-    limit : float
-        Seconds after which an endless loop is assumed.
-
-    log : str
-        File for the output of pytest.
-
-    Returns
-    -------
-    code : int
-        Exit code of pytest: 0 if no test fails, -9 beyond ``limit``.
+    number : int
+        Index of the change in `find_mutants`.
     """
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid == 0:
-        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(out, 1)
-        os.dup2(out, 2)
-        os.setsid()
-        code = 3
-        try:
+    name = '.'.join(path.relative_to(ROOT).with_suffix('').parts)
+    module = sys.modules[name.removesuffix('.__init__')]
+    tree = ast.parse(path.read_text())
+    line, _, change = find_mutants(tree)[number]
+    change()
+    code = compile(tree, str(path), 'exec')
+    codes = _codes(code)
+    for function in gc.get_objects():
+        if (isinstance(function, types.FunctionType)
+                and function.__globals__ is vars(module)):
+            old = function.__code__
+            new = codes.get((old.co_qualname, old.co_firstlineno))
+            if new is not None and new.co_freevars == old.co_freevars:
+                function.__code__ = new
+    top = next(node for node in tree.body
+               if node.lineno <= line <= node.end_lineno)
+    if isinstance(top, (ast.FunctionDef, ast.ClassDef)):
+        return
+    # a constant: here, and wherever it was imported
+    fresh = {key: value for key, value in vars(module).items()
+             if key.startswith('__')}
+    exec(code, fresh)
+    names = {node.id for node in ast.walk(top) if isinstance(node, ast.Name)
+             and isinstance(node.ctx, ast.Store)}
+    for key, old in list(vars(module).items()):
+        new = fresh.get(key)
+        if key in names or (isinstance(old, (int, float, tuple, list, dict))
+                            and not _same(old, new)):
+            for other in list(sys.modules.values()):
+                if getattr(other, '__name__', '').startswith(
+                        'astro_pix2prof') and vars(other).get(key) is old:
+                    setattr(other, key, new)
+
+
+def _is_body(tree, line):
+    """
+    Tell whether a line is a constant or in the body of a function.
+    """
+    inside = [node for node in ast.walk(tree) if isinstance(node, (
+        ast.FunctionDef, ast.ClassDef)) and node.lineno <= line <= (
+            node.end_lineno)]
+    return not inside or (isinstance(inside[-1], ast.FunctionDef)
+                          and line >= inside[-1].body[0].lineno)
+
+
+class _Mutation:
+    """
+    Run tests with changes instead of running all tests once.
+    """
+
+    def __init__(self, options):
+        self.options = options
+        self.failed = False
+
+    def pytest_runtest_logreport(self, report):
+        self.failed |= report.failed
+        if report.failed and self.pipe:
+            os.write(self.pipe, report.nodeid.encode())
+
+    def pytest_runtestloop(self, session):
+        self.items = {item.nodeid: item for item in session.items}
+        self.tests, self.durations = _read_tests(self.options.lines,
+                                                 self.options.times)
+        with open(self.options.output, 'a') as self.output:
+            for part in self.options.part:
+                self.run_part(part)
+        return True
+
+    def run_part(self, part):
+        place = PACKAGE / part
+        mutants = []
+        for path in sorted(place.glob('*.py')) if place.is_dir() else [place]:
             tree = ast.parse(path.read_text())
-            if number is not None:
-                find_mutants(tree)[number][2]()
-            mutant = compile(tree, str(path), 'exec')
-            get_code = importlib.machinery.SourceFileLoader.get_code
+            mutants += [(path, k, line, text) for k, (line, text, _) in
+                        enumerate(find_mutants(tree)) if re.search(
+                            self.options.only,
+                            f'{path.name}:{line}: {text}')
+                        and _is_body(tree, line)]
+        random.Random(self.options.seed).shuffle(mutants)
+        count, chosen = 0, mutants[:self.options.number]
+        for path, number, line, text in chosen:
+            names = self.choose(path, line)
+            noticed, by = self.run_mutant(path, number, names)
+            count += noticed
+            self.write('noticed' if noticed else 'missed ',
+                       f'{part} {path.name}:{line}:',
+                       ' '.join(text.split()), f'[{len(names)}]', by)
+        self.write(f'{part}: {count} of {len(chosen)} noticed '
+                   f'({len(mutants)} possible, seed {self.options.seed})')
 
-            def changed(loader, fullname):
-                if loader.path == str(path):
-                    return mutant
-                return get_code(loader, fullname)
+    def write(self, *words):
+        print(*words, file=self.output, flush=True)
 
-            importlib.machinery.SourceFileLoader.get_code = changed
-            code = pytest.main([
-                *names, '-x', '-q', '-o', 'addopts=', '-p',
-                'no:cacheprovider', '-p', 'no:xdist', '-p', 'no:cov',
-                '--tb=line', f'--rootdir={ROOT}'])
-        finally:
-            sys.stdout.flush()
-            os._exit(int(code))
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        done, status = os.waitpid(pid, os.WNOHANG)
+    def choose(self, path, line):
+        """
+        Choose near and quick tests that run a line.
+        """
+        tree = ast.parse(path.read_text())
+        users = set(_users(path, tree, line, self.tests))
+        # tests that are new since the lines were recorded
+        users |= {name for name in self.items if name not in self.durations
+                  and f'/{path.parent.name}/' in name}
+        cost = {name: self.durations.get(name, 0.1) + (
+            0 if f'/{path.parent.name}/' in name else 1)
+            for name in users if name in self.items}
+        total, chosen = 0.0, []
+        for name in sorted(cost, key=cost.get):
+            total += self.durations.get(name, 0.1)
+            if total > self.options.seconds and chosen:
+                break
+            chosen.append(name)
+        return chosen
+
+    def run_mutant(self, path, number, names):
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            code = 3
+            try:
+                os.setsid()
+                self.pipe = write
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, 1)
+                os.dup2(null, 2)
+                if number is not None:
+                    apply_mutant(path, number)
+                self.run_tests(names)
+                code = int(self.failed)
+            finally:
+                os._exit(code)
+        os.close(write)
+        end = time.monotonic() + 60 + 10 * self.options.seconds
+        done = 0
+        while not done and time.monotonic() < end:
+            done, status = os.waitpid(pid, os.WNOHANG)
+            time.sleep(0.01)
+        by = 'endless'
         if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.02)
-    os.killpg(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return -9
+            by = os.read(read, 1000).decode()
+            if os.waitstatus_to_exitcode(status) not in (0, 1):
+                by = 'died'
+        else:
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        os.close(read)
+        return bool(by), by
+
+    def run_tests(self, names):
+        for name, after in zip(names, [*names[1:], None], strict=True):
+            item = self.items[name]
+            item.ihook.pytest_runtest_protocol(
+                item=item, nextitem=self.items.get(after))
+            if self.failed:
+                break
 
 
 def main(arguments=None):
     """
-    Try random changes and print whether a test fails.
+    Try random changes and write whether a test fails.
     """
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('part', nargs='+', help='folders or modules of the '
@@ -307,55 +421,21 @@ def main(arguments=None):
                         help='files of coverage')
     parser.add_argument('--times', required=True, nargs='+',
                         help='files of the times of the tests')
+    parser.add_argument('--tests', required=True, nargs='+',
+                        help='folders of tests')
+    parser.add_argument('--output', default='mutants.txt')
     parser.add_argument('--number', type=int, default=30,
                         help='changes in each part')
     parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--seconds', type=float, default=40,
+    parser.add_argument('--seconds', type=float, default=20,
                         help='longest time of the tests of a change')
     parser.add_argument('--only', default='', help='regular expression for '
-                        'path:line: description')
+                        'name:line: change')
     options = parser.parse_args(arguments)
-    tests, durations = _read_tests(options.lines, options.times)
     os.chdir(ROOT)
-    for name in HEAVY:
-        importlib.import_module(name)
-    for part in options.part:
-        _run_part(part, tests, durations, options)
-
-
-def _run_part(part, tests, durations, options):
-    place = PACKAGE / part
-    mutants = []
-    for path in sorted(place.glob('*.py')) if place.is_dir() else [place]:
-        tree = ast.parse(path.read_text())
-        mutants += [(path, k, line, text) for k, (line, text, _) in enumerate(
-            find_mutants(tree)) if re.search(
-                options.only, f'{path.name}:{line}: {text}')]
-    random.Random(options.seed).shuffle(mutants)
-    count, number = 0, min(options.number, len(mutants))
-    for path, k, line, text in mutants[:number]:
-        users = _users(path, ast.parse(path.read_text()), line, tests)
-        # near and quick tests first
-        names = sorted(users, key=lambda name: durations[name] + (
-            0 if f'/{path.parent.name}/' in name else 1))
-        chosen, total = [], 0.0
-        for name in names:
-            total += durations[name]
-            if total > options.seconds and chosen:
-                break
-            chosen.append(name)
-        with tempfile.NamedTemporaryFile('r', suffix='.log') as log:
-            code = run_mutant(path, k, chosen, log=log.name, limit=(
-                60 + 4 * options.seconds)) if chosen else 0
-            by = [row.split(' - ')[0] for row in log if row.startswith((
-                'FAILED', 'ERROR'))]
-        count += code != 0
-        print('missed ' if code == 0 else 'noticed',
-              f'{part} {path.name}:{line}: {" ".join(text.split())}',
-              f'[{len(chosen)} of {len(names)} tests; {code}]',
-              *(b.strip() for b in by), flush=True)
-    print(f'{part}: {count} of {number} noticed ({len(mutants)} possible, '
-          f'seed {options.seed})', flush=True)
+    pytest.main([*options.tests, '-q', '-s', '-o', 'addopts=', '-p',
+                 'no:cacheprovider', '-p', 'no:cov', f'--rootdir={ROOT}'],
+                plugins=[_Mutation(options)])
 
 
 if __name__ == '__main__':

@@ -287,9 +287,10 @@ class _Frame:
         if is_least and not self.counted:
             # Noise cannot come so close to a value that is below all others;
             # an image that fades away does.
+            known = np.where(near, data, 0)
             steps = np.concatenate([
-                np.abs(np.diff(data, axis=0))[near[1:] & near[:-1]],
-                np.abs(np.diff(data, axis=1))[near[:, 1:] & near[:, :-1]]])
+                np.abs(np.diff(known, axis=0))[near[1:] & near[:-1]],
+                np.abs(np.diff(known, axis=1))[near[:, 1:] & near[:, :-1]]])
             jump = np.median(beside) - float(value)
             if len(steps) and not jump > _CLIFF * np.median(steps):
                 return none
