@@ -14,7 +14,7 @@ Then change randomly chosen lines and run the tests that concern them::
         --times /tmp/times.xml --number 30 --seed 1
 
 Numbers are changed by one or by a factor of two; comparisons are turned
-round or lose their equality; ``and`` and ``or``, plus and minus, times and
+round, or lose or gain their equality; ``and`` and ``or``, plus and minus, times and
 divided by are exchanged; ``not``, ``~`` and minus signs are left out. Every
 change is made in memory, in a process of its own that is forked when the
 tests are collected. Not changed are the bodies of classes and the default
@@ -30,6 +30,7 @@ import re
 import signal
 import sys
 import time
+import traceback
 import types
 from collections import defaultdict
 from pathlib import Path
@@ -129,7 +130,10 @@ def find_mutants(tree):
         elif kind is ast.Compare:
             for k, op in enumerate(node.ops):
                 for table in (_OPPOSITE, _BOUNDARY):
-                    if type(op) in table:
+                    # (equality is no matter where numbers are continuous)
+                    whole = table is _OPPOSITE or isinstance(getattr(
+                        node.comparators[k], 'value', None), int)
+                    if type(op) in table and whole:
                         new = table[type(op)]()
                         add(node, ast.unparse(node), type(new).__name__,
                             lambda node=node, k=k, new=new:
@@ -262,7 +266,7 @@ def apply_mutant(path, number):
     code = compile(tree, str(path), 'exec')
     codes = _codes(code)
     for function in gc.get_objects():
-        if (isinstance(function, types.FunctionType)
+        if (type(function) is types.FunctionType
                 and function.__globals__ is vars(module)):
             old = function.__code__
             new = codes.get((old.co_qualname, old.co_firstlineno))
@@ -382,6 +386,8 @@ class _Mutation:
                     apply_mutant(path, number)
                 self.run_tests(names)
                 code = int(self.failed)
+            except BaseException:
+                os.write(write, traceback.format_exc(-3).encode())
             finally:
                 os._exit(code)
         os.close(write)
@@ -394,7 +400,7 @@ class _Mutation:
         if done:
             by = os.read(read, 1000).decode()
             if os.waitstatus_to_exitcode(status) not in (0, 1):
-                by = 'died'
+                raise RuntimeError(by)
         else:
             os.killpg(pid, signal.SIGKILL)
             os.waitpid(pid, 0)

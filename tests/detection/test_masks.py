@@ -53,9 +53,9 @@ class TestExcessLight:
         # it hides no more than the galaxy's light here and some noise
         model = np.full(SHAPE, 2.0)
         data = model + star(90, 60, 1e4)
-        _, base, noise = excess_light(data, model, 0.1, CENTRE)
-        assert 2.0 < base[60, 30] < 4 * 2.0
-        assert_allclose(base[60, 90], 2.0)
+        base = excess_light(data, model, 0.1, CENTRE)[1]
+        assert 2 * 2.0 < base[60, 30] < 4 * 2.0
+        assert_allclose(base[60, 90], 2.0, rtol=1e-3)
         _, base, noise = excess_light(data - model, np.zeros(SHAPE), 1.0,
                                       CENTRE)
         assert 2 * noise < base[60, 30] < 5 * noise
@@ -78,12 +78,11 @@ class TestResidualMask:
 
     @pytest.mark.parametrize('height', [10, 50, 200, 700, 4e3])
     def test_wings_of_stars(self, height):
-        # what is left is below the noise of a pixel, and no more than the
-        # star is masked
+        # what is left, at a noise of 1, is nothing; nor is much more masked
         light = star(30, 60, height)
         mask = mask_of(light)
-        assert light[~mask].max() < 1.0
-        assert light[mask].min() > 0.02
+        assert light[~mask].max() < 0.08
+        assert light[mask].min() > 0.005
         assert not mask[:, 70:].any()
 
     @pytest.mark.parametrize(('height', 'found'), [(0.35, False),
