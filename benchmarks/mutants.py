@@ -4,21 +4,21 @@ Change numbers and conditions of the package and count who notices.
 
 First measure which test runs which line, and how long each test takes::
 
-    COVERAGE_FILE=/tmp/lines python -m pytest tests/image -n 0 \
+    COVERAGE_FILE=/tmp/lines python -m pytest tests/image -n 0 --dist no \
         --cov=astro_pix2prof --cov-context=test --cov-report= \
         --junitxml=/tmp/times.xml -o junit_duration_report=call
 
 Then change randomly chosen lines and run the tests that concern them::
 
     python benchmarks/mutants.py image --lines /tmp/lines \
-        --times /tmp/times.xml --number 30 --seed 1
+        --times /tmp/times.xml --tests tests/image --number 30 --seed 1
 
 Numbers are changed by one or by a factor of two; comparisons are turned
-round, or lose or gain their equality; ``and`` and ``or``, plus and minus, times and
-divided by are exchanged; ``not``, ``~`` and minus signs are left out. Every
-change is made in memory, in a process of its own that is forked when the
-tests are collected. Not changed are the bodies of classes and the default
-values of arguments.
+round, or lose or gain their equality; ``and`` and ``or``, plus and minus,
+times and divided by are exchanged; ``not``, ``~`` and minus signs are left
+out. Every change is made in memory, in a process of its own that is forked
+when the tests are collected. Not changed are the bodies of classes and the
+default values of arguments.
 """
 
 import argparse

@@ -690,8 +690,6 @@ class TestErrorsOfFits:
                          'sersic_n': 2.5}, 15)
 
     def test_bulge_and_disc(self):
-        bulge = sersic_flux(8, 3, 2)
-
         def fit(r, noise):
             value = 8 * sersic(r, 22.5, 3.0, 2.0) + 3 * np.exp(-r / 14)
             found = fit_bulge_disc(r, value * (1 + 0.036 * noise),
