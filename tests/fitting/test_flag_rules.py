@@ -26,7 +26,7 @@ def make_rings(*, image=GALAXY, mask=None, psf_fwhm=None, given=None,
     """
     The rings of a round exponential galaxy, with noise of 1 in a pixel.
     """
-    cutout = GalaxyCutout(image, mask=mask, unit='nmgy', pixel_scale=1.0,
+    cutout = GalaxyCutout(image, mask=mask, unit='nmgy', pixel_scale=0.5,
                           psf_fwhm=psf_fwhm, noise=given)
     n = len(changes.get('sma', SMA))
     sma = changes.get('sma', SMA)
@@ -181,6 +181,24 @@ class TestRings:
                            n_valid=np.append(np.ones(50), [part, 0.5]))
         assert bool(flags_of(rings) & GalaxyFlag.TRUNCATED) == truncated
 
+    @pytest.mark.parametrize(('snr', 'truncated'), [(9, False), (11, True)])
+    def test_cut_off_clearly(self, snr, truncated):
+        # ten times the noise of a ring one pixel wide, 4.5 pixels away
+        light = np.where(SMA < 4, 100.0, 0.0)
+        light[6] = snr / np.sqrt(2 * np.pi * 6.5)
+        rings = make_rings(intensity=light, centre=(4.0, 60.0),
+                           n_valid=with_value(0.8, 6))
+        flag = flags_of(rings, search=90)
+        assert bool(flag & GalaxyFlag.TRUNCATED) == truncated
+
+    def test_point_source(self):
+        # a Gaussian, alone and within a PSF known to be half as wide
+        light = 1e3 * 0.5**(SMA / 2)**2
+        for psf_fwhm, flag in ((None, GalaxyFlag.POINT_SOURCE),
+                               (2.0, GalaxyFlag.POINT_SOURCE), (1.0, 0)):
+            rings = make_rings(intensity=light, psf_fwhm=psf_fwhm)
+            assert flags_of(rings) == flag
+
     @pytest.mark.parametrize(('where', 'part', 'masked'), [
         (20, 0.48, True), (20, 0.52, False), (49, 0.1, False)])
     def test_heavily_masked(self, where, part, masked):
@@ -245,10 +263,10 @@ class TestRingFlags:
         return (flag_rings(rings, **options) & int(flag)) > 0
 
     def test_unresolved(self):
-        # within a pixel, or half of the width of the PSF
+        # within a pixel, or half of the width of the PSF (4.6 arcsec)
         found = self.has(make_rings(), RingFlag.UNRESOLVED)
         np.testing.assert_array_equal(found, SMA < 1)
-        rings = make_rings(psf_fwhm=9.2)
+        rings = make_rings(psf_fwhm=4.6)
         found = self.has(rings, RingFlag.UNRESOLVED)
         np.testing.assert_array_equal(found, SMA < 4.6)
 
