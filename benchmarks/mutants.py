@@ -408,7 +408,7 @@ class _Mutation:
         return bool(by), by
 
     def run_tests(self, names):
-        for name, after in zip(names, [*names[1:], None], strict=True):
+        for name, after in zip(names, [*names[1:], None], strict=False):
             item = self.items[name]
             item.ihook.pytest_runtest_protocol(
                 item=item, nextitem=self.items.get(after))
