@@ -126,7 +126,9 @@ def find_blanks(data, mask):
     # (pixels of other such groups tell nothing about one of them)
     large = np.zeros(len(sizes), dtype=bool)
     large[unlikely] = True
-    image = _Frame(data, good, good & ~large[groups], across, along)
+    # (infinite pixels have no differences)
+    image = _Frame(np.where(good, data, 0), good, good & ~large[groups],
+                   across, along)
     boxes = find_objects(groups)
     for number in unlikely:
         box = tuple(slice(max(s.start - _NEAR - 1, 0), s.stop + _NEAR + 1)
@@ -287,10 +289,9 @@ class _Frame:
         if is_least and not self.counted:
             # Noise cannot come so close to a value that is below all others;
             # an image that fades away does.
-            known = np.where(near, data, 0)
             steps = np.concatenate([
-                np.abs(np.diff(known, axis=0))[near[1:] & near[:-1]],
-                np.abs(np.diff(known, axis=1))[near[:, 1:] & near[:, :-1]]])
+                np.abs(np.diff(data, axis=0))[near[1:] & near[:-1]],
+                np.abs(np.diff(data, axis=1))[near[:, 1:] & near[:, :-1]]])
             jump = np.median(beside) - float(value)
             if len(steps) and not jump > _CLIFF * np.median(steps):
                 return none

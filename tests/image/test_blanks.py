@@ -138,9 +138,10 @@ def test_random_blanks():
 
 
 @pytest.mark.parametrize('infinite', [-np.inf, np.inf, np.nan])
-def test_blank_beside_infinite_pixels(image, infinite):
+@pytest.mark.parametrize('noise', [True, False])
+def test_blank_beside_infinite_pixels(image, infinite, noise):
     # nothing is calculated from pixels without a finite value
-    data = image.astype(np.float32)
+    data = (image if noise else _galaxy()).astype(np.float32)
     data[:, :5] = infinite
     data[:, 5:8] = -1e5
     expected = np.zeros(SHAPE, bool)
