@@ -62,21 +62,54 @@ class RingConv(nn.Module):
         that convolutions prefer.
         """
         more, half = self.size[0] // 2, self.size[1] // 2
-        if torch.is_grad_enabled():
-            x = torch.cat([x[..., -half:], x, x[..., :half]], -1)
-            return torch.cat([x[:, :, :1]] * more + [x]
-                             + [x[:, :, -1:]] * more, 2)
-        # once, and with channels as the last axis, which copies whole rows
-        x = x.permute(0, 2, 3, 1)
-        b, k, t, c = x.shape
-        out = x.new_empty((b, k + 2 * more, t + 2 * half, c))
-        rows = out[:, more:more + k]
-        rows[:, :, half:half + t] = x
-        rows[:, :, :half] = x[:, :, -half:]
-        rows[:, :, half + t:] = x[:, :, :half]
-        out[:, :more] = rows[:, :1]
-        out[:, more + k:] = rows[:, -1:]
-        return out.permute(0, 3, 1, 2)
+        if torch.is_grad_enabled() and x.requires_grad:
+            return _Pad.apply(x, more, half)
+        return _pad(x, more, half)
+
+
+def _pad(x, more, half):
+    """
+    Pad circularly along the last axis, and with the ends along the other.
+    """
+    # once, and with channels as the last axis, which copies whole rows
+    x = x.permute(0, 2, 3, 1)
+    b, k, t, c = x.shape
+    out = x.new_empty((b, k + 2 * more, t + 2 * half, c))
+    rows = out[:, more:more + k]
+    rows[:, :, half:half + t] = x
+    rows[:, :, :half] = x[:, :, -half:]
+    rows[:, :, half + t:] = x[:, :, :half]
+    out[:, :more] = rows[:, :1]
+    out[:, more + k:] = rows[:, -1:]
+    return out.permute(0, 3, 1, 2)
+
+
+class _Pad(torch.autograd.Function):
+    """
+    Padding whose gradient takes one copy, and not one for each part.
+    """
+
+    @staticmethod
+    def forward(ctx, x, more, half):
+        ctx.more, ctx.half = more, half
+        return _pad(x, more, half)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad):
+        more, half = ctx.more, ctx.half
+        grad = grad.permute(0, 2, 3, 1)
+        k, t = grad.shape[1] - 2 * more, grad.shape[2] - 2 * half
+        out = grad[:, more:more + k, half:half + t].clone()
+        # what lies in the padding belongs to the other side, or to the end
+        for row, rows in ((slice(None), grad[:, more:more + k]),
+                          (slice(0, 1), grad[:, :more].sum(1, True)),
+                          (slice(k - 1, k), grad[:, more + k:].sum(1, True))):
+            if row != slice(None):
+                out[:, row] += rows[:, :, half:half + t]
+            out[:, row, -half:] += rows[:, :, :half]
+            out[:, row, :half] += rows[:, :, half + t:]
+        return out.permute(0, 3, 1, 2), None, None
 
 
 class RingBlock(nn.Module):
