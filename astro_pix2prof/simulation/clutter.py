@@ -10,12 +10,14 @@ from torch.nn import functional
 
 from astro_pix2prof.networks.ellipse import NANOMAGGY_ZEROPOINT
 from astro_pix2prof.simulation.components import rotate, sersic
+from astro_pix2prof.simulation.missing import draw_masked_stars
 
 __all__ = ['add_defects', 'add_saturation', 'draw_stars', 'galaxy_field',
            'neighbour_field', 'star_spectrum']
 
 
-_MAX_STARS = 64
+# In frames of 256 pixels with their borders; in proportion to the area.
+_MAX_STARS, _MAX_GALAXIES, _USUAL_SIZE = 64, 40, 288
 
 _STAMP = 41
 
@@ -49,11 +51,13 @@ def draw_stars(instruments, grid, r_e, generator):
 
     Returns
     -------
-    stars : dict of `torch.Tensor`, shape (B, 64)
-        ``x``, ``y`` (px in the frame) and ``flux`` (nanomaggies; 0 where
-        there is no star).
+    stars : dict of `torch.Tensor`, shape (B, S)
+        ``x``, ``y`` (px in the frame), ``flux`` (nanomaggies; 0 where
+        there is no star) and ``disc`` (the radius, in px, of the disc that
+        masks it; 0 for none).
     """
     n = len(r_e)
+    n_stars = round(_MAX_STARS * max(1.0, (grid.size / _USUAL_SIZE)**2))
     pixel, sigma, fwhm = (instruments[k].float() for k in (
         'pixel_scale', 'sigma', 'fwhm'))
     # stars of a tenth of the noise in their peak pixel no longer matter
@@ -63,13 +67,13 @@ def draw_stars(instruments, grid, r_e, generator):
     log_16 = 2.3 + 1.6 * _rand(generator, n)
     area = (grid.size * pixel / 3600)**2
     count = 10**(log_16 + slope * (faint.clamp(max=26) - 16)) * area
-    count = torch.poisson(count.clamp(max=0.7 * _MAX_STARS),
+    count = torch.poisson(count.clamp(max=0.7 * n_stars),
                           generator=generator)
-    u = _rand(generator, 4, n, _MAX_STARS)
+    u = _rand(generator, 4, n, n_stars)
     bright = 10**(slope * (11.5 - faint))[:, None]
     mag = faint[:, None] + torch.log10(
         bright + (1 - bright) * u[0]) / slope[:, None]
-    exists = torch.arange(_MAX_STARS) < count[:, None]
+    exists = torch.arange(n_stars) < count[:, None]
     x = u[1] * grid.size - grid.pad
     y = u[2] * grid.size - grid.pad
     # the forced ones take the first slots
@@ -87,8 +91,10 @@ def draw_stars(instruments, grid, r_e, generator):
     exists[:, 1] |= burnt
     mag[:, 1] = torch.where(burnt, instruments['saturation'].float()
                             - 3 * u[3, :, 1], mag[:, 1])
+    disc = draw_masked_stars({'x': x, 'y': y, 'mag': mag, 'exists': exists},
+                             faint, fwhm, grid, generator)
     flux = 10**(-0.4 * (mag - NANOMAGGY_ZEROPOINT)) * exists
-    return {'x': x, 'y': y, 'flux': flux}
+    return {'x': x, 'y': y, 'flux': flux, 'disc': disc}
 
 
 def star_spectrum(stars, grid):
@@ -141,7 +147,8 @@ def galaxy_field(instruments, grid, generator):
     area = (size * pixel / 3600)**2
     count = 1050 * 10**(0.38 * (faint - 19.8)) * area * torch.exp(
         0.4 * torch.randn(n, generator=generator))
-    count = torch.poisson(count.clamp(max=40), generator=generator).long()
+    count = torch.poisson(count.clamp(max=_MAX_GALAXIES * max(
+        1.0, (size / _USUAL_SIZE)**2)), generator=generator).long()
     owner = torch.repeat_interleave(torch.arange(n), count)
     m = len(owner)
     out = torch.zeros(n, size, size, device=device)
@@ -175,9 +182,13 @@ def galaxy_field(instruments, grid, generator):
     return out
 
 
-def neighbour_field(flux, galaxies, grid, generator, *, share=0.3):
+def neighbour_field(flux, galaxies, grid, generator, *, share=0.4):
     """
     Draw neighbours: other galaxies of the batch, moved and scaled.
+
+    From 0.4 mag brighter to 3.1 mag fainter than the galaxy; the distance
+    is 1 to 3.2 times the sum of both r_e, of one in three 0.4 to 1.4 times.
+    One frame in twelve has a second neighbour.
 
     Parameters
     ----------
@@ -203,10 +214,12 @@ def neighbour_field(flux, galaxies, grid, generator, *, share=0.3):
     """
     n, size = len(flux), flux.shape[-1]
     out = torch.zeros_like(flux)
-    u = _rand(generator, n, 8)
+    both = _rand(generator, n, 2, 9)
     r_e = galaxies['r_e'][:, 0].cpu()
     total = galaxies['flux'][:, 0].cpu()
-    for k in (u[:, 0] < share).nonzero()[:, 0].tolist():
+    both[:, 1, 0] += share - 1 / 12
+    for k, j in (both[:, :, 0] < share).nonzero().tolist():
+        u = both[:, j]
         donor = (k + 1 + int(u[k, 1] * (n - 1))) % n if n > 1 else k
         image = flux[donor]
         # shrink a donor that is much larger
@@ -219,7 +232,8 @@ def neighbour_field(flux, galaxies, grid, generator, *, share=0.3):
         if u[k, 7] < 0.5:
             image = image.T
         r_d = float(r_e[donor]) / factor
-        dist = (1.0 + 2.2 * u[k, 3]) * (r_e[k] + r_d) + 2
+        apart = 0.4 + u[k, 3] if u[k, 8] < 0.33 else 1.0 + 2.2 * u[k, 3]
+        dist = apart * (r_e[k] + r_d) + 2
         angle = 6.2832 * float(u[k, 4])
         scale = total[k] / image.sum().cpu().clamp(min=1e-12) * 10**(
             -0.4 * (3.5 * u[k, 5] - 0.4))
@@ -310,19 +324,19 @@ def add_saturation(image, stars, instruments, grid, mask, generator):
 
 def add_defects(image, instruments, mask, generator):
     """
-    Add cosmic rays, dead columns, satellite trails and blank edges.
+    Add cosmic rays, dead columns and satellite trails.
 
     Parameters
     ----------
     image : `torch.Tensor`, shape (B, n, n)
-        The frames; changed in place. Blank pixels are 0.
+        The frames; changed in place.
 
     instruments : dict
         See `~astro_pix2prof.simulation.surveys.draw_instruments`.
 
     mask : `torch.Tensor`, shape (B, n, n), bool
-        Bad pixels, changed in place: blanks always, columns mostly,
-        cosmic rays and trails sometimes.
+        Bad pixels, changed in place: columns mostly, cosmic rays
+        sometimes.
 
     generator : `torch.Generator`
         The source of random numbers (CPU).
@@ -330,7 +344,7 @@ def add_defects(image, instruments, mask, generator):
     b, n = image.shape[:2]
     sigma = instruments['sigma'].float()
     axis = torch.arange(n, device=image.device)
-    u = _rand(generator, b, 16)
+    u = _rand(generator, b, 12)
     for k in range(b):
         s = float(sigma[k])
         if u[k, 0] < 0.15:        # cosmic rays: short tracks
@@ -360,12 +374,3 @@ def add_defects(image, instruments, mask, generator):
             width = float(instruments['fwhm'][k]) * 0.6
             image[k] += s * (2 + 8 * float(u[k, 11])) * torch.exp(
                 -0.5 * (d / width)**2)
-        if u[k, 12] < 0.07:       # the edge of the survey's frame
-            angle = 6.2832 * float(u[k, 13])
-            if u[k, 14] < 0.6:
-                angle = round(angle / (math.pi / 2)) * math.pi / 2
-            d = ((axis[None, :] - n / 2) * math.cos(angle)
-                 + (axis[:, None] - n / 2) * math.sin(angle))
-            blank = d > n * (0.25 + 0.25 * float(u[k, 15]))
-            image[k][blank] = 0.0
-            mask[k] |= blank

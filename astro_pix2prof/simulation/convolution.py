@@ -171,7 +171,7 @@ class NestedGrid:
         keep = slice(_BORDER, side - _BORDER)
         total[batch, rows[:, keep], columns[:, :, keep]] += (
             finer[:, keep, keep])
-        return ConvolvedImage(self, total, rest, sharp)
+        return ConvolvedImage(self, total, rest, sharp, frame)
 
     def blur(self, frame, psf):
         """
@@ -199,11 +199,15 @@ class ConvolvedImage:
     ----------
     padded : `torch.Tensor`, shape (B, size, size)
         The image with its border.
+
+    flux : `torch.Tensor`, shape (B, size, size)
+        Flux of the frame's pixels with their border before the PSF.
     """
 
-    def __init__(self, grid, padded, rest, sharp):
+    def __init__(self, grid, padded, rest, sharp, flux):
         self.grid = grid
         self.padded = padded
+        self.flux = flux
         self._rest = rest
         self._sharp = sharp
 

@@ -16,8 +16,10 @@ from astro_pix2prof.networks.ellipse import NANOMAGGY_ZEROPOINT
 __all__ = ['TYPES', 'draw_galaxies']
 
 # Shares of the types; a choice, to show each often enough.
-TYPES = {'elliptical': 0.16, 's0': 0.14, 'early spiral': 0.22,
-         'late spiral': 0.22, 'dwarf': 0.16, 'edge-on': 0.10}
+# A thin disc is a plain Sersic profile of an ellipticity of 0.75 to 0.93.
+TYPES = {'elliptical': 0.14, 's0': 0.13, 'early spiral': 0.20,
+         'late spiral': 0.20, 'dwarf': 0.13, 'edge-on': 0.09,
+         'thin disc': 0.11}
 
 
 class _Draw:
@@ -105,6 +107,7 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     early = (kind == 1) | (kind == 2)
     late = kind == 3
     elliptical, dwarf, edge_on = kind == 0, kind == 4, kind == 5
+    thin = kind == 6
     disc = early | late | edge_on
     spiral = (kind == 2) | late
     g = {'kind': kind}
@@ -113,8 +116,22 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     # sizes are uniform in their logarithm: a survey's catalogue is cut
     # at some multiple of the seeing, and frames are chosen to suit
     largest = 0.36 * n_pix * draw.uniform(0.45, 1.0)
-    low = torch.minimum(0.9 * fwhm, 0.5 * largest)
+    low = (0.9 * fwhm).clamp(min=0.012 * n_pix)
+    # the seeing makes small discs round, however thin they are: two in
+    # three have minor axes that it resolves
+    large = (edge_on | thin) & draw.chance(0.67)
+    low = torch.where(large, torch.maximum(low, 4 * fwhm), low)
+    low = torch.minimum(low, torch.where(large, 0.7, 0.5) * largest)
     r_e = low * (largest / low)**draw.uniform()
+    # one galaxy in twenty fills its frame
+    g['fills'] = draw.chance(0.05)
+    r_e = torch.where(g['fills'], n_pix * draw.uniform(0.2, 0.35), r_e)
+    h = r_e / 1.6
+    g['h'] = h
+    # thin discs: the size is that of the major axis, and r_e that of the
+    # circle of the same area
+    q_thin = 0.07 * (0.25 / 0.07)**draw.uniform()
+    r_e = torch.where(thin, r_e * q_thin.sqrt(), r_e)
     g['r_e'] = r_e
     # mean surface brightness within r_e in r (Shen et al. 2003; Fathi
     # 2010), a tail of low surface brightness (Venhola et al. 2017)
@@ -124,7 +141,8 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     mu = torch.where(draw.chance(0.10), draw.uniform(22.5, 26.0), mu)
     # g - r 0.4 to 0.8, r - i 0.15 to 0.4, by type
     colour = by_type(elliptical=0.75, s0=0.72, early_spiral=0.62,
-                     late_spiral=0.48, dwarf=0.45, edge_on=0.6)
+                     late_spiral=0.48, dwarf=0.45, edge_on=0.6,
+                     thin_disc=0.55)
     colour = colour + draw.normal(0, 0.08)
     band = instruments['band'][:, None]
     mu = mu + torch.where(band == 0, colour, 0.0) - torch.where(
@@ -134,37 +152,48 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     # deep surveys are pointed at fainter galaxies too
     depth = 2.5 * torch.log10(0.030 / 0.396 * pixel / sigma)
     mu = mu + depth * draw.uniform(0.0, 0.9)
+    # dwarfs at the limit of deep surveys, with centres of 24 to 26
+    mu = torch.where(dwarf & (depth > 2.5) & draw.chance(0.3),
+                     draw.uniform(25.0, 27.0), mu)
     # require a total signal-to-noise ratio of at least 50
     flux = 2 * math.pi * (r_e * pixel)**2 * 10**(
         -0.4 * (mu - NANOMAGGY_ZEROPOINT))
     least = 50 * sigma * (4 * math.pi * (r_e**2 + 0.18 * fwhm**2)).sqrt()
-    g['flux'] = torch.maximum(flux, least * draw.uniform(1, 3))
+    flux = torch.maximum(flux, least * draw.uniform(1, 3))
+    # frames of very high signal: a mean within r_e of 50 to 1000 sigma
+    high = 2 * math.pi * r_e**2 * sigma * 10**draw.uniform(1.7, 3.0)
+    g['flux'] = torch.where(instruments['bright'][:, None], high, flux)
 
     # -- orientation ------------------------------------------------------
     g['pa'] = draw.uniform(0, math.pi)
     # thickness: Padilla & Strauss 2008, 0.21; Kregel et al. 2002
+    # and one in three thinner, down to the superthin ones
     q0 = draw.normal(0.22, 0.06).clamp(0.08, 0.45)
+    q0 = torch.where(draw.chance(0.35), draw.uniform(0.07, 0.16), q0)
     g['q0'] = q0
-    cos_i = draw.uniform(0.2, 1.0)
+    cos_i = draw.uniform(0.02, 1.0)
     cos_i = torch.where(edge_on, draw.uniform(0.0, 0.16), cos_i)
     g['cos_i'] = cos_i
     # discs are not quite round: ln e = -2.33 +- 0.79
     round_ = 1 - torch.exp(draw.normal(-2.33, 0.79)).clamp(max=0.35)
     q_disc = torch.sqrt(cos_i**2 * (1 - q0**2) + q0**2) * torch.where(
         cos_i > 0.5, round_, torch.ones_like(round_))
-    g['q_disc'] = q_disc.clamp(min=0.08)
+    g['q_disc'] = q_disc.clamp(min=0.07)
     # ellipticals: triaxial, Kimm & Yi 2007; dwarfs rounder than thin
     q_e = torch.sqrt(draw.uniform()**2 * (1 - 0.16) + 0.16).clamp(0.42, 1.0)
     q_d = torch.sqrt(draw.uniform()**2 * (1 - 0.14) + 0.14).clamp(0.35, 1.0)
-    g['q_body'] = torch.where(dwarf, q_d, q_e)
+    g['q_body'] = torch.where(thin, q_thin, torch.where(dwarf, q_d, q_e))
     # drift of e and PA with log r (Hao et al. 2006), one in five strong
     strong = torch.where(draw.chance(0.2), 4.0, 1.0)
+    strong = torch.where(thin, 0.1, strong)
     g['e_slope'] = draw.normal(0, 0.06) * strong
     g['pa_slope'] = draw.normal(0, 0.10) * strong
     g['boxy'] = draw.normal(0.003, 0.009).clamp(-0.03, 0.03)
     # ------------------------------------------------------------ bodies
     n_body = draw.lognormal(4.0, 0.4).clamp(1.8, 8.0)
     n_body = torch.where(dwarf, draw.uniform(0.45, 1.6), n_body)
+    n_body = torch.where(thin, draw.normal(1.0, 0.35).clamp(0.5, 2.5),
+                         n_body)
     g['n_body'] = n_body
     g['core'] = torch.where(elliptical & draw.chance(0.2), draw.uniform(
         0.01, 0.12) * r_e, 0.0)
@@ -178,12 +207,34 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     b_t = torch.where(edge_on, draw.beta(1.2, 7.0), b_t)
     g['bulge'] = torch.where(disc, b_t, 0.0)
     g['n_bulge'] = draw.lognormal(1.8, 0.45).clamp(0.6, 5.0)
-    h = r_e / 1.6
-    g['h'] = h
     g['r_bulge'] = h * draw.lognormal(0.2, 0.4).clamp(0.04, 0.8)
+    # wings of steep bulges end with the disc, but for one disc in six,
+    # in which they rule outside of it
+    winged = (disc | thin) & draw.chance(0.17)
+    g['bulge'] = torch.where(winged, draw.uniform(0.15, 0.6), g['bulge'])
+    g['n_bulge'] = torch.where(winged, draw.uniform(2.0, 4.2), g['n_bulge'])
+    g['r_bulge'] = torch.where(winged, h * draw.uniform(0.4, 1.8),
+                               g['r_bulge'])
+    g['bulge_end'] = torch.where(winged, 40 * h, 9 * h)
     q_b = draw.uniform(0.6, 1.0)
     # the flattening of the bulge follows the inclination
     g['q_bulge'] = torch.sqrt(cos_i**2 * (1 - q_b**2) + q_b**2)
+    # -- thick discs and haloes (Yoachim & Dalcanton 2006; Comeron et al.
+    # 2018): rounder light around the discs, above all seen in inclined ones
+    p = torch.where(g['q_disc'] < 0.5, 0.4, 0.15)
+    p = torch.where(thin, 0.25, p)
+    enveloped = (disc | thin) & (draw.uniform() < p)
+    thick = draw.chance(0.5)
+    g['envelope'] = torch.where(enveloped, torch.where(
+        thick, draw.uniform(0.08, 0.45), draw.uniform(0.03, 0.3)), 0.0)
+    q_t = torch.where(thick, draw.uniform(0.22, 0.5), draw.uniform(0.6, 1.0))
+    g['q_envelope'] = torch.sqrt(cos_i**2 * (1 - q_t**2) + q_t**2)
+    g['q_envelope'] = torch.where(thin, q_t, g['q_envelope'])
+    g['n_envelope'] = torch.where(thick, draw.uniform(0.8, 1.2),
+                                  draw.uniform(1.5, 4.0))
+    # the semi-major axis that holds half of its light
+    g['r_envelope'] = 1.68 * h * torch.where(
+        thick, draw.uniform(1.0, 2.0), draw.uniform(1.2, 3.0))
     # -- breaks (Pohlen & Trujillo 2006; Erwin et al. 2008) ---------------
     u = draw.uniform()
     down, up = (u > 0.2), (u > 0.7)
@@ -202,8 +253,10 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     cut = edge_on & draw.chance(0.4)
     g['break_1'] = torch.where(cut, h * draw.uniform(2.8, 4.5), r_1)
     g['slope_1'] = torch.where(cut, -4 / h, g['slope_1'])
-    g['h_z'] = torch.sqrt((2.2 * h / draw.normal(7.3, 2.0).clamp(
-        3.5, 13))**2 + (0.55 * h * cos_i)**2)
+    # one in three is thinner: an outer ellipticity of up to 0.93
+    flat = torch.where(draw.chance(0.35), draw.uniform(9.0, 17.0),
+                       draw.normal(7.3, 2.0).clamp(3.5, 13))
+    g['h_z'] = torch.sqrt((2.2 * h / flat)**2 + (0.55 * h * cos_i)**2)
     # -- bar (Erwin 2005, 2018; Barazza et al. 2008) ----------------------
     barred = (early & draw.chance(0.5)) | (late & draw.chance(0.5)) | (
         edge_on & draw.chance(0.2))
@@ -247,9 +300,27 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     g['flocculence'] = torch.where(
         armed, draw.uniform(0.03, 0.35),
         torch.where(dwarf & draw.chance(0.4), draw.uniform(0.05, 0.35), 0.0))
+    # one in three has grand arms: exp(c cos), with c up to 1.6; one in
+    # six strong patches instead
+    u = draw.uniform()
+    grand, patchy = armed & (u < 0.35), armed & (u > 0.84)
+    g['arms'] = torch.where(grand, 1.0, g['arms'])
+    g['arms'] = torch.where(patchy, 0.0, g['arms'])
+    g['arm_sharp'] = torch.where(grand, draw.uniform(0.6, 1.6),
+                                 g['arm_sharp'])
+    g['n_arms'] = torch.where(grand, torch.floor(draw.uniform(2, 4.999)),
+                              g['n_arms'])
+    g['pitch'] = torch.where(grand, draw.uniform(10, 32) * (math.pi / 180),
+                             g['pitch'])
+    g['arm_start'] = torch.where(grand & ~barred, h * draw.uniform(0.1, 0.7),
+                                 g['arm_start'])
+    g['arm_end'] = torch.where(grand, h * draw.uniform(3.0, 7.0),
+                               g['arm_end'])
+    g['flocculence'] = torch.where(patchy, draw.uniform(0.3, 0.7),
+                                   g['flocculence'])
     # -- clumps (Bradley et al. 2006: slope 1.8) ---------------------------
     clumpy = (spiral & draw.chance(0.75)) | (dwarf & draw.chance(0.4)) | (
-        edge_on & draw.chance(0.4))
+        (edge_on | thin) & draw.chance(0.4))
     g['clumps'] = torch.where(clumpy, draw.beta(1.2, 9.0) * torch.where(
         band == 0, 0.5, 0.3), 0.0)
     # -- dust in edge-on discs (Xilouris et al. 1999) ----------------------

@@ -69,7 +69,7 @@ def smooth_light(galaxies, x, y):
     u, v = rotate(x, y, g['pa'])
     kind = g['kind']
 
-    rows = _rows((kind == 0) | (kind == 4))
+    rows = _rows((kind == 0) | (kind == 4) | (kind == 6))
     if len(rows):
         _add(total, rows, _body(_Subset(g, rows), u[rows], v[rows]))
     rows = _rows((kind == 4) & (g['lopsided'] > 0))
@@ -114,14 +114,20 @@ def smooth_light(galaxies, x, y):
         s = _Subset(g, rows)
         r = elliptical_radius(u[rows], v[rows], s.q_bulge, boxy=s.boxy)
         light = s.bulge * sersic(r, s.n_bulge, s.r_bulge, s.q_bulge)
-        if (s.n_bulge > 2.5).any():
-            # wings of steep bulges end with the disc
-            light = light * torch.exp(-(r / (9 * s.h))**4)
+        if (s.n_bulge > 2.0).any():
+            light = light * torch.exp(-(r / s.bulge_end)**4)
         _add(total, rows, light)
     rows = _rows(g['bar'] > 0)
     if len(rows):
         s = _Subset(g, rows)
         _add(total, rows, s.bar * _bar(s, u[rows], v[rows]))
+    rows = _rows(g['envelope'] > 0)
+    if len(rows):
+        s = _Subset(g, rows)
+        r = elliptical_radius(u[rows], v[rows], s.q_envelope)
+        total[rows] = (1 - s.envelope) * total[rows] + s.envelope * sersic(
+            r, s.n_envelope, s.r_envelope, s.q_envelope)
+        disc[rows] *= 1 - s.envelope
     rows = _rows(g['nucleus'] > 0)
     if len(rows):
         s = _Subset(g, rows)
@@ -142,17 +148,19 @@ def smooth_light(galaxies, x, y):
 
 def _body(s, u, v):
     """
-    Compute ellipticals and dwarfs: Sersic profiles of drifting ellipses.
+    Compute Sersic profiles of drifting ellipses, as of ellipticals.
     """
     r = torch.hypot(u, v) + 1e-6
     log_r = torch.log(r / s.r_e).clamp(-2.0, 1.6)
     u, v = rotate(u, v, s.pa_slope * log_r)
-    q = (s.q_body - s.e_slope * log_r).clamp(0.3, 1.0)
+    q = s.q_body - s.e_slope * log_r
+    q = torch.maximum(q, s.q_body.clamp(max=0.3)).clamp(max=1.0)
     r = elliptical_radius(u, v, q, boxy=s.boxy)
     # r_e is that of the circularised profile
     r_e = s.r_e / s.q_body.sqrt()
     r = torch.sqrt(r * r + s.core**2)
-    light = (1 - s.halo - s.nucleus) * sersic(r, s.n_body, r_e, s.q_body)
+    light = (1 - s.halo - s.nucleus - s.bulge) * sersic(r, s.n_body, r_e,
+                                                        s.q_body)
     if (s.halo > 0).any():
         one = torch.ones_like(s.halo)
         light = light + s.halo * sersic(
@@ -269,7 +277,7 @@ def _arms(s, u, v, generator):
         # exp(s cos) has the mean I0(s) over a circle
         wave = torch.exp(sharp * (torch.cos(phase) - 1))
         wave = wave / torch.special.i0e(sharp) - 1
-        out[k] = (s.arms[k] * wave * start[k] * end[k]).clamp(min=-0.85)
+        out[k] = (s.arms[k] * wave * start[k] * end[k]).clamp(min=-0.92)
     # patches: a few waves of high order, sheared as the arms are
     n, n_wave = len(u), 5
     rand = torch.rand(4, n, n_wave, generator=generator).to(device)
@@ -280,7 +288,7 @@ def _arms(s, u, v, generator):
         out = out + s.flocculence * 0.6 * end * torch.cos(
             m * (phi - shear * wind) + knots * r + 6.2832
             * rand[3, :, k:k + 1]) * (r / 0.4).clamp(max=1)
-    return out.clamp(min=-0.9)
+    return out.clamp(min=-0.95)
 
 
 def _tides(s, x, y, generator):
@@ -330,11 +338,17 @@ def clump_light(galaxies, grid, fwhm, generator, *, n_max=80):
     -------
     flux : `torch.Tensor`, shape (B, size, size), or None
         Flux in the pixels; `None` if no galaxy has clumps.
+
+    clumps : `torch.Tensor`, shape (B, n_max, 4)
+        Of each clump, the position x, y (px from the frame's first pixel),
+        flux (nanomaggies) and size (standard deviation of a Gaussian in
+        pixels, before the PSF); zeros where there is none.
     """
     g = galaxies
     rows = _rows(g['clumps'] > 0)
+    clumps = torch.zeros(len(grid.x), n_max, 4, device=grid.x.device)
     if not len(rows):
-        return None
+        return None, clumps
     s = _Subset(g, rows)
     device, n = grid.x.device, len(rows)
     u = torch.rand(4, n, n_max, generator=generator).to(device)
@@ -353,7 +367,7 @@ def clump_light(galaxies, grid, fwhm, generator, *, n_max=80):
            + torch.floor(u[2] * s.n_arms) * 6.2832 / s.n_arms
            + 0.5 * (u[3] - 0.5)) * s.winding
     phi = torch.where(armed, arm, phi)
-    q = torch.where(s.kind == 4, s.q_body,
+    q = torch.where((s.kind == 4) | (s.kind == 6), s.q_body,
                     torch.where(s.kind == 5, s.h_z / s.h, s.q_disc))
     a, b = r * torch.cos(phi), q * r * torch.sin(phi)
     dx, dy = rotate(a, b, -s.pa)
@@ -367,4 +381,6 @@ def clump_light(galaxies, grid, fwhm, generator, *, n_max=80):
     gy = gy * (lum / (2 * math.pi * width**2))[..., None]
     out = torch.zeros(len(grid.x), grid.size, grid.size, device=device)
     out[rows] = torch.bmm(gy.transpose(1, 2), gx)
-    return out
+    clumps[rows] = torch.stack([cx, cy, lum, width], -1) * (
+        lum > 0)[..., None]
+    return out, clumps

@@ -26,8 +26,15 @@ from astro_pix2prof.simulation.light import (
     detail_light,
     smooth_light,
 )
+from astro_pix2prof.simulation.missing import mask_missing
 from astro_pix2prof.simulation.psf import draw_psf
-from astro_pix2prof.simulation.sky import add_noise, residual_sky, subtract_sky
+from astro_pix2prof.simulation.sky import (
+    add_noise,
+    quantise,
+    residual_sky,
+    subtract_prior,
+    subtract_sky,
+)
 from astro_pix2prof.simulation.surveys import draw_instruments
 from astro_pix2prof.simulation.truth import sma_grid, true_profile
 
@@ -55,7 +62,20 @@ class SimulatedGalaxies:
         Bad pixels that a pipeline would have flagged.
 
     sky : `torch.Tensor`, shape (B, n, n)
-        The residual sky in the image.
+        The sky that is left in the image, after ``sky_prior`` was
+        subtracted.
+
+    sky_prior, sky_prior_error : `torch.Tensor`, shape (B,)
+        The sky level that a pipeline measured on the frame and subtracted
+        from it, and the error that it states, in nanomaggies per pixel.
+        ``image + sky_prior`` is the frame before; the true level of its sky
+        beyond the galaxy is ``sky_prior`` and a deviate from a normal
+        distribution of zero mean and standard deviation
+        ``sky_prior_error``. In ``image``, the prior of the sky is thus 0
+        with that error, and this deviate is the mean of ``sky``, weighted
+        towards pixels that hold no light of objects; tilt, bend and the
+        divot of a sky that took light from the galaxy add to it locally.
+        Both are 0 without clutter.
 
     centre : `torch.Tensor`, shape (B, 2)
         The galaxy's centre (x, y), in pixels from 0.
@@ -73,6 +93,12 @@ class SimulatedGalaxies:
         within the ellipse in nanomaggies, and the least possible noise of
         a ring one pixel wide.
 
+    clumps : `torch.Tensor`, shape (B, M, 4)
+        Star-forming clumps of the galaxy: x and y in pixels from 0, flux in
+        nanomaggies and size in pixels (the standard deviation of a
+        Gaussian before the PSF); zeros where there is none. They may lie
+        beyond the frame.
+
     kind : `torch.Tensor`, shape (B,)
         The index in ``TYPES``.
 
@@ -80,7 +106,12 @@ class SimulatedGalaxies:
         The names of the instruments.
 
     parameters : dict of `torch.Tensor`
-        The galaxies' parameters.
+        The galaxies' parameters, shape (B, 1) each, and of the frame:
+        ``noise_kernel`` (standard deviation in px of the Gaussian that
+        correlates the noise, 0 for none), ``quantum`` (step of the values
+        in units of sigma, 0 for none), ``poisson`` (few photons),
+        ``bright`` (very high signal), ``aureole`` (share of light in the
+        wings of the PSF).
 
     seed : int or `None`
         The seed of the batch.
@@ -91,6 +122,8 @@ class SimulatedGalaxies:
     contamination: torch.Tensor
     mask: torch.Tensor
     sky: torch.Tensor
+    sky_prior: torch.Tensor
+    sky_prior_error: torch.Tensor
     centre: torch.Tensor
     pixel_scale: torch.Tensor
     fwhm: torch.Tensor
@@ -102,6 +135,7 @@ class SimulatedGalaxies:
     theta: torch.Tensor
     enclosed: torch.Tensor
     ring_noise: torch.Tensor
+    clumps: torch.Tensor
     kind: torch.Tensor
     survey: list = field(default_factory=list)
     parameters: dict = field(default_factory=dict)
@@ -268,9 +302,9 @@ class GalaxySimulator:
         grid = NestedGrid(self.n_pix, centre.to(device))
         light, disc = smooth_light(galaxies, grid.x, grid.y)
         detail = detail_light(galaxies, grid.x, grid.y, disc, generator)
-        clumps = clump_light(galaxies, grid, tools['fwhm'], generator)
+        extra, clumps = clump_light(galaxies, grid, tools['fwhm'], generator)
         smooth = grid.convolve(light, psf)
-        total = grid.convolve(light + detail, psf, extra=clumps)
+        total = grid.convolve(light + detail, psf, extra=extra)
         sma = sma_grid(self.n_pix, device=device)
         truth = true_profile(total, smooth, sma)
         clean = total.frame.contiguous()
@@ -281,22 +315,31 @@ class GalaxySimulator:
         sigma = tools['sigma'].float().to(device)
         gain = tools['gain'].float().to(device)
         if self.clutter:
-            others = self._others(light + detail, galaxies, tools, grid,
-                                  psf, generator)
+            others = self._others(total.flux, galaxies, tools, grid, psf,
+                                  generator)
             stars = others.pop('stars')
             others = others['image']
         else:
             others = torch.zeros_like(clean)
         model = clean + others
-        image = model + add_noise(model, tools, generator, device_generator)
+        noise, kernel = add_noise(model, tools, generator, device_generator)
+        image = model + noise
         sky = torch.zeros_like(clean)
+        prior, prior_error = torch.zeros_like(sigma), torch.zeros_like(sigma)
         if self.clutter:
             sky = residual_sky(tools, self.n_pix, generator, device)
             sky = sky - self._halo_loss(galaxies, grid, sigma, generator)
             image += sky
             add_saturation(image, stars, tools, grid, mask, generator)
             sky = sky - subtract_sky(image, tools, mask, generator)
+            prior, prior_error = subtract_prior(image, sky, clean, others,
+                                                sigma, generator)
+            quantise(image, tools, generator)
             add_defects(image, tools, mask, generator)
+            mask_missing(image, stars, tools, grid, mask, generator)
+        frame = {'noise_kernel': kernel, 'aureole': psf.aureole,
+                 **{k: tools[k] for k in ('quantum', 'poisson', 'bright')}}
+        galaxies.update({k: v.to(device)[:, None] for k, v in frame.items()})
         eps, theta = ellipse_shape(truth['e1'], truth['e2'])
         n_ring = (2 * torch.pi * sma * torch.sqrt(
             (1 + (1 - eps)**2) / 2)).clamp(min=1)
@@ -305,19 +348,19 @@ class GalaxySimulator:
              / gain[:, None]) / n_ring)
         return SimulatedGalaxies(
             image=image, clean=clean, contamination=others, mask=mask,
-            sky=sky, centre=grid.centre,
+            sky=sky, sky_prior=prior, sky_prior_error=prior_error,
+            centre=grid.centre,
             pixel_scale=tools['pixel_scale'].float().to(device),
             fwhm=tools['fwhm'].float().to(device), sigma=sigma, gain=gain,
             sma=sma, intensity=truth['intensity'], ellipticity=eps,
             theta=theta, enclosed=truth['enclosed'], ring_noise=ring_noise,
-            kind=galaxies['kind'][:, 0], survey=tools['names'],
-            parameters=galaxies)
+            clumps=clumps, kind=galaxies['kind'][:, 0],
+            survey=tools['names'], parameters=galaxies)
 
-    def _others(self, light, galaxies, tools, grid, psf, generator):
+    def _others(self, flux, galaxies, tools, grid, psf, generator):
         """
         Draw stars, background galaxies and neighbours in one image.
         """
-        flux = grid.split(light)[0]
         field_ = galaxy_field(tools, grid, generator)
         field_ += neighbour_field(flux, galaxies, grid, generator)
         stars = draw_stars(tools, grid, galaxies['r_e'].cpu(), generator)

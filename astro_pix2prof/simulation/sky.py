@@ -6,12 +6,18 @@ Add noise and residual sky, and subtract the sky as surveys do.
 import torch
 from torch.nn import functional
 
-__all__ = ['add_noise', 'residual_sky', 'subtract_sky']
+__all__ = ['add_noise', 'quantise', 'residual_sky', 'subtract_prior',
+           'subtract_sky']
 
 
 def residual_sky(instruments, n_pix, generator, device):
     """
     Draw the residual sky: an offset, a gradient and a bend.
+
+    In units of the noise: the offset is normal with a standard deviation
+    of 0.15, of 1.2 in one frame in ten; the gradient, from the middle to
+    the edge, of 0.1, of 0.35 in one in eight; the bend of 0.04, of 0.15 in
+    one in eight.
 
     Parameters
     ----------
@@ -36,18 +42,24 @@ def residual_sky(instruments, n_pix, generator, device):
     n = len(sigma)
     c = torch.randn(6, n, 1, 1, generator=generator)
     # one frame in ten has a sky that was hardly subtracted
-    poor = torch.where(torch.rand(n, 1, 1, generator=generator) < 0.1,
-                       8.0, 1.0)
+    u = torch.rand(3, n, 1, 1, generator=generator)
+    poor = torch.where(u[0] < 0.1, 8.0, 1.0)
+    tilt = torch.where(u[1] < 0.125, 0.35, 0.1)
+    bowl = torch.where(u[2] < 0.125, 0.15, 0.04)
     t = torch.linspace(-1, 1, n_pix)
     x, y = t[None, None, :], t[None, :, None]
-    sky = (0.15 * poor * c[0] + 0.10 * (c[1] * x + c[2] * y)
-           + 0.04 * (c[3] * x * x + c[4] * y * y + c[5] * x * y))
+    sky = (0.15 * poor * c[0] + tilt * (c[1] * x + c[2] * y)
+           + bowl * (c[3] * x * x + c[4] * y * y + c[5] * x * y))
     return (sky * sigma[:, None, None]).to(device)
 
 
 def add_noise(image, instruments, generator, device_generator=None):
     """
-    Draw photon and read noise, for three frames in ten resampled.
+    Draw photon and read noise, for a third of the frames correlated.
+
+    One frame in five has a Gaussian kernel of 0.4 to 1 px, one in seven
+    that of a shift by a fraction of a pixel. Frames of few photons
+    ('poisson') have counts without read noise.
 
     Parameters
     ----------
@@ -67,6 +79,10 @@ def add_noise(image, instruments, generator, device_generator=None):
     -------
     noise : `torch.Tensor`, shape (B, n, n)
         The noise alone.
+
+    kernel : `torch.Tensor`, shape (B,)
+        The standard deviation of the Gaussian kernel in pixels; 0 where
+        there is none.
     """
     device = image.device
     sigma = instruments['sigma'].float().to(device)[:, None, None]
@@ -75,18 +91,115 @@ def add_noise(image, instruments, generator, device_generator=None):
                         generator=device_generator or generator)
     n = len(image)
     u = torch.rand(n, 3, generator=generator)
-    for k in (u[:, 0] < 0.3).nonzero()[:, 0].tolist():
-        # the kernel of a shift by a fraction of a pixel, bilinear or
-        # between bilinear and cubic; the variance is restored
-        f = u[k, 1:].tolist()
-        kernels = [torch.tensor([0.5 * (1 - p) * 0.6, 1 - 0.3 * (1 - p),
-                                 0.5 * (1 - p) * 0.6]) for p in f]
-        kernel = (kernels[0][None] * kernels[1][:, None]).to(device)
-        kernel = kernel / kernel.square().sum().sqrt()
-        wide = functional.pad(white[k][None, None], (1, 1, 1, 1),
+    poisson = instruments['poisson']
+    smooth = (u[:, 0] > 0.8) & ~poisson
+    width = torch.where(smooth, 0.4 + 0.6 * u[:, 1], 0.0)
+    for k in (((u[:, 0] < 0.14) & ~poisson) | smooth).nonzero()[
+            :, 0].tolist():
+        if smooth[k]:
+            t = torch.arange(-3, 4)
+            kernels = [torch.exp(-0.5 * (t / width[k])**2)] * 2
+        else:
+            # the kernel of a shift by a fraction of a pixel, bilinear or
+            # between bilinear and cubic
+            f = u[k, 1:].tolist()
+            kernels = [torch.tensor([0.5 * (1 - p) * 0.6, 1 - 0.3 * (1 - p),
+                                     0.5 * (1 - p) * 0.6]) for p in f]
+        half = len(kernels[0]) // 2
+        wide = functional.pad(white[k][None, None], (half,) * 4,
                               mode='reflect')
-        white[k] = functional.conv2d(wide, kernel[None, None])[0, 0]
-    return white * torch.sqrt(sigma**2 + image.clamp(min=0) / gain)
+        for kernel, shape in zip(kernels, ((1, 1, 1, -1), (1, 1, -1, 1)),
+                                 strict=True):
+            # the variance is restored
+            kernel = (kernel / kernel.square().sum().sqrt()).to(device)
+            wide = functional.conv2d(wide, kernel.view(shape))
+        white[k] = wide[0, 0]
+    noise = white * torch.sqrt(sigma**2 + image.clamp(min=0) / gain)
+    for k in poisson.nonzero()[:, 0].tolist():
+        # all of the noise of an empty pixel is that of its photons
+        expected = (sigma[k]**2 * gain[k] + image[k]).clamp(min=0) * gain[k]
+        counts = torch.poisson(expected,
+                               generator=device_generator or generator)
+        noise[k] = (counts - expected) / gain[k]
+    return noise, width
+
+
+def quantise(image, instruments, generator):
+    """
+    Round pixel values to steps, where the instrument has some.
+
+    Parameters
+    ----------
+    image : `torch.Tensor`, shape (B, n, n)
+        The frames; changed in place.
+
+    instruments : dict
+        See `~astro_pix2prof.simulation.surveys.draw_instruments`.
+
+    generator : `torch.Generator`
+        The source of random numbers (CPU).
+    """
+    step = instruments['quantum'] * instruments['sigma'].float()
+    # the sky that was subtracted is no whole number of steps
+    u = torch.rand(len(image), generator=generator)
+    for k in (step > 0).nonzero()[:, 0].tolist():
+        s, zero = float(step[k]), float(u[k])
+        image[k] = s * (torch.round(image[k] / s + zero) - zero)
+
+
+def subtract_prior(image, sky, clean, others, sigma, generator):
+    """
+    Subtract the sky level that a pipeline would have measured.
+
+    The pipeline's estimate of the mean sky beyond the galaxy has an error.
+    Where there is free sky, it is between 0.008 and 0.05 sigma, uniform in
+    its logarithm, and at least that of the pixels' noise. Where the galaxy
+    fills the frame, half of the light that is left at the faintest pixels
+    of the frame adds to it, times a factor whose logarithm has a standard
+    deviation of 0.5. At most, it is 1 sigma.
+
+    Parameters
+    ----------
+    image, sky : `torch.Tensor`, shape (B, n, n)
+        The frames, and the sky in them; both are changed in place.
+
+    clean, others : `torch.Tensor`, shape (B, n, n)
+        The light of the galaxy, and of all other objects.
+
+    sigma : `torch.Tensor`, shape (B,)
+        The noise of a sky pixel.
+
+    generator : `torch.Generator`
+        The source of random numbers (CPU).
+
+    Returns
+    -------
+    prior, error : `torch.Tensor`, shape (B,)
+        Level that was subtracted, and its stated error: the mean of
+        ``sky``, weighted towards pixels without light of objects, is now a
+        normal deviate of this standard deviation.
+    """
+    n = len(image)
+    u = torch.rand(n, generator=generator).to(image.device)
+    c = torch.randn(2, n, generator=generator).to(image.device)
+    part = (slice(None), slice(1, None, 3), slice(1, None, 3))
+    light = (clean[part] / sigma[:, None, None]).flatten(1)
+    other = (others[part] / sigma[:, None, None]).flatten(1)
+    # the light that counts as none is a third of the noise
+    weight = 1 / (1 + (3 * (light + other))**2)
+    count = 9 * weight.sum(1)
+    rank = max(1, light.shape[1] // 7)
+    tail = light.kthvalue(rank, dim=1).values.clamp(min=0)
+    free = 0.008 * (0.05 / 0.008)**u
+    error = torch.sqrt(free**2 + 2 / count.clamp(min=1)
+                       + (0.5 * tail * torch.exp(0.5 * c[0]))**2)
+    error = error.clamp(max=1.0) * sigma
+    level = (weight * sky[part].flatten(1)).sum(1) / weight.sum(1).clamp(
+        min=1e-12)
+    prior = level - error * c[1]
+    image -= prior[:, None, None]
+    sky -= prior[:, None, None]
+    return prior, error
 
 
 def subtract_sky(image, instruments, mask, generator, *, share=0.4):
@@ -94,7 +207,9 @@ def subtract_sky(image, instruments, mask, generator, *, share=0.4):
     Estimate the sky on the noisy frame and subtract it, as surveys do.
 
     Boxes with clipped medians, interpolated, or a plane or paraboloid
-    through the faint pixels: both take light from a large galaxy.
+    through the faint pixels: both take light from a large galaxy. Across
+    the frame, the sky that is subtracted varies by 1 sigma from its mean
+    at most.
 
     Parameters
     ----------
@@ -168,6 +283,8 @@ def subtract_sky(image, instruments, mask, generator, *, share=0.4):
                 fit = design @ c
                 sky = sum(v * t[None, :]**i * t[:, None]**j
                           for v, (i, j) in zip(c, terms, strict=True))
-        out[k] = sky
+        mean = sky.mean()
+        swing = (sky - mean).abs().max() / float(sigma[k])
+        out[k] = mean + (sky - mean) / swing.clamp(min=1.0)
     image -= out
     return out

@@ -137,7 +137,11 @@ def draw_instruments(survey, n, generator):
         ``names`` (list of str), and tensors of shape (n,): ``pixel_scale``
         (arcsec), ``fwhm`` (px), ``gain`` (electrons/nanomaggy), ``sigma``
         (nanomaggy), ``saturation`` (mag), ``space`` (bool), ``band`` (0
-        blue, 1 red, 2 infrared).
+        blue, 1 red, 2 infrared); and, other than False and 0 for 'mix'
+        only, ``bright`` (bool; very high signal: 5%, with the gain up to
+        100 times larger), ``poisson`` (bool; 3%, 0.3 to 30 electrons of
+        sky in a pixel) and ``quantum`` (step of the pixel values in units
+        of sigma; 4%, from 0.2 to 1.5).
 
     Raises
     ------
@@ -184,7 +188,29 @@ def draw_instruments(survey, n, generator):
     columns = [torch.tensor(c) for c in zip(*rows, strict=True)]
     keys = ('pixel_scale', 'fwhm', 'gain', 'sigma', 'saturation', 'space',
             'band')
-    return {'names': names, **dict(zip(keys, columns, strict=True))}
+    tools = {'names': names, **dict(zip(keys, columns, strict=True))}
+    return {**tools, **_draw_extremes(survey, tools, generator)}
+
+
+def _draw_extremes(survey, tools, generator):
+    """
+    Draw which frames are of very high signal, few photons or coarse values.
+    """
+    sigma, gain = tools['sigma'].float(), tools['gain'].float()
+    n = len(sigma)
+    if survey != 'mix':
+        none = torch.zeros(n, dtype=torch.bool)
+        return {'bright': none, 'poisson': none, 'quantum': torch.zeros(n)}
+    u = torch.rand(4, n, generator=generator)
+    bright = u[0] < 0.05
+    poisson = (u[0] > 0.97)
+    gain = torch.where(bright, gain * 100**u[1], gain)
+    # a pixel of k electrons has a noise of k^1/2 of them
+    electrons = 0.3 * 100**u[1]
+    gain = torch.where(poisson, electrons.sqrt() / sigma, gain)
+    quantum = torch.where((u[2] < 0.04) & ~poisson, 0.2 * 7.5**u[3], 0.0)
+    return {'bright': bright, 'poisson': poisson, 'quantum': quantum,
+            'gain': gain}
 
 
 def _any_instrument(rand):

@@ -24,7 +24,8 @@ from astro_pix2prof.simulation.sky import add_noise, subtract_sky
 from astro_pix2prof.simulation.surveys import GROUPS, draw_instruments
 
 IMAGES = ('image', 'clean', 'contamination', 'mask', 'sky')
-NUMBERS = ('pixel_scale', 'fwhm', 'sigma', 'gain')
+NUMBERS = ('pixel_scale', 'fwhm', 'sigma', 'gain', 'sky_prior',
+           'sky_prior_error')
 TRUTH = ('intensity', 'ellipticity', 'theta', 'enclosed', 'ring_noise')
 
 
@@ -203,7 +204,7 @@ class TestTypes:
         assert (g['tau'][kind != 5] == 0).all()
         assert (g['cos_i'][kind == 5] <= 0.16).all()
         assert (g['n_body'][kind == 0] >= 1.8).all()
-        assert (g['q_disc'] >= 0.08).all()
+        assert (g['q_disc'] >= 0.07).all()
         assert (g['flux'] > 0).all()
         # half of the early discs are barred
         early = (kind == 1) | (kind == 2)
@@ -271,7 +272,7 @@ class TestNoise:
         tools = draw_instruments('sdss-r', 40, make_generator())
         sigma, gain = tools['sigma'].float(), tools['gain'].float()
         flux = 5 * sigma[:, None, None].expand(-1, 128, 128)
-        noise = add_noise(flux, tools, make_generator(3))
+        noise, _ = add_noise(flux, tools, make_generator(3))
         theory = sigma**2 + flux[:, 0, 0] / gain
         ratio = (noise**2).mean((1, 2)) / theory
         # of 16384 pixels, 1% scatter; more where they are correlated
@@ -281,11 +282,19 @@ class TestNoise:
     def test_correlation(self):
         tools = draw_instruments('sdss-r', 100, make_generator())
         zero = torch.zeros(100, 64, 64)
-        noise = add_noise(zero, tools, make_generator(3))
+        noise, kernel = add_noise(zero, tools, make_generator(3))
         pairs = (noise[:, :, 1:] * noise[:, :, :-1]).mean((1, 2))
         correlated = pairs / (noise**2).mean((1, 2)) > 0.08
         # three frames in ten, some of them hardly
         assert 0.15 < correlated.float().mean() < 0.45
+        assert ((kernel == 0) | (kernel >= 0.4)).all()
+        assert (kernel <= 1).all()
+        wide = kernel > 0.6
+        assert wide.sum() > 5
+        # neighbours of a Gaussian: exp(-1 / 4 kernel^2)
+        ratio = pairs / (noise**2).mean((1, 2))
+        assert_allclose(ratio[wide], torch.exp(-0.25 / kernel[wide]**2),
+                        atol=0.06)
 
     def test_frames(self):
         batch = GalaxySimulator('sdss-r', n_pix=128, clutter=False).simulate(
