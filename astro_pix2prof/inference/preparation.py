@@ -50,7 +50,8 @@ def frame_of(prepared):
                  to_nanomaggies, area,
                  hold=prepared.hold, position=cutout.position,
                  ellipses=prepared.ellipses, weight=prepared.weight,
-                 theta=prepared.theta)
+                 theta=prepared.theta,
+                 sky_error=float(prepared.background.error))
 
 
 # Measured noise below this part of a given one: the image has none, as that

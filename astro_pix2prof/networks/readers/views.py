@@ -110,6 +110,11 @@ def mean_caption(captions, shape):
     centre = np.mean([_move_back(caption.centre, shape, k)
                       for k, caption in enumerate(captions)], 0)
     first = captions[0]
+    # (the errors that views have in common are most of them)
+    rings = {name: np.sqrt(np.mean([getattr(caption, name)[:n]**2
+                                    for caption in captions], 0))
+             for name in ('eps_error', 'pa_error', 'enclosed_error')
+             if getattr(first, name) is not None}
     return replace(
         first, sma=first.sma[:n], intensity=10**(-0.4 * mag.mean(0)),
         error=np.hypot(np.sqrt(np.mean(error**2, 0)), mag.std(0)),
@@ -117,6 +122,6 @@ def mean_caption(captions, shape):
         e1=e1, e2=e2, valid=np.mean(
             [caption.valid[:n] for caption in captions], 0),
         centre=tuple(float(c) for c in centre), weight=first.weight[:n],
-        trust={name: float(np.mean([caption.trust[name]
+        **rings, trust={name: float(np.mean([caption.trust[name]
                                     for caption in captions]))
                for name in first.trust})

@@ -573,7 +573,8 @@ class RingNetwork(nn.Module):
         rings = torch.exp(2 * (none - 2).clamp(-7, 3))
         rings = torch.where((used > 0.2).any(1), rings, torch.inf)
         part = before / (before + rings)
-        return part * found, (before * (1 - part)).sqrt()
+        # (of nothing, a root has no finite gradient)
+        return part * found, (before * (1 - part) + 1e-12).sqrt()
 
     def _dark(self, pyramid):
         """
