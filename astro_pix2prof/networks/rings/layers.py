@@ -17,7 +17,7 @@ _KEYS = 16
 
 # The largest logarithm of an axis ratio, an ellipticity of 0.97, and how
 # suddenly it is approached.
-_THINNEST, _STEEP = 3.5, 8
+_THINNEST, _STEEP = 3.5, 16
 
 # Distances in rings over which sequences without recurrence look: all of
 # them, in steps.
@@ -336,9 +336,9 @@ def shape_of_log(shape):
         Ellipticity times cosine and sine of twice the angle.
     """
     size = (shape.square().sum(-1, keepdim=True) + 1e-8).sqrt()
-    # (beyond a hundred it would overflow)
+    # (beyond a few hundred it would overflow)
     part = (size / _THINNEST).clamp(max=100)
-    bound = size * (1 + part**_STEEP)**(-1 / _STEEP)
+    bound = _THINNEST * part * (1 + part**_STEEP)**(-1 / _STEEP)
     return shape * (-torch.expm1(-bound) / size)
 
 
