@@ -232,7 +232,7 @@ class RingProfile:
 @dataclass
 class _Look:
     """
-    What the stage along the ellipses said.
+    Output of the stage along the ellipses, of one look.
     """
 
     weight: torch.Tensor
