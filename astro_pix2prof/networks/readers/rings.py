@@ -143,18 +143,19 @@ class RingReader(FrameReader):
                 np.interp(radii, frame.ellipses[0], frame.ellipses[part])
                 for frame in frames]), dtype=torch.float32, device=device)
                 for part in (1, 2))
-        sky_error = torch.tensor([
-            np.nan if frame.sky_error is None else frame.sky_error / s
-            for frame, s in zip(frames, sigma, strict=True)])
+        sky_error = [np.nan if frame.sky_error is None
+                     else frame.sky_error / s
+                     for frame, s in zip(frames, sigma, strict=True)]
+        known = torch.from_numpy(np.column_stack([
+            start, sky_error])).float().to(device)
         if device.type == 'cuda':
             # (the copies run beside what the processor does next)
             image, good = image.pin_memory(), good.pin_memory()
         found = self.network(
             image.to(device, non_blocking=True),
             good.to(device, non_blocking=True),
-            torch.from_numpy(start).float().to(device), fixed=ellipses,
-            hold=hold or fixed, look=look,
-            sky_error=sky_error.float().to(device))
+            known[:, :2], fixed=ellipses, hold=hold or fixed, look=look,
+            sky_error=known[:, 2])
         sma = found.sma.cpu().double().numpy()
         rows = {name: getattr(found, name).cpu().double().numpy()
                 for name in ('value', 'log_error', 'e1', 'e2', 'valid',

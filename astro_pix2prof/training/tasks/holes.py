@@ -92,7 +92,11 @@ def fill_holes(image, good, centre, sma, intensity, shape, generator):
     extent = torch.where(last > 0, sma[(last - 1).clamp(min=0)], 0.0)
     radius = _radii(image, centre, sma, shape, extent)
     matter = (~good & (radius <= extent[:, None, None])).flatten(1).any(1)
-    rows = (matter.cpu() & (u[1] >= _LEFT)).nonzero()[:, 0].to(device)
+    matter &= (u[1] >= _LEFT).to(device)
+    rows = torch.arange(n, device=device)
+    # (to ask a GPU which they are would cost more than it saves)
+    if device.type == 'cpu':
+        rows = matter.nonzero()[:, 0]
     if not len(rows):
         return image, good
     bridged = (u[1] < _LEFT + _BRIDGED).to(device)[rows]
@@ -107,7 +111,7 @@ def fill_holes(image, good, centre, sma, intensity, shape, generator):
         part, known, radius))
     value, near = _bridge(part, known)
     bridged = bridged[:, None, None]
-    missing &= near | ~bridged
+    missing &= (near | ~bridged) & matter[rows, None, None]
     filled = torch.where(missing, torch.where(bridged, value, mirror), part)
     image, look = image.clone(), good.clone()
     image[rows], look[rows] = filled, known | missing
