@@ -28,6 +28,9 @@ _LARGE = 0.06
 # the scatter of all their haloes.
 _OBJECT, _HALO = 2.5, 4.0
 
+# The noise of a block is at least this part of that of the others.
+_QUIET = 0.3
+
 # Blocks of frames with a flat sky scatter by this part of the noise of a
 # pixel, as they hold faint objects.
 _FAINT_OBJECTS = 0.025
@@ -109,11 +112,14 @@ def measure_structure_of_sky(image, sky, others, centre, level, noise, *,
     areas, _ = label(others)
     small = np.bincount(areas.ravel()) <= _LARGE * image.size
     small[0] = False
-    x, y, value, count = _blocks(image, sky & ~small[areas], noise)
+    x, y, value, count, local = _blocks(image, sky & ~small[areas], noise)
     if len(value) < _LEAST_BLOCKS:
         return SkyStructure()
     x, y = x - centre[0], y - centre[1]
-    error = noise / np.sqrt(count)
+    # (the noise of a frame need not be the same everywhere)
+    typical = np.median(local)
+    relative = local / typical if typical > 0 else np.ones(len(local))
+    error = noise * np.maximum(relative, _QUIET) / np.sqrt(count)
     floor = (_FAINT_OBJECTS * pixel_noise)**2
     if len(value) < _FEW_BLOCKS:
         excess = value.var(ddof=1) - (error**2).mean() - floor
@@ -128,8 +134,10 @@ def measure_structure_of_sky(image, sky, others, centre, level, noise, *,
         plane, bent, value, error))
     slopes = _solve(plane, value, error)
     left = value - plane @ slopes
-    excess = ((left**2).sum() / max(len(left) - 3, 1)
-              - (error**2).mean() - floor)
+    # (as far as it is more than chance)
+    free = max(len(left) - 3, 1)
+    excess = ((left**2).sum() / free
+              - (1 + np.sqrt(2 / free)) * (error**2).mean() - floor)
     tilt = slopes[1:] @ np.average(plane[:, 1:], axis=0,
                                    weights=error**-2.0)
     return SkyStructure(
@@ -148,11 +156,13 @@ def _solve(design, value, error):
 
 def _blocks(image, use, noise):
     """
-    Position, mean without objects, and number of boxes of each block.
+    Position, mean without objects, number of boxes, and their scatter.
+
+    Of each block.
     """
     y, x = np.nonzero(use)
     if not len(y):
-        return np.zeros((4, 0))
+        return np.zeros((5, 0))
     extent = max(np.ptp(y), np.ptp(x)) + 1
     side = max(extent // _BLOCKS, _LEAST_BLOCK)
     wide = image.shape[1] // side + 1
@@ -169,6 +179,9 @@ def _blocks(image, use, noise):
     block, value, x, y = block[keep], value[keep], x[keep], y[keep]
     count = np.bincount(block, minlength=len(size))
     some = count >= _FILLED * side**2
-    x, y, value = (np.bincount(block, part, len(size))[some] / count[some]
-                   for part in (x, y, value))
-    return x, y, value, count[some]
+    mean = np.bincount(block, value, len(size)) / np.maximum(count, 1)
+    left = np.bincount(block, (value - mean[block])**2, len(size))[some]
+    scatter = np.sqrt(left / np.maximum(count[some] - 1, 1))
+    x, y = (np.bincount(block, part, len(size))[some] / count[some]
+            for part in (x, y))
+    return x, y, mean[some], count[some], scatter
