@@ -114,13 +114,15 @@ def figures(fitter, paths, kind, seed):
     """
     want = (GalaxyFlag.NEIGHBOUR if kind == 'blend'
             else GalaxyFlag.SKY_UNCERTAIN)
-    delta, in_errors, flagged, silent = [], [], [], []
+    delta, in_errors, flagged, silent, second = [], [], [], [], []
     for k, path in enumerate(paths):
         one, units, flag = measure(fitter, path, kind, np.random.default_rng(
             [seed, k, KINDS.index(kind)]))
         delta.append(one)
         in_errors.append(units)
         flagged.append(bool(flag & want))
+        # (also where there is none)
+        second.append(bool(flag & GalaxyFlag.NEIGHBOUR))
         wrong = len(one) and np.median(np.abs(one)) > 0.3 and np.median(
             np.abs(units)) > 2
         silent.append(bool(wrong and not flag & want))
@@ -130,6 +132,7 @@ def figures(fitter, paths, kind, seed):
             'within_1': float(np.mean(np.abs(in_errors) < 1)),
             'within_2': float(np.mean(np.abs(in_errors) < 2)),
             'flagged': float(np.mean(flagged)),
+            'neighbour': float(np.mean(second)),
             'wrong_and_silent': float(np.mean(silent))}
 
 

@@ -65,7 +65,9 @@ class TestCentre:
     def test_search_radius(self, part, offset, uncertain, direction):
         # parts of the search radius by which the galaxy is off
         shift = part * 20 * np.array([np.cos(direction), np.sin(direction)])
-        rings = make_rings(centre=tuple(CENTRE + shift))
+        x, y = CENTRE + shift
+        image = 200 * np.exp(-np.hypot(X - x, Y - y) / 6) + NOISE
+        rings = make_rings(image=image, centre=(x, y))
         flag = flags_of(rings)
         assert bool(flag & GalaxyFlag.CENTRE_OFFSET) == offset
         assert bool(flag & GalaxyFlag.CENTRE_UNCERTAIN) == uncertain
