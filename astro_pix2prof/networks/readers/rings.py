@@ -95,7 +95,7 @@ class RingReader(FrameReader):
         """
         Return the smallest side that holds the frame, or the usual one.
         """
-        longest = max(frame.image.shape)
+        longest = frame.longest()
         for side in _SIDES:
             if longest <= side:
                 return side
