@@ -278,6 +278,42 @@ def test_single_and_many_are_the_same(fitter, image):
         rtol=1e-4)
 
 
+@pytest.mark.parametrize('seed', [3, 8])
+def test_nucleus_beside_the_edge_of_what_is_seen(fitter, seed):
+    """
+    A mirror image about a wrong centre must not lead it farther away.
+    """
+    rng = np.random.default_rng(seed)
+    x0, y0 = 70.7 + rng.uniform(-1, 1), 87.4 + rng.uniform(-1, 1)
+    data = _render(SHAPE, x0, y0, level=0.4, re=15.0, n=3.3, q=0.47,
+                   theta=0.85) + rng.normal(0, NOISE, SHAPE)
+    y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
+    hole = 0.6 * (x - x0) - 0.8 * (y - y0) > 4.2
+    fit = fitter.fit(np.where(hole, np.nan, data), **OPTIONS)
+    assert np.hypot(fit.centre[0] - x0, fit.centre[1] - y0) < 0.5
+    _, change, error = _difference(fit.profile, fitter(data, **OPTIONS))
+    assert (np.abs(change) < 5 * error).all()
+    assert abs(np.median(change)) < 0.05
+
+
+@pytest.mark.parametrize(('value', 'widths'), [
+    (np.nan, ((90, 90), (90, 90))), (0.0, ((0, 200), (0, 0)))])
+def test_missing_border_is_no_part_of_a_frame(fitter, image, value, widths):
+    """
+    A frame larger than the largest square was read in coarse pixels, too.
+    """
+    wide = np.random.default_rng(6).normal(0, NOISE, (256, 256))
+    y, x = np.mgrid[:256, :256]
+    wide += 0.5 * np.exp(-np.hypot(x - 127.5, (y - 127.5) / 0.8) / 38)
+    one = fitter(wide, position=(127.5, 127.5), **OPTIONS)
+    two = fitter(np.pad(wide, widths, constant_values=value),
+                 position=(127.5 + widths[1][0], 127.5 + widths[0][0]),
+                 **OPTIONS)
+    sma, change, error = _difference(two, one)
+    assert sma.max() > 107
+    assert (np.abs(change) < 0.3 * error).all()
+
+
 def _random_hole(kind, rng, centre):
     d = rng.uniform(3, 25)
     angle = rng.uniform(0, 2 * np.pi)
