@@ -323,6 +323,8 @@ def measure_sky(data, bad, position, *, search=25.0, radius=None,
             y, x = np.ogrid[:image.shape[0], :image.shape[1]]
             rings.image = rings.image - (step[0] * (x - centre[0])
                                          + step[1] * (y - centre[1]))
+            # (the faintest pixels were those of the plane)
+            level = np.quantile(rings.image[~hidden], 0.15) + noise
         rings.find_others(level)
     level, error, start, scale = _level_of_rings(*rings.means(), level,
                                                  noise * side)

@@ -47,6 +47,9 @@ _NEAR, _NUCLEUS, _HIDDEN = 12.0, 4.0, 0.1
 # by the noise of a pixel), in the mean within so many pixels, is the nucleus.
 _BRIGHTER, _PEAK = 1.2, 2.0
 
+# A first guess is better than this (pixels).
+_GUESS = 2.0
+
 # Fitted are the pixels within the extent of the galaxy, within these limits
 # (pixels), and again within this part of that radius. At most about so many
 # pixels are used, and so many to choose among first guesses.
@@ -143,16 +146,25 @@ def find_hidden_centre(image, mask, start, sigma, **options):
     """
     if not missing_part(mask, start, _NEAR):
         return None
-    found = fit_centre(image, mask, start, sigma, **options)
-    if found is None:
+    galaxy = _Galaxy(image, mask, start, sigma, **options)
+    guess = galaxy.guess()
+
+    def is_nucleus(place):
+        # (it is seen, and the first guess may have been led off it)
+        there, here = (_peak(image, mask, at) for at in (place, start))
+        away = np.hypot(*np.subtract(place, start))
+        return away < _NEAR and there > _BRIGHTER * max(here, 0.0) + sigma
+
+    # (most holes are beside a nucleus that is seen: this takes less time)
+    if guess is None or not (missing_part(
+            mask, guess[:2], _NUCLEUS + _GUESS) or is_nucleus(guess[:2])):
         return None
-    if missing_part(mask, found.centre, _NUCLEUS) >= _HIDDEN:
-        return found
-    # The nucleus is there, and the first guess may have been led off it.
-    away = np.hypot(*np.subtract(found.centre, start))
-    there, here = (_peak(image, mask, at) for at in (found.centre, start))
-    return found if away < _NEAR and (
-        there > _BRIGHTER * max(here, 0.0) + sigma) else None
+    found = galaxy.fit(guess)
+    if found is None or not (missing_part(
+            mask, found.centre, _NUCLEUS) >= _HIDDEN
+            or is_nucleus(found.centre)):
+        return None
+    return found
 
 
 def _peak(image, mask, centre):
@@ -201,34 +213,60 @@ def fit_centre(image, mask, start, sigma, *, extent=40.0, eps=0.0, theta=0.0,
     found : `HiddenCentre` or `None`
         `None` if too few pixels are left.
     """
-    if ignore is not None:
-        mask = mask | ignore
-    reach = float(np.clip(extent, *_REACH))
-    size = np.arctanh(min(eps, 0.9) / 0.95)
-    shape = size * np.cos(2 * theta), size * np.sin(2 * theta)
-    # A hole may have bent the first guess: begin in other ways, too.
-    first = [_fit(image, mask, (*start, *e), sigma, reach, few=True)
-             for e in (shape, (0.0, 0.0), np.multiply(-1, shape))]
-    if first[0] is None:
-        return None
-    best = min(first, key=lambda fit: fit[2])[0]
-    found = _fit(image, mask, best, sigma, reach)
-    if found is None:
-        return None
-    # Isophotes of different size have their centres in different places,
-    # or show by how much the model is wrong.
-    again = _fit(image, mask, found[0], sigma, _INNER * reach)
-    (x, y, *_), covariance, _ = found
-    best, apart = (x, y), np.zeros(2)
-    if again is not None:
-        apart = np.subtract(again[0][:2], best)
-        if np.trace(again[1]) < np.trace(covariance):
-            best = again[0][:2]
-    covariance = (covariance + np.outer(apart, apart)
-                  + _LEAST**2 * np.eye(2))
-    alone = 1 - _paired_part(mask, best, reach)
-    return HiddenCentre(tuple(float(c) for c in best),
-                        (1 + (_ALONE**2 - 1) * alone**2) * covariance)
+    galaxy = _Galaxy(image, mask, start, sigma, extent=extent, eps=eps,
+                     theta=theta, ignore=ignore)
+    guess = galaxy.guess()
+    return None if guess is None else galaxy.fit(guess)
+
+
+class _Galaxy:
+    """
+    Galaxy to which ellipses are fitted: see `fit_centre`.
+    """
+
+    def __init__(self, image, mask, start, sigma, *, extent=40.0, eps=0.0,
+                 theta=0.0, ignore=None):
+        self.image, self.start, self.sigma = image, start, sigma
+        self.mask = mask if ignore is None else mask | ignore
+        self.reach = float(np.clip(extent, *_REACH))
+        size = np.arctanh(min(eps, 0.9) / 0.95)
+        self.shape = size * np.cos(2 * theta), size * np.sin(2 * theta)
+
+    def guess(self):
+        """
+        Guess centre and shape from few pixels.
+        """
+        # A hole may have bent the first guess: begin in other ways, too.
+        found = [_fit(self.image, self.mask, (*self.start, *e), self.sigma,
+                      self.reach, few=True)
+                 for e in (self.shape, (0.0, 0.0),
+                           np.multiply(-1, self.shape))]
+        if found[0] is None:
+            return None
+        return min(found, key=lambda fit: fit[2])[0]
+
+    def fit(self, guess):
+        """
+        Fit centre and shape, beginning with a guess.
+        """
+        mask, reach = self.mask, self.reach
+        found = _fit(self.image, mask, guess, self.sigma, reach)
+        if found is None:
+            return None
+        # Isophotes of different size have their centres in different
+        # places, or show by how much the model is wrong.
+        again = _fit(self.image, mask, found[0], self.sigma, _INNER * reach)
+        (x, y, *_), covariance, _ = found
+        best, apart = (x, y), np.zeros(2)
+        if again is not None:
+            apart = np.subtract(again[0][:2], best)
+            if np.trace(again[1]) < np.trace(covariance):
+                best = again[0][:2]
+        covariance = (covariance + np.outer(apart, apart)
+                      + _LEAST**2 * np.eye(2))
+        alone = 1 - _paired_part(mask, best, reach)
+        return HiddenCentre(tuple(float(c) for c in best), (
+            1 + (_ALONE**2 - 1) * alone**2) * covariance)
 
 
 def _paired_part(mask, centre, reach):

@@ -126,7 +126,9 @@ def find_blanks(data, mask):
     # (pixels of other such groups tell nothing about one of them)
     large = np.zeros(len(sizes), dtype=bool)
     large[unlikely] = True
-    image = _Frame(data, good, good & ~large[groups], across, along)
+    # (infinite pixels have no differences)
+    image = _Frame(np.where(good, data, 0), good, good & ~large[groups],
+                   across, along)
     boxes = find_objects(groups)
     for number in unlikely:
         box = tuple(slice(max(s.start - _NEAR - 1, 0), s.stop + _NEAR + 1)

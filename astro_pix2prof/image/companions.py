@@ -22,7 +22,7 @@ __all__ = ['PLANES', 'hdu_name', 'image_stem', 'read_plane',
 PLANES = {
     'mask': ('MASK', 'DQ', 'BADPIX', 'BPM', 'MSK', 'MASKBITS'),
     'uncertainty': ('ERR', 'ERROR', 'SIGMA', 'UNCERT', 'UNC', 'STDDEV', 'STD',
-                    'RMS'),
+                    'RMS', 'STAT'),
     'invvar': ('IVAR', 'INVVAR'),
     'background': ('SKY', 'BACKGROUND', 'BKG'),
 }
@@ -149,7 +149,8 @@ def read_plane(name, path, hdu=None, *, shape=None, window=None):
     if isinstance(text, str):
         with contextlib.suppress(ValueError):
             unit = parse_unit(text)
-    variance = kind in ('VAR', 'VARIANCE', 'VarianceUncertainty')
+    # (MUSE and other cubes of ESO call variances STAT)
+    variance = kind in ('VAR', 'VARIANCE', 'STAT', 'VarianceUncertainty')
     inverse = kind in (*PLANES['invvar'], 'InverseVariance')
     if (unit is not None and (name == 'invvar' or variance or inverse)
             and any(power % 2 for power in unit.powers)):

@@ -416,7 +416,8 @@ def _in_frame(frame, caption, before):
     corner = np.hypot(max(x, nx - 1 - x), max(y, ny - 1 - y))
     n = max(int((caption.sma <= corner).sum()), 1)
     cut = {name: getattr(caption, name)[:n] for name in (
-        'sma', 'intensity', 'error', 'e1', 'e2', 'valid', 'weight')
+        'sma', 'intensity', 'error', 'e1', 'e2', 'valid', 'weight',
+        'eps_error', 'pa_error', 'enclosed_error')
         if getattr(caption, name) is not None}
     return replace(caption, centre=centre, **cut)
 

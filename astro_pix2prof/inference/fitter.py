@@ -491,7 +491,8 @@ class Pix2ProfFitter(ProfileFitter):
             rings.sb_err = np.hypot(caption.error, POGSON / np.maximum(
                 rings.photon_snr, 1e-3))
         rings.sb_err = add_sky_and_correlation(
-            prepared, sma, rings.photon_snr, rings.intensity, rings.sb_err)
+            prepared, sma, rings.photon_snr, rings.intensity, rings.sb_err,
+            knows_sky='sky_error' in caption.trust)
         rings.intensity_err = rings.intensity * rings.sb_err / POGSON
         forced = prepared.forced
         rings.flag = flag_rings(rings, fixed=caption.e1 is None

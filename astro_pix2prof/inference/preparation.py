@@ -52,7 +52,8 @@ def frame_of(prepared):
                  hold=prepared.hold, position=cutout.position,
                  ellipses=None if prepared.finds_centre
                  else prepared.ellipses, weight=prepared.weight,
-                 theta=prepared.theta)
+                 theta=prepared.theta,
+                 sky_error=float(prepared.background.error))
 
 
 # Measured noise below this part of a given one: the image has none, as that
@@ -387,7 +388,8 @@ def subtracted_sky(prepared, caption):
                                                more))
 
 
-def add_sky_and_correlation(prepared, sma, snr, intensity, error):
+def add_sky_and_correlation(prepared, sma, snr, intensity, error, *,
+                            knows_sky=False):
     """
     Add the error of the sky, and what correlated noise adds, to a profile.
 
@@ -403,6 +405,9 @@ def add_sky_and_correlation(prepared, sma, snr, intensity, error):
     error : 1D `~numpy.ndarray`, shape (n,)
         The errors in mag that the network states.
 
+    knows_sky : bool, optional
+        Whether these already hold the error of the sky.
+
     Returns
     -------
     error : 1D `~numpy.ndarray`, shape (n,)
@@ -412,6 +417,7 @@ def add_sky_and_correlation(prepared, sma, snr, intensity, error):
     # A ring network takes the means of about so wide rings.
     factor = ring_correlation(sky.correlation, sma / _RING_WIDTH)
     noise = np.minimum(error, POGSON / np.maximum(snr, 1e-3))
-    level = POGSON * sky.error / np.where(intensity > 0, intensity, np.nan)
+    more = 0.0 if knows_sky else sky.error
+    level = POGSON * more / np.where(intensity > 0, intensity, np.nan)
     return np.sqrt(error**2 + (factor**2 - 1) * noise**2
                    + np.nan_to_num(level, nan=0.0)**2)

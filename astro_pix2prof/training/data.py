@@ -134,6 +134,7 @@ class SimulatedBatches(_Batches):
         best = (intensity / ring_noise).argmax(1)
         above |= torch.arange(above.shape[1]) <= best[:, None]
         inside = torch.cumprod(above.int(), 1).sum(1).clamp(min=1)
+        told = getattr(galaxies, 'sky_prior_error', None)
         e1, e2 = ellipse_components(galaxies.ellipticity[rows],
                                     galaxies.theta[rows])
         views = Views(
@@ -143,7 +144,8 @@ class SimulatedBatches(_Batches):
             pixel_area=galaxies.pixel_scale[rows]**2,
             ring_noise=ring_noise, e1=e1, e2=e2,
             centre=galaxies.centre[rows], kind=galaxies.kind[rows],
-            others=galaxies.contamination[rows], sky=galaxies.sky[rows])
+            others=galaxies.contamination[rows], sky=galaxies.sky[rows],
+            sky_error=None if told is None else told[rows])
         dx = dy = k = flip = 0
         if self.augment:
             w = data.wobble

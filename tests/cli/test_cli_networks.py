@@ -62,8 +62,7 @@ class TestSimulate:
         assert match in capsys.readouterr().err
 
     def test_no_overwrite(self, simulated, capsys):
-        with pytest.raises(SystemExit):
-            run('simulate', '--n', 1, '--out', simulated)
+        assert run('simulate', '--n', 1, '--out', simulated) == 1
         assert '--overwrite' in capsys.readouterr().err
 
 

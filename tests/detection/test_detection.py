@@ -8,8 +8,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 from astro_pix2prof.detection.galaxy import (
+    choose_peak,
     find_galaxy,
     is_hidden,
+    refine_centre,
     sky_tilt,
 )
 from astro_pix2prof.detection.gaps import fill_gaps
@@ -98,3 +100,193 @@ class TestFindGalaxy:
             found = self.find(image, position=tuple(position),
                               search_radius=6.0)
             assert np.hypot(*(found.centre - position)) <= 6.0 + 1e-6
+
+
+SIZE = 121
+Y, X = np.mgrid[:SIZE, :SIZE]
+NONE = np.zeros((SIZE, SIZE), bool)
+
+
+def gaussian(x, y, height, sigma, *, q=1.0, theta=0.0):
+    u = (X - x) * np.cos(theta) + (Y - y) * np.sin(theta)
+    v = ((Y - y) * np.cos(theta) - (X - x) * np.sin(theta)) / q
+    return height * np.exp(-0.5 * (u**2 + v**2) / sigma**2)
+
+
+def noise(seed=0):
+    return np.random.default_rng(seed).normal(size=(SIZE, SIZE))
+
+
+def find(image, *, position=(60, 60), search_radius=20, bad=NONE):
+    return find_galaxy(image, bad, 1.0, position,
+                       search_radius=search_radius)
+
+
+class TestShapeOfGalaxy:
+    @pytest.mark.parametrize('theta', [-1.2, 0.4, 1.3])
+    def test_moments(self, theta):
+        # smoothing by 1.2 pixels adds in squares; moments of a Gaussian
+        # down to the threshold are those of all of it but for a part
+        image = gaussian(64, 57, 200, 10, q=0.5, theta=theta) + noise()
+        found = find(image)
+        assert found.found
+        assert found.scale < 2
+        assert_allclose(found.centre, (64, 57), atol=0.15)
+        major, minor = np.hypot(10, 1.2), np.hypot(5, 1.2)
+        assert_allclose(found.eps, 1 - minor / major, atol=0.02)
+        assert abs(np.sin(found.theta - theta)) < 0.02
+        assert_allclose(found.sma, 2 * major, rtol=0.04)
+        # threshold: 1.5 times the noise of the smoothed image (0.235)
+        limit = image.max() * np.exp(-0.5 * (found.galaxy.sum() / (
+            np.pi * major * minor)))
+        assert 0.2 < limit < 0.6
+        assert found.touching == 0
+
+    def test_filled_gap(self):
+        # moments take the missing pixels from the other side
+        image = gaussian(60, 60, 200, 10, q=0.6, theta=0.4)
+        bad = np.hypot(X - 72, Y - 62) < 7
+        found = find(np.where(bad, 0, image) + noise(), bad=bad)
+        whole = find(image + noise())
+        assert_allclose(found.eps, whole.eps, atol=0.02)
+        assert_allclose(found.theta, whole.theta, atol=0.02)
+        assert_allclose(found.sma, whole.sma, rtol=0.02)
+
+    @pytest.mark.parametrize(('height', 'is_found'), [(4.6, False),
+                                                      (9.5, True)])
+    def test_faintest(self, height, is_found):
+        # some six times the noise of the smoothed image, without noise here
+        smoothed = 1 / (2 * np.sqrt(np.pi) * 1.2)
+        spread = 1.5**2 / (1.5**2 + 1.2**2)
+        image = gaussian(60, 60, height * smoothed / spread, 1.5)
+        found = find(image)
+        assert found.found == is_found
+        if not is_found:
+            assert found.centre == (60, 60)
+            assert (found.eps, found.touching, found.scale) == (0, 0, 1.2)
+            assert_allclose(found.galaxy.sum(), np.pi * 5**2, rtol=0.1)
+
+    def test_diffuse(self):
+        # half of the noise of a pixel, over many pixels
+        found = find(gaussian(60, 60, 0.6, 14, q=0.7) + noise(4),
+                     search_radius=30)
+        assert found.found
+        assert found.scale == 4.0
+        assert np.hypot(found.centre[0] - 60, found.centre[1] - 60) < 5
+        assert found.galaxy.sum() > 300
+        assert found.galaxy[60, 60]
+
+    def test_touching(self):
+        galaxy = gaussian(60, 60, 100, 6)
+        alone, far, near = (find(galaxy + gaussian(60 + d, 60, height, 6)
+                                 + noise()) for d, height in (
+            (40, 0), (42, 100), (24, 100)))
+        assert alone.touching == 0
+        assert far.touching < 0.02
+        assert 0.05 < near.touching < 0.5
+        assert (far.others[60, 102], near.others[60, 84]) > (0, 0)
+        assert_allclose(near.centre, (60, 60), atol=0.3)
+
+    def test_nearer_and_larger(self):
+        # of two alike the nearer; a wide one before a star beside it
+        two = gaussian(52, 60, 50, 3) + gaussian(72, 60, 50, 3) + noise()
+        assert_allclose(find(two).centre, (52, 60), atol=0.3)
+        image = gaussian(54, 60, 20, 8) + gaussian(78, 62, 900, 1.3)
+        assert_allclose(find(image + noise()).centre, (54, 60), atol=1.2)
+        # what lies beyond the search radius does not count
+        image = gaussian(60, 60, 30, 2) + gaussian(95, 60, 500, 6)
+        assert_allclose(find(image + noise()).centre, (60, 60), atol=0.3)
+
+
+class TestPeak:
+    def choose(self, image, start=(60.0, 60.0), **options):
+        galaxy = image > 0.5
+        return choose_peak(image, galaxy, start, 16.0, 0.3, **options)
+
+    def test_star_on_the_galaxy(self):
+        # brighter than the nucleus, and not the middle of the galaxy
+        galaxy = gaussian(60, 60, 40, 10, q=0.7) + gaussian(60, 60, 40, 2)
+        star = gaussian(69, 62, 160, 1.5)
+        assert self.choose(galaxy + star) == (60, 60)
+        # alone it is the peak
+        assert self.choose(galaxy) == (60, 60)
+        assert self.choose(gaussian(63, 58, 80, 4)) == (63, 58)
+
+    def test_star_that_hides_the_nucleus(self):
+        galaxy = gaussian(60, 60, 40, 10)
+        star = gaussian(66, 60, 400, 1.5)
+        found = self.choose(galaxy + star, start=(64.0, 60.0))
+        assert np.hypot(found[0] - 60, found[1] - 60) < 1.5
+
+    def test_masked_core(self):
+        galaxy = gaussian(60.4, 59.7, 40, 10, q=0.7)
+        bad = np.hypot(X - 62, Y - 60) < 5
+        found = self.choose(np.where(bad, 0, galaxy), bad=bad)
+        assert_allclose(found, (60.4, 59.7), atol=0.3)
+
+    def test_limit(self):
+        galaxy = gaussian(60, 60, 40, 6)
+        found = self.choose(galaxy, start=(56.0, 60.0),
+                            limit=(54.0, 60.0, 3.0))
+        assert np.hypot(found[0] - 54, found[1] - 60) <= 3 + 1e-9
+        assert found[0] > 56
+
+    def test_plateau(self):
+        # the middle of a flat core, wherever its brightest pixel is
+        disc = np.where(np.hypot(X - 60.5, Y - 59.5) < 8, 10.0, 0.0)
+        disc[62, 57] += 0.1
+        centre = refine_centre(disc, disc > 0, (57.0, 62.0))
+        assert_allclose(centre, (60.5, 59.5), atol=0.05)
+
+    def test_cusp(self):
+        # light below 60 per cent of the peak does not count
+        image = np.exp(-np.hypot(X - 60, Y - 60) / 3) + np.where(
+            X > 63, 0.3, 0.0)
+        centre = refine_centre(image, image > 0, (61.0, 60.0), max_shift=4.0)
+        assert_allclose(centre, (60, 60), atol=1e-6)
+        # nor a star beyond the largest shift
+        image[60, 70] = 5.0
+        centre = refine_centre(image, image > 0, (61.0, 60.0), max_shift=4.0)
+        assert_allclose(centre, (60, 60), atol=1e-6)
+        assert refine_centre(image, NONE, (61.0, 60.0)) == (61.0, 60.0)
+
+
+class TestHidden:
+    @pytest.mark.parametrize(('sma', 'radius'), [(10, 3.0), (80, 8.0)])
+    def test_core(self, sma, radius):
+        # a fifth of the pixels within three, or a tenth of the axis
+        core = np.hypot(X - 60, Y - 60) <= radius
+        for part, hidden in ((0.1, False), (0.3, True)):
+            limit = np.quantile((X + 0.01 * Y)[core], part)
+            bad = X + 0.01 * Y <= limit
+            assert is_hidden(bad, (60, 60), sma) == hidden
+        assert not is_hidden(~core, (60, 60), sma)
+
+
+class TestTilt:
+    def plane(self, size):
+        return 2 * size * (0.8 * (X / 120 - 0.5) + 0.6 * (Y / 120 - 0.5))
+
+    @pytest.mark.parametrize('size', [0.05, 0.15, 1.0])
+    def test_share(self, size):
+        # against a sixth of the noise: half of a plane as large as that
+        tilt = sky_tilt(self.plane(size), NONE, 1.0)
+        share = size**2 / (size**2 + 0.15**2)
+        assert_allclose(tilt, share * self.plane(size), atol=1e-6)
+
+    def test_objects(self):
+        # they add light: the plane is that of the other cells
+        image = self.plane(1.0) + 0.02 * noise()
+        image[:50, :40] += 30
+        image[80:, 90:] += 5
+        assert_allclose(sky_tilt(image, NONE, 1.0), self.plane(1.0),
+                        atol=0.06)
+
+    def test_too_little(self):
+        assert sky_tilt(self.plane(1.0)[:63], NONE[:63], 1.0) == 0.0
+        assert np.ndim(sky_tilt(self.plane(1.0)[:64], NONE[:64], 1.0)) == 2
+        # more than half of the cells must be seen
+        for last, ndim in ((45, 2), (75, 0)):
+            bad = NONE.copy()
+            bad[:, :last] = True
+            assert np.ndim(sky_tilt(self.plane(1.0), bad, 1.0)) == ndim

@@ -107,6 +107,36 @@ class TestAnnuli:
         assert (wide.n_pixels > 3 * np.interp(want, thin,
                                               rings.n_pixels)).all()
 
+    def test_noise_of_wide_rings(self):
+        # means of white noise scatter as their numbers of pixels say
+        rng = np.random.default_rng(2)
+        thin, want = np.arange(4.0, 70), np.arange(12.0, 64, 8)
+        flat, angle = np.full(66, 0.2), np.full(66, 0.5)
+        good, pulls = np.ones((160, 160), bool), []
+        for _ in range(20):
+            noise = rng.normal(size=good.shape)
+            rings = measure_rings(noise, good, CENTRE, thin, flat, angle,
+                                  sigma=1.0)
+            wide = combine_rings(thin, rings, want, np.full(7, 5.0))
+            pulls.append(wide.mean * np.sqrt(wide.n_pixels))
+            # (interpolation makes noise calmer)
+            assert_allclose(wide.scatter, 0.66, atol=0.07)
+            assert_allclose(wide.n_valid, 1)
+        assert_allclose(np.std(pulls), 1, atol=0.15)
+        # about all pixels within half of the foot of the triangle
+        area = 2 * np.pi * want * 0.9 * 5
+        assert_allclose(wide.n_pixels, area, rtol=0.5)
+
+    def test_clipping_at_the_scatter(self):
+        # four times the scatter along the ring itself (0.67 for noise of 1)
+        noise = np.random.default_rng(5).normal(size=(160, 160))
+        for height, is_clipped in ((2.0, False), (3.3, True)):
+            noise[78:82, 138:143] = height
+            ring = measure_rings(noise, np.ones(noise.shape, bool), CENTRE,
+                                 np.array([60.0]), np.zeros(1), np.zeros(1),
+                                 sigma=1e-9)
+            assert (ring.n_valid[0] < 0.995) == is_clipped
+
     def test_model_inverts_measurement(self):
         image, radius = exponential()
         sma = np.arange(0, 90, 1.0)

@@ -147,6 +147,21 @@ class TestSamples:
         assert np.isnan(rings.mean[2])
         assert rings.n_pixels[2] == 0
 
+    @pytest.mark.parametrize(('radius', 'whole'), [(40.3, True),
+                                                   (40.7, False)])
+    @pytest.mark.parametrize('axis', [0, 1])
+    @pytest.mark.parametrize('far', [False, True])
+    def test_edge(self, radius, whole, axis, far):
+        # rings that touch the edge, half a pixel beyond the last pixel
+        shape = (110, 120)
+        centre = [60.0, 55.0]
+        centre[axis] = shape[1 - axis] - 41.0 if far else 40.0
+        ring = measure_rings(np.ones(shape), np.ones(shape, bool), centre,
+                             np.array([radius]), np.zeros(1), np.zeros(1),
+                             sigma=1.0)
+        assert (ring.n_valid[0] == 1) == whole
+        assert ring.n_valid[0] > 0.95
+
     @pytest.mark.parametrize(('height', 'kept'), [
         (3.5, True), (4.5, False), (-5.5, True), (-6.5, False)])
     def test_clipping(self, height, kept):

@@ -137,6 +137,18 @@ def test_random_blanks():
     assert (missed, wrong) == (0, 0)
 
 
+@pytest.mark.parametrize('infinite', [-np.inf, np.inf, np.nan])
+@pytest.mark.parametrize('noise', [True, False])
+def test_blank_beside_infinite_pixels(image, infinite, noise):
+    # nothing is calculated from pixels without a finite value
+    data = (image if noise else _galaxy()).astype(np.float32)
+    data[:, :5] = infinite
+    data[:, 5:8] = -1e5
+    expected = np.zeros(SHAPE, bool)
+    expected[:, 5:8] = True
+    np.testing.assert_array_equal(_found(data), expected)
+
+
 def test_cutout_masks_blanks(image):
     strip = _areas()['strip']
     data = np.where(strip, -2 * NOISE, image)

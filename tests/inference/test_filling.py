@@ -296,22 +296,27 @@ def test_nucleus_beside_the_edge_of_what_is_seen(fitter, seed):
     assert abs(np.median(change)) < 0.05
 
 
-@pytest.mark.parametrize(('value', 'widths'), [
-    (np.nan, ((90, 90), (90, 90))), (0.0, ((0, 200), (0, 0)))])
-def test_missing_border_is_no_part_of_a_frame(fitter, image, value, widths):
+@pytest.mark.parametrize('fill', [False, True])
+@pytest.mark.parametrize('widths', [((90, 90), (90, 90)), ((0, 201), (0, 0))])
+def test_missing_border_is_no_part_of_a_frame(fitter, widths, fill):
     """
     A frame larger than the largest square was read in coarse pixels, too.
     """
-    wide = np.random.default_rng(6).normal(0, NOISE, (256, 256))
-    y, x = np.mgrid[:256, :256]
-    wide += 0.5 * np.exp(-np.hypot(x - 127.5, (y - 127.5) / 0.8) / 38)
-    one = fitter(wide, position=(127.5, 127.5), **OPTIONS)
-    two = fitter(np.pad(wide, widths, constant_values=value),
-                 position=(127.5 + widths[1][0], 127.5 + widths[0][0]),
-                 **OPTIONS)
-    sma, change, error = _difference(two, one)
-    assert sma.max() > 107
-    assert (np.abs(change) < 0.3 * error).all()
+    rng = np.random.default_rng(6)
+    data = _render((256, 256), 127.3, 128.1, level=0.1, re=45.0, n=1.5)
+    data += rng.normal(0, NOISE, data.shape)
+    mask = _distance(140, 133, data.shape) < (8 if fill else 0)
+    frames = [
+        Frame(np.pad(data, more).astype(np.float32),
+              np.pad(mask, more, constant_values=True), NOISE,
+              (127.0 + more[1][0], 128.0 + more[0][0]))
+        for more in (((0, 0), (0, 0)), widths)]
+    one, two = read_filled(fitter.reader, frames)
+    assert one.sma[-1] > 107
+    np.testing.assert_allclose(two.sma, one.sma)
+    np.testing.assert_allclose(two.intensity, one.intensity, rtol=1e-3)
+    assert two.centre[0] - widths[1][0] == pytest.approx(one.centre[0],
+                                                         abs=1e-2)
 
 
 def _random_hole(kind, rng, centre):

@@ -98,8 +98,10 @@ def check(fitter, drawn):
         'intensity', 'intensity_err'))
     assert np.all((error > 0) | ~np.isfinite(value) | (value <= 0))
     bright = profile['surface_brightness'].value
+    # what is no galaxy has no surface brightness, and says so
+    gone = bool(profile.meta['flag'] & int(GalaxyFlag.NO_SOURCE))
     assert np.array_equal(np.isfinite(bright), np.isfinite(value)
-                          & (value > 0))
+                          & (value > 0) & (not gone))
     assert np.isfinite(profile.meta['sky'])
     assert profile.meta['noise'] > 0
     if not is_galaxy:

@@ -287,7 +287,9 @@ class TestPSF:
         tools = draw_instruments('any', 200, torch.Generator().manual_seed(0))
         psf = draw_psf(tools, torch.Generator().manual_seed(1))
         assert (psf.shear.norm(dim=1) <= 0.06 + 1e-6).all()
-        assert ((psf.aureole >= 0) & (psf.aureole <= 0.07)).all()
+        # what scatters most light is an extended aureole
+        assert ((psf.aureole >= 0) & (psf.aureole <= 0.15)).all()
+        assert 0.02 < (psf.aureole > 0.07).float().mean() < 0.2
         grid = NestedGrid(N_PIX, torch.full((200, 2), 64.0))
         point = torch.zeros(200, grid.size, grid.size)
         point[:, 80, 80] = 1

@@ -564,3 +564,151 @@ class TestNumbers:
         value = np.where(r <= 15, np.exp(-r / 6), np.exp(-2.5))
         error = value / np.where(r <= 15, 4.0, 1.5)
         assert_allclose(fit_disc(r, value, error)['h'][0], 6, rtol=1e-6)
+
+    @pytest.mark.parametrize(('n', 'used'), [(6, 6), (10, 8)])
+    def test_rings_of_the_disc(self, n, used):
+        # those beyond 35 per cent of the light (here from the second or
+        # third on), and at least six: wiggles tell which rings count
+        r = np.arange(1.0, n + 1)
+        log = -r / 2.2 + 0.1 * (-1)**r
+        slope, _ = np.polyfit(r[-used:], log[-used:], 1)
+        value = np.exp(log)
+        assert_allclose(fit_disc(r, value, 0.1 * value)['h'][0], -1 / slope,
+                        rtol=1e-6)
+
+    @pytest.mark.parametrize(('gain', 'kind'), [(9, 1), (11, 2)])
+    def test_break_is_worth_its_parameters(self, gain, kind):
+        # two lines lower the Bayesian information criterion by 10 or more
+        r = np.arange(1.0, 41)
+        log = -r / 6 - np.maximum(r - 25, 0) * (1 / 4.7 - 1 / 6)
+        growth = np.cumsum(r * np.exp(log))
+        use = r >= np.interp(0.35 * growth[-1], growth, r)
+        line = np.polyval(np.polyfit(r[use], log[use], 1), r[use])
+        error = np.sqrt(np.sum((log[use] - line)**2) / (
+            gain + 2 * np.log(use.sum())))
+        value = np.exp(log)
+        fit = fit_disc(r, value, np.sqrt(error**2 - 0.03**2) * value)
+        assert fit['type'] == kind
+
+    @pytest.mark.parametrize(('ratio', 'kind'), [
+        (1.15, 1), (1.25, 2), (1 / 1.15, 1), (1 / 1.25, 3)])
+    def test_break_of_a_fifth(self, ratio, kind):
+        r = np.arange(1.0, 41)
+        value = np.exp(-r / 6 - np.maximum(r - 25, 0) * (ratio - 1) / 6)
+        fit = fit_disc(r, value, 1e-3 * value)
+        assert fit['type'] == kind
+        if kind > 1:
+            assert_allclose(fit['r_break'][0], 25, atol=0.5)
+            assert_allclose(fit['h_in'][0] / fit['h_out'][0], ratio,
+                            rtol=0.02)
+        else:
+            assert np.isnan(fit['r_break'][0])
+
+
+class TestInvariance:
+    @pytest.mark.parametrize('factor', [1e-12, 1e12])
+    def test_unit_of_light(self, factor):
+        # a galaxy that is fainter or brighter as a whole, with its errors
+        one = make_profile(lambda r: disc(r) + sersic(r, 19.5, 1.5, 2.0))
+        two = one.copy()
+        for name in ('intensity', 'intensity_err'):
+            two[name] = factor * one[name]
+        two.meta['sky_err'] *= factor
+        shift = 2.5 * np.log10(factor)
+        two['surface_brightness'] -= shift * u.mag / u.arcsec**2
+        levels = [23.0, 25.0]
+        row = measure_structure(one, levels=levels)[0]
+        other = measure_structure(two, levels=[v - shift for v in levels])[0]
+        for name in ('r50', 'r90', 'r_petro', 'c28', 'sersic_n', 'b_t',
+                     'disc_h', 'sersic_chi2', 'r50_err', 'mag_total_err'):
+            assert_allclose(np.asarray(other[name]), np.asarray(row[name]),
+                            rtol=1e-3, err_msg=name)
+        for name in ('mag_total', 'mag_petro', 'mu_0', 'disc_mu_0'):
+            assert_allclose(other[name].value, row[name].value - shift,
+                            atol=1e-3, err_msg=name)
+        for level in levels:
+            assert_allclose(other[level_name(level - shift)].value,
+                            row[level_name(level)].value, rtol=1e-4)
+        assert other['flag'] == row['flag'] == 0
+
+    @pytest.mark.parametrize('which', [0, 1, -1])
+    def test_flags_are_those_of_the_profile(self, which):
+        # one noisy version that reaches nothing changes no flag
+        profile = make_profile(disc)
+        versions = np.repeat(profile['surface_brightness'].value[:, None],
+                             9, axis=1)
+        versions[:, which] += 7.0
+        versions[40:, which] = 22.0
+        profile['surface_brightness_samples'] = (versions * u.mag
+                                                 / u.arcsec**2)
+        row = measure_structure(profile, fits=False)[0]
+        assert row['flag'] == 0
+        plain = measure_structure(make_profile(disc), fits=False)[0]
+        for name in ('mag_total', 'r50', 'r26_5', 'mag_petro', 'pa_50',
+                     'ellipticity_50'):
+            assert row[name] == plain[name]
+
+
+class TestErrorsOfFits:
+    """
+    Of fits to profiles with noise, the errors are as large as the scatter.
+    """
+
+    def check(self, fit, truth, n):
+        rng = np.random.default_rng(1)
+        r = np.arange(1.0, 61)
+        pulls = {name: [] for name in truth}
+        for _ in range(n):
+            found = fit(r, rng.normal(size=60))
+            for name, true in truth.items():
+                pulls[name].append((found[name][0] - true) / found[name][1])
+        for name, values in pulls.items():
+            assert abs(np.mean(values)) < 0.6, name
+            assert 0.4 < np.sqrt(np.mean(np.square(values))) < 1.6, name
+
+    def test_line(self):
+        def fit(r, noise):
+            value = np.exp(-r / 12)
+            found = fit_disc(r, value * (1 + 0.05 * noise), 0.04 * value)
+            assert found['type'] == 1
+            return found
+
+        self.check(fit, {'h': 12}, 60)
+
+    def test_break(self):
+        def fit(r, noise):
+            value = np.exp(-r / 12 - np.maximum(r - 35, 0) / 12)
+            return fit_disc(r, value * (1 + 0.05 * noise), 0.04 * value)
+
+        self.check(fit, {'h_in': 12, 'h_out': 6, 'r_break': 35}, 60)
+
+    def test_sersic(self):
+        def fit(r, noise):
+            value = sersic(r, 22.5, 15.0, 2.5)
+            found = fit_sersic(r, value * (1 + 0.05 * noise), 0.04 * value)
+            assert 0.5 < found['chi2'] < 1.6
+            return found
+
+        self.check(fit, {'sersic_mu_e': 1, 'sersic_r_e': 15,
+                         'sersic_n': 2.5}, 15)
+
+    def test_bulge_and_disc(self):
+        def fit(r, noise):
+            value = 8 * sersic(r, 22.5, 3.0, 2.0) + 3 * np.exp(-r / 14)
+            found = fit_bulge_disc(r, value * (1 + 0.036 * noise),
+                                   0.02 * value)
+            assert 0.5 < found['chi2'] < 1.6
+            return found
+
+        self.check(fit, {'bulge_mu_e': 8, 'bulge_r_e': 3, 'bulge_n': 2,
+                         'disc_mu_0': 3, 'disc_h': 14}, 8)
+
+    @pytest.mark.parametrize('n', [0.5, 1.0, 4.0, 7.0])
+    def test_sersic_without_noise(self, n):
+        r = np.geomspace(0.5, 60, 50)
+        value = sersic(r, 22.5, 12.0, n)
+        found = fit_sersic(r, value, 0.01 * value)
+        assert_allclose(found['sersic_n'][0], n, rtol=1e-3)
+        assert_allclose(found['sersic_r_e'][0], 12, rtol=1e-3)
+        assert_allclose(found['sersic_mu_e'][0], 1, rtol=1e-3)
+        assert found['chi2'] < 1e-3

@@ -3,6 +3,7 @@
 Tests of surveys.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -751,21 +752,33 @@ SCRIPT = textwrap.dedent('''
 ''')
 
 
-def start_script(tmp_path, *args):
+@pytest.fixture(name='start_script')
+def fixture_start_script(tmp_path):
+    """
+    A function that starts a survey in a process, which ends with the test.
+    """
     path = tmp_path / 'script.py'
     path.write_text(SCRIPT)
-    return subprocess.Popen(
-        [sys.executable, path, *map(str, args)], cwd=tmp_path,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with contextlib.ExitStack() as stack:
+        def start(*args):
+            process = stack.enter_context(subprocess.Popen(
+                [sys.executable, path, *map(str, args)], cwd=tmp_path,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+            stack.callback(process.kill)
+            return process
+
+        yield start
 
 
-def test_processes(folder, done, tmp_path):
+@pytest.mark.parametrize('readers', [
+    0, pytest.param(1, marks=pytest.mark.slow)])
+def test_processes(folder, done, tmp_path, start_script, readers):
     """
-    Two processes, each with a reader, write the same bytes as this one.
+    Two processes, with or without readers, write the same bytes as this one.
     """
     pytest.importorskip('distributed')
-    process = start_script(tmp_path, folder / 'cat.parquet',
-                           tmp_path / 'out', 'path', 4, 1)
+    process = start_script(folder / 'cat.parquet', tmp_path / 'out', 'path',
+                           4, readers)
     out, err = process.communicate(timeout=300)
     assert out.strip() == '6', err
     assert contents(tmp_path / 'out') == contents(done.out)
@@ -799,7 +812,7 @@ def test_image_that_kills(folder, tmp_path):
     pytest.importorskip('distributed')
     done = subprocess.run(
         [sys.executable, '-c', KILLER, folder / 'cat.parquet',
-         tmp_path / 'out'], capture_output=True, text=True, timeout=400)
+         tmp_path / 'out'], capture_output=True, text=True, timeout=900)
     assert done.stdout.strip() == '1', done.stderr
     survey = read_survey(tmp_path / 'out')
     assert survey.complete
@@ -812,7 +825,7 @@ def test_image_that_kills(folder, tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != 'posix', reason='needs signals')
 @pytest.mark.parametrize('who', ['worker', 'all'])
-def test_kill(folder, tmp_path, who):
+def test_kill(folder, tmp_path, start_script, who):
     """
     A worker, or the whole run, is killed in the middle: nothing is lost.
     """
@@ -826,8 +839,8 @@ def test_kill(folder, tmp_path, who):
     quiet = tmp_path / 'quiet'
     run_survey(catalogue, quiet, n_workers=1, chunk_size=10)
     out = tmp_path / 'out'
-    process = start_script(tmp_path, catalogue, out, 'path', 10, 0)
-    limit = time.monotonic() + 120
+    process = start_script(catalogue, out, 'path', 10, 0)
+    limit = time.monotonic() + 600
     while not (out / 'part-000003.parquet').exists():
         assert time.monotonic() < limit
         assert process.poll() is None, process.communicate()
@@ -836,10 +849,8 @@ def test_kill(folder, tmp_path, who):
         process.send_signal(signal.SIGKILL)
         # (the workers end by themselves, with the part that they have)
         process.wait()
-        process.stdout.close()
-        process.stderr.close()
         assert len(list(out.glob('part-*'))) < 30
-        process = start_script(tmp_path, catalogue, out, 'path', 10, 0)
+        process = start_script(catalogue, out, 'path', 10, 0)
     else:
         # the process that measures: it has the network in memory
         workers = psutil.Process(process.pid).children(recursive=True)

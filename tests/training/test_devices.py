@@ -28,6 +28,9 @@ CAPTION = {'size': 16, 'layers': 2, 'n_pix': 64, 'max_length': 64,
 CASES = [
     ('rings', SMALL), ('rings', {**SMALL, 'attention': False}),
     ('rings', {**SMALL, 'refine': False}),
+    ('rings', {**SMALL, 'looks': 2, 'sequence': 'conv', 'thin': True,
+               'norm_each': False, 'sky_prior': True,
+               'geometry_errors': True}),
     ('captioner', CAPTION), ('captioner', {**CAPTION, 'reinject': 8}),
     ('captioner', {**CAPTION, 'decoder': 'transformer'}),
     ('captioner', {**CAPTION, 'image_scaling': 'fixed',
@@ -94,7 +97,7 @@ def make_views(n_pix, n=2, n_sma=50, device='cuda'):
     return Views(
         mask=rand(n, n_pix, n_pix) > 2, sigma=rand(n), sma=rand(n_sma),
         end=rand(n), pixel_area=rand(n), centre=rand(n, 2),
-        kind=rand(n).long(), **rings, **images)
+        sky_error=rand(n), kind=rand(n).long(), **rings, **images)
 
 
 def move(network, device='cuda'):

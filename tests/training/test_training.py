@@ -498,7 +498,8 @@ class TestTrain:
         assert any(row['train_loss'] for row in rows)
         assert list((straight.parent / 'tensorboard').glob('events*'))
 
-    @pytest.mark.parametrize('kill', [2, 3, 5])
+    @pytest.mark.parametrize('kill', [
+        2, pytest.param(3, marks=pytest.mark.slow), 5])
     def test_resume(self, straight, tmp_path, monkeypatch, kill):
         from astro_pix2prof.training.module import ProfileModule
 

@@ -64,6 +64,10 @@ class Frame:
     filled : 2D bool `~numpy.ndarray`, optional
         Pixels of the mask that hold estimated values. Networks look at
         them, but they have no weight in means.
+
+    sky_error : float, optional
+        The error of the sky that was subtracted, in the unit of the image:
+        0 if it is known, and by default nobody knows.
     """
 
     image: np.ndarray
@@ -80,6 +84,7 @@ class Frame:
     weight: np.ndarray = None
     theta: float = 0.0
     filled: np.ndarray = None
+    sky_error: float = None
 
     def bounds(self):
         """
@@ -163,22 +168,21 @@ class Caption:
         Weights of the points of each ring, from 0 to 1; the first point of
         a circle lies on +x.
 
+    eps_error, pa_error, enclosed_error : 1D `~numpy.ndarray`, optional
+        Errors of the ellipticity, of the position angle (radians; 1.07
+        where it may be anything) and of the magnitude within each ring
+        (mag), from networks that state them.
+
+    centre_error : float, optional
+        That of each coordinate of the centre, in pixels.
+
     trust : dict
         Indicators of trouble: ``shift``, the last step of the centre
         (pixels); ``excess``, the light that the weights left out over that
         of the galaxy; ``distance`` from the images that the network was
         trained on, above 1 outside of them. And ``sky``, the level that the
-        network subtracted itself, in the unit of the frame.
-
-    eps_error, pa_error : 1D `~numpy.ndarray`, shape (n,), optional
-        Errors of the ellipticities, and of the angles in radians, from
-        networks that state them.
-
-    centre_error : float, optional
-        Error of the centre in pixels, likewise.
-
-    enclosed_error : 1D `~numpy.ndarray`, shape (n,), optional
-        Errors of the magnitudes within the rings, likewise.
+        network subtracted itself, in the unit of the frame, with
+        ``sky_error`` from networks that know the error of the sky before.
     """
 
     sma: np.ndarray

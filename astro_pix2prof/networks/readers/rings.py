@@ -25,6 +25,9 @@ _UNSEEN, _FEW, _LEAST_VALID = 0.3, 0.1, 0.02
 # part of the semi-major axis.
 _OFF = 0.2, 0.01
 
+# 68.3% of angles (radians) lie within so much of any other.
+_ANY_ANGLE = 0.683 * np.pi / 2
+
 
 class RingReader(FrameReader):
     """
@@ -140,20 +143,37 @@ class RingReader(FrameReader):
                 np.interp(radii, frame.ellipses[0], frame.ellipses[part])
                 for frame in frames]), dtype=torch.float32, device=device)
                 for part in (1, 2))
+        sky_error = [np.nan if frame.sky_error is None
+                     else frame.sky_error / s
+                     for frame, s in zip(frames, sigma, strict=True)]
+        known = torch.from_numpy(np.column_stack([
+            start, sky_error])).float().to(device)
         if device.type == 'cuda':
             # (the copies run beside what the processor does next)
             image, good = image.pin_memory(), good.pin_memory()
         found = self.network(
             image.to(device, non_blocking=True),
             good.to(device, non_blocking=True),
-            torch.from_numpy(start).float().to(device), fixed=ellipses,
-            hold=hold or fixed, look=look)
+            known[:, :2], fixed=ellipses, hold=hold or fixed, look=look,
+            sky_error=known[:, 2])
         sma = found.sma.cpu().double().numpy()
         rows = {name: getattr(found, name).cpu().double().numpy()
                 for name in ('value', 'log_error', 'e1', 'e2', 'valid',
                              'centre', 'weight', 'excess')}
+        stated = {name: torch.exp(log_error).cpu().double().numpy()
+                  for name, log_error in (
+                      ('eps_error', found.log_e_error),
+                      ('pa_error', found.log_pa_error),
+                      ('enclosed_error', found.log_enclosed_error),
+                      ('centre_error', found.log_centre_error))
+                  if log_error is not None}
+        if 'pa_error' in stated:
+            # (that of an angle of which nothing is known)
+            stated['pa_error'] = np.minimum(stated['pa_error'], _ANY_ANGLE)
         distance = self.network.domain(found.summary).cpu().numpy()
         sky = found.sky.double().cpu().numpy()
+        of_sky = (None if found.sky_error is None
+                  else found.sky_error.double().cpu().numpy())
         shift = np.zeros(len(frames))
         if len(found.centres) > 1:
             shift = torch.hypot(*(found.centres[-1] - found.centres[-2]).T
@@ -176,7 +196,10 @@ class RingReader(FrameReader):
                           'shift': float(shift[k]),
                           'excess': float(rows['excess'][k]),
                           'distance': float(distance[k])},
+                **{name: rows_of[k] for name, rows_of in stated.items()},
                 'centre': tuple(rows['centre'][k] + first[k])})
+            if of_sky is not None:
+                parts[-1]['trust']['sky_error'] = float(of_sky[k] * sigma[k])
         return parts
 
 

@@ -19,8 +19,8 @@ __all__ = ['FrameReader']
 # blended into that of the next coarser crop between them.
 _BLEND = (0.3, 0.42)
 
-# Errors of rings that some networks state.
-_ERRORS = ('eps_error', 'pa_error', 'enclosed_error')
+# Errors of each ring that some networks state.
+_MORE_ERRORS = 'eps_error', 'pa_error', 'enclosed_error'
 
 
 class FrameReader:
@@ -146,7 +146,8 @@ class FrameReader:
         return Frame(image, mask, sigma,
                      tuple((c - 0.5) / 2 for c in frame.centre),
                      eps=frame.eps, gain=4 * frame.gain, hold=frame.hold,
-                     ellipses=ellipses, weight=weight, filled=filled)
+                     ellipses=ellipses, weight=weight, filled=filled,
+                     sky_error=frame.sky_error)
 
     def _bin_filled(self, frame, image, mask, pad):
         """
@@ -167,8 +168,9 @@ class FrameReader:
         """
         Join the profiles of finer and coarser squares.
         """
-        names = [name for name in ('mag', 'error', 'e1', 'e2', 'valid',
-                                   'weight', *_ERRORS) if name in parts[0]]
+        names = [name for name in (
+            'mag', 'error', 'e1', 'e2', 'valid', 'weight', *_MORE_ERRORS)
+            if parts[0].get(name) is not None]
         joined = {name: parts[0][name] for name in ('sma', *names)}
         for fine, coarse in itertools.pairwise(parts):
             low, high = (share * fine['side'] * fine['bins']
@@ -192,7 +194,7 @@ class FrameReader:
             joined['eps'] = ellipticity(joined['e1'], joined['e2'])
         n, goes_on = self._end(frame, joined)
         more = {name: joined[name][:n]
-                for name in ('e1', 'e2', 'valid', 'weight', *_ERRORS)
+                for name in ('e1', 'e2', 'valid', 'weight', *_MORE_ERRORS)
                 if name in joined}
         if more:
             # The networks know galaxies that end within their frame: the

@@ -17,6 +17,7 @@ from torch import nn
 
 from astro_pix2prof.networks.ellipse import ellipticity
 from astro_pix2prof.networks.rings.domain import Domain, summarise_rings
+from astro_pix2prof.networks.rings.layers import log_shape
 from astro_pix2prof.networks.rings.sampling import (
     Pyramid,
     ellipse_points,
@@ -25,6 +26,7 @@ from astro_pix2prof.networks.rings.sampling import (
 from astro_pix2prof.networks.rings.stages import (
     CircleStage,
     EllipseStage,
+    GeometryErrors,
     MeanCorrection,
 )
 from astro_pix2prof.networks.settings import NetworkSettings
@@ -35,6 +37,10 @@ __all__ = ['RingConfig', 'RingNetwork', 'RingProfile']
 # If less than this part of a ring is usable, estimates of its bad pixels
 # take part in its mean; of less than the second, nothing was seen.
 _FEW, _UNSEEN = 0.1, 0.02
+
+# An error of the sky that says nothing, in units of the noise of a pixel,
+# and the least one that is told apart from none.
+_NO_PRIOR, _SURE = 1.0, 1e-3
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,28 @@ class RingConfig(NetworkSettings):
     gate : bool
         Whether it does so in units of the noise of each ring, and not in
         magnitudes, with which it can touch bright rings.
+
+    looks : int
+        How often the stage along the ellipses looks, each time along those
+        that it found before.
+
+    sequence : {'gru', 'conv'}
+        Whether the networks along radius are recurrent, or dilated
+        convolutions, which take a tenth of the time.
+
+    norm_each : bool
+        Whether each block normalises its input, or only the first of each
+        stage.
+
+    thin : bool
+        Whether ellipses are predicted in the logarithm of their axis ratio,
+        in which thin ones are not special.
+
+    sky_prior : bool
+        Whether the error of the sky that was subtracted before is an input.
+
+    geometry_errors : bool
+        Whether errors of ellipses, centre and enclosed light are stated.
     """
 
     ratio: float = 1.13
@@ -83,8 +111,20 @@ class RingConfig(NetworkSettings):
     attention: bool = True
     correct: bool = True
     gate: bool = True
+    looks: int = 1
+    sequence: str = 'gru'
+    norm_each: bool = True
+    thin: bool = False
+    sky_prior: bool = False
+    geometry_errors: bool = False
 
     def __post_init__(self):
+        if self.looks < 1:
+            msg = f'looks must be 1 or more, got {self.looks}'
+            raise ValueError(msg)
+        if self.sequence not in ('gru', 'conv'):
+            msg = f"sequence must be 'gru' or 'conv', got {self.sequence!r}"
+            raise ValueError(msg)
         for name in ('n_angle', 'n_angle_fine'):
             if getattr(self, name) % 8:
                 msg = (f'{name} must be a multiple of 8, got '
@@ -147,6 +187,22 @@ class RingProfile:
 
     summary : `torch.Tensor`, shape (B, n)
         Input of `~astro_pix2prof.networks.rings.domain.Domain`.
+
+    sky_error : `torch.Tensor`, shape (B,), optional
+        The error of ``sky``, from networks that know that of the sky that
+        was subtracted before.
+
+    log_e_error, log_pa_error : `torch.Tensor`, shape (B, K), optional
+        Natural logarithms of the errors of ellipticity and position angle
+        (radians) of each ring, from networks that state them; not of fixed
+        ellipses.
+
+    log_centre_error : `torch.Tensor`, shape (B,), optional
+        That of the error of each coordinate of the centre (pixels),
+        likewise; not of centres that are held.
+
+    log_enclosed_error : `torch.Tensor`, shape (B, K), optional
+        That of the error of the magnitude within each ring (mag), likewise.
     """
 
     sma: torch.Tensor
@@ -166,6 +222,25 @@ class RingProfile:
     centres: list
     shapes: list
     summary: torch.Tensor
+    sky_error: torch.Tensor = None
+    log_e_error: torch.Tensor = None
+    log_pa_error: torch.Tensor = None
+    log_centre_error: torch.Tensor = None
+    log_enclosed_error: torch.Tensor = None
+
+
+@dataclass
+class _Look:
+    """
+    Output of the stage along the ellipses, of one look.
+    """
+
+    weight: torch.Tensor
+    shift: torch.Tensor
+    e: torch.Tensor
+    sky: tuple
+    known: torch.Tensor
+    last: torch.Tensor
 
 
 class RingNetwork(nn.Module):
@@ -189,6 +264,10 @@ class RingNetwork(nn.Module):
         self.correction = MeanCorrection(cfg)
         n_known = self.correction.n_features + (
             cfg.channels if cfg.refine else 0)
+        if cfg.geometry_errors:
+            self.geometry = GeometryErrors(
+                cfg, self.correction.n_features
+                + (2 * cfg.channels if cfg.refine else 0))
         self.domain = Domain(3 * n_known)
 
     def use_bfloat16(self):
@@ -212,7 +291,7 @@ class RingNetwork(nn.Module):
                           ratio=self.config.ratio, device=device)
 
     def forward(self, image, good, start, *, fixed=None, hold=False,
-                look=None):
+                look=None, sky_error=None):
         """
         Measure centre, ellipses, weights and profile of each image.
 
@@ -239,6 +318,11 @@ class RingNetwork(nn.Module):
             at these; means are taken over good pixels only, as far as a
             ring has some.
 
+        sky_error : `torch.Tensor`, shape (B,), optional
+            The error of the sky that was subtracted before, in units of the
+            noise of a sky pixel; NaN where it is not known. Networks
+            without ``sky_prior`` do not ask.
+
         Returns
         -------
         profile : `RingProfile`
@@ -259,19 +343,32 @@ class RingNetwork(nn.Module):
                 centres.append(centre)
         if fixed is not None:
             e = torch.stack(fixed, -1)
-        weight, sky, known = None, None, None
-        if self.config.refine:
-            weight, shift, better, sky, known = self._look_along(
-                pyramid, centre.detach(), radii, e.detach())
+        prior = self._prior(image, sky_error)
+        seen = None
+        for _ in range(self.config.looks if self.config.refine else 0):
+            seen = self._look_along(pyramid, centre.detach(), radii,
+                                    e.detach(), prior)
             if fixed is None:
-                e = better
+                e = seen.e
                 shapes.append(e)
             if not hold:
-                centre = centre.detach() + shift
+                centre = centre.detach() + seen.shift
                 centres.append(centre)
-        return self._measure(measured, centre, radii, e, weight, sky, known,
-                             centres, shapes,
+        return self._measure(measured, centre, radii, e, seen, prior,
+                             centres, shapes, fixed=fixed is not None,
                              filled=None if look is None else pyramid)
+
+    def _prior(self, image, sky_error):
+        """
+        Describe what is known of the sky: its error, and whether it is told.
+        """
+        if not self.config.sky_prior:
+            return None
+        if sky_error is None:
+            sky_error = image.new_full((len(image),), torch.nan)
+        told = torch.isfinite(sky_error)
+        error = torch.where(told, sky_error, _NO_PRIOR).clamp(0, _NO_PRIOR)
+        return error, told.to(error.dtype)
 
     def ring_levels(self, pyramid, radii, eps):
         """
@@ -309,21 +406,25 @@ class RingNetwork(nn.Module):
         return (centre[:, 0, None, None] + dx, centre[:, 1, None, None] + dy,
                 arc)
 
-    def _look_along(self, pyramid, centre, radii, e):
+    def _look_along(self, pyramid, centre, radii, e, prior):
         """
         Predict weights of points, steps to better ellipses, and the sky.
         """
         x, y, _ = self._points(centre, radii, e)
         eps = ellipticity(*e.unbind(-1))
         level = self.ring_levels(pyramid, radii, eps) + 1
-        value, valid = pyramid.sample(x, y, level.expand_as(x))
-        weight, *others = self.along(value, valid, level, radii, e)
+        value, valid = pyramid.sample(x, y, level)
+        if prior is not None:
+            error, told = prior
+            prior = torch.stack([
+                torch.log(error.clamp(min=_SURE)) / 3 * told, told], -1)
+        weight, *others = self.along(value, valid, level, radii, e, prior)
         if not self.config.attention:
             weight = torch.ones_like(weight)
-        return weight, *others
+        return _Look(weight, *others)
 
-    def _measure(self, pyramid, centre, radii, e, weight, sky, known,
-                 centres, shapes, filled=None):
+    def _measure(self, pyramid, centre, radii, e, seen, prior, centres,
+                 shapes, fixed=False, filled=None):
         """
         Measure the profile along given ellipses around given centres.
 
@@ -334,15 +435,14 @@ class RingNetwork(nn.Module):
         eps = ellipticity(*lying.unbind(-1))
         x, y, arc = self._points(where, radii, lying)
         level = self.ring_levels(pyramid, radii, eps)
-        value, valid = pyramid.sample(x, y, level.expand_as(x))
+        value, valid = pyramid.sample(x, y, level)
         n_fine = int((radii <= 8).sum())
         fine = pyramid.refine(where, filled).sample(
             x[:, :n_fine], y[:, :n_fine])
         value = torch.cat([torch.where(level[:, :n_fine] == 0, fine[0],
                                        value[:, :n_fine]),
                            value[:, n_fine:]], 1)
-        if weight is None:
-            weight = torch.ones_like(value)
+        weight = torch.ones_like(value) if seen is None else seen.weight
         part = weight * arc * valid
         norm = part.sum(-1).clamp(min=1e-6)
         mean = (part * value).sum(-1) / norm
@@ -366,33 +466,65 @@ class RingNetwork(nn.Module):
                    / norm + 1e-8).sqrt()
         inner, outer = self._beside(pyramid, where, radii, lying, level,
                                     weight, mean, n_fine)
-        level_of_sky = torch.zeros_like(mean[:, 0])
-        if sky is not None and self.config.correct:
-            level_of_sky = self._sky(mean, usable / length, *sky)
+        level_of_sky, error_of_sky = torch.zeros_like(mean[:, 0]), None
+        if prior is not None:
+            error_of_sky = prior[0]
+        if seen is not None and self.config.correct:
+            level_of_sky, error_of_sky = self._sky(
+                mean, usable / length, *seen.sky, prior)
             below = level_of_sky[:, None]
             mean, inner, outer = mean - below, inner - below, outer - below
         excess = _excess(value, valid, weight, mean, noise, radii, eps)
-        value, log_error, features = self.correction({
+        rings = {
             'mean': mean, 'inner': inner, 'outer': outer, 'noise': noise,
             'radii': radii, 'eps': eps, 'scatter': scatter,
             'used': usable / length, 'kept': norm / usable.clamp(min=1e-6),
             'level': level[..., 0], 'sky': level_of_sky,
-            'dark': self._dark(pyramid)})
-        if known is not None:
-            features = torch.cat([features, known], -1)
+            'dark': self._dark(pyramid)}
+        if prior is not None:
+            rings.update(sky_before=prior[0], sky_after=error_of_sky,
+                         sky_told=prior[1])
+        value, log_error, features = self.correction(rings)
+        more = self._errors(radii, e, features, seen, centres, shapes, fixed)
+        if seen is not None:
+            features = torch.cat([features, seen.known], -1)
         summary = summarise_rings(features.detach(), mean.detach() / noise)
         return RingProfile(
             sma=radii, centre=centre, e1=e[..., 0], e2=e[..., 1],
             value=value, log_error=log_error, mean=mean, ring_noise=noise,
             sky=level_of_sky, valid=usable / length, weight=weight,
             excess=excess, x=x, y=y,
-            centres=centres, shapes=shapes, summary=summary)
+            centres=centres, shapes=shapes, summary=summary,
+            sky_error=error_of_sky, **more)
+
+    def _errors(self, radii, e, features, seen, centres, shapes, fixed):
+        """
+        State the errors of ellipses, centre and enclosed light.
+        """
+        if not self.config.geometry_errors:
+            return {}
+        if seen is not None:
+            features = torch.cat([features, seen.last], -1)
+        step, shift = torch.zeros_like(e), e.new_zeros(len(e), 2)
+        if len(shapes) > 1:
+            step = log_shape(shapes[-1]) - log_shape(shapes[-2])
+        if len(centres) > 1:
+            shift = centres[-1] - centres[-2]
+        # (what it learns must not make the ellipses worse)
+        shape, angle, enclosed, centre = self.geometry(
+            features, radii, e.detach(), step.detach(), shift.detach())
+        found = {'log_enclosed_error': enclosed}
+        if not fixed:
+            found.update(log_e_error=shape, log_pa_error=angle)
+        if centres:
+            found['log_centre_error'] = centre
+        return found
 
     def _filled_mean(self, filled, x, y, level, weight, value, n_fine):
         """
         Calculate the means of rings with estimates of bad pixels.
         """
-        guess, known = filled.sample(x, y, level.expand_as(x))
+        guess, known = filled.sample(x, y, level)
         # (close to the centre, the interpolation holds them)
         near = level[:, :n_fine] == 0
         guess = torch.cat([torch.where(near, value[:, :n_fine],
@@ -415,8 +547,7 @@ class RingNetwork(nn.Module):
         for factor in (1 / step, step):
             x, y, arc = self._points(centre, radii[n_fine:] * factor,
                                      e[:, n_fine:], phase=0.5)
-            value, valid = pyramid.sample(
-                x, y, level[:, n_fine:].expand_as(x))
+            value, valid = pyramid.sample(x, y, level[:, n_fine:])
             part = weight * arc * valid
             norm = part.sum(-1)
             there = (part * value).sum(-1) / norm.clamp(min=1e-6)
@@ -424,16 +555,28 @@ class RingNetwork(nn.Module):
             found.append(torch.cat([mean[:, :n_fine], there], 1))
         return found
 
-    def _sky(self, mean, used, share, none):
+    def _sky(self, mean, used, share, none, prior):
         """
         Compute the level of the sky as a mean over the rings that are sky.
+
+        And its error, if there is a prior.
         """
         # bright rings are not, whatever the network says before it has
         # learned to tell them
         share = share - (mean / 1.5)**2
         share = torch.where(used > 0.2, share.clamp(min=-50), -1e4)
-        part = torch.softmax(torch.cat([share, none[:, None]], 1), 1)
-        return (part[:, :-1] * mean.clamp(-3, 3)).sum(1)
+        if prior is None:
+            part = torch.softmax(torch.cat([share, none[:, None]], 1), 1)
+            return (part[:, :-1] * mean.clamp(-3, 3)).sum(1), None
+        found = (torch.softmax(share, 1) * mean.clamp(-3, 3)).sum(1)
+        # the mean of what was known before and of what the rings say, each
+        # by its error; a sky that is known is not altered
+        before = prior[0]**2
+        rings = torch.exp(2 * (none - 2).clamp(-7, 3))
+        rings = torch.where((used > 0.2).any(1), rings, torch.inf)
+        part = before / (before + rings)
+        # (of nothing, a root has no finite gradient)
+        return part * found, (before * (1 - part) + 1e-12).sqrt()
 
     def _dark(self, pyramid):
         """

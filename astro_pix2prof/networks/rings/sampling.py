@@ -18,6 +18,10 @@ _FINE = 4
 
 _FINE_RADIUS = 12
 
+# Pixels without weight between the levels of a pyramid in one plane: between
+# two of them nothing else has a part, whatever the rounding.
+_GAP = 2
+
 
 def ring_radii(reach, *, ratio=1.13, first=0.5, device=None):
     """
@@ -78,13 +82,20 @@ def ellipse_points(sma, e1, e2, n_angle, *, phase=0.0):
     eps = ellipticity(e1, e2)
     # (a circle has an angle, too, and a finite gradient)
     angle = position_angle(e1 + 1e-12, e2)
-    a, q = sma[..., None], (1 - eps)[..., None]
-    t = t - angle[..., None]
+    c, s = torch.cos(angle), torch.sin(angle)
+    q = 1 - eps
     cos_t, sin_t = torch.cos(t), torch.sin(t)
-    u, v = a * cos_t, a * q * sin_t
-    c, s = torch.cos(angle)[..., None], torch.sin(angle)[..., None]
-    arc = a * torch.sqrt(sin_t**2 + (q * cos_t)**2) + 1e-3
-    return u * c - v * s, u * s + v * c, arc * (2 * math.pi / n_angle)
+    # An ellipse is a circle after a symmetric matrix. (The angles of the
+    # points are only looked up: cosines of all points would take longer.)
+    xx, xy, yy = (part[..., None] for part in (
+        sma * (c**2 + q * s**2), sma * (1 - q) * c * s,
+        sma * (s**2 + q * c**2)))
+    dx, dy = xx * cos_t + xy * sin_t, xy * cos_t + yy * sin_t
+    along = c[..., None] * cos_t + s[..., None] * sin_t
+    flat = (1 - q**2)[..., None]
+    arc = sma[..., None] * torch.sqrt(
+        (1 - flat * along**2).clamp(min=1e-6)) + 1e-3
+    return dx, dy, arc * (2 * math.pi / n_angle)
 
 
 class Pyramid:
@@ -133,14 +144,36 @@ class Pyramid:
             weights.append(weight)
             sizes.append(value.shape[1:])
         self.levels, self.weights = levels, weights
-        height = torch.tensor([s[0] for s in sizes], device=self.device)
-        width = torch.tensor([s[1] for s in sizes], device=self.device)
-        start = torch.cumsum(height * width, 0) - height * width
-        self.height, self.width, self.start = height, width, start
-        self.flat = torch.stack([
-            torch.cat([v.flatten(1) for v in levels], 1),
-            torch.cat([w.flatten(1) for w in weights], 1)], -1)
         self.n_levels = n_levels
+        self._lay_out()
+
+    def _lay_out(self):
+        """
+        Lay the levels out in one plane, with gaps without weight.
+
+        The first level on the left, the others upon each other beside it.
+        """
+        corners, top = [(_GAP, _GAP)], _GAP
+        left = self.shape[2] + 2 * _GAP
+        for level in self.levels[1:]:
+            corners.append((top, left))
+            top += level.shape[1] + _GAP
+        height = max(self.shape[1] + 2 * _GAP, top)
+        width = left + self.levels[1].shape[2] + _GAP
+        # (values times weights, and weights)
+        plane = self.levels[0].new_zeros(
+            (len(self.levels[0]), 2, height, width))
+        for (top, left), value, weight in zip(
+                corners, self.levels, self.weights, strict=True):
+            h, w = value.shape[1:]
+            torch.mul(value, weight, out=plane[
+                :, 0, top:top + h, left:left + w])
+            plane[:, 1, top:top + h, left:left + w] = weight
+        self.plane = plane
+        self.table = torch.tensor([
+            [*corner, *level.shape[1:]] for corner, level in zip(
+                corners, self.levels, strict=True)],
+            dtype=self.plane.dtype, device=self.device)
 
     def sample(self, x, y, level):
         """
@@ -151,8 +184,9 @@ class Pyramid:
         x, y : `torch.Tensor`, shape (B, ...)
             Positions in pixels of the image.
 
-        level : `torch.Tensor`, shape (B, ...), int
-            The level of each.
+        level : `torch.Tensor`, int
+            The level of each, or of each ring: of a shape that is broadcast
+            to that of the positions.
 
         Returns
         -------
@@ -160,30 +194,22 @@ class Pyramid:
             The mean of the usable pixels around, and how usable they are: 0
             outside of the frame.
         """
-        batch = len(x)
+        top, left, h, w = self.table[level].unbind(-1)
         size = 0.5**level
-        # the middle of a square of n pixels lies (n - 1) / 2 from its first
-        u, v = (x + 0.5) * size - 0.5, (y + 0.5) * size - 0.5
-        w, h = self.width[level], self.height[level]
-        u0, v0 = torch.floor(u), torch.floor(v)
-        fu, fv = u - u0, v - v0
-        u0, v0 = u0.long(), v0.long()
-        row = (torch.arange(batch, device=x.device)
-               * self.flat.shape[1]).view(-1, *[1] * (x.dim() - 1))
-        base = self.start[level] + row
-        flat = self.flat.view(-1, 2)
-        total, norm = 0.0, 0.0
-        for iu, part_u in ((u0, 1 - fu), (u0 + 1, fu)):
-            in_u = (iu >= 0) & (iu < w)
-            iu = torch.minimum(iu.clamp(min=0), w - 1)
-            for iv, part_v in ((v0, 1 - fv), (v0 + 1, fv)):
-                inside = in_u & (iv >= 0) & (iv < h)
-                at = base + torch.minimum(iv.clamp(min=0), h - 1) * w + iu
-                found = flat[at.reshape(-1)].view(*at.shape, 2)
-                part = part_u * part_v * found[..., 1] * inside
-                total = total + part * found[..., 0]
-                norm = norm + part
-        return total / norm.clamp(min=1e-6), norm
+        # The middle of a square of n pixels lies (n - 1) / 2 from its first.
+        # (Beyond a level there are two pixels without weight.)
+        high, wide = self.plane.shape[2:]
+        u = torch.minimum(torch.addcmul(
+            0.5 * size - 0.5, x, size).clamp(min=-1.5), w + 0.5)
+        v = torch.minimum(torch.addcmul(
+            0.5 * size - 0.5, y, size).clamp(min=-1.5), h + 0.5)
+        grid = torch.stack([(u + left) * (2 / (wide - 1)) - 1,
+                            (v + top) * (2 / (high - 1)) - 1], -1)
+        found = functional.grid_sample(
+            self.plane, grid.view(len(x), -1, 1, 2), mode='bilinear',
+            padding_mode='zeros', align_corners=True)
+        total, weight = found.view(len(x), 2, *x.shape[1:]).unbind(1)
+        return total / weight.clamp(min=1e-6), weight
 
     def refine(self, centre, filled=None):
         """

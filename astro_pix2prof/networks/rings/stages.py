@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Stages of the ring network: circles, ellipses, correction.
+Stages of the ring network: circles, ellipses, correction, errors.
 """
 
 import math
@@ -9,18 +9,20 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from astro_pix2prof.networks.ellipse import POGSON
+from astro_pix2prof.networks.ellipse import POGSON, ellipticity
 from astro_pix2prof.networks.rings.layers import (
     RingBlock,
     RingConv,
-    RingSequence,
     ShapeLoan,
     full,
+    log_shape,
+    make_sequence,
     ring_median,
     vector_fields,
 )
 
-__all__ = ['CircleStage', 'EllipseStage', 'MeanCorrection', 'positive']
+__all__ = ['CircleStage', 'EllipseStage', 'GeometryErrors', 'MeanCorrection',
+           'positive']
 
 
 # Mean values below this many times their noise are drawn up smoothly, so
@@ -59,6 +61,15 @@ def _pool(h, seen):
     return torch.cat([mean, size], 1).transpose(1, 2)
 
 
+def _make_blocks(config, channels, n):
+    """
+    Make the blocks of a stage.
+    """
+    return nn.ModuleList([
+        RingBlock(channels, norm=config.norm_each or k == 0)
+        for k in range(n)])
+
+
 class CircleStage(nn.Module):
     """
     Stage on circles: it predicts the centre and first ellipses.
@@ -77,10 +88,10 @@ class CircleStage(nn.Module):
         c = channels
         self.n_angle = config.n_angle
         self.into = RingConv(4, c, (5, 5))
-        self.blocks = nn.ModuleList([RingBlock(c) for _ in range(n_blocks)])
-        self.loan = ShapeLoan()
-        self.sequence = RingSequence(2 * c, config.hidden,
-                                     c + 1 + self.loan.n_in)
+        self.blocks = _make_blocks(config, c, n_blocks)
+        self.loan = ShapeLoan(thin=config.thin)
+        self.sequence = make_sequence(config, 2 * c,
+                                      c + 1 + self.loan.n_in)
         self.out = nn.Conv2d(c, 2, 1)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
@@ -141,17 +152,18 @@ class EllipseStage(nn.Module):
         c = config.channels
         self.n_angle = config.n_angle_fine
         self.into = RingConv(5, c, (5, 5))
-        self.blocks = nn.ModuleList([RingBlock(c) for _ in range(3)])
-        self.loan = ShapeLoan()
-        self.sequence = RingSequence(2 * c, config.hidden,
-                                     c + 3 + self.loan.n_in)
+        self.blocks = _make_blocks(config, c, 3)
+        self.loan = ShapeLoan(thin=config.thin)
+        self.n_prior = 2 if config.sky_prior else 0
+        self.sequence = make_sequence(config, 2 * c + self.n_prior,
+                                      c + 3 + self.loan.n_in)
         self.out = nn.Conv2d(c, 3, 1)
         nn.init.zeros_(self.out.weight)
         with torch.no_grad():
             # points count, until there is a reason against them
             self.out.bias.copy_(torch.tensor([3.0, 0.0, 0.0]))
 
-    def forward(self, value, valid, level, radii, e):
+    def forward(self, value, valid, level, radii, e, prior=None):
         """
         Predict point weights, refined ellipses and the sky.
 
@@ -169,6 +181,9 @@ class EllipseStage(nn.Module):
         e : `torch.Tensor`, shape (B, K, 2)
             The ellipses.
 
+        prior : `torch.Tensor`, shape (B, n_prior), optional
+            What is known of the sky.
+
         Returns
         -------
         weight : `torch.Tensor`, shape (B, K, T)
@@ -182,10 +197,10 @@ class EllipseStage(nn.Module):
 
         sky : tuple of `torch.Tensor`, shape (B, K) and (B,)
             Logarithms of the weight of each ring as sky, and of the weight
-            of a sky of zero.
+            of a sky of zero; with a prior, of the error of a sky from rings.
 
-        known : `torch.Tensor`, shape (B, K, C)
-            Features of each ring.
+        known, last : `torch.Tensor`, shape (B, K, C) and (B, K, 2 C)
+            Features of each ring, early and late.
         """
         snr = value * 2.0**level
         middle = ring_median(snr, valid > 0.3)[..., None]
@@ -197,7 +212,11 @@ class EllipseStage(nn.Module):
             valid, _log_radius(radii) * torch.ones_like(value)], 1)
         h = self.blocks[0](self.into(h.to(self.into.weight.dtype)))
         pooled = _pool(h, seen)
-        about = self.sequence(pooled)
+        told = pooled
+        if self.n_prior:
+            told = torch.cat([pooled, prior[:, None].expand(
+                -1, pooled.shape[1], -1).to(pooled.dtype)], -1)
+        about = self.sequence(told)
         context, share, sky, shape = about.split(
             (h.shape[1], 1, 2, self.loan.n_in), -1)
         context = context.transpose(1, 2)[..., None].to(h.dtype)
@@ -208,15 +227,23 @@ class EllipseStage(nn.Module):
         push, more = vector_fields(one, two, angle)
         share = torch.softmax(share, 1)
         shift = (share * radii[:, None] * push).sum(1)
-        # the thinner the ellipse, the less a change of it may be
-        thickness = 1 - e.square().sum(-1, keepdim=True).sqrt()
-        # (the bound of the loan is undone first)
-        size = (e.square().sum(-1, keepdim=True) + 1e-8).sqrt()
-        free = e * (torch.atanh((size / 0.97).clamp(max=0.9999)) / size)
-        e = self.loan(free + 2 * more * thickness, shape)
+        if self.loan.thin:
+            e = self.loan(log_shape(e) + 2 * more, shape)
+        else:
+            e = self.loan(self._step(e, more), shape)
         known = full(pooled[..., :h.shape[1]])
         return torch.sigmoid(logit), shift, e, (
-            sky[..., 0], sky[..., 1].mean(1)), known
+            sky[..., 0], sky[..., 1].mean(1)), known, full(_pool(h, seen))
+
+    def _step(self, e, more):
+        """
+        Add a step to ellipses, whose bound is undone first.
+        """
+        # the thinner the ellipse, the less a change of it may be
+        thickness = 1 - e.square().sum(-1, keepdim=True).sqrt()
+        size = (e.square().sum(-1, keepdim=True) + 1e-8).sqrt()
+        free = e * (torch.atanh((size / 0.97).clamp(max=0.9999)) / size)
+        return free + 2 * more * thickness
 
 
 class MeanCorrection(nn.Module):
@@ -239,8 +266,9 @@ class MeanCorrection(nn.Module):
     def __init__(self, config):
         super().__init__()
         n = len(self.steps)
-        self.n_features = 17 + n
-        self.sequence = RingSequence(self.n_features, config.hidden, 3 + n)
+        self.prior = config.sky_prior
+        self.n_features = 17 + n + (3 if self.prior else 0)
+        self.sequence = make_sequence(config, self.n_features, 3 + n)
         out = self.sequence.out
         nn.init.zeros_(out.weight)
         with torch.no_grad():
@@ -286,6 +314,13 @@ class MeanCorrection(nn.Module):
             torch.asinh(rings['sky'][:, None] / noise) / 4,
             *(torch.asinh(rings['dark'][:, j, None] / noise) / 4
               for j in range(4))], -1), torch.asinh(away) / 2], -1)
+        if self.prior:
+            before, after, told = (rings[name][:, None] for name in (
+                'sky_before', 'sky_after', 'sky_told'))
+            features = torch.cat([features, torch.stack([
+                torch.asinh(before / noise) / 4 * told,
+                torch.asinh(after / noise) / 4, told.expand_as(mean)], -1)],
+                -1)
         out = self.sequence(features)
         add, scale, log_error = out[..., :3].unbind(-1)
         if self.active and self.gated:
@@ -302,6 +337,71 @@ class MeanCorrection(nn.Module):
         # the error is at least a part of that of photons
         log_error = torch.logaddexp(log_error, photon - 1.0)
         return value, log_error, features
+
+
+class GeometryErrors(nn.Module):
+    """
+    Stage that states the errors of ellipses, centre and enclosed light.
+
+    It changes nothing else.
+
+    Parameters
+    ----------
+    config : `~astro_pix2prof.networks.rings.network.RingConfig`
+        The settings.
+
+    n_features : int
+        The number of features of each ring.
+    """
+
+    def __init__(self, config, n_features):
+        super().__init__()
+        # (and the last steps of ellipses and centre)
+        self.sequence = make_sequence(config, n_features + 3, 5)
+        out = self.sequence.out
+        nn.init.zeros_(out.weight)
+        with torch.no_grad():
+            out.bias.copy_(torch.tensor([-3.0, -3.0, -1.0, 0.0, -3.0]))
+
+    def forward(self, features, radii, e, step, shift):
+        """
+        State the errors, each as its natural logarithm.
+
+        Parameters
+        ----------
+        features : `torch.Tensor`, shape (B, K, n_features)
+            What is known of each ring.
+
+        radii : `torch.Tensor`, shape (K,)
+            Semi-major axes.
+
+        e, step : `torch.Tensor`, shape (B, K, 2)
+            The ellipses, and their last step in `log_shape`.
+
+        shift : `torch.Tensor`, shape (B, 2)
+            The last step of the centre.
+
+        Returns
+        -------
+        eps, angle, enclosed : `torch.Tensor`, shape (B, K)
+            Of ellipticity, position angle (radians), and magnitude within.
+
+        centre : `torch.Tensor`, shape (B,)
+            Of each coordinate of the centre (pixels).
+        """
+        flat = log_shape(e).square().sum(-1)
+        moved = shift.square().sum(-1)[:, None]
+        last = torch.stack([
+            (flat + 1e-6).sqrt() / 2,
+            torch.log(step.square().sum(-1) + 1e-4) / 6,
+            torch.log(moved / (radii + 0.5)**2 + 1e-4) / 6], -1)
+        shape, angle, centre, share, enclosed = self.sequence(
+            torch.cat([features, last], -1)).unbind(-1)
+        # (of the logarithm of the axis ratio at first)
+        thickness = 1 - ellipticity(e[..., 0], e[..., 1])
+        centre = (torch.softmax(share, 1) * centre).sum(1)
+        return (shape + torch.log(thickness.clamp(min=0.01)), angle,
+                enclosed, centre)
 
 
 def _moved(rows, step):

@@ -6,9 +6,23 @@ Train ring networks.
 import torch
 
 from astro_pix2prof.networks.ellipse import POGSON, ellipticity
+from astro_pix2prof.networks.rings.layers import log_shape
 from astro_pix2prof.networks.rings.sampling import Pyramid
+from astro_pix2prof.training.tasks.holes import fill_holes
 
 __all__ = ['RingTask']
+
+
+# The part of the images whose sky is not told, and of those in which it is
+# known exactly.
+_UNTOLD, _KNOWN_SKY = 0.15, 0.05
+
+# An ellipse counts as if the profile declined by at least this (mag for a
+# unit of ln radius), and at most that.
+_LEAST_SLOPE, _STEEPEST = 0.8, 8.0
+
+# Of a Laplacian, 68.3% lie within so many times its scale.
+_ONE_SIGMA = 1.148
 
 
 class RingTask:
@@ -63,16 +77,47 @@ class RingTask:
         wrong = torch.exp(0.03 * torch.randn(
             n, 1, generator=generator).to(device))
         scale = sigma * wrong
+        image = torch.nan_to_num(views.image / scale[..., None])
+        sky = views.sky / scale[..., None]
+        image, sky, sky_error = self._tell_sky(
+            image, sky, views.sky_error, scale[:, 0], generator)
+        good = ~views.mask & torch.isfinite(views.image)
+        image, look = fill_holes(
+            image, good, views.centre, views.sma, views.intensity / scale,
+            torch.stack([views.e1, views.e2], -1), generator)
         return {
-            'image': torch.nan_to_num(views.image / scale[..., None]),
-            'good': ~views.mask & torch.isfinite(views.image),
+            'image': image, 'good': good, 'look': look,
             'others': views.others / scale[..., None],
-            'sky': views.sky / scale[..., None],
+            'sky': sky, 'sky_error': sky_error,
             'start': start, 'centre': views.centre, 'sma': views.sma,
             'value': -POGSON * torch.log((views.intensity / scale).clamp(
                 min=1e-4)),
             'snr': views.intensity / views.ring_noise,
             'e1': views.e1, 'e2': views.e2, 'end': views.end}
+
+    def _tell_sky(self, image, sky, error, scale, generator):
+        """
+        Tell the error of the sky, of some images nothing, of some the sky.
+        """
+        if error is None:
+            return image, sky, torch.full_like(scale, torch.nan)
+        u = torch.rand(len(image), generator=generator).to(image.device)
+        untold = u < _UNTOLD
+        known = ~untold & (u < _UNTOLD + _KNOWN_SKY)
+        gone = known[:, None, None] * sky
+        error = torch.where(known, 0.0, error / scale)
+        return image - gone, sky - gone, torch.where(
+            untold, torch.nan, error)
+
+    def _read(self, network, batch):
+        """
+        Run the network on a batch.
+        """
+        look = batch['look']
+        if bool((look == batch['good']).all()):
+            look = None
+        return network(batch['image'], batch['good'], batch['start'],
+                       look=look, sky_error=batch['sky_error'])
 
     def _targets(self, batch, sma):
         """
@@ -103,7 +148,7 @@ class RingTask:
         """
         Compute the loss of profile, ellipses, centres, weights and sky.
         """
-        out = network(batch['image'], batch['good'], batch['start'])
+        out = self._read(network, batch)
         true = self._targets(batch, out.sma)
         w = true['weight']
         w = w / w.sum(1, keepdim=True).clamp(min=1e-3)
@@ -119,23 +164,79 @@ class RingTask:
         mean = -POGSON * torch.log((out.mean + 0.2 * out.ring_noise).clamp(
             min=1e-3))
         pixels = (clear * (mean - true['value']).abs().clamp(max=2)).sum(1)
-        # a wrong ellipse costs as much in the outskirts as inside
-        seen = w * torch.clamp(true['snr'] / 3, 0.1, 1)
-        # ... and the more, the flatter the galaxy is
-        thin = 1 - ellipticity(true['e1'], true['e2']).clamp(max=0.8)
-        seen = seen / thin
-        shape = sum((seen * ((e[..., 0] - true['e1'])**2
-                             + (e[..., 1] - true['e2'])**2
-                             + 1e-6).sqrt()).sum(1) for e in out.shapes)
+        shape = self._shapes(out, true, w)
         shift = sum(((c - batch['centre']).square().sum(1) + 1e-4).sqrt()
                     .clamp(max=20) for c in out.centres)
         weights, sky = self._decisions(network, batch, out, true['value'], w)
-        loss = (profile + size + 0.5 * pixels + 2.5 * shape + 0.1 * shift
+        loss = (profile + size + 0.5 * pixels + 2 * shape + 0.1 * shift
                 + weights + 2 * sky)
-        return loss.mean(), {
-            'train_weights': weights.mean(), 'train_sky': sky.mean(),
-            'train_mag': size.mean(), 'train_shape': shape.mean(),
-            'train_shift': shift.mean()}
+        more = {'train_weights': weights, 'train_sky': sky,
+                'train_mag': size, 'train_shape': shape,
+                'train_shift': shift}
+        if out.log_e_error is not None:
+            errors = self._error_losses(out, true, batch['centre'], w)
+            loss = loss + 0.1 * sum(errors.values())
+            more.update(errors)
+        return loss.mean(), {name: value.mean()
+                             for name, value in more.items()}
+
+    def _shapes(self, out, true, w):
+        """
+        Compute the errors (mag) that wrong ellipses make: (B,).
+
+        A mean along an ellipse whose axis ratio is off by a part is off by
+        half of that part of a step in ln radius; one that is turned, by the
+        more the thinner it is. Each stage counts.
+        """
+        # a wrong ellipse costs as much in the outskirts as inside
+        seen = w * torch.clamp(true['snr'] / 3, 0.1, 1)
+        place = torch.log(out.sma.clamp(min=0.25))
+        slope = (torch.gradient(true['value'], dim=1)[0]
+                 / torch.gradient(place)[0].clamp(min=1e-2)).abs()
+        seen = seen * 0.5 * slope.clamp(_LEAST_SLOPE, _STEEPEST)
+        target = log_shape(torch.stack([true['e1'], true['e2']], -1))
+        size = (target.square().sum(-1) + 1e-8).sqrt()
+        axis = target / size[..., None]
+        turn = (torch.sinh(size) / size).clamp(max=3)
+        total = 0.0
+        for e in out.shapes:
+            off = log_shape(e) - target
+            along = (off * axis).sum(-1)
+            across = turn * (off[..., 1] * axis[..., 0]
+                             - off[..., 0] * axis[..., 1])
+            total = total + (seen * (along**2 + across**2 + 1e-5).sqrt()
+                             ).sum(1)
+        return total
+
+    def _error_losses(self, out, true, centre, w):
+        """
+        Compute how unlikely the errors are by what the network states.
+
+        Of ellipticities, angles, centres and magnitudes within rings, each
+        of shape (B,). What is stated learns from them, and not what it is
+        stated of.
+        """
+        e1, e2 = out.e1.detach(), out.e2.detach()
+        eps, true_eps = ellipticity(e1, e2), ellipticity(
+            true['e1'], true['e2'])
+        angle = 0.5 * torch.atan2(e1 * true['e2'] - e2 * true['e1'],
+                                  e1 * true['e1'] + e2 * true['e2'])
+        # (a circle has no angle)
+        flat = w * ((true_eps - 0.02) / 0.05).clamp(0, 1)
+        off = (out.centre.detach() - centre).abs()
+        within = (_enclosed(out.sma, out.value.detach(), eps)
+                  - _enclosed(out.sma, true['value'], true_eps))
+        # (within the middle there is nothing)
+        rings = w * (out.sma > 0)
+        return {
+            'train_e_error': (w * _unlikely(
+                eps - true_eps, out.log_e_error)).sum(1),
+            'train_pa_error': (flat * _unlikely(
+                angle, out.log_pa_error)).sum(1),
+            'train_centre_error': _unlikely(
+                off.clamp(max=20), out.log_centre_error[:, None]).mean(1),
+            'train_enclosed_error': (rings * _unlikely(
+                within.clamp(-5, 5), out.log_enclosed_error)).sum(1)}
 
     def _decisions(self, network, batch, out, value, w):
         """
@@ -152,7 +253,7 @@ class RingTask:
             level = network.ring_levels(both, radii, eps) + 1
             found, inside = both.sample(
                 out.x.repeat(2, 1, 1), out.y.repeat(2, 1, 1),
-                level.repeat(2, 1, 1).expand(-1, -1, out.x.shape[-1]))
+                level.repeat(2, 1, 1))
             others, sky = found.split(n)
             inside = inside[:n] > 0.5
             # other light matters where it is more than a part of the
@@ -175,8 +276,30 @@ class RingTask:
         """
         Compute median absolute errors of the profiles (mag), shape (B,).
         """
-        out = network(batch['image'], batch['good'], batch['start'])
+        out = self._read(network, batch)
         true = self._targets(batch, out.sma)
         d = torch.where(true['inside'], (out.value - true['value']).abs(),
                         torch.nan)
         return d.nanmedian(1).values
+
+
+def _unlikely(off, log_error):
+    """
+    Compute the negative logarithm of a Laplacian, but for a constant.
+
+    68.3% of its deviations are within the error.
+    """
+    log_error = log_error.clamp(-8, 3)
+    return _ONE_SIGMA * off.abs() * torch.exp(-log_error) + log_error
+
+
+def _enclosed(sma, value, eps):
+    """
+    Compute the magnitude within each ellipse, from the profile: (B, K).
+    """
+    intensity = torch.exp(-value / POGSON)
+    area = sma**2 * (1 - eps)
+    part = 0.5 * (intensity[:, 1:] + intensity[:, :-1]) * (
+        area[:, 1:] - area[:, :-1]).clamp(min=0)
+    total = torch.nn.functional.pad(torch.cumsum(part, 1), (1, 0))
+    return -POGSON * torch.log(total.clamp(min=1e-4))

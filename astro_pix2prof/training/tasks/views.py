@@ -127,6 +127,9 @@ class Views:
 
     others, sky : `torch.Tensor`, shape (B, n, n), optional
         Light of other objects, and of the sky, in the image.
+
+    sky_error : `torch.Tensor`, shape (B,), optional
+        The error of the sky that was subtracted, as it would be stated.
     """
 
     image: torch.Tensor
@@ -143,3 +146,4 @@ class Views:
     kind: torch.Tensor = None
     others: torch.Tensor = None
     sky: torch.Tensor = None
+    sky_error: torch.Tensor = None
