@@ -63,7 +63,7 @@ class CaptionReader(FrameReader):
         Return the side that the network was trained on; half for small frames.
         """
         n = self.config.n_pix
-        return n if frame.longest() > 0.625 * n else n // 2
+        return n if max(frame.image.shape) > 0.625 * n else n // 2
 
     def _read_squares(self, frames, side):
         """

@@ -86,34 +86,6 @@ class Frame:
     filled: np.ndarray = None
     sky_error: float = None
 
-    def bounds(self):
-        """
-        Find the rectangle outside of which no pixel is usable.
-
-        Returns
-        -------
-        x, y : tuple of 2 ints
-            The first and the last column and row; those of the frame if no
-            pixel is usable.
-        """
-        usable = ~self.mask
-        if self.filled is not None:
-            usable |= self.filled
-        found = []
-        for axis, n in ((0, usable.shape[1]), (1, usable.shape[0])):
-            some = np.flatnonzero(usable.any(axis))
-            found.append((int(some[0]), int(some[-1])) if some.size
-                         else (0, n - 1))
-        return tuple(found)
-
-    def longest(self):
-        """
-        Calculate the longer side of that rectangle (pixels).
-
-        A border that is missing adds nothing to a galaxy.
-        """
-        return max(last - first + 1 for first, last in self.bounds())
-
     def ring_snr(self, sma, intensity, eps=None):
         """
         Compute the signal-to-noise ratio of rings one pixel wide.

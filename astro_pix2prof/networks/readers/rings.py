@@ -98,7 +98,7 @@ class RingReader(FrameReader):
         """
         Return the smallest side that holds the frame, or the usual one.
         """
-        longest = frame.longest()
+        longest = max(frame.image.shape)
         for side in _SIDES:
             if longest <= side:
                 return side

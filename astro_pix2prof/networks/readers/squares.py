@@ -90,7 +90,7 @@ class FrameReader:
         """
         Tell whether galaxy and frame both extend beyond the square.
         """
-        if not self.bins or frame.longest() < 1.15 * part['side']:
+        if not self.bins or max(frame.image.shape) < 1.15 * part['side']:
             return False
         n = self._end(original, part)[0]
         reach = _BLEND[1] * part['side'] * part['bins']
@@ -184,10 +184,9 @@ class FrameReader:
                 joined[name] = np.concatenate([value, coarse[name][rest]])
             joined['sma'] = np.concatenate([sma, coarse['sma'][rest]])
         # nothing is known beyond the farthest corner
+        ny, nx = frame.image.shape
         x, y = centre = parts[0].get('centre', frame.centre)
-        columns, rows = frame.bounds()
-        corner = np.hypot(max(x - columns[0], columns[1] - x),
-                          max(y - rows[0], rows[1] - y))
+        corner = np.hypot(max(x, nx - 1 - x), max(y, ny - 1 - y))
         n_inside = max(int((joined['sma'] <= corner).sum()), 1)
         joined = {name: v[:n_inside] for name, v in joined.items()}
         if 'e1' in joined:
