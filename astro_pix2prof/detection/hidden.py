@@ -43,6 +43,10 @@ _ALONE = 2.0
 # is if this part of the pixels within the second radius is missing (pixels).
 _NEAR, _NUCLEUS, _HIDDEN = 12.0, 4.0, 0.1
 
+# A centre that is so much brighter than the first guess (by this factor, and
+# by the noise of a pixel), in the mean within so many pixels, is the nucleus.
+_BRIGHTER, _PEAK = 1.2, 2.0
+
 # A first guess is better than this (pixels).
 _GUESS = 2.0
 
@@ -127,7 +131,7 @@ def missing_part(mask, centre, radius):
 
 def find_hidden_centre(image, mask, start, sigma, **options):
     """
-    Find the centre of a galaxy if its nucleus is missing.
+    Find the centre of a galaxy if its nucleus is missing or elsewhere.
 
     Parameters
     ----------
@@ -137,21 +141,43 @@ def find_hidden_centre(image, mask, start, sigma, **options):
     Returns
     -------
     found : `HiddenCentre` or `None`
-        `None` if the nucleus is not missing, or too few pixels are left.
+        `None` if the nucleus is seen where the first guess is, or too few
+        pixels are left.
     """
     if not missing_part(mask, start, _NEAR):
         return None
     galaxy = _Galaxy(image, mask, start, sigma, **options)
     guess = galaxy.guess()
+
+    def is_nucleus(place):
+        # (it is seen, and the first guess may have been led off it)
+        there, here = (_peak(image, mask, at) for at in (place, start))
+        away = np.hypot(*np.subtract(place, start))
+        return away < _NEAR and there > _BRIGHTER * max(here, 0.0) + sigma
+
     # (most holes are beside a nucleus that is seen: this takes less time)
-    if guess is None or not missing_part(mask, guess[:2],
-                                         _NUCLEUS + _GUESS):
+    if guess is None or not (missing_part(
+            mask, guess[:2], _NUCLEUS + _GUESS) or is_nucleus(guess[:2])):
         return None
     found = galaxy.fit(guess)
-    if found is None or missing_part(mask, found.centre,
-                                     _NUCLEUS) < _HIDDEN:
+    if found is None or not (missing_part(
+            mask, found.centre, _NUCLEUS) >= _HIDDEN
+            or is_nucleus(found.centre)):
         return None
     return found
+
+
+def _peak(image, mask, centre):
+    """
+    The mean of the good pixels around a place; -inf if there are none.
+    """
+    ny, nx = mask.shape
+    steps = np.arange(-3, 4)
+    x, y = (np.round(c).astype(int) + steps for c in centre)
+    x, y = np.meshgrid(x[(x >= 0) & (x < nx)], y[(y >= 0) & (y < ny)])
+    near = np.hypot(x - centre[0], y - centre[1]) <= _PEAK
+    near &= ~mask[y, x]
+    return float(image[y, x][near].mean()) if near.any() else -np.inf
 
 
 def fit_centre(image, mask, start, sigma, *, extent=40.0, eps=0.0, theta=0.0,

@@ -69,6 +69,8 @@ def read_filled(reader, frames):
     Read the profiles of frames, with missing pixels filled.
 
     A frame without missing pixels in its galaxy is read once, as it is.
+    Borders that are missing are no part of a frame: its size decides how a
+    network reads it.
 
     Parameters
     ----------
@@ -81,6 +83,19 @@ def read_filled(reader, frames):
     Returns
     -------
     captions : list of `~astro_pix2prof.networks.readers.frame.Caption`
+    """
+    whole = frames
+    frames, before = zip(*map(_trim, frames), strict=True) if frames else (
+        [], [])
+    captions = _read_trimmed(reader, list(frames))
+    return [caption if frame is trimmed else _in_frame(frame, caption, first)
+            for frame, trimmed, caption, first in zip(
+                whole, frames, captions, before, strict=True)]
+
+
+def _read_trimmed(reader, frames):
+    """
+    Read frames that have no missing borders.
     """
     captions = reader.read(frames)
     # The distance from the training images is known for frames as they are,
@@ -399,6 +414,36 @@ def _enlarge(frame, add):
         frame, image=pad(frame.image, 0), mask=pad(frame.mask, True),
         weight=pad(frame.weight, 1), position=position,
         centre=(frame.centre[0] + left, frame.centre[1] + below))
+
+
+def _trim(frame):
+    """
+    A frame without its missing borders, and what is added before it.
+    """
+    ny, nx = frame.mask.shape
+    x, y = zip(frame.centre, frame.position or frame.centre, strict=True)
+    kept = []
+    for axis, n, places in ((0, nx, x), (1, ny, y)):
+        some = np.flatnonzero(~frame.mask.all(axis))
+        if not (some.size and np.isfinite(places).all()):
+            return frame, (0, 0)
+        # (the place of the galaxy stays within)
+        kept.append((max(min(int(some[0]), int(min(places))), 0),
+                     min(max(int(some[-1]), int(max(places)) + 1) + 1, n)))
+    (x0, x1), (y0, y1) = kept
+    if (x0, y0, x1, y1) == (0, 0, nx, ny):
+        return frame, (0, 0)
+
+    def cut(plane):
+        return None if plane is None else plane[y0:y1, x0:x1]
+
+    position = frame.position and (frame.position[0] - x0,
+                                   frame.position[1] - y0)
+    return replace(
+        frame, image=cut(frame.image), mask=cut(frame.mask),
+        weight=cut(frame.weight), filled=cut(frame.filled),
+        position=position, centre=(frame.centre[0] - x0,
+                                   frame.centre[1] - y0)), (-x0, -y0)
 
 
 def _in_frame(frame, caption, before):

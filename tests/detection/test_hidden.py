@@ -59,6 +59,25 @@ def test_nucleus_that_is_seen(image):
     assert find_hidden_centre(image, none, CENTRE, NOISE) is None
 
 
+@pytest.mark.parametrize('start', [(60.0, 59.3), (54.8, 64.0)])
+def test_first_guess_was_led_off_a_nucleus_that_is_seen(image, start):
+    mask = X < 53
+    data = np.where(mask, 0, image)
+    found = find_hidden_centre(data, mask, start, NOISE)
+    assert np.hypot(*np.subtract(found.centre, CENTRE)) < 0.3
+    # a brighter object elsewhere is no nucleus
+    far = CENTRE[0] + 10, CENTRE[1] + 9
+    assert find_hidden_centre(data, mask, far, NOISE) is None
+
+
+def test_bright_first_guess_is_kept(image):
+    mask = X < 53
+    # the light is lopsided: the nucleus is not the middle of the isophotes
+    knot = 4 * np.exp(-0.5 * np.hypot(X - 61, Y - 61)**2 / 1.2**2)
+    data = np.where(mask, 0, image + knot)
+    assert find_hidden_centre(data, mask, (61.0, 61.0), NOISE) is None
+
+
 def test_other_objects_are_ignored(image):
     star = np.hypot(X - 75, Y - 70) < 5
     data = image + np.where(star, 2.0, 0.0)

@@ -278,6 +278,47 @@ def test_single_and_many_are_the_same(fitter, image):
         rtol=1e-4)
 
 
+@pytest.mark.parametrize('seed', [3, 8])
+def test_nucleus_beside_the_edge_of_what_is_seen(fitter, seed):
+    """
+    A mirror image about a wrong centre must not lead it farther away.
+    """
+    rng = np.random.default_rng(seed)
+    x0, y0 = 70.7 + rng.uniform(-1, 1), 87.4 + rng.uniform(-1, 1)
+    data = _render(SHAPE, x0, y0, level=0.4, re=15.0, n=3.3, q=0.47,
+                   theta=0.85) + rng.normal(0, NOISE, SHAPE)
+    y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
+    hole = 0.6 * (x - x0) - 0.8 * (y - y0) > 4.2
+    fit = fitter.fit(np.where(hole, np.nan, data), **OPTIONS)
+    assert np.hypot(fit.centre[0] - x0, fit.centre[1] - y0) < 0.5
+    _, change, error = _difference(fit.profile, fitter(data, **OPTIONS))
+    assert (np.abs(change) < 5 * error).all()
+    assert abs(np.median(change)) < 0.05
+
+
+@pytest.mark.parametrize('fill', [False, True])
+@pytest.mark.parametrize('widths', [((90, 90), (90, 90)), ((0, 201), (0, 0))])
+def test_missing_border_is_no_part_of_a_frame(fitter, widths, fill):
+    """
+    A frame larger than the largest square was read in coarse pixels, too.
+    """
+    rng = np.random.default_rng(6)
+    data = _render((256, 256), 127.3, 128.1, level=0.1, re=45.0, n=1.5)
+    data += rng.normal(0, NOISE, data.shape)
+    mask = _distance(140, 133, data.shape) < (8 if fill else 0)
+    frames = [
+        Frame(np.pad(data, more).astype(np.float32),
+              np.pad(mask, more, constant_values=True), NOISE,
+              (127.0 + more[1][0], 128.0 + more[0][0]))
+        for more in (((0, 0), (0, 0)), widths)]
+    one, two = read_filled(fitter.reader, frames)
+    assert one.sma[-1] > 107
+    np.testing.assert_allclose(two.sma, one.sma)
+    np.testing.assert_allclose(two.intensity, one.intensity, rtol=1e-3)
+    assert two.centre[0] - widths[1][0] == pytest.approx(one.centre[0],
+                                                         abs=1e-2)
+
+
 def _random_hole(kind, rng, centre):
     d = rng.uniform(3, 25)
     angle = rng.uniform(0, 2 * np.pi)

@@ -63,6 +63,26 @@ def untrained():
     return network.eval()
 
 
+def test_filled_nucleus_is_not_far_from_all_images(untrained):
+    """
+    Nothing is kept of a ring of which nothing is seen.
+    """
+    y, x = torch.meshgrid(*[torch.arange(96.0)] * 2, indexing='ij')
+    from_centre = torch.hypot(x - 47.6, y - 48.2)
+    image = (20 * torch.exp(-from_centre / 8))[None]
+    hidden = from_centre[None] < 6.0
+    centre = torch.tensor([[47.6, 48.2]])
+    with torch.inference_mode():
+        whole = untrained(image, torch.ones_like(image), centre, hold=True)
+        # (a rest of the pixels, as interpolation leaves it)
+        good = torch.where(hidden, 1e-3, 1.0)
+        filled = untrained(image, good, centre, hold=True,
+                           look=torch.ones_like(image))
+    assert (filled.valid[0, :6] == 0).all()
+    assert (filled.summary - whole.summary).abs().max() < 20
+    assert torch.isfinite(filled.value).all()
+
+
 class TestSampling:
     def test_radii(self):
         radii = ring_radii(140)

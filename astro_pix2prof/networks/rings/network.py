@@ -450,6 +450,8 @@ class RingNetwork(nn.Module):
         usable = (arc * valid).sum(-1)
         if filled is not None:
             usable = torch.where(usable > _UNSEEN * length, usable, 0.0)
+            # (nothing was kept, either, where nothing was seen)
+            norm = torch.where(usable > 0, norm, 1e-6)
             guess = self._filled_mean(filled, x, y, level, weight * arc,
                                       value, n_fine)
             share = (usable / length / _FEW).clamp(max=1)
