@@ -103,7 +103,7 @@ class Sky:
     @property
     def is_uncertain(self):
         """
-        Whether there is too little sky, or too much structure in it (bool).
+        Tell of too little sky, or too much structure in it (bool).
         """
         return self.how == 'tail' or (
             self.how == 'free' and self.structure > _STRUCTURE * self.noise)

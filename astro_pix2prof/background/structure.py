@@ -43,7 +43,7 @@ _EXTRAPOLATED = 2.5
 @dataclass
 class SkyStructure:
     """
-    How the means of blocks of sky deviate from a flat sky.
+    Deviation of the means of blocks of sky from a flat sky.
 
     Attributes
     ----------

@@ -141,7 +141,7 @@ class PreparedGalaxy:
     @property
     def forced(self):
         """
-        Whether centre and ellipses were given (bool).
+        Tell that centre and ellipses were given (bool).
         """
         return self.ellipses is not None and not self.finds_centre
 

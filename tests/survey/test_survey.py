@@ -369,10 +369,10 @@ class TestFitterSpec:
         assert found['weights'] == 'rings'
 
     def test_isophote(self):
-        fitter = IsophoteFitter(step=0.2, initial=Pix2ProfFitter(n_views=8))
+        fitter = IsophoteFitter(step=0.2, initial=Pix2ProfFitter(batch_size=8))
         made = FitterSpec(fitter).make()
         assert made.step == 0.2
-        assert made.initial.n_views == 8
+        assert made.initial.batch_size == 8
         assert FitterSpec({'method': 'isophote'}).describe() == {
             'fitter': 'IsophoteFitter', 'options': {}}
 
