@@ -3,6 +3,7 @@
 Read values and the WCS from a FITS header.
 """
 
+import re
 import warnings
 from collections.abc import Mapping
 
@@ -164,7 +165,7 @@ def read_wcs(header, hdulist=None):
     Raises
     ------
     BrokenWCSError
-        If it cannot be read.
+        If it cannot be read, or its matrix of CD is zero.
     """
     with warnings.catch_warnings():
         # Old keywords that astropy repairs are no concern of the user.
@@ -172,9 +173,17 @@ def read_wcs(header, hdulist=None):
         warnings.simplefilter('ignore', AstropyWarning)
         try:
             wcs = WCS(header, fobj=hdulist)
-            return wcs if wcs.has_celestial else None
+            if not wcs.has_celestial:
+                return None
+            matrix = [header[key] for key in header
+                      if re.fullmatch(r'CD[12]_[12]', key)]
         except Exception as exc:
             raise BrokenWCSError(exc) from exc
+    if matrix and not any(matrix):
+        # (astropy takes such pixels for degrees)
+        msg = 'the matrix of CD is zero'
+        raise BrokenWCSError(msg)
+    return wcs
 
 
 def header_wcs(header, hdulist=None):

@@ -121,6 +121,7 @@ class TestSky:
 
 class TestBrokenWCS:
     @pytest.mark.parametrize(('cards', 'reason'), [
+        ({'CD1_1': 0.0, 'CD2_2': 0.0}, 'the matrix of CD is zero'),
         ({'CD1_1': 0.0}, 'its pixels are .* singular'),
         ({'CD1_1': 1e-12, 'CD2_2': 1e-4}, 'its pixels are .* singular'),
         ({'CRVAL2': 200.0}, 'valid solution'),
