@@ -207,7 +207,8 @@ class RingRadii:
                    f'{self.max_radius}, which are {largest:.3g} pixels of '
                    'this image')
             raise ValueError(msg)
-        return largest
+        # (nothing of an image is farther from anything in it)
+        return min(largest, float(np.hypot(*cutout.shape)))
 
     def check(self, cutout):
         """

@@ -45,7 +45,7 @@ from astro_pix2prof.inference.preparation import (
     subtracted_sky,
 )
 from astro_pix2prof.inference.processes import map_parts
-from astro_pix2prof.inference.radii import rings_at
+from astro_pix2prof.inference.radii import measure_own_shape, rings_at
 from astro_pix2prof.networks.architectures import find_architecture
 from astro_pix2prof.networks.weights import load_network, read_card
 from astro_pix2prof.profile.brightness import POGSON
@@ -494,6 +494,12 @@ class Pix2ProfFitter(ProfileFitter):
             prepared, sma, rings.photon_snr, rings.intensity, rings.sb_err,
             knows_sky='sky_error' in caption.trust)
         rings.intensity_err = rings.intensity * rings.sb_err / POGSON
+        excess = caption.trust.get('excess', 0.0)
+        if prepared.ellipses is not None and caption.weight is not None:
+            own = measure_own_shape(rings, prepared, caption.weight)
+            if own is not None:
+                rings.intensity, rings.intensity_err = own
+                rings.sb_err, excess = None, 0.0
         forced = prepared.forced
         rings.flag = flag_rings(rings, fixed=caption.e1 is None
                                 or prepared.ellipses is not None)
@@ -502,6 +508,6 @@ class Pix2ProfFitter(ProfileFitter):
         rings.galaxy_flag = flag_galaxy(rings, Evidence(
             search=prepared.search, forced=forced, held=prepared.hold,
             truncated=caption.reached_edge, shift=trust.get('shift', 0.0),
-            neighbour=trust.get('excess', 0.0), mean=mean,
+            neighbour=excess, mean=mean,
             distance=trust.get('distance', 0.0) if is_whole else np.inf))
         return rings

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Profiles of networks at other radii than those of the network.
+Profiles of networks at other radii, or on other ellipses, than their own.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from astro_pix2prof.ellipses.model import ellipse_model
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import RingFlag
 
-__all__ = ['rings_at']
+__all__ = ['measure_own_shape', 'rings_at']
 
 
 # What the pixels of a ring say beyond the profile of the network counts from
@@ -27,6 +27,10 @@ _SIGNIFICANT = 3.0
 # The error of a mean of pixels in units of the scatter that noise does not
 # explain, as of isophotes.
 _STRUCTURE = 0.3
+
+# A galaxy was taken for another object if so much of the points of bright
+# rings beyond so many pixels lost its weight on both of two opposite sides.
+_OWN, _SEEING = 0.08, 3.0
 
 # Least usable part of a ring whose mean is a measurement.
 _LEAST_VALID = 0.02
@@ -127,6 +131,41 @@ def rings_at(rings, prepared, sma, weight=None):
     sb_err = found.mag_err
     found.sb_err = np.where(same, rings.sb_err[nearest], sb_err)
     return found, want_weight
+
+
+def measure_own_shape(rings, prepared, weight):
+    """
+    Measure rings on which the galaxy itself was taken for another object.
+
+    Along ellipses of another shape than its own, a galaxy is brighter on two
+    opposite sides, and a network that finds its own ellipses gives these
+    sides little weight. Other objects are on one side.
+
+    Parameters
+    ----------
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        Rings along given ellipses.
+
+    prepared : `~astro_pix2prof.inference.preparation.PreparedGalaxy`
+        The galaxy.
+
+    weight : 2D `~numpy.ndarray`, shape (n, n_angle)
+        Weights of the points of each ring, from 0 to 1.
+
+    Returns
+    -------
+    found : tuple of 1D `~numpy.ndarray`, shape (n,), or `None`
+        Intensities and their errors, with weight for what is there on
+        opposite sides. `None` if the galaxy keeps its weight.
+    """
+    left_out = 1 - weight
+    both = np.minimum(left_out, np.roll(left_out, weight.shape[1] // 2, 1))
+    bright = (rings.intensity > rings.noise) & (rings.sma > _SEEING)
+    if not bright.any() or np.median(both[bright].mean(1)) < _OWN:
+        return None
+    means = _pixel_means(rings, _clean_image(rings, prepared), rings.sma,
+                         rings.eps, rings.theta, weight + both)
+    return means.mean, np.hypot(means.noise, rings.sky_err)
 
 
 def _clean_image(rings, prepared):

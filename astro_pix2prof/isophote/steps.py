@@ -24,6 +24,7 @@ from astro_pix2prof.detection.masks import (
     residual_mask,
 )
 from astro_pix2prof.ellipses.annuli import SPLINE_RADIUS, measure_rings
+from astro_pix2prof.ellipses.geometry import shape_to_components
 from astro_pix2prof.ellipses.model import elliptical_radius
 from astro_pix2prof.fitting.radii import RingRadii
 from astro_pix2prof.isophote.centre import (
@@ -329,11 +330,16 @@ class IsophoteSteps:
                 result = smooth_ellipses(fit, self.thin, prior=prior)
                 self.eps, self.theta, self.shape_error, self.inside = result
             if fit.rung >= 0:
+                last = self.eps, self.theta
                 fit, result = refine_ellipses(
                     filled, ~self.masked, self.centre, fit, self.thin,
                     self.eps, self.theta, sigma=self.sigma, prior=prior,
                     reach=self.visible(model, 0.15))
                 self.eps, self.theta, self.shape_error, self.inside = result
+                # What still moves may end elsewhere.
+                self.shape_error = np.hypot(self.shape_error, np.hypot(
+                    *np.subtract(shape_to_components(self.eps, self.theta),
+                                 shape_to_components(*last))))
         if fit.rung > 0:
             self.flag |= GalaxyFlag.SECOND_GUESS
         elif fit.rung < 0:
@@ -523,8 +529,8 @@ class IsophoteSteps:
         model = self.update_mask()
         if given.centre is None and (
                 self.settings.fit_centre and self.found.found):
-            self.recentre(fill_masked(self.image, self.masked, self.centre,
-                                      model))
+            self.centre = measured_centre(self, fill_masked(
+                self.image, self.masked, self.centre, model))
             self.update_mask()
         self.flag |= GalaxyFlag.FORCED
         if given.centre is not None:

@@ -175,6 +175,12 @@ class TestSteps:
         far = fitter(image, max_radius=1.4 * last / 0.4, **OPTIONS)
         assert last < far['radius'].value[-1] <= 1.4 * last * (1 + 1e-9)
 
+    def test_max_radius_beyond_the_image(self, fitter, image):
+        # there is no ring farther out than the image is long
+        found = fitter(image, max_radius=1e6, **OPTIONS)
+        assert len(found) < 200
+        assert found['radius'].value[-1] <= 0.4 * np.hypot(*image.shape)
+
     def test_max_sma(self, image):
         one, two = (IsophoteFitter(**{name: 20})(image, **OPTIONS)
                     for name in ('max_sma', 'max_radius'))

@@ -1,0 +1,71 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of profiles along ellipses of another shape than the galaxy's.
+"""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from astro_pix2prof import GalaxyFlag, IsophoteFitter, Pix2ProfFitter
+
+PIXEL, X0, Y0 = 0.4, 64.0, 63.0
+
+
+@pytest.fixture(scope='module', name='galaxy')
+def fixture_galaxy():
+    """
+    The clean image of an exponential galaxy of ellipticity 0.5 at 30 deg.
+    """
+    y, x = np.mgrid[:128, :128]
+    t = np.radians(30)
+    u = (x - X0) * np.cos(t) + (y - Y0) * np.sin(t)
+    v = (y - Y0) * np.cos(t) - (x - X0) * np.sin(t)
+    return gaussian_filter(2 * np.exp(-np.hypot(u, v / 0.5) / 7), 1.1)
+
+
+def mean_along(image, sma, eps, pa):
+    """
+    The mean along an ellipse, each part of its length counting alike.
+    """
+    t = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    u, v, p = sma * np.cos(t), sma * (1 - eps) * np.sin(t), np.radians(pa)
+    arc = np.hypot(sma * np.sin(t), sma * (1 - eps) * np.cos(t))
+    values = map_coordinates(image, [
+        Y0 + u * np.sin(p) + v * np.cos(p),
+        X0 + u * np.cos(p) - v * np.sin(p)], order=3)
+    return (arc * values).sum() / arc.sum()
+
+
+@pytest.mark.parametrize(('eps', 'pa'), [(0.0, 0), (0.5, 60), (0.5, 110)])
+@pytest.mark.parametrize('fitter', [Pix2ProfFitter, IsophoteFitter])
+def test_mean_is_that_along_the_ellipses(galaxy, fitter, eps, pa):
+    # the galaxy's own long sides are no other objects
+    noise = np.random.default_rng(4).normal(0, 0.02, galaxy.shape)
+    profile = fitter()(galaxy + noise, unit='nmgy', pixel_scale=PIXEL,
+                       ellipticity=eps, pa=pa)
+    flag = GalaxyFlag(profile.meta['flag'])
+    assert flag & GalaxyFlag.FORCED
+    assert not flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.NEIGHBOUR)
+    sma = profile['radius'].value / PIXEL
+    inside = (sma > 4) & (sma < 13)
+    true = np.array([mean_along(galaxy, a, eps, pa) for a in sma[inside]])
+    off = PIXEL**2 * profile['intensity'].value[inside] / true - 1
+    assert np.median(np.abs(off)) < 0.02
+    assert np.all(np.abs(off) < 0.06)
+
+
+def test_neighbour_on_one_side_keeps_no_weight(galaxy):
+    # what is left out along the galaxy's own ellipses stays left out
+    y, x = np.mgrid[:128, :128]
+    other = 1.5 * np.exp(-np.hypot(x - X0 - 22, y - Y0 + 6) / 3)
+    image = galaxy + gaussian_filter(other, 1.1) + np.random.default_rng(
+        5).normal(0, 0.02, galaxy.shape)
+    profile = Pix2ProfFitter()(image, unit='nmgy', pixel_scale=PIXEL,
+                               ellipticity=0.45, pa=30)
+    sma = profile['radius'].value / PIXEL
+    inside = (sma > 4) & (sma < 24)
+    true = np.array([mean_along(galaxy, a, 0.45, 30) for a in sma[inside]])
+    off = PIXEL**2 * profile['intensity'].value[inside] / true - 1
+    assert np.median(np.abs(off)) < 0.03
+    assert np.all(np.abs(off) < 0.2)
