@@ -163,7 +163,8 @@ class GalaxyFlag(_DescribedFlag):
         'intensities and their errors are kept as upper limits; surface '
         'brightness, magnitudes and radii of a fraction of the light are '
         'NaN, but for ellipses that were given (FORCED). If there should be '
-        'a galaxy, check the position and the image.')
+        'a galaxy, check the position and the image; in a sky with a strong '
+        'gradient, give ``sky="plane"``.')
     OUT_OF_DOMAIN = (
         1024, 'The image is unlike those that the network was trained on.',
         'What the network saw is farther from its training images than 99 '
