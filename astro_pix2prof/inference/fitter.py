@@ -499,7 +499,9 @@ class Pix2ProfFitter(ProfileFitter):
             own = measure_own_shape(rings, prepared, caption.weight)
             if own is not None:
                 rings.intensity, rings.intensity_err = own
-                rings.sb_err, excess = None, 0.0
+                rings.sb_err = POGSON * own[1] / np.maximum(
+                    np.abs(own[0]), 1e-3 * own[1])
+                excess = 0.0
         forced = prepared.forced
         rings.flag = flag_rings(rings, fixed=caption.e1 is None
                                 or prepared.ellipses is not None)
