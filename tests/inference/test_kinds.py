@@ -127,7 +127,7 @@ def verdict(profile, scene, *, inner=2.5, faint=0.4):
     return 'said' if profile.meta['flag'] & int(DOUBT) else 'wrong'
 
 
-def count(verdicts, excused):
+def check_verdicts(verdicts, excused):
     """
     Assert that no profile is wrong, and few are excused by their flag.
     """
@@ -210,7 +210,7 @@ def test_missing_pixels(method):
         image, options = hide(scene, rng, kind)
         profile = fit(FITTERS[method], image, **options)
         verdicts.append(verdict(profile, scene))
-    count(verdicts, 3)
+    check_verdicts(verdicts, 3)
 
 
 # Kind 2: blanks that are filled with a constant.
@@ -250,7 +250,7 @@ def test_constant_blanks(method):
         off = np.abs(profile['n_valid'] - valid)[part]
         # (what else is masked, as objects, counts in the same column)
         miscounted.append(part.any() and np.median(off) > 0.05)
-    count(verdicts, 3)
+    check_verdicts(verdicts, 3)
     assert not any(miscounted), np.flatnonzero(miscounted)
 
 
@@ -321,7 +321,7 @@ def make_hdu(pixels, cards):
     return fits.PrimaryHDU(pixels.astype('f4'), header)
 
 
-def archive_cutout(name, rng):
+def check_archive(name, rng):
     """
     An image as an archive has it; no pixel may be wrong, nor a warning.
     """
@@ -348,7 +348,7 @@ def test_archives(name):
     """
     rng = np.random.default_rng(103)
     for _ in range(N):
-        cutout, image = archive_cutout(name, rng)
+        cutout, image = check_archive(name, rng)
     profile, plain = (fit(FITTERS['rings'], data)
                       for data in (cutout, image))
     n = min(len(profile), len(plain)) - 6
@@ -362,7 +362,7 @@ def test_pixels_of_archive(name):
     """
     The pixels have the magnitudes that the archive documents.
     """
-    archive_cutout(name, np.random.default_rng(113))
+    check_archive(name, np.random.default_rng(113))
 
 
 # Kind 4: a sky that is left over.
@@ -381,7 +381,7 @@ def test_left_over_sky(method):
         level = rng.uniform(-1, 1) if fills else rng.uniform(-3, 3)
         profile = fit(FITTERS[method], scene.image + level * SIGMA)
         verdicts.append(verdict(profile, scene))
-    count(verdicts, 4)
+    check_verdicts(verdicts, 4)
 
 
 @pytest.mark.slow
@@ -466,7 +466,7 @@ def test_isophotes():
         verdicts.append(verdict(profile, scene, inner=inner, faint=1.0))
         centre = [profile.meta[key] for key in ('x_centre', 'y_centre')]
         off.append(np.hypot(*(centre - scene.centre)))
-    count(verdicts, 2)
+    check_verdicts(verdicts, 2)
     assert max(off) < 2, off
 
 
@@ -511,7 +511,7 @@ def test_isophotes_large_frame():
         large[y:y + 128, x:x + 128] = scene.image
         profile = fit(fitter, large, position=scene.centre + (x, y))
         verdicts.append(verdict(profile, scene))
-    count(verdicts, 1)
+    check_verdicts(verdicts, 1)
 
 
 # Kind 7: a second look, a WCS that is singular, totals.
@@ -525,7 +525,7 @@ def test_far_from_position():
         centre = 96 + d * np.array([np.cos(angle), np.sin(angle)])
         scene = Scene(rng, size=192, centre=centre)
         verdicts.append(verdict(fit(FITTERS['rings'], scene.image), scene))
-    count(verdicts, 2)
+    check_verdicts(verdicts, 2)
 
 
 def break_wcs(hdu, rng):

@@ -18,14 +18,16 @@ from astro_pix2prof.networks.rings.layers import RingConv
 from astro_pix2prof.networks.rings.network import (
     RingConfig,
     RingNetwork,
-    _excess,
 )
 from astro_pix2prof.networks.rings.sampling import (
     Pyramid,
     ellipse_points,
     ring_radii,
 )
-from astro_pix2prof.networks.rings.stages import positive
+from astro_pix2prof.networks.rings.stages import (
+    light_left_out,
+    positive,
+)
 from astro_pix2prof.simulation import GalaxySimulator
 from astro_pix2prof.training import read_recipe
 from astro_pix2prof.training.data import make_loader
@@ -451,11 +453,12 @@ class TestWeights:
         weight = torch.ones_like(value)
         args = (torch.ones_like(value), weight, mean,
                 torch.full_like(mean, 0.1), radii[0], torch.zeros_like(mean))
-        assert _excess(value, *args) == 0
+        assert light_left_out(value, *args) == 0
         weight[..., :20] = 0.0
         area = np.gradient(radii[0].numpy()**2)
         want = (area * 50 / 4).sum() / (area * mean[0].numpy()).sum()
-        np.testing.assert_allclose(_excess(value, *args), want, rtol=1e-4)
+        np.testing.assert_allclose(light_left_out(value, *args), want,
+                                   rtol=1e-4)
 
 
 class TestDomain:

@@ -28,6 +28,7 @@ from astro_pix2prof.networks.rings.stages import (
     EllipseStage,
     GeometryErrors,
     MeanCorrection,
+    light_left_out,
 )
 from astro_pix2prof.networks.settings import NetworkSettings
 
@@ -474,7 +475,7 @@ class RingNetwork(nn.Module):
                 mean, usable / length, *seen.sky, prior)
             below = level_of_sky[:, None]
             mean, inner, outer = mean - below, inner - below, outer - below
-        excess = _excess(value, valid, weight, mean, noise, radii, eps)
+        excess = light_left_out(value, valid, weight, mean, noise, radii, eps)
         rings = {
             'mean': mean, 'inner': inner, 'outer': outer, 'noise': noise,
             'radii': radii, 'eps': eps, 'scatter': scatter,
@@ -590,15 +591,3 @@ class RingNetwork(nn.Module):
         at = torch.tensor([0.1, 0.25, 0.5, 0.75], device=value.device,
                           dtype=value.dtype)
         return torch.nanquantile(hidden, at, dim=1).T
-
-
-def _excess(value, valid, weight, mean, noise, radii, eps):
-    """
-    Compute the light of other objects over that of the galaxy: (B,).
-    """
-    seen = (mean > 3 * noise).to(mean.dtype)
-    # the areas that rings stand for
-    area = torch.gradient(radii**2)[0] * (1 - eps) * seen
-    more = ((1 - weight) * valid * (value - mean[..., None]).clamp(
-        min=0)).mean(-1)
-    return (area * more).sum(1) / (area * mean).sum(1).clamp(min=1e-3)

@@ -22,7 +22,7 @@ from astro_pix2prof.networks.rings.layers import (
 )
 
 __all__ = ['CircleStage', 'EllipseStage', 'GeometryErrors', 'MeanCorrection',
-           'positive']
+           'light_left_out', 'positive']
 
 
 # Mean values below this many times their noise are drawn up smoothly, so
@@ -421,3 +421,34 @@ def _between(inner, outer, noise):
     """
     return torch.sinh(0.5 * (torch.asinh(inner / noise)
                              + torch.asinh(outer / noise)))
+
+
+def light_left_out(value, valid, weight, mean, noise, radii, eps):
+    """
+    Compute the light of other objects over that of the galaxy.
+
+    Parameters
+    ----------
+    value, valid, weight : `torch.Tensor`, shape (B, K, T)
+        Samples along rings, how usable they are, and their weights.
+
+    mean, noise : `torch.Tensor`, shape (B, K)
+        Means of the rings and their noise.
+
+    radii : `torch.Tensor`, shape (K,)
+        Semi-major axes in pixels.
+
+    eps : `torch.Tensor`, shape (B, K)
+        Ellipticities.
+
+    Returns
+    -------
+    excess : `torch.Tensor`, shape (B,)
+        What the weights leave out, where the galaxy is seen.
+    """
+    seen = (mean > 3 * noise).to(mean.dtype)
+    # the areas that rings stand for
+    area = torch.gradient(radii**2)[0] * (1 - eps) * seen
+    more = ((1 - weight) * valid * (value - mean[..., None]).clamp(
+        min=0)).mean(-1)
+    return (area * more).sum(1) / (area * mean).sum(1).clamp(min=1e-3)
