@@ -148,27 +148,29 @@ def fit(fitter, image, **options):
         return fitter(image, **options)
 
 
-def largest_change(one, two, factor=1.0, fewer=2):
+def largest_change(one, two, factor=1.0):
     """
     The largest change of a ring in units of its error.
     """
     n = min(len(one), len(two))
-    assert n >= max(len(one), len(two)) - fewer
+    assert n >= max(len(one), len(two)) - 2
     value, error = (one[name].value[:n]
                     for name in ('intensity', 'intensity_err'))
     return np.nanmax(np.abs(two['intensity'].value[:n] / factor - value)
                      / error)
 
 
-# The fit of isophotes goes on until nothing moves, and where ends in the
-# outskirts depends on the last digit of a pixel: a few galaxies change by
-# that, and end some rings earlier or later.
-EXACT = {'rings': 0.1, 'isophotes': 2.0}
-FEWER = {'rings': 2, 'isophotes': 6}
-
 FITTERS = {'rings': Pix2ProfFitter(device='cpu'), 'isophotes':
            IsophoteFitter()}
 both = pytest.mark.parametrize('method', list(FITTERS))
+
+# A fault that is known: the fit of isophotes goes on until nothing moves, and
+# where it ends in the outskirts depends on the last digit of a pixel.
+UNSETTLED = pytest.mark.xfail(
+    strict=False, reason='outskirts of isophotes follow the last digit: 9 of '
+    '20 galaxies by more than 0.003 mag, the worst by 1.2 of its errors')
+exact = pytest.mark.parametrize('method', [
+    'rings', pytest.param('isophotes', marks=UNSETTLED)])
 
 
 # Kind 1: missing pixels near the nucleus.
@@ -385,10 +387,10 @@ def test_left_over_sky(method):
 
 
 @pytest.mark.slow
-@both
+@exact
 def test_constants(method):
     """
-    No constant changes a ring by more than `EXACT` of its error.
+    No constant changes a ring by more than 0.1 of its error.
     """
     rng = np.random.default_rng(114)
     changes = []
@@ -398,18 +400,17 @@ def test_constants(method):
                                     10**rng.uniform(1, 3)])
         one, two = (fit(FITTERS[method], scene.image + sky)
                     for sky in (0, level))
-        changes.append(largest_change(one, two, fewer=FEWER[method]))
-    assert np.median(changes) < 0.1
-    assert max(changes) < EXACT[method], changes
+        changes.append(largest_change(one, two))
+    assert np.flatnonzero(np.array(changes) > 0.1).size == 0, changes
 
 
 # Kind 5: units and scales.
 
 @pytest.mark.slow
-@both
+@exact
 def test_scales(method):
     """
-    No scale changes a ring by more than `EXACT` of its error.
+    No scale changes a ring by more than 0.1 of its error.
     """
     rng = np.random.default_rng(105)
     changes = []
@@ -419,14 +420,13 @@ def test_scales(method):
         one = fit(FITTERS[method], scene.image)
         two = FITTERS[method](scene.image * factor, pixel_scale=PIXEL,
                               zeropoint=22.5 + 2.5 * np.log10(factor))
-        changes.append(largest_change(one, two, factor, FEWER[method]))
+        changes.append(largest_change(one, two, factor))
         n = min(len(one), len(two)) - 6
         np.testing.assert_allclose(
             two['surface_brightness'].value[:n],
             one['surface_brightness'].value[:n],
-            atol=5e-3 if method == 'rings' else 0.3)
-    assert np.median(changes) < 0.1
-    assert max(changes) < EXACT[method], changes
+            atol=5e-3)
+    assert np.flatnonzero(np.array(changes) > 0.1).size == 0, changes
 
 
 # Kind 6: isophotes in frames that are not what they should be.
@@ -470,16 +470,15 @@ def test_isophotes():
     assert max(off) < 2, off
 
 
+@UNSETTLED
 @pytest.mark.slow
 def test_isophotes_last_digit():
     """
-    Noise of 1e-7 changes most galaxies by less than 0.003 mag.
-
-    And the others by less than two of their errors.
+    Noise of 1e-7 changes nothing by more than 0.003 mag.
     """
     rng = np.random.default_rng(116)
     fitter = FITTERS['isophotes']
-    changes, in_errors = [], []
+    changes = []
     for _ in range(N):
         scene = Scene(rng)
         one = fit(fitter, scene.image)
@@ -490,10 +489,7 @@ def test_isophotes_last_digit():
         change = np.abs(one['surface_brightness'][:n]
                         - two['surface_brightness'][:n]).value
         changes.append(np.max(change[snr > 2]))
-        in_errors.append(largest_change(
-            one, two, fewer=FEWER['isophotes']))
-    assert np.median(changes) < 0.003, changes
-    assert max(in_errors) < EXACT['isophotes'], in_errors
+    assert np.flatnonzero(np.array(changes) > 0.003).size == 0, changes
 
 
 @pytest.mark.slow
