@@ -7,7 +7,7 @@ They know torch and numpy only; ``training`` and ``inference`` import them.
 
 from astro_pix2prof.networks.captioner import Captioner, CaptionerConfig
 from astro_pix2prof.networks.original import OriginalPix2Prof, load_original
-from astro_pix2prof.networks.rings.network import RingConfig, RingNetwork
+from astro_pix2prof.networks.rings import RingConfig, RingNetwork
 from astro_pix2prof.networks.weights import (
     WeightsError,
     find_weights,

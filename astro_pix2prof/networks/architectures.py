@@ -216,7 +216,7 @@ ARCHITECTURES = {item.name: item for item in (
     Architecture(
         'rings', 'ring network',
         network=_NETWORKS + 'rings.network:RingNetwork',
-        config=_NETWORKS + 'rings.network:RingConfig',
+        config=_NETWORKS + 'rings.config:RingConfig',
         reader=_NETWORKS + 'readers.rings:RingReader',
         task=_TASKS + 'rings:RingTask',
         bfloat16=True, finds_geometry=True, states_errors=True,

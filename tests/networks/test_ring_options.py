@@ -15,6 +15,7 @@ from astro_pix2prof.inference.filling import _in_frame
 from astro_pix2prof.inference.preparation import frame_of, prepare_galaxy
 from astro_pix2prof.networks.readers.frame import Frame
 from astro_pix2prof.networks.readers.rings import RingReader
+from astro_pix2prof.networks.rings import RingConfig, RingNetwork
 from astro_pix2prof.networks.rings.layers import (
     RingBlock,
     RingConv,
@@ -23,7 +24,6 @@ from astro_pix2prof.networks.rings.layers import (
     log_shape,
     shape_of_log,
 )
-from astro_pix2prof.networks.rings.network import RingConfig, RingNetwork
 from astro_pix2prof.networks.rings.sampling import Pyramid
 
 SECOND = {'ratio': 1.2, 'n_angle': 32, 'n_angle_fine': 48, 'channels': 8,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from astro_pix2prof.networks.rings.network import RingConfig, RingNetwork
+from astro_pix2prof.networks.rings import RingConfig, RingNetwork
 from astro_pix2prof.training import read_recipe
 from astro_pix2prof.training.data import make_loader
 from astro_pix2prof.training.module import make_network

@@ -228,7 +228,7 @@ def make_sequence(config, n_in, n_out):
 
     Parameters
     ----------
-    config : `~astro_pix2prof.networks.rings.network.RingConfig`
+    config : `~astro_pix2prof.networks.rings.config.RingConfig`
         The settings.
 
     n_in, n_out : int

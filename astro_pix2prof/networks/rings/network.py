@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from astro_pix2prof.networks.ellipse import ellipticity
+from astro_pix2prof.networks.rings.config import RingConfig
 from astro_pix2prof.networks.rings.domain import Domain, summarise_rings
 from astro_pix2prof.networks.rings.layers import log_shape
 from astro_pix2prof.networks.rings.sampling import (
@@ -30,9 +31,8 @@ from astro_pix2prof.networks.rings.stages import (
     MeanCorrection,
     light_left_out,
 )
-from astro_pix2prof.networks.settings import NetworkSettings
 
-__all__ = ['RingConfig', 'RingNetwork', 'RingProfile']
+__all__ = ['RingNetwork', 'RingProfile']
 
 
 # If less than this part of a ring is usable, estimates of its bad pixels
@@ -42,98 +42,6 @@ _FEW, _UNSEEN = 0.1, 0.02
 # An error of the sky that says nothing, in units of the noise of a pixel,
 # and the least one that is told apart from none.
 _NO_PRIOR, _SURE = 1.0, 1e-3
-
-
-@dataclass(frozen=True)
-class RingConfig(NetworkSettings):
-    """
-    Settings of a `RingNetwork`.
-
-    Attributes
-    ----------
-    ratio : float
-        The ratio of successive radii.
-
-    reach : float
-        The largest radius as a fraction of the frame's longer side.
-
-    n_angle, n_angle_fine : int
-        Points on a circle, and on an ellipse.
-
-    channels, channels_find, hidden : int
-        Channels of the convolutions, of those of the first stage, and of
-        the recurrent layers.
-
-    refine : bool
-        Whether a stage along the ellipses weighs points, betters the
-        ellipses and finds the sky.
-
-    attention : bool
-        Whether the points on a ring have weights, or count alike.
-
-    correct : bool
-        Whether the last stage corrects the means.
-
-    gate : bool
-        Whether it does so in units of the noise of each ring, and not in
-        magnitudes, with which it can touch bright rings.
-
-    looks : int
-        How often the stage along the ellipses looks, each time along those
-        that it found before.
-
-    sequence : {'gru', 'conv'}
-        Whether the networks along radius are recurrent, or dilated
-        convolutions, which take a tenth of the time.
-
-    norm_each : bool
-        Whether each block normalises its input, or only the first of each
-        stage.
-
-    thin : bool
-        Whether ellipses are predicted in the logarithm of their axis ratio,
-        in which thin ones are not special.
-
-    sky_prior : bool
-        Whether the error of the sky that was subtracted before is an input.
-
-    geometry_errors : bool
-        Whether errors of ellipses, centre and enclosed light are stated.
-    """
-
-    ratio: float = 1.13
-    reach: float = 0.55
-    n_angle: int = 48
-    n_angle_fine: int = 80
-    channels: int = 24
-    channels_find: int = 16
-    hidden: int = 64
-    refine: bool = True
-    attention: bool = True
-    correct: bool = True
-    gate: bool = True
-    looks: int = 1
-    sequence: str = 'gru'
-    norm_each: bool = True
-    thin: bool = False
-    sky_prior: bool = False
-    geometry_errors: bool = False
-
-    def __post_init__(self):
-        if self.looks < 1:
-            msg = f'looks must be 1 or more, got {self.looks}'
-            raise ValueError(msg)
-        if self.sequence not in ('gru', 'conv'):
-            msg = f"sequence must be 'gru' or 'conv', got {self.sequence!r}"
-            raise ValueError(msg)
-        for name in ('n_angle', 'n_angle_fine'):
-            if getattr(self, name) % 8:
-                msg = (f'{name} must be a multiple of 8, got '
-                       f'{getattr(self, name)}')
-                raise ValueError(msg)
-        if not 1.02 <= self.ratio <= 1.5:
-            msg = f'ratio must be from 1.02 to 1.5, got {self.ratio}'
-            raise ValueError(msg)
 
 
 @dataclass
@@ -411,15 +319,22 @@ class RingNetwork(nn.Module):
         """
         Predict weights of points, steps to better ellipses, and the sky.
         """
-        x, y, _ = self._points(centre, radii, e)
+        x, y, arc = self._points(centre, radii, e)
         eps = ellipticity(*e.unbind(-1))
-        level = self.ring_levels(pyramid, radii, eps) + 1
+        level = self.ring_levels(pyramid, radii, eps)
+        fine = None
+        if self.config.harmonics:
+            number = (arc.sum(-1) / 2.0**level[..., 0]).clamp(
+                1, self.config.n_angle_fine)
+            fine = *pyramid.sample(x, y, level), number
+        level = level + 1
         value, valid = pyramid.sample(x, y, level)
         if prior is not None:
             error, told = prior
             prior = torch.stack([
                 torch.log(error.clamp(min=_SURE)) / 3 * told, told], -1)
-        weight, *others = self.along(value, valid, level, radii, e, prior)
+        weight, *others = self.along(value, valid, level, radii, e, prior,
+                                     fine=fine)
         if not self.config.attention:
             weight = torch.ones_like(weight)
         return _Look(weight, *others)

@@ -10,6 +10,10 @@ from torch import nn
 from torch.nn import functional
 
 from astro_pix2prof.networks.ellipse import POGSON, ellipticity
+from astro_pix2prof.networks.rings.harmonics import (
+    HarmonicGate,
+    harmonic_step,
+)
 from astro_pix2prof.networks.rings.layers import (
     RingBlock,
     RingConv,
@@ -76,7 +80,7 @@ class CircleStage(nn.Module):
 
     Parameters
     ----------
-    config : `~astro_pix2prof.networks.rings.network.RingConfig`
+    config : `~astro_pix2prof.networks.rings.config.RingConfig`
         The settings.
 
     channels, n_blocks : int
@@ -143,7 +147,7 @@ class EllipseStage(nn.Module):
 
     Parameters
     ----------
-    config : `~astro_pix2prof.networks.rings.network.RingConfig`
+    config : `~astro_pix2prof.networks.rings.config.RingConfig`
         The settings.
     """
 
@@ -157,13 +161,16 @@ class EllipseStage(nn.Module):
         self.n_prior = 2 if config.sky_prior else 0
         self.sequence = make_sequence(config, 2 * c + self.n_prior,
                                       c + 3 + self.loan.n_in)
+        if config.harmonics:
+            self.gate = HarmonicGate(2 * c)
         self.out = nn.Conv2d(c, 3, 1)
         nn.init.zeros_(self.out.weight)
         with torch.no_grad():
             # points count, until there is a reason against them
             self.out.bias.copy_(torch.tensor([3.0, 0.0, 0.0]))
 
-    def forward(self, value, valid, level, radii, e, prior=None):
+    def forward(self, value, valid, level, radii, e, prior=None, *,
+                fine=None):
         """
         Predict point weights, refined ellipses and the sky.
 
@@ -183,6 +190,10 @@ class EllipseStage(nn.Module):
 
         prior : `torch.Tensor`, shape (B, n_prior), optional
             What is known of the sky.
+
+        fine : tuple of `torch.Tensor`, shape (B, K, T), (B, K, T), (B, K)
+            Samples of the finer level and how usable they are, and the
+            number of independent ones, for networks with ``harmonics``.
 
         Returns
         -------
@@ -227,13 +238,18 @@ class EllipseStage(nn.Module):
         push, more = vector_fields(one, two, angle)
         share = torch.softmax(share, 1)
         shift = (share * radii[:, None] * push).sum(1)
+        weight, last = torch.sigmoid(logit), full(_pool(h, seen))
         if self.loan.thin:
-            e = self.loan(log_shape(e) + 2 * more, shape)
+            step = 2 * more
+            if fine is not None:
+                step = self.gate(last, step, *_even(
+                    fine, weight, radii, e), e)
+            e = self.loan(log_shape(e) + step, shape)
         else:
             e = self.loan(self._step(e, more), shape)
         known = full(pooled[..., :h.shape[1]])
-        return torch.sigmoid(logit), shift, e, (
-            sky[..., 0], sky[..., 1].mean(1)), known, full(_pool(h, seen))
+        return weight, shift, e, (
+            sky[..., 0], sky[..., 1].mean(1)), known, last
 
     def _step(self, e, more):
         """
@@ -255,7 +271,7 @@ class MeanCorrection(nn.Module):
 
     Parameters
     ----------
-    config : `~astro_pix2prof.networks.rings.network.RingConfig`
+    config : `~astro_pix2prof.networks.rings.config.RingConfig`
         The settings.
     """
 
@@ -347,7 +363,7 @@ class GeometryErrors(nn.Module):
 
     Parameters
     ----------
-    config : `~astro_pix2prof.networks.rings.network.RingConfig`
+    config : `~astro_pix2prof.networks.rings.config.RingConfig`
         The settings.
 
     n_features : int
@@ -402,6 +418,15 @@ class GeometryErrors(nn.Module):
         centre = (torch.softmax(share, 1) * centre).sum(1)
         return (shape + torch.log(thickness.clamp(min=0.01)), angle,
                 enclosed, centre)
+
+
+@torch.no_grad()
+def _even(fine, weight, radii, e):
+    """
+    Calculate the steps of ellipses that make their light even.
+    """
+    value, valid, number = fine
+    return harmonic_step(value, weight * valid, radii, e, number)
 
 
 def _moved(rows, step):

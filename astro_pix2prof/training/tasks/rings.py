@@ -34,7 +34,7 @@ class RingTask:
     recipe : `~astro_pix2prof.training.recipe.Recipe`
         The recipe.
 
-    config : `~astro_pix2prof.networks.rings.network.RingConfig`
+    config : `~astro_pix2prof.networks.rings.config.RingConfig`
         The settings of the network.
     """
 
