@@ -71,6 +71,9 @@ class Architecture:
     error_columns : tuple of tuple of str
         The keys that the table ``error_model`` of a model card must have, in
         groups of equal length; the first of a group does not decrease.
+
+    more_error_columns : tuple of tuple of str
+        Groups that it may have.
     """
 
     name: str
@@ -88,6 +91,7 @@ class Architecture:
     states_errors: bool = False
     has_domain: bool = False
     error_columns: tuple = ()
+    more_error_columns: tuple = ()
 
     @property
     def network_class(self):
@@ -221,7 +225,11 @@ ARCHITECTURES = {item.name: item for item in (
         task=_TASKS + 'rings:RingTask',
         bfloat16=True, finds_geometry=True, states_errors=True,
         has_domain=True,
-        error_columns=(('value', 'factor'), ('log_sma', 'factor_sma'))),
+        error_columns=(('value', 'factor'), ('log_sma', 'factor_sma')),
+        more_error_columns=(
+            ('eps', 'factor_eps'),
+            *((f'log_{name}_error', f'factor_{name}_error')
+              for name in ('eps', 'pa', 'enclosed', 'centre')))),
     # the checkpoint of the authors, see networks.original.load_original
     Architecture(
         'original', 'original network',

@@ -155,7 +155,11 @@ def _check_error_model(card, path):
     if card.get('error_model') is None:
         return
     model = card['error_model']
-    groups = ARCHITECTURES[card['architecture']].error_columns
+    architecture = ARCHITECTURES[card['architecture']]
+    groups = architecture.error_columns
+    if isinstance(model, dict):
+        groups += tuple(group for group in architecture.more_error_columns
+                        if any(key in model for key in group))
     keys = [key for group in groups for key in group]
     problem = ''
     if not isinstance(model, dict) or any(key not in model for key in keys):

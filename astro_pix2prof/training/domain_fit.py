@@ -23,7 +23,8 @@ def simulated_summaries(network, *, survey='mix', n_pix=(128, 256),
     Compute the summaries that a network makes of simulated galaxies.
 
     As in use, the first guess of the centre is poor, the noise is known to
-    a few per cent, and every other image is part of a smaller frame.
+    a few per cent, the error of the sky is told, and every other image is
+    part of a smaller frame.
 
     Parameters
     ----------
@@ -63,8 +64,10 @@ def simulated_summaries(network, *, survey='mix', n_pix=(128, 256),
             good[row, :, side - right:] = False
         start = galaxies.centre + 0.02 * side * u[1:].T
         image = torch.nan_to_num(galaxies.image) / sigma[:, None, None]
-        found.append(network(image.to(device), good.to(device),
-                             start.to(device)).summary.cpu())
+        told = galaxies.sky_prior_error / sigma
+        found.append(network(
+            image.to(device), good.to(device), start.to(device),
+            sky_error=told.to(device)).summary.cpu())
     found = torch.cat(found)
     order = torch.randperm(len(found), generator=generator)
     return found[order][:n_images]

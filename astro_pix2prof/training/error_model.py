@@ -15,7 +15,8 @@ from astro_pix2prof.networks.readers.rings import scale_errors
 from astro_pix2prof.simulation import GalaxySimulator
 
 __all__ = ['SimulatedErrors', 'fit_correlation', 'fit_error_model',
-           'fit_error_scale', 'measure_errors', 'read_simulated']
+           'fit_error_scale', 'fit_stated_scale', 'measure_errors',
+           'read_simulated']
 
 # Galaxies whose errors are measured come from this branch of the seeds,
 # which neither training nor validation uses.
@@ -55,6 +56,9 @@ class SimulatedErrors(NamedTuple):
     image : 1D `~numpy.ndarray`
         The number of the image.
 
+    eps : 1D `~numpy.ndarray`
+        The ellipticity that was measured; zeros, if none was.
+
     per_image : 1D `~numpy.ndarray`, shape (n_images,)
         The median absolute difference of each image (mag).
     """
@@ -64,6 +68,7 @@ class SimulatedErrors(NamedTuple):
     difference: np.ndarray
     sma: np.ndarray
     image: np.ndarray
+    eps: np.ndarray
     per_image: np.ndarray
 
 
@@ -109,11 +114,12 @@ def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
         centre = galaxies.centre.numpy().astype(float)
         if architecture.finds_geometry:
             centre[:] = (n_pix - 1) / 2
+        sky_error = galaxies.sky_prior_error.numpy().astype(float)
         frames = [Frame(image.numpy(), mask.numpy(), s, tuple(c),
-                        pixel_area=a)
-                  for image, mask, s, c, a in zip(
+                        pixel_area=a, sky_error=told)
+                  for image, mask, s, c, a, told in zip(
                       galaxies.image, galaxies.mask, sigma, centre.tolist(),
-                      area, strict=True)]
+                      area, sky_error, strict=True)]
         sma = galaxies.sma.numpy().astype(float)
         for k, caption in enumerate(reader.read(frames)):
             true = galaxies.intensity[k].numpy().astype(float)
@@ -124,9 +130,12 @@ def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
                 np.maximum(true, 1e-30)))
             value = -2.5 * np.log10(caption.intensity[use])
             scale = 2.5 * np.log10(sigma[k])
+            eps = np.zeros(use.sum())
+            if caption.e1 is not None:
+                eps = np.hypot(caption.e1, caption.e2)[use]
             rows.append(np.stack([value + scale, caption.error[use],
                                   value - mag, caption.sma[use],
-                                  np.full(use.sum(), next(numbers))]))
+                                  np.full(use.sum(), next(numbers)), eps]))
             per_image.append(np.median(np.abs(value - mag)))
     return SimulatedErrors(*np.concatenate(rows, axis=1),
                            np.array(per_image))
@@ -177,18 +186,21 @@ def fit_error_model(value, scatter, difference, *, n_bins=16):
             'scatter_factor': factor}
 
 
-def fit_error_scale(value, error, difference, sma, *, n_bins=16):
+def fit_error_scale(value, error, difference, sma, *, eps=None, n_bins=16):
     """
     Fit factors with which 68.3% of the differences lie within the errors.
 
-    One factor depends on the value of a ring and one on its radius; each
-    in turn is chosen such that 68.3% of the differences in each of its
-    bins lie within the error.
+    One factor depends on the value of a ring, one on its radius, and one on
+    its ellipticity; each in turn is chosen such that 68.3% of the
+    differences in each of its bins lie within the error.
 
     Parameters
     ----------
     value, error, difference, sma : 1D `~numpy.ndarray`
         As in `SimulatedErrors`.
+
+    eps : 1D `~numpy.ndarray`, optional
+        Likewise.
 
     n_bins : int, optional
         The number of bins, which hold equal numbers of rings.
@@ -196,37 +208,75 @@ def fit_error_scale(value, error, difference, sma, *, n_bins=16):
     Returns
     -------
     model : dict
-        'value' and 'factor', 'log_sma' and 'factor_sma' (lists), for
+        'value' and 'factor', 'log_sma' and 'factor_sma' (lists), and with
+        ``eps`` 'eps' and 'factor_eps', for
         `~astro_pix2prof.networks.readers.rings.scale_errors`.
     """
     ratio = np.abs(difference) / error
     axes = {'value': value, 'log_sma': np.log(np.maximum(sma, 0.5))}
+    if eps is not None:
+        axes['eps'] = eps
     groups, centres = {}, {}
     for name, along in axes.items():
-        edges = np.quantile(along, np.linspace(0, 1, n_bins + 1))
-        group = np.clip(np.searchsorted(edges, along, 'right') - 1, 0,
-                        n_bins - 1)
-        # few rings, or equal ones, leave bins empty
-        groups[name] = np.unique(group, return_inverse=True)[1]
-        centres[name] = np.array([
-            np.median(along[groups[name] == g])
-            for g in range(groups[name].max() + 1)])
+        groups[name], centres[name] = _bins(along, n_bins)
     factors = {name: np.ones(len(centre))
                for name, centre in centres.items()}
     for _ in range(8):
         for name, group in groups.items():
-            other = next(key for key in axes if key != name)
-            left = ratio / np.interp(axes[other], centres[other],
-                                     factors[other])
+            left = ratio.copy()
+            for other in axes:
+                if other != name:
+                    left /= np.interp(axes[other], centres[other],
+                                      factors[other])
             factors[name] = np.array([
                 np.quantile(left[group == g], _ONE_SIGMA)
                 for g in range(len(centres[name]))])
-    names = {'value': 'factor', 'log_sma': 'factor_sma'}
+    names = {'value': 'factor', 'log_sma': 'factor_sma',
+             'eps': 'factor_eps'}
     model = {}
-    for name, key in names.items():
+    for name in axes:
         model[name] = [round(float(v), 3) for v in centres[name]]
-        model[key] = [round(float(v), 4) for v in factors[name]]
+        model[names[name]] = [round(float(v), 4) for v in factors[name]]
     return model
+
+
+def fit_stated_scale(error, difference, *, n_bins=6):
+    """
+    Fit factors for stated errors, by how large they are.
+
+    Parameters
+    ----------
+    error, difference : 1D `~numpy.ndarray`
+        What is stated of a quantity, and how far it is off.
+
+    n_bins : int, optional
+        The number of bins, which hold equal numbers of them.
+
+    Returns
+    -------
+    log_error, factor : list of float
+        For `~astro_pix2prof.networks.readers.rings.scale_stated`.
+    """
+    along = np.log(error)
+    group, centre = _bins(along, n_bins)
+    ratio = np.abs(difference) / error
+    factor = [np.quantile(ratio[group == g], _ONE_SIGMA)
+              for g in range(len(centre))]
+    return ([round(float(v), 3) for v in centre],
+            [round(float(v), 4) for v in factor])
+
+
+def _bins(along, n_bins):
+    """
+    Divide values into bins of equal numbers: the bin of each, and medians.
+    """
+    edges = np.quantile(along, np.linspace(0, 1, n_bins + 1))
+    group = np.clip(np.searchsorted(edges, along, 'right') - 1, 0,
+                    n_bins - 1)
+    # few rings, or equal ones, leave bins empty
+    group = np.unique(group, return_inverse=True)[1]
+    return group, np.array([np.median(along[group == g])
+                            for g in range(group.max() + 1)])
 
 
 def fit_correlation(sma, normalised, image):
@@ -361,8 +411,9 @@ def measure_errors(network, *, survey='mix', n_pix=(128, 256), n_images=256,
     states_errors = architecture_of(network).states_errors
     if states_errors:
         model = fit_error_scale(rows.value, rows.scatter, rows.difference,
-                                rows.sma)
-        error = scale_errors(model, rows.value, rows.scatter, rows.sma)
+                                rows.sma, eps=rows.eps)
+        error = scale_errors(model, rows.value, rows.scatter, rows.sma,
+                             rows.eps)
         model['correlation'] = fit_correlation(
             rows.sma, rows.difference / error, rows.image)
     else:

@@ -11,7 +11,11 @@ import pytest
 import torch
 
 from astro_pix2prof.networks.readers.frame import Frame
-from astro_pix2prof.networks.readers.rings import RingReader, scale_errors
+from astro_pix2prof.networks.readers.rings import (
+    RingReader,
+    scale_errors,
+    scale_stated,
+)
 from astro_pix2prof.networks.readers.views import _move, _move_back, turn_frame
 from astro_pix2prof.networks.rings.domain import Domain, summarise_rings
 from astro_pix2prof.networks.rings.layers import RingConv
@@ -34,6 +38,7 @@ from astro_pix2prof.training.data import make_loader
 from astro_pix2prof.training.domain_fit import fit_domain, simulated_summaries
 from astro_pix2prof.training.error_model import (
     fit_error_scale,
+    fit_stated_scale,
     measure_errors,
     read_simulated,
 )
@@ -537,6 +542,41 @@ class TestErrors:
                 inside = np.abs(difference[here]) < found[here]
                 assert abs(inside.mean() - 0.683) < 0.03
 
+    def test_flatness(self):
+        """
+        Errors that are wrong for flat galaxies hold again, too.
+        """
+        rng = np.random.default_rng(6)
+        n = 30_000
+        value, sma = rng.uniform(-6, 2, n), np.exp(rng.uniform(0, 5, n))
+        eps, stated = rng.uniform(0, 0.9, n), rng.uniform(0.05, 0.2, n)
+        true = stated * (0.5 + 2 * eps**2)
+        difference = true * rng.normal(size=n)
+        model = fit_error_scale(value, stated, difference, sma, eps=eps,
+                                n_bins=12)
+        found = scale_errors(model, value, stated, sma, eps)
+        np.testing.assert_allclose(found / true, 1, atol=0.25)
+        for low in np.arange(0, 0.9, 0.15):
+            here = (eps >= low) & (eps < low + 0.15)
+            inside = np.abs(difference[here]) < found[here]
+            assert abs(inside.mean() - 0.683) < 0.03
+
+    def test_stated(self):
+        """
+        Stated errors of ellipses hold again, large and small ones.
+        """
+        rng = np.random.default_rng(7)
+        stated = np.exp(rng.uniform(-6, -1, 20_000))
+        difference = 2 * stated**0.8 * rng.normal(size=len(stated))
+        log_error, factor = fit_stated_scale(stated, difference, n_bins=8)
+        model = {'log_eps_error': log_error, 'factor_eps_error': factor}
+        found = scale_stated(model, 'eps_error', stated)
+        for part in np.array_split(np.argsort(stated), 5):
+            inside = np.abs(difference[part]) < found[part]
+            assert abs(inside.mean() - 0.683) < 0.04
+        # what the card does not have stays as it is
+        assert scale_stated(model, 'pa_error', stated) is stated
+
     def test_measured(self, untrained):
         """
         Of a network, for its card.
@@ -558,7 +598,8 @@ class TestErrors:
         plain, = RingReader(untrained).read([frame])
         value = -2.5 * np.log10(caption.intensity)
         np.testing.assert_allclose(caption.error, scale_errors(
-            model, value, plain.error, plain.sma), rtol=1e-6)
+            model, value, plain.error, plain.sma, np.hypot(
+                plain.e1, plain.e2)), rtol=1e-6)
 
 
 @pytest.mark.parametrize('k', range(8))

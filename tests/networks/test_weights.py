@@ -197,7 +197,10 @@ def test_card_config(path, config, match):
     ({'value': [1.0, -3.0]}, 'must have columns .* does not decrease'),
     ({'correlation': {'length': 0.3}},
      'must have finite numbers for smooth, common'),
-    ({'correlation': 3}, 'must have finite numbers for length, smooth')])
+    ({'correlation': 3}, 'must have finite numbers for length, smooth'),
+    ({'eps': [0.1, 0.2]}, 'must be a table with .*factor_eps'),
+    ({'log_pa_error': [0.1, 0.2], 'factor_pa_error': [1.0]},
+     'must have columns of equal length for .*factor_pa_error')])
 def test_card_errors(path, change, match):
     model = {**read_card(path)['error_model'], **change}
     change_card(path, error_model={key: value for key, value in model.items()

@@ -11,7 +11,7 @@ from astro_pix2prof.networks.readers.frame import crop_filled, crop_frames
 from astro_pix2prof.networks.readers.squares import FrameReader
 from astro_pix2prof.networks.readers.views import mean_caption, turn_frame
 
-__all__ = ['RingReader', 'scale_errors']
+__all__ = ['RingReader', 'scale_errors', 'scale_stated']
 
 
 # The sides of squares that frames are put into; larger frames are binned.
@@ -167,8 +167,11 @@ class RingReader(FrameReader):
                       ('enclosed_error', found.log_enclosed_error),
                       ('centre_error', found.log_centre_error))
                   if log_error is not None}
+        if self.errors is not None:
+            stated = {name: scale_stated(self.errors, name, error)
+                      for name, error in stated.items()}
         if 'pa_error' in stated:
-            # (that of an angle of which nothing is known)
+            # (at most that of an angle of which nothing is known)
             stated['pa_error'] = np.minimum(stated['pa_error'], _ANY_ANGLE)
         distance = self.network.domain(found.summary).cpu().numpy()
         sky = found.sky.double().cpu().numpy()
@@ -184,7 +187,8 @@ class RingReader(FrameReader):
             e1, e2 = rows['e1'][k], rows['e2'][k]
             error = np.exp(rows['log_error'][k])
             if self.errors is not None:
-                error = scale_errors(self.errors, value, error, sma)
+                error = scale_errors(self.errors, value, error, sma,
+                                     ellipticity(e1, e2))
             if look is not None:
                 error = _more_error(error, rows['valid'][k], value, sma)
             parts.append({
@@ -203,7 +207,7 @@ class RingReader(FrameReader):
         return parts
 
 
-def scale_errors(model, value, error, sma):
+def scale_errors(model, value, error, sma, eps=None):
     """
     Scale the errors of a ring network so that 68% of the rings are within.
 
@@ -213,17 +217,47 @@ def scale_errors(model, value, error, sma):
         As `~astro_pix2prof.training.error_model.fit_error_scale` returns
         it.
 
-    value, error, sma : 1D `~numpy.ndarray`
+    value, error, sma, eps : 1D `~numpy.ndarray`
         Mag relative to the noise of a pixel, error in mag, semi-major axis
-        in pixels.
+        in pixels, and, for models with 'eps', ellipticity.
 
     Returns
     -------
     error : 1D `~numpy.ndarray`
     """
     log_sma = np.log(np.maximum(sma, 0.5))
-    return (error * np.interp(value, model['value'], model['factor'])
-            * np.interp(log_sma, model['log_sma'], model['factor_sma']))
+    error = (error * np.interp(value, model['value'], model['factor'])
+             * np.interp(log_sma, model['log_sma'], model['factor_sma']))
+    if eps is not None and 'eps' in model:
+        error = error * np.interp(eps, model['eps'], model['factor_eps'])
+    return error
+
+
+def scale_stated(model, name, error):
+    """
+    Scale the stated errors of ellipses, centre or enclosed light likewise.
+
+    Parameters
+    ----------
+    model : dict
+        Of the model card; it may have 'log_NAME' and 'factor_NAME', as
+        `~astro_pix2prof.training.error_model.fit_stated_scale` returns
+        them.
+
+    name : str
+        'eps_error', 'pa_error', 'enclosed_error' or 'centre_error'.
+
+    error : `~numpy.ndarray`
+        What the network states.
+
+    Returns
+    -------
+    error : `~numpy.ndarray`
+    """
+    if f'log_{name}' not in model:
+        return error
+    return error * np.interp(np.log(error), model[f'log_{name}'],
+                             model[f'factor_{name}'])
 
 
 def _more_error(error, valid, value, sma):

@@ -76,7 +76,9 @@ def harmonic_step(value, weight, radii, e, number):
     even = slope / (slope.square() + _slope(error, radii, add=True).square()
                     + error.square())
     size = (e.square().sum(-1) + 1e-8).sqrt()
-    c, s = (e / size[..., None]).unbind(-1)
+    # (the axis of a circle is any)
+    c, s = torch.where(size[..., None] > 1e-3, e / size[..., None],
+                       e.new_tensor([1.0, 0.0])).unbind(-1)
     a, b = found[..., 3], found[..., 4]
     thin = -torch.log1p(-size.clamp(max=0.99))
     along, across = a * c + b * s, (b * c - a * s) * (thin / torch.sinh(thin))

@@ -43,6 +43,10 @@ _FEW, _UNSEEN = 0.1, 0.02
 # and the least one that is told apart from none.
 _NO_PRIOR, _SURE = 1.0, 1e-3
 
+# Natural logarithm of the error of a sky from rings, and of what it is at
+# most larger or smaller.
+_SKY_ERROR = -3.0, 3.0
+
 
 @dataclass
 class RingProfile:
@@ -101,6 +105,10 @@ class RingProfile:
         The error of ``sky``, from networks that know that of the sky that
         was subtracted before.
 
+    sky_rings : tuple of `torch.Tensor`, shape (B,), optional
+        What the rings alone say of it, and the natural logarithm of the
+        error of that, likewise.
+
     log_e_error, log_pa_error : `torch.Tensor`, shape (B, K), optional
         Natural logarithms of the errors of ellipticity and position angle
         (radians) of each ring, from networks that state them; not of fixed
@@ -132,6 +140,7 @@ class RingProfile:
     shapes: list
     summary: torch.Tensor
     sky_error: torch.Tensor = None
+    sky_rings: tuple = None
     log_e_error: torch.Tensor = None
     log_pa_error: torch.Tensor = None
     log_centre_error: torch.Tensor = None
@@ -382,11 +391,12 @@ class RingNetwork(nn.Module):
                    / norm + 1e-8).sqrt()
         inner, outer = self._beside(pyramid, where, radii, lying, level,
                                     weight, mean, n_fine)
-        level_of_sky, error_of_sky = torch.zeros_like(mean[:, 0]), None
+        level_of_sky = torch.zeros_like(mean[:, 0])
+        error_of_sky = rings_of_sky = None
         if prior is not None:
             error_of_sky = prior[0]
         if seen is not None and self.config.correct:
-            level_of_sky, error_of_sky = self._sky(
+            level_of_sky, error_of_sky, rings_of_sky = self._sky(
                 mean, usable / length, *seen.sky, prior)
             below = level_of_sky[:, None]
             mean, inner, outer = mean - below, inner - below, outer - below
@@ -411,7 +421,7 @@ class RingNetwork(nn.Module):
             sky=level_of_sky, valid=usable / length, weight=weight,
             excess=excess, x=x, y=y,
             centres=centres, shapes=shapes, summary=summary,
-            sky_error=error_of_sky, **more)
+            sky_error=error_of_sky, sky_rings=rings_of_sky, **more)
 
     def _errors(self, radii, e, features, seen, centres, shapes, fixed):
         """
@@ -475,7 +485,8 @@ class RingNetwork(nn.Module):
         """
         Compute the level of the sky as a mean over the rings that are sky.
 
-        And its error, if there is a prior.
+        And its error, if there is a prior, and what the rings alone say:
+        level and logarithm of its error.
         """
         # bright rings are not, whatever the network says before it has
         # learned to tell them
@@ -483,16 +494,20 @@ class RingNetwork(nn.Module):
         share = torch.where(used > 0.2, share.clamp(min=-50), -1e4)
         if prior is None:
             part = torch.softmax(torch.cat([share, none[:, None]], 1), 1)
-            return (part[:, :-1] * mean.clamp(-3, 3)).sum(1), None
+            return (part[:, :-1] * mean.clamp(-3, 3)).sum(1), None, None
         found = (torch.softmax(share, 1) * mean.clamp(-3, 3)).sum(1)
         # the mean of what was known before and of what the rings say, each
         # by its error; a sky that is known is not altered
         before = prior[0]**2
-        rings = torch.exp(2 * (none - 2).clamp(-7, 3))
+        # (a bound that is reached nowhere: beyond one, nothing is learned)
+        log_error = _SKY_ERROR[0] + _SKY_ERROR[1] * torch.tanh(
+            none / _SKY_ERROR[1])
+        rings = torch.exp(2 * log_error)
         rings = torch.where((used > 0.2).any(1), rings, torch.inf)
         part = before / (before + rings)
         # (of nothing, a root has no finite gradient)
-        return part * found, (before * (1 - part) + 1e-12).sqrt()
+        return part * found, (before * (1 - part) + 1e-12).sqrt(), (
+            found, log_error)
 
     def _dark(self, pyramid):
         """

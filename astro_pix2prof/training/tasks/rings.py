@@ -270,7 +270,14 @@ class RingTask:
                 out.weight, belongs, reduction='none')
             part = (part * inside).sum(-1) / inside.sum(-1).clamp(min=1)
             error = (w * part).sum(1)
-        return error, (out.sky - level_of_sky).abs().clamp(max=2)
+        off = (out.sky - level_of_sky).abs().clamp(max=2)
+        if out.sky_rings is not None:
+            # what the rings say learns, too, where it has no part
+            rings, log_error = out.sky_rings
+            away = (rings - level_of_sky).abs().clamp(max=2)
+            off = off + 0.5 * away + 0.05 * _unlikely(
+                away.detach(), log_error)
+        return error, off
 
     def errors(self, network, batch):
         """
