@@ -358,6 +358,28 @@ class TestReader:
         assert known.trust['sky'] == 0
         assert reader._bin(frame).sky_error == 0.1
 
+    @pytest.mark.parametrize('none', [-40.0, 0.0, 40.0])
+    def test_sky_learns(self, network, none):
+        """
+        The weight of the rings against a prior is learned from any value.
+
+        (Bounds that cut off had left it where it was, and no sky was found.)
+        """
+        mean = torch.tensor([[50.0, 4.0, 0.5, 0.3, 0.31, 0.3]])
+        none = torch.tensor([none / 8], requires_grad=True)
+        prior = torch.tensor([0.1]), torch.ones(1)
+        level, error, (found, log_error) = network._sky(
+            mean, torch.ones_like(mean), torch.zeros_like(mean), none, prior)
+        level.sum().backward()
+        level, error, found, alone = (v.item() for v in (
+            level, error, found, torch.exp(log_error)))
+        # the bright rings are no sky
+        assert 0.25 < found < 0.6
+        assert abs(level) < abs(found)
+        # the weighted mean is surer than both
+        np.testing.assert_allclose(error**-2, 0.1**-2 + alone**-2, rtol=1e-4)
+        assert none.grad.abs().item() > 1e-5
+
     def test_prepared(self):
         """
         What was measured of the sky reaches the frame.
