@@ -377,10 +377,11 @@ class TestRealGalaxies:
         assert np.nanmedian(delta) < 0.01
         assert np.nanquantile(delta, 0.9) < 0.15
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(('smooth', 'middle'), [
         (False, 0.01),
         # without following each isophote the bar is smoothed somewhat
-        pytest.param(True, 0.015, marks=pytest.mark.slow)])
+        (True, 0.015)])
     def test_ngc4608(self, real_data, smooth, middle):
         folder = real_data / 'ngc4608_irac1'
         path = folder / 'n4608irac1ss_fitted_cutout.fits'
