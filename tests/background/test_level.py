@@ -162,3 +162,22 @@ class TestPlane:
     def test_flat(self):
         assert Sky(2.0, 0.1, 'given').over(SHAPE) == 2.0
         assert sky_of(image_of(8)).slope == (0.0, 0.0)
+
+
+class TestOver:
+    def test_plane(self):
+        sky = Sky(5.0, 0.1, 'free', slope=(0.1, -0.2), centre=(3.0, 2.0))
+        over = sky.over((6, 8))
+        assert over.shape == (6, 8)
+        assert_allclose(over[2, 3], 5)
+        assert_allclose(np.diff(over, axis=1), 0.1)
+        assert_allclose(np.diff(over, axis=0), -0.2)
+        assert Sky(5.0, 0.1, 'free', centre=(3.0, 2.0)).over((6, 8)) == 5
+
+    @pytest.mark.parametrize(('how', 'structure', 'uncertain'), [
+        ('tail', 0.0, True), ('given', 9.0, False),
+        # (more than 0.12 of the noise)
+        ('free', 0.23, False), ('free', 0.25, True)])
+    def test_is_uncertain(self, how, structure, uncertain):
+        sky = Sky(5.0, 0.1, how, structure=structure, noise=2.0)
+        assert sky.is_uncertain == uncertain

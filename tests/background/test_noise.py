@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter, shift
 
 from astro_pix2prof.background.noise import (
     measure_noise,
+    noise_in_cells,
     noise_is_wrong,
     noise_weights,
 )
@@ -176,3 +177,49 @@ class TestMaskedRows:
         mask = np.zeros(data.shape, dtype=bool)
         mask[::5], mask[2::5] = True, True
         assert not noise_is_wrong(data, mask, 0.02)
+
+
+class TestCells:
+    """
+    Chessboards, whose neighbours differ by what is known.
+    """
+
+    good = np.zeros((70, 90), dtype=bool)
+
+    def board(self, size):
+        y, x = np.indices(self.good.shape)
+        return 0.5 * size * (-1.0)**(x + y)
+
+    def test_ratio(self):
+        # two pixels of Gaussian noise differ by 2 / sqrt(pi) in the mean
+        ratio = noise_in_cells(self.board(3.0), self.good, 1.5)
+        np.testing.assert_allclose(ratio, np.full((2, 8, 8), np.pi**0.5))
+        stripes = (np.arange(90) % 2) * np.ones((70, 1))
+        ratio = noise_in_cells(stripes, self.good, np.ones((70, 90)))
+        np.testing.assert_allclose(ratio[0], np.pi**0.5 / 2)
+        assert np.isnan(ratio[1]).all()
+
+    def test_smallest(self):
+        for shape in ((32, 40), (40, 32), (31, 40), (40, 31)):
+            part = np.s_[:shape[0], :shape[1]]
+            ratio = noise_in_cells(self.board(1.0)[part], self.good[part], 1.0)
+            assert (ratio is None) == (min(shape) < 32)
+
+    @pytest.mark.parametrize(('ratio', 'is_wrong'), [
+        # correlated, and understated
+        (0.48, True), (0.52, False), (1.47, False), (1.53, True)])
+    def test_limits(self, ratio, is_wrong):
+        image = self.board(ratio * 2 / np.pi**0.5)
+        assert noise_is_wrong(image, self.good, 1.0) == is_wrong
+
+    @pytest.mark.parametrize(('factor', 'is_wrong'), [
+        (1.46, False), (1.54, True)])
+    @pytest.mark.parametrize('part', [
+        np.s_[:35, :45], np.s_[:35, 45:], np.s_[35:, :45], np.s_[35:, 45:]])
+    def test_uneven(self, part, factor, is_wrong):
+        image = self.board(0.8)
+        image[part] *= factor
+        assert noise_is_wrong(image, self.good, 1.0) == is_wrong
+        noise = np.ones(image.shape)
+        noise[part] *= factor
+        assert not noise_is_wrong(image, self.good, noise)

@@ -95,3 +95,18 @@ class TestFindCosmicRays:
             find_cosmic_rays(np.ones((9, 9)), np.zeros((8, 9), bool), 1.0)
         with pytest.raises(ValueError, match='sigma must be a number or'):
             find_cosmic_rays(np.ones((9, 9)), None, np.ones((3, 3)))
+
+    @pytest.mark.parametrize(('height', 'found'), [(60, False), (90, True)])
+    def test_scatter_of_the_surroundings(self, height, found):
+        """
+        Half of the 48 pixels around are off by 10: a scatter of 7.4.
+
+        (The median is in the middle between 0 and 10: the pixel itself does
+        not count.)
+        """
+        image = np.zeros((21, 21))
+        image[7:14, 7:14] = 10.0
+        image[8:13, 8:13] = 0.0
+        image[10, 10] = height
+        rays = find_cosmic_rays(image, None, 1.0, n_sigma=10)
+        assert rays[10, 10] == found

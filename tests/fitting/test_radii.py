@@ -22,6 +22,9 @@ MU = 'surface_brightness'
 OPTIONS = {'zeropoint': 22.5, 'pixel_scale': 0.4}
 FITTERS = [Pix2ProfFitter, IsophoteFitter]
 
+# In arcsec: from the centre to beyond the frame, some close together.
+RADII = np.array([0, 1, 2.5, 4, 5, 7.2, 7.8, 8.48, 9.2, 9.8, 12, 200])
+
 
 def draw(ring=0.0):
     """
@@ -49,13 +52,19 @@ def whole(fitter, image):
     return fitter(image, **OPTIONS)
 
 
+@pytest.fixture(scope='module')
+def found(fitter, image):
+    """
+    The profile at ``RADII``, which tests only look at.
+    """
+    return fitter(image, radii=RADII * u.arcsec, **OPTIONS)
+
+
 class TestRadii:
-    def test_rows_are_those_asked_for(self, fitter, image, whole):
-        radii = [0, 1, 2.5, 4, 8, 12, 200] * u.arcsec
-        found = fitter(image, radii=radii, **OPTIONS)
-        assert_allclose(found['radius'].value, radii.value, rtol=1e-12)
+    def test_rows_are_those_asked_for(self, found, whole):
+        assert_allclose(found['radius'].value, RADII, rtol=1e-12)
         truth = 22.5 - 2.5 * np.log10(
-            400 * np.exp(-radii.value[1:5] / 0.4 / 9) / 0.16)
+            400 * np.exp(-RADII[1:5] / 0.4 / 9) / 0.16)
         assert_allclose(found[MU].value[1:5], truth, atol=0.06)
         # nothing lies beyond the frame, but its row is there
         assert np.isnan(found['intensity'][-1])
@@ -67,15 +76,16 @@ class TestRadii:
         assert found.meta['flag'] == whole.meta['flag']
 
     def test_enclosed_light_is_that_of_the_whole_profile(
-            self, fitter, image, whole):
-        radii = [5, 10] * u.arcsec
-        found = fitter(image, radii=radii, **OPTIONS)
-        expected = np.interp(radii, whole['radius'], whole['mag_enclosed'])
-        assert_allclose(found['mag_enclosed'].value, expected.value,
+            self, found, whole):
+        rows = [4, 10]
+        expected = np.interp(RADII[rows] * u.arcsec, whole['radius'],
+                             whole['mag_enclosed'])
+        assert_allclose(found['mag_enclosed'].value[rows], expected.value,
                         atol=0.02)
         # the few rings alone would be far off
         flux = curve_of_growth(
-            radii.value, found['intensity'].value, found['ellipticity'])
+            RADII[rows], found['intensity'].value[rows],
+            found['ellipticity'][rows])
         alone = 22.5 - 2.5 * np.log10(flux)
         assert np.abs(alone - expected.value).max() > 0.2
 
@@ -83,27 +93,35 @@ class TestRadii:
         found = fitter(image, radii=[15] * u.arcsec, **OPTIONS)
         assert found.meta['flag'] == whole.meta['flag']
 
-    def test_narrow_ring_is_seen(self, fitter):
+    def test_narrow_ring_is_seen(self, fitter, found):
         """
         A ring between those of the network is not interpolated away.
         """
-        radii = np.array([18.0, 19.5, 21.2, 23.0, 24.5])
-        bright, plain = (fitter(draw(ring), radii=radii, **OPTIONS)[
-            'intensity'].value * 0.16 for ring in (60.0, 0.0))
-        assert (bright - plain)[2] > 30
-        assert np.abs(bright - plain)[[0, 4]].max() < 12
+        bright = fitter(draw(60.0), radii=RADII * u.arcsec, **OPTIONS)
+        excess = (bright['intensity'] - found['intensity']).value * 0.16
+        # (the ring lies at 21.2 pixels)
+        assert excess[7] > 30
+        assert np.abs(excess[[5, 9]]).max() < 12
 
-    def test_plain_numbers_are_pixels(self, fitter, image):
-        one, two, three = (fitter(image, radii=radii, **OPTIONS) for radii in (
-            [5, 10], [5, 10] * u.pix, [2, 4] * u.arcsec))
-        for other in (two, three):
-            assert_allclose(one[MU].value, other[MU].value, rtol=1e-12)
+    def test_plain_numbers_are_pixels(self, fitter, image, whole):
+        # (along given ellipses nothing is fitted, which is quick)
+        one, two = (fitter(image, geometry=whole, radii=radii, **OPTIONS)
+                    for radii in ([5, 10], [2, 4] * u.arcsec))
+        assert_allclose(one[MU].value, two[MU].value, rtol=1e-12)
 
-    def test_setting_and_call(self, image):
+    def test_units(self, image):
+        cutout = GalaxyCutout(image, **OPTIONS)
+        for radii in ([5, 10], [5, 10] * u.pix, [2, 4] * u.arcsec,
+                      [2 / 60, 4 / 60] * u.arcmin):
+            wanted = RingRadii(radii=radii).wanted(cutout, None)
+            assert_allclose(wanted, [5, 10], rtol=1e-12)
+
+    def test_setting_and_call(self, image, whole):
         for kind in FITTERS:
             fitter = kind(radii=[2, 6])
-            assert len(fitter(image, **OPTIONS)) == 2
-            assert len(fitter(image, radii=[2, 5, 8], **OPTIONS)) == 3
+            options = {'geometry': whole, **OPTIONS}
+            assert len(fitter(image, **options)) == 2
+            assert len(fitter(image, radii=[2, 5, 8], **options)) == 3
             assert 'radii' not in repr(kind()) or kind is Pix2ProfFitter
         assert 'radii=<Quantity [2., 6.]>' in repr(fitter)
 
@@ -128,15 +146,15 @@ class TestRadii:
             'intensity_err'].value
         assert np.abs(pull).max() < 3.5
 
-    def test_many_and_bands(self, fitter, image):
-        radii = [1, 3, 7] * u.arcsec
-        single = fitter(image, radii=radii, **OPTIONS)
+    def test_many_and_bands(self, fitter, image, found):
+        radii = RADII * u.arcsec
         batch, = fitter.fit_many(
             [image, (image, {'radii': [2, 4]})], radii=radii, **OPTIONS)
-        assert_allclose(batch[0][MU].value, single[MU].value, rtol=1e-6)
+        assert_allclose(batch[0][MU].value, found[MU].value, rtol=1e-6)
         assert_allclose(batch[1]['radius'].value, [0.8, 1.6])
         assert_allclose(batch[0]['mag_enclosed'].value,
-                        single['mag_enclosed'].value, rtol=1e-6)
+                        found['mag_enclosed'].value, rtol=1e-6)
+        radii = [1, 3, 7] * u.arcsec
         bands = fitter.fit_bands({'g': 0.5 * image, 'r': image}, radii=radii,
                                  **OPTIONS)
         for profile in bands.profiles.values():
@@ -144,19 +162,37 @@ class TestRadii:
         assert_allclose(bands.colours['g-r'].value, 2.5 * np.log10(2),
                         atol=0.05)
 
-    def test_structure_warns(self, fitter, image):
-        found = fitter(image, radii=[2, 4, 6, 9, 12, 14], **OPTIONS)
+    def test_structure_warns(self, found):
         with pytest.warns(UserWarning, match='few radii, which were asked'):
-            measure_structure(found)
+            measure_structure(found[1:-1])
 
 
 class TestSteps:
-    def test_linear(self, fitter, image):
+    def test_linear(self, fitter, image, whole):
+        found = fitter(image, geometry=whole, step=1.2 * u.arcsec,
+                       max_radius=30, **OPTIONS)
+        assert_allclose(found['radius'].value, 1.2 * np.arange(11),
+                        atol=1e-9)
+
+    def test_units(self, image):
+        cutout = GalaxyCutout(image, **OPTIONS)
         for options in ({'step': 1.2 * u.arcsec}, {'step': 3 * u.pix},
                         {'step': 3, 'linear': True}):
-            found = fitter(image, max_radius=30, **options, **OPTIONS)
-            assert_allclose(found['radius'].value, 1.2 * np.arange(11),
-                            atol=1e-9)
+            wanted = RingRadii(max_radius=30, **options).wanted(cutout, None)
+            assert_allclose(wanted, 3 * np.arange(11), atol=1e-9)
+
+    def test_continue(self, image):
+        """
+        The steps go on beyond the own rings, or these end before.
+        """
+        cutout = GalaxyCutout(image, **OPTIONS)
+        own = np.array([0, 1, 2, 4, 8.0])
+        for largest, expected in ((4, own[:-1]), (7.9, own[:-1]), (8, own),
+                                  (15.9, own), (16, [*own, 16]),
+                                  (12 * u.arcsec, [*own, 16]),
+                                  (1e6, [*own, 16, 32, 64, 128])):
+            wanted = RingRadii(max_radius=largest).wanted(cutout, own)
+            assert_allclose(wanted, expected, rtol=1e-12)
 
     def test_geometric(self, fitter, image):
         found = fitter(image, step=0.2, max_radius=12 * u.arcsec, **OPTIONS)
@@ -171,20 +207,14 @@ class TestSteps:
         assert 4.8 < near['radius'].value[-1] <= 6
         assert_allclose(near[MU].value, whole[MU].value[:len(near)],
                         rtol=1e-3)
-        last = whole['radius'].value[-1]
-        far = fitter(image, max_radius=1.4 * last / 0.4, **OPTIONS)
-        assert last < far['radius'].value[-1] <= 1.4 * last * (1 + 1e-9)
-
-    def test_max_radius_beyond_the_image(self, fitter, image):
+        if isinstance(fitter, IsophoteFitter):
+            again = IsophoteFitter(max_sma=15)(image, **OPTIONS)
+            assert_allclose(again[MU].value, near[MU].value, rtol=1e-12)
         # there is no ring farther out than the image is long
-        found = fitter(image, max_radius=1e6, **OPTIONS)
-        assert len(found) < 200
-        assert found['radius'].value[-1] <= 0.4 * np.hypot(*image.shape)
-
-    def test_max_sma(self, image):
-        one, two = (IsophoteFitter(**{name: 20})(image, **OPTIONS)
-                    for name in ('max_sma', 'max_radius'))
-        assert_allclose(one[MU].value, two[MU].value, rtol=1e-12)
+        far = fitter(image, max_radius=1e6, **OPTIONS)
+        assert len(far) < 200
+        last = far['radius'].value[-1]
+        assert whole['radius'].value[-1] < last <= 0.4 * np.hypot(*image.shape)
 
 
 class TestErrors:

@@ -167,3 +167,17 @@ def test_pixels_of_zero_weight_are_masked(image, kind, none):
     cutout = GalaxyCutout(image, unit='nmgy', pixel_scale=0.4,
                           **{kind: np.where(rows, none, good)})
     np.testing.assert_array_equal(cutout.mask, rows)
+
+
+@pytest.mark.parametrize(('level', 'is_blank'), [(-1.9, False), (-2.1, True)])
+def test_cliff(level, is_blank):
+    """
+    Twice as far below the pixels around as these differ from each other.
+    """
+    y, x = np.indices((64, 64))
+    # neighbours differ by 1, and the middle of each few is 0
+    data = 0.5 * (-1.0)**(x + y)
+    data += np.random.default_rng(2).normal(0, 1e-4, data.shape)
+    data[20:30, 30:40] = level
+    blank = find_blanks(data, np.zeros(data.shape, bool))
+    assert np.count_nonzero(blank) == 100 * is_blank

@@ -558,6 +558,20 @@ class TestNumbers:
         assert_allclose(row['b_t_err'], b_t * (1 - b_t) * np.sqrt(
             np.sum(np.square(parts))), rtol=1e-6)
 
+    def test_error_of_bulge_to_total_is_at_most_one(self):
+        # two discs, which are hard to tell apart: errors of 0.1 and 0.3
+        # each, and two that are all but the same
+        r = np.geomspace(0.5, 60, 40)
+        first, other, same = np.exp(-r / 8), 0.5 * np.exp(-r / 5), np.exp(
+            -r / 7)
+        small, large, most = (
+            fit_bulge_disc(r, value, part * value)['b_t'][1] for value, part
+            in ((first + other, 0.1), (first + other, 0.3),
+                (first + same, 0.1)))
+        assert 0.5 < large < 1
+        assert_allclose(small / large, 1 / 3, rtol=0.06)
+        assert most == 1
+
     def test_disc_without_noise(self):
         # rings below twice their error take no part in the fit of a disc
         r = np.arange(1.0, 31)

@@ -116,7 +116,7 @@ class TestHoles:
 def recipe():
     return read_recipe(
         'rings2', network={'channels': 8, 'channels_find': 8, 'hidden': 16},
-        data={'survey': 'sdss-r', 'n_pix': [64], 'batch_size': [24],
+        data={'survey': 'sdss-r', 'n_pix': [64], 'batch_size': [8],
               'repeat': 1})
 
 
@@ -165,7 +165,7 @@ def test_batch(batch):
     assert batch['look'].dtype == torch.bool
     assert (batch['look'] | ~batch['good']).all()
     assert torch.isfinite(batch['image']).all()
-    assert batch['sky_error'].shape == (24,)
+    assert batch['sky_error'].shape == (8,)
 
 
 def test_learns(recipe, batch):
