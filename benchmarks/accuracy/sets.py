@@ -88,10 +88,10 @@ class ImageSet:
 
 # No other script and no test has these seeds.
 SETS = {
-    'sdss': ImageSet('SDSS g, r, i', 'sdss-r', ('g', 'r', 'i'), 100, 5101),
-    'hsc': ImageSet('HSC i', 'hsc-i', (), 60, 5102),
-    'lsst': ImageSet('LSST r', 'lsst-r', (), 60, 5103),
-    'legacy': ImageSet('Legacy Surveys r', 'legacy-r', (), 60, 5104),
+    'sdss': ImageSet('SDSS g, r, i', 'sdss-r', ('g', 'r', 'i'), 100, 5111),
+    'hsc': ImageSet('HSC i', 'hsc-i', (), 60, 5112),
+    'lsst': ImageSet('LSST r', 'lsst-r', (), 60, 5113),
+    'legacy': ImageSet('Legacy Surveys r', 'legacy-r', (), 60, 5114),
     'hard': ImageSet('Hard, SDSS r', 'sdss-r', (), 210, 5105, 'hard'),
     'sersic': ImageSet('Flat Sersic laws', 'sdss-r', (), 60, 5106, 'sersic'),
 }
