@@ -90,6 +90,9 @@ class Evidence:
     mean : 1D `~numpy.ndarray`, shape (n,), optional
         Means of the pixels along the ellipses, for networks whose profile
         does not come from them.
+
+    tilt : float or 2D `~numpy.ndarray`
+        The sky of each pixel less the level at the centre.
     """
 
     search: float
@@ -102,6 +105,7 @@ class Evidence:
     truncated: bool = False
     distance: float = 0.0
     mean: np.ndarray = None
+    tilt: np.ndarray | float = 0.0
 
 
 def flag_rings(rings, *, fixed=False):
@@ -204,8 +208,8 @@ def flag_galaxy(rings, evidence):
     flag |= _missing_pixels(rings, snr, evidence)
     if evidence.neighbour > _EXCESS or (
             not flag & GalaxyFlag.NO_SOURCE and is_blended(
-                cutout.data - rings.sky, cutout.mask, rings.centre,
-                rings.noise)):
+                cutout.data - rings.sky - evidence.tilt, cutout.mask,
+                rings.centre, rings.noise)):
         flag |= GalaxyFlag.NEIGHBOUR
     # (the noise of a fitter may be that of a model without any, or that of
     # pixels that smoothing has made calm)

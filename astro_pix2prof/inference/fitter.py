@@ -100,7 +100,9 @@ class Pix2ProfFitter(ProfileFitter):
     sky : 'auto', 'plane' or float, optional
         'auto' measures the sky beyond the galaxy, or the level that its
         outskirts decline to where it fills the frame, and the network finds
-        what that leaves; 'plane' does the same for a sky with a gradient.
+        what that leaves; a steep gradient (more than twice the noise of a
+        pixel from side to side) is taken away as a plane, with the flag
+        ``SKY_UNCERTAIN``. 'plane' does so with every gradient.
         A number is the sky level in the image's unit.
 
     search_radius : float, optional
@@ -511,5 +513,6 @@ class Pix2ProfFitter(ProfileFitter):
             search=prepared.search, forced=forced, held=prepared.hold,
             truncated=caption.reached_edge, shift=trust.get('shift', 0.0),
             neighbour=excess, mean=mean,
+            tilt=prepared.background.over(cutout.shape) - prepared.sky,
             distance=trust.get('distance', 0.0) if is_whole else np.inf))
         return rings

@@ -155,7 +155,8 @@ class GalaxyFlag(_DescribedFlag):
         'The level of the sky is found from the decline of the galaxy, or '
         'from few pixels; or its means over parts of the frame differ by '
         'more than noise and faint objects allow, and the error of the sky '
-        'holds that. Take a larger cut-out, give ``sky=`` and its error; '
+        'holds that; or a network took a steep plane from the image. Take a '
+        'larger cut-out, give ``sky=`` and its error; '
         "subtract a map (``background=``), or try ``sky='plane'``.")
     NO_SOURCE = (
         512, 'Nothing significant at the position.',
