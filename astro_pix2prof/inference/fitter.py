@@ -32,7 +32,6 @@ from astro_pix2prof.fitting.radii import (
     RingRadii,
     enclosed_magnitudes,
 )
-from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.inference.many import (
     PrepareJob,
     measure_prepared,
@@ -357,7 +356,7 @@ class Pix2ProfFitter(ProfileFitter):
             ``n_samples`` is not an integer from 0 on.
         """
         n_samples = check_n_samples(n_samples)
-        cutout = GalaxyCutout.from_any(image, **options)
+        cutout = self._read_image(image, options)
         prepared = self._prepare(
             cutout, geometry=geometry, ellipticity=ellipticity, pa=pa,
             radii=radii, step=step, linear=linear, max_radius=max_radius)

@@ -339,6 +339,10 @@ def describe_flags(kind='ring'):
             for flag in _kind(kind)]
 
 
+# All bits of the columns of flags, which are of 32 bits with a sign.
+_LARGEST = 2**31 - 1
+
+
 def decode_flags(value, kind='ring'):
     """
     List the names of the flags that are set.
@@ -361,7 +365,8 @@ def decode_flags(value, kind='ring'):
     Raises
     ------
     ValueError
-        If ``kind`` is none of the three, or a flag is not an integer.
+        If ``kind`` is none of the three, or a flag is not an integer, or
+        none that 31 bits hold.
 
     Examples
     --------
@@ -376,17 +381,21 @@ def decode_flags(value, kind='ring'):
     members = _kind(kind)
     if np.ndim(value):
         # (a masked element becomes None)
-        return [decode_flags(element, kind)
+        return [[] if element is None else decode_flags(element, kind)
                 for element in np.ma.asarray(value).tolist()]
-    if value is None or value is np.ma.masked:
+    if value is np.ma.masked:
         return []
     try:
         bits = int(value)
-        exact = bits == value
+        exact = bits == value and not isinstance(value, bool | np.bool_)
     except (TypeError, ValueError, OverflowError):
         exact = False
     if not exact:
         msg = f'value must be an integer flag, got {value!r}'
+        raise ValueError(msg)
+    if not 0 <= bits <= _LARGEST:
+        msg = (f'value must be a flag from 0 to {_LARGEST}, got {value!r}: no '
+               'sum of flags is that')
         raise ValueError(msg)
     return [flag.name for flag in members if bits & flag]
 

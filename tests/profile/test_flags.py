@@ -108,9 +108,15 @@ class TestDecode:
         assert decode_flags(2**30 + 1) == ['NEGATIVE']
 
     @pytest.mark.parametrize('value', ['x', '5', 0.5, np.nan, np.inf, b'1',
-                                       {}, [1, 0.5], ['EDGE']])
+                                       {}, [1, 0.5], ['EDGE'], None, True,
+                                       np.bool_(False), [True]])
     def test_wrong_value(self, value):
         with pytest.raises(ValueError, match='value must be an integer flag'):
+            decode_flags(value)
+
+    @pytest.mark.parametrize('value', [-1, 2**40, [1, -1], np.int64(2**31)])
+    def test_no_sum_of_flags(self, value):
+        with pytest.raises(ValueError, match='value must be a flag from 0 to'):
             decode_flags(value)
 
     @pytest.mark.parametrize('kind', ['star', None, RingFlag, ['ring']])
