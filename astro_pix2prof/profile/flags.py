@@ -98,6 +98,13 @@ class RingFlag(_DescribedFlag):
         'No pixel of the ring was usable, or the radius lies outside of the '
         'measured profile. Leave the ring out where values have to be '
         'measured.')
+    GROWTH_EXTRAPOLATED = (
+        1024, 'More than 5% of the light in mag_enclosed is beyond the frame.',
+        'The parts of ellipses beyond the frame count with the mean of those '
+        'inside: ``mag_enclosed`` is an estimate, without an error, from '
+        'here outwards. The ring itself is judged by its other flags. Take a '
+        'larger cut-out, or the magnitudes of `measure_structure`, which '
+        'state how much is extrapolated and its error.')
 
 
 @_list_members
