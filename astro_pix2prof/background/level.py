@@ -10,7 +10,11 @@ from astropy.stats import biweight_location, mad_std, sigma_clip
 from scipy.ndimage import binary_dilation, gaussian_filter, label
 
 from astro_pix2prof.background.boxes import noise_correlation, sum_boxes
-from astro_pix2prof.background.structure import measure_structure_of_sky
+from astro_pix2prof.background.structure import (
+    first_slope,
+    measure_structure_of_sky,
+    rise_of,
+)
 
 __all__ = ['MEASURED', 'Sky', 'first_sky', 'fit_sky_and_tail',
            'measure_sky', 'sky_error', 'with_structure_of']
@@ -35,6 +39,10 @@ _ROUGH = 0.1
 
 # A sky whose structure exceeds this part of the noise of a pixel matters.
 _STRUCTURE = 0.12
+
+# A plane through all but the sources is believed if it rises across the frame
+# by so many times the noise of a pixel, and needed by so many times.
+_CLEAR, _START = 3.0, 6.0
 
 # The frame is divided into about so many boxes each way, of at most so many
 # pixels each way.
@@ -88,6 +96,13 @@ class Sky:
 
     noise : float
         The noise of a pixel that the structure is compared with.
+
+    rise : float
+        The increase across the frame of the plane that is left in it: that
+        of the sky, or, where there is none, of all that is not bright.
+
+    tilted : bool
+        Whether the slope was found, and not asked for.
     """
 
     level: float
@@ -99,13 +114,15 @@ class Sky:
     reach: float = 0.0
     structure: float = 0.0
     noise: float = 0.0
+    rise: float = 0.0
+    tilted: bool = False
 
     @property
     def is_uncertain(self):
         """
         Tell of too little sky, or too much structure in it (bool).
         """
-        return self.how == 'tail' or (
+        return self.how == 'tail' or self.tilted or (
             self.how == 'free' and self.structure > _STRUCTURE * self.noise)
 
     def over(self, shape):
@@ -315,16 +332,16 @@ def measure_sky(data, bad, position, *, search=25.0, radius=None,
         radius = _box_means(radius, side) / side
     rings = _Rings(image, hidden, radius, noise)
     slope = np.zeros(2)
+    if plane:
+        slope += first_slope(image, hidden, _START * side * noise)
+        if slope.any():
+            level = rings.take_plane(slope, centre)
     rings.find_others(level)
     for _ in range(3 if plane else 1):
         if plane:
             step = rings.fit_plane(level, centre)
             slope += step
-            y, x = np.ogrid[:image.shape[0], :image.shape[1]]
-            rings.image = rings.image - (step[0] * (x - centre[0])
-                                         + step[1] * (y - centre[1]))
-            # (the faintest pixels were those of the plane)
-            level = np.quantile(rings.image[~hidden], 0.15) + noise
+            level = rings.take_plane(step, centre)
         rings.find_others(level)
     level, error, start, scale = _level_of_rings(*rings.means(), level,
                                                  noise * side)
@@ -333,20 +350,25 @@ def measure_sky(data, bad, position, *, search=25.0, radius=None,
     how = 'free' if np.isfinite(scatter) else 'tail'
     correlation = noise_correlation(
         boxes, (radius > start) & ~rings.masked, rings.model)
-    structure = 0.0
+    structure = rise = 0.0
     if how == 'free':
         near = radius < max(_FAR * start, start + _BEYOND)
-        structure = measure_structure_of_sky(
+        found = measure_structure_of_sky(
             rings.image, (radius > start + 2 * scale) & near & ~hidden,
             rings.masked & ~hidden, centre, level, correlation * noise,
-            pixel_noise=side * noise).error
+            pixel_noise=side * noise)
+        structure, rise = found.error, found.rise
         error = np.sqrt(error**2 + scatter**2 + structure**2)
+    if rise == 0:
+        # (too little sky to see it there)
+        rise = rise_of(first_slope(rings.image, hidden, _CLEAR * side * noise),
+                       image.shape)
     return Sky(pivot + level, float(error), how,
                tuple(float(part) / side for part in slope),
                tuple(first + 0.5 * (side - 1) + side * at for at, first in
                      zip(centre, boxes.first, strict=True)),
                correlation, float(side * (start + scale)), structure,
-               float(side * noise))
+               float(side * noise), rise)
 
 
 def with_structure_of(sky, other):
@@ -503,6 +525,16 @@ class _Rings:
             model - level, 0.0)
         self.model = model
         self.masked = self.hidden | binary_dilation(others)
+
+    def take_plane(self, slope, centre):
+        """
+        Subtract a plane from the image, and return the new first level.
+        """
+        y, x = np.ogrid[:self.image.shape[0], :self.image.shape[1]]
+        self.image = self.image - (slope[0] * (x - centre[0])
+                                   + slope[1] * (y - centre[1]))
+        # (the faintest pixels were those of the plane)
+        return np.quantile(self.image[~self.hidden], 0.15) + self.noise
 
     def fit_plane(self, level, centre):
         """

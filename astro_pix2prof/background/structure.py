@@ -9,7 +9,8 @@ import numpy as np
 from astropy.stats import mad_std
 from scipy.ndimage import label
 
-__all__ = ['SkyStructure', 'measure_structure_of_sky']
+__all__ = ['SkyStructure', 'first_slope', 'measure_structure_of_sky',
+           'rise_of']
 
 
 # The sky is divided into about so many blocks each way, of at least so many
@@ -35,6 +36,10 @@ _QUIET = 0.3
 # pixel, as they hold faint objects.
 _FAINT_OBJECTS = 0.025
 
+# The first plane of a frame is fitted so many times, each time without what
+# lies far from it.
+_PASSES = 8
+
 # The sky within the galaxy, extrapolated from the blocks, cannot deviate by
 # more times the scatter than in a bowl.
 _EXTRAPOLATED = 2.5
@@ -58,11 +63,15 @@ class SkyStructure:
     tilt : float
         The part of the level that a plane explains, as the blocks do not
         lie around the galaxy.
+
+    rise : float
+        The increase of the plane across the frame.
     """
 
     scatter: float = 0.0
     below: float = 0.0
     tilt: float = 0.0
+    rise: float = 0.0
 
     @property
     def error(self):
@@ -143,7 +152,67 @@ def measure_structure_of_sky(image, sky, others, centre, level, noise, *,
     return SkyStructure(
         float(np.sqrt(max(excess, 0.0))),
         float(_solve(bent, value, error)[0] - level),
-        float(tilt))
+        float(tilt),
+        rise_of(slopes[1:], image.shape))
+
+
+def rise_of(slope, shape):
+    """
+    Calculate by how much a plane rises from corner to corner of a frame.
+
+    Parameters
+    ----------
+    slope : tuple of 2 floats
+        The increase per pixel along x and y.
+
+    shape : tuple of 2 ints
+        The shape (ny, nx) of the frame.
+
+    Returns
+    -------
+    rise : float
+    """
+    return float(abs(slope[0]) * shape[1] + abs(slope[1]) * shape[0])
+
+
+def first_slope(image, hidden, least):
+    """
+    Measure the slope of a steep sky before anything is known of it.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`
+        The means of boxes.
+
+    hidden : 2D bool `~numpy.ndarray`
+        Boxes to leave out.
+
+    least : float
+        A sky that rises by less than this across the frame is taken as
+        flat: faint sources decide.
+
+    Returns
+    -------
+    slope : 1D `~numpy.ndarray`, shape (2,)
+        The increase per box along x and y.
+    """
+    y, x = np.nonzero(~hidden)
+    if len(y) < _FEW_BLOCKS:
+        return np.zeros(2)
+    value = image[y, x]
+    design = np.stack([x - x.mean(), y - y.mean(), np.ones(len(x))], -1)
+    keep = np.ones(len(x), bool)
+    for _ in range(_PASSES):
+        plane = np.linalg.lstsq(design[keep], value[keep], rcond=None)[0]
+        left = value - design @ plane
+        middle, width = np.median(left[keep]), mad_std(left[keep])
+        # (sources are brighter than the sky, and never darker)
+        keep = (left > middle - 3 * width) & (left < middle + 2 * width)
+        if keep.sum() < _FEW_BLOCKS:
+            return np.zeros(2)
+    slope = plane[:2]
+    steep = rise_of(slope, image.shape) > least
+    return slope if steep else np.zeros(2)
 
 
 def _solve(design, value, error):

@@ -145,6 +145,19 @@ def _pa(text):
     return _checked(check_pa, text)
 
 
+def _check_shape(args):
+    """
+    Refuse half of a shape; a table may have the other half.
+    """
+    if args.geometry is not None:
+        return
+    if args.pa is not None and args.ellipticity is None:
+        args.command.error('--pa needs an ellipticity: give --ellipticity')
+    if args.ellipticity and args.pa is None:
+        args.command.error('--ellipticity needs a position angle unless it '
+                           'is 0: give --pa')
+
+
 def _checked(check, text):
     """
     Check the value of an option; the parser names the option.
@@ -235,6 +248,7 @@ class _Fitting:
         self.args = args
         self.options = image_options(args)
         check_planes(args)
+        _check_shape(args)
         if args.geometry is not None:
             self.options['geometry'] = _read_geometry(args.geometry)
         for name in ('ellipticity', 'pa'):

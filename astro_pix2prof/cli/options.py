@@ -5,7 +5,6 @@ Options that several commands share.
 
 import argparse
 import functools
-import re
 
 from astro_pix2prof.cli.output import option_text
 
@@ -22,10 +21,6 @@ _PLANES = ('mask', 'uncertainty', 'invvar', 'background')
 
 # Options of the fitters.
 _FITTER = ('sky', 'min_snr', 'radii', 'step', 'max_radius')
-
-# Units as they are written on a command line.
-_UNITS = {'"': 'arcsec', "'": 'arcmin', 'px': 'pix', 'pixel': 'pix',
-          'pixels': 'pix'}
 
 # Options that may be given for each file of a command.
 _EACH = (*_PLAIN, *_PLANES, 'position', 'size', 'sky')
@@ -158,9 +153,9 @@ def add_fitter_options(command, *, each=False):
                        help='the radii of the profile, such as '
                             '1,2,5,10arcsec')
     group.add_argument('--step', type=length, metavar='STEP',
-                       help='relative step between radii, such as 0.1, or a '
-                            'constant one with a unit, such as 2arcsec or '
-                            '5pix')
+                       help='relative step between radii, such as 0.1 or '
+                            '10%%, or a constant one with a unit, such as '
+                            '2arcsec or 5pix')
     group.add_argument('--max-radius', type=length, metavar='R',
                        help='measure up to this radius (default: as far as '
                             'the signal goes)')
@@ -215,15 +210,10 @@ def lengths(text):
     argparse.ArgumentTypeError
         If it is none.
     """
-    import astropy.units as u
+    from astro_pix2prof.fitting.radii import read_lengths
 
-    match = re.fullmatch(r"""\s*(.*?)[\s,]*([a-zA-Z"']*)\s*""", text)
-    # (the e of 1e3 is followed by a digit)
     try:
-        values = [float(part) for part in re.split(r'[\s,]+', match[1])]
-        if not match[2]:
-            return values
-        return values * u.Unit(_UNITS.get(match[2], match[2]))
+        return read_lengths(text)
     except ValueError:
         msg = ('must be pixels, or numbers followed by a unit such as '
                f'1,2,5arcsec, got {text!r}')

@@ -144,8 +144,8 @@ def _position_options(args):
 def _print_result(result):
     speed = result.n_done / result.seconds
     print(f'{result.n_rows} galaxies: {result.n_done} done in '
-          f'{result.seconds:.0f} s ({speed:.1f}/s), {result.n_skipped} were '
-          f'there, {result.n_failed} failed')
+          f'{result.seconds:.0f} s ({speed:.1f}/s), {result.n_skipped} '
+          f'measured before, {result.n_failed} failed')
     if result.n_failed:
         print(f'failures: {result.out / "_failures.ecsv"}')
     print(f'results: {result.out}')

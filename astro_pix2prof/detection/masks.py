@@ -17,7 +17,7 @@ from astro_pix2prof.detection.galaxy import (
     _smoothed_noise,
 )
 
-__all__ = ['excess_light', 'fill_masked', 'residual_mask']
+__all__ = ['excess_light', 'fill_masked', 'residual_mask', 'symmetric_part']
 
 
 def residual_mask(data, model, sigma, radius, centre, *, others=None,
@@ -166,3 +166,31 @@ def fill_masked(data, masked, centre, model):
     mirror = _point_symmetric(np.where(masked, np.nan, data), centre)
     filled[y, x] = np.where(np.isfinite(mirror), mirror, model)[y, x]
     return filled
+
+
+def symmetric_part(mask, centre):
+    """
+    Find the pixels of a mask that are opposite to others of it.
+
+    Parameters
+    ----------
+    mask : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        The mask.
+
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels.
+
+    Returns
+    -------
+    both : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Pixels of ``mask`` within two pixels of the point reflection of
+        others.
+    """
+    y, x = np.nonzero(mask)
+    y, x = (np.round(2 * at - part).astype(int) for at, part in (
+        (centre[1], y), (centre[0], x)))
+    ny, nx = mask.shape
+    inside = (y >= 0) & (y < ny) & (x >= 0) & (x < nx)
+    mirror = np.zeros(mask.shape, dtype=bool)
+    mirror[y[inside], x[inside]] = True
+    return mask & binary_dilation(mirror, iterations=2)

@@ -4,11 +4,13 @@ Ellipses that a user gives, in any of the forms that are in use.
 """
 
 import contextlib
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.ellipses.geometry import (
     check_centre,
@@ -123,6 +125,11 @@ def read_ellipses(cutout, geometry=None, ellipticity=None, pa=None):
     ValueError
         If the shape is incomplete, given twice or out of range, or if the
         geometry does not fit the image.
+
+    Warns
+    -----
+    AstropyUserWarning
+        If a table lacks the shape of some rows, which is interpolated.
     """
     if ellipticity is not None:
         ellipticity = check_ellipticity(ellipticity)
@@ -323,13 +330,39 @@ def _from_table(table, cutout, ellipticity, pa):
     else:
         eps, theta = _shape(cutout, eps, 0.0)[0], np.radians(theta)
     eps, theta = (np.broadcast_to(part, sma.shape) for part in (eps, theta))
+    # (a circle has no angle, and needs none)
+    theta = np.where((eps == 0) & np.isnan(theta), 0.0, theta)
     use = np.isfinite(sma + eps + theta)
-    if not use.any() or np.any(np.diff(sma[use]) <= 0):
+    known = np.isfinite(sma)
+    if not use.any() or np.any(np.diff(sma[known]) <= 0):
         msg = ('geometry must have finite, increasing radii with a shape, got '
                f'{np.array2string(sma, threshold=6, precision=3)}')
         raise ValueError(msg)
-    return _checked(GivenEllipses(centre, sma[use], eps[use], theta[use],
-                                  has_radii=use.sum() > 1))
+    found = _checked(GivenEllipses(centre, sma[use], eps[use], theta[use],
+                                   has_radii=use.sum() > 1))
+    # (the centre has no shape)
+    without = known & ~use & (sma > 0)
+    _warn_of_gaps(sma[without], np.count_nonzero(~known))
+    if not without.any():
+        return found
+    every = sma[use | without]
+    return replace(found, sma=every, **dict(zip(
+        ('eps', 'theta'), found.at(every), strict=True)), has_radii=True)
+
+
+def _warn_of_gaps(without, n_unknown):
+    """
+    Tell of rows of a table that lack their shape or their radius.
+    """
+    if len(without):
+        warnings.warn(
+            f'geometry has no shape in {len(without)} row(s), from the '
+            f'semi-major axis {without[0]:.4g} to {without[-1]:.4g} pixels: '
+            'it is interpolated from the other rows', AstropyUserWarning,
+            stacklevel=4)
+    if n_unknown:
+        warnings.warn(f'geometry has no radius in {n_unknown} row(s), which '
+                      'are left out', AstropyUserWarning, stacklevel=4)
 
 
 def _column(table, names):

@@ -3,6 +3,7 @@
 The interface of all fitters.
 """
 
+import inspect
 import itertools
 import os
 from abc import ABC, abstractmethod
@@ -11,6 +12,7 @@ from astro_pix2prof.arguments import (
     check_flag,
     check_integer,
     check_number,
+    check_options,
     check_positive,
 )
 from astro_pix2prof.background.level import MEASURED
@@ -18,6 +20,7 @@ from astro_pix2prof.ellipses.given import GEOMETRY_OPTIONS
 from astro_pix2prof.fitting.bands import measure_bands
 from astro_pix2prof.fitting.processes import map_parts
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
+from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.batch import ProfileBatch
 
 __all__ = ['FunctionFitter', 'PartJob', 'ProfileFitter', 'as_fitter',
@@ -204,6 +207,24 @@ class ProfileFitter(ABC):
         """
         return measure_bands(self.fit, images, reference=reference,
                              colours=colours, **options)
+
+    def _read_image(self, image, options):
+        """
+        Read an image with the options of a call that are not of the fit.
+        """
+        name = type(self).__name__
+        image_options, call, settings = (
+            list(inspect.signature(function).parameters) for function in (
+                GalaxyCutout, self.fit, type(self)))
+        known = [*image_options[1:], *call[1:]]
+        known.remove('options')
+        for option in options:
+            if option in settings and option not in known:
+                msg = (f'{option!r} is a setting of {name}, not an option of '
+                       f'its calls: give it there, {name}({option}=...)')
+                raise TypeError(msg)
+        check_options(options, known, name)
+        return GalaxyCutout.from_any(image, **options)
 
     def _batches(self, images, size, workers, progress, options):
         bar = None

@@ -11,6 +11,7 @@ from astro_pix2prof.background.noise import noise_is_wrong
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.blends import is_blended
 from astro_pix2prof.fitting.checks import find_plateau, is_point_source
+from astro_pix2prof.profile.brightness import curve_of_growth
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 
 __all__ = ['Evidence', 'flag_galaxy', 'flag_rings']
@@ -45,6 +46,9 @@ _NUCLEUS, _CLEAR = 3.0, 10.0
 # Median error of the ellipticity, as a part of the axis ratio, from which on
 # ellipses are uncertain, over rings of at least this signal-to-noise ratio.
 _ROUGH_SHAPE, _SHAPED = 0.08, 3.0
+
+# Part of the light within a ring that may be beyond the frame.
+_UNSEEN_LIGHT = 0.05
 
 # A peak may be hidden if more than this part of the pixels within this radius
 # (pixels) is missing; a centre is not the peak if it lies beyond this part of
@@ -90,6 +94,9 @@ class Evidence:
     mean : 1D `~numpy.ndarray`, shape (n,), optional
         Means of the pixels along the ellipses, for networks whose profile
         does not come from them.
+
+    tilt : float or 2D `~numpy.ndarray`
+        The sky of each pixel less the level at the centre.
     """
 
     search: float
@@ -102,6 +109,7 @@ class Evidence:
     truncated: bool = False
     distance: float = 0.0
     mean: np.ndarray = None
+    tilt: np.ndarray | float = 0.0
 
 
 def flag_rings(rings, *, fixed=False):
@@ -120,13 +128,18 @@ def flag_rings(rings, *, fixed=False):
     -------
     flag : 1D `~numpy.ndarray` of int32, shape (n,)
         `~astro_pix2prof.RingFlag` bits: those of ``rings``, and
-        FIXED_GEOMETRY, EDGE, EXTRAPOLATED, UNRESOLVED and SATURATED.
+        FIXED_GEOMETRY, EDGE, EXTRAPOLATED, UNRESOLVED, SATURATED and
+        GROWTH_EXTRAPOLATED.
     """
     cutout, sma = rings.cutout, rings.sma
     flag = np.array(rings.flag, dtype=np.int32)
     if fixed:
         flag |= RingFlag.FIXED_GEOMETRY
-    flag[_leaves_frame(rings)] |= RingFlag.EDGE
+    leaves = _leaves_frame(rings)
+    flag[leaves] |= RingFlag.EDGE
+    if leaves.any():
+        flag[_part_beyond(rings, leaves) > _UNSEEN_LIGHT] |= (
+            RingFlag.GROWTH_EXTRAPOLATED)
     flag[~(rings.n_valid > 0) | ~np.isfinite(rings.intensity)] |= (
         RingFlag.EXTRAPOLATED)
     core = 1.0
@@ -157,6 +170,20 @@ def _leaves_frame(rings):
     room_x = min(x, nx - 1 - x) + 0.5 - rings.sma * np.hypot(cos, q * sin)
     room_y = min(y, ny - 1 - y) + 0.5 - rings.sma * np.hypot(sin, q * cos)
     return (np.minimum(room_x, room_y) < 0) & (rings.sma > rings.edge())
+
+
+def _part_beyond(rings, leaves):
+    """
+    Calculate the part of the light within each ring that no pixel shows.
+    """
+    flux = curve_of_growth(rings.sma, rings.intensity, rings.eps)
+    unseen = np.where(leaves, 1 - np.nan_to_num(rings.n_valid), 0.0)
+    # (a ring below the sky is an error of the light, too)
+    step = np.abs(np.nan_to_num(np.diff(flux, prepend=0.0)))
+    beyond = np.cumsum(step * 0.5 * (unseen + np.append(0.0, unseen[:-1])))
+    # (where there is no light it counts in units of the most there is)
+    most = np.maximum.accumulate(np.nan_to_num(np.abs(flux)))
+    return np.divide(beyond, most, out=np.zeros(len(most)), where=most > 0)
 
 
 def flag_galaxy(rings, evidence):
@@ -204,8 +231,8 @@ def flag_galaxy(rings, evidence):
     flag |= _missing_pixels(rings, snr, evidence)
     if evidence.neighbour > _EXCESS or (
             not flag & GalaxyFlag.NO_SOURCE and is_blended(
-                cutout.data - rings.sky, cutout.mask, rings.centre,
-                rings.noise)):
+                cutout.data - rings.sky - evidence.tilt, cutout.mask,
+                rings.centre, rings.noise)):
         flag |= GalaxyFlag.NEIGHBOUR
     # (the noise of a fitter may be that of a model without any, or that of
     # pixels that smoothing has made calm)

@@ -3,6 +3,7 @@
 The radii at which a user wants a profile.
 """
 
+import re
 from dataclasses import dataclass
 
 import astropy.units as u
@@ -19,7 +20,7 @@ from astro_pix2prof.profile.brightness import (
 )
 
 __all__ = ['RADII_META', 'RADIUS_OPTIONS', 'RingRadii',
-           'enclosed_magnitudes', 'geometric_radii']
+           'enclosed_magnitudes', 'geometric_radii', 'read_lengths']
 
 
 # Options of fitters and of their calls from which the radii follow.
@@ -28,6 +29,10 @@ RADIUS_OPTIONS = ('radii', 'step', 'linear', 'max_radius')
 
 # The entry of the meta of a profile whose radii the user chose.
 RADII_META = {'radii': 'given'}
+
+# Names of units that astropy does not know, or knows as others.
+_UNITS = {'"': 'arcsec', "'": 'arcmin', 'px': 'pix', 'pixel': 'pix',
+          'pixels': 'pix'}
 
 # Largest number of rings: more are a wrong unit.
 _MOST = 20_000
@@ -66,7 +71,8 @@ class RingRadii:
     Semi-major axes that a user asks for, before the image is known.
 
     Plain numbers are pixels of the image, as everywhere in the fitters;
-    quantities are angles or pixels.
+    quantities are angles or pixels. Texts of quantities will do, such as
+    '2arcsec', '10%' and '1,2,5pix'.
 
     Parameters
     ----------
@@ -99,12 +105,15 @@ class RingRadii:
     max_radius: object = None
 
     def __post_init__(self):
+        for name in ('step', 'max_radius'):
+            object.__setattr__(self, name, _plain(getattr(self, name), name))
         if self.radii is not None:
             more = [name for name in ('step', 'linear', 'max_radius')
                     if getattr(self, name) is not None]
             if more:
-                msg = (f'radii must not be given with {" or ".join(more)}: '
-                       'they say where every ring lies')
+                names = ' or '.join(f'{name}=' for name in more)
+                msg = (f'radii must not be given with {names}: they say '
+                       'where every ring lies')
                 raise ValueError(msg)
             object.__setattr__(self, 'radii', _check_radii(self.radii))
         if self.linear is not None:
@@ -271,6 +280,57 @@ class RingRadii:
         return step * np.arange(int(end / step) + 1)
 
 
+def read_lengths(text):
+    """
+    Read lengths with one unit, or numbers.
+
+    Parameters
+    ----------
+    text : str
+        Such as '1,2,5,10arcsec', '5 10 20', '2pix' or '10%'.
+
+    Returns
+    -------
+    lengths : list of float or `~astropy.units.Quantity`
+        A list of numbers, or a quantity.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    # (the e of 1e3 is followed by a digit)
+    match = re.fullmatch(r"""\s*(.*?)[\s,]*([a-zA-Z"'%]*)\s*""", text)
+    try:
+        values = [float(part) for part in re.split(r'[\s,]+', match[1])]
+        if not match[2]:
+            return values
+        return values * u.Unit(_UNITS.get(match[2], match[2]))
+    except (AttributeError, ValueError):
+        msg = ('text must be numbers, or numbers followed by a unit such as '
+               f'1,2,5arcsec, got {text!r}')
+        raise ValueError(msg) from None
+
+
+def _plain(value, name):
+    """
+    Convert a text to a number or a quantity, and per cent to a number.
+    """
+    if isinstance(value, str):
+        try:
+            value, = read_lengths(value)
+        except ValueError:
+            kind = ("a number, or a quantity such as '2arcsec' or '10%'"
+                    if name == 'step' else
+                    "a number of pixels, or a quantity such as '10arcsec'")
+            msg = f'{name} must be {kind}, got {value!r}'
+            raise ValueError(msg) from None
+    if name == 'step' and isinstance(value, u.Quantity) and (
+            value.unit == u.percent):
+        return value.to_value(u.dimensionless_unscaled)
+    return value
+
+
 def _check_radii(radii):
     """
     Check radii, in any form, and convert them to a quantity.
@@ -280,10 +340,11 @@ def _check_radii(radii):
             getattr(radii, 'unit', None) or u.dimensionless_unscaled)
     kind = 'a list of numbers or a Quantity, of angles or pixels'
     try:
-        found = u.Quantity(radii, dtype=float, ndmin=1)
+        found = u.Quantity(read_lengths(radii) if isinstance(radii, str)
+                           else radii, dtype=float, ndmin=1)
     except (TypeError, ValueError):
         found = None
-    if found is None or isinstance(radii, str | bool):
+    if found is None or isinstance(radii, bool):
         msg = f'radii must be {kind}, got {radii!r}'
         raise TypeError(msg)
     if found.ndim != 1 or not len(found):

@@ -32,7 +32,6 @@ from astro_pix2prof.fitting.radii import (
     RingRadii,
     enclosed_magnitudes,
 )
-from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.inference.many import (
     PrepareJob,
     measure_prepared,
@@ -100,7 +99,9 @@ class Pix2ProfFitter(ProfileFitter):
     sky : 'auto', 'plane' or float, optional
         'auto' measures the sky beyond the galaxy, or the level that its
         outskirts decline to where it fills the frame, and the network finds
-        what that leaves; 'plane' does the same for a sky with a gradient.
+        what that leaves; a steep gradient (more than twice the noise of a
+        pixel from side to side) is taken away as a plane, with the flag
+        ``SKY_UNCERTAIN``. 'plane' does so with every gradient.
         A number is the sky level in the image's unit.
 
     search_radius : float, optional
@@ -355,7 +356,7 @@ class Pix2ProfFitter(ProfileFitter):
             ``n_samples`` is not an integer from 0 on.
         """
         n_samples = check_n_samples(n_samples)
-        cutout = GalaxyCutout.from_any(image, **options)
+        cutout = self._read_image(image, options)
         prepared = self._prepare(
             cutout, geometry=geometry, ellipticity=ellipticity, pa=pa,
             radii=radii, step=step, linear=linear, max_radius=max_radius)
@@ -511,5 +512,6 @@ class Pix2ProfFitter(ProfileFitter):
             search=prepared.search, forced=forced, held=prepared.hold,
             truncated=caption.reached_edge, shift=trust.get('shift', 0.0),
             neighbour=excess, mean=mean,
+            tilt=prepared.background.over(cutout.shape) - prepared.sky,
             distance=trust.get('distance', 0.0) if is_whole else np.inf))
         return rings

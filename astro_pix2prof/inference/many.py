@@ -4,7 +4,6 @@ Measure many galaxies at once with a network.
 """
 
 from astro_pix2prof.fitting.base import split_options, take_options
-from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.inference.preparation import (
     PreparedGalaxy,
     read_galaxies,
@@ -67,7 +66,7 @@ def prepare_part(fitter, images, options):
         sources.append(source)
         try:
             choice = take_options(own)
-            cutout = GalaxyCutout.from_any(image, **own)
+            cutout = fitter._read_image(image, own)
             prepared.append(fitter._prepare(cutout, **choice))
         except Exception as error:
             # Store the exception so that one bad image does not stop the

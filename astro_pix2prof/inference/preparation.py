@@ -15,6 +15,7 @@ from astro_pix2prof.background.level import (
     measure_sky,
 )
 from astro_pix2prof.background.noise import noise_weights
+from astro_pix2prof.background.tilt import measure_sky_or_tilt
 from astro_pix2prof.ellipses.geometry import shape_to_components
 from astro_pix2prof.ellipses.given import read_ellipses
 from astro_pix2prof.image.cutout import GalaxyCutout
@@ -174,7 +175,9 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
 
     sky : 'auto', 'plane' or float, optional
         The sky level to subtract; 'auto' measures it, 'plane' a sky with a
-        constant gradient. A number is not altered.
+        constant gradient. A number is not altered. 'auto' takes a plane
+        too, and flags it, if the sky is steep: see
+        `~astro_pix2prof.background.tilt.measure_sky_or_tilt`.
 
     search_radius : float, optional
         How far the galaxy may lie from the position, in pixels.
@@ -202,8 +205,12 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
     data, bad = cutout.data.astype(float), cutout.mask
     search = search_radius or min(
         8.0 if cutout.position_given else 25.0, 0.25 * min(data.shape))
-    measured = measure_sky(data, bad, cutout.position, search=search,
-                           plane=sky == 'plane')
+    if sky == 'auto':
+        measured = measure_sky_or_tilt(data, bad, cutout.position,
+                                       search=search)
+    else:
+        measured = measure_sky(data, bad, cutout.position, search=search,
+                               plane=sky == 'plane')
     sigma = _usable_noise(cutout, _sky_noise(cutout))
     if not detect:
         sigma = max(sigma, _least_noise(cutout, measured.level, sigma))

@@ -13,6 +13,8 @@ import numpy as np
 from astropy import log
 from photutils.isophote import Ellipse, EllipseGeometry
 
+from astro_pix2prof.ellipses.geometry import shape_to_components
+
 __all__ = ['EllipseFit', 'fit_ellipses', 'follow_ellipses',
            'smooth_ellipses']
 
@@ -222,8 +224,7 @@ def smooth_ellipses(fit, sma, *, width=0.18, prior=None):
     """
     g = fit.good
     log_a = np.log(fit.sma[g])
-    parts = np.stack([fit.eps[g] * np.cos(2 * fit.theta[g]),
-                      fit.eps[g] * np.sin(2 * fit.theta[g])])
+    parts = np.stack(shape_to_components(fit.eps[g], fit.theta[g]))
     # Isophotes are correlated with their neighbours and their formal
     # errors too small; 0.01 is what a good one scatters by.
     var = fit.error[g]**2 + 0.01**2
@@ -298,9 +299,8 @@ def follow_ellipses(fit, sma):
     want = np.log(np.maximum(sma, 0.3))
     e1, e2, error, x0, y0 = (
         np.interp(want, log_a, v) for v in (
-            fit.eps[g] * np.cos(2 * fit.theta[g]),
-            fit.eps[g] * np.sin(2 * fit.theta[g]), fit.error[g], fit.x0[g],
-            fit.y0[g]))
+            *shape_to_components(fit.eps[g], fit.theta[g]), fit.error[g],
+            fit.x0[g], fit.y0[g]))
     return (np.minimum(np.hypot(e1, e2), MAX_EPS), 0.5 * np.arctan2(e2, e1),
             error, want <= log_a[-1] + 1e-6, x0, y0)
 

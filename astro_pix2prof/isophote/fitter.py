@@ -13,7 +13,6 @@ from astro_pix2prof.ellipses.given import read_ellipses
 from astro_pix2prof.fitting.base import ProfileFitter, check_settings
 from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.fitting.radii import RingRadii
-from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.isophote.initial import check_initial, initial_geometry
 from astro_pix2prof.isophote.measure import STEP
 from astro_pix2prof.isophote.steps import IsophoteSteps
@@ -217,7 +216,7 @@ class IsophoteFitter(ProfileFitter):
             ``geometry`` does not fit the image; or if ``initial`` is
             neither a profile nor a fitter.
         """
-        cutout = GalaxyCutout.from_any(image, **options)
+        cutout = self._read_image(image, options)
         check_initial(initial, profile=True)
         initial = self.initial if initial is None else initial
         asked = self._radii.updated({

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
+from astro_pix2prof.ellipses.geometry import shape_to_components
 from astro_pix2prof.isophote.ellipse_fit import (
     MAX_EPS,
     EllipseFit,
@@ -79,8 +80,8 @@ def _sample(image, good, centre, sma, eps, theta, top, n_angle, window):
     Sample an image along rays, smoothed along and across them.
     """
     a = np.exp(np.arange(np.log(INNERMOST), np.log(top), STEP))
-    e1 = np.interp(a, sma, eps * np.cos(2 * theta))
-    e2 = np.interp(a, sma, eps * np.sin(2 * theta))
+    e1, e2 = (np.interp(a, sma, part)
+              for part in shape_to_components(eps, theta))
     q = 1 - np.minimum(np.hypot(e1, e2), MAX_EPS)
     tilt = 0.5 * np.arctan2(e2, e1)
     t = (np.arange(n_angle) + 0.5) * 2 * np.pi / n_angle
@@ -270,8 +271,7 @@ def _calm_frame(fit, sma, eps, theta):
     uncertain one, every round would increase the smallest difference.
     """
     log_a = np.log(fit.sma)
-    parts = np.stack([fit.eps * np.cos(2 * fit.theta),
-                      fit.eps * np.sin(2 * fit.theta)])
+    parts = np.stack(shape_to_components(fit.eps, fit.theta))
     want = np.log(np.clip(sma, fit.sma[0], fit.sma[-1]))
     weight = np.exp(-0.5 * ((want[:, None] - log_a) / CALM_WIDTH)**2)
     weight *= 1 / (fit.error**2 + 0.01**2)

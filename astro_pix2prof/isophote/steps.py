@@ -22,6 +22,7 @@ from astro_pix2prof.detection.masks import (
     excess_light,
     fill_masked,
     residual_mask,
+    symmetric_part,
 )
 from astro_pix2prof.ellipses.annuli import SPLINE_RADIUS, measure_rings
 from astro_pix2prof.ellipses.geometry import shape_to_components
@@ -55,6 +56,10 @@ INNER = 2.0
 # How far (pixels) the galaxy is looked for from a centre that another fitter
 # found.
 NEAR = 8.0
+
+# Part of the light of the galaxy that given ellipses may mask on two opposite
+# sides before these are taken for the galaxy's own ends.
+_OWN_LIGHT = 0.02
 
 # Half the side (pixels) of the window in which the galaxy is looked for first;
 # it doubles until its edges are farther than so many times the detected
@@ -470,9 +475,12 @@ class IsophoteSteps:
         if not self.settings.mask_sources:
             self.masked = self.bad
             return model
-        self.masked = self.bad | residual_mask(
+        others = residual_mask(
             self.image, model, self.sigma, self.radius, self.centre,
             others=self.found.others, structure=structure)
+        if self.given is not None:
+            others = self.without_own_ends(others)
+        self.masked = self.bad | others
         if self.initial is not None:
             # A network also leaves out arms: an object adds light.
             smooth, base, noise = excess_light(self.image, model, self.sigma,
@@ -480,6 +488,19 @@ class IsophoteSteps:
             self.masked |= self.initial.others | (
                 self.initial.low & (smooth - base > noise))
         return self.median_model(self.eps, self.theta)[0]
+
+    def without_own_ends(self, others):
+        """
+        Take the ends of the galaxy out of the mask of other objects.
+
+        Along ellipses of another shape, the galaxy exceeds the median on two
+        opposite sides; other objects are on one.
+        """
+        own = symmetric_part(others, self.centre) & self.found.galaxy
+        light = np.where(self.found.galaxy, self.image, 0.0)
+        if light[own].sum() < _OWN_LIGHT * light.sum():
+            return others
+        return others & ~own
 
     def measure_sky(self):
         """

@@ -98,6 +98,13 @@ class RingFlag(_DescribedFlag):
         'No pixel of the ring was usable, or the radius lies outside of the '
         'measured profile. Leave the ring out where values have to be '
         'measured.')
+    GROWTH_EXTRAPOLATED = (
+        1024, 'More than 5% of the light in mag_enclosed is beyond the frame.',
+        'The parts of ellipses beyond the frame count with the mean of those '
+        'inside: ``mag_enclosed`` is an estimate, without an error, from '
+        'here outwards. The ring itself is judged by its other flags. Take a '
+        'larger cut-out, or the magnitudes of `measure_structure`, which '
+        'state how much is extrapolated and its error.')
 
 
 @_list_members
@@ -155,7 +162,8 @@ class GalaxyFlag(_DescribedFlag):
         'The level of the sky is found from the decline of the galaxy, or '
         'from few pixels; or its means over parts of the frame differ by '
         'more than noise and faint objects allow, and the error of the sky '
-        'holds that. Take a larger cut-out, give ``sky=`` and its error; '
+        'holds that; or a network took a steep plane from the image. Take a '
+        'larger cut-out, give ``sky=`` and its error; '
         "subtract a map (``background=``), or try ``sky='plane'``.")
     NO_SOURCE = (
         512, 'Nothing significant at the position.',
@@ -338,6 +346,10 @@ def describe_flags(kind='ring'):
             for flag in _kind(kind)]
 
 
+# All bits of the columns of flags, which are of 32 bits with a sign.
+_LARGEST = 2**31 - 1
+
+
 def decode_flags(value, kind='ring'):
     """
     List the names of the flags that are set.
@@ -360,7 +372,8 @@ def decode_flags(value, kind='ring'):
     Raises
     ------
     ValueError
-        If ``kind`` is none of the three, or a flag is not an integer.
+        If ``kind`` is none of the three, or a flag is not an integer, or
+        none that 31 bits hold.
 
     Examples
     --------
@@ -375,17 +388,21 @@ def decode_flags(value, kind='ring'):
     members = _kind(kind)
     if np.ndim(value):
         # (a masked element becomes None)
-        return [decode_flags(element, kind)
+        return [[] if element is None else decode_flags(element, kind)
                 for element in np.ma.asarray(value).tolist()]
-    if value is None or value is np.ma.masked:
+    if value is np.ma.masked:
         return []
     try:
         bits = int(value)
-        exact = bits == value
+        exact = bits == value and not isinstance(value, bool | np.bool_)
     except (TypeError, ValueError, OverflowError):
         exact = False
     if not exact:
         msg = f'value must be an integer flag, got {value!r}'
+        raise ValueError(msg)
+    if not 0 <= bits <= _LARGEST:
+        msg = (f'value must be a flag from 0 to {_LARGEST}, got {value!r}: no '
+               'sum of flags is that')
         raise ValueError(msg)
     return [flag.name for flag in members if bits & flag]
 

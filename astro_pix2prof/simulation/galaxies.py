@@ -219,8 +219,9 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     q_b = draw.uniform(0.6, 1.0)
     # the flattening of the bulge follows the inclination
     g['q_bulge'] = torch.sqrt(cos_i**2 * (1 - q_b**2) + q_b**2)
-    # -- thick discs and haloes (Yoachim & Dalcanton 2006; Comeron et al.
-    # 2018): rounder light around the discs, above all seen in inclined ones
+    # -- thick discs (Yoachim & Dalcanton 2006; Comeron, Salo & Knapen 2018)
+    # and haloes: rounder light around the discs, above all seen in inclined
+    # ones; how many have it, and how much, is chosen
     p = torch.where(g['q_disc'] < 0.5, 0.4, 0.15)
     p = torch.where(thin, 0.25, p)
     enveloped = (disc | thin) & (draw.uniform() < p)

@@ -17,9 +17,8 @@ from pathlib import Path
 import galsim
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
-from astropy.wcs import WCS
 
+from benchmarks.render.frame import start_header, truth_table
 from benchmarks.render.truth import true_profile
 
 # Pixel scale (arcsec), median FWHM (arcsec), electrons per nanomaggy,
@@ -310,13 +309,7 @@ def expose(smooth, detail, par, contaminants, *, flux, offset, psf, survey,
     image = (model + sky + rng.normal(size=model.shape)
              * np.sqrt(sigma**2 + np.maximum(model, 0) / gain))
 
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = 'RA---TAN', 'DEC--TAN'
-    wcs.wcs.crval = 180.0, 20.0
-    wcs.wcs.crpix = (n_pix + 1) / 2, (n_pix + 1) / 2
-    wcs.wcs.cdelt = -pixel / 3600, pixel / 3600
-    header = wcs.to_header()
-    header['BUNIT'] = 'nanomaggy'
+    header = start_header(n_pix, pixel)
     header['FILTER'] = survey.split('-')[-1]
     header['SURVEY'] = survey
     header['GAIN'] = (gain, 'electrons per nanomaggy')
@@ -330,14 +323,7 @@ def expose(smooth, detail, par, contaminants, *, flux, offset, psf, survey,
     header['SEED'] = seed
     for key, value in par.items():
         header[f'G_{key[:6]}'.upper()] = value
-    table = Table([true.sma, true.intensity, true.eps,
-                   np.degrees(true.theta)],
-                  names=['sma', 'intensity', 'ellipticity', 'theta'])
-    # Noise of a one-pixel ring from all its pixels: the photon limit.
-    n_ring = np.maximum(2 * np.pi * true.sma * np.sqrt(
-        (1 + (1 - true.eps)**2) / 2), 1)
-    table['ring_noise'] = np.sqrt(
-        (sigma**2 + np.maximum(true.intensity, 0) / gain) / n_ring)
+    table = truth_table(true, sigma, gain)
     hdus = fits.HDUList([
         fits.PrimaryHDU(image.astype('f4'), header),
         fits.BinTableHDU(table, name='TRUTH'),

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
-from astropy.wcs import WCS
 from scipy.ndimage import gaussian_filter, uniform_filter
 from scipy.special import gammaincinv
 
+from benchmarks.render.frame import start_header, truth_table
 from benchmarks.render.truth import true_profile
 
 __all__ = ['render_sersic']
@@ -75,26 +74,15 @@ def render_sersic(seed, *, ellipticity=0.9, n_pix=256):
                  margin * _FINER + _FINER // 2::_FINER][:n_pix, :n_pix]
     image = inner + rng.normal(size=inner.shape) * np.sqrt(
         _SIGMA**2 + inner / _GAIN)
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = 'RA---TAN', 'DEC--TAN'
-    wcs.wcs.crval = 180.0, 20.0
-    wcs.wcs.crpix = (n_pix + 1) / 2, (n_pix + 1) / 2
-    wcs.wcs.cdelt = -_PIXEL / 3600, _PIXEL / 3600
-    header = wcs.to_header()
+    header = start_header(n_pix, _PIXEL)
     header.update({
-        'BUNIT': 'nanomaggy', 'FILTER': 'r', 'SURVEY': 'sdss-r',
+        'FILTER': 'r', 'SURVEY': 'sdss-r',
         'GAIN': _GAIN, 'SKYNOISE': _SIGMA, 'FWHM': fwhm * _PIXEL,
         'XTRUE': centre[0], 'YTRUE': centre[1], 'CASE': f'n = {n:g}',
         'SEED': seed, 'G_TYPE': 'edge-on', 'G_N': n, 'G_R_E': r_e * _PIXEL,
         'MAGTRUE': 22.5 - 2.5 * np.log10(_total(n, r_e, level)
                                          * (1 - ellipticity))})
-    table = Table([true.sma, true.intensity, true.eps,
-                   np.degrees(true.theta)],
-                  names=['sma', 'intensity', 'ellipticity', 'theta'])
-    n_ring = np.maximum(2 * np.pi * true.sma * np.sqrt(
-        (1 + (1 - true.eps)**2) / 2), 1)
-    table['ring_noise'] = np.sqrt(
-        (_SIGMA**2 + np.maximum(true.intensity, 0) / _GAIN) / n_ring)
+    table = truth_table(true, _SIGMA, _GAIN)
     return fits.HDUList([fits.PrimaryHDU(image.astype('f4'), header),
                          fits.BinTableHDU(table, name='TRUTH')])
 

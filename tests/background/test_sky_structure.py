@@ -13,7 +13,12 @@ from astro_pix2prof.background.level import (
     measure_sky,
     with_structure_of,
 )
-from astro_pix2prof.background.structure import measure_structure_of_sky
+from astro_pix2prof.background.structure import (
+    first_slope,
+    measure_structure_of_sky,
+    rise_of,
+)
+from astro_pix2prof.background.tilt import measure_sky_or_tilt
 
 N = 200
 CENTRE = (103.0, 97.0)
@@ -129,3 +134,73 @@ def test_with_structure_of():
 def test_given_sky_is_certain():
     assert not Sky(1.0, 0.0, 'given', structure=5.0, noise=1.0).is_uncertain
     assert Sky(1.0, 0.1, 'tail').is_uncertain
+
+
+def tilt_of(image):
+    return measure_sky_or_tilt(image, np.zeros(image.shape, bool),
+                               (100.0, 100.0))
+
+
+class TestTilt:
+    @pytest.mark.parametrize('r_e', [8, 30, 60])
+    def test_flat_sky_is_as_before(self, r_e):
+        """
+        Bit for bit, also where the galaxy fills the frame.
+        """
+        image = image_of(r_e)
+        assert tilt_of(image) == sky_of(image)
+
+    @pytest.mark.parametrize('rise', [4, 8, 20, 40])
+    @pytest.mark.parametrize('r_e', [8, 30])
+    def test_steep_sky(self, rise, r_e):
+        slope = 0.7 * rise * SIGMA / N, -0.5 * rise * SIGMA / N
+        tilted = image_of(r_e) + N * (slope[0] * X + slope[1] * Y)
+        sky = tilt_of(tilted)
+        assert sky.tilted
+        assert sky.is_uncertain
+        assert_allclose(sky.slope, slope, atol=0.3 * SIGMA / N)
+        true = slope[0] * 3 - slope[1] * 3
+        assert abs(sky.level - true) < 0.5 * SIGMA
+        assert sky.noise == pytest.approx(SIGMA, rel=0.15)
+
+    def test_gentle_slope_is_left(self):
+        image = image_of() + 0.9 * SIGMA * X
+        assert not tilt_of(image).tilted
+        assert tilt_of(image).rise == pytest.approx(0.9 * SIGMA, rel=0.2)
+
+    def test_neighbour_is_no_tilt(self):
+        y, x = np.mgrid[:N, :N]
+        image = image_of(30) + Sersic2D(2.0, 20, 1.0, 180, 20)(x, y)
+        assert not tilt_of(image).tilted
+
+    def test_steep_sky_of_a_plane(self):
+        """
+        Small galaxies in so steep a sky were lost.
+        """
+        image = image_of(5) + 40 * SIGMA * X
+        sky = sky_of(image, plane=True)
+        assert sky.how == 'free'
+        assert not sky.tilted
+        assert_allclose(sky.slope, (40 * SIGMA / N, 0), atol=0.2 * SIGMA / N)
+
+    def test_image_without_noise(self):
+        image = image_of(noise=0.0)
+        assert tilt_of(image) == sky_of(image)
+        assert tilt_of(np.ones((N, N))).slope == (0.0, 0.0)
+
+
+class TestFirstSlope:
+    def test_source_is_left_out(self):
+        image = 0.1 * np.arange(32.0) + np.random.default_rng(0).normal(
+            0, 0.1, (32, 32))
+        image[5:12, 20:28] += 30
+        slope = first_slope(image, np.zeros(image.shape, bool), 0.1)
+        assert_allclose(slope, (0.1, 0.0), atol=0.003)
+
+    def test_too_little(self):
+        image, hidden = np.ones((8, 8)), np.ones((8, 8), bool)
+        hidden[0] = False
+        assert (first_slope(image, hidden, 1.0) == 0).all()
+
+    def test_rise(self):
+        assert rise_of((0.1, -0.2), (10, 30)) == pytest.approx(5.0)

@@ -71,6 +71,18 @@ def test_refusals(options, message, capsys, tmp_path):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(('options', 'message'), [
+    (['--pa', '30'], '--pa needs an ellipticity: give --ellipticity'),
+    (['--ellipticity', '0.4'], '--ellipticity needs a position angle'),
+    (['--radii', '5', '--step', '10%', '--max-radius', '9'],
+     '--radii must not be given with --step or --max-radius: they')])
+def test_usage(options, message, capsys, tmp_path):
+    with pytest.raises(SystemExit) as end:
+        main(['fit', str(tmp_path / 'a.fits'), *options])
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+
+
 def test_survey_tells_radii_apart():
     """
     A text of many radii leaves out the middle, in which they may differ.

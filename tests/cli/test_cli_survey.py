@@ -43,7 +43,7 @@ def test_survey(catalogue, tmp_path, capsys):
     assert main(args) == 0
     text = capsys.readouterr().out
     assert text.startswith('3 galaxies: 0 done in ')
-    assert '3 were there, 1 failed' in text
+    assert '3 measured before, 1 failed' in text
     assert f'failures: {out}/_failures.ecsv' in text
     assert main([*args, '--chunk-size', '2']) == 1
     text = capsys.readouterr().err

@@ -7,6 +7,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.table import QTable, Table
+from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose
 from photutils.isophote import EllipseGeometry
 
@@ -123,6 +124,29 @@ class TestConventions:
         found = read_ellipses(plain, table, pa=40)
         assert_allclose(np.degrees(found.theta), 40)
         assert_allclose(found.eps, [0.1, 0.3])
+
+    def test_rows_without_shape(self, plain):
+        """
+        They keep their radii, and say where their shape comes from.
+        """
+        table = Table({'sma': [0.0, 2.0, 4.0, 6.0],
+                       'ellipticity': [np.nan, 0.2, 0.3, 0.4],
+                       'pa': [np.nan, 30.0, np.nan, 30.0]})
+        with pytest.warns(AstropyUserWarning,
+                          match=r'no shape in 1 row\(s\), .* 4 to 4 pixels'):
+            found = read_ellipses(plain, table)
+        assert_allclose(found.sma, [2, 4, 6])
+        assert_allclose(found.eps, [0.2, 0.3, 0.4])
+        assert_allclose(np.degrees(found.theta), 30)
+        table['sma'][2] = np.nan
+        with pytest.warns(AstropyUserWarning, match='no radius in 1 row'):
+            found = read_ellipses(plain, table)
+        assert_allclose(found.sma, [2, 6])
+
+    def test_circles_of_a_table_need_no_angle(self, plain):
+        table = Table({'sma': [2.0, 4.0], 'ellipticity': [0.0, 0.2],
+                       'pa': [np.nan, 30.0]})
+        assert_allclose(read_ellipses(plain, table).eps, [0, 0.2])
 
     def test_circles_need_no_angle(self, plain):
         assert_allclose(read_ellipses(plain, None, 0).eps, 0)

@@ -159,6 +159,19 @@ class TestSettings:
         with pytest.raises(error, match=match):
             kind(**{name: value})
 
+    @pytest.mark.parametrize(('name', 'value'), [
+        ('sky', 0.0), ('min_snr', 2), ('fit_centre', False)])
+    def test_setting_in_a_call(self, fitter, image, name, value):
+        kind = type(fitter).__name__
+        match = rf"'{name}' is a setting of {kind}, .*{kind}\({name}=\.\.\."
+        with pytest.raises(TypeError, match=match):
+            fitter(image, **{name: value})
+
+    def test_owner_of_options(self, fitter, image):
+        match = rf"'radi' is not an option of {type(fitter).__name__}: did "
+        with pytest.raises(TypeError, match=match + 'you mean radii'):
+            fitter(image, radi=[1, 2])
+
     def test_unknown_option(self, fitter, image):
         with pytest.raises(TypeError, match=r"'zeropont' is not an option of "
                                             r'.*did you mean zeropoint'):

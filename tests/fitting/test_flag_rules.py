@@ -303,6 +303,30 @@ class TestRingFlags:
             found = self.has(rings, RingFlag.EDGE)
             np.testing.assert_array_equal(found, sma > room)
 
+    def test_growth_beyond_frame(self):
+        """
+        With all of the light that rings count for beyond the frame.
+        """
+        sma = np.arange(0.5, 60)
+        light = 200 * np.exp(-sma / 20)
+        leaves = sma > 20.5
+        seen = np.where(leaves, 0.7, 1.0)
+        rings = make_rings(sma=sma, intensity=light, n_valid=seen,
+                           centre=(20.0, 60.0))
+        found = self.has(rings, RingFlag.GROWTH_EXTRAPOLATED)
+        flux = np.cumsum(light * sma)
+        part = np.cumsum(light * sma * (1 - seen)) / flux
+        assert not found[part < 0.04].any()
+        assert found[part > 0.06].all()
+        # a steep profile has next to no light out there
+        steep = make_rings(sma=sma, intensity=200 * np.exp(-sma / 3),
+                           n_valid=seen, centre=(20.0, 60.0))
+        assert not self.has(steep, RingFlag.GROWTH_EXTRAPOLATED).any()
+
+    def test_masked_light_is_not_beyond_frame(self):
+        rings = make_rings(n_valid=np.full(len(SMA), 0.5))
+        assert not self.has(rings, RingFlag.GROWTH_EXTRAPOLATED).any()
+
     @pytest.mark.parametrize(('n_pixels', 'saturated'), [(1, False),
                                                          (6, True)])
     def test_saturated(self, n_pixels, saturated):

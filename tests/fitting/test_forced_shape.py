@@ -55,6 +55,23 @@ def test_mean_is_that_along_the_ellipses(galaxy, fitter, eps, pa):
     assert np.all(np.abs(off) < 0.06)
 
 
+def test_ellipses_across_the_galaxy(galaxy):
+    """
+    Isophotes did not see the ends of the galaxy, up to 4 mag of light.
+    """
+    noise = np.random.default_rng(6).normal(0, 0.02, galaxy.shape)
+    profile = IsophoteFitter()(galaxy + noise, unit='nmgy',
+                               pixel_scale=PIXEL, ellipticity=0.7, pa=120)
+    sma = profile['radius'].value / PIXEL
+    inside = (sma > 4) & (sma < 25)
+    true = np.array([mean_along(galaxy, a, 0.7, 120) for a in sma[inside]])
+    value = PIXEL**2 * profile['intensity'].value[inside]
+    assert np.median(np.abs(value / true - 1)) < 0.05
+    error = PIXEL**2 * profile['intensity_err'].value[inside]
+    assert np.median(np.abs(value - true) / error) < 2
+    assert not profile.meta['flag'] & GalaxyFlag.HEAVILY_MASKED
+
+
 def test_neighbour_on_one_side_keeps_no_weight(galaxy):
     # what is left out along the galaxy's own ellipses stays left out
     y, x = np.mgrid[:128, :128]

@@ -15,7 +15,11 @@ from astro_pix2prof import (
     RingFlag,
     measure_structure,
 )
-from astro_pix2prof.fitting.radii import RingRadii, geometric_radii
+from astro_pix2prof.fitting.radii import (
+    RingRadii,
+    geometric_radii,
+    read_lengths,
+)
 from astro_pix2prof.profile.brightness import curve_of_growth
 
 MU = 'surface_brightness'
@@ -217,6 +221,48 @@ class TestSteps:
         assert whole['radius'].value[-1] < last <= 0.4 * np.hypot(*image.shape)
 
 
+class TestTexts:
+    @pytest.mark.parametrize(('text', 'same'), [
+        ({'step': '2arcsec'}, {'step': 2 * u.arcsec}),
+        ({'step': '2 arcsec'}, {'step': 2 * u.arcsec}),
+        ({'step': "0.1'"}, {'step': 0.1 * u.arcmin}),
+        ({'step': '10%'}, {'step': 0.1}),
+        ({'step': 10 * u.percent}, {'step': 0.1}),
+        ({'step': '0.1'}, {'step': 0.1}),
+        ({'step': '3', 'linear': True}, {'step': 3, 'linear': True}),
+        ({'max_radius': '10arcsec'}, {'max_radius': 10 * u.arcsec}),
+        ({'max_radius': '20 pixels'}, {'max_radius': 20}),
+        ({'radii': '1, 2,5"'}, {'radii': [1, 2, 5] * u.arcsec}),
+        ({'radii': '1 2 5'}, {'radii': [1, 2, 5]})])
+    def test_same(self, image, text, same):
+        cutout = GalaxyCutout(image, **OPTIONS)
+        own = np.arange(1.0, 40.0)
+        one, two = (RingRadii(**options).wanted(cutout, own)
+                    for options in (text, same))
+        assert_allclose(one, two, rtol=1e-12)
+
+    def test_call_and_setting(self, image):
+        one = IsophoteFitter(step='2arcsec')(image, **OPTIONS)
+        two = IsophoteFitter()(image, step=2 * u.arcsec, **OPTIONS)
+        assert_allclose(one['radius'].value, two['radius'].value)
+
+    @pytest.mark.parametrize(('options', 'message'), [
+        ({'step': 'fine'}, "step must be a number, or a quantity such as '2a"),
+        ({'step': '1,2'}, "step must be a number, .*got '1,2'"),
+        ({'step': '3kpc'}, 'step must be angles or pixels'),
+        ({'step': '3 parrots'}, 'step must be a number, or a quantity'),
+        ({'max_radius': 'far'}, 'max_radius must be a number of pixels, or'),
+        ({'max_radius': '10%'}, 'max_radius must be angles or pixels')])
+    def test_wrong(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            RingRadii(**options)
+
+    def test_read_lengths(self):
+        assert read_lengths('1 2') == [1, 2]
+        with pytest.raises(ValueError, match='text must be numbers, or num'):
+            read_lengths('1,far')
+
+
 class TestErrors:
     @pytest.mark.parametrize(('options', 'error', 'message'), [
         ({'radii': [1, -2]}, ValueError, 'radii must be finite and not neg'),
@@ -231,7 +277,7 @@ class TestErrors:
         ({'radii': np.ma.array([1.0, 2.0], mask=[0, 1])}, ValueError,
          'radii must be finite'),
         ({'radii': [1], 'step': 0.1}, ValueError,
-         'radii must not be given with step'),
+         'radii must not be given with step='),
         ({'step': 3}, ValueError, 'step must be a finite number from 0.01'),
         ({'step': 0.1, 'linear': 'no'}, TypeError, 'linear must be True'),
         ({'step': 2 * u.pix, 'linear': False}, ValueError,

@@ -451,7 +451,8 @@ class TestOptions:
             GalaxyCutout.from_any(array, pixelscale=1)
         with pytest.raises(TypeError, match='it takes mask, uncertainty, '):
             GalaxyCutout.from_any(array, quark=1)
-        with pytest.raises(TypeError, match=match):
+        with pytest.raises(TypeError, match="'zeropont' is not an option of "
+                                            'IsophoteFitter: did you mean '):
             IsophoteFitter()(array, zeropont=25)
 
 

@@ -100,6 +100,39 @@ class TestSky:
         n = min(len(one), len(two))
         assert change(one[:n], two[:n]) < 0.5
 
+    @pytest.mark.parametrize(('rise', 'angle', 'r_e', 'side'), [
+        (4, 20, 8, 200), (8, 200, 8, 256), (8, 110, 25, 256),
+        (12, 290, 15, 300), (20, 65, 8, 256)])
+    def test_tilt(self, fitter, rise, angle, r_e, side):
+        """
+        A steep sky hides no galaxy, and its profile hardly changes.
+        """
+        centre = side / 2 + 3.0, side / 2 - 2.0
+        image = image_of(r_e, shape=(side, side), centre=centre)
+        y, x = np.mgrid[:side, :side] / side - 0.5
+        angle = np.radians(angle)
+        slope = SIGMA * rise * (x * np.cos(angle) + y * np.sin(angle))
+        one = fitter(image, **OPTIONS)
+        two = fitter(image + slope, **OPTIONS)
+        assert not one.meta['flag'] & (GalaxyFlag.NO_SOURCE
+                                       | GalaxyFlag.SKY_UNCERTAIN)
+        assert two.meta['flag'] & GalaxyFlag.SKY_UNCERTAIN
+        assert not two.meta['flag'] & (
+            GalaxyFlag.NO_SOURCE | GalaxyFlag.NEIGHBOUR
+            | GalaxyFlag.OUT_OF_DOMAIN | GalaxyFlag.TRUNCATED)
+        n = min(len(one), len(two))
+        bright = one['intensity'].value[:n] > SIGMA / 0.4**2
+        assert bright.sum() > 15
+        mag = [profile['surface_brightness'].value[:n][bright]
+               for profile in (one, two)]
+        assert np.abs(mag[1] - mag[0]).max() < 0.06
+
+    def test_gentle_tilt_is_not_taken_away(self, fitter):
+        image = image_of(8)
+        x = np.arange(192) / 192 - 0.5
+        profile = fitter(image + 0.8 * SIGMA * x, **OPTIONS)
+        assert not profile.meta['flag'] & GalaxyFlag.SKY_UNCERTAIN
+
     def test_batch(self, fitter):
         images = [image_of(8), image_of(20, seed=1) + 1]
         batch, = fitter.fit_many(images, **OPTIONS)

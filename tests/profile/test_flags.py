@@ -27,7 +27,8 @@ BITS = {
     'ring': {
         'NEGATIVE': 1, 'LOW_SNR': 2, 'EXTENDED': 4, 'INTERPOLATED': 8,
         'FIXED_GEOMETRY': 16, 'FEW_PIXELS': 32, 'SATURATED': 64, 'EDGE': 128,
-        'UNRESOLVED': 256, 'EXTRAPOLATED': 512},
+        'UNRESOLVED': 256, 'EXTRAPOLATED': 512,
+        'GROWTH_EXTRAPOLATED': 1024},
     'galaxy': {
         'UNCALIBRATED': 1, 'SECOND_GUESS': 2, 'FIXED_ELLIPSES': 4,
         'CENTRE_UNCERTAIN': 8, 'CENTRE_OFFSET': 16, 'NEIGHBOUR': 32,
@@ -108,9 +109,15 @@ class TestDecode:
         assert decode_flags(2**30 + 1) == ['NEGATIVE']
 
     @pytest.mark.parametrize('value', ['x', '5', 0.5, np.nan, np.inf, b'1',
-                                       {}, [1, 0.5], ['EDGE']])
+                                       {}, [1, 0.5], ['EDGE'], None, True,
+                                       np.bool_(False), [True]])
     def test_wrong_value(self, value):
         with pytest.raises(ValueError, match='value must be an integer flag'):
+            decode_flags(value)
+
+    @pytest.mark.parametrize('value', [-1, 2**40, [1, -1], np.int64(2**31)])
+    def test_no_sum_of_flags(self, value):
+        with pytest.raises(ValueError, match='value must be a flag from 0 to'):
             decode_flags(value)
 
     @pytest.mark.parametrize('kind', ['star', None, RingFlag, ['ring']])
