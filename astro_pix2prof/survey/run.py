@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import check_flag, check_integer
 from astro_pix2prof.survey.arrow import pack_rows
 from astro_pix2prof.survey.catalogue import is_hats, open_catalogue
@@ -25,6 +26,7 @@ from astro_pix2prof.survey.files import (
 from astro_pix2prof.survey.fitter_spec import FitterSpec
 from astro_pix2prof.survey.images import SurveyImages
 from astro_pix2prof.survey.job import SurveyJob
+from astro_pix2prof.survey.storage import find_folder
 
 __all__ = ['SurveyResult', 'run_survey']
 
@@ -42,7 +44,7 @@ class SurveyResult:
 
     Attributes
     ----------
-    out : `~pathlib.Path`
+    out : `~pathlib.Path` or `upath.UPath`
         The folder of the results.
 
     n_rows : int
@@ -231,7 +233,10 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         raise ValueError(msg)
     options = {name: value for name, value in options.items()
                if value is not None}
-    hats = isinstance(catalogue, str | os.PathLike) and is_hats(catalogue)
+    # (first, so that nothing is done for results that have no place)
+    out = find_folder(out, 'out')
+    hats = (isinstance(catalogue, str | os.PathLike)
+            or is_address(catalogue)) and is_hats(catalogue)
     if hats:
         from astro_pix2prof.survey.hats import open_hats
 
@@ -257,7 +262,6 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         source.check_first(catalogue)
     job = SurveyJob(FitterSpec(fitter), source, options, carried, readers,
                     structure=structure)
-    out = Path(out).absolute()
     prepare_folder(out, _settings(job, catalogue, chunk_size),
                    overwrite=overwrite)
     if hats:
@@ -335,7 +339,8 @@ def _run_parts(job, catalogue, out, chunk_size, *, n_workers, scheduler,
     def tasks():
         for k, rows in enumerate(catalogue.parts(chunk_size, columns)):
             if k not in done:
-                yield str(out), k, k * chunk_size, pack_rows(rows)
+                # (an address keeps its options)
+                yield out, k, k * chunk_size, pack_rows(rows)
 
     from tqdm import tqdm
 
