@@ -150,12 +150,11 @@ def _make_path(text, name, options):
     if '::' in re.sub(r'://\[[^/\]]*\]', '://', text):
         msg = f'{name}={text!r} holds several addresses (::): give one'
         raise ValueError(msg)
-    user = rest.partition('/')[0].rpartition('@')[0]
+    user, _, host = rest.partition('/')[0].rpartition('@')
     if ':' in user:
-        msg = (f'{name}: the address at {rest.partition("/")[0][len(user):]} '
-               'holds a password, which would be written into the results: '
-               'give it in the environment or in the configuration of '
-               'fsspec')
+        msg = (f'{name}: the address at {host} holds a password, which would '
+               'be written into the results: give it in the environment or '
+               'in the configuration of fsspec')
         raise ValueError(msg)
     if scheme not in (*STORES, *_SERVERS):
         msg = (f'{name}={text!r} is an address of a kind that is not known; '
@@ -217,6 +216,8 @@ def translated(path, task='be read'):
                 status is None and isinstance(error, FileNotFoundError)
                 and not _is_refused(error)):
             msg = f'no such file: {path}'
+            if 'written' in task:
+                msg = f'{path} cannot be written: there is no such bucket'
             raise FileNotFoundError(msg) from error
         if status is not None:
             reason = (f'the server answers {status} '

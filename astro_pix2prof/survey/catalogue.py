@@ -18,6 +18,7 @@ from astro_pix2prof.addresses import (
     find_path,
     is_address,
     open_address,
+    translated,
 )
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.survey.arrow import table_to_arrow, unit_of_field
@@ -124,8 +125,11 @@ def is_hats(path):
     path = find_path(path, 'catalogue')
     if is_address(path) and path.suffix.lower() in _TABLES:
         return False   # (three requests less)
-    return any((path / name).is_file() for name in (
-        'hats.properties', 'collection.properties', 'properties'))
+    names = ('hats.properties', 'collection.properties', 'properties')
+    if is_address(path):
+        with translated(path):
+            return any((path / name).is_file() for name in names)
+    return any((path / name).is_file() for name in names)
 
 
 def open_catalogue(catalogue):

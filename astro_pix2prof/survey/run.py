@@ -235,6 +235,11 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
                if value is not None}
     # (first, so that nothing is done for results that have no place)
     out = find_folder(out, 'out')
+    if is_address(out) and out.protocol == 'memory' and (
+            n_workers != 1 or scheduler is not None):
+        msg = (f'out={str(out)!r} is the memory of one process, where others '
+               'cannot write: give n_workers=1')
+        raise ValueError(msg)
     hats = (isinstance(catalogue, str | os.PathLike)
             or is_address(catalogue)) and is_hats(catalogue)
     if hats:

@@ -47,6 +47,10 @@ def find_folder(path, name):
 
     ImportError
         If a package for it is not installed.
+
+    OSError
+        If the object store cannot be reached, for instance for want of
+        credentials.
     """
     path = find_path(path, name)
     if not is_address(path):
@@ -55,6 +59,14 @@ def find_folder(path, name):
         msg = (f'{name}={str(path)!r} cannot be written to: give a folder '
                f'of this machine or of an object store ({", ".join(STORES)})')
         raise ValueError(msg)
+    try:
+        with translated(path, 'be reached'):
+            path.fs.info(path.path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        msg = f'{name}: {error}'
+        raise type(error)(msg) from error
     return path
 
 
