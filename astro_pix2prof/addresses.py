@@ -187,7 +187,7 @@ def _make_path(text, name, options):
 
 
 @contextmanager
-def translated(path, task='be read'):
+def translated(path, task='be read', what=''):
     """
     Name the address in errors, which are those of files.
 
@@ -198,6 +198,9 @@ def translated(path, task='be read'):
 
     task : str, optional
         What was to be done, for messages.
+
+    what : str, optional
+        The beginning of messages, such as 'catalogue '.
 
     Raises
     ------
@@ -215,9 +218,10 @@ def translated(path, task='be read'):
         if status in (404, 410) or (
                 status is None and isinstance(error, FileNotFoundError)
                 and not _is_refused(error)):
-            msg = f'no such file: {path}'
+            msg = f'{what}no such file: {path}'
             if 'written' in task:
-                msg = f'{path} cannot be written: there is no such bucket'
+                msg = (f'{what}{path} cannot be written: there is no such '
+                       'bucket')
             raise FileNotFoundError(msg) from error
         if status is not None:
             reason = (f'the server answers {status} '
@@ -233,7 +237,7 @@ def translated(path, task='be read'):
         if refused or 'Credential' in type(error).__name__:
             reason += ('; credentials are read from the environment and the '
                        'configuration of fsspec')
-        msg = f'{path} cannot {task}: {reason[:500]}'
+        msg = f'{what}{path} cannot {task}: {reason[:500]}'
         raise (PermissionError if refused else ConnectionError)(msg) from error
 
 
@@ -376,14 +380,11 @@ def require_found(path, what):
         If it cannot be reached.
     """
     try:
-        with translated(path):
+        with translated(path, what=f'{what} '):
             found = path.fs.info(path.path)
     except FileNotFoundError as error:
         msg = f'{what} {path} does not exist'
         raise FileNotFoundError(msg) from error
-    except OSError as error:
-        msg = f'{what} {error}'
-        raise type(error)(msg) from error
     if found.get('type') == 'directory':
         msg = f'{what} {path} is not a regular file'
         raise ValueError(msg)

@@ -127,7 +127,7 @@ def is_hats(path):
         return False   # (three requests less)
     names = ('hats.properties', 'collection.properties', 'properties')
     if is_address(path):
-        with translated(path):
+        with translated(path, what='catalogue '):
             return any((path / name).is_file() for name in names)
     return any((path / name).is_file() for name in names)
 
@@ -181,7 +181,7 @@ def open_catalogue(catalogue):
 
 
 def _open_path(path):
-    if is_folder(path):
+    if is_folder(path, 'catalogue '):
         files = sorted(
             file for file in path.rglob('*.parquet')
             if (is_address(path) or not file.is_dir()) and not any(

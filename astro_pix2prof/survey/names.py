@@ -121,7 +121,7 @@ def _leads_up(text):
     Tell whether a part of an address leads up, or does so once decoded.
     """
     for _ in range(3):
-        if any(part in ('.', '..') for part in re.split(r'[/?]', text)) or (
+        if any(part in ('.', '..') for part in re.split(r'[/?=&]', text)) or (
                 '\\' in text or '::' in text or not text.isprintable()):
             return True
         text = unquote(text)

@@ -60,13 +60,10 @@ def find_folder(path, name):
                f'of this machine or of an object store ({", ".join(STORES)})')
         raise ValueError(msg)
     try:
-        with translated(path, 'be reached'):
+        with translated(path, 'be reached', f'{name}: '):
             path.fs.info(path.path)
     except FileNotFoundError:
         pass
-    except OSError as error:
-        msg = f'{name}: {error}'
-        raise type(error)(msg) from error
     return path
 
 
@@ -87,7 +84,7 @@ def absolute_path(path):
     return path if is_address(path) else os.path.abspath(path)
 
 
-def is_folder(path):
+def is_folder(path, what=''):
     """
     Tell whether a path is a folder; web servers have files only.
     """
@@ -95,11 +92,11 @@ def is_folder(path):
         return os.path.isdir(path)
     if path.protocol in ('http', 'https'):
         return False
-    with translated(path):
-        try:
+    try:
+        with translated(path, what=what):
             return path.fs.info(path.path)['type'] == 'directory'
-        except FileNotFoundError:
-            return False
+    except FileNotFoundError:
+        return False
 
 
 def make_folder(path):
@@ -136,10 +133,10 @@ def match_files(pattern):
             msg = (f'images={str(path)!r}: a web server does not list its '
                    'files, give them one by one')
             raise ValueError(msg)
-        with translated(path):
+        with translated(path, what='images: '):
             found = list(path.parent.glob(path.name))
-    elif is_folder(path):
-        with translated(path):
+    elif is_folder(path, 'images: '):
+        with translated(path, what='images: '):
             found = [item for item in path.iterdir()
                      if '.fit' in item.name.lower()]
     else:

@@ -4,6 +4,7 @@ Surveys whose catalogue, images, tiles and results lie at addresses.
 """
 
 import http.server
+import json
 import logging
 import pickle
 import re
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,6 +96,7 @@ class Web(http.server.ThreadingHTTPServer):
 
     def __init__(self, folder):
         self.folder, self.seen, self.busy = folder, [], 0
+        self.ended = threading.Event()
         super().__init__(('127.0.0.1', 0), Answer)
         self.url = f'http://127.0.0.1:{self.server_port}'
 
@@ -121,7 +123,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             return
         if kind == 'slow':
-            time.sleep(2)
+            self.server.ended.wait(60)
         if kind == 'busy' and body and self.server.busy > 0:
             self.server.busy -= 1
             self.send_error(503)
@@ -184,6 +186,7 @@ def start_web(folder):
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield server
+        server.ended.set()
         server.shutdown()
         thread.join()
 
@@ -237,6 +240,16 @@ def make_bucket(store, folder):
             files.pipe_file(f'{name}/{path.relative_to(folder).as_posix()}',
                             path.read_bytes())
     return f's3://{name}'
+
+
+@pytest.fixture(name='anonymous')
+def remove_credentials(bucket, monkeypatch):
+    for name in ('ACCESS_KEY_ID', 'SECRET_ACCESS_KEY'):
+        monkeypatch.delenv(f'AWS_{name}')
+    forget()
+    yield
+    monkeypatch.undo()
+    forget()
 
 
 @pytest.fixture(name='memory')
@@ -411,13 +424,10 @@ class TestStores:
         for mine, other in zip(found.parts(3), plain.parts(3), strict=True):
             assert mine.equals(other)
 
-    def test_options(self, folder, tmp_path, bucket, store, monkeypatch):
+    def test_options(self, folder, tmp_path, bucket, anonymous):
         """
         Credentials can be those of a UPath, and are written nowhere.
         """
-        for name in ('ACCESS_KEY_ID', 'SECRET_ACCESS_KEY'):
-            monkeypatch.delenv(f'AWS_{name}')
-        forget()
         base = upath.UPath(bucket, key='somebody', secret='hidden')
         out = base / 'results'
         found = run(base / 'cat.parquet', out)
@@ -436,7 +446,8 @@ class TestStores:
         run(folder / 'cat.parquet', tmp_path / 'plain')
         assert contents(found.out) == contents(tmp_path / 'plain')
 
-    @pytest.mark.parametrize('readers', [0, 1])
+    @pytest.mark.parametrize('readers', [
+        0, pytest.param(1, marks=pytest.mark.slow)])
     def test_missing_object(self, bucket, table, readers):
         """
         One galaxy has failed, the others are measured.
@@ -483,6 +494,292 @@ class TestStores:
         assert find_path(f'{bucket}/new/a').read_text() == 'b'
 
 
+class TestProcesses:
+    @pytest.mark.slow
+    def test_dask(self, bucket, folder, tmp_path):
+        """
+        Two processes read from the store and write to it.
+        """
+        pytest.importorskip('distributed')
+        pytest.importorskip('cryptography')
+        options = {'fitter': {'method': 'isophote', 'step': 0.5},
+                   'chunk_size': 2, 'calibrated': False}
+        found = run_survey(f'{bucket}/cat.parquet', f'{bucket}/dask',
+                           n_workers=2, **options)
+        assert found.n_done == N
+        run_survey(folder / 'cat.parquet', tmp_path / 'plain', n_workers=1,
+                   **options)
+        assert contents(found.out) == contents(tmp_path / 'plain')
+
+    @pytest.mark.slow
+    def test_killed(self, bucket, folder, tmp_path):
+        """
+        A process is killed in the middle; the next call goes on.
+        """
+        out = find_path(f'{bucket}/killed')
+        code = textwrap.dedent('''
+            import os, sys
+            from astro_pix2prof import load_example_truth, run_survey
+            profile, n_done = load_example_truth(), 0
+            def measure(image, **options):
+                global n_done
+                n_done += 1
+                if n_done > 3:
+                    os.kill(os.getpid(), 9)
+                return profile
+            run_survey(sys.argv[1], sys.argv[2], fitter=measure, n_workers=1,
+                       chunk_size=2)
+            ''')
+        done = subprocess.run([sys.executable, '-c', code,
+                               f'{bucket}/cat.parquet', str(out)])
+        assert done.returncode == -9
+        assert [path.name for path in part_files(out)] == [
+            'part-000000.parquet']
+        settings = json.loads((out / '_survey.json').read_text())
+        profile = load_example_truth()
+
+        def measure(image, **options):
+            return profile
+
+        measure.__module__ = '__main__'
+        measure.__qualname__ = 'measure'
+        found = run_survey(f'{bucket}/cat.parquet', out, fitter=measure,
+                           n_workers=1, chunk_size=2)
+        assert (found.n_done, found.n_skipped) == (2, 2)
+        assert json.loads((out / '_survey.json').read_text()) == settings
+        run_survey(folder / 'cat.parquet', tmp_path / 'plain', n_workers=1,
+                   fitter=measure, chunk_size=2)
+        assert contents(out) == contents(tmp_path / 'plain')
+
+    @pytest.mark.filterwarnings('ignore:The inplace keyword')
+    def test_hats(self, bucket, tmp_path):
+        """
+        A HATS catalogue in the store becomes another one there.
+        """
+        lsdb = pytest.importorskip('lsdb')
+        pd = pytest.importorskip('pandas')
+        import s3fs
+
+        lsdb.from_dataframe(
+            pd.DataFrame({'id': np.arange(N), 'ra': 0.1 * np.arange(N),
+                          'dec': np.zeros(N)}), catalog_name='some',
+            margin_threshold=None,
+        ).write_catalog(tmp_path / 'hats', progress_bar=False)
+        s3fs.S3FileSystem().put(f'{tmp_path}/hats', f'{bucket}/hats',
+                                recursive=True)
+        options = {'images': f'{bucket}/images/g{{id}}.fits',
+                   'allow_remote': True}
+        plain = run(tmp_path / 'hats', tmp_path / 'out', **options)
+        found = run(f'{bucket}/hats', f'{bucket}/out', **options)
+        assert (found.n_done, found.n_failed) == (N, 0)
+        mine = {path.relative_to(found.out).as_posix(): path.read_bytes()
+                for path in found.out.rglob('*') if path.is_file()}
+        other = {path.relative_to(plain.out).as_posix(): path.read_bytes()
+                 for path in plain.out.rglob('*') if path.is_file()}
+        for name in ('_times.json', '_survey.json'):
+            mine.pop(name)
+            other.pop(name)
+        for name in ('hats.properties', 'properties'):
+            for files in (mine, other):
+                files[name] = re.sub(rb'_date=.*', b'', files[name])
+        assert mine == other
+        assert 'dataset/Norder=0/Dir=0/Npix=4.parquet' in mine
+        catalogue = lsdb.open_catalog(upath.UPath(f'{bucket}/out'))
+        assert sorted(catalogue.compute()['id']) == list(range(N))
+        assert len(read_survey(f'{bucket}/out')) == N
+        assert run(f'{bucket}/hats', f'{bucket}/out', **options).n_done == 0
+
+
+class TestNames:
+    @pytest.mark.parametrize('name', [
+        '../secret', 'a/../../secret', '%2e%2e/secret', '%252e%252e/secret',
+        '..\\secret', 'x?a=/../y', 'x::file:///etc/passwd',
+        'a\nb', 'x?', 'x#', 'x&y=1'])
+    def test_template_of_the_web(self, name):
+        """
+        Values of a catalogue lead out of no folder and add no query.
+        """
+        for start in ('http://127.0.0.1:1/images/', 'https://h/cut?id='):
+            item, = load(f'{start}{{id}}.fits', Table({'id': [name]}))
+            with pytest.raises(ValueError, match='leads out of http'):
+                raise item.error
+
+    @pytest.mark.parametrize('name', [
+        '../secret', 'a/../../b', '..', '.', 'a\\..', '%2e%2e/x'])
+    @pytest.mark.parametrize('scheme', ['s3', 'memory'])
+    def test_template_of_a_store(self, scheme, name):
+        item, = load(f'{scheme}://box/images/{{id}}/x.fits',
+                     Table({'id': [name]}))
+        with pytest.raises(ValueError, match=r'leads out of .*://box/images/'):
+            raise item.error
+
+    def test_good_names(self, memory):
+        """
+        Folders, and what looks odd but leads nowhere, stay allowed.
+        """
+        images = find_path(f'{memory}/images')
+        names = ['g0', 'sub/g1', 'a b', '..c', 'x#y', 'x?y&z']
+        for name in names[1:]:
+            images.fs.pipe_file(f'{images.path}/{name}.fits',
+                                (images / 'g0.fits').read_bytes())
+        for item in load(f'{memory}/images/{{id}}.fits',
+                         Table({'id': names}), held=True):
+            assert item.error is None
+            assert read_image(item.image).data.shape == (20, 20)
+
+    @pytest.mark.parametrize('template', [
+        'https://{name}/x.fits', 's3://{name}/x.fits', 'http://h{name}/x',
+        'https://h:{name}/x', 's3://box{name}'])
+    def test_host_in_template(self, template):
+        """
+        No value chooses the host or the bucket.
+        """
+        with pytest.raises(ValueError, match=r'images=.* must hold the name o'
+                                             r'f the host or bucket'):
+            load(template, Table({'name': ['a']}))
+        with pytest.raises(ValueError, match=r'masks=.* must hold the name of'
+                                             r' the host or bucket'):
+            load('name', Table({'name': ['a']}),
+                 companions={'masks': template})
+
+    @pytest.mark.parametrize('name', [
+        '/etc/passwd', '../../other/x.fits', '../..', '%2e%2e/x.fits',
+        'a\\b', 'x::file:///etc/passwd', '/x.fits'])
+    def test_relative_names(self, memory, name):
+        """
+        Names in a catalogue at an address stay in its bucket.
+        """
+        files = find_path(memory).fs
+        files.pipe_file('/box/sub/cat.csv',
+                        f'path\n{name}\n../images/g0.fits\n'.encode())
+        catalogue = open_catalogue(f'{memory}/sub/cat.csv')
+        bad, good = sorted(SurveyImages('path', catalogue)(
+            next(catalogue.parts(9))), key=lambda item: item.row)
+        with pytest.raises(ValueError, match='leads away from memory://box/s'):
+            raise bad.error
+        assert good.error is None
+        assert good.source == '../images/g0.fits'
+
+    def test_files_stay_refused(self, memory, folder):
+        """
+        'file://' is for the user, not for names in a catalogue.
+        """
+        path = f'file://{folder}/images/g0.fits'
+        item, = load('path', Table({'path': [path]}))
+        with pytest.raises(ValueError, match='must begin with http://'):
+            raise item.error
+        item, = load(f'file://{folder}/images/{{name}}.fits',
+                     Table({'name': ['../cat']}))
+        with pytest.raises(ValueError, match='leads out of /'):
+            raise item.error
+
+    def test_companions(self, memory, table):
+        table['mask'] = [f'{memory}/images/g{k}_mask.fits[0]'
+                         for k in range(N)]
+        for masks in ('mask', f'{memory}/images/{{name}}_mask.fits',
+                      f'{memory}/images/g0_mask.fits[0]'):
+            for item in load(f'{memory}/images/{{name}}.fits', table,
+                             held=True, companions={'masks': masks}):
+                assert item.error is None
+                assert item.options['mask'].shape == (20, 20)
+        with pytest.raises(ValueError, match=r'masks: .* is an address: only'):
+            SurveyImages('path', open_catalogue(table), companions={
+                'masks': f'{memory}/{{name}}.fits'})
+        with pytest.raises(FileNotFoundError, match='masks: memory://box/no '
+                                                    'does not exist'):
+            load('path', table, companions={'masks': f'{memory}/no'})
+
+
+def load(images, table, *, held=False, **options):
+    catalogue = open_catalogue(table)
+    found = SurveyImages(images, catalogue, allow_remote=True, **options)(
+        next(catalogue.parts(100)))
+    # (an image is let go with the next one)
+    return found if held else list(found)
+
+
+class TestBefore:
+    """
+    One clear error before anything is measured or written.
+    """
+
+    @pytest.mark.parametrize(('out', 'error', 'match'), [
+        ('https://host/out', ValueError, 'out=.* cannot be written to: give '),
+        ('sftp://host/out', ImportError, 'out=.* needs a package that is'),
+        ('nfs://host/out', ValueError, 'out=.* of a kind that is not known'),
+        ('gs://bucket/out', ImportError, 'out=.* not installed: .*gcsfs'),
+        ('s3://me:hidden@bucket/out', ValueError, 'out: .* holds a password'),
+        ('zip://a::s3://bucket/out', ValueError, 'out=.* several addresses'),
+        ('file://host/out', ValueError, 'out=.* names another machine'),
+        (Path('s3://bucket/out'), ValueError, 'out=.* has lost a slash'),
+        ('memory://box/out', ValueError, 'out=.* give n_workers=1'),
+    ])
+    def test_results(self, table, out, error, match, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        if error is ImportError:
+            package = 'gcsfs' if 'gs' in str(out) else 'paramiko'
+            monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(error, match=match) as caught:
+            run_survey(table, out, images='path', fitter=measure)
+        assert 'hidden' not in str(caught.value)
+        # nothing was made, such as a folder with the name s3:
+        assert list(tmp_path.iterdir()) == []
+
+    def test_credentials(self, bucket, table, anonymous):
+        for catalogue, out, match in (
+                (table, f'{bucket}/x', 'out: s3://bucket/x cannot be reached:'
+                                       ' NoCredentialsError.*environment and'),
+                (f'{bucket}/cat.csv', '/tmp/x', 'catalogue s3://bucket/cat.cs'
+                                                'v cannot be read: NoCred')):
+            with pytest.raises(ConnectionError, match=match):
+                run_survey(catalogue, out, images='path', fitter=measure)
+
+    def test_no_bucket(self, store, table):
+        with pytest.raises(FileNotFoundError, match='there is no such bucket'):
+            run_survey(table, 's3://other/x', images='path', fitter=measure)
+
+    def test_extras(self, table, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, 'upath', None)
+        for options in ({'out': 's3://bucket/x'},
+                        {'catalogue': 's3://bucket/cat.csv'},
+                        {'images': ['s3://bucket/tile.fits']}):
+            name, = options
+            with pytest.raises(ImportError, match=rf'the address {name}.* need'
+                                                  r's universal_pathlib.*\[su'
+                                                  r'rvey\]'):
+                run_survey(**{'catalogue': table, 'out': tmp_path / 'out',
+                              'size': 9, **options})
+        assert not (tmp_path / 'out').exists()
+
+    def test_columns(self, table, tmp_path, monkeypatch):
+        """
+        A column of addresses is no row of failures for each galaxy.
+        """
+        table['path'] = [f'https://host/g{k}.fits' for k in range(N)]
+        with pytest.raises(ValueError, match=r"images='path': none of the fi"
+                                             r"rst 4 image.*--allow-remote"):
+            run_survey(table, tmp_path / 'out', fitter=measure)
+        table['path'] = [f'gs://host/g{k}.fits' for k in range(N)]
+        monkeypatch.setitem(sys.modules, 'gcsfs', None)
+        with pytest.raises(ImportError, match=r'images=.*gs://host/g0.*gcsfs'):
+            run_survey(table, tmp_path / 'out', fitter=measure,
+                       allow_remote=True)
+        assert not (tmp_path / 'out').exists()
+
+    def test_tiles(self, web, memory, table, tmp_path):
+        options = {'size': 9, 'fitter': measure, 'n_workers': 1}
+        for images, error, match in (
+                (f'{web.url}/plain/tiles/*.fits', ValueError,
+                 'a web server does not list its files'),
+                ([f'{web.url}/plain/no.fits'], FileNotFoundError,
+                 'images: .* does not exist'),
+                ([f'{web.url}/closed/tiles/t0.fits'], PermissionError,
+                 'images: .* the server answers 403'),
+                (f'{memory}/none/*.fits', ValueError, 'is neither a column')):
+            with pytest.raises(error, match=match):
+                run_survey(table, tmp_path / 'out', images=images, **options)
+
+
 class TestWeb:
     @pytest.mark.parametrize('server', ['plain', 'old', 'soft'])
     @pytest.mark.parametrize('kind', ['column', 'template', 'position',
@@ -510,7 +807,7 @@ class TestWeb:
         """
         Each fault of a server is one galaxy that has failed, with a reason.
         """
-        monkeypatch.setattr('astro_pix2prof.addresses._TIMEOUT', 0.5)
+        monkeypatch.setattr('astro_pix2prof.addresses._TIMEOUT', 3)
         monkeypatch.setattr('astro_pix2prof.addresses._WAITS', (0.01, 0.01))
         faults = {'plain/images/none.fits': 'no such file: http',
                   'cut/images/g0.fits': 'cannot be read: .*[Pp]ayload',
