@@ -3,7 +3,7 @@
 Addresses: files that are not on this machine, by fsspec.
 
 A plain path stays what it is, and nothing of fsspec is imported for it. An
-address such as ``s3://bucket/x.fits`` becomes a `upath.UPath`, which has the
+address such as ``s3://bucket/x.fits`` becomes a ``upath.UPath``, which has the
 methods of a path; credentials come from the environment or from fsspec's
 configuration, never out of the address.
 """
@@ -75,12 +75,12 @@ def is_address(path):
     Parameters
     ----------
     path : object
-        A text, a path, or a `upath.UPath`.
+        A text, a path, or a ``upath.UPath``.
 
     Returns
     -------
     found : bool
-        Whether it is a text with a scheme, or a `upath.UPath` of files that
+        Whether it is a text with a scheme, or a ``upath.UPath`` of files that
         are not on this machine.
     """
     if isinstance(path, str):
@@ -95,7 +95,7 @@ def find_path(path, name='the path'):
 
     Parameters
     ----------
-    path : str, path-like or `upath.UPath`
+    path : str, path-like or ``upath.UPath``
         The path or the address.
 
     name : str, optional
@@ -103,7 +103,7 @@ def find_path(path, name='the path'):
 
     Returns
     -------
-    path : `~pathlib.Path` or `upath.UPath`
+    path : `~pathlib.Path` or ``upath.UPath``
         Plain paths, and those after ``file://``, are `~pathlib.Path`.
 
     Raises
@@ -193,7 +193,7 @@ def translated(path, task='be read', what=''):
 
     Parameters
     ----------
-    path : `upath.UPath`
+    path : ``upath.UPath``
         The address.
 
     task : str, optional
@@ -260,7 +260,7 @@ def open_address(path, name='the path'):
 
     Parameters
     ----------
-    path : str or `upath.UPath`
+    path : str or ``upath.UPath``
         The address.
 
     name : str, optional
@@ -349,7 +349,7 @@ def as_source(path):
 
     Parameters
     ----------
-    path : `~pathlib.Path` or `upath.UPath`
+    path : `~pathlib.Path` or ``upath.UPath``
         The path.
 
     Returns
@@ -365,7 +365,7 @@ def require_found(path, what):
 
     Parameters
     ----------
-    path : `upath.UPath`
+    path : ``upath.UPath``
         The address.
 
     what : str
@@ -396,7 +396,7 @@ def beside(path, name):
 
     Parameters
     ----------
-    path : `upath.UPath`
+    path : ``upath.UPath``
         The address.
 
     name : str
@@ -404,7 +404,7 @@ def beside(path, name):
 
     Returns
     -------
-    other : `upath.UPath` or `None`
+    other : ``upath.UPath`` or `None`
         Its address, `None` if there is no such file.
 
     Raises
@@ -430,7 +430,7 @@ def copy_here(path):
 
     Parameters
     ----------
-    path : `~pathlib.Path` or `upath.UPath`
+    path : `~pathlib.Path` or ``upath.UPath``
         The path; a plain one is left where it is.
 
     Yields

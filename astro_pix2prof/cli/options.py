@@ -208,7 +208,7 @@ def any_path(text):
 
     Returns
     -------
-    path : `~pathlib.Path` or `upath.UPath`
+    path : `~pathlib.Path` or ``upath.UPath``
 
     Raises
     ------

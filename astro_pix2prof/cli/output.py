@@ -207,7 +207,7 @@ def file_stem(path):
 
     Parameters
     ----------
-    path : `~pathlib.Path` or `upath.UPath`
+    path : `~pathlib.Path` or ``upath.UPath``
         The file.
 
     Returns
@@ -251,7 +251,7 @@ def check_file(path):
 
     Parameters
     ----------
-    path : `~pathlib.Path` or `upath.UPath`
+    path : `~pathlib.Path` or ``upath.UPath``
         The file; an address is not asked for.
 
     Raises

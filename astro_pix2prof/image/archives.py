@@ -120,7 +120,7 @@ def companion_files(path):
 
     Parameters
     ----------
-    path : `~pathlib.Path` or `upath.UPath`
+    path : `~pathlib.Path` or ``upath.UPath``
         The file of the image, which has the name that the archive gave it.
         Beside an address, files are tried that have the same ending, since
         a folder with many of them takes long to list.

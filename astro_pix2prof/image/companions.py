@@ -102,7 +102,7 @@ def read_plane(name, path, hdu=None, *, shape=None, window=None):
     name : str
         One of ``PLANES``: 'mask', 'uncertainty', 'invvar' or 'background'.
 
-    path : path-like, str or `upath.UPath`
+    path : path-like, str or ``upath.UPath``
         The FITS file, or its address.
 
     hdu : int, str or tuple, optional

@@ -48,7 +48,7 @@ def open_fits(path):
 
     Parameters
     ----------
-    path : str, path-like or `upath.UPath`
+    path : str, path-like or ``upath.UPath``
         The file, or its address; it may be compressed as a whole (gzip,
         bzip2, xz, zip, and LZW with the package uncompresspy).
 
@@ -128,12 +128,11 @@ def _open_source(path):
     if is_address(path):
         stream = open_address(path, 'image')
         magic = stream.read(6)
-        size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
     else:
         with open(path, 'rb') as stream:
             magic = stream.read(6)
-        size, stream = os.path.getsize(path), None
+        stream = None
     opener = next((opener for start, opener in _OPENERS
                    if magic.startswith(start)), None)
     if magic.startswith(b'PK\x03\x04'):
@@ -147,6 +146,11 @@ def _open_source(path):
         opener = LZWFile
     if opener is None:
         return open(path, 'rb') if stream is None else stream
+    if stream is None:
+        size = os.path.getsize(path)
+    else:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
     most = min(max(_FREE, _GROWTH * size), _MOST)
     content = _Decompressed()
     content.name = path if stream is None else stream.name

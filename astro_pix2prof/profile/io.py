@@ -166,7 +166,7 @@ def read_profile(path, *, format=None):
 
     Parameters
     ----------
-    path : str, `~pathlib.Path` or `upath.UPath`
+    path : str, `~pathlib.Path` or ``upath.UPath``
         The file, or its address.
 
     format : {'ecsv', 'fits', 'parquet', 'votable'}, optional

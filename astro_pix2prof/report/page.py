@@ -67,7 +67,7 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
 
     Parameters
     ----------
-    survey : str, path-like or `upath.UPath`
+    survey : str, path-like or ``upath.UPath``
         The folder that a survey has written, or one Parquet file of the
         form of `~astro_pix2prof.ProfileBatch.to_arrow`.
 

@@ -55,7 +55,7 @@ class SurveyCatalogue:
     fingerprint : str
         The same for the same content, whatever its name or date.
 
-    base : `~pathlib.Path` or `upath.UPath`
+    base : `~pathlib.Path` or ``upath.UPath``
         The folder that relative paths in its columns refer to.
 
     read : callable

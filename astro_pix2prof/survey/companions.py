@@ -126,7 +126,7 @@ class CompanionFiles:
 
         Returns
         -------
-        path : str or `upath.UPath`
+        path : str or ``upath.UPath``
             The path, or the address.
 
         hdu : int, str, tuple or `None`

@@ -28,7 +28,8 @@ from astro_pix2prof.survey.storage import (
     remove_tree,
 )
 
-__all__ = ['FAILURES', 'SETTINGS', 'TIMES', 'part_files', 'part_path',
+__all__ = ['FAILURES', 'SETTINGS', 'TIMES', 'find_done', 'part_files',
+           'part_path',
            'prepare_folder', 'read_json', 'remove_temporary', 'require_file',
            'write_failures', 'write_parquet', 'write_times', 'write_whole']
 
@@ -56,7 +57,7 @@ def require_file(path, what):
 
     Parameters
     ----------
-    path : path-like or `upath.UPath`
+    path : path-like or ``upath.UPath``
         The path.
 
     what : str
@@ -112,6 +113,30 @@ def part_files(folder):
                     path.relative_to(folder / 'dataset').as_posix()):
                 found[int(name[1]), int(name[2])] = path
     return [found[key] for key in sorted(found)]
+
+
+def find_done(folder, n_parts):
+    """
+    Find the numbers of the parts that are there.
+
+    Parameters
+    ----------
+    folder : `~pathlib.Path` or ``upath.UPath``
+        The folder of a survey.
+
+    n_parts : int
+        The number of parts that there will be.
+
+    Returns
+    -------
+    done : set of int
+    """
+    paths = {k: part_path(folder, k) for k in range(n_parts)}
+    if is_address(folder):
+        # (one request, not one for each part)
+        there = {path.name for path in folder.glob('part-*.parquet')}
+        return {k for k, path in paths.items() if path.name in there}
+    return {k for k, path in paths.items() if path.is_file()}
 
 
 def write_whole(path, write):

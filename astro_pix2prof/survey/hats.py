@@ -27,7 +27,7 @@ class HatsCatalogue:
 
     Parameters
     ----------
-    path : str, path-like or `upath.UPath`
+    path : str, path-like or ``upath.UPath``
         The folder of a catalogue, or of a collection, or its address.
 
     Attributes

@@ -134,7 +134,7 @@ def join_address(base, text):
 
     Parameters
     ----------
-    base : `upath.UPath`
+    base : ``upath.UPath``
         The folder of the catalogue.
 
     text : str
@@ -142,7 +142,7 @@ def join_address(base, text):
 
     Returns
     -------
-    path : `upath.UPath`
+    path : ``upath.UPath``
         The address, in the same bucket or on the same host.
 
     Raises

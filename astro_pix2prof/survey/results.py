@@ -66,7 +66,7 @@ class Survey:
 
     def __init__(self, path):
         path = find_path(path, 'survey')
-        if is_folder(path):
+        if is_folder(path, 'survey '):
             if not (path / SETTINGS).is_file():
                 msg = f'{path} is not the folder of a survey'
                 raise FileNotFoundError(msg)

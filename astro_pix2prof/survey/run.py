@@ -18,7 +18,7 @@ from astro_pix2prof.survey.arrow import pack_rows
 from astro_pix2prof.survey.catalogue import is_hats, open_catalogue
 from astro_pix2prof.survey.engine import Engine, measure_part, rescue_part
 from astro_pix2prof.survey.files import (
-    part_path,
+    find_done,
     prepare_folder,
     write_failures,
     write_times,
@@ -44,7 +44,7 @@ class SurveyResult:
 
     Attributes
     ----------
-    out : `~pathlib.Path` or `upath.UPath`
+    out : `~pathlib.Path` or ``upath.UPath``
         The folder of the results.
 
     n_rows : int
@@ -85,12 +85,14 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
 
     Parameters
     ----------
-    catalogue : str, path-like or `~astropy.table.Table`
+    catalogue : str, path-like, ``upath.UPath`` or `~astropy.table.Table`
         A Parquet file, a folder of Parquet files, a FITS table, ECSV, CSV, a
-        table, or the folder of a HATS catalogue.
+        table, or the folder of a HATS catalogue; or the address of one,
+        such as 's3://bucket/galaxies.parquet'.
 
-    out : str or path-like
-        The folder for the results. It is made.
+    out : str, path-like or ``upath.UPath``
+        The folder for the results, or its address in an object store. It is
+        made.
 
     images : str, list of str or callable, optional
         Where the images are: a column of paths (relative ones: to the
@@ -158,8 +160,9 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
 
     allow_remote : bool, optional
         Whether the names that a column or a template gives may be addresses
-        (http, https, ftp). By default, only regular files of this machine
-        are read and, for a template, only those below its folder.
+        (such as 'https://...' and 's3://...'). By default, only regular
+        files of this machine are read. From a template, only those below
+        its folder are.
 
     structure : bool, optional
         Whether to add the columns of `measure_structure` without fits, such
@@ -179,6 +182,9 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
 
     Raises
     ------
+    ConnectionError, PermissionError
+        If an address cannot be reached or may not be used.
+
     ValueError, TypeError
         If columns do not exist, options are not known or out of range, or
         ``out`` holds another survey.
@@ -322,7 +328,7 @@ def _run_parts(job, catalogue, out, chunk_size, *, n_workers, scheduler,
     """
     n_rows = catalogue.n_rows
     n_parts = -(-n_rows // chunk_size)
-    done = {k for k in range(n_parts) if part_path(out, k).is_file()}
+    done = find_done(out, n_parts)
     n_skipped = sum(min(chunk_size, n_rows - k * chunk_size) for k in done)
     if len(done) == n_parts:
         return n_skipped, None

@@ -421,7 +421,7 @@ def locate_file(text, start, allow_remote, *, within=None, template=''):
     text : str
         The name out of the catalogue.
 
-    start : str or `upath.UPath`
+    start : str or ``upath.UPath``
         The folder where relative names begin.
 
     allow_remote : bool
@@ -435,7 +435,7 @@ def locate_file(text, start, allow_remote, *, within=None, template=''):
 
     Returns
     -------
-    path : str or `upath.UPath`
+    path : str or ``upath.UPath``
         The path, or the address.
     """
     if is_remote(text):

@@ -2,7 +2,7 @@
 """
 Folders of a survey, on this machine or in an object store.
 
-All paths are `~pathlib.Path` or, for an address, `upath.UPath`: see
+All paths are `~pathlib.Path` or, for an address, ``upath.UPath``: see
 `astro_pix2prof.addresses`.
 """
 
@@ -29,7 +29,7 @@ def find_folder(path, name):
 
     Parameters
     ----------
-    path : str, path-like or `upath.UPath`
+    path : str, path-like or ``upath.UPath``
         The folder.
 
     name : str
@@ -37,7 +37,7 @@ def find_folder(path, name):
 
     Returns
     -------
-    path : `~pathlib.Path` or `upath.UPath`
+    path : `~pathlib.Path` or ``upath.UPath``
         The absolute path.
 
     Raises
@@ -73,12 +73,12 @@ def absolute_path(path):
 
     Parameters
     ----------
-    path : str, path-like or `upath.UPath`
+    path : str, path-like or ``upath.UPath``
         The path.
 
     Returns
     -------
-    path : str or `upath.UPath`
+    path : str or ``upath.UPath``
     """
     path = find_path(path) if is_address(path) else path
     return path if is_address(path) else os.path.abspath(path)
@@ -118,7 +118,7 @@ def match_files(pattern):
 
     Returns
     -------
-    paths : list of `upath.UPath` or `~pathlib.Path`
+    paths : list of ``upath.UPath`` or `~pathlib.Path`
         The FITS files of a folder, or all that match; a file without
         wildcards is one, whether it exists or not.
     """
@@ -150,7 +150,7 @@ def put_whole(path, write):
 
     Parameters
     ----------
-    path : `upath.UPath`
+    path : ``upath.UPath``
         Its address.
 
     write : callable

@@ -28,7 +28,7 @@ class TileSet:
 
     Parameters
     ----------
-    paths : list of str or `upath.UPath`
+    paths : list of str or ``upath.UPath``
         FITS files with a celestial WCS.
 
     hdu : int or str, optional

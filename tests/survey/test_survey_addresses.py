@@ -96,7 +96,7 @@ class Web(http.server.ThreadingHTTPServer):
 
     def __init__(self, folder):
         self.folder, self.seen, self.busy = folder, [], 0
-        self.ended = threading.Event()
+        self.ended, self.sent = threading.Event(), 0
         super().__init__(('127.0.0.1', 0), Answer)
         self.url = f'http://127.0.0.1:{self.server_port}'
 
@@ -163,6 +163,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.send_header('Content-Length', str(last + 1 - first))
         self.end_headers()
         self.wfile.write(data[first:last + 1] if body else b'')
+        self.server.sent += last + 1 - first
 
     def send(self, data, kind, body):
         self.send_response(200)
@@ -171,6 +172,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.send_header('Accept-Ranges', 'bytes')
         self.end_headers()
         self.wfile.write(data if body else b'')
+        self.server.sent += len(data) if body else 0
 
     def log_message(self, *args):
         pass
@@ -846,12 +848,18 @@ class TestWeb:
         web.folder = tmp_path
         fits.PrimaryHDU(pixels, wcs.to_header()).writeto(
             tmp_path / 'tile.fits')
-        item, = SurveyImages([f'{web.url}/plain/tile.fits'], open_catalogue(
-            Table({'ra': [359.99], 'dec': [0.01]})), size=9)(
-                next(open_catalogue(Table({'ra': [359.99], 'dec': [0.01]})
-                                    ).parts(1)))
-        assert item.error is None
+        catalogue = open_catalogue(Table({'ra': [358.0], 'dec': [2.0]}))
+        images = SurveyImages([f'{web.url}/plain/tile.fits'], catalogue,
+                              size=9)
+        for item in images(next(catalogue.parts(1))):
+            assert item.error is None
+            cut, (x, y) = item.image[0].data, item.origin
+        ny, nx = cut.shape
+        assert x > 1900 < y
+        np.testing.assert_array_equal(cut, pixels[y:y + ny, x:x + nx])
         assert len(web.seen) < 12
+        # the file has 64 MB
+        assert web.sent < 25e6
 
     def test_limit(self, web, monkeypatch):
         monkeypatch.setattr('astro_pix2prof.addresses._LARGEST', 1000)
