@@ -131,12 +131,12 @@ def find_done(folder, n_parts):
     -------
     done : set of int
     """
-    paths = {k: part_path(folder, k) for k in range(n_parts)}
     if is_address(folder):
         # (one request, not one for each part)
-        there = {path.name for path in folder.glob('part-*.parquet')}
-        return {k for k, path in paths.items() if path.name in there}
-    return {k for k, path in paths.items() if path.is_file()}
+        names = [_PART.fullmatch(path.name)
+                 for path in folder.glob('part-*.parquet')]
+        return {int(name[1]) for name in names if name} & {*range(n_parts)}
+    return {k for k in range(n_parts) if part_path(folder, k).is_file()}
 
 
 def write_whole(path, write):

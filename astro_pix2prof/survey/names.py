@@ -151,15 +151,20 @@ def join_address(base, text):
         If the name is absolute or leads elsewhere.
     """
     scheme, _, rest = str(base).rstrip('/').partition('://')
-    parts = rest.split('/')
+    # (the first is the host or the bucket)
+    parts, own = rest.split('/'), []
+    outside = text.startswith('/')
     for part in text.split('/'):
-        if part == '..' and len(parts) > 1:
+        if part == '..':
+            outside = outside or len(parts) == 1
             parts.pop()
         elif part != '.':
             parts.append(part)
+            own.append(part)
+        if not parts:
+            break
     new = '/'.join(parts)
-    if (text.startswith('/') or parts[0] != rest.split('/')[0]
-            or _leads_up(new)):
+    if outside or _leads_up('/'.join(own)):
         msg = (f'{text[:200]!r} leads away from {base}, where the catalogue '
                'lies: give names relative to it, addresses or a template')
         raise ValueError(msg)

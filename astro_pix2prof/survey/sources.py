@@ -114,7 +114,7 @@ def find_source(images, catalogue, *, hdu=None, band=None,
     """
     columns = catalogue.columns
     if callable(images):
-        return _FunctionSource(images)
+        return _FunctionSource(images, allow_remote)
     if images is None:
         images = guess_column('images', columns, _PATHS)
     if isinstance(images, list | tuple):
@@ -353,8 +353,8 @@ class _FunctionSource(_Source):
     kind = 'callable'
     columns = None
 
-    def __init__(self, function):
-        self.function = function
+    def __init__(self, function, allow_remote):
+        self.function, self.allow_remote = function, allow_remote
 
     def describe(self):
         return '.'.join(getattr(self.function, key, '?') for key in (
@@ -375,6 +375,9 @@ class _FunctionSource(_Source):
         item.source = str(getattr(found, 'name', None) or item.source)
         if isinstance(found, str | os.PathLike):
             item.source = os.fsdecode(found)
+        if is_remote(found):
+            # (it may be out of the catalogue)
+            check_remote(found, self.allow_remote)
         item.image = found
 
 

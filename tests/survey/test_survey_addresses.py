@@ -498,12 +498,14 @@ class TestStores:
 
 class TestProcesses:
     @pytest.mark.slow
-    def test_dask(self, bucket, folder, tmp_path):
+    def test_dask(self, bucket, folder, tmp_path, monkeypatch):
         """
         Two processes read from the store and write to it.
         """
         pytest.importorskip('distributed')
         pytest.importorskip('cryptography')
+        # (other tests have the cores)
+        monkeypatch.setattr('astro_pix2prof.survey.cluster._START', 400)
         options = {'fitter': {'method': 'isophote', 'step': 0.5},
                    'chunk_size': 2, 'calibrated': False}
         found = run_survey(f'{bucket}/cat.parquet', f'{bucket}/dask',
@@ -674,6 +676,18 @@ class TestNames:
                      Table({'name': ['../cat']}))
         with pytest.raises(ValueError, match='leads out of /'):
             raise item.error
+
+    def test_functions(self, memory, table, tmp_path):
+        """
+        An address that a function takes from the catalogue is none to trust.
+        """
+        for allow_remote, n_failed in ((False, N), (True, 0)):
+            found = run(table, tmp_path / str(allow_remote),
+                        images=lambda row: f'{memory}/{row["path"]}',
+                        allow_remote=allow_remote)
+            assert found.n_failed == n_failed
+        assert 'is an address: only files' in read_survey(
+            tmp_path / 'False').failures['message'][0]
 
     def test_companions(self, memory, table):
         table['mask'] = [f'{memory}/images/g{k}_mask.fits[0]'
