@@ -5,13 +5,16 @@ The command ``pix2prof compare``.
 
 from pathlib import Path
 
+from astro_pix2prof.addresses import copy_here
 from astro_pix2prof.cli.methods import METHODS, make_fitter
 from astro_pix2prof.cli.options import (
     add_common_options,
     add_fitter_options,
     add_image_options,
     add_plane_options,
+    any_path,
     image_options,
+    local_path,
     split_options,
 )
 from astro_pix2prof.cli.output import (
@@ -46,7 +49,7 @@ def add_compare_command(commands):
                     'are measured, tables are read. Options of the images '
                     'may be given once, or once for each FILE in their '
                     "order ('none' where one does not apply).")
-    command.add_argument('files', nargs='+', metavar='FILE', type=Path,
+    command.add_argument('files', nargs='+', metavar='FILE', type=any_path,
                          help='images (FITS), profiles of this package '
                               '(ECSV, FITS, Parquet), tables of the task '
                               'ellipse of IRAF (FITS; they need '
@@ -56,12 +59,12 @@ def add_compare_command(commands):
                          help='how to measure images; may be repeated '
                               '(default: pix2prof)')
     add_fitter_options(command, each=True)
-    command.add_argument('--reference', metavar='FILE', type=Path,
+    command.add_argument('--reference', metavar='FILE', type=any_path,
                          action='append', default=[],
                          help='a profile or table to compare with; may be '
                               'repeated. Differences refer to the first '
                               'reference, or else to the first FILE')
-    command.add_argument('--out', metavar='PNG', type=Path,
+    command.add_argument('--out', metavar='PNG', type=local_path,
                          default=Path('comparison.png'),
                          help='the figure (default: comparison.png)')
     command.add_argument('--overwrite', action='store_true',
@@ -132,7 +135,8 @@ def _ways(path, methods):
     from astro_pix2prof.datasets.tables import recognise_table
 
     try:
-        is_image = path.is_file() and recognise_table(path) is None
+        with copy_here(path) as copy:
+            is_image = copy.is_file() and recognise_table(copy) is None
     except (OSError, ValueError):
         is_image = False
     if not is_image:
@@ -145,6 +149,15 @@ def _read_table(path, args):
     """
     Read the profile in a file, `None` if the file is an image.
     """
+    check_file(path)
+    with copy_here(path) as copy:
+        return _read_here(copy, args)
+
+
+def _read_here(path, args):
+    """
+    Read the profile in a file of this machine.
+    """
     from astro_pix2prof.datasets.tables import (
         read_autoprof,
         read_iraf_table,
@@ -152,7 +165,6 @@ def _read_table(path, args):
     )
     from astro_pix2prof.profile.io import read_profile
 
-    check_file(path)
     kind = recognise_table(path)
     if kind == 'profile':
         return read_profile(path)

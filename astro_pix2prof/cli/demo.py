@@ -10,6 +10,7 @@ from astro_pix2prof.cli.methods import make_fitter
 from astro_pix2prof.cli.options import (
     add_common_options,
     add_network_options,
+    local_path,
 )
 from astro_pix2prof.cli.output import (
     make_folder,
@@ -34,7 +35,7 @@ def add_demo_command(commands):
         'demo', help='measure the galaxy that ships with the package',
         description='Measure the galaxy that ships with the package; write '
                     'its profile and a figure.')
-    command.add_argument('--out', metavar='DIR', type=Path,
+    command.add_argument('--out', metavar='DIR', type=local_path,
                          default=Path('pix2prof_demo'),
                          help='folder for the results (default: '
                               'pix2prof_demo)')

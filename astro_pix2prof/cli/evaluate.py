@@ -6,7 +6,7 @@ The command ``pix2prof evaluate``.
 from pathlib import Path
 
 from astro_pix2prof.cli.methods import make_fitter
-from astro_pix2prof.cli.options import add_common_options
+from astro_pix2prof.cli.options import add_common_options, local_path
 from astro_pix2prof.cli.output import (
     check_new,
     make_folder,
@@ -32,7 +32,7 @@ def add_evaluate_command(commands):
         'evaluate', help='measure the errors of fitters',
         description='Measure images with known profiles, and compare with '
                     'the truth.')
-    command.add_argument('folder', metavar='DIR', type=Path,
+    command.add_argument('folder', metavar='DIR', type=local_path,
                          help='folder of FITS files with an extension TRUTH, '
                               'as pix2prof simulate writes them')
     command.add_argument('--weights', action='append', metavar='NAME',
@@ -47,7 +47,7 @@ def add_evaluate_command(commands):
     command.add_argument('--jobs', type=int, default=1, metavar='N',
                          help='processes for the isophote fit (default: 1)')
     command.add_argument('--device', help='where the networks run')
-    command.add_argument('--out', metavar='DIR', type=Path,
+    command.add_argument('--out', metavar='DIR', type=local_path,
                          default=Path('pix2prof_evaluation'),
                          help='folder for tables and figures (default: '
                               'pix2prof_evaluation)')

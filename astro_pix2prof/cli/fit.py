@@ -8,13 +8,16 @@ import sys
 import time
 from pathlib import Path
 
+from astro_pix2prof.addresses import copy_here
 from astro_pix2prof.cli.methods import METHODS, make_fitter
 from astro_pix2prof.cli.options import (
     add_common_options,
     add_fitter_options,
     add_image_options,
     add_plane_options,
+    any_path,
     image_options,
+    local_path,
 )
 from astro_pix2prof.cli.output import (
     SUFFIXES,
@@ -48,13 +51,14 @@ def add_fit_command(commands):
         usage='%(prog)s [OPTION ...] IMAGE [IMAGE ...]',
         description='Measure the profile of the galaxy in each image, and '
                     'write it as a table.')
-    command.add_argument('images', nargs='+', metavar='IMAGE', type=Path,
-                         help='FITS file')
+    command.add_argument('images', nargs='+', metavar='IMAGE', type=any_path,
+                         help='FITS file, or its address (https://..., '
+                              's3://...)')
     command.add_argument('--method', choices=METHODS, default='pix2prof',
                          help='how to measure (default: pix2prof, the '
                               'neural network)')
     add_fitter_options(command)
-    command.add_argument('--geometry', metavar='PROFILE', type=Path,
+    command.add_argument('--geometry', metavar='PROFILE', type=any_path,
                          help='measure on the ellipses of this profile of '
                               'the same galaxy (forced photometry), or of a '
                               'table of radius, ellipticity and pa')
@@ -70,7 +74,8 @@ def add_fit_command(commands):
                               'profile as well, and print the difference; '
                               'isophotes take many times as long as the '
                               'network')
-    command.add_argument('--out', metavar='DIR', type=Path, default=Path(),
+    command.add_argument('--out', metavar='DIR', type=local_path,
+                         default=Path(),
                          help='folder for the results (default: this one)')
     command.add_argument('--format', choices=SUFFIXES, default='ecsv',
                          help='format of the tables (default: ecsv)')
@@ -182,7 +187,8 @@ def _read_geometry(path):
         return read_profile(path)
     except ValueError:
         try:
-            table = QTable.read(path)
+            with copy_here(path) as copy:
+                table = QTable.read(copy)
         except Exception:  # every reader has kinds of its own
             table = None
         if table is None or not {'ellipticity', 'eps', 'ellip', 'pa',

@@ -6,11 +6,12 @@ Options that several commands share.
 import argparse
 import functools
 
+from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.cli.output import option_text
 
 __all__ = ['add_common_options', 'add_fitter_options', 'add_image_options',
-           'add_network_options', 'add_plane_options', 'fitter_options',
-           'image_options', 'split_options']
+           'add_network_options', 'add_plane_options', 'any_path',
+           'fitter_options', 'image_options', 'local_path', 'split_options']
 
 
 # Options of GalaxyCutout that are passed on as they are.
@@ -189,6 +190,55 @@ def _add(group, each, name, **options):
 
         options.update(type=convert, action='append')
     group.add_argument(name, **options)
+
+
+def any_path(text):
+    """
+    Read the path or the address of a file.
+
+    Parameters
+    ----------
+    text : str
+        Such as 'x.fits', 'https://host/x.fits' or 's3://bucket/x.fits'.
+
+    Returns
+    -------
+    path : `~pathlib.Path` or ``upath.UPath``
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is an address of a kind that cannot be read here.
+    """
+    try:
+        return find_path(text, '')
+    except (ValueError, ImportError) as error:
+        message = str(error).replace("='", "'", 1).removeprefix(': ')
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def local_path(text):
+    """
+    Read the path of a file or a folder of this machine.
+
+    Parameters
+    ----------
+    text : str
+        The path.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is an address.
+    """
+    if is_address(text) and not text.lower().startswith('file:'):
+        msg = f'must be a path of this machine, got the address {text!r}'
+        raise argparse.ArgumentTypeError(msg)
+    return any_path(text)
 
 
 def lengths(text):

@@ -9,6 +9,8 @@ import sys
 import traceback
 import warnings
 
+from astro_pix2prof.addresses import is_address
+
 __all__ = ['SUFFIXES', 'check_file', 'check_new', 'file_stem',
            'make_folder', 'option_text', 'output_stems', 'print_columns',
            'print_differences', 'quietly', 'report', 'save_figure', 'warn']
@@ -205,7 +207,7 @@ def file_stem(path):
 
     Parameters
     ----------
-    path : `~pathlib.Path`
+    path : `~pathlib.Path` or ``upath.UPath``
         The file.
 
     Returns
@@ -214,7 +216,8 @@ def file_stem(path):
     """
     from astro_pix2prof.image.companions import image_stem
 
-    return image_stem(path.name)
+    name = path.name
+    return image_stem(name.partition('?')[0] if is_address(path) else name)
 
 
 def output_stems(paths):
@@ -248,8 +251,8 @@ def check_file(path):
 
     Parameters
     ----------
-    path : `~pathlib.Path`
-        The file.
+    path : `~pathlib.Path` or ``upath.UPath``
+        The file; an address is not asked for.
 
     Raises
     ------
@@ -259,6 +262,9 @@ def check_file(path):
     OSError
         If it is a folder or a device.
     """
+    if is_address(path):
+        # (opening it tells)
+        return
     if path.is_dir():
         msg = f'{path} is a folder: give its files, such as {path}/*.fits'
         raise OSError(msg)

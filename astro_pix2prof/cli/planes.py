@@ -3,8 +3,7 @@
 Read the masks, errors and sky of an image from FITS files.
 """
 
-from pathlib import Path
-
+from astro_pix2prof.addresses import find_path
 from astro_pix2prof.cli.output import check_file, file_stem
 
 __all__ = ['check_planes', 'read_planes']
@@ -29,8 +28,8 @@ def check_planes(args):
         if text is not None and '{name}' not in text:
             path, _ = split_extension(text)
             try:
-                check_file(Path(path))
-            except OSError as error:
+                check_file(find_path(path, name))
+            except (OSError, ValueError, ImportError) as error:
                 args.command.error(f'argument --{name}: {error}')
 
 
@@ -69,7 +68,7 @@ def read_planes(args, image):
             continue
         path, hdu = split_extension(text.replace('{name}', file_stem(image)))
         try:
-            check_file(Path(path))
+            check_file(find_path(path, name))
             planes[name] = read_plane(name, path, hdu)
         except (OSError, ValueError) as error:
             msg = f'--{name}: {error}'

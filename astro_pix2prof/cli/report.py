@@ -6,7 +6,11 @@ The command ``pix2prof report``.
 import time
 from pathlib import Path
 
-from astro_pix2prof.cli.options import add_common_options
+from astro_pix2prof.cli.options import (
+    add_common_options,
+    any_path,
+    local_path,
+)
 from astro_pix2prof.cli.output import check_new, make_folder
 
 __all__ = ['add_report_command']
@@ -26,10 +30,10 @@ def add_report_command(commands):
         description='Write one HTML page with the counts, flags, failures '
                     'and distributions of a survey, and a gallery of '
                     'galaxies to sort and filter.')
-    command.add_argument('survey', metavar='SURVEY', type=Path,
+    command.add_argument('survey', metavar='SURVEY', type=any_path,
                          help='the folder that pix2prof survey has written, '
                               'or one Parquet file')
-    command.add_argument('--out', metavar='HTML', type=Path,
+    command.add_argument('--out', metavar='HTML', type=local_path,
                          default=Path('report.html'),
                          help='the page (default: report.html)')
     command.add_argument('--gallery', metavar='N', type=int, default=60,
@@ -39,7 +43,7 @@ def add_report_command(commands):
     command.add_argument('--seed', type=int, default=0,
                          help='of the choice (default: 0)')
     group = command.add_mutually_exclusive_group()
-    group.add_argument('--images', metavar='DIR', type=Path,
+    group.add_argument('--images', metavar='DIR', type=local_path,
                        help='where the images are now, if not where they '
                             'were measured')
     group.add_argument('--no-images', action='store_true',

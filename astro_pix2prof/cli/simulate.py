@@ -6,7 +6,7 @@ The command ``pix2prof simulate``.
 import sys
 from pathlib import Path
 
-from astro_pix2prof.cli.options import add_common_options
+from astro_pix2prof.cli.options import add_common_options, local_path
 from astro_pix2prof.cli.output import (
     check_new,
     make_folder,
@@ -49,7 +49,7 @@ def add_simulate_command(commands):
     command.add_argument('--no-clutter', action='store_true',
                          help='no stars, other galaxies, defects and '
                               'residual sky')
-    command.add_argument('--out', metavar='DIR', type=Path,
+    command.add_argument('--out', metavar='DIR', type=local_path,
                          default=Path('pix2prof_simulated'),
                          help='folder for the images (default: '
                               'pix2prof_simulated)')

@@ -5,14 +5,15 @@ The command ``pix2prof survey``.
 
 import glob
 import os
-from pathlib import Path
 
+from astro_pix2prof.addresses import is_address
 from astro_pix2prof.cli.methods import METHODS
 from astro_pix2prof.cli.options import (
     add_common_options,
     add_fitter_options,
     add_image_options,
     add_plane_options,
+    any_path,
     fitter_options,
     image_options,
 )
@@ -35,17 +36,18 @@ def add_survey_command(commands):
         usage='%(prog)s [OPTION ...] --out OUT CATALOGUE',
         description='Measure all galaxies of a catalogue, in parallel. The '
                     'same command goes on after an interruption.')
-    command.add_argument('catalogue', metavar='CATALOGUE', type=Path,
+    command.add_argument('catalogue', metavar='CATALOGUE', type=any_path,
                          help='Parquet (file or folder), FITS, ECSV or CSV '
-                              'table, or folder of a HATS catalogue')
+                              'table, or folder of a HATS catalogue; or its '
+                              'address (https://..., s3://...)')
     command.add_argument('--images', nargs='+', metavar='IMAGES',
                          help='a column of paths, a template such as '
                               "'images/{id}.fits', or tiles out of which "
                               "galaxies are cut: files, 'tiles/*.fits' or a "
                               "folder (default: a column such as 'path')")
-    command.add_argument('--out', metavar='OUT', type=Path, required=True,
+    command.add_argument('--out', metavar='OUT', type=any_path, required=True,
                          help='folder for the results, such as '
-                              'profiles.parquet')
+                              'profiles.parquet or s3://bucket/profiles')
     add_image_options(
         command, position='columns of the catalogue: pixels from 0, or, '
         'unless their names are x and y, right ascension and declination; '
@@ -80,8 +82,8 @@ def add_survey_command(commands):
     command.add_argument('--chunk-size', type=int, default=500, metavar='N',
                          help='galaxies of a file (default: 500)')
     command.add_argument('--allow-remote', action='store_true',
-                         help='read images also from the addresses (http, '
-                              'https, ftp) that a column or template gives '
+                         help='read images also from the addresses (https, s3 '
+                              'and others) that a column or template gives '
                               '(default: files of this machine only)')
     command.add_argument('--overwrite', action='store_true',
                          help='begin anew, without the results that exist')
@@ -98,7 +100,8 @@ def _run_survey(args):
         images = images[0]
     elif images is not None:
         # (the shell, or this, has replaced the patterns)
-        images = [os.path.abspath(path) for text in images
+        images = [path if is_address(path) else os.path.abspath(path)
+                  for text in images
                   for path in sorted(glob.glob(text)) or [text]]
     fitter = {'method': args.method}
     if args.method == 'pix2prof':

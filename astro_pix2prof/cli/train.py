@@ -5,7 +5,7 @@ The command ``pix2prof train``.
 
 from pathlib import Path
 
-from astro_pix2prof.cli.options import add_common_options
+from astro_pix2prof.cli.options import add_common_options, local_path
 from astro_pix2prof.cli.output import make_folder
 
 __all__ = ['add_train_command']
@@ -27,7 +27,7 @@ def add_train_command(commands):
     command.add_argument('recipe', metavar='RECIPE',
                          help='TOML file, or the name of a recipe of the '
                               'package, such as tutorial')
-    command.add_argument('--out', metavar='DIR', type=Path,
+    command.add_argument('--out', metavar='DIR', type=local_path,
                          help='folder for checkpoints, logs and weights '
                               '(default: the name of the recipe)')
     command.add_argument('--no-resume', action='store_true',

@@ -8,6 +8,7 @@ import itertools
 import os
 from abc import ABC, abstractmethod
 
+from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import (
     check_flag,
     check_integer,
@@ -448,6 +449,8 @@ def split_options(item, options):
         item, own = item[0], {**own, **item[1]}
     is_path = isinstance(item, str | os.PathLike)
     source = os.fspath(item) if is_path else getattr(item, 'name', None) or ''
+    if is_address(item):
+        source = str(item)
     return item, own, source
 
 

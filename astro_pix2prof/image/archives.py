@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.addresses import beside, is_address
 from astro_pix2prof.image.header import header_number
 
 __all__ = ['BITS_KEYWORD', 'Companion', 'companion_files', 'mask_bits',
@@ -119,8 +120,10 @@ def companion_files(path):
 
     Parameters
     ----------
-    path : `~pathlib.Path`
+    path : `~pathlib.Path` or ``upath.UPath``
         The file of the image, which has the name that the archive gave it.
+        Beside an address, files are tried that have the same ending, since
+        a folder with many of them takes long to list.
 
     Returns
     -------
@@ -147,9 +150,13 @@ def companion_files(path):
     folder = glob.escape(str(path.parent))
     found = []
     for template, role, power, bits in companions:
-        files = [Path(name) for name in sorted(glob.glob(
-            f'{folder}/{template.format(**names)}.f*'))
-            if _SUFFIX.search(name) and Path(name) != path]
+        if is_address(path):
+            # (no name with * is tried)
+            name = template.format(**match.groupdict()) + suffix.group()
+            other = None if '*' in template else beside(path, name)
+            files = [] if other is None or other == path else [other]
+        else:
+            files = _list_files(folder, template.format(**names), path)
         if len(files) > 1:
             # the same file, packed in another way
             same = [file for file in files
@@ -165,6 +172,11 @@ def companion_files(path):
                 bits = _legacy_bits(match['band'])
             found.append(Companion(files[0], role, power, bits))
     return found
+
+
+def _list_files(folder, pattern, path):
+    return [Path(name) for name in sorted(glob.glob(f'{folder}/{pattern}.f*'))
+            if _SUFFIX.search(name) and Path(name) != path]
 
 
 def _legacy_bits(band):

@@ -10,6 +10,7 @@ from pathlib import Path
 import astropy.units as u
 from astropy.nddata import InverseVariance, VarianceUncertainty
 
+from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.image.files import open_fits, read_pixels
 from astro_pix2prof.image.units import parse_unit
 
@@ -87,7 +88,7 @@ def split_extension(text):
         The extension.
     """
     match = re.fullmatch(r'(.+)\[([^\[\]]+)\]', text.strip())
-    if match is None or Path(text).exists():
+    if match is None or (not is_address(text) and Path(text).exists()):
         return text, None
     return match[1], hdu_name(match[2].strip())
 
@@ -101,8 +102,8 @@ def read_plane(name, path, hdu=None, *, shape=None, window=None):
     name : str
         One of ``PLANES``: 'mask', 'uncertainty', 'invvar' or 'background'.
 
-    path : `~pathlib.Path`
-        The FITS file.
+    path : path-like, str or ``upath.UPath``
+        The FITS file, or its address.
 
     hdu : int, str or tuple, optional
         The extension; by default the only image, or the usual name.
@@ -127,7 +128,7 @@ def read_plane(name, path, hdu=None, *, shape=None, window=None):
     ValueError
         If it has no such extension, or one of another shape.
     """
-    path = Path(path)
+    path = find_path(path, name)
     with contextlib.closing(open_fits(path)) as hdulist:
         chosen = _choose(name, path, hdu, hdulist)
         if shape is not None and chosen.is_image and (

@@ -17,6 +17,8 @@ import zlib
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.addresses import find_path, is_address, open_address
+
 __all__ = ['check_sums', 'open_fits', 'read_pixels']
 
 
@@ -46,9 +48,9 @@ def open_fits(path):
 
     Parameters
     ----------
-    path : str or path-like
-        The file; it may be compressed as a whole (gzip, bzip2, xz, zip, and
-        LZW with the package uncompresspy).
+    path : str, path-like or ``upath.UPath``
+        The file, or its address; it may be compressed as a whole (gzip,
+        bzip2, xz, zip, and LZW with the package uncompresspy).
 
     Returns
     -------
@@ -66,6 +68,10 @@ def open_fits(path):
         if it is compressed and would grow beyond 4 GiB, or beyond 512 MiB
         and 200 times its size.
     """
+    if is_address(path):
+        path = find_path(path, 'image')
+    if is_address(path):
+        return _open_hdus(path, str(path))
     path = os.path.expanduser(os.fspath(path))
     name = _shown(path)
     mode = os.stat(path).st_mode
@@ -76,6 +82,10 @@ def open_fits(path):
         msg = (f'{name} is not a regular file but a device, a pipe or a '
                'socket: copy the image to a file first')
         raise OSError(msg)
+    return _open_hdus(path, name)
+
+
+def _open_hdus(path, name):
     source = None
     try:
         source = _open_source(path)
@@ -85,7 +95,7 @@ def open_fits(path):
             hdulist = fits.open(source, memmap=False)
             # reads the other headers
             len(hdulist)
-    except (PermissionError, FileNotFoundError):
+    except (PermissionError, FileNotFoundError, ConnectionError):
         raise
     except Exception as exc:
         # (astropy raises almost anything for files that are damaged, and
@@ -115,8 +125,14 @@ def _open_source(path):
     Returns the path of a compressed file that is large, but not too large:
     astropy reads it piece by piece.
     """
-    with open(path, 'rb') as stream:
+    if is_address(path):
+        stream = open_address(path, 'image')
         magic = stream.read(6)
+        stream.seek(0)
+    else:
+        with open(path, 'rb') as stream:
+            magic = stream.read(6)
+        stream = None
     opener = next((opener for start, opener in _OPENERS
                    if magic.startswith(start)), None)
     if magic.startswith(b'PK\x03\x04'):
@@ -129,22 +145,31 @@ def _open_source(path):
             return path
         opener = LZWFile
     if opener is None:
-        return open(path, 'rb')
-    most = min(max(_FREE, _GROWTH * os.path.getsize(path)), _MOST)
+        return open(path, 'rb') if stream is None else stream
+    if stream is None:
+        size = os.path.getsize(path)
+    else:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+    most = min(max(_FREE, _GROWTH * size), _MOST)
     content = _Decompressed()
-    content.name = path
+    content.name = path if stream is None else stream.name
     n_bytes = 0
-    with opener(path, 'rb') as stream:
-        while chunk := stream.read(_CHUNK):
+    with opener(path if stream is None else stream, 'rb') as unpacked:
+        while chunk := unpacked.read(_CHUNK):
             n_bytes += len(chunk)
             if n_bytes > most:
                 msg = (f'it takes more than {most / 2**20:.0f} MiB when '
-                       f'decompressed, from {os.path.getsize(path)} bytes: '
+                       f'decompressed, from {size} bytes: '
                        'decompress it first if it is what it should be')
                 raise OSError(msg)
             if n_bytes <= _FREE:
                 content.write(chunk)
     if n_bytes > _FREE:
+        if stream is not None:
+            msg = (f'it takes more than {_FREE / 2**20:.0f} MiB when '
+                   'decompressed: copy it to this machine first')
+            raise OSError(msg)
         return path
     content.seek(0)
     return content
@@ -263,8 +288,10 @@ def check_sums(hdulist, index):
     try:
         if isinstance(hdu, fits.CompImageHDU):
             # the sums are those of the table that holds the tiles
-            opened = fits.open(hdulist.filename(), memmap=False,
-                               disable_image_compression=True)
+            name = hdulist.filename()
+            opened = fits.open(
+                open_address(name) if is_address(name) else name,
+                memmap=False, disable_image_compression=True)
             hdu = opened[index]
         sums = (('DATASUM', hdu.verify_datasum()),
                 ('CHECKSUM', hdu.verify_checksum()))

@@ -5,13 +5,13 @@ Reading of galaxy images from astropy containers, arrays and FITS files.
 
 import os
 from contextlib import closing
-from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 from astropy.io import fits
 from astropy.nddata import Cutout2D, NDData
 
+from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.image.archives import unpack_pixels
 from astro_pix2prof.image.arrays import _header_unit, _read_array
 from astro_pix2prof.image.files import open_fits, read_pixels
@@ -63,8 +63,9 @@ def read_image(image, *, hdu=None, band=None, bad_bits=None):
         If the image is not a numeric 2D image or no plane of a cube was
         chosen.
     """
-    if isinstance(image, (str, os.PathLike)):
-        return _read_file(Path(image).expanduser(), hdu, band, bad_bits)
+    if isinstance(image, (str, os.PathLike)) or is_address(image):
+        return _read_file(find_path(image, 'image').expanduser(), hdu, band,
+                          bad_bits)
     if isinstance(image, fits.HDUList):
         return _read_hdulist(image, hdu, band, bad_bits)
     if hdu is not None:
@@ -125,7 +126,7 @@ def read_background(background, unit, select):
     ValueError
         If it has another shape or unit than the image, or no finite value.
     """
-    if isinstance(background, (str, os.PathLike)):
+    if isinstance(background, (str, os.PathLike)) or is_address(background):
         with closing(open_fits(background)) as hdulist:
             background = read_pixels(choose_hdu(hdulist, None, None))
     elif isinstance(background, _HDUS):

@@ -4,7 +4,6 @@ Cut-outs of galaxies from images that are too large to read.
 """
 
 from contextlib import closing
-from pathlib import Path
 
 import astropy.units as u
 import numpy as np
@@ -12,6 +11,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs.utils import proj_plane_pixel_scales
 
+from astro_pix2prof.addresses import find_path
 from astro_pix2prof.image.archives import BITS_KEYWORD, companion_files
 from astro_pix2prof.image.astrometry import celestial_wcs, sky_to_pixel
 from astro_pix2prof.image.files import open_fits, read_pixels
@@ -133,7 +133,7 @@ def _cut_companions(name, shape, rows, columns):
     Cut the parts of files that an archive puts beside the image.
     """
     parts = []
-    for companion in companion_files(Path(name)) if name else ():
+    for companion in companion_files(find_path(name)) if name else ():
         with closing(open_fits(companion.path)) as hdulist:
             for item in hdulist:
                 if not item.is_image or item.shape[-2:] != shape:

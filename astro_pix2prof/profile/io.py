@@ -14,6 +14,7 @@ from astropy.io.votable.exceptions import VOTableSpecWarning
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.addresses import copy_here, find_path, is_address
 from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.columns import is_profile
@@ -78,7 +79,7 @@ def write_profile(profile, path, *, format=None, overwrite=False):
         If ``profile`` is not a profile table.
 
     ValueError
-        If the format is none of the four.
+        If the format is none of the four, or the path is an address.
 
     OSError
         If the file exists and ``overwrite`` is `False`.
@@ -87,8 +88,13 @@ def write_profile(profile, path, *, format=None, overwrite=False):
         msg = ('profile must be a profile table, got '
                f'{type(profile).__name__}')
         raise TypeError(msg)
+    path = find_path(path, 'path')
+    if is_address(path):
+        msg = (f'path={str(path)!r} is an address: profiles are written to '
+               'files of this machine')
+        raise ValueError(msg)
     kind = _format(path, format)
-    if Path(path).exists() and not overwrite:
+    if path.exists() and not overwrite:
         msg = f'{path} exists; give overwrite=True to replace it'
         raise OSError(msg)
     with warnings.catch_warnings():
@@ -160,8 +166,8 @@ def read_profile(path, *, format=None):
 
     Parameters
     ----------
-    path : str or `~pathlib.Path`
-        The file.
+    path : str, `~pathlib.Path` or ``upath.UPath``
+        The file, or its address.
 
     format : {'ecsv', 'fits', 'parquet', 'votable'}, optional
         By default told by the file's ending: ``.ecsv``, ``.fits``,
@@ -180,6 +186,9 @@ def read_profile(path, *, format=None):
     FileNotFoundError
         If there is no such file.
     """
+    if is_address(path):
+        with copy_here(find_path(path, 'path')) as copy:
+            return read_profile(copy, format=format)
     kind = _format(path, format)
     if not Path(path).is_file():
         msg = f'{path}: there is no such file'

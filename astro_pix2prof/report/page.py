@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.arguments import check_integer
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.report.charts import (
@@ -66,7 +67,7 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
 
     Parameters
     ----------
-    survey : str or path-like
+    survey : str, path-like or ``upath.UPath``
         The folder that a survey has written, or one Parquet file of the
         form of `~astro_pix2prof.ProfileBatch.to_arrow`.
 
@@ -126,7 +127,7 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
     ...     path.name, path.read_text(encoding='utf-8')[:15]
     ('report.html', '<!DOCTYPE html>')
     """
-    survey, out = Path(survey), Path(out)
+    survey, out = find_path(survey, 'survey'), Path(out)
     n_gallery = check_integer(n_gallery, 'n_gallery', least=0)
     seed = check_integer(seed, 'seed', least=0)
     if out.exists() and not overwrite:
@@ -140,11 +141,12 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
     found = read_survey(survey)
     summary = summarise_survey(found, n_sample=n_gallery, seed=seed)
     settings, times = found.settings, found.times
+    # (images at addresses are not fetched)
     files = ImageFinder(
-        folders=[found.folder, found.folder.parent, *(
-            Path(settings[key]) for key in ('images_folder',
-                                            'catalogue_folder')
-            if settings.get(key))],
+        folders=[Path(folder) for folder in (
+            found.folder, found.folder.parent, settings.get('images_folder'),
+            settings.get('catalogue_folder'))
+            if folder and not is_address(folder)],
         moved_to=moved_to, **image_options(settings))
     cards = make_cards(read_rows(summary.files, summary.chosen),
                        summary.chosen, files if images is not False
@@ -205,7 +207,8 @@ def _page(survey, summary, cards, job, times, n_gallery):
                        for bit in RingFlag]}
     legend, charts = _charts(summary)
     values = {
-        'title': escape(survey.resolve().name),
+        'title': escape(survey.name if is_address(survey)
+                        else survey.resolve().name),
         'subtitle': escape(' · '.join(parts)),
         'version': escape(__version__),
         'css': (_DATA / 'report.css').read_text(encoding='utf-8'),

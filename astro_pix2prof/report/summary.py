@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from astro_pix2prof.addresses import as_source
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
@@ -148,7 +149,7 @@ def summarise_survey(survey, *, n_sample=60, seed=0):
     summary = SurveySummary(files=survey.files)
     choice = _Choice(n_sample, np.random.default_rng(seed))
     for number, path in enumerate(summary.files):
-        with ParquetFile(path) as file:
+        with ParquetFile(as_source(path)) as file:
             names = [name for name in (*_COLUMNS, 'profile')
                      if name in file.schema_arrow.names]
             start = 0
@@ -191,7 +192,7 @@ def read_rows(files, rows):
     for number, row in sorted(rows):
         wanted.setdefault(number, []).append(row)
     for number, numbers in wanted.items():
-        with ParquetFile(files[number]) as file:
+        with ParquetFile(as_source(files[number])) as file:
             start = 0
             for group in range(file.num_row_groups):
                 stop = start + file.metadata.row_group(group).num_rows

@@ -5,19 +5,33 @@ Catalogues of a survey, read in small parts.
 
 import hashlib
 import os
-from contextlib import contextmanager
+import weakref
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from astropy.io import fits
 from astropy.table import Table
 
+from astro_pix2prof.addresses import (
+    as_source,
+    copy_here,
+    find_path,
+    is_address,
+    open_address,
+    translated,
+)
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.survey.arrow import table_to_arrow, unit_of_field
 from astro_pix2prof.survey.files import require_file
+from astro_pix2prof.survey.storage import is_folder
 from astro_pix2prof.survey.text import read_csv, read_ecsv
 
 __all__ = ['SurveyCatalogue', 'is_hats', 'open_catalogue']
 
+
+# Endings of catalogues that are one file.
+_TABLES = ('.parquet', '.parq', '.pq', '.fits', '.fit', '.fts', '.gz',
+           '.ecsv', '.csv')
 
 # Bytes at both ends of a file that its fingerprint is made of.
 _ENDS = 1 << 20
@@ -41,7 +55,7 @@ class SurveyCatalogue:
     fingerprint : str
         The same for the same content, whatever its name or date.
 
-    base : `~pathlib.Path`
+    base : `~pathlib.Path` or ``upath.UPath``
         The folder that relative paths in its columns refer to.
 
     read : callable
@@ -108,8 +122,14 @@ def is_hats(path):
     """
     Check for the files of a HATS catalogue or collection in a folder.
     """
-    return any((Path(path) / name).is_file() for name in (
-        'hats.properties', 'collection.properties', 'properties'))
+    path = find_path(path, 'catalogue')
+    if is_address(path) and path.suffix.lower() in _TABLES:
+        return False   # (three requests less)
+    names = ('hats.properties', 'collection.properties', 'properties')
+    if is_address(path):
+        with translated(path, what='catalogue '):
+            return any((path / name).is_file() for name in names)
+    return any((path / name).is_file() for name in names)
 
 
 def open_catalogue(catalogue):
@@ -147,8 +167,8 @@ def open_catalogue(catalogue):
             msg = f'catalogue: {error}'
             raise ValueError(msg) from error
         found = _open_rows(rows, 'table', Path.cwd())
-    elif isinstance(catalogue, str | os.PathLike):
-        found = _open_path(Path(catalogue))
+    elif isinstance(catalogue, str | os.PathLike) or is_address(catalogue):
+        found = _open_path(find_path(catalogue, 'catalogue'))
     else:
         msg = ('catalogue must be the path of a Parquet, FITS, ECSV or CSV '
                'file, of a folder of Parquet files or a HATS catalogue, or '
@@ -161,10 +181,10 @@ def open_catalogue(catalogue):
 
 
 def _open_path(path):
-    if os.path.isdir(path):
+    if is_folder(path, 'catalogue '):
         files = sorted(
             file for file in path.rglob('*.parquet')
-            if not file.is_dir() and not any(
+            if (is_address(path) or not file.is_dir()) and not any(
                 part.startswith(('_', '.'))
                 for part in file.relative_to(path).parts))
         if not files:
@@ -175,6 +195,8 @@ def _open_path(path):
     suffix = path.name.lower()
     if suffix.endswith(('.parquet', '.parq', '.pq')):
         return _open_parquet([path], path.name, path.parent)
+    if is_address(path):
+        return _open_copy(path)
     if suffix.removesuffix('.gz').endswith(('.fits', '.fit', '.fts')):
         return _open_fits(path)
     for end, read in (('.ecsv', read_ecsv), ('.csv', read_csv)):
@@ -186,6 +208,22 @@ def _open_path(path):
            '(.parquet, .fits, .ecsv, .csv), a folder of Parquet files or a '
            'HATS catalogue')
     raise ValueError(msg)
+
+
+def _open_copy(path):
+    """
+    Open a copy of the file at an address, which lives as the catalogue does.
+    """
+    with ExitStack() as stack:
+        copy = stack.enter_context(copy_here(path))
+        try:
+            found = _open_path(copy)
+        except ValueError as error:
+            msg = str(error).replace(str(copy), str(path))
+            raise ValueError(msg) from error
+        found.base = path.parent
+        weakref.finalize(found, stack.pop_all().close)
+    return found
 
 
 @contextmanager
@@ -212,7 +250,7 @@ def _open_parquet(files, name, base):
     for file in files:
         require_file(file, 'catalogue')
         with _named(file):
-            metadata = pq.read_metadata(file)
+            metadata = pq.read_metadata(as_source(file))
             found = metadata.schema.to_arrow_schema()
         counts.append(metadata.num_rows)
         schema = schema or found
@@ -233,7 +271,8 @@ def _open_parquet(files, name, base):
 
     def read(size, columns):
         for file in files:
-            with _named(file), pq.ParquetFile(file) as opened:
+            with _named(file), pq.ParquetFile(
+                    as_source(file)) as opened:
                 yield from opened.iter_batches(batch_size=size,
                                                columns=columns)
 
@@ -311,9 +350,11 @@ def _fingerprint(files):
     """
     digest = hashlib.sha256()
     for path in files:
-        size = path.stat().st_size
-        digest.update(f'{path.name} {size};'.encode())
-        with path.open('rb') as file:
+        with open_address(path) if is_address(path) else (
+                path.open('rb')) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            digest.update(f'{path.name} {size};'.encode())
             digest.update(file.read(_ENDS))
             file.seek(max(size - _ENDS, 0))
             digest.update(file.read(_ENDS))

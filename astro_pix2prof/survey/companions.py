@@ -7,17 +7,21 @@ import math
 import os
 from pathlib import Path
 
+from astro_pix2prof.addresses import is_address
 from astro_pix2prof.image.companions import (
     image_stem,
     read_plane,
     split_extension,
 )
+from astro_pix2prof.survey.files import require_file
+from astro_pix2prof.survey.names import is_remote
 from astro_pix2prof.survey.sources import (
+    anchor_template,
     check_column,
-    is_remote,
     locate_file,
     template_fields,
 )
+from astro_pix2prof.survey.storage import absolute_path
 
 __all__ = ['OPTIONS', 'CompanionFiles']
 
@@ -48,19 +52,23 @@ class CompanionFiles:
     catalogue : `~astro_pix2prof.survey.catalogue.SurveyCatalogue`
         The catalogue.
 
+    allow_remote : bool, optional
+        Whether names may be addresses.
+
     Raises
     ------
     TypeError
         If the template is no text.
 
     ValueError
-        If it names a column that does not exist, or an address.
+        If it names a column that does not exist, or an address without
+        ``allow_remote``.
 
     FileNotFoundError
         If it is the name of one file that does not exist.
     """
 
-    def __init__(self, option, template, catalogue):
+    def __init__(self, option, template, catalogue, *, allow_remote=False):
         if not isinstance(template, str | os.PathLike):
             msg = (f'{option} must be a column or a template such as '
                    f"'{{id}}_{OPTIONS[option]}.fits', got "
@@ -68,19 +76,24 @@ class CompanionFiles:
             raise TypeError(msg)
         self.option, self.plane = option, OPTIONS[option]
         self.template = os.fspath(template)
+        self.allow_remote = allow_remote
         # (the processes may have another working directory)
         self.folder, self.within = os.getcwd(), None
+        self.path = self.template
         self.of_image = False
         if self.template in catalogue.columns:
             self.columns, self.is_column = [self.template], True
-            self.folder = os.path.abspath(catalogue.base)
+            self.folder = absolute_path(catalogue.base)
             return
         self.is_column = False
-        first = self.template.split('{')[0]
-        if is_remote(first):
-            msg = (f'{option}={self.template!r} is an address: masks and '
-                   'errors must be files of this machine')
-            raise ValueError(msg)
+        try:
+            self.path, self.within = anchor_template(
+                self.template, allow_remote, option)
+        except ValueError as error:
+            if str(error).startswith(f'{option}='):
+                raise
+            msg = f'{option}: {error}'
+            raise ValueError(msg) from error
         self.columns = template_fields(self.template, option)
         if _NAME in self.columns and _NAME not in catalogue.columns:
             self.columns.remove(_NAME)
@@ -88,10 +101,12 @@ class CompanionFiles:
         for name in self.columns:
             check_column(option, name, catalogue.columns)
         if self.columns or self.of_image:
-            self.within = os.path.abspath(os.path.dirname(first))
             return
-        path, _ = split_extension(self.template)
-        if not Path(path).is_file():
+        self.within = None
+        path, _ = split_extension(self.path)
+        if is_address(path):
+            require_file(path, f'{option}:')
+        elif not Path(path).is_file():
             msg = (f'{option}={self.template!r} is neither a column of the '
                    f'catalogue ({", ".join(catalogue.columns)}) nor a '
                    'template with a column in braces nor the name of a file')
@@ -111,8 +126,8 @@ class CompanionFiles:
 
         Returns
         -------
-        path : str
-            The path.
+        path : str or ``upath.UPath``
+            The path, or the address.
 
         hdu : int, str, tuple or `None`
             The extension.
@@ -130,14 +145,15 @@ class CompanionFiles:
                       for name in self.columns}
             if self.is_column:
                 text = values[self.template]
-                name, hdu = split_extension(os.path.join(self.folder, text))
             else:
                 if self.of_image:
                     values[_NAME] = image_stem(os.path.basename(source))
-                text = self.template.format(**values)
-                name, hdu = split_extension(os.path.join(self.folder, text))
-            return locate_file(name, self.folder, False,
-                               within=self.within), hdu
+                text = self.path.format(**values)
+            if not is_remote(text) and not is_address(self.folder):
+                text = os.path.join(self.folder, text)
+            name, hdu = split_extension(text)
+            return locate_file(name, self.folder, self.allow_remote,
+                               within=self.within, template=self.path), hdu
         except (OSError, ValueError) as error:
             raise self._named(error) from error
 

@@ -8,18 +8,28 @@ import io
 import json
 import os
 import re
-import shutil
 import stat
 import uuid
-from pathlib import Path
 
 import numpy as np
 from astropy.table import QTable
 
+from astro_pix2prof.addresses import (
+    as_source,
+    find_path,
+    is_address,
+    require_found,
+)
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.survey.storage import (
+    make_folder,
+    put_whole,
+    remove_tree,
+)
 
-__all__ = ['FAILURES', 'SETTINGS', 'TIMES', 'part_files', 'part_path',
+__all__ = ['FAILURES', 'SETTINGS', 'TIMES', 'find_done', 'part_files',
+           'part_path',
            'prepare_folder', 'read_json', 'remove_temporary', 'require_file',
            'write_failures', 'write_parquet', 'write_times', 'write_whole']
 
@@ -47,7 +57,7 @@ def require_file(path, what):
 
     Parameters
     ----------
-    path : path-like
+    path : path-like or ``upath.UPath``
         The path.
 
     what : str
@@ -62,6 +72,9 @@ def require_file(path, what):
         If it is a folder, a pipe, a device or a socket, or no file can have
         this name.
     """
+    if is_address(path):
+        require_found(find_path(path, what), what)
+        return
     name = str(path)
     try:
         os.fsencode(name)
@@ -81,14 +94,14 @@ def part_path(folder, number):
     """
     Make the path of the file of a part.
     """
-    return Path(folder) / f'part-{number:06d}.parquet'
+    return find_path(folder) / f'part-{number:06d}.parquet'
 
 
 def part_files(folder):
     """
     List the files of all parts that are there, in order.
     """
-    folder = Path(folder)
+    folder = find_path(folder)
     found = {}
     for path in folder.glob('part-*.parquet'):
         if name := _PART.fullmatch(path.name):
@@ -100,6 +113,30 @@ def part_files(folder):
                     path.relative_to(folder / 'dataset').as_posix()):
                 found[int(name[1]), int(name[2])] = path
     return [found[key] for key in sorted(found)]
+
+
+def find_done(folder, n_parts):
+    """
+    Find the numbers of the parts that are there.
+
+    Parameters
+    ----------
+    folder : `~pathlib.Path` or ``upath.UPath``
+        The folder of a survey.
+
+    n_parts : int
+        The number of parts that there will be.
+
+    Returns
+    -------
+    done : set of int
+    """
+    if is_address(folder):
+        # (one request, not one for each part)
+        names = [_PART.fullmatch(path.name)
+                 for path in folder.glob('part-*.parquet')]
+        return {int(name[1]) for name in names if name} & {*range(n_parts)}
+    return {k for k in range(n_parts) if part_path(folder, k).is_file()}
 
 
 def write_whole(path, write):
@@ -114,6 +151,9 @@ def write_whole(path, write):
     write : callable
         Takes the temporary path, and writes.
     """
+    if is_address(path):
+        put_whole(path, write)
+        return
     # (hidden, so that nobody reads it; two processes may write the same)
     part = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
     try:
@@ -146,6 +186,9 @@ def remove_temporary(folder):
     """
     Remove what a killed process left.
     """
+    if is_address(folder):
+        # (there are none in an object store)
+        return
     for path in folder.rglob('.*.tmp'):
         path.unlink(missing_ok=True)
 
@@ -228,7 +271,7 @@ def prepare_folder(folder, settings, *, overwrite=False):
         msg = (f'{folder} is not empty and holds no survey: give another '
                'folder')
         raise FileExistsError(msg)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_whole(file, lambda part: part.write_text(
         json.dumps(settings, indent=1) + '\n', encoding='utf-8'))
 
@@ -255,7 +298,7 @@ def _remove_survey(folder):
                  folder / 'hats.properties', folder / 'partition_info.csv'):
         path.unlink(missing_ok=True)
     for name in ('dataset', '.parts'):
-        shutil.rmtree(folder / name, ignore_errors=True)
+        remove_tree(folder / name)
     remove_temporary(folder)
     # last: without it, the folder is not known as that of a survey
     (folder / SETTINGS).unlink()
@@ -293,7 +336,8 @@ def write_failures(folder):
             rows = csv.writer(file, delimiter=' ', lineterminator='\n',
                               quoting=csv.QUOTE_NONNUMERIC)
             for part in part_files(folder):
-                table = pq.read_table(part, columns=[*names, 'flag'],
+                table = pq.read_table(as_source(part),
+                                      columns=[*names, 'flag'],
                                       partitioning=None)
                 flags = table['flag'].to_numpy()
                 table = table.filter((flags & GalaxyFlag.FAILED) != 0)

@@ -4,17 +4,21 @@ Surveys of HATS catalogues, through LSDB.
 """
 
 import hashlib
-import shutil
-from pathlib import Path
 
+from astro_pix2prof.addresses import as_source, beside, find_path, is_address
 from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.survey.arrow import join_results
 from astro_pix2prof.survey.engine import Engine, get_job, run_job
 from astro_pix2prof.survey.files import part_files, part_path, write_parquet
 from astro_pix2prof.survey.job import SurveyJob
+from astro_pix2prof.survey.storage import copy_file, make_folder, remove_tree
 
 __all__ = ['HatsCatalogue', 'finish_hats', 'open_hats', 'run_hats']
+
+
+# Maps of the galaxies, for web servers, which do not list their files.
+_MAPS = ('point_map.fits', 'skymap.fits')
 
 
 class HatsCatalogue:
@@ -23,8 +27,8 @@ class HatsCatalogue:
 
     Parameters
     ----------
-    path : str or path-like
-        The folder of a catalogue, or of a collection.
+    path : str, path-like or ``upath.UPath``
+        The folder of a catalogue, or of a collection, or its address.
 
     Attributes
     ----------
@@ -56,13 +60,14 @@ class HatsCatalogue:
                 what='reading a HATS catalogue') from error
         import pyarrow.dataset as ds
 
-        path = Path(path).absolute()
+        path = find_path(path, 'catalogue')
+        path = path if is_address(path) else path.absolute()
         self.base, self.name = path, path.name
         self.lsdb = lsdb.open_catalog(path, columns='all')
         structure = self.lsdb.hc_structure
         self.schema = structure.schema
         self.info = structure.catalog_info
-        self.root = Path(str(structure.catalog_base_dir))
+        self.root = find_path(structure.catalog_base_dir)
         self.pixels = sorted((pixel.order, pixel.pixel)
                              for pixel in self.lsdb.get_healpix_pixels())
         self.starts, self.n_rows = {}, 0
@@ -70,7 +75,10 @@ class HatsCatalogue:
         for order, pixel in self.pixels:
             file = pixel_path(self.root, order, pixel, self.info.npix_suffix)
             self.starts[order, pixel] = self.n_rows
-            self.n_rows += ds.dataset(file, format='parquet').count_rows()
+            self.n_rows += ds.dataset(
+                file.path if is_address(file) else file, format='parquet',
+                filesystem=file.fs if is_address(file) else None
+            ).count_rows()
             size = file.stat().st_size if file.is_file() else 0
             digest.update(f'{order} {pixel} {size} {self.n_rows};'.encode())
         self.fingerprint = digest.hexdigest()
@@ -101,7 +109,7 @@ class HatsJob(SurveyJob):
         super().__init__(job.fitter, job.images, job.options, job.columns,
                          job.readers, structure=job.structure)
         self.schema, self.starts = catalogue.schema, catalogue.starts
-        self.out, self.chunk_size = Path(out), chunk_size
+        self.out, self.chunk_size = find_path(out), chunk_size
 
 
 def open_hats(path):
@@ -136,7 +144,7 @@ def pixel_path(folder, order, pixel, suffix='.parquet'):
     """
     The file (or, with the suffix '/', the folder) of a partition.
     """
-    return (Path(folder) / 'dataset' / f'Norder={order}'
+    return (find_path(folder) / 'dataset' / f'Norder={order}'
             / f'Dir={pixel // 10000 * 10000}'
             / f'Npix={pixel}{suffix.rstrip("/")}')
 
@@ -178,7 +186,7 @@ def run_hats(job, catalogue, out, chunk_size, *, n_workers=None,
 
     files = {pixel: pixel_path(out, *pixel) for pixel in catalogue.pixels}
     missing = [pixel for pixel, file in files.items() if not file.is_file()]
-    n_skipped = sum(pq.read_metadata(file).num_rows
+    n_skipped = sum(pq.read_metadata(as_source(file)).num_rows
                     for file in files.values() if file.is_file())
     if not missing:
         return n_skipped, None
@@ -240,18 +248,25 @@ def _measure_partition(frame, pixel, path, key):
         schema=job.schema)
     # the parts of a large partition are kept, as the files of a survey are
     folder = job.out / '.parts' / f'{pixel[0]}-{pixel[1]}'
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for k, start in enumerate(range(0, rows.num_rows, job.chunk_size)):
         part = part_path(folder, k)
         if not part.is_file():
             write_parquet(run_job(
                 key, rows.slice(start, job.chunk_size),
                 job.starts[pixel] + start), part)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tables = [pq.read_table(part, partitioning=None)
+    make_folder(path.parent)
+    tables = [pq.read_table(as_source(part), partitioning=None)
               for part in part_files(folder)]
     write_parquet(join_results(tables), path)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_tree(folder)
+
+
+def _find_maps(folder):
+    if is_address(folder) and folder.protocol in ('http', 'https'):
+        found = [beside(folder / 'properties', name) for name in _MAPS]
+        return [path for path in found if path is not None]
+    return list(folder.glob('*.fits'))
 
 
 def finish_hats(catalogue, out, columns):
@@ -276,17 +291,17 @@ def finish_hats(catalogue, out, columns):
 
     from astro_pix2prof import __version__
 
-    shutil.rmtree(out / '.parts', ignore_errors=True)
+    remove_tree(out / '.parts')
     if (out / 'hats.properties').is_file():
         return
     hats.io.write_parquet_metadata(out)
     PartitionInfo([HealpixPixel(*pixel) for pixel in catalogue.pixels]
                   ).write_to_file(out / 'partition_info.csv')
     # the same galaxies: the same maps
-    for path in catalogue.root.glob('*.fits'):
-        shutil.copyfile(path, out / path.name)
+    for path in _find_maps(catalogue.root):
+        copy_file(path, out / path.name)
     files = [pixel_path(out, *pixel) for pixel in catalogue.pixels]
-    names = pq.read_schema(files[0]).names
+    names = pq.read_schema(as_source(files[0])).names
     # (the columns of the catalogue come first)
     new = dict(zip(columns, names, strict=False))
     info = catalogue.info.copy_and_update(

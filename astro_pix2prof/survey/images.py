@@ -65,8 +65,8 @@ class SurveyImages:
         The extension and the band of the files.
 
     allow_remote : bool, optional
-        Whether names may be addresses (http, https, ftp); otherwise, only
-        files of this machine are read.
+        Whether names may be addresses; otherwise, only files of this
+        machine are read.
 
     companions : dict, optional
         The columns or templates 'masks', 'uncertainties', 'invvars' and
@@ -96,7 +96,8 @@ class SurveyImages:
             msg = ('uncertainties and invvars were given, but they mean the '
                    'same: give one of them')
             raise ValueError(msg)
-        self.companions = [CompanionFiles(option, given[option], catalogue)
+        self.companions = [CompanionFiles(option, given[option], catalogue,
+                                          allow_remote=allow_remote)
                            for option in OPTIONS if option in given]
         self.allow_remote = allow_remote
         self.source = find_source(images, catalogue, hdu=hdu, band=band,
@@ -200,7 +201,7 @@ class SurveyImages:
         """
         The folder where relative names begin (str), '' if unknown.
         """
-        return self.source.folder
+        return str(self.source.folder)
 
     def describe(self):
         """
@@ -218,7 +219,7 @@ class SurveyImages:
 
     def check_first(self, catalogue):
         """
-        Check that the masks and errors of the first images are there.
+        Check the names of the first images, and their masks and errors.
 
         Parameters
         ----------
@@ -230,12 +231,22 @@ class SurveyImages:
         FileNotFoundError
             If the first rows have images, and none of them its mask or
             error. (A single one that is missing is a galaxy that failed.)
+
+        ValueError
+            If the first rows are all addresses that may not be read.
+
+        ImportError
+            If a package for an address is not installed.
         """
-        if not self.companions or self.source.kind == 'callable':
+        if self.source.kind == 'callable' or not (
+                self.companions or self.source.kind == 'column'):
             return
         rows = next(catalogue.parts(_FIRST, self.needed))
+        found = self._find(rows.slice(0, _FIRST))
+        self.source.check_names([item for item in found
+                                 if item.error is None])
         good = []
-        for item in self._find(rows.slice(0, _FIRST)):
+        for item in found if self.companions else ():
             try:
                 if item.error is None:
                     self.source.locate(item)

@@ -3,12 +3,11 @@
 The results of a survey, read part by part.
 """
 
-from pathlib import Path
-
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
+from astro_pix2prof.addresses import as_source, find_path
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.texts import text_array
@@ -21,6 +20,7 @@ from astro_pix2prof.survey.files import (
     read_json,
     require_file,
 )
+from astro_pix2prof.survey.storage import is_folder
 from astro_pix2prof.survey.text import read_ecsv
 
 __all__ = ['Survey', 'read_survey']
@@ -65,8 +65,8 @@ class Survey:
     """
 
     def __init__(self, path):
-        path = Path(path)
-        if path.is_dir():
+        path = find_path(path, 'survey')
+        if is_folder(path, 'survey '):
             if not (path / SETTINGS).is_file():
                 msg = f'{path} is not the folder of a survey'
                 raise FileNotFoundError(msg)
@@ -163,7 +163,7 @@ class Survey:
             raise ValueError(msg)
         import pyarrow.parquet as pq
 
-        schema = pq.read_schema(self.files[0])
+        schema = pq.read_schema(as_source(self.files[0]))
         if columns is None:
             columns = [field.name for field in schema
                        if not pa.types.is_nested(field.type)]
@@ -196,7 +196,8 @@ class Survey:
     def _read(self, path, columns=None):
         import pyarrow.parquet as pq
 
-        return pq.read_table(path, columns=columns, partitioning=None)
+        return pq.read_table(as_source(path), columns=columns,
+                             partitioning=None)
 
 
 def _count_rows(path):
@@ -207,7 +208,7 @@ def _count_rows(path):
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_metadata(path)
+        metadata = pq.read_metadata(as_source(path))
         names = metadata.schema.to_arrow_schema().names
     except (pa.ArrowException, OSError) as error:
         msg = (f'survey: {path} cannot be read as a Parquet file; delete it '

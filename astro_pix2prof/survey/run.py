@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import check_flag, check_integer
 from astro_pix2prof.survey.arrow import pack_rows
 from astro_pix2prof.survey.catalogue import is_hats, open_catalogue
 from astro_pix2prof.survey.engine import Engine, measure_part, rescue_part
 from astro_pix2prof.survey.files import (
-    part_path,
+    find_done,
     prepare_folder,
     write_failures,
     write_times,
@@ -25,6 +26,7 @@ from astro_pix2prof.survey.files import (
 from astro_pix2prof.survey.fitter_spec import FitterSpec
 from astro_pix2prof.survey.images import SurveyImages
 from astro_pix2prof.survey.job import SurveyJob
+from astro_pix2prof.survey.storage import find_folder
 
 __all__ = ['SurveyResult', 'run_survey']
 
@@ -42,7 +44,7 @@ class SurveyResult:
 
     Attributes
     ----------
-    out : `~pathlib.Path`
+    out : `~pathlib.Path` or ``upath.UPath``
         The folder of the results.
 
     n_rows : int
@@ -83,12 +85,14 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
 
     Parameters
     ----------
-    catalogue : str, path-like or `~astropy.table.Table`
+    catalogue : str, path-like, ``upath.UPath`` or `~astropy.table.Table`
         A Parquet file, a folder of Parquet files, a FITS table, ECSV, CSV, a
-        table, or the folder of a HATS catalogue.
+        table, or the folder of a HATS catalogue; or the address of one,
+        such as 's3://bucket/galaxies.parquet'.
 
-    out : str or path-like
-        The folder for the results. It is made.
+    out : str, path-like or ``upath.UPath``
+        The folder for the results, or its address in an object store. It is
+        made.
 
     images : str, list of str or callable, optional
         Where the images are: a column of paths (relative ones: to the
@@ -156,8 +160,9 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
 
     allow_remote : bool, optional
         Whether the names that a column or a template gives may be addresses
-        (http, https, ftp). By default, only regular files of this machine
-        are read and, for a template, only those below its folder.
+        (such as 'https://...' and 's3://...'). By default, only regular
+        files of this machine are read. From a template, only those below
+        its folder are.
 
     structure : bool, optional
         Whether to add the columns of `measure_structure` without fits, such
@@ -177,6 +182,9 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
 
     Raises
     ------
+    ConnectionError, PermissionError
+        If an address cannot be reached or may not be used.
+
     ValueError, TypeError
         If columns do not exist, options are not known or out of range, or
         ``out`` holds another survey.
@@ -231,7 +239,15 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         raise ValueError(msg)
     options = {name: value for name, value in options.items()
                if value is not None}
-    hats = isinstance(catalogue, str | os.PathLike) and is_hats(catalogue)
+    # (first, so that nothing is done for results that have no place)
+    out = find_folder(out, 'out')
+    if is_address(out) and out.protocol == 'memory' and (
+            n_workers != 1 or scheduler is not None):
+        msg = (f'out={str(out)!r} is the memory of one process, where others '
+               'cannot write: give n_workers=1')
+        raise ValueError(msg)
+    hats = (isinstance(catalogue, str | os.PathLike)
+            or is_address(catalogue)) and is_hats(catalogue)
     if hats:
         from astro_pix2prof.survey.hats import open_hats
 
@@ -257,7 +273,6 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         source.check_first(catalogue)
     job = SurveyJob(FitterSpec(fitter), source, options, carried, readers,
                     structure=structure)
-    out = Path(out).absolute()
     prepare_folder(out, _settings(job, catalogue, chunk_size),
                    overwrite=overwrite)
     if hats:
@@ -313,7 +328,7 @@ def _run_parts(job, catalogue, out, chunk_size, *, n_workers, scheduler,
     """
     n_rows = catalogue.n_rows
     n_parts = -(-n_rows // chunk_size)
-    done = {k for k in range(n_parts) if part_path(out, k).is_file()}
+    done = find_done(out, n_parts)
     n_skipped = sum(min(chunk_size, n_rows - k * chunk_size) for k in done)
     if len(done) == n_parts:
         return n_skipped, None
@@ -335,7 +350,8 @@ def _run_parts(job, catalogue, out, chunk_size, *, n_workers, scheduler,
     def tasks():
         for k, rows in enumerate(catalogue.parts(chunk_size, columns)):
             if k not in done:
-                yield str(out), k, k * chunk_size, pack_rows(rows)
+                # (an address keeps its options)
+                yield out, k, k * chunk_size, pack_rows(rows)
 
     from tqdm import tqdm
 

@@ -8,39 +8,35 @@ files on this machine and, from a template, to no other folder than its own.
 
 import glob
 import hashlib
-import io
 import math
 import os
-import re
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Formatter
-from urllib.request import urlopen
 
-from astropy.io import fits
-
+from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.image.files import open_fits
 from astro_pix2prof.image.fits import choose_hdu
 from astro_pix2prof.image.sections import cut_section
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.survey.files import require_file
+from astro_pix2prof.survey.names import (
+    check_below,
+    check_remote,
+    is_remote,
+    join_address,
+    template_folder,
+)
+from astro_pix2prof.survey.storage import absolute_path, match_files
 from astro_pix2prof.survey.tiles import TileSet
 
-__all__ = ['LoadedImage', 'check_column', 'find_source', 'guess_column',
-           'is_remote', 'locate_file', 'open_images', 'template_fields']
+__all__ = ['LoadedImage', 'anchor_template', 'check_column', 'find_source',
+           'guess_column', 'locate_file', 'open_images', 'template_fields']
 
 
 # Names of columns of paths that are tried, in any case.
 _PATHS = ('image', 'images', 'path', 'file', 'filename', 'image_path', 'fits')
-
-_REMOTE = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+://')
-
-# Addresses that can be fetched; 'file://' would be a way around the checks.
-_SCHEMES = ('http://', 'https://', 'ftp://')
-
-# Seconds without an answer, and bytes of a file, at which a download ends.
-_TIMEOUT, _LARGEST = 60, 1 << 30
 
 
 @dataclass
@@ -118,11 +114,14 @@ def find_source(images, catalogue, *, hdu=None, band=None,
     """
     columns = catalogue.columns
     if callable(images):
-        return _FunctionSource(images)
+        return _FunctionSource(images, allow_remote)
     if images is None:
         images = guess_column('images', columns, _PATHS)
     if isinstance(images, list | tuple):
         return _TileSource(images, hdu, band)
+    if is_address(images) and not isinstance(images, str):
+        # (an address of its own kind is no template)
+        return _TileSource(match_files(images), hdu, band)
     if not isinstance(images, str | os.PathLike):
         msg = ('images must be a column, a template, tiles or a '
                f'function, got {type(images).__name__}')
@@ -135,7 +134,10 @@ def find_source(images, catalogue, *, hdu=None, band=None,
         for name in names:
             check_column('images', name, columns)
         return _TemplateSource(text, names, allow_remote)
-    paths = sorted(glob.glob(text))
+    if is_address(text):
+        paths = match_files(text)
+    else:
+        paths = sorted(glob.glob(text))
     if len(paths) == 1 and Path(paths[0]).is_dir():
         paths = sorted(str(path) for path in Path(paths[0]).iterdir()
                        if '.fit' in path.name.lower())
@@ -200,6 +202,11 @@ class _Source:
         Note the name of an image.
         """
 
+    def check_names(self, loaded):
+        """
+        Check the names of the first images before a survey begins.
+        """
+
     def locate(self, item):
         """
         Return the path or the image, once it is known to be safe to open.
@@ -230,7 +237,7 @@ class _ColumnSource(_Source):
                    f'but it holds values of the type {kind}')
             raise ValueError(msg)
         self.column, self.columns = column, [column]
-        self.folder = os.path.abspath(catalogue.base)
+        self.folder = absolute_path(catalogue.base)
         self.allow_remote = allow_remote
 
     def describe(self):
@@ -248,6 +255,23 @@ class _ColumnSource(_Source):
     def locate(self, item):
         return locate_file(item.source, self.folder, self.allow_remote)
 
+    def check_names(self, loaded):
+        """
+        Check that the first names are of a kind that can be read.
+        """
+        errors = []
+        for item in loaded:
+            try:
+                if is_remote(item.source):
+                    check_remote(item.source, self.allow_remote)
+                    find_path(item.source, 'images')
+            except ValueError as error:
+                errors.append(error)
+        if errors and len(errors) == len(loaded):
+            msg = (f'images={self.column!r}: none of the first {len(errors)} '
+                   f'image(s) can be read: {errors[0]}')
+            raise ValueError(msg) from errors[0]
+
 
 class _TemplateSource(_Source):
     """
@@ -257,17 +281,14 @@ class _TemplateSource(_Source):
     kind = 'template'
 
     def __init__(self, template, names, allow_remote):
-        self.template, self.columns = template, names
-        self.allow_remote = allow_remote
-        first = template.split('{')[0]
-        if is_remote(first):
-            _check_remote(first, allow_remote)
+        self.columns, self.allow_remote = names, allow_remote
+        self.given = template
         # (the processes may have another working directory)
         self.folder = os.getcwd()
-        self.within = os.path.abspath(os.path.dirname(first))
+        self.template, self.within = anchor_template(template, allow_remote)
 
     def describe(self):
-        return self.template
+        return self.given
 
     def find(self, item, record):
         values = {name: record[name] for name in self.columns}
@@ -282,7 +303,7 @@ class _TemplateSource(_Source):
 
     def locate(self, item):
         return locate_file(item.source, self.folder, self.allow_remote,
-                       within=self.within)
+                           within=self.within, template=self.template)
 
 
 class _TileSource(_Source):
@@ -294,17 +315,18 @@ class _TileSource(_Source):
 
     def __init__(self, paths, hdu, band):
         for path in paths:
-            if not isinstance(path, str | os.PathLike):
+            if not (isinstance(path, str | os.PathLike)
+                    or is_address(path)):
                 msg = ('images must be a list of names of files, got '
                        f'{type(path).__name__} in it')
                 raise TypeError(msg)
             require_file(path, 'images:')
-        self.tiles = TileSet([os.path.abspath(path) for path in paths],
+        self.tiles = TileSet([absolute_path(path) for path in paths],
                              hdu=hdu, band=band)
-        self.folder = os.path.dirname(self.tiles.paths[0])
+        self.folder = os.path.dirname(str(self.tiles.paths[0]))
 
     def describe(self):
-        names = '\n'.join(os.path.basename(p) for p in self.tiles.paths)
+        names = '\n'.join(os.path.basename(str(p)) for p in self.tiles.paths)
         digest = hashlib.sha256(names.encode('utf-8', 'surrogateescape'))
         return (f'{len(self.tiles.paths)} files, '
                 f'{digest.hexdigest()[:16]}')
@@ -318,7 +340,8 @@ class _TileSource(_Source):
                 msg = 'no tile holds the position'
                 item.error = ValueError(msg)
                 continue
-            item.image = item.source = self.tiles.paths[number]
+            item.image = self.tiles.paths[number]
+            item.source = str(item.image)
             item.options['position'] = tuple(float(part) for part in place)
 
 
@@ -330,8 +353,8 @@ class _FunctionSource(_Source):
     kind = 'callable'
     columns = None
 
-    def __init__(self, function):
-        self.function = function
+    def __init__(self, function, allow_remote):
+        self.function, self.allow_remote = function, allow_remote
 
     def describe(self):
         return '.'.join(getattr(self.function, key, '?') for key in (
@@ -352,32 +375,47 @@ class _FunctionSource(_Source):
         item.source = str(getattr(found, 'name', None) or item.source)
         if isinstance(found, str | os.PathLike):
             item.source = os.fsdecode(found)
+        if is_remote(found):
+            # (it may be out of the catalogue)
+            check_remote(found, self.allow_remote)
         item.image = found
 
 
-def is_remote(text):
+def anchor_template(template, allow_remote, option='images'):
     """
-    Tell whether a name is an address.
+    Find the folder that the names out of a template must not leave.
+
+    Parameters
+    ----------
+    template : str
+        The template.
+
+    allow_remote : bool
+        Whether it may be an address.
+
+    option : str, optional
+        The argument, for messages.
+
+    Returns
+    -------
+    template : str
+        The template; after ``file://`` it is a plain one.
+
+    folder : str
+        The folder.
     """
-    return _REMOTE.match(text) is not None
+    first = template.split('{')[0]
+    if first.lower().startswith('file:///'):
+        # (the user gave it: no name out of a catalogue)
+        template = template[len('file://'):]
+    elif is_remote(first):
+        check_remote(first, allow_remote)
+        return template, template_folder(template, option)
+    first = template.split('{')[0]
+    return template, os.path.abspath(os.path.dirname(first))
 
 
-def _check_remote(text, allow_remote):
-    """
-    Return an address if it may be fetched.
-    """
-    if not allow_remote:
-        msg = (f'{text[:200]!r} is an address: only files of this machine '
-               'are read, unless allow_remote=True (--allow-remote)')
-        raise ValueError(msg)
-    if not text.lower().startswith(_SCHEMES):
-        msg = (f'{text[:200]!r} cannot be fetched: the address must begin '
-               f'with {", ".join(_SCHEMES)}')
-        raise ValueError(msg)
-    return text
-
-
-def locate_file(text, start, allow_remote, *, within=None):
+def locate_file(text, start, allow_remote, *, within=None, template=''):
     """
     Find the regular file of a name, or check that it may be fetched.
 
@@ -386,7 +424,7 @@ def locate_file(text, start, allow_remote, *, within=None):
     text : str
         The name out of the catalogue.
 
-    start : str
+    start : str or ``upath.UPath``
         The folder where relative names begin.
 
     allow_remote : bool
@@ -395,13 +433,20 @@ def locate_file(text, start, allow_remote, *, within=None):
     within : str, optional
         The folder that the name must not leave.
 
+    template : str, optional
+        The template, if the name comes from one.
+
     Returns
     -------
-    path : str
+    path : str or ``upath.UPath``
         The path, or the address.
     """
     if is_remote(text):
-        return _check_remote(text, allow_remote)
+        if is_remote(within):
+            check_below(text, within, template)
+        return check_remote(text, allow_remote)
+    if is_address(start):
+        return join_address(start, text)
     path = os.path.join(start, text)
     if within is not None:
         _check_inside(path, within)
@@ -468,18 +513,16 @@ def open_images(loaded, source, *, hdu=None, band=None, companions=()):
                     'position', 'size'} <= set(item.options)
                 if source.kind == 'callable':
                     source.call(item)
-                elif section or is_remote(path):
+                elif section:
                     if path != opened:
                         stack.close()
                         opened = None
-                        hdulist = stack.enter_context(_open_file(path))
+                        hdulist = stack.enter_context(open_fits(path))
                         opened = path
-                    item.image = hdulist
-                    if section:
-                        (item.image, item.options['position'],
-                         item.origin) = cut_section(
-                            hdulist, item.options['position'],
-                            item.options['size'], hdu=hdu, band=band)
+                    (item.image, item.options['position'],
+                     item.origin) = cut_section(
+                        hdulist, item.options['position'],
+                        item.options['size'], hdu=hdu, band=band)
                 for files in companions:
                     item.options[files.plane] = files.read(
                         item.record, item.source, **(_section_of(
@@ -501,16 +544,3 @@ def _section_of(item, hdulist, hdu, band):
     ny, nx = choose_hdu(item.image, hdu, band).shape[-2:]
     x, y = item.origin
     return {'shape': shape, 'window': (slice(y, y + ny), slice(x, x + nx))}
-
-
-def _open_file(path):
-    if not is_remote(path):
-        return open_fits(path)
-    # (the user allowed it, and the schemes are those of _SCHEMES)
-    with urlopen(path, timeout=_TIMEOUT) as answer:  # nosec B310
-        data = answer.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
-        msg = f'{path[:200]} holds more than {_LARGEST >> 30} GiB'
-        raise ValueError(msg)
-    # (in memory, and not closed: it may be measured later)
-    return nullcontext(fits.open(io.BytesIO(data), memmap=False))

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.addresses import is_address
 from astro_pix2prof.image.astrometry import celestial_wcs
 from astro_pix2prof.image.files import open_fits
 from astro_pix2prof.image.fits import choose_hdu
@@ -27,7 +28,7 @@ class TileSet:
 
     Parameters
     ----------
-    paths : list of str
+    paths : list of str or ``upath.UPath``
         FITS files with a celestial WCS.
 
     hdu : int or str, optional
@@ -49,7 +50,7 @@ class TileSet:
     """
 
     def __init__(self, paths, *, hdu=None, band=None):
-        paths = [str(path) for path in paths]
+        paths = [path if is_address(path) else str(path) for path in paths]
         self.paths, self.hdu, self.band = [], hdu, band
         if not paths:
             msg = 'images names no tiles: no such files'
@@ -59,6 +60,10 @@ class TileSet:
             try:
                 wcs, shape = _footprint(path, hdu, band)
             except (OSError, ValueError) as error:
+                if is_address(path) and isinstance(
+                        error, ConnectionError | PermissionError):
+                    # (it may be there the next time)
+                    raise
                 problems.append(str(error))
                 continue
             self.paths.append(path)
