@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from astro_pix2prof.cli.collector import pause_collector
 from astro_pix2prof.cli.methods import METHODS, make_fitter
 from astro_pix2prof.cli.options import (
     add_common_options,
@@ -88,7 +89,8 @@ def add_fit_command(commands):
 
 
 def _run_fit(args):
-    fitting = _Fitting(args)
+    with pause_collector():
+        fitting = _Fitting(args)
     table = args.out / f'structure{SUFFIXES[args.format]}'
     make_folder(args.out, args)
     if args.structure:
