@@ -239,6 +239,33 @@ def test_astronomy_without_torch():
     assert done.stdout.strip() == 'set()'
 
 
+def test_fit_is_light(tmp_path):
+    """
+    One fit by a network imports nothing that it does not use.
+    """
+    image = str(PACKAGE / 'datasets' / 'data' / 'demo_galaxy_r.fits.gz')
+    code = (
+        'import sys\n'
+        'from astro_pix2prof.cli import main\n'
+        f"status = main(['fit', {image!r}, '--out', {str(tmp_path)!r},"
+        " '--quiet'])\n"
+        'print(status, *sys.modules)\n')
+    done = subprocess.run([sys.executable, '-c', code], check=True,
+                          capture_output=True, text=True)
+    status, *modules = done.stdout.split()
+    assert status == '0'
+    assert 'torch' in modules
+    heavy = {'photutils', 'matplotlib', 'pandas', 'pyarrow', 'lightning',
+             'torchvision', 'dask', 'lsdb', 'sympy', 'torch._dynamo',
+             'torch._inductor', 'scipy.optimize',
+             'scipy.interpolate', 'scipy.signal', 'scipy.stats',
+             'astropy.modeling', 'astropy.convolution',
+             'astropy.visualization', 'astro_pix2prof.simulation',
+             'astro_pix2prof.training', 'astro_pix2prof.isophote',
+             'astro_pix2prof.plotting', 'astro_pix2prof.survey'}
+    assert heavy & set(modules) == set()
+
+
 def test_exports():
     for name in astro_pix2prof.__all__:
         value = getattr(astro_pix2prof, name)

@@ -8,7 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+<<<<<<< HEAD
 from astro_pix2prof.addresses import copy_here
+=======
+from astro_pix2prof.cli.collector import pause_collector
+>>>>>>> w-lean
 from astro_pix2prof.cli.methods import METHODS, make_fitter
 from astro_pix2prof.cli.options import (
     add_common_options,
@@ -93,7 +97,8 @@ def add_fit_command(commands):
 
 
 def _run_fit(args):
-    fitting = _Fitting(args)
+    with pause_collector():
+        fitting = _Fitting(args)
     table = args.out / f'structure{SUFFIXES[args.format]}'
     make_folder(args.out, args)
     if args.structure:

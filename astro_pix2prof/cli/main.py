@@ -8,6 +8,7 @@ import os
 import re
 import sys
 
+from astro_pix2prof.cli.collector import leave_to_the_system
 from astro_pix2prof.cli.compare import add_compare_command
 from astro_pix2prof.cli.demo import add_demo_command
 from astro_pix2prof.cli.evaluate import add_evaluate_command
@@ -42,7 +43,16 @@ def main(args=None):
         0 if all is well, 1 if a file failed, 130 if interrupted. Wrong
         usage exits with 2.
     """
-    args = sys.argv[1:] if args is None else args
+    if args is None:
+        # (the process is our own)
+        try:
+            return _run(sys.argv[1:])
+        finally:
+            leave_to_the_system()
+    return _run(args)
+
+
+def _run(args):
     parser = _make_parser()
     # a leading blank keeps argparse from taking the declination -12:30:00
     # for an option

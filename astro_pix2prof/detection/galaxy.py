@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
-from photutils.segmentation import deblend_sources, detect_sources
-from photutils.utils.exceptions import NoDetectionsWarning
 from scipy.ndimage import (
     binary_dilation,
     gaussian_filter,
@@ -17,7 +15,6 @@ from scipy.ndimage import (
     map_coordinates,
     maximum_filter,
 )
-from scipy.optimize import minimize
 
 from astro_pix2prof.detection.gaps import fill_gaps
 
@@ -174,6 +171,8 @@ def choose_peak(smooth, galaxy, start, sma, sigma, *, bad=None, limit=None):
     first = score[0]
     best = candidates[int(np.argmin(score))]
     if np.hypot(middle[0] - best[0], middle[1] - best[1]) > 2.0:
+        from scipy.optimize import minimize
+
         search = minimize(asymmetry, middle, method='Nelder-Mead', options={
             'initial_simplex': np.array(middle) + [[0, 0], [2, 0], [0, 2]],
             'xatol': 0.2, 'fatol': 1e-4, 'maxiter': 40})
@@ -225,6 +224,8 @@ def _symmetric_centre(asymmetry, start, sma, worst):
     """
     Find the point about which the image is most nearly symmetric.
     """
+    from scipy.optimize import minimize
+
     size = float(np.clip(0.15 * sma, 1.0, 5.0))
     found = start
     # The second time from where the first ended, with smaller steps.
@@ -471,6 +472,10 @@ def _segments(smooth, threshold, blind, contrast, bad):
     """
     Deblended segments of a smoothed image; zeros if there are none.
     """
+    # (these take a second to import, and a ring network needs no detection)
+    from photutils.segmentation import deblend_sources, detect_sources
+    from photutils.utils.exceptions import NoDetectionsWarning
+
     with warnings.catch_warnings():
         # No sources, or one that cannot be deblended: both are fine.
         warnings.simplefilter('ignore', AstropyUserWarning)

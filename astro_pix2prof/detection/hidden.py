@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from scipy.optimize import least_squares
 
 __all__ = ['HiddenCentre', 'find_hidden_centre', 'fit_centre',
            'missing_part']
@@ -287,6 +286,8 @@ def _fit(image, mask, start, sigma, reach, few=False):
     """
     Fit concentric ellipses: centre and shape, covariance, and misfit.
     """
+    from scipy.optimize import least_squares
+
     x, y, value, weight = _pixels(image, mask, start[:2], sigma, reach,
                                   _FEW if few else _PIXELS)
     if len(x) < _FEWEST:

@@ -5,7 +5,6 @@ Images made from the ellipses and values of a profile.
 
 import astropy.units as u
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import map_coordinates
 
 from astro_pix2prof.ellipses.geometry import (
@@ -204,6 +203,8 @@ def _interpolate(sma, value, fine):
     """
     Interpolate a profile without overshoot.
     """
+    from scipy.interpolate import PchipInterpolator
+
     # asinh is a logarithm for the bright rings, and takes the noise around
     # zero as it is
     scale = max(1e-3 * np.max(np.abs(value)), np.finfo(float).tiny)

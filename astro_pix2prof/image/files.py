@@ -17,7 +17,11 @@ import zlib
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
+<<<<<<< HEAD
 from astro_pix2prof.addresses import find_path, is_address, open_address
+=======
+from astro_pix2prof.image.windows import map_window
+>>>>>>> w-lean
 
 __all__ = ['check_sums', 'open_fits', 'read_pixels']
 
@@ -250,9 +254,10 @@ def read_pixels(hdu, section=None):
     """
     _check_size(hdu, section)
     try:
-        if section is not None:
-            return hdu.section[(..., *section)]
-        return hdu.data
+        if section is None:
+            return hdu.data
+        window = map_window(hdu, section)
+        return hdu.section[(..., *section)] if window is None else window
     except (MemoryError, Exception) as exc:
         msg = f'{_place(hdu)} cannot be read: {_reason(exc)}'
         raise OSError(msg) from exc

@@ -19,6 +19,7 @@ from astro_pix2prof.image.arrays import _header_unit, _read_array
 from astro_pix2prof.image.astrometry import BrokenWCSError
 from astro_pix2prof.image.files import check_sums, open_fits, read_pixels
 from astro_pix2prof.image.header import _header_text, header_values, read_wcs
+from astro_pix2prof.image.plain import read_plain
 from astro_pix2prof.image.planes import ErrorPlane, mask_to_bool
 from astro_pix2prof.image.units import parse_unit
 
@@ -45,9 +46,16 @@ _OTHER_NAMES = (*_WEIGHT_NAMES, 'CON', 'CTX', 'AREA', 'PSF', 'PSFIMAGE',
 
 
 def _read_file(path, hdu, band, bad_bits):
-    # (all pixels are in memory when the file is closed)
-    with closing(open_fits(path)) as hdulist:
-        parts = _read_hdulist(hdulist, hdu, band, bad_bits, check=True)
+    plain = read_plain(path) if hdu is None or (
+        type(hdu) is int and hdu == 0) else None
+    if plain is not None:
+        parts = _read_pixels(plain.pixels, plain.cards, band,
+                             header_values(plain.cards))
+        parts.wcs = plain.wcs
+    else:
+        # (all pixels are in memory when the file is closed)
+        with closing(open_fits(path)) as hdulist:
+            parts = _read_hdulist(hdulist, hdu, band, bad_bits, check=True)
     for companion in companion_files(path):
         _add_file(parts, companion, bad_bits)
     if parts.name is None:
@@ -279,11 +287,19 @@ def _read_hdu(hdu, band, header, hdulist=None):
         msg = (f"the extension '{hdu.name}' holds no data: choose another "
                'one with hdu=')
         raise ValueError(msg)
-    parts = _read_array(unpack_pixels(data, hdu.header), band, header)
-    _header_unit(parts)
+    parts = _read_pixels(data, hdu.header, band, header)
     try:
         parts.wcs = read_wcs(hdu.header, hdulist)
     except BrokenWCSError as exc:
         # pixel_scale= may replace it
         parts.wcs = exc
+    return parts
+
+
+def _read_pixels(data, own, band, header):
+    """
+    Read an array with its header; ``header`` has the cards of others too.
+    """
+    parts = _read_array(unpack_pixels(data, own), band, header)
+    _header_unit(parts)
     return parts

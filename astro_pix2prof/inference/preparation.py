@@ -15,7 +15,11 @@ from astro_pix2prof.background.level import (
     measure_sky,
 )
 from astro_pix2prof.background.noise import noise_weights
+<<<<<<< HEAD
 from astro_pix2prof.background.tilt import measure_sky_or_tilt
+=======
+from astro_pix2prof.detection.galaxy import FINE, find_galaxy
+>>>>>>> w-lean
 from astro_pix2prof.ellipses.geometry import shape_to_components
 from astro_pix2prof.ellipses.given import read_ellipses
 from astro_pix2prof.image.cutout import GalaxyCutout
@@ -246,9 +250,6 @@ def _detect(prepared, image):
     """
     Centre and shape, for networks that do not find them.
     """
-    # (with photutils, which takes a second to import)
-    from astro_pix2prof.detection.galaxy import FINE, find_galaxy
-
     cutout = prepared.cutout
     found = find_galaxy(image, cutout.mask, prepared.sigma,
                         cutout.position, search_radius=prepared.search)

@@ -1,0 +1,246 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Read plain FITS images at once, without the machinery for all others.
+
+Most images of a survey are one array of numbers with a tangential
+projection. `astropy.io.fits` and `astropy.wcs` print, copy and parse the
+cards of their headers several times, which takes longer than to read the
+pixels. Here the file is read once, each card that is asked for is parsed
+once (by astropy), and the projection is parsed once (by the parser of
+astropy). Any other file is left to astropy, for its result or its error.
+"""
+
+import os
+import re
+import stat
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
+from astropy.wcs import WCS, FITSFixedWarning, Wcsprm
+
+__all__ = ['PlainCards', 'PlainImage', 'plain_wcs', 'read_plain']
+
+
+_BLOCK, _CARD = 2880, 80
+
+# The longest header that is read here, in blocks of 36 cards.
+_LONGEST = 100
+
+_TYPES = {8: 'u1', 16: '>i2', 32: '>i4', 64: '>i8', -32: '>f4', -64: '>f8'}
+
+_INTEGER = re.compile(rb'= +(-?\d+) *(/.*)?')
+
+_KEYWORD = re.compile(rb'[A-Z0-9_-]{1,8} *')
+
+# A text that may be a value within a value (a record-valued card)
+_RECORD = re.compile(rb" *'[^']*: ")
+
+# Cards that change the pixels, or what else is in a file
+_NOT_PLAIN = {b'BSCALE', b'BZERO', b'BLANK', b'GROUPS', b'PCOUNT', b'GCOUNT',
+              b'XTENSION', b'CHECKSUM', b'DATASUM', b'CONTINUE', b'HIERARCH'}
+
+# Distortions and other parts of a WCS that astropy reads besides its parser
+_DISTORTION = re.compile(
+    rb'(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)|(CP|CQ)(DIS|ERR)\d.*|D[PQ]\d.*|'
+    rb'DVERR.*|D2IM.*|AXISCORR|P[VS]\d+_\d+.*|PROJP\d+|'
+    rb'(AMD|PLT|PPO|CNPIX|XPIXELSZ|YPIXELSZ).*')
+
+_TANGENTIAL = ('RA---TAN', 'DEC--TAN')
+
+
+class PlainCards(Mapping):
+    """
+    The values of a header by their keywords.
+
+    Parameters
+    ----------
+    block : bytes
+        The cards, 80 bytes each, without the last one (END).
+
+    Raises
+    ------
+    ValueError
+        If a card is of a kind that is not plain.
+    """
+
+    def __init__(self, block):
+        self.block = block
+        self._cards = {}
+        for start in range(0, len(block), _CARD):
+            card = block[start:start + _CARD]
+            key = card[:8].rstrip()
+            if card[8:10] == b'= ':
+                if (key in _NOT_PLAIN or not _KEYWORD.fullmatch(card[:8])
+                        or _RECORD.match(card, 10)):
+                    msg = f'{card!r} is no plain card'
+                    raise ValueError(msg)
+                # (astropy finds the first of several)
+                self._cards.setdefault(key.decode(), card)
+            elif key not in (b'', b'COMMENT', b'HISTORY'):
+                msg = f'{card!r} is no plain card'
+                raise ValueError(msg)
+
+    def __getitem__(self, key):
+        return fits.Card.fromstring(self._cards[key]).value
+
+    def __iter__(self):
+        return iter(self._cards)
+
+    def __len__(self):
+        return len(self._cards)
+
+    def __contains__(self, key):
+        return key in self._cards
+
+    def integer(self, key):
+        """
+        Read an integer; `None` if the card has none.
+        """
+        found = _INTEGER.fullmatch(self._cards.get(key, b'')[8:].rstrip())
+        return int(found[1]) if found else None
+
+
+@dataclass
+class PlainImage:
+    """
+    A plain image.
+
+    Attributes
+    ----------
+    cards : `PlainCards`
+        The header.
+
+    pixels : 2D `~numpy.ndarray`
+        The pixels, in the byte order of the file.
+
+    wcs : `~astropy.wcs.WCS`
+        The WCS, celestial and tangential.
+    """
+
+    cards: PlainCards
+    pixels: np.ndarray
+    wcs: WCS
+
+
+def read_plain(path):
+    """
+    Read a FITS file that holds nothing but a plain 2D image.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    image : `PlainImage` or `None`
+        `None` if the file is anything else, cannot be read, or is damaged:
+        `~astro_pix2prof.image.files.open_fits` and astropy know what to do.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None
+        with open(path, 'rb') as stream:
+            return _read_stream(stream)
+    except (OSError, ValueError, MemoryError):
+        return None
+
+
+def _read_stream(stream):
+    block = stream.read(_BLOCK)
+    if not block.startswith(b'SIMPLE  = '):
+        return None
+    while (end := _find_end(block)) is None:
+        more = stream.read(_BLOCK)
+        if len(more) < _BLOCK or len(block) >= _LONGEST * _BLOCK:
+            return None
+        block += more
+    # (astropy warns of what is not blank, or not a printable character)
+    if block[end + 3:].strip(b' ') or not block.isascii() or (
+            not block.decode().isprintable()):
+        return None
+    cards = PlainCards(block[:end])
+    shape = _shape(cards)
+    if shape is None:
+        return None
+    bits = cards.integer('BITPIX')
+    n_bytes = shape[0] * shape[1] * abs(bits) // 8
+    rest = os.fstat(stream.fileno()).st_size - len(block)
+    if rest != n_bytes + -n_bytes % _BLOCK:
+        # cut short, or with extensions
+        return None
+    wcs = plain_wcs(cards)
+    if wcs is None:
+        return None
+    pixels = np.empty(shape, dtype=_TYPES[bits])
+    if stream.readinto(pixels.data.cast('B')) != n_bytes:
+        return None
+    return PlainImage(cards, pixels, wcs)
+
+
+def _find_end(block):
+    """
+    Find where the last card begins; `None` if it is not in these blocks.
+    """
+    start = len(block) - _BLOCK
+    for place in range(start, len(block), _CARD):
+        if block[place:place + 8] == b'END     ':
+            return place
+    return None
+
+
+def _shape(cards):
+    """
+    Read the shape of a 2D image; `None` if the header is another one.
+    """
+    if list(cards)[:5] != ['SIMPLE', 'BITPIX', 'NAXIS', 'NAXIS1', 'NAXIS2']:
+        return None
+    nx, ny = (cards.integer(key) for key in ('NAXIS1', 'NAXIS2'))
+    plain = (cards['SIMPLE'] is True and cards.integer('NAXIS') == 2
+             and cards.integer('BITPIX') in _TYPES
+             and nx is not None and ny is not None and min(nx, ny) > 0)
+    return (ny, nx) if plain else None
+
+
+def plain_wcs(cards):
+    """
+    Make the WCS of a header with a tangential projection and no distortion.
+
+    Parameters
+    ----------
+    cards : `PlainCards`
+        The header.
+
+    Returns
+    -------
+    wcs : `~astropy.wcs.WCS` or `None`
+        The one that `~astropy.wcs.WCS` gives; `None` if the header is not
+        so plain.
+    """
+    if tuple(cards.get(f'CTYPE{k}') for k in (1, 2)) != _TANGENTIAL or any(
+            _DISTORTION.fullmatch(key.encode()) for key in cards):
+        return None
+    matrix = [cards[key] for key in ('CD1_1', 'CD1_2', 'CD2_1', 'CD2_2')
+              if key in cards]
+    if matrix and not any(matrix):
+        return None
+    with warnings.catch_warnings():
+        # (as in read_wcs)
+        warnings.simplefilter('ignore', FITSFixedWarning)
+        warnings.simplefilter('ignore', AstropyWarning)
+        try:
+            parsed = Wcsprm(header=cards.block, relax=True)
+            if parsed.naxis != 2:
+                return None
+            wcs = WCS(naxis=2)
+            wcs.wcs = parsed
+            wcs.fix()
+            wcs.wcs.set()
+        except Exception:  # (the parser raises several kinds)
+            return None
+    wcs.pixel_shape = tuple(cards.integer(f'NAXIS{k}') for k in (1, 2))
+    return wcs
