@@ -8,11 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-<<<<<<< HEAD
 from astro_pix2prof.addresses import copy_here
-=======
 from astro_pix2prof.cli.collector import pause_collector
->>>>>>> w-lean
 from astro_pix2prof.cli.methods import METHODS, make_fitter
 from astro_pix2prof.cli.options import (
     add_common_options,

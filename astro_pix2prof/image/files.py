@@ -17,11 +17,8 @@ import zlib
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
-<<<<<<< HEAD
 from astro_pix2prof.addresses import find_path, is_address, open_address
-=======
 from astro_pix2prof.image.windows import map_window
->>>>>>> w-lean
 
 __all__ = ['check_sums', 'open_fits', 'read_pixels']
 

@@ -15,11 +15,8 @@ from astro_pix2prof.background.level import (
     measure_sky,
 )
 from astro_pix2prof.background.noise import noise_weights
-<<<<<<< HEAD
 from astro_pix2prof.background.tilt import measure_sky_or_tilt
-=======
 from astro_pix2prof.detection.galaxy import FINE, find_galaxy
->>>>>>> w-lean
 from astro_pix2prof.ellipses.geometry import shape_to_components
 from astro_pix2prof.ellipses.given import read_ellipses
 from astro_pix2prof.image.cutout import GalaxyCutout
