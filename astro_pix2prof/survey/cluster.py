@@ -28,7 +28,7 @@ ENVIRONMENT = {'OMP_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1',
 _SEVERAL = 'a survey in several processes (n_workers=1 is one)'
 
 # Seconds until all processes of a cluster have to be there.
-_START = 120
+_START = 600
 
 
 def import_dask():

@@ -237,8 +237,8 @@ def _find_missing(catalogue, files, settings):
             n_skipped += catalogue.counts[pixel]
             continue
         missing.append(pixel)
-        again.append(f'{file.name} {problem}')
-        set_aside(file, keep=foreign)
+        again.append(f'{file.name} {problem}'
+                     f'{set_aside(file, keep=foreign)}')
     if again:
         warn_again(again)
     return missing, n_skipped

@@ -176,17 +176,22 @@ class ChildProcess:
         self._process = None
 
     def _start(self):
+        request = {'path': sys.path, 'number': self._number,
+                   'job': _pickle_job(self._job)}
         self._process = subprocess.Popen(
             [sys.executable, '-c', _COMMAND], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, env={**os.environ, **ENVIRONMENT})
         try:
             # (it makes the fitter before any galaxy could be to blame)
-            self._ask({'path': sys.path, 'number': self._number,
-                       'job': _pickle_job(self._job)})
+            self._ask(request)
         except ProcessDiedError as error:
+            self.close()
             msg = ('a process to measure in cannot be started: '
                    f'{error}'.replace('the process that measured it', 'it'))
             raise RuntimeError(msg) from error
+        except BaseException:
+            self.close()
+            raise
 
     def _ask(self, request):
         try:

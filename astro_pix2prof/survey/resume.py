@@ -174,8 +174,8 @@ class PartPlan:
             if problem is None:
                 self.done.add(number)
                 continue
-            again.append(f'{path.name} {problem}')
-            set_aside(path, keep=foreign)
+            again.append(f'{path.name} {problem}'
+                         f'{set_aside(path, keep=foreign)}')
         if again:
             warn_again(again)
         begun = set(find_marks(self.out))
@@ -261,11 +261,19 @@ def set_aside(path, *, keep):
 
     keep : bool
         Whether it is worth keeping.
+
+    Returns
+    -------
+    note : str
+        The name that it has now, for a message.
     """
-    if keep:
-        path.rename(path.with_name(f'{path.name}.other'))
-    else:
+    if not keep:
         path.unlink()
+        return ''
+    # (hidden, so that it does not belong to the survey)
+    kept = path.with_name(f'.{path.name}.other')
+    path.rename(kept)
+    return f' (kept as {kept.name})'
 
 
 def _shortened(names):

@@ -221,7 +221,7 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     allow_remote = check_flag(allow_remote, 'allow_remote')
     structure = check_flag(structure, 'structure')
     isolate = check_flag(isolate, 'isolate')
-    check_choice(changed, 'changed', CHANGES)
+    changed = check_choice(changed, 'changed', CHANGES)
     part = check_share(part)
     if part is not None and overwrite:
         msg = ('overwrite=True and part= do not go together: a share would '

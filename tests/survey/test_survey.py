@@ -673,9 +673,9 @@ class TestRunSurvey:
         """
         What cannot be written is an error, and what is done is kept.
         """
-        from astro_pix2prof.survey import results as survey_output
-
         import pyarrow.parquet as pq
+
+        from astro_pix2prof.survey import results as survey_output
 
         class Writer(pq.ParquetWriter):
             def __init__(self, path, *args, **options):
