@@ -294,13 +294,15 @@ def main():
         _send(answers, _pack_answer(('error', error)))
         return
     torch = sys.modules.get('torch')
-    fork = hasattr(os, 'fork') and not (
-        torch is not None and torch.cuda.is_initialized())
+    # (elsewhere, libraries of the system do not survive it)
+    fork = (sys.platform.startswith('linux')
+            and threading.active_count() == 1 and not (
+                torch is not None and torch.cuda.is_initialized()))
     _send(answers, pickle.dumps(('ok', None)))
     if fork:
         _keep(job, request['number'], requests, answers)
     else:
-        # (a GPU cannot be used after a fork)
+        # (neither a GPU nor threads can be used after a fork)
         _serve(job, request['number'], requests, answers)
 
 

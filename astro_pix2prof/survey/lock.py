@@ -20,6 +20,9 @@ __all__ = ['hold_folder']
 # machine counts as left behind.
 _BEAT, _STALE = 30.0, 600.0
 
+# Difference of two starts (ticks or seconds) that are not the same.
+_SET = 10
+
 # Seconds that another run may take to write its name into its lock.
 _WRITE = 5.0
 
@@ -68,7 +71,9 @@ def hold_folder(folder, part=None):
             if part is not None and other.name.endswith(f'-of-{part[1]}'):
                 continue
             found = _read(other)
-            if found is not None and not _is_stale(other, found):
+            if found is None:
+                continue   # (it is gone by now)
+            if not _is_stale(other, found):
                 raise _locked(folder, other, found)
             _remove(other, found)
         threading.Thread(target=beat, daemon=True).start()
@@ -108,26 +113,27 @@ def _machine():
 
 def _process_start(pid):
     """
-    Tell when a process began, '' if unknown, `None` if there is none.
+    Tell when a process began, 0 if unknown, `None` if there is none.
     """
+    if os.path.exists('/proc/self/stat'):
+        # (ticks since the start of the machine, whatever its clock does)
+        try:
+            with open(f'/proc/{pid}/stat') as file:
+                return int(file.read().rpartition(')')[2].split()[19])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, IndexError):
+            return 0
     try:
         import psutil
-
-        return f'{psutil.Process(pid).create_time():.0f}'
     except ImportError:
-        pass
+        return 0
+    try:
+        return round(psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
         return None
     except psutil.Error:
-        return ''
-    if os.name == 'posix':
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return None
-        except OSError:
-            pass
-    return ''
+        return 0
 
 
 def _acquire(path, owner):
@@ -175,8 +181,10 @@ def _is_stale(path, owner):
     if owner.get('machine') == _machine() and isinstance(
             owner.get('pid'), int):
         start = _process_start(owner['pid'])
+        # (the clock that the time comes from may have been set)
         return start is None or bool(
-            start and owner.get('process') and start != owner['process'])
+            start and owner.get('process')
+            and abs(start - owner['process']) > _SET)
     if owner.get('machine', '').split(' ')[0] == socket.gethostname() and (
             _boot(owner['machine']) not in (None, _boot(_machine()))):
         return True   # (the machine was started again)

@@ -265,7 +265,8 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     out = Path(out).absolute()
     settings = _settings(job, catalogue, chunk_size)
     job.identity = json.dumps(settings)
-    check_folder(out, recover_settings)
+    if not (overwrite and out.is_dir()):
+        check_folder(out, recover_settings)
     out.mkdir(parents=True, exist_ok=True)
     with hold_folder(out, part):
         prepare_folder(out, settings, overwrite=overwrite,

@@ -246,7 +246,7 @@ class TestLock:
         # the process is gone; another has its number; the machine was
         # started again; it was killed while it wrote
         machine = lock._machine().split(' ')
-        for changes in ({'pid': done.pid}, {'process': '5'},
+        for changes in ({'pid': done.pid}, {'process': 5},
                         {'machine': ' '.join([machine[0], 'x', 'y'])}):
             self.owner(path, **changes)
             with hold_folder(tmp_path):
@@ -352,6 +352,17 @@ class TestShares:
         assert len(times['runs']) == 3
         # more shares than parts
         assert run(catalogue, out, part='1/99').n_rows == 0
+
+    def test_overwrite(self, catalogue, tmp_path):
+        """
+        A folder whose settings are lost for good can be begun anew.
+        """
+        out = tmp_path / 'out'
+        out.mkdir()
+        (out / '_survey.json').write_text('{')
+        with pytest.raises(ValueError, match=r'_survey.json is not the file'):
+            run(catalogue, out)
+        assert run(catalogue, out, overwrite=True).n_done == N
 
     def test_failures(self, tmp_path):
         """
