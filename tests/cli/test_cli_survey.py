@@ -67,7 +67,7 @@ def test_shares(catalogue, tmp_path, capsys):
     assert main(collect) == 1
     assert '1 of 2 parts of' in capsys.readouterr().err
     assert main([*args, '--part', '3/2']) == 1
-    assert '--part=3/2: the number must be' in capsys.readouterr().err
+    assert '--part 3/2: the number must be' in capsys.readouterr().err
     assert main([*args, '--part', '1/2', '--overwrite']) == 1
     text = capsys.readouterr().err
     assert '--overwrite and --part do not go together' in text
