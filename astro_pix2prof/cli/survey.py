@@ -37,6 +37,7 @@ def add_survey_command(commands):
         description='Measure all galaxies of a catalogue, in parallel. The '
                     'same command goes on after an interruption.')
     command.add_argument('catalogue', metavar='CATALOGUE', type=any_path,
+                         nargs='?',
                          help='Parquet (file or folder), FITS, ECSV or CSV '
                               'table, or folder of a HATS catalogue; or its '
                               'address (https://..., s3://...)')
@@ -87,13 +88,36 @@ def add_survey_command(commands):
                               '(default: files of this machine only)')
     command.add_argument('--overwrite', action='store_true',
                          help='begin anew, without the results that exist')
+    command.add_argument('--part', metavar='I/N',
+                         help='measure only the I-th of N shares of the '
+                              'catalogue: one for each task of an array job')
+    command.add_argument('--collect', action='store_true',
+                         help='check and join what such shares have '
+                              'measured; the catalogue is not needed')
+    command.add_argument('--isolate', action='store_true',
+                         help='measure in child processes from the start, so '
+                              'that an image that ends its process ends '
+                              'nothing else (default: once that happened)')
+    command.add_argument('--changed', choices=['warn', 'redo', 'ignore'],
+                         default='warn',
+                         help='galaxies that are done, whose files have '
+                              'changed since: warn, measure their parts '
+                              'again, or do not look (default: warn)')
     add_common_options(command)
     command.set_defaults(run=_run_survey, command=command)
 
 
 def _run_survey(args):
+    from astro_pix2prof.survey.collect import collect_survey
     from astro_pix2prof.survey.run import run_survey
 
+    if args.collect:
+        if args.catalogue is not None or args.part is not None:
+            args.command.error('--collect takes the folder of --out only')
+        result, notes = quietly(collect_survey, args.out)
+        return _finish(result, notes, args)
+    if args.catalogue is None:
+        args.command.error('the following arguments are required: CATALOGUE')
     options = _position_options(args)
     images = args.images
     if images is not None and len(images) == 1:
@@ -115,12 +139,20 @@ def _run_survey(args):
         allow_remote=args.allow_remote, structure=args.structure,
         masks=args.mask,
         uncertainties=args.uncertainty, invvars=args.invvar,
-        backgrounds=args.background, **options)
+        backgrounds=args.background, part=args.part, isolate=args.isolate,
+        changed=args.changed, **options)
+    return _finish(result, notes, args)
+
+
+def _finish(result, notes, args):
+    """
+    Print the result of a survey; return the exit status.
+    """
     if not args.quiet:
         for note in notes:
             warn(note, args)
         _print_result(result)
-    if result.n_failed == result.n_rows:
+    if result.n_failed == result.n_rows > 0:
         report(f'no galaxy could be measured: see {result.out}/'
                '_failures.ecsv')
         return 1

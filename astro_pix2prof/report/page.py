@@ -140,7 +140,9 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
         raise FileNotFoundError(msg)
     found = read_survey(survey)
     summary = summarise_survey(found, n_sample=n_gallery, seed=seed)
-    settings, times = found.settings, found.times
+    settings = found.settings
+    times = {key: value for key, value in found.times.items()
+             if key != 'runs'}
     # (images at addresses are not fetched)
     files = ImageFinder(
         folders=[Path(folder) for folder in (

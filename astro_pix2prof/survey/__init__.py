@@ -5,7 +5,9 @@ A fitter over a catalogue of galaxies, in parallel and restartable.
 It knows fitters by name; ``report`` and ``cli`` import it.
 """
 
+from astro_pix2prof.survey.collect import SurveyResult, collect_survey
 from astro_pix2prof.survey.results import Survey, read_survey
-from astro_pix2prof.survey.run import SurveyResult, run_survey
+from astro_pix2prof.survey.run import run_survey
 
-__all__ = ['Survey', 'SurveyResult', 'read_survey', 'run_survey']
+__all__ = ['Survey', 'SurveyResult', 'collect_survey', 'read_survey',
+           'run_survey']

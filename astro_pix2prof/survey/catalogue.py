@@ -59,8 +59,9 @@ class SurveyCatalogue:
         The folder that relative paths in its columns refer to.
 
     read : callable
-        ``read(size, columns)`` yields tables or record batches of Arrow in
-        the order of the rows, of at most about ``size`` rows.
+        ``read(size, columns, first)`` yields tables or record batches of
+        Arrow in the order of the rows, from row ``first``, of at most about
+        ``size`` rows.
     """
 
     def __init__(self, name, schema, n_rows, fingerprint, base, read):
@@ -74,7 +75,7 @@ class SurveyCatalogue:
         """
         return list(self.schema.names)
 
-    def parts(self, size, columns=None):
+    def parts(self, size, columns=None, *, start=0):
         """
         Read the rows in parts of one size.
 
@@ -86,6 +87,9 @@ class SurveyCatalogue:
         columns : list of str, optional
             The columns to read, by default all.
 
+        start : int, optional
+            The number of the first part; those before it are not read.
+
         Yields
         ------
         part : `pyarrow.Table`
@@ -95,7 +99,7 @@ class SurveyCatalogue:
         columns = self.columns if columns is None else columns
         schema = pa.schema([self.schema.field(name) for name in columns])
         held, n_held = [], 0
-        for piece in self._read(size, columns):
+        for piece in self._read(size, columns, start * size):
             if isinstance(piece, pa.RecordBatch):
                 piece = pa.Table.from_batches([piece])
             with _named(self.name):
@@ -108,12 +112,12 @@ class SurveyCatalogue:
             n_held += piece.num_rows
             if n_held < size:
                 continue
-            table, start = pa.concat_tables(held), 0
-            while n_held - start >= size:
-                yield table.slice(start, size).combine_chunks()
-                start += size
-            held = [table.slice(start)] if start < n_held else []
-            n_held -= start
+            table, first = pa.concat_tables(held), 0
+            while n_held - first >= size:
+                yield table.slice(first, size).combine_chunks()
+                first += size
+            held = [table.slice(first)] if first < n_held else []
+            n_held -= first
         if n_held:
             yield pa.concat_tables(held).combine_chunks()
 
@@ -269,12 +273,24 @@ def _open_parquet(files, name, base):
                 {b'unit': units[field.name].encode()})
         fields.append(field)
 
-    def read(size, columns):
-        for file in files:
+    def read(size, columns, first):
+        for file, n_rows in zip(files, counts, strict=True):
+            if first >= n_rows:
+                first -= n_rows
+                continue
             with _named(file), pq.ParquetFile(
                     as_source(file)) as opened:
-                yield from opened.iter_batches(batch_size=size,
-                                               columns=columns)
+                # (groups of rows in front are not read)
+                groups = list(range(opened.num_row_groups))
+                while first and first >= (
+                        n := opened.metadata.row_group(groups[0]).num_rows):
+                    first -= n
+                    groups.pop(0)
+                for batch in opened.iter_batches(
+                        batch_size=size, columns=columns, row_groups=groups):
+                    if first < batch.num_rows:
+                        yield batch.slice(first)
+                    first = max(first - batch.num_rows, 0)
 
     return SurveyCatalogue(name, pa.schema(fields), sum(counts),
                            _fingerprint(files), base, read)
@@ -306,9 +322,9 @@ def _open_fits(path):
         n_rows = hdulist[number].header['NAXIS2']
         schema = _read_rows(hdulist[number], 0, 1).schema
 
-    def read(size, columns):
+    def read(size, columns, first):
         with fits.open(path, memmap=True) as opened:
-            for start in range(0, n_rows, size):
+            for start in range(first, n_rows, size):
                 with _named(path):
                     rows = _read_rows(opened[number], start, start + size)
                 yield rows.select(columns)
@@ -336,8 +352,8 @@ def _open_rows(rows, name, base):
             writer.write_batch(batch)
         digest.update(sink.getvalue())
 
-    def read(size, columns):
-        for start in range(0, rows.num_rows, size):
+    def read(size, columns, first):
+        for start in range(first, rows.num_rows, size):
             yield rows.slice(start, size).select(columns)
 
     return SurveyCatalogue(name, rows.schema, rows.num_rows,

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 
 from astro_pix2prof.extras import missing_extra
 
-__all__ = ['connect', 'default_workers', 'import_dask', 'one_thread']
+__all__ = ['ENVIRONMENT', 'connect', 'default_workers', 'import_dask',
+           'one_thread']
 
 
 # Environment of the processes: one thread each, and no chatter.
-_ENVIRONMENT = {'OMP_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1',
+ENVIRONMENT = {'OMP_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1',
                 'OPENBLAS_NUM_THREADS': '1',
                 'DASK_LOGGING__DISTRIBUTED': 'critical',
                 # they may have processes of their own, which read
@@ -27,7 +28,7 @@ _ENVIRONMENT = {'OMP_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1',
 _SEVERAL = 'a survey in several processes (n_workers=1 is one)'
 
 # Seconds until all processes of a cluster have to be there.
-_START = 120
+_START = 600
 
 
 def import_dask():
@@ -119,7 +120,7 @@ def connect(n_workers, scheduler):
             package='cryptography', extra='survey', what=_SEVERAL) from error
     from astro_pix2prof.survey.loopback import make_cluster
 
-    with (make_cluster(n_workers, _ENVIRONMENT) as cluster,
+    with (make_cluster(n_workers, ENVIRONMENT) as cluster,
           distributed.Client(cluster, set_as_default=False) as client):
         client.wait_for_workers(n_workers, timeout=_START)
         yield client

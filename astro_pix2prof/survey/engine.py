@@ -3,24 +3,42 @@
 The processes of a survey: this one, several on this machine, or a cluster.
 """
 
+import contextlib
+import queue
+import time
 import uuid
-from itertools import islice
 
 from astro_pix2prof.arguments import check_integer, check_text
-from astro_pix2prof.survey.arrow import join_results, pack_rows, unpack_rows
+from astro_pix2prof.survey.arrow import unpack_rows
 from astro_pix2prof.survey.cluster import (
     connect,
     default_workers,
     import_dask,
 )
-from astro_pix2prof.survey.files import part_path, write_parquet
+from astro_pix2prof.survey.files import part_path
+from astro_pix2prof.survey.integrity import write_part
+from astro_pix2prof.survey.isolation import (
+    ProcessDiedError,
+    begin_part,
+    close_children,
+    get_child,
+    measure_apart,
+)
+from astro_pix2prof.survey.stamps import pack_stamps, read_stamps
 
-__all__ = ['Engine', 'ProcessDiedError', 'get_job', 'measure_part',
-           'rescue_part', 'run_job']
+__all__ = ['Engine', 'get_job', 'measure_part', 'run_part']
 
 
 # Parts on their way for each process: none waits, and few rows are held.
 _AHEAD = 4
+
+# Seconds after which the processes of a cluster are counted again.
+_COUNT = 1.0
+
+# Attempts at a part with which processes end: the first one marks it, and
+# the next measures it in a child. Others may die with a process that is not
+# theirs.
+_ATTEMPTS = 4
 
 # How many parts may fail as a whole (a full disk, processes that die again
 # and again) before the survey gives up.
@@ -68,7 +86,7 @@ class Engine:
         self.job, self.n_workers = job, n_workers
         self.scheduler = scheduler
         self.key = f'astro_pix2prof-{uuid.uuid4().hex[:12]}'
-        self.client = None
+        self.client, self._counted = None, None
         if scheduler is not None or n_workers > 1:
             import_dask()
 
@@ -80,8 +98,7 @@ class Engine:
         self.client = self._stack.__enter__()
         try:
             self.client.register_plugin(_make_plugin(self.key, self.job))
-            if self.n_workers is None:
-                self.n_workers = max(1, sum(self.client.nthreads().values()))
+            self.n_workers = max(self.n_workers or 1, self._count())
         except BaseException:
             self._stack.__exit__(None, None, None)
             raise
@@ -89,6 +106,7 @@ class Engine:
 
     def __exit__(self, *_):
         _JOBS.pop(self.key, None)
+        close_children(self.key)
         if self.client is None:
             return
         try:
@@ -97,9 +115,11 @@ class Engine:
         finally:
             self._stack.__exit__(None, None, None)
 
-    def map(self, function, tasks, *, rescue=None):
+    def map(self, function, tasks):
         """
         Call a function for tasks, few of them at a time.
+
+        Processes that join later get some, too.
 
         Parameters
         ----------
@@ -108,10 +128,6 @@ class Engine:
 
         tasks : iterable of tuple
             The arguments.
-
-        rescue : callable, optional
-            ``rescue(engine, *task)`` is called in this process, at the end,
-            for tasks with which processes died; its result is yielded.
 
         Yields
         ------
@@ -125,34 +141,7 @@ class Engine:
         """
         return self._checked(self._here(function, tasks)
                              if self.client is None
-                             else self._there(function, tasks, rescue))
-
-    def call(self, function, *args):
-        """
-        Call a function in one of the processes, and wait for its result.
-
-        Parameters
-        ----------
-        function : callable
-            ``function(key, *args)``, with the key of the job.
-
-        *args : object
-            The arguments.
-
-        Returns
-        -------
-        result : object
-            The result.
-
-        Raises
-        ------
-        ProcessDiedError
-            If processes died in the attempt.
-        """
-        found, error = _outcome(self._submit(function, args))
-        if error is not None:
-            raise error
-        return found
+                             else self._there(function, tasks))
 
     def compute(self, delayed):
         """
@@ -213,45 +202,48 @@ class Engine:
             function, self.key, *args, pure=False,
             key=f'{self.key}-{uuid.uuid4().hex}')
 
-    def _there(self, function, tasks, rescue):
-        from distributed import as_completed
+    def _count(self):
+        """
+        Count the threads of all processes, again after a while.
+        """
+        now = time.monotonic()
+        if self._counted is None or now - self._counted[0] > _COUNT:
+            n_threads = 1 if self._counted is None else self._counted[1]
+            # (a scheduler that is gone ends the tasks, with an error)
+            with contextlib.suppress(OSError):
+                n_threads = max(sum(self.client.nthreads().values()), 1)
+            self._counted = now, n_threads
+            self.n_workers = max(self.n_workers or 1, n_threads)
+        return self._counted[1]
 
-        tasks, running, died = iter(tasks), {}, []
+    def _there(self, function, tasks):
+        tasks, running, done = iter(tasks), {}, queue.SimpleQueue()
 
-        def submit(task):
+        def submit(task, attempt=1):
             future = self._submit(function, task)
-            running[future.key] = task
-            return future
+            running[future.key] = future, task, attempt
+            future.add_done_callback(lambda future: done.put(future.key))
 
-        first = [submit(task) for task in islice(
-            tasks, _AHEAD * self.n_workers)]
-        if not first:
-            return
-        pending = as_completed(first, loop=self.client.loop)
-        del first   # (futures that are held keep their results)
-        for future in pending:
-            task = running.pop(future.key)
-            found, error = _outcome(future)
-            if isinstance(error, ProcessDiedError) and rescue is not None:
-                died.append(task)
-            else:
-                yield found, error
-            del future
-            for task in islice(tasks, 1):
-                pending.add(submit(task))
-        # by themselves, so that no other task dies with them
-        for task in died:
+        there_are_more = True
+        while True:
+            while there_are_more and len(running) < _AHEAD * self._count():
+                try:
+                    submit(next(tasks))
+                except StopIteration:
+                    there_are_more = False
+            if not running:
+                return
             try:
-                found = rescue(self, *task), None
-            except Exception as error:
-                found = None, error
-            yield found
-
-
-class ProcessDiedError(RuntimeError):
-    """
-    A process ended in the middle of a task, for instance for lack of memory.
-    """
+                key = done.get(timeout=_COUNT)
+            except queue.Empty:
+                continue   # (there may be more processes by now)
+            future, task, attempt = running.pop(key)
+            found, error = _outcome(future)
+            del future   # (one that is held keeps its result)
+            if isinstance(error, ProcessDiedError) and attempt < _ATTEMPTS:
+                submit(task, attempt + 1)
+                continue
+            yield found, error
 
 
 def _outcome(future):
@@ -286,8 +278,10 @@ def _make_plugin(key, job):
 
         def teardown(self, worker):
             from astro_pix2prof.survey.engine import _JOBS
+            from astro_pix2prof.survey.isolation import close_children
 
             _JOBS.pop(key, None)
+            close_children(key)
 
     return JobPlugin()
 
@@ -299,9 +293,9 @@ def get_job(key):
     return _JOBS[key]
 
 
-def run_job(key, rows, start):
+def run_part(key, rows, start, path):
     """
-    Do the job for some rows in this process.
+    Measure some rows in this process or a child, and write their file.
 
     Parameters
     ----------
@@ -314,12 +308,23 @@ def run_job(key, rows, start):
     start : int
         The number of the first.
 
-    Returns
-    -------
-    table : `pyarrow.Table`
-        See `~astro_pix2prof.survey.job.SurveyJob`.
+    path : `~pathlib.Path`
+        The file. With an earlier attempt at it, a process ended, if it has
+        a mark: then galaxies with which a child ends are found, and fail.
     """
-    return _JOBS[key](rows, start, number=_worker_number())
+    job = get_job(key)
+    number, n_threads = _worker()
+    with begin_part(path) as died:
+        # (taken before, so that a change in the meantime is noticed)
+        stamps = pack_stamps(read_stamps(job.images, rows))
+        if died or job.isolate or n_threads > 1:
+            # (threads of one process would wait for each other)
+            table = measure_apart(get_child(key, job, number), rows, start)
+            if not (job.isolate or n_threads > 1):
+                close_children(key)
+        else:
+            table = job(rows, start, number=number)
+        write_part(table, path, job.identity, stamps)
 
 
 def measure_part(key, folder, number, start, rows):
@@ -331,8 +336,8 @@ def measure_part(key, folder, number, start, rows):
     key : str
         The key of the job.
 
-    folder : str
-        The folder of the survey.
+    folder : `~pathlib.Path` or ``upath.UPath``
+        The folder of the file.
 
     number, start : int
         The numbers of the part, and of its first galaxy.
@@ -349,73 +354,19 @@ def measure_part(key, folder, number, start, rows):
     path = part_path(folder, number)
     # (it is there if the process died just after it wrote it)
     if not path.is_file():
-        write_parquet(run_job(key, table, start), path)
+        run_part(key, table, start, path)
     return table.num_rows
 
 
-def measure_rows(key, start, rows):
+def _worker():
     """
-    Measure some rows, without writing them.
-
-    Parameters
-    ----------
-    key, start, rows
-        As for `measure_part`.
-
-    Returns
-    -------
-    results : bytes
-        The results, as `pack_rows` packs them.
-    """
-    return pack_rows(run_job(key, unpack_rows(rows), start))
-
-
-def rescue_part(engine, folder, number, start, rows):
-    """
-    Measure a part with which processes died, in ever smaller pieces.
-
-    Parameters
-    ----------
-    engine : `Engine`
-        The processes.
-
-    folder, number, start, rows
-        As for `measure_part`. Galaxies with which a process dies also when
-        they are alone have failed.
-
-    Returns
-    -------
-    n_rows : int
-        The number of galaxies.
-    """
-    path, table = part_path(folder, number), unpack_rows(rows)
-    if not path.is_file():
-        write_parquet(join_results(
-            list(_rescue(engine, start, table))), path)
-    return table.num_rows
-
-
-def _rescue(engine, start, rows):
-    try:
-        yield unpack_rows(engine.call(measure_rows, start, pack_rows(rows)))
-        return
-    except ProcessDiedError as error:
-        if rows.num_rows == 1:
-            yield engine.job.fail(rows, start, error)
-            return
-    half = rows.num_rows // 2
-    yield from _rescue(engine, start, rows.slice(0, half))
-    yield from _rescue(engine, start + half, rows.slice(half))
-
-
-def _worker_number():
-    """
-    Get the number of this process on its machine, 0 if it has none.
+    Get the number of this process on its machine, and that of its threads.
     """
     try:
         from distributed import get_worker
 
-        name = get_worker().name
+        worker = get_worker()
     except (ImportError, ValueError):
-        return 0
-    return name if isinstance(name, int) else 0
+        return 0, 1
+    return (worker.name if isinstance(worker.name, int) else 0,
+            worker.state.nthreads)

@@ -23,28 +23,34 @@ from astro_pix2prof.addresses import (
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.survey.storage import (
+    is_folder,
     make_folder,
     put_whole,
     remove_tree,
 )
 
-__all__ = ['FAILURES', 'SETTINGS', 'TIMES', 'find_done', 'part_files',
-           'part_path',
-           'prepare_folder', 'read_json', 'remove_temporary', 'require_file',
-           'write_failures', 'write_parquet', 'write_times', 'write_whole']
+__all__ = ['FAILURES', 'FREE', 'SETTINGS', 'TIMES', 'check_folder',
+           'count_failures', 'part_files', 'part_path', 'prepare_folder',
+           'read_json', 'read_settings', 'remove_temporary', 'require_file',
+           'write_failures', 'write_whole']
 
 
 SETTINGS, FAILURES = '_survey.json', '_failures.ecsv'
 
 TIMES = '_times.json'
 
+# Parts that lie in one folder.
+_FLAT = 1000
+
 # Settings that may change: where the catalogue lies.
-_FREE = ('catalogue_name', 'catalogue_folder', 'images_folder')
+FREE = ('catalogue_name', 'catalogue_folder', 'images_folder')
 
 
 # The names of parts, and of partitions of a HATS catalogue; others are the
 # user's.
 _PART = re.compile(r'part-(\d{6,})\.parquet')
+
+_FOLDER = re.compile(r'parts-\d{5,}')
 
 _PIXEL = re.compile(r'Norder=(\d+)/Dir=\d+/Npix=(\d+)\.parquet')
 
@@ -90,11 +96,14 @@ def require_file(path, what):
         raise ValueError(msg)
 
 
-def part_path(folder, number):
+def part_path(folder, number, n_parts=0):
     """
-    Make the path of the file of a part.
+    Make the path of the file of a part; many lie in folders of 1000 each.
     """
-    return find_path(folder) / f'part-{number:06d}.parquet'
+    folder = find_path(folder)
+    if n_parts > _FLAT:
+        folder = folder / f'parts-{number // _FLAT:05d}'
+    return folder / f'part-{number:06d}.parquet'
 
 
 def part_files(folder):
@@ -103,9 +112,12 @@ def part_files(folder):
     """
     folder = find_path(folder)
     found = {}
-    for path in folder.glob('part-*.parquet'):
-        if name := _PART.fullmatch(path.name):
-            found[int(name[1])] = path
+    for inner in (folder, *folder.glob('parts-*')):
+        if inner != folder and not _FOLDER.fullmatch(inner.name):
+            continue
+        for path in inner.glob('part-*.parquet'):
+            if name := _PART.fullmatch(path.name):
+                found[int(name[1])] = path
     if not found:
         # a HATS catalogue
         for path in (folder / 'dataset').rglob('Npix=*.parquet'):
@@ -113,30 +125,6 @@ def part_files(folder):
                     path.relative_to(folder / 'dataset').as_posix()):
                 found[int(name[1]), int(name[2])] = path
     return [found[key] for key in sorted(found)]
-
-
-def find_done(folder, n_parts):
-    """
-    Find the numbers of the parts that are there.
-
-    Parameters
-    ----------
-    folder : `~pathlib.Path` or ``upath.UPath``
-        The folder of a survey.
-
-    n_parts : int
-        The number of parts that there will be.
-
-    Returns
-    -------
-    done : set of int
-    """
-    if is_address(folder):
-        # (one request, not one for each part)
-        names = [_PART.fullmatch(path.name)
-                 for path in folder.glob('part-*.parquet')]
-        return {int(name[1]) for name in names if name} & {*range(n_parts)}
-    return {k for k in range(n_parts) if part_path(folder, k).is_file()}
 
 
 def write_whole(path, write):
@@ -169,17 +157,6 @@ def write_whole(path, write):
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-def write_parquet(table, path):
-    """
-    Write an Arrow table to a Parquet file that appears when it is complete.
-    """
-    import_pyarrow()
-    import pyarrow.parquet as pq
-
-    write_whole(path, lambda part: pq.write_table(table, part,
-                                                  compression='zstd'))
 
 
 def remove_temporary(folder):
@@ -223,7 +200,67 @@ def read_json(path):
     return found
 
 
-def prepare_folder(folder, settings, *, overwrite=False):
+def check_folder(folder, recover=None):
+    """
+    Check that a folder is one of a survey, empty, or not there.
+
+    Parameters
+    ----------
+    folder : `~pathlib.Path` or ``upath.UPath``
+        The folder.
+
+    recover : callable, optional
+        Finds the settings of a survey whose file of settings is lost.
+
+    Returns
+    -------
+    before : dict
+        The settings of the survey; empty if there is none.
+
+    Raises
+    ------
+    FileExistsError
+        If it holds other things.
+
+    ValueError
+        If the file of settings is broken, and nothing else tells them.
+    """
+    if not is_folder(folder):
+        if folder.exists():
+            msg = f'out={folder} is a file: give the name of a folder'
+            raise FileExistsError(msg)
+        return {}
+    file = folder / SETTINGS
+    before = read_settings(folder, recover)
+    # (another run may have written it just now)
+    if not before and any(not path.name.startswith('.')
+                          for path in folder.iterdir()
+                          ) and not file.is_file():
+        msg = (f'{folder} is not empty and holds no survey: give another '
+               'folder')
+        raise FileExistsError(msg)
+    return before or read_settings(folder, recover)
+
+
+def read_settings(folder, recover=None):
+    """
+    Read the settings of a survey; empty if there is none.
+    """
+    file = folder / SETTINGS
+    error = None
+    if file.is_file():
+        try:
+            return read_json(file)
+        except ValueError as found:
+            error = found
+    before = recover(folder) if recover is not None else {}
+    if error is not None and not before:
+        raise error
+    return before
+
+
+def prepare_folder(folder, settings, *, overwrite=False, alone=True,
+                   recover=None):
     """
     Make the folder of a survey, or check that it is the same survey.
 
@@ -238,6 +275,13 @@ def prepare_folder(folder, settings, *, overwrite=False):
     overwrite : bool, optional
         Remove the results of another survey in it.
 
+    alone : bool, optional
+        Whether no other run uses the folder; if so, what killed processes
+        left is removed.
+
+    recover : callable, optional
+        As for `check_folder`.
+
     Raises
     ------
     ValueError
@@ -248,14 +292,11 @@ def prepare_folder(folder, settings, *, overwrite=False):
     """
     settings = json.loads(json.dumps(settings))
     file = folder / SETTINGS
-    if folder.exists() and not folder.is_dir():
-        msg = f'out={folder} is a file: give the name of a folder'
-        raise FileExistsError(msg)
-    if file.is_file() and overwrite:
+    if overwrite and (file.is_file() or (recover and recover(folder))):
         _remove_survey(folder)
-    if file.is_file():
-        before = read_json(file)
-        other = [key for key in {**before, **settings} if key not in _FREE
+    before = check_folder(folder, recover)
+    if before:
+        other = [key for key in {**before, **settings} if key not in FREE
                  and before.get(key) != settings.get(key)]
         if other:
             changes = '; '.join(_changes(key, before.get(key),
@@ -264,16 +305,23 @@ def prepare_folder(folder, settings, *, overwrite=False):
                    'folder or the same options, or overwrite=True '
                    '(--overwrite) to begin anew')
             raise ValueError(msg)
-        remove_temporary(folder)
-        return
-    if folder.exists() and any(not path.name.startswith('.')
-                               for path in folder.iterdir()):
-        msg = (f'{folder} is not empty and holds no survey: give another '
-               'folder')
-        raise FileExistsError(msg)
+        if alone:
+            remove_temporary(folder)
+        if file.is_file() and before == _read_or_none(file):
+            return
     make_folder(folder)
     write_whole(file, lambda part: part.write_text(
         json.dumps(settings, indent=1) + '\n', encoding='utf-8'))
+
+
+def _read_or_none(file):
+    """
+    Read a file of settings, `None` if it is broken.
+    """
+    try:
+        return read_json(file)
+    except ValueError:
+        return None
 
 
 def _changes(key, before, now):
@@ -293,15 +341,40 @@ def _remove_survey(folder):
     Remove the files of a survey, and no others.
     """
     for path in (*folder.glob('part-*.parquet'), folder / FAILURES,
-                 folder / TIMES,
+                 folder / TIMES, *folder.glob('.times-*.json'),
+                 *folder.glob('.part-*.started'),
                  *folder.glob('*.fits'), folder / 'properties',
                  folder / 'hats.properties', folder / 'partition_info.csv'):
         path.unlink(missing_ok=True)
-    for name in ('dataset', '.parts'):
+    for name in ('dataset', '.parts', *(
+            path.name for path in folder.glob('parts-*')
+            if _FOLDER.fullmatch(path.name))):
         remove_tree(folder / name)
     remove_temporary(folder)
     # last: without it, the folder is not known as that of a survey
-    (folder / SETTINGS).unlink()
+    (folder / SETTINGS).unlink(missing_ok=True)
+
+
+def count_failures(paths):
+    """
+    Count the galaxies in files that could not be measured.
+    """
+    import_pyarrow()
+    import pyarrow.parquet as pq
+
+    n_failed = 0
+    for path in paths:
+        with pq.ParquetFile(as_source(path)) as opened:
+            n_failed += int(np.count_nonzero(_failed(opened)))
+    return n_failed
+
+
+def _failed(opened):
+    """
+    Find the galaxies of an open file that could not be measured.
+    """
+    return (opened.read(columns=['flag'])['flag'].to_numpy()
+            & GalaxyFlag.FAILED) != 0
 
 
 def write_failures(folder):
@@ -336,11 +409,11 @@ def write_failures(folder):
             rows = csv.writer(file, delimiter=' ', lineterminator='\n',
                               quoting=csv.QUOTE_NONNUMERIC)
             for part in part_files(folder):
-                table = pq.read_table(as_source(part),
-                                      columns=[*names, 'flag'],
-                                      partitioning=None)
-                flags = table['flag'].to_numpy()
-                table = table.filter((flags & GalaxyFlag.FAILED) != 0)
+                with pq.ParquetFile(as_source(part)) as opened:
+                    flags = _failed(opened)
+                    if not flags.any():
+                        continue
+                    table = opened.read(columns=list(names)).filter(flags)
                 n_failed += table.num_rows
                 for row in table.select(names).to_pylist():
                     # (a row is a line)
@@ -350,32 +423,3 @@ def write_failures(folder):
 
     write_whole(folder / FAILURES, write)
     return n_failed
-
-
-def write_times(folder, n_done, seconds, n_workers):
-    """
-    Add to the time that a survey took, over all calls that came to an end.
-
-    Parameters
-    ----------
-    folder : `~pathlib.Path`
-        The folder of a survey.
-
-    n_done : int
-        The galaxies that were measured.
-
-    seconds : float
-        The time.
-
-    n_workers : int or `None`
-        The number of processes, if it is known.
-    """
-    path = folder / TIMES
-    times = {'n_done': 0, 'seconds': 0.0}
-    if path.is_file():
-        times = read_json(path)
-    times = {'n_done': times['n_done'] + n_done,
-             'seconds': round(times['seconds'] + seconds, 3),
-             'n_workers': n_workers}
-    write_whole(path, lambda part: part.write_text(
-        json.dumps(times, indent=1) + '\n', encoding='utf-8'))

@@ -4,15 +4,20 @@ Surveys of HATS catalogues, through LSDB.
 """
 
 import hashlib
+import json
+from contextlib import contextmanager
 
 from astro_pix2prof.addresses import as_source, beside, find_path, is_address
 from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.survey.arrow import join_results
-from astro_pix2prof.survey.engine import Engine, get_job, run_job
-from astro_pix2prof.survey.files import part_files, part_path, write_parquet
+from astro_pix2prof.survey.engine import Engine, get_job, run_part
+from astro_pix2prof.survey.files import part_files, part_path
+from astro_pix2prof.survey.integrity import check_part, write_part
 from astro_pix2prof.survey.job import SurveyJob
+from astro_pix2prof.survey.resume import set_aside, warn_again
 from astro_pix2prof.survey.storage import copy_file, make_folder, remove_tree
+from astro_pix2prof.survey.times import RunClock, times_file
 
 __all__ = ['HatsCatalogue', 'finish_hats', 'open_hats', 'run_hats']
 
@@ -41,8 +46,9 @@ class HatsCatalogue:
     pixels : list of (order, pixel)
         Its partitions.
 
-    starts : dict
-        For each, the number of its first row in the whole catalogue.
+    starts, counts : dict
+        For each, the number of its first row in the whole catalogue, and
+        that of its rows.
 
     n_rows : int
         The number of rows.
@@ -70,15 +76,16 @@ class HatsCatalogue:
         self.root = find_path(structure.catalog_base_dir)
         self.pixels = sorted((pixel.order, pixel.pixel)
                              for pixel in self.lsdb.get_healpix_pixels())
-        self.starts, self.n_rows = {}, 0
+        self.starts, self.counts, self.n_rows = {}, {}, 0
         digest = hashlib.sha256()
         for order, pixel in self.pixels:
             file = pixel_path(self.root, order, pixel, self.info.npix_suffix)
             self.starts[order, pixel] = self.n_rows
-            self.n_rows += ds.dataset(
+            self.counts[order, pixel] = ds.dataset(
                 file.path if is_address(file) else file, format='parquet',
                 filesystem=file.fs if is_address(file) else None
             ).count_rows()
+            self.n_rows += self.counts[order, pixel]
             size = file.stat().st_size if file.is_file() else 0
             digest.update(f'{order} {pixel} {size} {self.n_rows};'.encode())
         self.fingerprint = digest.hexdigest()
@@ -108,6 +115,7 @@ class HatsJob(SurveyJob):
     def __init__(self, job, catalogue, out, chunk_size):
         super().__init__(job.fitter, job.images, job.options, job.columns,
                          job.readers, structure=job.structure)
+        self.identity, self.isolate = job.identity, job.isolate
         self.schema, self.starts = catalogue.schema, catalogue.starts
         self.out, self.chunk_size = find_path(out), chunk_size
 
@@ -149,7 +157,7 @@ def pixel_path(folder, order, pixel, suffix='.parquet'):
             / f'Npix={pixel}{suffix.rstrip("/")}')
 
 
-def run_hats(job, catalogue, out, chunk_size, *, n_workers=None,
+def run_hats(job, catalogue, out, chunk_size, *, settings, n_workers=None,
              scheduler=None, progress=False):
     """
     Measure the partitions that are missing.
@@ -168,6 +176,9 @@ def run_hats(job, catalogue, out, chunk_size, *, n_workers=None,
     chunk_size : int
         The galaxies of a part of a partition.
 
+    settings : dict
+        Everything that determines the results.
+
     n_workers, scheduler, progress : optional
         See `~astro_pix2prof.run_survey`.
 
@@ -175,23 +186,23 @@ def run_hats(job, catalogue, out, chunk_size, *, n_workers=None,
     -------
     n_skipped : int
         The galaxies of partitions that were there.
-
-    n_workers : int or `None`
-        The number of processes that were used.
     """
     import pandas as pd
-    import pyarrow.parquet as pq
     from hats.pixel_math import HealpixPixel
     from tqdm import tqdm
 
     files = {pixel: pixel_path(out, *pixel) for pixel in catalogue.pixels}
-    missing = [pixel for pixel, file in files.items() if not file.is_file()]
-    n_skipped = sum(pq.read_metadata(as_source(file)).num_rows
-                    for file in files.values() if file.is_file())
+    missing, n_skipped = _find_missing(catalogue, files, settings)
+    clock = RunClock(times_file(out), n_skipped, max(
+        (file.stat().st_mtime for file in files.values() if file.is_file()),
+        default=None))
     if not missing:
-        return n_skipped, None
+        return n_skipped
     job = HatsJob(job, catalogue, out, chunk_size)
-    with (Engine(job, n_workers=n_workers, scheduler=scheduler) as engine,
+    engine = Engine(job, n_workers=n_workers, scheduler=scheduler)
+    n_done = 0
+    clock.start()
+    with (_stopping(clock, lambda: (n_done, engine.n_workers)), engine,
           tqdm(total=catalogue.n_rows, initial=n_skipped, unit='galaxy',
                disable=not progress, smoothing=0.05) as bar):
         parts = catalogue.lsdb.partitions[
@@ -202,7 +213,42 @@ def run_hats(job, catalogue, out, chunk_size, *, n_workers=None,
         ).to_delayed()
         for found in engine.compute(delayed):
             bar.update(int(found['n_rows'].sum()))
-    return n_skipped, engine.n_workers
+            n_done += int(found['n_rows'].sum())
+    return n_skipped
+
+
+@contextmanager
+def _stopping(clock, numbers):
+    """
+    Stop a clock in the end, also after an error.
+    """
+    try:
+        yield
+    finally:
+        clock.stop(*numbers())
+
+
+def _find_missing(catalogue, files, settings):
+    """
+    Find the partitions that are missing, and count the galaxies of others.
+    """
+    settings = json.loads(json.dumps(settings))
+    missing, again, n_skipped = [], [], 0
+    for pixel, file in files.items():
+        if not file.is_file():
+            missing.append(pixel)
+            continue
+        problem, foreign = check_part(file, settings, catalogue.starts[pixel],
+                                      catalogue.counts[pixel])
+        if problem is None:
+            n_skipped += catalogue.counts[pixel]
+            continue
+        missing.append(pixel)
+        again.append(f'{file.name} {problem}'
+                     f'{set_aside(file, keep=foreign)}')
+    if again:
+        warn_again(again)
+    return missing, n_skipped
 
 
 def measure_partition(frame, pixel, key):
@@ -252,13 +298,12 @@ def _measure_partition(frame, pixel, path, key):
     for k, start in enumerate(range(0, rows.num_rows, job.chunk_size)):
         part = part_path(folder, k)
         if not part.is_file():
-            write_parquet(run_job(
-                key, rows.slice(start, job.chunk_size),
-                job.starts[pixel] + start), part)
+            run_part(key, rows.slice(start, job.chunk_size),
+                     job.starts[pixel] + start, part)
     make_folder(path.parent)
     tables = [pq.read_table(as_source(part), partitioning=None)
               for part in part_files(folder)]
-    write_parquet(join_results(tables), path)
+    write_part(join_results(tables), path, job.identity)
     remove_tree(folder)
 
 

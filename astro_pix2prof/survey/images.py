@@ -197,6 +197,41 @@ class SurveyImages:
         return list(dict.fromkeys(names))
 
     @property
+    def has_files(self):
+        """
+        Tell whether the images are files, whose names are known.
+        """
+        return self.source.kind != 'callable'
+
+    def files(self, rows):
+        """
+        List the files that belong to some rows.
+
+        Parameters
+        ----------
+        rows : `pyarrow.Table`
+            The rows.
+
+        Returns
+        -------
+        paths : list of list of str or `None`
+            For each row, the image and its masks, errors and skies; `None`
+            for those that are not there.
+        """
+        def find(locate, *args):
+            try:
+                return locate(*args)
+            except (OSError, ValueError):
+                return None
+
+        return [[None if item.error else find(self.source.locate, item),
+                 *(None if item.error else find(
+                     lambda files=files, item=item: files.locate(
+                         item.record, item.source)[0])
+                   for files in self.companions)]
+                for item in self._find(rows)]
+
+    @property
     def folder(self):
         """
         The folder where relative names begin (str), '' if unknown.
@@ -265,7 +300,7 @@ class SurveyImages:
                        f'for the first {len(good)} image(s): {errors[0]}')
                 raise FileNotFoundError(msg)
 
-    def __call__(self, rows):
+    def __call__(self, rows, errors=None):
         """
         Load the images of some rows.
 
@@ -274,6 +309,9 @@ class SurveyImages:
         rows : `pyarrow.Table`
             The rows.
 
+        errors : dict of Exception, optional
+            Reasons for not loading an image, by row.
+
         Yields
         ------
         image : `LoadedImage`
@@ -281,7 +319,10 @@ class SurveyImages:
             is read for several galaxies follow each other, so the order is
             not that of the rows.
         """
-        yield from open_images(self._find(rows), self.source, hdu=self.hdu,
+        loaded = self._find(rows)
+        for row, error in (errors or {}).items():
+            loaded[row].error = error
+        yield from open_images(loaded, self.source, hdu=self.hdu,
                                band=self.band, companions=self.companions)
 
     def _find(self, rows):

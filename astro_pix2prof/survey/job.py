@@ -46,6 +46,15 @@ class SurveyJob:
 
     structure : bool, optional
         Whether to add structural parameters.
+
+    Attributes
+    ----------
+    identity : str
+        Everything that determines the results, as JSON; empty before it is
+        known.
+
+    isolate : bool
+        Whether every process measures in a child.
     """
 
     def __init__(self, fitter, images, options, columns, readers=0, *,
@@ -53,8 +62,21 @@ class SurveyJob:
         self.fitter, self.images = fitter, images
         self.options, self.columns = options, columns
         self.readers, self.structure = readers, structure
+        self.identity, self.isolate = '', False
 
-    def __call__(self, rows, start, *, number=0):
+    def prepare(self, number=0):
+        """
+        Make the fitter of a process, before the first galaxy.
+
+        Parameters
+        ----------
+        number : int, optional
+            The number of the process.
+        """
+        with _LOCK, one_thread():
+            self.fitter.make(number)
+
+    def __call__(self, rows, start, *, number=0, errors=None, strict=True):
         """
         Measure some galaxies.
 
@@ -69,22 +91,35 @@ class SurveyJob:
         number : int, optional
             The number of this process.
 
+        errors : dict of Exception, optional
+            Reasons for not measuring a galaxy, by its place among the rows.
+
+        strict : bool, optional
+            Whether it is an error if the fitter raises for each galaxy.
+
         Returns
         -------
         table : `pyarrow.Table`
             The columns that are carried over, and those of
             `~astro_pix2prof.ProfileBatch.to_arrow`. A column of the
             catalogue whose name is among these ends in ``_input``.
+
+        Raises
+        ------
+        Exception
+            What the fitter raises for each galaxy, if there are several.
         """
+        given = errors or {}
         with _LOCK:
             fitter = self.fitter.make(number)
             with one_thread(), warnings.catch_warnings():
                 # the flags tell what the warnings say
                 warnings.simplefilter('ignore', AstropyUserWarning)
-                table, errors = self._measure_apart(rows, start, fitter)
-        if len(errors) == rows.num_rows > 1:
+                table, raised = self._measure_apart(rows, start, fitter,
+                                                    given)
+        if strict and len(raised) == rows.num_rows > 1:
             # no single image is to blame
-            raise errors[0]
+            raise raised[0]
         return table
 
     def fail(self, rows, start, error):
@@ -109,7 +144,7 @@ class SurveyJob:
             rows, start, ProfileBatch.from_profiles([error] * n),
             np.arange(n), [''] * n, np.zeros((n, 2)))
 
-    def _measure_apart(self, rows, start, fitter):
+    def _measure_apart(self, rows, start, fitter, given):
         """
         Measure rows together or, if that raises, in ever smaller parts.
 
@@ -117,16 +152,19 @@ class SurveyJob:
         """
         try:
             return self._to_table(rows, start,
-                                  *self._measure(rows, fitter)), []
+                                  *self._measure(rows, fitter, given)), []
         except Exception as error:
             # Errors of images are rows already: this is one of the fitter
             if rows.num_rows < 2:
                 return self.fail(rows, start, error), [error]
         half = rows.num_rows // 2
-        first, errors = self._measure_apart(rows.slice(0, half), start,
-                                            fitter)
-        second, more = self._measure_apart(rows.slice(half), start + half,
-                                           fitter)
+        first, errors = self._measure_apart(
+            rows.slice(0, half), start, fitter,
+            {row: error for row, error in given.items() if row < half})
+        second, more = self._measure_apart(
+            rows.slice(half), start + half, fitter,
+            {row - half: error for row, error in given.items()
+             if row >= half})
         return join_results([first, second]), errors + more
 
     def _to_table(self, rows, start, batch, order, sources, origins):
@@ -160,9 +198,9 @@ class SurveyJob:
             table = table.add_column(k, field.with_name(new), rows[name])
         return table.replace_schema_metadata(metadata)
 
-    def _measure(self, rows, fitter):
+    def _measure(self, rows, fitter, given):
         """
-        Measure rows.
+        Measure rows, but for those for which errors are given.
 
         Returns the batch, the row of each of its galaxies, and, by row, the
         names of the images and their first pixels.
@@ -172,7 +210,7 @@ class SurveyJob:
         order, bad = [], {}
 
         def images():
-            for item in self.images(rows):
+            for item in self.images(rows, given):
                 sources[item.row] = item.source
                 origins[item.row] = item.origin
                 if item.error is not None:

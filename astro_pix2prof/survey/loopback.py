@@ -24,8 +24,9 @@ __all__ = ['PrivateScheduler', 'PrivateWorker', 'WorkerProcess',
 
 _HOST = '127.0.0.1'
 
-# Deaths of workers that a task survives: one more, and it is given up.
-_ALLOWED_DEATHS = 1
+# Deaths of workers that a task survives: one more, and it is given up. (A
+# part ends one process at most: the next attempt is in a child.)
+_ALLOWED_DEATHS = 5
 
 # The parts of the certificate that a worker needs.
 _CREDENTIALS = ('tls_ca_file', 'tls_worker_cert', 'tls_worker_key',

@@ -18,8 +18,10 @@ from astro_pix2prof.survey.files import (
     TIMES,
     part_files,
     read_json,
+    read_settings,
     require_file,
 )
+from astro_pix2prof.survey.integrity import recover_settings
 from astro_pix2prof.survey.storage import is_folder
 from astro_pix2prof.survey.text import read_ecsv
 
@@ -67,10 +69,12 @@ class Survey:
     def __init__(self, path):
         path = find_path(path, 'survey')
         if is_folder(path, 'survey '):
-            if not (path / SETTINGS).is_file():
+            # (each part knows them, too)
+            self.folder = path
+            self.settings = read_settings(path, recover_settings)
+            if not self.settings and not (path / SETTINGS).is_file():
                 msg = f'{path} is not the folder of a survey'
                 raise FileNotFoundError(msg)
-            self.folder, self.settings = path, read_json(path / SETTINGS)
             self.files = part_files(path)
         else:
             require_file(path, 'survey')

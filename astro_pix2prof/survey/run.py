@@ -3,32 +3,43 @@
 Measure the galaxies of a catalogue, in parallel and restartable.
 """
 
+import json
 import os
 import time
 import warnings
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.addresses import is_address
-from astro_pix2prof.arguments import check_flag, check_integer
+from astro_pix2prof.arguments import (
+    check_choice,
+    check_flag,
+    check_integer,
+)
 from astro_pix2prof.survey.arrow import pack_rows
 from astro_pix2prof.survey.catalogue import is_hats, open_catalogue
-from astro_pix2prof.survey.engine import Engine, measure_part, rescue_part
+from astro_pix2prof.survey.collect import SurveyResult, finish_parts
+from astro_pix2prof.survey.engine import Engine, measure_part
 from astro_pix2prof.survey.files import (
-    find_done,
+    check_folder,
     prepare_folder,
     write_failures,
-    write_times,
 )
 from astro_pix2prof.survey.fitter_spec import FitterSpec
 from astro_pix2prof.survey.images import SurveyImages
+from astro_pix2prof.survey.integrity import recover_settings
 from astro_pix2prof.survey.job import SurveyJob
-from astro_pix2prof.survey.storage import find_folder
+from astro_pix2prof.survey.lock import hold_folder
+from astro_pix2prof.survey.resume import CHANGES, PartPlan, check_share
+from astro_pix2prof.survey.storage import (
+    find_folder,
+    is_folder,
+    make_folder,
+)
+from astro_pix2prof.survey.times import RunClock, join_times, times_file
 
-__all__ = ['SurveyResult', 'run_survey']
+__all__ = ['run_survey']
 
 
 # Options of GalaxyCutout that are the same for all images.
@@ -37,46 +48,13 @@ _OPTIONS = ('zeropoint', 'pixel_scale', 'native_pixel_scale', 'unit', 'gain',
             'saturation', 'mag_system')
 
 
-@dataclass(frozen=True)
-class SurveyResult:
-    """
-    The numbers of galaxies that `run_survey` measured.
-
-    Attributes
-    ----------
-    out : `~pathlib.Path` or ``upath.UPath``
-        The folder of the results.
-
-    n_rows : int
-        The galaxies of the catalogue.
-
-    n_done : int
-        Those that this call measured, or tried to.
-
-    n_skipped : int
-        Those that an earlier call had done.
-
-    n_failed : int
-        Those in ``out`` that could not be measured.
-
-    seconds : float
-        The time that it took.
-    """
-
-    out: Path
-    n_rows: int
-    n_done: int
-    n_skipped: int
-    n_failed: int
-    seconds: float
-
-
 def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
                scheduler=None, n_workers=None, readers=0, progress=False,
                overwrite=False, columns=None, ra=None, dec=None, x=None,
                y=None, size=None, masks=None, uncertainties=None,
                invvars=None, backgrounds=None, allow_remote=False,
-               structure=False, **options):
+               structure=False, part=None, isolate=False, changed='warn',
+               **options):
     """
     Measure the galaxies of a catalogue.
 
@@ -169,6 +147,22 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         as ``mag_total`` and ``extrapolated_fraction``; its flag is the
         column ``structure_flag``.
 
+    part : str or tuple of int, optional
+        The share of the catalogue to measure, such as ``'3/8'`` or
+        ``(3, 8)``, the third of eight. Runs with other shares may go on at
+        the same time, on any machines that share the folder ``out``: one
+        for each task of an array job. The last one completes the survey.
+
+    isolate : bool, optional
+        Whether to measure in a child of each process from the start, so
+        that an image that ends a process ends no other than that. By
+        default, after the first time that it happened.
+
+    changed : {'warn', 'redo', 'ignore'}, optional
+        What to do about galaxies that are done and whose files have changed
+        since (another size, or time of the last change): warn, measure
+        their parts again, or not look.
+
     **options
         Options of `GalaxyCutout` for all images: ``zeropoint``,
         ``pixel_scale``, ``native_pixel_scale``, ``unit``, ``gain``,
@@ -191,7 +185,7 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
 
     FileNotFoundError, FileExistsError
         If there is no such catalogue, the first images all lack their mask
-        or error, or ``out`` holds other things.
+        or error, ``out`` holds other things, or another run uses it.
 
     RuntimeError
         If parts of the catalogue could not be done at all, for instance
@@ -204,14 +198,19 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     See Also
     --------
     read_survey : Read the results.
+    collect_survey : Join the shares of several runs.
 
     Notes
     -----
-    ``out`` holds the files ``part-000000.parquet`` and so on, which appear
-    when they are complete; ``_survey.json``, what was asked for; and in the
-    end ``_failures.ecsv``, a table of the galaxies that could not be
+    ``out`` holds the files ``part-000000.parquet`` and so on, in folders of
+    1000 if there are more; they appear when they are complete. There are
+    ``_survey.json``, what was asked for, which each part knows, too; and in
+    the end ``_failures.ecsv``, a table of the galaxies that could not be
     measured, and ``_times.json``, the time that it took. For a HATS
     catalogue, ``out`` becomes one with the same pixels.
+
+    A part counts as done if it is whole, each page has its checksum, and it
+    holds these galaxies of this survey; others are measured again.
 
     Examples
     --------
@@ -232,6 +231,14 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     check_integer(n_workers, 'n_workers', least=1, optional=True)
     allow_remote = check_flag(allow_remote, 'allow_remote')
     structure = check_flag(structure, 'structure')
+    isolate = check_flag(isolate, 'isolate')
+    changed = check_choice(changed, 'changed', CHANGES)
+    part = check_share(part)
+    if part is not None and overwrite:
+        msg = ('overwrite=True and part= do not go together: a share would '
+               'remove the results of the others. Remove the folder, or call '
+               'once without part=')
+        raise ValueError(msg)
     unknown = sorted(set(options) - set(_OPTIONS))
     if unknown:
         msg = (f'no such option: {", ".join(unknown)}; options of all images '
@@ -273,26 +280,22 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         source.check_first(catalogue)
     job = SurveyJob(FitterSpec(fitter), source, options, carried, readers,
                     structure=structure)
-    prepare_folder(out, _settings(job, catalogue, chunk_size),
-                   overwrite=overwrite)
-    if hats:
-        from astro_pix2prof.survey.hats import finish_hats, run_hats
-
-        n_skipped, used = run_hats(
-            job, catalogue, out, chunk_size, progress=progress,
+    job.isolate = isolate
+    settings = _settings(job, catalogue, chunk_size)
+    job.identity = json.dumps(settings)
+    if not (overwrite and is_folder(out, 'out ')):
+        check_folder(out, recover_settings)
+    make_folder(out)
+    with hold_folder(out, part):
+        prepare_folder(out, settings, overwrite=overwrite,
+                       alone=part is None, recover=recover_settings)
+        run = _run_hats if hats else _run_parts
+        n_rows, n_skipped, n_failed = run(
+            job, catalogue, out, chunk_size, part=part, carried=carried,
+            settings=settings, changed=changed, progress=progress,
             n_workers=n_workers, scheduler=scheduler)
-        finish_hats(catalogue, out, carried)
-    else:
-        n_skipped, used = _run_parts(
-            job, catalogue, out, chunk_size, progress=progress,
-            n_workers=n_workers, scheduler=scheduler)
-    n_failed = write_failures(out)
-    n_done = catalogue.n_rows - n_skipped
-    seconds = time.perf_counter() - begin
-    if n_done:
-        write_times(out, n_done, seconds, used)
-    return SurveyResult(out, catalogue.n_rows, n_done, n_skipped, n_failed,
-                        seconds)
+    return SurveyResult(out, n_rows, n_rows - n_skipped, n_skipped, n_failed,
+                        time.perf_counter() - begin)
 
 
 def _settings(job, catalogue, chunk_size):
@@ -319,45 +322,93 @@ def _settings(job, catalogue, chunk_size):
             'version': __version__}
 
 
-def _run_parts(job, catalogue, out, chunk_size, *, n_workers, scheduler,
-               progress):
+def _run_hats(job, catalogue, out, chunk_size, *, part, carried, settings,
+              changed, **options):
+    """
+    Measure the partitions of a HATS catalogue that are missing.
+
+    Returns the galaxies, those that were there, and those that failed.
+    """
+    from astro_pix2prof.survey.hats import finish_hats, run_hats
+
+    if part is not None:
+        msg = ('a HATS catalogue has no shares: give scheduler= instead of '
+               'part=')
+        raise ValueError(msg)
+    n_skipped = run_hats(job, catalogue, out, chunk_size, settings=settings,
+                         **options)
+    finish_hats(catalogue, out, carried)
+    return catalogue.n_rows, n_skipped, write_failures(out)
+
+
+def _run_parts(job, catalogue, out, chunk_size, *, part, carried, settings,
+               changed, n_workers, scheduler, progress):
     """
     Measure the parts that are missing.
 
-    Returns the number of galaxies that were there, and that of processes.
+    Returns the galaxies, those that were there, and those that failed.
     """
-    n_rows = catalogue.n_rows
-    n_parts = -(-n_rows // chunk_size)
-    done = find_done(out, n_parts)
-    n_skipped = sum(min(chunk_size, n_rows - k * chunk_size) for k in done)
-    if len(done) == n_parts:
-        return n_skipped, None
+    plan = PartPlan(out, catalogue.n_rows, chunk_size, part)
+    plan.find_done(settings)
+    plan.check_images(catalogue, job.images, changed)
+    n_rows = plan.n_galaxies(plan.numbers)
+    n_skipped = plan.n_galaxies(plan.done)
+    if part is None:
+        join_times(out)
+    clock = RunClock(times_file(out, part), n_skipped, plan.last_time())
+    left = len(plan.numbers) - len(plan.done)
+    if left:
+        if scheduler is None and n_workers is None and left == 1:
+            n_workers = 1
+        elif scheduler is None and n_workers is not None and n_workers > left:
+            # (each takes seconds to start)
+            warnings.warn(
+                f'n_workers={n_workers}, but the catalogue has {left} part(s) '
+                f'of chunk_size={chunk_size} to measure: {left} process(es) '
+                'do it; a smaller chunk_size gives work to more',
+                AstropyUserWarning, stacklevel=4)
+            n_workers = left
+        # a process that ended before would end again, for another image
+        job.isolate = job.isolate or (
+            plan.died and scheduler is None and n_workers == 1)
+        _measure_parts(job, catalogue, plan, clock, progress=progress,
+                       n_workers=n_workers, scheduler=scheduler)
+    return n_rows, n_skipped, finish_parts(plan, part)
+
+
+def _measure_parts(job, catalogue, plan, clock, *, n_workers, scheduler,
+                   progress):
+    """
+    Measure the parts that are missing, and note the time.
+    """
     needed = job.images.needed
     columns = catalogue.columns if needed is None else list(
         dict.fromkeys([*job.columns, *needed]))
-    left = n_parts - len(done)
-    if scheduler is None and n_workers is None and left == 1:
-        n_workers = 1
-    elif scheduler is None and n_workers is not None and n_workers > left:
-        # (each takes seconds to start)
-        warnings.warn(
-            f'n_workers={n_workers}, but the catalogue has {left} part(s) of '
-            f'chunk_size={chunk_size} to measure: {left} process(es) do it; '
-            'a smaller chunk_size gives work to more', AstropyUserWarning,
-            stacklevel=3)
-        n_workers = left
+    first = min(number for number in plan.numbers if number not in plan.done)
 
     def tasks():
-        for k, rows in enumerate(catalogue.parts(chunk_size, columns)):
-            if k not in done:
+        rows_of_parts = catalogue.parts(plan.chunk_size, columns, start=first)
+        for number, rows in enumerate(rows_of_parts, first):
+            if number not in plan.numbers:
+                return
+            if number not in plan.done:
+                folder = plan.path(number).parent
+                make_folder(folder)
                 # (an address keeps its options)
-                yield out, k, k * chunk_size, pack_rows(rows)
+                yield folder, number, plan.start(number), pack_rows(rows)
 
     from tqdm import tqdm
 
-    with (Engine(job, n_workers=n_workers, scheduler=scheduler) as engine,
-          tqdm(total=n_rows, initial=n_skipped, unit='galaxy',
-               disable=not progress, smoothing=0.05) as bar):
-        for n in engine.map(measure_part, tasks(), rescue=rescue_part):
-            bar.update(n)
-    return n_skipped, engine.n_workers
+    engine = Engine(job, n_workers=n_workers, scheduler=scheduler)
+    n_done = 0
+    clock.start()
+    try:
+        with engine, tqdm(
+                total=plan.n_galaxies(plan.numbers),
+                initial=plan.n_galaxies(plan.done), unit='galaxy',
+                disable=not progress, smoothing=0.05) as bar:
+            for n in engine.map(measure_part, tasks()):
+                bar.update(n)
+                n_done += n
+    finally:
+        clock.stop(n_done, engine.n_workers)

@@ -43,7 +43,7 @@ def part_files(folder):
     """
     The Parquet files of a survey that are complete.
     """
-    return sorted(folder.glob('part-*.parquet'))
+    return sorted(folder.rglob('part-*.parquet'))
 
 
 def time_parts(folder, chunk, n_workers):

@@ -53,6 +53,37 @@ def test_survey(catalogue, tmp_path, capsys):
     assert len(read_survey(out).files) == 2
 
 
+def test_shares(catalogue, tmp_path, capsys):
+    """
+    Shares of the catalogue, which are joined in the end.
+    """
+    out = tmp_path / 'out'
+    args = ['survey', str(catalogue), '--images', 'path', '--out', str(out),
+            '--workers', '1', '--columns', 'id', '--chunk-size', '2',
+            '--position', 'x', 'y', '--changed', 'ignore']
+    collect = ['survey', '--collect', '--out', str(out)]
+    assert main([*args, '--part', '2/2', '--quiet']) == 1
+    assert 'no galaxy could be measured' in capsys.readouterr().err
+    assert main(collect) == 1
+    assert '1 of 2 parts of' in capsys.readouterr().err
+    assert main([*args, '--part', '3/2']) == 1
+    assert '--part 3/2: the number must be' in capsys.readouterr().err
+    assert main([*args, '--part', '1/2', '--overwrite']) == 1
+    text = capsys.readouterr().err
+    assert '--overwrite and --part do not go together' in text
+    assert main([*args, '--part', '1/2']) == 0
+    capsys.readouterr()
+    assert main(collect) == 0
+    assert capsys.readouterr().out.startswith('3 galaxies: 0 done in ')
+    assert read_survey(out).complete
+    for wrong, match in (([*collect, '--part', '1/2'], '--collect takes'),
+                         ([*collect, str(catalogue)], '--collect takes'),
+                         (collect[:1] + collect[2:], 'CATALOGUE')):
+        with pytest.raises(SystemExit):
+            main(wrong)
+        assert match in capsys.readouterr().err
+
+
 def test_tiles(catalogue, tmp_path):
     """
     Positions on the sky; each image is the tile of one galaxy.

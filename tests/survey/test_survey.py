@@ -673,15 +673,18 @@ class TestRunSurvey:
         """
         What cannot be written is an error, and what is done is kept.
         """
+        import pyarrow.parquet as pq
+
         from astro_pix2prof.survey import results as survey_output
 
-        def write(table, path, **_):
-            if '000000' in path.name:
-                msg = 'No space left on device'
-                raise OSError(msg)
-            path.write_text('complete')
+        class Writer(pq.ParquetWriter):
+            def __init__(self, path, *args, **options):
+                if '000000' in path.name:
+                    msg = 'No space left on device'
+                    raise OSError(msg)
+                super().__init__(path, *args, **options)
 
-        monkeypatch.setattr('pyarrow.parquet.write_table', write)
+        monkeypatch.setattr(pq, 'ParquetWriter', Writer)
         out = tmp_path / 'out'
         with pytest.raises(RuntimeError, match=r'1 part.* could not be done, '
                                                'the first because of OSErr'):

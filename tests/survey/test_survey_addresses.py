@@ -18,15 +18,23 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
 
-from astro_pix2prof import load_example_truth, read_survey, run_survey
+from astro_pix2prof import (
+    collect_survey,
+    load_example_truth,
+    read_survey,
+    run_survey,
+)
 from astro_pix2prof.addresses import as_source, find_path
 from astro_pix2prof.image.reading import read_image
 from astro_pix2prof.survey.arrow import pack_rows
 from astro_pix2prof.survey.catalogue import open_catalogue
-from astro_pix2prof.survey.files import part_files, write_parquet
+from astro_pix2prof.survey.files import part_files
 from astro_pix2prof.survey.images import SurveyImages
+from astro_pix2prof.survey.integrity import write_part
+from astro_pix2prof.survey.isolation import begin_part, find_marks, mark_path
 
 pq = pytest.importorskip('pyarrow.parquet')
 upath = pytest.importorskip('upath')
@@ -280,6 +288,20 @@ def contents(folder):
             and not path.name.startswith('.')}
 
 
+def results(folder):
+    """
+    Read the same as `contents`, but of parts the rows and their schema.
+
+    Their metadata tell where the catalogue lies, and the dates of local
+    images.
+    """
+    folder = find_path(folder)
+    return {name: pack_rows(pq.read_table(as_source(folder / name),
+                                          partitioning=None))
+            if name.endswith('.parquet') else found
+            for name, found in contents(folder).items()}
+
+
 def without_source(path):
     """
     Read a part without the names of images, which tell where they lie.
@@ -328,8 +350,11 @@ class TestStores:
         here, there = contents(tmp_path / 'plain'), contents(out)
         assert sorted(there) == ['_failures.ecsv', 'part-000000.parquet',
                                  'part-000001.parquet']
-        if kind == 'column' or place == 'file':
+        if place == 'file' and kind in ('column', 'tiles'):
+            # (a part knows the template that was given)
             assert there == here
+        if place == 'file' or kind == 'column':
+            assert results(out) == results(tmp_path / 'plain')
         survey = read_survey(out)
         assert survey.complete
         assert survey.times['n_done'] == N
@@ -354,12 +379,12 @@ class TestStores:
         class Stopped(BaseException):
             pass
 
-        def write(table, path):
-            write_parquet(table, path)
+        def write(*args):
+            write_part(*args)
             raise Stopped
 
         with monkeypatch.context() as patch:
-            patch.setattr('astro_pix2prof.survey.engine.write_parquet', write)
+            patch.setattr('astro_pix2prof.survey.engine.write_part', write)
             with pytest.raises(Stopped):
                 run(f'{base}/cat.parquet', out)
         assert [path.name for path in part_files(out)] == [
@@ -369,7 +394,9 @@ class TestStores:
         found = run(f'{base}/cat.parquet', out)
         assert (found.n_done, found.n_skipped) == (1, 3)
         run(folder / 'cat.parquet', tmp_path / 'plain')
-        assert contents(out) == contents(tmp_path / 'plain')
+        assert results(out) == results(tmp_path / 'plain')
+        run(f'{base}/cat.parquet', f'{base}/undisturbed')
+        assert contents(out) == contents(f'{base}/undisturbed')
         with pytest.raises(ValueError, match=f'{out} holds another survey: c'
                                              'hunk_size was 3 and is 2'):
             run_survey(f'{base}/cat.parquet', out, fitter=measure,
@@ -382,6 +409,110 @@ class TestStores:
         with pytest.raises(FileExistsError, match='is not empty and holds n'):
             run(f'{base}/cat.parquet', other)
 
+    @pytest.mark.parametrize('place', ['memory', 'bucket'])
+    @pytest.mark.parametrize('how', ['cut', 'flipped', 'other'])
+    def test_damaged(self, folder, request, place, how):
+        """
+        A part with a fault is measured again, as it is on a disk.
+        """
+        base = request.getfixturevalue(place)
+        out = find_path(f'{base}/damaged-{how}')
+        run(f'{base}/cat.parquet', out)
+        before = contents(out)
+        part = out / 'part-000000.parquet'
+        data = part.read_bytes()
+        at = len(data) // 3
+        bad = {'cut': data[:-100], 'other': before['part-000001.parquet'],
+               'flipped': data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
+               }[how]
+        part.write_bytes(bad)
+        with pytest.warns(AstropyUserWarning,
+                          match='holds other galaxies' if how == 'other'
+                          else r'1 part\(s\) .*000.parquet is damaged \('):
+            found = run(f'{base}/cat.parquet', out)
+        assert (found.n_done, found.n_skipped) == (3, 1)
+        assert contents(out) == before
+        kept = out / f'.{part.name}.other'
+        assert kept.is_file() == (how == 'other')
+        if how == 'other':
+            assert kept.read_bytes() == bad
+        # the parts know what was asked for
+        (out / '_survey.json').unlink()
+        assert read_survey(out).complete
+        assert run(f'{base}/cat.parquet', out).n_skipped == N
+        assert (out / '_survey.json').is_file()
+
+    def test_connection_lost(self, bucket, monkeypatch):
+        """
+        A part that cannot be fetched is no part with a fault.
+        """
+        import s3fs
+
+        async def fail(self, path, *args, **kwargs):
+            if path.endswith('.parquet') and 'part-' in path:
+                msg = 'the cable'
+                raise ConnectionResetError(msg)
+            return await before(self, path, *args, **kwargs)
+
+        out = f'{bucket}/lost'
+        run(f'{bucket}/cat.parquet', out)
+        found = contents(out)
+        before = s3fs.S3FileSystem._cat_file
+        with monkeypatch.context() as patch:
+            patch.setattr(s3fs.S3FileSystem, '_cat_file', fail)
+            forget()
+            with pytest.raises(ConnectionError, match=r'000\.parquet cannot '
+                                                      'be read: Connection'):
+                run(f'{bucket}/cat.parquet', out)
+        forget()
+        assert contents(out) == found
+
+    @pytest.mark.parametrize('place', ['memory', 'bucket'])
+    def test_shares(self, request, place, monkeypatch):
+        """
+        Shares, in folders of parts, join to the parts of a single run.
+        """
+        base = request.getfixturevalue(place)
+        monkeypatch.setattr('astro_pix2prof.survey.files._FLAT', 2)
+        options = {'fitter': measure, 'n_workers': 1, 'chunk_size': 1}
+        one, out = f'{base}/one', f'{base}/shares'
+        run_survey(f'{base}/cat.parquet', one, **options)
+        run_survey(f'{base}/cat.parquet', out, part='2/2', **options)
+        with pytest.raises(RuntimeError, match=r'2 of 4 parts of .* missing'):
+            collect_survey(out)
+        run_survey(f'{base}/cat.parquet', out, part='1/2', **options)
+        assert collect_survey(out).n_skipped == N
+        assert read_survey(out).times['n_done'] == N
+        assert len(part_files(out)) == N
+        assert part_files(out)[3] == find_path(
+            out) / 'parts-00001' / 'part-000003.parquet'
+        for mine, other in zip(part_files(out), part_files(one),
+                               strict=True):
+            assert mine.read_bytes() == other.read_bytes()
+        # all of it goes, and nothing else
+        run_survey(f'{base}/cat.parquet', out, overwrite=True,
+                   **{**options, 'chunk_size': 2})
+        assert [path.name for path in part_files(out)] == [
+            'part-000000.parquet', 'part-000001.parquet']
+        with pytest.raises(FileNotFoundError, match='is not the folder of a'):
+            collect_survey(f'{base}/nothing')
+
+    @pytest.mark.parametrize('place', ['memory', 'bucket'])
+    def test_marks(self, request, place):
+        """
+        The part with which a process ended has a mark in the store, too.
+        """
+        base = request.getfixturevalue(place)
+        path = find_path(f'{base}/marks/parts-00000/part-000000.parquet')
+        with begin_part(path) as died:
+            assert not died
+            assert find_marks(find_path(f'{base}/marks')) == [mark_path(path)]
+        assert not mark_path(path).exists()
+        mark_path(path).write_text('of a process that is gone')
+        with begin_part(path) as died:
+            assert died
+        assert find_marks(find_path(f'{base}/marks')) == []
+
     def test_whole_or_not(self, bucket, monkeypatch):
         """
         An upload that breaks off leaves no part behind.
@@ -389,7 +520,7 @@ class TestStores:
         import s3fs
 
         async def fail(self, path, *args, **kwargs):
-            if '_survey.json' not in path:
+            if path.endswith('.parquet'):
                 msg = 'the cable'
                 raise ConnectionResetError(msg)
             return await before(self, path, *args, **kwargs)
@@ -403,7 +534,7 @@ class TestStores:
                 run(f'{bucket}/cat.parquet', f'{bucket}/broken')
         forget()
         assert [path.name for path in find_path(
-            f'{bucket}/broken').iterdir()] == ['_survey.json']
+            f'{bucket}/broken').iterdir()] == ['_survey.json', '_times.json']
 
     @pytest.mark.parametrize('place', ['memory', 'bucket', 'web'])
     @pytest.mark.parametrize('name', ['cat.parquet', 'cat.fits', 'cat.csv',
@@ -446,7 +577,7 @@ class TestStores:
         assert b'somebody' not in written
         # (the same parts from the same rows)
         run(folder / 'cat.parquet', tmp_path / 'plain')
-        assert contents(found.out) == contents(tmp_path / 'plain')
+        assert results(found.out) == results(tmp_path / 'plain')
 
     @pytest.mark.parametrize('readers', [
         0, pytest.param(1, marks=pytest.mark.slow)])
@@ -513,7 +644,7 @@ class TestProcesses:
         assert found.n_done == N
         run_survey(folder / 'cat.parquet', tmp_path / 'plain', n_workers=1,
                    **options)
-        assert contents(found.out) == contents(tmp_path / 'plain')
+        assert results(found.out) == results(tmp_path / 'plain')
 
     @pytest.mark.slow
     def test_killed(self, bucket, folder, tmp_path):
@@ -539,6 +670,8 @@ class TestProcesses:
         assert done.returncode == -9
         assert [path.name for path in part_files(out)] == [
             'part-000000.parquet']
+        # (the part at which it happened is measured in a child)
+        assert find_marks(out) == [mark_path(out / 'part-000001.parquet')]
         settings = json.loads((out / '_survey.json').read_text())
         profile = load_example_truth()
 
@@ -550,10 +683,11 @@ class TestProcesses:
         found = run_survey(f'{bucket}/cat.parquet', out, fitter=measure,
                            n_workers=1, chunk_size=2)
         assert (found.n_done, found.n_skipped) == (2, 2)
+        assert find_marks(out) == []
         assert json.loads((out / '_survey.json').read_text()) == settings
         run_survey(folder / 'cat.parquet', tmp_path / 'plain', n_workers=1,
                    fitter=measure, chunk_size=2)
-        assert contents(out) == contents(tmp_path / 'plain')
+        assert results(out) == results(tmp_path / 'plain')
 
     @pytest.mark.filterwarnings('ignore:The inplace keyword')
     def test_hats(self, bucket, tmp_path):

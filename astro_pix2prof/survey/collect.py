@@ -1,0 +1,143 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Join the shares of a survey: the table of failures, and the times.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from astro_pix2prof.survey.files import (
+    check_folder,
+    count_failures,
+    part_files,
+    prepare_folder,
+    write_failures,
+)
+from astro_pix2prof.survey.integrity import recover_settings
+from astro_pix2prof.survey.lock import hold_folder
+from astro_pix2prof.survey.resume import PartPlan
+from astro_pix2prof.survey.storage import find_folder, is_folder
+from astro_pix2prof.survey.times import join_times
+
+__all__ = ['SurveyResult', 'collect_survey', 'finish_parts']
+
+
+@dataclass(frozen=True)
+class SurveyResult:
+    """
+    The numbers of galaxies that `run_survey` measured.
+
+    Attributes
+    ----------
+    out : `~pathlib.Path` or ``upath.UPath``
+        The folder of the results.
+
+    n_rows : int
+        The galaxies of the catalogue, or of the share that was asked for.
+
+    n_done : int
+        Those that this call measured, or tried to.
+
+    n_skipped : int
+        Those that an earlier call had done.
+
+    n_failed : int
+        Those that could not be measured.
+
+    seconds : float
+        The time that it took.
+    """
+
+    out: Path
+    n_rows: int
+    n_done: int
+    n_skipped: int
+    n_failed: int
+    seconds: float
+
+
+def finish_parts(plan, part=None):
+    """
+    Write the failures and times of a survey once all its parts are there.
+
+    Parameters
+    ----------
+    plan : `~astro_pix2prof.survey.resume.PartPlan`
+        The parts.
+
+    part : tuple of int, optional
+        The share that this run did.
+
+    Returns
+    -------
+    n_failed : int
+        The galaxies of the share that could not be measured.
+    """
+    if part is None:
+        n_failed = write_failures(plan.out)
+        join_times(plan.out)
+        return n_failed
+    # (of two shares that end at once, the last one sees all parts)
+    if len(part_files(plan.out)) == plan.n_parts:
+        write_failures(plan.out)
+    return count_failures(map(plan.path, plan.numbers))
+
+
+def collect_survey(out):
+    """
+    Join the shares of a survey that runs with ``part=`` measured.
+
+    All parts are checked, and nothing is measured. The last of these runs
+    writes the table of failures by itself; here, the times are joined, too.
+
+    Parameters
+    ----------
+    out : str, path-like or ``upath.UPath``
+        The folder of the survey, or its address in an object store.
+
+    Returns
+    -------
+    result : `SurveyResult`
+        How many galaxies are there, and how many of them have failed.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not the folder of a survey.
+
+    FileExistsError
+        If a run uses the folder.
+
+    RuntimeError
+        If parts are missing or damaged; the message says which.
+
+    See Also
+    --------
+    run_survey : Measure the galaxies of a catalogue.
+    """
+    begin = time.perf_counter()
+    out = find_folder(out, 'out')
+    settings = check_folder(out, recover_settings)
+    if not settings:
+        msg = f'{out} is not the folder of a survey'
+        raise FileNotFoundError(msg)
+    if is_folder(out / 'dataset'):
+        msg = (f'{out} is a survey of a HATS catalogue: call run_survey '
+               '(pix2prof survey without --collect) again to complete it')
+        raise ValueError(msg)
+    with hold_folder(out):
+        prepare_folder(out, settings, recover=recover_settings)
+        plan = PartPlan(out, settings['n_rows'], settings['chunk_size'])
+        plan.find_done(settings)
+        missing = [number for number in plan.numbers
+                   if number not in plan.done]
+        if missing:
+            first = plan.path(missing[0]).name
+            msg = (f'{len(missing)} of {plan.n_parts} parts of {out} are '
+                   f'missing, the first is {first}: run the shares that were '
+                   'not done, or the survey without a share')
+            raise RuntimeError(msg)
+        n_failed = finish_parts(plan)
+    return SurveyResult(out, plan.n_rows, 0, plan.n_rows, n_failed,
+                        time.perf_counter() - begin)
