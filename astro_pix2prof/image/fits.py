@@ -10,6 +10,7 @@ import astropy.units as u
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.addresses import is_address
 from astro_pix2prof.image.archives import (
     companion_files,
     mask_bits,
@@ -46,8 +47,8 @@ _OTHER_NAMES = (*_WEIGHT_NAMES, 'CON', 'CTX', 'AREA', 'PSF', 'PSFIMAGE',
 
 
 def _read_file(path, hdu, band, bad_bits):
-    plain = read_plain(path) if hdu is None or (
-        type(hdu) is int and hdu == 0) else None
+    first = hdu is None or (type(hdu) is int and hdu == 0)
+    plain = read_plain(path) if first and not is_address(path) else None
     if plain is not None:
         parts = _read_pixels(plain.pixels, plain.cards, band,
                              header_values(plain.cards))
