@@ -690,6 +690,7 @@ class TestProcesses:
                    fitter=measure, chunk_size=2)
         assert results(out) == results(tmp_path / 'plain')
 
+    @pytest.mark.slow
     @pytest.mark.filterwarnings('ignore:The inplace keyword')
     def test_hats(self, bucket, tmp_path):
         """
