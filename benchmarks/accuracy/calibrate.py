@@ -114,7 +114,8 @@ def compare_stated(profile, sma, truth, header, end):
     if 'mag_enclosed_err' not in profile.colnames:
         return {}
     at = truth['sma'].astype(float)
-    use = (sma <= end) & (sma > 0)
+    # (within two pixels, the light within is that of parts of pixels)
+    use = (sma <= end) & (sma > 2)
     twice, eps = 2 * np.radians(truth['theta']), truth['ellipticity']
     e1, e2 = (np.interp(sma, at, eps * part(twice))
               for part in (np.cos, np.sin))
@@ -195,7 +196,8 @@ def main(args=None):
         *found.values(), strict=True)))
     others = {name: np.concatenate([
         part[name] for part in others.values() if name in part], axis=1)
-        for name in STATED if any(name in part for part in others.values())}
+        for name in STATED if any(part[name].size for part in others.values()
+                                  if name in part)}
     if args.check:
         for name, (error, off) in others.items():
             print(f'{STATED[name]}: {np.mean(np.abs(off) < error):.1%} of '

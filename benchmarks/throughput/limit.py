@@ -66,7 +66,7 @@ def split_time(paths, n, out, *, weights='rings', precision='float32'):
     import pyarrow.parquet as pq
     import torch
 
-    from astro_pix2prof import GalaxyCutout, Pix2ProfFitter
+    from astro_pix2prof import Pix2ProfFitter
     from astro_pix2prof.inference import many as fit_many
 
     torch.set_num_threads(1)
@@ -75,16 +75,14 @@ def split_time(paths, n, out, *, weights='rings', precision='float32'):
         batch.to_arrow()
     clock = _Clock()
     network = fitter.reader.network
-    reader = mock.Mock(
-        from_any=clock.wrap(GalaxyCutout.from_any, 'read'))
     patches = (
-        mock.patch.object(fit_many, 'GalaxyCutout', reader),
         mock.patch.object(fit_many, 'build_batch', clock.wrap(
             fit_many.build_batch, 'table')),
         mock.patch.object(network, 'forward', clock.wrap(
             network.forward, 'network')),
         *(mock.patch.object(owner, method, clock.wrap(
             getattr(owner, method), name)) for owner, method, name in (
+                (fitter, '_read_image', 'read'),
                 (fitter, '_prepare', 'prepare'),
                 (fitter.reader, 'read', 'around'),
                 (fitter, '_rings', 'rings'))))
