@@ -83,8 +83,11 @@ def break_part(path, how, folder):
     elif how == 'empty':
         path.write_bytes(b'')
     elif how == 'flipped':
-        # (in the middle of a page, which decodes to something else)
-        place = len(data) // 3
+        # (within a page: headers of pages have no sums)
+        metadata = pq.read_metadata(path)
+        column = metadata.row_group(0).column(metadata.num_columns // 2)
+        place = (column.dictionary_page_offset or column.data_page_offset
+                 ) + column.total_compressed_size - 1
         path.write_bytes(data[:place] + bytes([data[place] ^ 1])
                          + data[place + 1:])
     elif how == 'another part':
