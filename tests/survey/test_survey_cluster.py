@@ -50,7 +50,7 @@ def make_cluster():
     A cluster of one worker.
     """
     with distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, dashboard_address=None,
+            n_workers=1, threads_per_worker=1, dashboard_address=':0',
             host='127.0.0.1') as cluster:
         yield cluster
 
@@ -132,7 +132,7 @@ def test_several_threads(tmp_path):
     Each thread of a worker measures in a process of its own.
     """
     with distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, dashboard_address=None,
+            n_workers=1, threads_per_worker=2, dashboard_address=':0',
             host='127.0.0.1') as cluster:
         run(cluster, tmp_path / 'out', seconds=0.2, n=100)
         found = processes(tmp_path / 'out')
