@@ -278,7 +278,8 @@ class TestFiles:
         cutout = GalaxyCutout(image)
         np.testing.assert_allclose(cutout.noise, 0.5)
         assert rejected(cutout) == {0}
-        write(str(rms).replace('-2', '-5'), np.full(SHAPE, 0.7))
+        write(rms.with_name(rms.name.replace('-2', '-5')),
+              np.full(SHAPE, 0.7))
         with pytest.warns(AstropyUserWarning, match='has 2 files beside it'):
             assert GalaxyCutout(image).noise is None
 

@@ -23,6 +23,9 @@ from astro_pix2prof.survey.engine import Engine
 pytest.importorskip('pyarrow')
 distributed = pytest.importorskip('distributed')
 
+# (of the page of a scheduler, which nobody asked for)
+pytestmark = pytest.mark.filterwarnings('ignore:Port 8787 is already in use')
+
 N = 60
 
 
@@ -50,7 +53,7 @@ def make_cluster():
     A cluster of one worker.
     """
     with distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, dashboard_address=':0',
+            n_workers=1, threads_per_worker=1, dashboard_address=None,
             host='127.0.0.1') as cluster:
         yield cluster
 
@@ -132,7 +135,7 @@ def test_several_threads(tmp_path):
     Each thread of a worker measures in a process of its own.
     """
     with distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, dashboard_address=':0',
+            n_workers=1, threads_per_worker=2, dashboard_address=None,
             host='127.0.0.1') as cluster:
         run(cluster, tmp_path / 'out', seconds=0.2, n=100)
         found = processes(tmp_path / 'out')
