@@ -23,9 +23,6 @@ from astro_pix2prof.survey.engine import Engine
 pytest.importorskip('pyarrow')
 distributed = pytest.importorskip('distributed')
 
-# (of the page of a scheduler, which nobody asked for)
-pytestmark = pytest.mark.filterwarnings('ignore:Port 8787 is already in use')
-
 N = 60
 
 
@@ -47,7 +44,8 @@ def make_fitter(seconds):
     return Slow()
 
 
-@pytest.fixture(name='cluster', scope='module')
+# (one at a time: two clusters of one process share a port)
+@pytest.fixture(name='cluster', scope='class')
 def make_cluster():
     """
     A cluster of one worker.
