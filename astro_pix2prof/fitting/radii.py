@@ -364,7 +364,8 @@ def _check_radii(radii):
     if len(back):
         k = back[0]
         msg = ('radii must increase from one to the next, got '
-               f'{value[k]:g} before {value[k + 1]:g}: sort them')
+               f'{value[k]:g} before {value[k + 1]:g}: sort them, '
+               'each once')
         raise ValueError(msg)
     return found
 

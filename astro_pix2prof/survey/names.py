@@ -35,6 +35,10 @@ def check_remote(text, allow_remote):
     """
     Return an address if it may be fetched.
     """
+    if text.lower().startswith('file://'):
+        msg = (f'{text[:200]!r} cannot be a name in a catalogue: give the '
+               'path without file://')
+        raise ValueError(msg)
     if not allow_remote:
         msg = (f'{text[:200]!r} is an address: only files of this machine '
                'are read, unless allow_remote=True (--allow-remote)')

@@ -811,7 +811,7 @@ class TestNames:
         """
         path = f'file://{folder}/images/g0.fits'
         item, = load('path', Table({'path': [path]}))
-        with pytest.raises(ValueError, match='must begin with http://'):
+        with pytest.raises(ValueError, match='give the path without file://'):
             raise item.error
         item, = load(f'file://{folder}/images/{{name}}.fits',
                      Table({'name': ['../cat']}))

@@ -91,7 +91,7 @@ class TestNames:
 
     @pytest.mark.parametrize('name', [
         'http://127.0.0.1:1/a.fits', 'https://x/a', 'ftp://x/a',
-        'FILE:///etc/passwd', 's3://bucket/key', 'sftp://x/a'])
+        's3://bucket/key', 'sftp://x/a'])
     def test_addresses(self, images, name):
         table = Table({'url': [name], 'x': [4]})
         for source in ('{url}', 'url'):
@@ -105,6 +105,17 @@ class TestNames:
                 raise item.error
         with pytest.raises(ValueError, match='is an address: only files of'):
             load('https://host/{url}.fits', table)
+
+    @pytest.mark.parametrize('allow_remote', [False, True])
+    @pytest.mark.parametrize('source', ['{url}', 'url'])
+    def test_files(self, images, source, allow_remote):
+        """
+        'file://' would be a way around the checks, and is told from the rest.
+        """
+        item, = load(source, Table({'url': ['FILE:///etc/passwd']}),
+                     allow_remote=allow_remote)
+        with pytest.raises(ValueError, match='give the path without file://'):
+            raise item.error
 
     def test_absolute(self, images, tmp_path, monkeypatch):
         monkeypatch.chdir(images)
