@@ -22,7 +22,8 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS, FITSFixedWarning, Wcsprm
 
-__all__ = ['PlainCards', 'PlainImage', 'plain_wcs', 'read_plain']
+__all__ = ['PIXEL_TYPES', 'PlainCards', 'PlainImage', 'plain_wcs',
+           'read_plain']
 
 
 _BLOCK, _CARD = 2880, 80
@@ -30,7 +31,9 @@ _BLOCK, _CARD = 2880, 80
 # The longest header that is read here, in blocks of 36 cards.
 _LONGEST = 100
 
-_TYPES = {8: 'u1', 16: '>i2', 32: '>i4', 64: '>i8', -32: '>f4', -64: '>f8'}
+# The types of pixels by BITPIX, as they are in a file.
+PIXEL_TYPES = {8: 'u1', 16: '>i2', 32: '>i4', 64: '>i8', -32: '>f4',
+               -64: '>f8'}
 
 _INTEGER = re.compile(rb'= +(-?\d+) *(/.*)?')
 
@@ -176,7 +179,7 @@ def _read_stream(stream):
     wcs = plain_wcs(cards)
     if wcs is None:
         return None
-    pixels = np.empty(shape, dtype=_TYPES[bits])
+    pixels = np.empty(shape, dtype=PIXEL_TYPES[bits])
     if stream.readinto(pixels.data.cast('B')) != n_bytes:
         return None
     return PlainImage(cards, pixels, wcs)
@@ -201,7 +204,7 @@ def _shape(cards):
         return None
     nx, ny = (cards.integer(key) for key in ('NAXIS1', 'NAXIS2'))
     plain = (cards['SIMPLE'] is True and cards.integer('NAXIS') == 2
-             and cards.integer('BITPIX') in _TYPES
+             and cards.integer('BITPIX') in PIXEL_TYPES
              and nx is not None and ny is not None and min(nx, ny) > 0)
     return (ny, nx) if plain else None
 

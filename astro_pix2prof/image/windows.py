@@ -8,10 +8,10 @@ import os
 import numpy as np
 from astropy.io import fits
 
+from astro_pix2prof.image.plain import PIXEL_TYPES
+
 __all__ = ['map_window']
 
-
-_TYPES = {8: 'u1', 16: '>i2', 32: '>i4', 64: '>i8', -32: '>f4', -64: '>f8'}
 
 # Cards with which the numbers in a file are not yet the pixels
 _SCALED = ('BSCALE', 'BZERO', 'BLANK', 'GROUPS')
@@ -43,7 +43,7 @@ def map_window(hdu, section):
     if not plain or not info or info['file'] is None or 'data' in vars(hdu):
         return None
     header = hdu.header
-    name, kind = info['file'].name, _TYPES.get(header.get('BITPIX'))
+    name, kind = info['file'].name, PIXEL_TYPES.get(header.get('BITPIX'))
     if not name or kind is None or any(key in header for key in _SCALED):
         return None
     try:

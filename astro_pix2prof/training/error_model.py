@@ -163,12 +163,8 @@ def fit_error_model(value, scatter, difference, *, n_bins=16):
         'value', 'floor' (lists, mag) and 'scatter_factor'.
     """
     size = np.abs(difference)
-    edges = np.quantile(value, np.linspace(0, 1, n_bins + 1))
-    group = np.clip(np.searchsorted(edges, value, 'right') - 1, 0,
-                    n_bins - 1)
-    # few rings, or equal ones, leave bins empty
-    group = np.unique(group, return_inverse=True)[1]
-    n_bins = group.max() + 1
+    group, centre = _bins(value, n_bins)
+    n_bins = len(centre)
     best = (np.inf, None)
     for factor in (0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0):
         floor = np.array([_floor(size[group == g], factor
@@ -180,7 +176,6 @@ def fit_error_model(value, scatter, difference, *, n_bins=16):
         if cost < best[0]:
             best = (cost, (factor, floor))
     factor, floor = best[1]
-    centre = [float(np.median(value[group == g])) for g in range(n_bins)]
     return {'value': [round(v, 3) for v in centre],
             'floor': [round(float(f), 4) for f in floor],
             'scatter_factor': factor}
