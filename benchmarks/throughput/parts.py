@@ -62,14 +62,16 @@ class Memory:
 
         own = psutil.Process()
         while True:
-            total = 0
+            # (the last sample begins after the end: what is held then counts)
+            last, total = self._end.is_set(), 0
             for process in [own, *own.children(recursive=True)]:
                 with contextlib.suppress(psutil.Error):
                     info = process.memory_full_info()
                     total += getattr(info, 'pss', info.rss)
             self.peak = max(self.peak, total / 2**20)
-            if self._end.wait(self.interval):
+            if last:
                 return
+            self._end.wait(self.interval)
 
 
 def repeat(paths, n):
