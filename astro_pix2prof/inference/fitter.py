@@ -118,7 +118,7 @@ class Pix2ProfFitter(ProfileFitter):
     radii : 1D array_like or `~astropy.units.Quantity`, optional
         The semi-major axes of the profile, increasing: angles or pixels;
         plain numbers are pixels. Each has its row, whatever there is to
-        measure. By default, the network's own: 0, then 13% apart.
+        measure. By default, the network's own: 0, then 20% apart.
 
     step : float or `~astropy.units.Quantity`, optional
         The relative step between the semi-major axes (0.1 for 10%), half a
@@ -493,7 +493,7 @@ class Pix2ProfFitter(ProfileFitter):
                 rings.photon_snr, 1e-3))
         rings.sb_err = add_sky_and_correlation(
             prepared, sma, rings.photon_snr, rings.intensity, rings.sb_err,
-            knows_sky='sky_error' in caption.trust)
+            sky_error=caption.trust.get('sky_untold'))
         rings.intensity_err = rings.intensity * rings.sb_err / POGSON
         excess = caption.trust.get('excess', 0.0)
         if prepared.ellipses is not None and caption.weight is not None:
