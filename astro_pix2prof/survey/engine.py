@@ -25,6 +25,7 @@ from astro_pix2prof.survey.isolation import (
     measure_apart,
 )
 from astro_pix2prof.survey.stamps import pack_stamps, read_stamps
+from astro_pix2prof.survey.stop import StopSurveyError
 
 __all__ = ['Engine', 'get_job', 'measure_part', 'run_part']
 
@@ -137,7 +138,8 @@ class Engine:
         Raises
         ------
         RuntimeError
-            At the end, if some tasks failed.
+            At the end, if some tasks failed; at once if all others would,
+            too.
         """
         return self._checked(self._here(function, tasks)
                              if self.client is None
@@ -177,6 +179,10 @@ class Engine:
             if error is None:
                 yield result
                 continue
+            if isinstance(error, StopSurveyError):
+                # (the next part would end in the same way)
+                msg = f'{error}. What is done is kept: call again to go on'
+                raise StopSurveyError(msg) from error
             broken.append(error)
             if len(broken) >= _MAX_BROKEN:
                 break
