@@ -25,6 +25,9 @@ class CutoutSource:
         self.folder = os.fspath(service.cache)
 
     def describe(self):
+        """
+        Describe the service (str).
+        """
         return self.service.describe()
 
     def find(self, item, record):

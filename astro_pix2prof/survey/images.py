@@ -46,9 +46,9 @@ class SurveyImages:
         A column of paths, relative ones to the folder of the catalogue; a
         template such as ``'images/{id}.fits'`` whose fields are columns;
         tiles, as a list, a pattern such as ``'tiles/*.fits'`` or a folder:
-        the one that holds a galaxy is cut; a service; or a function that takes the row
-        as a dict and returns an image, or an image and a dict of options.
-        By default, a column with a name such as 'image' or 'path'.
+        the one that holds a galaxy is cut; a service; or a function that
+        takes the row as a dict and returns an image, or an image and a dict
+        of options. By default, a column with a name such as 'image' or 'path'.
 
     catalogue : `~astro_pix2prof.survey.catalogue.SurveyCatalogue`
         The catalogue: its columns, and where it lies.

@@ -121,8 +121,9 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
 
     ra, dec : str, optional
         Columns of the positions on the sky, in degrees unless they have
-        another unit. For tiles and services they are guessed from common names; images
-        of one galaxy are measured in the middle if no position is given.
+        another unit. For tiles and services they are guessed from common
+        names; images of one galaxy are measured in the middle if no position
+        is given.
 
     x, y : str, optional
         Columns of the positions in pixels of the image, from 0.

@@ -415,7 +415,7 @@ class CutoutService:
             Its name in the cache.
         """
         # (0.4 mas)
-        ra, dec = round(ra % 360, 7) % 360, round(dec, 7)
+        ra, dec = round(ra % 360, 7) % 360, round(dec, 7) + 0.0
         what = '_'.join(part[:_NAME] for part in (
             self.service, self.layer, self.band) if part)
         what = re.sub(r'[^\w.+-]', '_', what)
