@@ -25,7 +25,7 @@ from astro_pix2prof.survey.isolation import (
     measure_apart,
 )
 from astro_pix2prof.survey.stamps import pack_stamps, read_stamps
-from astro_pix2prof.survey.stop import StopSurveyError
+from astro_pix2prof.survey.stop import StopSurveyError, stop_if_full
 
 __all__ = ['Engine', 'get_job', 'measure_part', 'run_part']
 
@@ -181,8 +181,7 @@ class Engine:
                 continue
             if isinstance(error, StopSurveyError):
                 # (the next part would end in the same way)
-                msg = f'{error}. What is done is kept: call again to go on'
-                raise StopSurveyError(msg) from error
+                raise error
             broken.append(error)
             if len(broken) >= _MAX_BROKEN:
                 break
@@ -317,10 +316,15 @@ def run_part(key, rows, start, path):
     path : `~pathlib.Path`
         The file. With an earlier attempt at it, a process ended, if it has
         a mark: then galaxies with which a child ends are found, and fail.
+
+    Raises
+    ------
+    StopSurveyError
+        If the disk is full.
     """
     job = get_job(key)
     number, n_threads = _worker()
-    with begin_part(path) as died:
+    with stop_if_full(path.parent), begin_part(path) as died:
         # (taken before, so that a change in the meantime is noticed)
         stamps = pack_stamps(read_stamps(job.images, rows))
         if died or job.isolate or n_threads > 1:

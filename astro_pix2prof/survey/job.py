@@ -15,7 +15,7 @@ from astro_pix2prof.profile.texts import utf8_text
 from astro_pix2prof.structure.measure import measure_structure
 from astro_pix2prof.survey.arrow import join_results, table_to_arrow
 from astro_pix2prof.survey.cluster import one_thread
-from astro_pix2prof.survey.stop import StopSurveyError
+from astro_pix2prof.survey.stop import StopSurveyError, is_disk_full
 
 __all__ = ['SurveyJob']
 
@@ -161,6 +161,9 @@ class SurveyJob:
             raise
         except Exception as error:
             # Errors of images are rows already: this is one of the fitter
+            if is_disk_full(error):
+                msg = f'no space is left on a disk: {error}'
+                raise StopSurveyError(msg) from error
             if rows.num_rows < 2:
                 return self.fail(rows, start, error), [error]
         half = rows.num_rows // 2

@@ -33,6 +33,7 @@ from astro_pix2prof.survey.job import SurveyJob
 from astro_pix2prof.survey.lock import hold_folder
 from astro_pix2prof.survey.resume import CHANGES, PartPlan, check_share
 from astro_pix2prof.survey.services import CutoutService
+from astro_pix2prof.survey.stop import resumable
 from astro_pix2prof.survey.storage import (
     find_folder,
     is_folder,
@@ -293,8 +294,9 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         images.prepare()
     if not (overwrite and is_folder(out, 'out ')):
         check_folder(out, recover_settings)
-    make_folder(out)
-    with hold_folder(out, part):
+    with resumable(out):
+        make_folder(out)
+    with resumable(out), hold_folder(out, part):
         prepare_folder(out, settings, overwrite=overwrite,
                        alone=part is None, recover=recover_settings)
         run = _run_hats if hats else _run_parts

@@ -3,9 +3,14 @@
 Errors that no galaxy is to blame for, and that end a survey.
 """
 
+import contextlib
 import errno
+import tempfile
 
-__all__ = ['StopSurveyError', 'is_disk_full']
+from astro_pix2prof.addresses import is_address
+
+__all__ = ['StopSurveyError', 'is_disk_full', 'resumable',
+           'stop_if_full']
 
 
 # No space, or no more of it for this user.
@@ -38,3 +43,56 @@ def is_disk_full(error):
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+@contextlib.contextmanager
+def stop_if_full(folder):
+    """
+    Name the folder in errors that are due to a disk without space.
+
+    Parameters
+    ----------
+    folder : `~pathlib.Path` or ``upath.UPath``
+        The folder that is written to.
+
+    Raises
+    ------
+    StopSurveyError
+        Instead of them. All files appear when they are complete, so that
+        nothing is damaged.
+    """
+    try:
+        yield
+    except StopSurveyError:
+        raise
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        # (what goes to a store is written here before)
+        where = tempfile.gettempdir() if is_address(folder) else folder
+        msg = (f'no space is left on the disk of {where}: make room there, '
+               'or move it to another disk')
+        raise StopSurveyError(msg) from error
+
+
+@contextlib.contextmanager
+def resumable(folder):
+    """
+    Say how to go on in errors that end a survey.
+
+    Parameters
+    ----------
+    folder : `~pathlib.Path` or ``upath.UPath``
+        The folder of the survey.
+
+    Raises
+    ------
+    StopSurveyError
+        Also instead of errors that are due to a disk without space.
+    """
+    try:
+        with stop_if_full(folder):
+            yield
+    except StopSurveyError as error:
+        msg = f'{error}. What is done is kept: call again to go on'
+        raise StopSurveyError(msg) from error

@@ -378,8 +378,8 @@ class TestFaults:
         whole = run(catalogue, tmp_path / 'whole', service(), chunk_size=2)
         shutil.rmtree(tmp_path / 'cache')
         web.faults, web.count = {40: [(429, 3600), None]}, {}
-        with pytest.raises(RuntimeError, match=r'wait for 60 minutes\. What is '
-                                               'done is kept: call again'):
+        with pytest.raises(RuntimeError, match=r'wait for 60 minutes\. What '
+                                               'is done is kept: call again'):
             run(catalogue, tmp_path / 'out', service(), chunk_size=2)
         assert len(part_files(tmp_path / 'out')) == 1
         result = run(catalogue, tmp_path / 'out', service(), chunk_size=2)
