@@ -452,7 +452,8 @@ class CutoutService:
         query = {'ra': ra, 'dec': dec, 'layer': self.layer,
                  'pixscale': f'{self.pixel_scale:.10g}', 'bands': self.band,
                  'size': width}
-        return get(_join(self.url, query), _check_image(width))
+        # (a band that the layer does not have is replaced by all others)
+        return get(_join(self.url, query), _check_image(width, self.band))
 
     def _load_hips(self, get, ra, dec, width):
         query = {'hips': self.layer, 'ra': ra, 'dec': dec, 'width': width,
@@ -491,12 +492,13 @@ def _join(address, query):
     return f'{address}?{urllib.parse.urlencode(query, safe="/")}'
 
 
-def _check_image(width=None):
+def _check_image(width=None, band=None):
     """
     Make a check that an answer is a whole image with something in it.
 
     Services send smaller images than those asked for if these are too large,
-    and empty ones where they have no data.
+    empty ones where they have no data, and other bands (BANDS) than one that
+    they do not have.
     """
     def check(data):
         if not data.startswith(b'SIMPLE  ='):
@@ -505,7 +507,8 @@ def _check_image(width=None):
             raise DownloadError(msg)
         try:
             with fits.open(io.BytesIO(data), memmap=False) as hdulist:
-                pixels = read_pixels(choose_hdu(hdulist, None, None))
+                chosen = choose_hdu(hdulist, None, None)
+                pixels, bands = read_pixels(chosen), chosen.header.get('BANDS')
         except (OSError, ValueError, TypeError, KeyError) as error:
             text = ' '.join(str(error).split())[:200]
             msg = f'the answer is no whole FITS image ({text})'
@@ -515,6 +518,10 @@ def _check_image(width=None):
             msg = (f'the service sends {shape[1]} x {shape[0]} pixels instead '
                    f'of {width} x {width}: give a smaller size or larger '
                    'pixels')
+            raise DownloadError(msg)
+        if band is not None and str(bands).strip() != band:
+            msg = (f'the service sends the bands {bands!r} instead of {band!r}'
+                   ', which the survey may not have')
             raise DownloadError(msg)
         if not np.any(np.isfinite(pixels) & (pixels != 0)):
             msg = ('the service has no data at this position: all pixels of '

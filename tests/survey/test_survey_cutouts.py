@@ -94,6 +94,23 @@ def encode(hdu):
     return file.getvalue()
 
 
+def empty(data):
+    hdu = fits.open(io.BytesIO(data))[0]
+    hdu.data[...] = 0
+    hdu.data[3, 4] = np.nan
+    return encode(hdu)
+
+
+def rename(data, bands):
+    hdu = fits.open(io.BytesIO(data))[0]
+    hdu.header['BANDS'] = bands
+    if bands is None:
+        del hdu.header['BANDS']
+    else:
+        hdu.data = np.array([hdu.data] * len(bands))
+    return encode(hdu)
+
+
 class Service(http.server.ThreadingHTTPServer):
     """
     A server that answers as the services do, with the faults of servers.
@@ -320,8 +337,12 @@ class TestFaults:
         ([lambda data: data[:1000]], 4, 'the answer is no whole FITS image'),
         ([lambda data: encode(draw({'ra': 1, 'dec': 1}, 9, 1.0))], 1,
          'the service sends 9 x 9 pixels instead of 230 x 230: give a'),
-        ([lambda data: encode(fits.PrimaryHDU(np.zeros((230, 230))))], 1,
+        ([empty], 1,
          'the service has no data at this position'),
+        # (bands that the viewer sends instead of one that it does not have)
+        ([lambda data: rename(data, 'grz')], 1,
+         "the service sends the bands 'grz' instead of 'r', which"),
+        ([lambda data: rename(data, None)], 1, 'the bands None instead of'),
     )
 
     def test_run(self, web, service, tmp_path):
