@@ -1,6 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
 Fetch files of a web service once, and not too many at a time.
+
+The caches of fsspec send two requests for a file (to find out whether it is
+there, too) and keep what breaks off under the name of the whole; so the files
+are kept here, once they are checked, in the way of the parts of a survey.
 """
 
 import contextlib
@@ -195,13 +199,13 @@ class Downloader:
                     msg = (f'{error}; it asks to wait for '
                            f'{error.wait / 60:.0f} minutes')
                     raise StopSurveyError(msg) from error
+                if error.wait:
+                    # (for all processes, and for the next file)
+                    self._pause(address, error.wait)
                 if not error.retry or wait is None:
                     text = f'{address} cannot be fetched: {error}'
                     raise DownloadError(text, away=error.away) from error
-                if error.wait is not None:
-                    # (for all processes)
-                    self._pause(address, error.wait)
-                else:
+                if error.wait is None:
                     time.sleep(wait)
             else:
                 return data
@@ -214,14 +218,18 @@ class Downloader:
         has it. (No lock, which might be left behind, is needed for that.)
         """
         host = _host(address)
-        try:
-            until = float((self.folder / f'.pause-{host}').read_text())
-        except (OSError, ValueError):
-            until = 0.0
-        delay = until - time.time()
-        # (a clock may have been set)
-        if 0 < delay <= _LONGEST:
-            time.sleep(delay)
+        while True:
+            while delay := self._pause_left(host):
+                time.sleep(delay)
+            self._take_slot(host)
+            # (the server may have asked another process to wait meanwhile)
+            if not self._pause_left(host):
+                return
+
+    def _take_slot(self, host):
+        """
+        Wait for a slot that no other process has.
+        """
         number = now = int(time.time() * self.rate)
         with self._writing():
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -239,6 +247,18 @@ class Downloader:
                 self._slots.remove(old)
         self._slots.append((number, slot))
         time.sleep(max(number / self.rate - time.time(), 0))
+
+    def _pause_left(self, host):
+        """
+        Get the seconds that a server wants to be left alone for.
+        """
+        try:
+            until = float((self.folder / f'.pause-{host}').read_text())
+        except (OSError, ValueError):
+            return 0.0
+        delay = until - time.time()
+        # (a clock may have been set)
+        return delay if 0 < delay <= _LONGEST else 0.0
 
     def _pause(self, address, seconds):
         """
@@ -300,6 +320,9 @@ def _request(address):
             if error.code in _RETRIED else None) from error
     except DownloadError:
         raise
+    except http.client.IncompleteRead as error:
+        msg = 'the answer is cut short'
+        raise DownloadError(msg, retry=True) from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, 'reason', None) or error
         text = str(reason) or type(reason).__name__

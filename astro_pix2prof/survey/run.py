@@ -81,8 +81,7 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         as ``'tiles/*.fits'`` or a folder, out of which galaxies are cut; a
         service on the web that cuts them out; or a function that takes the
         row as a dict and returns an image, or an image and a dict of its
-        options. By default, a column with a name
-        such as 'image' or 'path'.
+        options. By default, a column with a name such as 'image' or 'path'.
 
     fitter : fitter or dict, optional
         Any fitter, such as a `Pix2ProfFitter` or an `IsophoteFitter`, or the
@@ -194,8 +193,8 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     RuntimeError
         If parts of the catalogue could not be done at all, for instance
         because the disk is full or a service on the web does not answer. A
-        galaxy that cannot be measured is no
-        error: it has a row with the flag ``FAILED`` and a message.
+        galaxy that cannot be measured is no error: it has a row with the
+        flag ``FAILED`` and a message.
 
     ImportError
         If pyarrow, Dask or LSDB is needed and not installed.

@@ -49,7 +49,7 @@ _LEGACY_SCALE, _PS1_SCALE = 0.262, 0.25
 # whatever the scale of the cut-out: it is resampled, not summed up.
 _LEGACY_LAYERS = re.compile(r'ls-dr\d[\w.-]*')
 
-_BANDS = {'legacy': 'grizy', 'ps1': 'grizy'}
+_BANDS = {'legacy': 'ugriz', 'ps1': 'grizy'}
 
 # Pixels along a side.
 _WIDEST = 10000
@@ -249,7 +249,7 @@ class CutoutService:
             text += f' {self.layer}'
         if self.band is not None:
             text += f', band {self.band}'
-        text += f', {self.pixel_scale:g} arcsec'
+        text += f', {self.pixel_scale:.10g} arcsec'
         if self.url != _URLS[self.service]:
             text += f', {self.url}'
         return text

@@ -169,6 +169,13 @@ class Answer(http.server.BaseHTTPRequestHandler):
             self.wfile.write(encode(hdu)[:5000])
             self.close_connection = True
             return
+        if fault == 'broken':
+            self.send_response(200)
+            self.send_header('Transfer-Encoding', 'chunked')
+            self.end_headers()
+            self.wfile.write(b'2000\r\n' + encode(hdu)[:3000])
+            self.close_connection = True
+            return
         data = encode(hdu)
         self.send(data if fault is None else fault(data))
 
@@ -332,6 +339,7 @@ class TestFaults:
         ([lambda data: b''], 1, "the answer is no FITS image but ''"),
         (['cut', None], 2, ''),
         (['cut'], 4, 'the answer is cut short: 5000 of 100000 bytes came'),
+        (['broken'], 4, 'cannot be fetched: the answer is cut short'),
         ([lambda data: data[:9000]], 4, 'the answer is no whole FITS image'),
         ([lambda data: data[:2880]], 4, 'the answer is no whole FITS image'),
         ([lambda data: data[:1000]], 4, 'the answer is no whole FITS image'),
@@ -386,6 +394,13 @@ class TestFaults:
         start = time.monotonic()
         service().fetch('11 0', 20)
         assert 0.4 < time.monotonic() - start < 5
+        # the next image waits, too, if this one is given up
+        web.faults = {14: [(429, 0), (429, 0), (429, 0), (429, 1)]}
+        with pytest.raises(DownloadError, match='answers 429'):
+            service().fetch('14 0', 20)
+        start = time.monotonic()
+        service().fetch('15 0', 20)
+        assert time.monotonic() - start > 0.5
         # (of a clock that was wrong, or of a file that is)
         for text in (f'{time.time() + 1e6}', 'soon'):
             pause.write_text(text)
@@ -525,6 +540,19 @@ class TestRate:
         start = time.time()
         loaders[0]._take_turn('http://other/x')
         assert time.time() - start < 0.2
+
+    def test_pause_meanwhile(self, tmp_path):
+        """
+        A pause that begins while a process waits for its turn holds for it.
+        """
+        one, other = Downloader(tmp_path, 4.0), Downloader(tmp_path, 4.0)
+        one._take_turn('http://host/x')
+        timer = threading.Timer(0.02, one._pause, ('http://host/x', 0.8))
+        start = time.time()
+        timer.start()
+        other._take_turn('http://host/x')
+        assert time.time() - start > 0.7
+        timer.join()
 
     def test_slow_service(self, tmp_path):
         """
