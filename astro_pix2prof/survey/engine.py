@@ -25,7 +25,7 @@ from astro_pix2prof.survey.isolation import (
     measure_apart,
 )
 from astro_pix2prof.survey.stamps import pack_stamps, read_stamps
-from astro_pix2prof.survey.stop import StopSurveyError, stop_if_full
+from astro_pix2prof.survey.stop import find_stop, stop_if_full
 
 __all__ = ['Engine', 'get_job', 'measure_part', 'run_part']
 
@@ -179,9 +179,10 @@ class Engine:
             if error is None:
                 yield result
                 continue
-            if isinstance(error, StopSurveyError):
+            stop = find_stop(error)
+            if stop is not None:
                 # (the next part would end in the same way)
-                raise error
+                raise stop
             broken.append(error)
             if len(broken) >= _MAX_BROKEN:
                 break

@@ -9,7 +9,7 @@ import tempfile
 
 from astro_pix2prof.addresses import is_address
 
-__all__ = ['StopSurveyError', 'is_disk_full', 'resumable',
+__all__ = ['StopSurveyError', 'find_stop', 'is_disk_full', 'resumable',
            'stop_if_full']
 
 
@@ -38,11 +38,34 @@ def is_disk_full(error):
     -------
     found : bool
     """
+    return any(isinstance(item, OSError) and item.errno in _FULL
+               for item in _chain(error))
+
+
+def find_stop(error):
+    """
+    Find a `StopSurveyError` that an error is, or that led to it.
+
+    Parameters
+    ----------
+    error : BaseException
+        The error. (LSDB raises one of its own.)
+
+    Returns
+    -------
+    error : `StopSurveyError` or `None`
+    """
+    return next((item for item in _chain(error)
+                 if isinstance(item, StopSurveyError)), None)
+
+
+def _chain(error):
+    """
+    Yield an error and those that led to it.
+    """
     while error is not None:
-        if isinstance(error, OSError) and error.errno in _FULL:
-            return True
+        yield error
         error = error.__cause__ or error.__context__
-    return False
 
 
 @contextlib.contextmanager

@@ -842,3 +842,25 @@ def test_zeropoint_is_told(service, tmp_path):
     path = service().fetch('10 0', 30)
     with pytest.warns(AstropyUserWarning, match='zeropoint=25.0000 is used'):
         GalaxyCutout(path, zeropoint=25.0, **service().options)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings('ignore:The inplace keyword')
+def test_hats(web, service, tmp_path):
+    """
+    Positions of a HATS catalogue are enough, too; a restart goes on.
+    """
+    lsdb = pytest.importorskip('lsdb')
+    frame = table(10, 10.01, 20, 30).to_pandas()
+    lsdb.from_dataframe(
+        frame, ra_column='ra', dec_column='dec', catalog_name='galaxies',
+        lowest_order=4, highest_order=4, margin_threshold=None,
+    ).write_catalog(tmp_path / 'hats', progress_bar=False)
+    web.faults = {20: [(429, 3600), None], 30: [404]}
+    with pytest.raises(StopSurveyError, match='wait for 60 minutes'):
+        run(tmp_path / 'hats', tmp_path / 'out', service())
+    result = run(tmp_path / 'hats', tmp_path / 'out', service())
+    assert result.n_failed == 1
+    assert len(part_files(tmp_path / 'out')) > 1
+    assert magnitudes(result) == pytest.approx([MAG] * 3, abs=0.01)
+    assert sum(query['ra'] == '10.0000000' for _, query, _ in web.seen) == 1
