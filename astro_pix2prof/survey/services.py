@@ -94,7 +94,7 @@ class CutoutService:
 
     rate : float, optional
         The requests in a second at most, of all processes together that
-        have the same ``cache``.
+        have the same ``cache`` and ``rate``.
 
     url : str, optional
         The address of another server that answers as the service does.

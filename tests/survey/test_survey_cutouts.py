@@ -480,6 +480,25 @@ class TestFaults:
         assert len(web.seen) <= n_seen + 3
 
 
+    @pytest.mark.slow
+    def test_processes(self, web, service, tmp_path):
+        """
+        Two processes fetch each image once, in turns, for the same results.
+        """
+        pytest.importorskip('distributed')
+        web.faults = {12: [404]}
+        options = {'fitter': {'method': 'isophote'}, 'size': 60,
+                   'chunk_size': 2}
+        catalogue = table(*range(10, 18))
+        start = time.time()
+        result = run(catalogue, tmp_path / 'out', service(rate=2.0),
+                     n_workers=2, **options)
+        assert time.time() - start > 6 / 2
+        assert (result.n_failed, len(web.seen)) == (1, 8)
+        run(catalogue, tmp_path / 'one', service(rate=2.0), **options)
+        assert content(tmp_path / 'one') == content(result.out)
+
+
 class TestFolder:
     def test_no_folder(self, web, service, tmp_path):
         (tmp_path / 'file').write_text('')

@@ -94,7 +94,7 @@ def test_every_write(whole, tmp_path, monkeypatch):
     """
     Whichever file finds no space: one clear error, and a restart goes on.
     """
-    sync, names = os.fsync, []
+    names = []
     left, message = 0, ''
 
     def limited(file):
@@ -103,10 +103,11 @@ def test_every_write(whole, tmp_path, monkeypatch):
         if left == 0:
             raise full()
         left -= 1
-        sync(file)
 
     if not Path('/proc/self/fd').exists():
         pytest.skip('needs the names of open files')
+    # (what is written need not outlive this machine)
+    monkeypatch.setattr(os, 'fsync', lambda file: None)
     for k in range(100):
         left, names[:] = k, []
         out = tmp_path / f'out{k}'
