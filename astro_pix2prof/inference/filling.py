@@ -158,8 +158,8 @@ def _with_error_of_centre(reader, frame, caption, hidden):
               - mag for other in reader.read([wide for wide, _ in filled])]
     change = POGSON * np.array(change)
     variance = 0.5 * np.sum(change**2, axis=0)
-    trust = {**caption.trust, 'shift': max(hidden.error, caption.trust.get(
-        'shift', 0.0))}
+    trust = {**caption.trust, 'hidden': hidden.error, 'shift': max(
+        hidden.error, caption.trust.get('shift', 0.0))}
     variance += _core_error(caption)**2
     return replace(caption, error=np.sqrt(caption.error**2 + variance),
                    trust=trust)

@@ -506,12 +506,15 @@ class Pix2ProfFitter(ProfileFitter):
         forced = prepared.forced
         rings.flag = flag_rings(rings, fixed=caption.e1 is None
                                 or prepared.ellipses is not None)
-        trust = caption.trust
+        trust, shift = caption.trust, caption.trust.get('shift', 0.0)
+        if caption.centre_error is not None:
+            # (a network that looks once moves every centre in its last look)
+            shift = trust.get('hidden', 0.0)
         is_whole = np.isfinite(rings.intensity).all()
         rings.galaxy_flag = flag_galaxy(rings, Evidence(
             search=prepared.search, forced=forced, held=prepared.hold,
-            truncated=caption.reached_edge, shift=trust.get('shift', 0.0),
-            neighbour=excess, mean=mean,
+            truncated=caption.reached_edge, shift=shift,
+            centre_error=caption.centre_error, neighbour=excess, mean=mean,
             tilt=prepared.background.over(cutout.shape) - prepared.sky,
             distance=trust.get('distance', 0.0) if is_whole else np.inf))
         return rings
