@@ -26,12 +26,14 @@ import numbers
 import astropy.units as u
 import numpy as np
 
+from astro_pix2prof.wording import shown
+
 __all__ = ['check_choice', 'check_flag', 'check_integer', 'check_number',
            'check_options', 'check_positive', 'check_text']
 
 
 def _refuse(error, name, kind, value):
-    msg = f'{name} must be {kind}, got {value!r}'
+    msg = f'{name} must be {kind}, got {shown(value)}'
     raise error(msg)
 
 

@@ -30,9 +30,10 @@ from astro_pix2prof.survey.storage import (
 )
 
 __all__ = ['FAILURES', 'FREE', 'SETTINGS', 'TIMES', 'check_folder',
-           'count_failures', 'part_files', 'part_path', 'prepare_folder',
-           'read_json', 'read_settings', 'remove_temporary', 'require_file',
-           'write_failures', 'write_whole']
+           'count_failed', 'count_failures', 'part_files', 'part_path',
+           'prepare_folder', 'read_json', 'read_settings',
+           'remove_temporary', 'require_file', 'write_failures',
+           'write_whole']
 
 
 SETTINGS, FAILURES = '_survey.json', '_failures.ecsv'
@@ -365,16 +366,22 @@ def count_failures(paths):
     n_failed = 0
     for path in paths:
         with pq.ParquetFile(as_source(path)) as opened:
-            n_failed += int(np.count_nonzero(_failed(opened)))
+            n_failed += count_failed(opened.read(columns=['flag']))
     return n_failed
 
 
-def _failed(opened):
+def count_failed(table):
     """
-    Find the galaxies of an open file that could not be measured.
+    Count the galaxies in a `pyarrow.Table` that could not be measured.
     """
-    return (opened.read(columns=['flag'])['flag'].to_numpy()
-            & GalaxyFlag.FAILED) != 0
+    return int(np.count_nonzero(_failed(table)))
+
+
+def _failed(table):
+    """
+    Find the galaxies of a table that could not be measured.
+    """
+    return (table['flag'].to_numpy() & GalaxyFlag.FAILED) != 0
 
 
 def write_failures(folder):
@@ -410,7 +417,7 @@ def write_failures(folder):
                               quoting=csv.QUOTE_NONNUMERIC)
             for part in part_files(folder):
                 with pq.ParquetFile(as_source(part)) as opened:
-                    flags = _failed(opened)
+                    flags = _failed(opened.read(columns=['flag']))
                     if not flags.any():
                         continue
                     table = opened.read(columns=list(names)).filter(flags)

@@ -38,6 +38,7 @@ from astro_pix2prof.survey.storage import (
     make_folder,
 )
 from astro_pix2prof.survey.times import RunClock, join_times, times_file
+from astro_pix2prof.wording import counted
 
 __all__ = ['run_survey']
 
@@ -363,9 +364,10 @@ def _run_parts(job, catalogue, out, chunk_size, *, part, carried, settings,
         elif scheduler is None and n_workers is not None and n_workers > left:
             # (each takes seconds to start)
             warnings.warn(
-                f'n_workers={n_workers}, but the catalogue has {left} part(s) '
-                f'of chunk_size={chunk_size} to measure: {left} process(es) '
-                'do it; a smaller chunk_size gives work to more',
+                f'n_workers={n_workers}, but the catalogue has '
+                f'{counted(left, "part")} of chunk_size={chunk_size} to '
+                f'measure: {counted(left, "process", "processes")} for them; '
+                'a smaller chunk_size gives work to more',
                 AstropyUserWarning, stacklevel=4)
             n_workers = left
         # a process that ended before would end again, for another image
@@ -400,15 +402,17 @@ def _measure_parts(job, catalogue, plan, clock, *, n_workers, scheduler,
     from tqdm import tqdm
 
     engine = Engine(job, n_workers=n_workers, scheduler=scheduler)
-    n_done = 0
+    n_done = n_failed = 0
     clock.start()
     try:
         with engine, tqdm(
                 total=plan.n_galaxies(plan.numbers),
                 initial=plan.n_galaxies(plan.done), unit='galaxy',
                 disable=not progress, smoothing=0.05) as bar:
-            for n in engine.map(measure_part, tasks()):
+            for n, n_more in engine.map(measure_part, tasks()):
+                n_done, n_failed = n_done + n, n_failed + n_more
+                if n_failed:
+                    bar.set_postfix_str(f'{n_failed} failed', refresh=False)
                 bar.update(n)
-                n_done += n
     finally:
         clock.stop(n_done, engine.n_workers)
