@@ -368,9 +368,9 @@ class TestShares:
         three.write_bytes(four.read_bytes())
         before = contents(out)
         match = (r'1 of 4 parts of .*/out is missing, the first is '
-                 r'part-000001.parquet; 2 of 4 parts of .*/out cannot be used:'
-                 r' part-000000.parquet is damaged \(.*\), part-000002.parquet '
-                 r'holds other galaxies\. Run the survey again')
+                 'part-000001.parquet; 2 of 4 parts of .*/out cannot be used: '
+                 r'part-000000.parquet is damaged \(.*\), '
+                 r'part-000002.parquet holds other galaxies\. Run the survey')
         for _ in range(2):
             with pytest.raises(RuntimeError, match=match):
                 collect_survey(out)
