@@ -13,6 +13,7 @@ from astro_pix2prof.ellipses.given import read_ellipses
 from astro_pix2prof.fitting.base import ProfileFitter, check_settings
 from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.fitting.radii import RingRadii
+from astro_pix2prof.fitting.settings import named_settings
 from astro_pix2prof.isophote.initial import check_initial, initial_geometry
 from astro_pix2prof.isophote.measure import STEP
 from astro_pix2prof.isophote.steps import IsophoteSteps
@@ -113,7 +114,8 @@ class IsophoteFitter(ProfileFitter):
     Raises
     ------
     TypeError
-        If an argument is of the wrong kind.
+        If an argument is of the wrong kind, or is none of the settings, such
+        as ``ellipticity``, which is an option of the calls.
 
     ValueError
         If an argument is out of range.
@@ -132,6 +134,7 @@ class IsophoteFitter(ProfileFitter):
     Jedrzejewski 1987, MNRAS 226, 747 (the ellipse fit).
     """
 
+    @named_settings
     def __init__(self, *, step=0.06, sky='auto', sky_err=0.0,
                  search_radius=None, fit_centre=True, max_sma=None,
                  min_snr=1.0, radii=None, linear=None, max_radius=None,
