@@ -492,7 +492,7 @@ class Pix2ProfFitter(ProfileFitter):
                                               caption.pa_error)
         if caption.centre_error is not None and not (
                 prepared.hold or prepared.forced):
-            rings.meta['centre_err'] = float(caption.centre_error)
+            rings.centre_err = float(caption.centre_error)
         if caption.e1 is None:
             # (a ring network states its error, photon noise included)
             rings.sb_err = np.hypot(caption.error, POGSON / np.maximum(

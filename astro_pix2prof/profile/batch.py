@@ -398,8 +398,11 @@ class ProfileBatch:
                          nested.flatten(), strict=True))
         for name in ring_columns(parts):
             part = parts[name]
-            rings[name] = part.flatten().to_numpy(zero_copy_only=False)
+            values = part.flatten().to_numpy(zero_copy_only=False)
             lengths = np.diff(part.offsets.to_numpy())
+            # (surveys have all columns, also those that nobody states)
+            if name not in OPTIONAL_COLUMNS or np.isfinite(values).any():
+                rings[name] = values
         meta = (table.schema.metadata or {}).get(_META_KEY, b'{}')
         return cls(galaxies, rings,
                    np.concatenate([[0], np.cumsum(lengths)]),

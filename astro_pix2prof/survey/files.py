@@ -29,7 +29,7 @@ from astro_pix2prof.survey.storage import (
     remove_tree,
 )
 
-__all__ = ['FAILURES', 'FREE', 'SETTINGS', 'TIMES', 'check_folder',
+__all__ = ['FAILURES', 'FREE', 'MAPS', 'SETTINGS', 'TIMES', 'check_folder',
            'count_failed', 'count_failures', 'part_files', 'part_path',
            'prepare_folder', 'read_json', 'read_settings',
            'remove_temporary', 'require_file', 'write_failures',
@@ -39,6 +39,9 @@ __all__ = ['FAILURES', 'FREE', 'SETTINGS', 'TIMES', 'check_folder',
 SETTINGS, FAILURES = '_survey.json', '_failures.ecsv'
 
 TIMES = '_times.json'
+
+# Maps of the galaxies of a HATS catalogue.
+MAPS = ('point_map.fits', 'skymap.fits', 'skymap.*.fits')
 
 # Parts that lie in one folder.
 _FLAT = 1000
@@ -294,8 +297,11 @@ def prepare_folder(folder, settings, *, overwrite=False, alone=True,
     settings = json.loads(json.dumps(settings))
     file = folder / SETTINGS
     if overwrite and (file.is_file() or (recover and recover(folder))):
+        # (other files, such as a report, stay)
         _remove_survey(folder)
-    before = check_folder(folder, recover)
+        before = {}
+    else:
+        before = check_folder(folder, recover)
     if before:
         other = [key for key in {**before, **settings} if key not in FREE
                  and before.get(key) != settings.get(key)]
@@ -344,7 +350,8 @@ def _remove_survey(folder):
     for path in (*folder.glob('part-*.parquet'), folder / FAILURES,
                  folder / TIMES, *folder.glob('.times-*.json'),
                  *folder.glob('.part-*.started'),
-                 *folder.glob('*.fits'), folder / 'properties',
+                 *(path for name in MAPS for path in folder.glob(name)),
+                 folder / 'properties',
                  folder / 'hats.properties', folder / 'partition_info.csv'):
         path.unlink(missing_ok=True)
     for name in ('dataset', '.parts', *(

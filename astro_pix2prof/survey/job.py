@@ -13,7 +13,11 @@ from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.texts import utf8_text
 from astro_pix2prof.structure.measure import measure_structure
-from astro_pix2prof.survey.arrow import join_results, table_to_arrow
+from astro_pix2prof.survey.arrow import (
+    complete_profiles,
+    join_results,
+    table_to_arrow,
+)
 from astro_pix2prof.survey.cluster import one_thread
 
 __all__ = ['SurveyJob']
@@ -172,7 +176,7 @@ class SurveyJob:
         Make the table of results from profiles in any order.
         """
         pa = import_pyarrow()
-        table = batch.to_arrow()
+        table = complete_profiles(batch.to_arrow())
         if self.structure:
             table = _add_structure(table, batch)
         if not np.array_equal(order, np.arange(len(order))):

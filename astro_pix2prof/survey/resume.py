@@ -278,7 +278,7 @@ def _measured_again(parts):
     return f'{counted(len(parts), "part is", "parts are")} measured again'
 
 
-def set_aside(path, *, keep):
+def set_aside(path, *, keep, folder=None):
     """
     Take a file out of a survey; whole ones get another name.
 
@@ -290,6 +290,9 @@ def set_aside(path, *, keep):
     keep : bool
         Whether it is worth keeping.
 
+    folder : `~pathlib.Path`, optional
+        Where it is kept; by default, where it is.
+
     Returns
     -------
     note : str
@@ -299,7 +302,7 @@ def set_aside(path, *, keep):
         path.unlink()
         return ''
     # (hidden, so that it does not belong to the survey)
-    kept = path.with_name(f'.{path.name}.other')
+    kept = (folder or path.parent) / f'.{path.name}.other'
     if is_address(path):
         copy_file(path, kept)
         path.unlink()
