@@ -19,6 +19,7 @@ from astro_pix2prof.isophote.measure import STEP
 from astro_pix2prof.isophote.steps import IsophoteSteps
 from astro_pix2prof.profile.build import make_profile
 from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.wording import shown
 
 __all__ = ['IsophoteFit', 'IsophoteFitter']
 
@@ -216,7 +217,8 @@ class IsophoteFitter(ProfileFitter):
         ------
         ValueError
             If the image cannot be used, see `GalaxyCutout`; if
-            ``geometry`` does not fit the image; or if ``initial`` is
+            ``geometry`` does not fit the image, or all of its radii are
+            larger than ``max_radius``; or if ``initial`` is
             neither a profile nor a fitter.
         """
         cutout = self._read_image(image, options)
@@ -229,6 +231,7 @@ class IsophoteFitter(ProfileFitter):
         given = read_ellipses(cutout, geometry, ellipticity, pa)
         if given is not None and step is not None:
             given.has_radii = False
+        _check_radii(given, asked, cutout)
         first = None
         if given is None and initial is not None:
             first = initial_geometry(initial, cutout)
@@ -242,6 +245,21 @@ class IsophoteFitter(ProfileFitter):
             centre=rings.centre, sma=rings.sma, eps=rings.eps,
             theta=np.degrees(rings.theta), intensity=rings.intensity,
             n_fits=steps.n_fits)
+
+
+def _check_radii(given, asked, cutout):
+    """
+    Refuse ellipses whose radii are all larger than what was asked for.
+    """
+    if given is None or not given.has_radii or asked.radii is not None or (
+            asked.is_linear):
+        return
+    largest = asked.max_pixels(cutout)
+    if largest is not None and given.sma[0] > largest:
+        msg = ('max_radius must be at least the least radius of geometry, '
+               f'{given.sma[0]:.4g} pixels, got {shown(asked.max_radius)}: '
+               'give a larger one, or radii=')
+        raise ValueError(msg)
 
 
 def _choose_radii(radii, step, linear, max_radius):
