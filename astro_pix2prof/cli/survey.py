@@ -243,12 +243,24 @@ def _finish(result, args):
     where = (f'see {table}' if table.is_file() else
              'the column message of the results says why')
     if result.n_failed == result.n_rows:
-        report(f'no galaxy could be measured: {where}')
+        report(f'no galaxy could be measured: {where}'
+               + ('' if args.part else _first_reason(result.out)))
         return 1
     warn(f'{result.n_failed} of '
          f'{counted(result.n_rows, "galaxy", "galaxies")} could not be '
          f'measured: {where}')
     return 0
+
+
+def _first_reason(out):
+    """
+    Tell why the first galaxy of a survey could not be measured.
+    """
+    from astro_pix2prof.survey.results import read_survey
+
+    batch = next(iter(read_survey(out)))
+    message = next((text for text in batch.galaxies['message'] if text), '')
+    return f'; the first because of {message}' if message else ''
 
 
 def _position_options(args):

@@ -331,16 +331,24 @@ def _read_or_none(file):
         return None
 
 
+# Settings that are several, and how one of them is called.
+_NESTED = {'card': ' of the model card', 'options': '', 'fitter_options': ''}
+
+
 def _changes(key, before, now):
     """
-    Say how a setting has changed; of a model card, only the parts that did.
+    Say how a setting has changed; of several, only those that did.
     """
-    if key == 'card' and isinstance(before, dict) and isinstance(now, dict):
+    if key in _NESTED and isinstance(before, dict) and isinstance(now, dict):
         return '; '.join(
-            _changes(f'{name} of the model card', before.get(name),
-                     now.get(name)) for name in {**before, **now}
+            f'{name}{_NESTED[key]} was {_value_of(name, before)} and is '
+            f'{_value_of(name, now)}' for name in {**before, **now}
             if before.get(name) != now.get(name))
     return f'{key} was {before!r} and is {now!r}'
+
+
+def _value_of(name, settings):
+    return repr(settings[name]) if name in settings else 'not given'
 
 
 def _remove_survey(folder):

@@ -57,6 +57,8 @@ def test_survey(catalogue, tmp_path, capsys):
     assert main([*args, '--chunk-size', '2']) == 1
     text = capsys.readouterr().err
     assert '--chunk-size was 500 and is 2' in text
+    assert main([*args, '--sky', '0']) == 1
+    assert '--sky was not given and is 0.0. Give' in capsys.readouterr().err
     assert 'overwrite=' not in text
     assert main([*args, '--chunk-size', '2', '--overwrite']) == 0
     text = capsys.readouterr()
@@ -159,8 +161,11 @@ def test_nothing_works(catalogue, tmp_path, capsys):
     assert main(['survey', str(catalogue), '--images', 'no_{id}.fits',
                  '--out', str(out), '--workers', '1', '--method',
                  'isophote', '--quiet']) == 1
-    assert ('no galaxy could be measured: see '
-            in capsys.readouterr().err)
+    text = capsys.readouterr().err
+    assert f'no galaxy could be measured: see {out}/_failures.ecsv' in text
+    # the first reason is not left to be looked up
+    assert 'the first because of FileNotFoundError: ' in text
+    assert 'no_0.fits' in text
     assert len(read_survey(out).failures) == 3
 
 

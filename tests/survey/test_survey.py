@@ -502,9 +502,10 @@ class TestRunSurvey:
         run_survey(folder / 'cat.parquet', out, **options)
         for change, match in (
                 ({'chunk_size': 3}, 'chunk_size was 6 and is 3'),
-                ({'zeropoint': 25.0}, r"options was {} and is {'zeropoint': "
-                                      '25.0}'),
-                ({'fitter': {'n_views': 8}}, 'fitter_options was')):
+                ({'zeropoint': 25.0}, 'zeropoint was not given and is 25.0. '),
+                ({'fitter': {'n_views': 8}}, 'n_views was not given and is 8'),
+                ({'fitter': {'sky': 0.0, 'step': 0.1}}, 'sky was not given '
+                 'and is 0.0; step was not given and is 0.1')):
             with pytest.raises(ValueError, match=match):
                 run_survey(folder / 'cat.parquet', out, **{
                     **options, **change})
