@@ -354,8 +354,8 @@ def _check_relative(step, given):
                 'constant step')
         if number <= 100 * most:
             hint += f", '{number:g}%' for a relative one"
-    msg = (f'step must be a finite number from {least} to {most} ({least:.0%} '
-           f'to {most:.0%}), got {shown(given)}{hint}')
+    msg = (f'step must be a finite number from {least} to {most}, got '
+           f'{shown(given)}{hint}')
     raise ValueError(msg)
 
 
