@@ -259,3 +259,22 @@ def test_nothing_is_logged(tmp_path, capfd):
                  '--quiet']) == 0
     text = capfd.readouterr()
     assert (text.out, text.err) == ('', '')
+
+
+def test_warnings_of_a_report(tmp_path, monkeypatch, capsys):
+    """
+    They are lines of the program, also when it is quiet.
+    """
+    def write(survey, out, **options):
+        warnings.warn('the images have gone: give images=', AstropyUserWarning,
+                      stacklevel=2)
+        out.write_text('page')
+        return out
+
+    monkeypatch.setattr('astro_pix2prof.report.page.write_report', write)
+    assert main(['report', 'none', '--quiet', '--out',
+                 str(tmp_path / 'a.html')]) == 0
+    text = capsys.readouterr()
+    assert text.out == ''
+    assert text.err == ('pix2prof: warning: the images have gone: give '
+                        '--images\n')
