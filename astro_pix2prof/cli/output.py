@@ -351,8 +351,11 @@ def check_new(path, args, option='--out'):
     Raises
     ------
     FileExistsError
-        If there is such a file.
+        If there is such a file. A folder of this name ends the program.
     """
+    if path.is_dir():
+        args.command.error(f'argument {option}: {path} is a folder: give the '
+                           'name of a file')
     if path.exists() and not args.overwrite:
         msg = f'{option}: {path} exists: give --overwrite to replace it'
         raise FileExistsError(msg)

@@ -278,3 +278,16 @@ def test_warnings_of_a_report(tmp_path, monkeypatch, capsys):
     assert text.out == ''
     assert text.err == ('pix2prof: warning: the images have gone: give '
                         '--images\n')
+
+
+@pytest.mark.parametrize('command', ['compare', 'report'])
+@pytest.mark.parametrize('more', [[], ['--overwrite']])
+def test_out_is_a_folder(command, more, tmp_path, capsys):
+    """
+    A folder where a file is wanted is wrong usage.
+    """
+    with pytest.raises(SystemExit) as info:
+        main([command, str(tmp_path / 'a'), '--out', str(tmp_path), *more])
+    assert info.value.code == 2
+    assert (f'argument --out: {tmp_path} is a folder: give the name of a file'
+            in capsys.readouterr().err)
