@@ -17,21 +17,52 @@ no numbers, numpy's numbers and arrays without dimension are. With
 * ``check_flag(value, name)``
 * ``check_text(value, name, *, optional=False)``
 * ``check_choice(value, name, choices, *, optional=False)``
-* ``check_options(options, known, of)``
+* ``check_options(options, known, of, *, what='an option')``
+
+`named_options` decorates an ``__init__`` with the last one, and `known_as`
+finds the option that a name of other programs stands for.
 """
 
 import difflib
+import functools
+import inspect
 import numbers
 
 import astropy.units as u
 import numpy as np
 
+from astro_pix2prof.wording import shown
+
 __all__ = ['check_choice', 'check_flag', 'check_integer', 'check_number',
-           'check_options', 'check_positive', 'check_text']
+           'check_options', 'check_positive', 'check_text', 'known_as',
+           'named_options']
+
+
+# Names that options have in other programs, with those that they have here.
+_OTHER_NAMES = {
+    'position': ('centre', 'center', 'xy', 'x', 'y', 'x0', 'y0', 'xc', 'yc',
+                 'coord', 'coords', 'coordinates', 'ra', 'dec', 'skycoord'),
+    'ellipticity': ('eps', 'ellip', 'e', 'axis_ratio', 'q', 'ba'),
+    'pa': ('theta', 'angle', 'position_angle', 'posang'),
+    'radii': ('sma', 'radius', 'semimajor', 'rings'),
+    'max_radius': ('maxsma', 'max_sma', 'rmax', 'r_max', 'maxrad'),
+    'uncertainty': ('error', 'err', 'sigma', 'rms', 'std', 'stddev'),
+    'invvar': ('weight', 'ivar', 'inverse_variance'),
+    'background': ('bkg', 'bg', 'sky_map'),
+    'zeropoint': ('zp', 'magzp', 'mag_zero', 'magzero'),
+    'pixel_scale': ('pixscale', 'pixel_size', 'scale', 'plate_scale'),
+    'psf_fwhm': ('fwhm', 'seeing', 'psf'),
+    'hdu': ('ext', 'extension'),
+    'size': ('box', 'cutout_size'),
+    'saturation': ('satur', 'saturate', 'sat_level'),
+    'weights': ('model', 'network', 'checkpoint'),
+    'geometry': ('ellipses', 'isophotes'),
+    'min_snr': ('snr', 'sn', 'min_sn'),
+}
 
 
 def _refuse(error, name, kind, value):
-    msg = f'{name} must be {kind}, got {value!r}'
+    msg = f'{name} must be {kind}, got {shown(value)}'
     raise error(msg)
 
 
@@ -330,7 +361,31 @@ def check_choice(value, name, choices, *, optional=False):
     return _refuse(ValueError, name, kind, value)
 
 
-def check_options(options, known, of):
+def known_as(name, known):
+    """
+    Find the option that somebody means.
+
+    Parameters
+    ----------
+    name : str
+        The name that was given.
+
+    known : sequence of str
+        The names of the options that exist.
+
+    Returns
+    -------
+    option : str or `None`
+        The same name, if there is such an option; or that of the option
+        which has this name in other programs; `None` if there is none.
+    """
+    if name in known:
+        return name
+    return next((option for option, others in _OTHER_NAMES.items()
+                 if option in known and name.lower() in others), None)
+
+
+def check_options(options, known, of, *, what='an option'):
     """
     Refuse options that do not exist.
 
@@ -345,6 +400,9 @@ def check_options(options, known, of):
     of : str
         The name of their owner, for the message.
 
+    what : str, optional
+        Their kind, for the message.
+
     Raises
     ------
     TypeError
@@ -353,8 +411,33 @@ def check_options(options, known, of):
     known = list(known)
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches(name.lower(), known, 1)
-            hint = (f'did you mean {near[0]}?' if near
+            near = known_as(name, known) or next(iter(
+                difflib.get_close_matches(name.lower(), known, 1)), None)
+            hint = (f'did you mean {near}?' if near
                     else f'it takes {", ".join(known)}')
-            msg = f'{name!r} is not an option of {of}: {hint}'
+            msg = f'{name!r} is not {what} of {of}: {hint}'
             raise TypeError(msg)
+
+
+def named_options(function):
+    """
+    Decorate an ``__init__``: unknown options are refused by `check_options`.
+
+    Parameters
+    ----------
+    function : callable
+        The method.
+
+    Returns
+    -------
+    init : callable
+        The same method, whose `TypeError` suggests the nearest name.
+    """
+    known = list(inspect.signature(function).parameters)[1:]
+
+    @functools.wraps(function)
+    def init(self, *args, **options):
+        check_options(options, known, type(self).__name__)
+        function(self, *args, **options)
+
+    return init

@@ -188,14 +188,15 @@ def assert_same_profile(one, two, *, rtol=1e-12):
             np.asarray(getattr(first, 'value', first), dtype=float),
             np.asarray(getattr(second, 'value', second), dtype=float),
             rtol=rtol, atol=1e-12, err_msg=name)
-    # (a network's part of the sky is known to its last digits)
-    for name in ('sky', 'sky_err'):
+    # (what a network states is known to its last digits)
+    stated = 'sky', 'sky_err', 'centre_err'
+    for name in stated:
         np.testing.assert_allclose(
             one.meta.get(name, np.nan), two.meta.get(name, np.nan), rtol=rtol,
             atol=max(rtol, 1e-12) * one.meta.get('noise', 1.0),
             err_msg=name)
     first, second = ({key: value for key, value in table.meta.items()
-                      if key not in ('created', 'sky', 'sky_err')}
+                      if key not in ('created', *stated)}
                      for table in (one, two))
     assert first == second
 

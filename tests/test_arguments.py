@@ -3,6 +3,7 @@
 Tests of the checks of arguments.
 """
 
+import inspect
 from fractions import Fraction
 
 import astropy.units as u
@@ -17,6 +18,7 @@ from astro_pix2prof.arguments import (
     check_options,
     check_positive,
     check_text,
+    named_options,
 )
 
 NO_NUMBERS = [True, False, np.True_, 'x', '2', b'2', None, [1.0], (1, 2),
@@ -164,3 +166,20 @@ def test_options():
     match = "'x' is not an option of GalaxyCutout: it takes zeropoint, pixel"
     with pytest.raises(TypeError, match=match):
         check_options(['x'], known, 'GalaxyCutout')
+
+
+def test_named_options():
+    class Thing:
+        @named_options
+        def __init__(self, first, *, pixel_scale=1, pa=0):
+            self.values = first, pixel_scale, pa
+
+    assert Thing(3, pa=2).values == (3, 1, 2)
+    assert list(inspect.signature(Thing).parameters) == [
+        'first', 'pixel_scale', 'pa']
+    for name, near in (('pixelscale', 'pixel_scale'), ('theta', 'pa')):
+        match = f"'{name}' is not an option of Thing: did you mean {near}"
+        with pytest.raises(TypeError, match=match):
+            Thing(3, **{name: 3})
+    with pytest.raises(TypeError, match='missing 1 required positional'):
+        Thing(pa=3)

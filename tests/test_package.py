@@ -21,7 +21,8 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix()
                  if path.name != '_version.py')
 
 # What each folder may import of the package, besides itself and the modules
-# ``arguments`` and ``extras``: one direction, from images to the command line.
+# ``arguments``, ``extras`` and ``wording``: one direction, from images to the
+# command line.
 SHAPES = {'background', 'detection', 'ellipses', 'image', 'profile'}
 ALLOWED = {
     'profile': set(),
@@ -129,13 +130,13 @@ def test_walls(module):
     own = find_own(PACKAGE / module)
     if folder in ALLOWED:
         allowed = ALLOWED[folder] | {folder, 'addresses', 'arguments',
-                                     'extras'}
+                                     'extras', 'wording'}
         if folder in NETWORK_FOLDERS:
             allowed -= {'addresses', 'arguments'}
         assert {other for other, _, _ in own} <= allowed
     elif '/' not in module:
         assert {other for other, _, _ in own} <= {'cli', 'extras',
-                                                  '_version'}
+                                                  'wording', '_version'}
     for other, source, name in own:
         private = name.startswith('_') and not name.startswith('__')
         assert other == folder or not private, f'{name} of {source}'

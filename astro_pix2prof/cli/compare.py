@@ -187,6 +187,6 @@ def _measure(path, method, args, options):
     fitter = make_fitter(method, args)
     fit, notes = quietly(fitter.fit, path, **options,
                          **read_planes(args, path))
-    for note in [] if args.quiet else notes:
+    for note in notes:
         warn(note, args, file=path)
     return fit.profile

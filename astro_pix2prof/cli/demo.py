@@ -65,10 +65,10 @@ def _run_demo(args):
     write_profile(fit.profile, table, overwrite=True)
     save_figure(plot_fit, figure, fit.cutout, fit.profile, mask=fit.mask,
                 beside={'isophotes': other.profile}, figsize=(10.0, 7.6))
-    if args.quiet:
-        return 0
     for note in notes:
         warn(note, args)
+    if args.quiet:
+        return 0
     print(f'{fit.cutout!r}')
     print(f'measured in {seconds:.2f} s (isophote fit: {seconds_beside:.2f} '
           f's); some of {len(fit.profile)} rings:\n')

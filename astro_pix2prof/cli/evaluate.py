@@ -11,9 +11,8 @@ from astro_pix2prof.cli.output import (
     check_new,
     make_folder,
     print_columns,
-    quietly,
     save_figure,
-    warn,
+    show_warnings,
 )
 
 __all__ = ['add_evaluate_command']
@@ -74,9 +73,10 @@ def _run_evaluate(args):
                for name in args.weights or ['rings']}
     if not args.no_isophotes:
         fitters['isophotes'] = make_fitter('isophote', args)
-    evaluation, notes = quietly(
-        evaluate_fitters, fitters, files, mu_limit=args.mu_limit,
-        n_jobs=args.jobs, progress=not args.quiet)
+    with show_warnings(args):
+        evaluation = evaluate_fitters(
+            fitters, files, mu_limit=args.mu_limit, n_jobs=args.jobs,
+            progress=not args.quiet)
     evaluation.write(table, overwrite=True)
     figures = {'evaluation.png': (plot_evaluation, (11.0, 8.0)),
                'profiles.png': (plot_evaluation_profiles, (11.0, 8.0))}
@@ -84,8 +84,6 @@ def _run_evaluate(args):
         save_figure(function, args.out / name, evaluation, figsize=size)
     if args.quiet:
         return 0
-    for note in notes:
-        warn(note, args)
     for title, part in (('all images', evaluation.summary()),
                         ('by band', evaluation.by_band()),
                         ('by type', evaluation.by_type())):

@@ -110,10 +110,10 @@ def _run_fit(args):
             except Exception as error:
                 n_failed += 1
                 progress.show(report, error, args, file=path)
-                progress.advance()
+                progress.advance(failed=True)
                 continue
             seconds = time.perf_counter() - start
-            for note in [] if args.quiet else result.notes:
+            for note in result.notes:
                 progress.show(warn, note, args, file=path)
             if result.failure is not None:
                 n_failed += 1
@@ -135,7 +135,9 @@ def _run_fit(args):
             print_differences({args.method: result.profile,
                                fitting.beside: result.other},
                               fitting.beside)
+        n_lost = len(args.images) - len(rows)
         print(f'{len(rows)} of {len(args.images)} images measured'
+              + (f', {n_lost} failed' if n_lost else '')
               + (f'; results in {args.out.resolve()}' if rows else ''))
     return 1 if n_failed else 0
 
@@ -206,7 +208,7 @@ class _Progress:
     """
 
     def __init__(self, args):
-        self.bar = None
+        self.bar, self.n_failed = None, 0
         if len(args.images) > 1 and not args.quiet:
             from tqdm import tqdm
 
@@ -220,9 +222,13 @@ class _Progress:
         if self.bar is not None:
             self.bar.close()
 
-    def advance(self):
-        if self.bar is not None:
-            self.bar.update()
+    def advance(self, *, failed=False):
+        if self.bar is None:
+            return
+        if failed:
+            self.n_failed += 1
+            self.bar.set_postfix_str(f'{self.n_failed} failed', refresh=False)
+        self.bar.update()
 
     def show(self, function, *args, **kwargs):
         if self.bar is None:
@@ -240,6 +246,12 @@ class _Result:
     def __init__(self, profile, notes):
         self.profile, self.notes = profile, notes
         self.other = self.structure = self.failure = None
+
+    def add_notes(self, notes):
+        """
+        Add warnings, each once.
+        """
+        self.notes += [note for note in notes if note not in self.notes]
 
 
 class _Fitting:
@@ -292,7 +304,8 @@ class _Fitting:
         write_profile(fit.profile, table, overwrite=args.overwrite)
         if args.compare:
             try:
-                beside, _ = quietly(self.other.fit, path, **options)
+                beside, more = quietly(self.other.fit, path, **options)
+                result.add_notes(more)
                 write_profile(beside.profile, other, overwrite=args.overwrite)
                 result.other = beside.profile
             except Exception as error:
@@ -301,7 +314,7 @@ class _Fitting:
             from astro_pix2prof.structure.measure import measure_structure
 
             result.structure, more = quietly(measure_structure, fit.profile)
-            result.notes += more
+            result.add_notes(more)
         if args.plot:
             from astro_pix2prof.plotting.fit import plot_fit
 

@@ -172,7 +172,7 @@ def add_common_options(command):
         The command.
     """
     command.add_argument('--quiet', action='store_true',
-                         help='print errors only')
+                         help='print warnings and errors only')
     command.add_argument('--debug', action='store_true',
                          help='show the traceback of errors')
 

@@ -8,12 +8,14 @@ import re
 import sys
 import traceback
 import warnings
+from contextlib import contextmanager
 
 from astro_pix2prof.addresses import is_address
 
 __all__ = ['SUFFIXES', 'check_file', 'check_new', 'file_stem',
            'make_folder', 'option_text', 'output_stems', 'print_columns',
-           'print_differences', 'quietly', 'report', 'save_figure', 'warn']
+           'print_differences', 'quietly', 'report', 'save_figure',
+           'show_warnings', 'warn']
 
 
 SUFFIXES = {'ecsv': '.ecsv', 'fits': '.fits', 'parquet': '.parquet'}
@@ -157,8 +159,10 @@ def option_text(text, command=None):
     if long:
         text = re.sub(rf"""(?<![\w.'"/-])({long})(?![\w'"/-]|\.\w)""",
                       lambda match: options[match[1]], text)
-    # (a message may name both)
-    return re.sub(r'(--[\w-]+) \(\1\)', r'\1', text)
+    # (a message may name both, with a value or without)
+    text = re.sub(r'(--[\w-]+) \(\1\)', r'\1', text)
+    return re.sub(r'''(--[\w-]+) (['"]?)([^\s'"();,]+)\2 \(\1 \3\)''',
+                  r'\1 \3', text)
 
 
 def _find_options(command):
@@ -201,6 +205,37 @@ def quietly(function, *args, **kwargs):
         result = function(*args, **kwargs)
     return result, list(dict.fromkeys(' '.join(str(item.message).split())
                                       for item in caught))
+
+
+@contextmanager
+def show_warnings(args):
+    """
+    Print the warnings of what takes long as they come, each once.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+        The arguments of the command.
+    """
+    from astropy.utils.exceptions import AstropyUserWarning
+    from tqdm import tqdm
+
+    shown = set()
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        note = ' '.join(str(message).split())
+        if note in shown:
+            return
+        shown.add(note)
+        # (above the bar, if there is one)
+        with tqdm.external_write_mode(file=sys.stderr):
+            warn(note, args)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        warnings.simplefilter('always', AstropyUserWarning)
+        warnings.showwarning = show
+        yield
 
 
 def file_stem(path):
@@ -318,8 +353,11 @@ def check_new(path, args, option='--out'):
     Raises
     ------
     FileExistsError
-        If there is such a file.
+        If there is such a file. A folder of this name ends the program.
     """
+    if path.is_dir():
+        args.command.error(f'argument {option}: {path} is a folder: give the '
+                           'name of a file')
     if path.exists() and not args.overwrite:
         msg = f'{option}: {path} exists: give --overwrite to replace it'
         raise FileExistsError(msg)

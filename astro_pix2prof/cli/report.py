@@ -11,7 +11,7 @@ from astro_pix2prof.cli.options import (
     any_path,
     local_path,
 )
-from astro_pix2prof.cli.output import check_new, make_folder
+from astro_pix2prof.cli.output import check_new, make_folder, show_warnings
 
 __all__ = ['add_report_command']
 
@@ -63,10 +63,11 @@ def _run_report(args):
     check_new(args.out, args)
     make_folder(args.out.parent, args)
     start = time.perf_counter()
-    path = write_report(
-        args.survey, args.out, n_gallery=args.gallery, seed=args.seed,
-        images=args.images if args.images is not None
-        else not args.no_images)
+    with show_warnings(args):
+        path = write_report(
+            args.survey, args.out, n_gallery=args.gallery, seed=args.seed,
+            images=args.images if args.images is not None
+            else not args.no_images)
     if not args.quiet:
         print(f'report: {path.resolve()} '
               f'({path.stat().st_size / 1e6:.1f} MB, '

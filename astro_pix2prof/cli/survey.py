@@ -5,6 +5,8 @@ The command ``pix2prof survey``.
 
 import glob
 import os
+import re
+from pathlib import Path
 
 from astro_pix2prof.addresses import is_address
 from astro_pix2prof.cli.methods import METHODS
@@ -18,7 +20,13 @@ from astro_pix2prof.cli.options import (
     image_options,
     local_path,
 )
-from astro_pix2prof.cli.output import quietly, report, warn
+from astro_pix2prof.cli.output import (
+    option_text,
+    report,
+    show_warnings,
+    warn,
+)
+from astro_pix2prof.wording import counted
 
 __all__ = ['add_survey_command']
 
@@ -127,8 +135,9 @@ def _run_survey(args):
     if args.collect:
         if args.catalogue is not None or args.part is not None:
             args.command.error('--collect takes the folder of --out only')
-        result, notes = quietly(collect_survey, args.out)
-        return _finish(result, notes, args)
+        _check_out(args)
+        with show_warnings(args):
+            return _finish(collect_survey(args.out), args)
     if args.catalogue is None:
         args.command.error('the following arguments are required: CATALOGUE')
     service = _cutout_service(args)
@@ -147,17 +156,26 @@ def _run_survey(args):
     if args.method == 'pix2prof':
         fitter.update(weights=args.weights, device=args.device)
     fitter.update(fitter_options(args))
-    result, notes = quietly(
-        run_survey, args.catalogue, args.out, images=images, fitter=fitter,
-        chunk_size=args.chunk_size, scheduler=args.scheduler,
-        n_workers=args.workers, readers=args.readers, progress=not args.quiet,
-        overwrite=args.overwrite, columns=args.columns,
-        allow_remote=args.allow_remote, structure=args.structure,
-        masks=args.mask,
-        uncertainties=args.uncertainty, invvars=args.invvar,
-        backgrounds=args.background, part=args.part, isolate=args.isolate,
-        changed=args.changed, **options)
-    return _finish(result, notes, args)
+    _check_usage(args, fitter)
+    with show_warnings(args):
+        try:
+            result = run_survey(
+                args.catalogue, args.out, images=images, fitter=fitter,
+                chunk_size=args.chunk_size, scheduler=args.scheduler,
+                n_workers=args.workers, readers=args.readers,
+                progress=not args.quiet, overwrite=args.overwrite,
+                columns=args.columns, allow_remote=args.allow_remote,
+                structure=args.structure, masks=args.mask,
+                uncertainties=args.uncertainty, invvars=args.invvar,
+                backgrounds=args.background, part=args.part,
+                isolate=args.isolate, changed=args.changed, **options)
+        except OSError as error:
+            if error.filename is not None and not is_address(args.out) and (
+                    Path(error.filename) in _folders(args.out)):
+                # (it could not be made)
+                _refuse_out(args, error)
+            raise
+        return _finish(result, args)
 
 
 def _cutout_service(args):
@@ -183,19 +201,105 @@ def _cutout_service(args):
     return service
 
 
-def _finish(result, notes, args):
+def _check_usage(args, fitter):
+    """
+    End the program for wrong values of options, before any work is done.
+    """
+    from astro_pix2prof.arguments import check_integer
+    from astro_pix2prof.survey.fitter_spec import FitterSpec
+    from astro_pix2prof.survey.resume import check_share
+
+    try:
+        for value, name, least in ((args.workers, 'n_workers', 1),
+                                   (args.readers, 'readers', 0),
+                                   (args.chunk_size, 'chunk_size', 1)):
+            check_integer(value, name, least=least, optional=True)
+        check_share(args.part)
+        FitterSpec(fitter).describe()
+    except (ValueError, TypeError, FileNotFoundError) as error:
+        args.command.error(option_text(' '.join(str(error).split()),
+                                       args.command))
+    if args.part is not None and args.overwrite:
+        args.command.error('--overwrite and --part do not go together: a '
+                           'share would remove the results of the others')
+    _check_out(args)
+
+
+def _folders(out):
+    """
+    List a folder of this machine and those in which it lies.
+    """
+    out = out.absolute()
+    return [out, *out.parents]
+
+
+def _check_out(args):
+    """
+    End the program if no results can be written to the folder of ``--out``.
+    """
+    from astro_pix2prof.survey.files import check_folder
+    from astro_pix2prof.survey.integrity import recover_settings
+    from astro_pix2prof.survey.storage import check_place
+
+    try:
+        check_place(args.out, 'out')
+        if is_address(args.out):
+            # (asking the store takes time: the survey will)
+            return
+        if not (args.overwrite and args.out.is_dir()):
+            check_folder(args.out, recover_settings)
+    except (ValueError, OSError) as error:
+        _refuse_out(args, error)
+    there = next(path for path in _folders(args.out) if path.exists())
+    if not there.is_dir():
+        args.command.error(f'argument --out: {there} is a file, no folder')
+    if not os.access(there, os.W_OK | os.X_OK):
+        args.command.error(f'argument --out: {there}: no permission to write '
+                           'there')
+
+
+def _refuse_out(args, error):
+    """
+    End the program because of the folder of ``--out``.
+    """
+    text = (f'{error.filename}: {error.strerror.lower()}'
+            if isinstance(error, OSError) and error.strerror
+            else re.sub(r'^out=', '', ' '.join(str(error).split())))
+    args.command.error('argument --out: '
+                       + option_text(text, args.command))
+
+
+def _finish(result, args):
     """
     Print the result of a survey; return the exit status.
     """
     if not args.quiet:
-        for note in notes:
-            warn(note, args)
         _print_result(result)
-    if result.n_failed == result.n_rows > 0:
-        report(f'no galaxy could be measured: see {result.out}/'
-               '_failures.ecsv')
+    if not result.n_failed:
+        return 0
+    table = result.out / '_failures.ecsv'
+    # (the last of several shares writes it)
+    where = (f'see {table}' if table.is_file() else
+             'the column message of the results says why')
+    if result.n_failed == result.n_rows:
+        report(f'no galaxy could be measured: {where}'
+               + ('' if args.part else _first_reason(result.out)))
         return 1
+    warn(f'{result.n_failed} of '
+         f'{counted(result.n_rows, "galaxy", "galaxies")} could not be '
+         f'measured: {where}')
     return 0
+
+
+def _first_reason(out):
+    """
+    Tell why the first galaxy of a survey could not be measured.
+    """
+    from astro_pix2prof.survey.results import read_survey
+
+    batch = next(iter(read_survey(out)))
+    message = next((text for text in batch.galaxies['message'] if text), '')
+    return f'; the first because of {message}' if message else ''
 
 
 def _position_options(args):
@@ -216,10 +320,13 @@ def _position_options(args):
 
 
 def _print_result(result):
-    speed = result.n_done / result.seconds
-    print(f'{result.n_rows} galaxies: {result.n_done} done in '
-          f'{result.seconds:.0f} s ({speed:.1f}/s), {result.n_skipped} '
-          f'measured before, {result.n_failed} failed')
-    if result.n_failed:
-        print(f'failures: {result.out / "_failures.ecsv"}')
+    text = (f'{counted(result.n_rows, "galaxy", "galaxies")}: '
+            f'{result.n_measured} measured, {result.n_failed} failed')
+    if result.n_skipped:
+        text += f'; {result.n_skipped} of these by earlier calls'
+    if result.n_done:
+        text += (f'; {result.n_done} now' if result.n_skipped else '') + (
+            f' in {result.seconds:.0f} s '
+            f'({result.n_done / result.seconds:.1f}/s)')
+    print(text)
     print(f'results: {result.out}')

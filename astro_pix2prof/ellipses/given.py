@@ -20,6 +20,7 @@ from astro_pix2prof.ellipses.geometry import (
 )
 from astro_pix2prof.image.astrometry import sky_to_pixel
 from astro_pix2prof.profile.columns import is_profile
+from astro_pix2prof.wording import shown
 
 __all__ = ['GEOMETRY_OPTIONS', 'GivenEllipses', 'check_ellipticity',
            'check_pa', 'read_ellipses']
@@ -193,11 +194,11 @@ def check_ellipticity(value):
         number = None
     if number is None or np.ndim(number) or isinstance(value, bool):
         msg = ("ellipticity must be a number from 0 to below 1, or '40%', "
-               f'got {value!r}')
+               f'got {shown(value)}')
         raise TypeError(msg)
     if not 0 <= number < 1:
         msg = ('ellipticity must be from 0 to below 1 (for per cent, write '
-               f"'40%'), got {value!r}")
+               f"'40%'), got {shown(value)}")
         raise ValueError(msg)
     return float(number)
 
@@ -234,10 +235,10 @@ def check_pa(value):
     except TypeError:
         angle = None
     if angle is None or angle.ndim or isinstance(value, bool):
-        msg = f'pa must be degrees or an angle, got {value!r}'
+        msg = f'pa must be degrees or an angle, got {shown(value)}'
         raise TypeError(msg)
     if not np.isfinite(angle.value):
-        msg = f'pa must be finite, got {value!r}'
+        msg = f'pa must be finite, got {shown(value)}'
         raise ValueError(msg)
     return float(angle.value)
 

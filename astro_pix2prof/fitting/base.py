@@ -3,7 +3,6 @@
 The interface of all fitters.
 """
 
-import inspect
 import itertools
 import os
 from abc import ABC, abstractmethod
@@ -21,6 +20,7 @@ from astro_pix2prof.ellipses.given import GEOMETRY_OPTIONS
 from astro_pix2prof.fitting.bands import measure_bands
 from astro_pix2prof.fitting.processes import map_parts
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
+from astro_pix2prof.fitting.settings import call_options, settings_of
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.batch import ProfileBatch
 
@@ -213,12 +213,8 @@ class ProfileFitter(ABC):
         """
         Read an image with the options of a call that are not of the fit.
         """
-        name = type(self).__name__
-        image_options, call, settings = (
-            list(inspect.signature(function).parameters) for function in (
-                GalaxyCutout, self.fit, type(self)))
-        known = [*image_options[1:], *call[1:]]
-        known.remove('options')
+        name, settings = type(self).__name__, settings_of(type(self))
+        known = call_options(type(self))
         for option in options:
             if option in settings and option not in known:
                 msg = (f'{option!r} is a setting of {name}, not an option of '

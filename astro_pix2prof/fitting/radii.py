@@ -18,6 +18,7 @@ from astro_pix2prof.profile.brightness import (
     curve_of_growth,
     intensity_to_sb,
 )
+from astro_pix2prof.wording import shown
 
 __all__ = ['RADII_META', 'RADIUS_OPTIONS', 'RingRadii',
            'enclosed_magnitudes', 'geometric_radii', 'read_lengths']
@@ -36,6 +37,9 @@ _UNITS = {'"': 'arcsec', "'": 'arcmin', 'px': 'pix', 'pixel': 'pix',
 
 # Largest number of rings: more are a wrong unit.
 _MOST = 20_000
+
+# Range of relative steps.
+_RELATIVE = 0.01, 0.5
 
 # Least radius (pixels) that a profile may end at.
 _LEAST = 2.0
@@ -105,6 +109,7 @@ class RingRadii:
     max_radius: object = None
 
     def __post_init__(self):
+        given = self.step
         for name in ('step', 'max_radius'):
             object.__setattr__(self, name, _plain(getattr(self, name), name))
         if self.radii is not None:
@@ -118,13 +123,16 @@ class RingRadii:
             object.__setattr__(self, 'radii', _check_radii(self.radii))
         if self.linear is not None:
             check_flag(self.linear, 'linear')
-        self._check_step()
+        self._check_step(given)
         if self.max_radius is not None:
             _check_length(self.max_radius, 'max_radius')
             if not isinstance(self.max_radius, u.Quantity):
                 check_number(self.max_radius, 'max_radius', least=_LEAST)
 
-    def _check_step(self):
+    def _check_step(self, given):
+        """
+        Check the step; messages show it as it was given.
+        """
         step, linear = self.step, self.linear
         if step is None:
             if linear:
@@ -142,7 +150,7 @@ class RingRadii:
         elif linear:
             check_positive(step, 'step')
         else:
-            check_number(step, 'step', least=0.01, most=0.5)
+            _check_relative(step, given)
 
     @property
     def is_linear(self):
@@ -327,8 +335,28 @@ def _plain(value, name):
             raise ValueError(msg) from None
     if name == 'step' and isinstance(value, u.Quantity) and (
             value.unit == u.percent):
-        return value.to_value(u.dimensionless_unscaled)
+        return float(value.to_value(u.dimensionless_unscaled))
     return value
+
+
+def _check_relative(step, given):
+    """
+    Check a relative step; tell how another one is written.
+    """
+    number = check_number(step, 'step')
+    least, most = _RELATIVE
+    if least <= number <= most:
+        return
+    hint = ''
+    is_plain = not isinstance(given, u.Quantity) and '%' not in str(given)
+    if number > most and is_plain:
+        hint = (f": write '{number:g}pix' or '{number:g}arcsec' for a "
+                'constant step')
+        if number <= 100 * most:
+            hint += f", '{number:g}%' for a relative one"
+    msg = (f'step must be a finite number from {least} to {most}, got '
+           f'{shown(given)}{hint}')
+    raise ValueError(msg)
 
 
 def _check_radii(radii):
@@ -385,7 +413,7 @@ def _check_length(value, name):
     """
     if isinstance(value, u.Quantity):
         _check_unit(value, name)
-        check_positive(value.value, name)
+        check_positive(value, name, unit=value.unit)
     else:
         check_positive(value, name)
 

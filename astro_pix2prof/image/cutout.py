@@ -17,6 +17,7 @@ from astro_pix2prof.arguments import (
     check_options,
     check_positive,
     check_text,
+    named_options,
 )
 from astro_pix2prof.background.noise import measure_noise
 from astro_pix2prof.image.astrometry import (
@@ -248,6 +249,7 @@ path, optional
 22.500 AB, 0 masked>
     """
 
+    @named_options
     def __init__(self, image, *, mask=None, uncertainty=None, noise=None,
                  invvar=None, bad_bits=None, background=None,
                  pixel_scale=None, native_pixel_scale=None, zeropoint=None,

@@ -32,6 +32,7 @@ from astro_pix2prof.fitting.radii import (
     RingRadii,
     enclosed_magnitudes,
 )
+from astro_pix2prof.fitting.settings import named_settings
 from astro_pix2prof.inference.many import (
     PrepareJob,
     measure_prepared,
@@ -139,6 +140,10 @@ class Pix2ProfFitter(ProfileFitter):
 
     Raises
     ------
+    TypeError
+        If an argument is of the wrong kind, or is none of the settings, such
+        as ``ellipticity``, which is an option of the calls.
+
     ValueError
         If an argument is out of range, the weights are unknown, or their
         checksum is not that of their model card; or if options of the radii
@@ -179,6 +184,7 @@ class Pix2ProfFitter(ProfileFitter):
     (Unit("arcsec"), Unit("mag / arcsec2"))
     """
 
+    @named_settings
     def __init__(self, weights='rings', *, device=None, batch_size=None,
                  n_views=None, sky='auto', search_radius=None, fit_centre=True,
                  min_snr=1.0, radii=None, step=None, linear=None,
@@ -195,7 +201,7 @@ class Pix2ProfFitter(ProfileFitter):
                 f'n_views={n_views} is deprecated for ring networks and will '
                 'be removed: the average of turned images takes several times '
                 'as long and is no better; leave it out',
-                AstropyDeprecationWarning, stacklevel=2)
+                AstropyDeprecationWarning, stacklevel=3)
         self._set_options(device, batch_size, n_views, sky, search_radius,
                           fit_centre, min_snr)
         self.network, self.card = load_network(weights, device=self.device)
@@ -486,7 +492,7 @@ class Pix2ProfFitter(ProfileFitter):
                                               caption.pa_error)
         if caption.centre_error is not None and not (
                 prepared.hold or prepared.forced):
-            rings.meta['centre_err'] = float(caption.centre_error)
+            rings.centre_err = float(caption.centre_error)
         if caption.e1 is None:
             # (a ring network states its error, photon noise included)
             rings.sb_err = np.hypot(caption.error, POGSON / np.maximum(

@@ -75,7 +75,7 @@ _RING_WIDTH = 13.0
 # A galaxy found farther (pixels) from where the network began to look than
 # the galaxies that it learned from is looked at again: so many times at
 # most, until it moves by less than this.
-_AGAIN, _LOOKS, _SETTLED = 8.0, 4, 3.0
+_AGAIN, _LOOKS, _SETTLED = 20.0, 4, 3.0
 
 
 @dataclass

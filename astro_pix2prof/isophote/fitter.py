@@ -13,11 +13,13 @@ from astro_pix2prof.ellipses.given import read_ellipses
 from astro_pix2prof.fitting.base import ProfileFitter, check_settings
 from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.fitting.radii import RingRadii
+from astro_pix2prof.fitting.settings import named_settings
 from astro_pix2prof.isophote.initial import check_initial, initial_geometry
 from astro_pix2prof.isophote.measure import STEP
 from astro_pix2prof.isophote.steps import IsophoteSteps
 from astro_pix2prof.profile.build import make_profile
 from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.wording import shown
 
 __all__ = ['IsophoteFit', 'IsophoteFitter']
 
@@ -113,7 +115,8 @@ class IsophoteFitter(ProfileFitter):
     Raises
     ------
     TypeError
-        If an argument is of the wrong kind.
+        If an argument is of the wrong kind, or is none of the settings, such
+        as ``ellipticity``, which is an option of the calls.
 
     ValueError
         If an argument is out of range.
@@ -132,6 +135,7 @@ class IsophoteFitter(ProfileFitter):
     Jedrzejewski 1987, MNRAS 226, 747 (the ellipse fit).
     """
 
+    @named_settings
     def __init__(self, *, step=0.06, sky='auto', sky_err=0.0,
                  search_radius=None, fit_centre=True, max_sma=None,
                  min_snr=1.0, radii=None, linear=None, max_radius=None,
@@ -213,7 +217,8 @@ class IsophoteFitter(ProfileFitter):
         ------
         ValueError
             If the image cannot be used, see `GalaxyCutout`; if
-            ``geometry`` does not fit the image; or if ``initial`` is
+            ``geometry`` does not fit the image, or all of its radii are
+            larger than ``max_radius``; or if ``initial`` is
             neither a profile nor a fitter.
         """
         cutout = self._read_image(image, options)
@@ -226,6 +231,7 @@ class IsophoteFitter(ProfileFitter):
         given = read_ellipses(cutout, geometry, ellipticity, pa)
         if given is not None and step is not None:
             given.has_radii = False
+        _check_radii(given, asked, cutout)
         first = None
         if given is None and initial is not None:
             first = initial_geometry(initial, cutout)
@@ -239,6 +245,21 @@ class IsophoteFitter(ProfileFitter):
             centre=rings.centre, sma=rings.sma, eps=rings.eps,
             theta=np.degrees(rings.theta), intensity=rings.intensity,
             n_fits=steps.n_fits)
+
+
+def _check_radii(given, asked, cutout):
+    """
+    Refuse ellipses whose radii are all larger than what was asked for.
+    """
+    if given is None or not given.has_radii or asked.radii is not None or (
+            asked.is_linear):
+        return
+    largest = asked.max_pixels(cutout)
+    if largest is not None and given.sma[0] > largest:
+        msg = ('max_radius must be at least the least radius of geometry, '
+               f'{given.sma[0]:.4g} pixels, got {shown(asked.max_radius)}: '
+               'give a larger one, or radii=')
+        raise ValueError(msg)
 
 
 def _choose_radii(radii, step, linear, max_radius):

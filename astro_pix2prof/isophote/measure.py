@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from astro_pix2prof.detection.galaxy import FINE
-from astro_pix2prof.ellipses.annuli import combine_rings
+from astro_pix2prof.ellipses.annuli import RingMeans, combine_rings
 from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
 from astro_pix2prof.fitting.radii import (
     RADII_META,
@@ -21,6 +21,9 @@ from astro_pix2prof.profile.rings import MeasuredRings
 
 __all__ = ['STEP', 'measure_steps']
 
+
+# Rings that begin within this radius (pixels) show the galaxy itself.
+_INNER = 4.0
 
 # Relative step between semi-major axes if none was asked for, and the half
 # width of a ring in units of the step.
@@ -48,19 +51,29 @@ def measure_steps(steps):
     if asked.step is not None and not asked.is_linear:
         step = float(asked.step)
     own_radii = given is not None and given.has_radii and not chooses
+    want = geometric_radii(steps.max_sma or steps.reach(), step)
     if own_radii:
-        want = given.sma
+        radii = given.sma
         if steps.max_sma is not None:
-            want = want[want <= steps.max_sma]
-    else:
-        want = geometric_radii(steps.max_sma or steps.reach(), step)
+            radii = radii[radii <= steps.max_sma]
+        if radii[0] < _INNER and len(radii) > 1:
+            want = radii
     # Half a pixel is finer than what a star is smeared over.
-    width = np.where(want < 4, 0.5, np.maximum(1.0, WIDTH * step * want))
+    width = _width(want, step)
     measured = _measure_rings(steps, want, width)
-    if not own_radii:
+    if not own_radii or want is not radii:
         measured = _rows(measured, slice(_last_ring(steps, measured)))
     measured.flag = flag_rings(measured, fixed=steps.is_fixed())
     measured.galaxy_flag = flag_galaxy(measured, _evidence(steps, measured))
+    if own_radii and want is not radii:
+        # (outskirts alone do not tell whether there is a galaxy, nor does
+        # a single ring tell its slope)
+        part = (_measure_rings(steps, radii, _width(radii, step))
+                if len(radii) > 1 else
+                _measure_asked(steps, radii, want, width))
+        part.flag = flag_rings(part, fixed=steps.is_fixed())
+        part.galaxy_flag = measured.galaxy_flag
+        return part
     if not chooses:
         return measured
     part = _measure_asked(steps, asked.wanted(steps.cutout, measured.sma),
@@ -72,12 +85,47 @@ def measure_steps(steps):
     return part
 
 
+def _width(want, step):
+    """
+    Choose the half widths (pixels) of the fitter's own rings.
+    """
+    return np.where(want < 4, 0.5, np.maximum(1.0, WIDTH * step * want))
+
+
+def _carry_on(steps, largest):
+    """
+    Measure thin rings beyond those of the fit, on its outermost ellipse.
+
+    An elongated one is in the frame on its minor axis when its major axis
+    has left it.
+    """
+    q = 1 - steps.eps[-1]
+    more = np.arange(steps.thin[-1] + 1, min(
+        largest, steps.reach() / max(q, 0.05)) + 1)
+    if not len(more):
+        return
+    eps, theta, shape_error = (
+        np.full(len(more), values[-1]) for values in (
+            steps.eps, steps.theta, steps.shape_error))
+    outer = steps.thin_rings(more, eps, theta)
+    steps.rings = RingMeans(*(
+        np.concatenate([getattr(part, name) for part in (steps.rings, outer)])
+        for name in ('mean', 'scatter', 'n_pixels', 'n_valid')))
+    steps.thin = np.append(steps.thin, more)
+    steps.eps = np.append(steps.eps, eps)
+    steps.theta = np.append(steps.theta, theta)
+    steps.shape_error = np.append(steps.shape_error, shape_error)
+    if not steps.is_fixed():
+        steps.inside = np.append(steps.inside, np.zeros(len(more), bool))
+
+
 def _measure_asked(steps, asked, want, width):
     """
     Measure rings at radii that were asked for, among those of the fitter.
 
     The slope of the profile, which few rings do not show, is that of all.
     """
+    _carry_on(steps, asked[-1])
     apart = np.abs(want[:, None] - asked).min(1) > np.maximum(
         0.5, 0.5 * STEP * want)
     sma = np.concatenate([want[apart], asked])

@@ -502,16 +502,22 @@ class IsophoteSteps:
             return others
         return others & ~own
 
+    def thin_rings(self, sma, eps, theta):
+        """
+        Measure the image along thin rings.
+        """
+        # Isophotes as photutils has them are sampled as photutils does.
+        return measure_rings(
+            self.image, ~self.masked, self.ring_centre or self.centre,
+            sma, eps, theta, sigma=self.sigma,
+            spline_radius=SPLINE_RADIUS if self.settings.smooth else 0.0)
+
     def measure_sky(self):
         """
         Measure the sky beyond the galaxy, and its error: step 2 again.
         """
         settings = self.settings
-        # Isophotes as photutils has them are sampled as photutils does.
-        rings = measure_rings(
-            self.image, ~self.masked, self.ring_centre or self.centre,
-            self.thin, self.eps, self.theta, sigma=self.sigma,
-            spline_radius=SPLINE_RADIUS if settings.smooth else 0.0)
+        rings = self.thin_rings(self.thin, self.eps, self.theta)
         self.rings = rings
         # (rounded ellipses: the last digits of a fit shall not move pixels
         # from ring to ring)

@@ -132,6 +132,7 @@ def _galaxy_row(item):
     row.update(
         source=cutout.name or '', band=cutout.band or '', flag=flag,
         x_centre=x + cutout.origin[0], y_centre=y + cutout.origin[1],
+        centre_err=item.centre_err,
         ra=ra, dec=dec, pixel_scale=np.nan if scale is None else scale,
         zeropoint=cutout.zeropoint, sb_zeropoint=cutout.sb_zeropoint,
         background=(np.nan if cutout.background is None

@@ -85,6 +85,7 @@ GALAXY_COLUMNS = {
     'n_rings': GalaxyColumn('i4'),
     'x_centre': GalaxyColumn('f8', key='x_centre'),
     'y_centre': GalaxyColumn('f8', key='y_centre'),
+    'centre_err': GalaxyColumn('f8', key='centre_err'),
     'ra': GalaxyColumn('f8', u.deg, 'ra'),
     'dec': GalaxyColumn('f8', u.deg, 'dec'),
     'pixel_scale': GalaxyColumn('f8', u.arcsec, 'pixel_scale'),

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from astro_pix2prof.wording import shown
+
 __all__ = ['FlagDescription', 'GalaxyFlag', 'RingFlag', 'StructureFlag',
            'decode_flags', 'decode_structure_flags', 'describe_flags']
 
@@ -357,8 +359,7 @@ def decode_flags(value, kind='ring'):
     Parameters
     ----------
     value : int or array-like of int
-        A flag, or a column of flags. A masked value has none; bits without
-        a name are left out.
+        A flag, or a column of flags. Bits without a name are left out.
 
     kind : {'ring', 'galaxy', 'structure'}, optional
         'ring' for the column ``flag`` of a profile, 'galaxy' for
@@ -368,6 +369,8 @@ def decode_flags(value, kind='ring'):
     Returns
     -------
     names : list of str, or list of such lists
+        `None` for a masked value, of which nothing is known: an empty list
+        is that of a flag of 0, with which all is well.
 
     Raises
     ------
@@ -386,23 +389,30 @@ def decode_flags(value, kind='ring'):
     ['NEIGHBOUR', 'TRUNCATED']
     """
     members = _kind(kind)
-    if np.ndim(value):
-        # (a masked element becomes None)
-        return [[] if element is None else decode_flags(element, kind)
-                for element in np.ma.asarray(value).tolist()]
-    if value is np.ma.masked:
-        return []
+    array = value
+    if hasattr(value, 'unmasked'):
+        array = np.ma.MaskedArray(value.unmasked, value.mask)
+    array = np.ma.asarray(array)
+    if array.ndim:
+        if array.ndim > 1:
+            return [decode_flags(row, kind) for row in array]
+        return [None if is_masked else decode_flags(element, kind)
+                for element, is_masked in zip(
+                    array.data.tolist(), np.ma.getmaskarray(array).tolist(),
+                    strict=True)]
+    if np.any(getattr(value, 'mask', False)):
+        return None
     try:
         bits = int(value)
         exact = bits == value and not isinstance(value, bool | np.bool_)
     except (TypeError, ValueError, OverflowError):
         exact = False
     if not exact:
-        msg = f'value must be an integer flag, got {value!r}'
+        msg = f'value must be an integer flag, got {shown(value)}'
         raise ValueError(msg)
     if not 0 <= bits <= _LARGEST:
-        msg = (f'value must be a flag from 0 to {_LARGEST}, got {value!r}: no '
-               'sum of flags is that')
+        msg = (f'value must be a flag from 0 to {_LARGEST}, got '
+               f'{shown(value)}: no sum of flags is that')
         raise ValueError(msg)
     return [flag.name for flag in members if bits & flag]
 

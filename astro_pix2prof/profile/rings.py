@@ -47,6 +47,10 @@ class MeasuredRings:
     centre : tuple of 2 floats
         The centre (x, y) in pixels of the cutout.
 
+    centre_err : float
+        The error of each of these coordinates in pixels; not-a-number where
+        a fitter does not state it, or the centre was given.
+
     sky, sky_err : float
         All of the sky level that was subtracted, and its error.
 
@@ -84,6 +88,7 @@ class MeasuredRings:
     flag: np.ndarray
     galaxy_flag: GalaxyFlag
     centre: tuple
+    centre_err: float = np.nan
     sky: float = 0.0
     sky_err: float = 0.0
     noise: float = np.nan

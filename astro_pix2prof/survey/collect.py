@@ -16,10 +16,11 @@ from astro_pix2prof.survey.files import (
 )
 from astro_pix2prof.survey.integrity import recover_settings
 from astro_pix2prof.survey.lock import hold_folder
-from astro_pix2prof.survey.resume import PartPlan
+from astro_pix2prof.survey.resume import PartPlan, shortened
 from astro_pix2prof.survey.stop import resumable
 from astro_pix2prof.survey.storage import find_folder, is_folder
 from astro_pix2prof.survey.times import join_times
+from astro_pix2prof.wording import counted
 
 __all__ = ['SurveyResult', 'collect_survey', 'finish_parts']
 
@@ -44,7 +45,7 @@ class SurveyResult:
         Those that an earlier call had done.
 
     n_failed : int
-        Those that could not be measured.
+        Those that could not be measured, now or by an earlier call.
 
     seconds : float
         The time that it took.
@@ -56,6 +57,13 @@ class SurveyResult:
     n_skipped: int
     n_failed: int
     seconds: float
+
+    @property
+    def n_measured(self):
+        """
+        Count the galaxies that have a profile, now or from before (int).
+        """
+        return self.n_rows - self.n_failed
 
 
 def finish_parts(plan, part=None):
@@ -111,8 +119,9 @@ def collect_survey(out):
         If a run uses the folder.
 
     RuntimeError
-        If parts are missing or damaged; the message says which. Or if the
-        disk is full.
+        If parts are missing or damaged; the message says which. They stay
+        where they are, until a run measures them again. Or if the disk is
+        full.
 
     See Also
     --------
@@ -131,15 +140,30 @@ def collect_survey(out):
     with resumable(out), hold_folder(out):
         prepare_folder(out, settings, recover=recover_settings)
         plan = PartPlan(out, settings['n_rows'], settings['chunk_size'])
-        plan.find_done(settings)
-        missing = [number for number in plan.numbers
-                   if number not in plan.done]
-        if missing:
-            first = plan.path(missing[0]).name
-            msg = (f'{len(missing)} of {plan.n_parts} parts of {out} are '
-                   f'missing, the first is {first}: run the shares that were '
-                   'not done, or the survey without a share')
-            raise RuntimeError(msg)
+        plan.find_done(settings, repair=False)
+        _check_parts(plan)
         n_failed = finish_parts(plan)
     return SurveyResult(out, plan.n_rows, 0, plan.n_rows, n_failed,
                         time.perf_counter() - begin)
+
+
+def _check_parts(plan):
+    """
+    Refuse a survey of which parts are missing or have a fault.
+    """
+    n_parts = counted(plan.n_parts, 'part')
+    missing = [plan.path(number).name for number in plan.numbers
+               if number not in plan.done and number not in plan.faults]
+    texts = []
+    if missing:
+        texts.append(f'{len(missing)} of {n_parts} of {plan.out} '
+                     f'{"is" if len(missing) == 1 else "are"} missing, the '
+                     f'first is {missing[0]}')
+    if plan.faults:
+        texts.append(f'{len(plan.faults)} of {n_parts} of {plan.out} cannot '
+                     f'be used: {shortened(plan.fault_texts())}')
+    if texts:
+        msg = (f'{"; ".join(texts)}. Run the survey again, as a whole or the '
+               'shares to which they belong: these parts are measured, and '
+               'no others')
+        raise RuntimeError(msg)

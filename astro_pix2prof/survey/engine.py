@@ -15,7 +15,11 @@ from astro_pix2prof.survey.cluster import (
     default_workers,
     import_dask,
 )
-from astro_pix2prof.survey.files import part_path
+from astro_pix2prof.survey.files import (
+    count_failed,
+    count_failures,
+    part_path,
+)
 from astro_pix2prof.survey.integrity import write_part
 from astro_pix2prof.survey.isolation import (
     ProcessDiedError,
@@ -26,6 +30,7 @@ from astro_pix2prof.survey.isolation import (
 )
 from astro_pix2prof.survey.stamps import pack_stamps, read_stamps
 from astro_pix2prof.survey.stop import find_stop, stop_if_full
+from astro_pix2prof.wording import counted
 
 __all__ = ['Engine', 'get_job', 'measure_part', 'run_part']
 
@@ -188,9 +193,10 @@ class Engine:
                 break
         if broken:
             first = broken[0]
-            msg = (f'{len(broken)} part(s) of the catalogue could not be '
-                   f'done, the first because of {type(first).__name__}: '
-                   f'{first}. What is done is kept: call again to go on')
+            msg = (f'{counted(len(broken), "part")} of the catalogue could '
+                   'not be done, the first because of '
+                   f'{type(first).__name__}: {first}. What is done is kept: '
+                   'call again to go on')
             raise RuntimeError(msg) from first
 
     def _here(self, function, tasks):
@@ -318,6 +324,11 @@ def run_part(key, rows, start, path):
         The file. With an earlier attempt at it, a process ended, if it has
         a mark: then galaxies with which a child ends are found, and fail.
 
+    Returns
+    -------
+    n_failed : int
+        The galaxies that could not be measured.
+
     Raises
     ------
     StopSurveyError
@@ -336,6 +347,7 @@ def run_part(key, rows, start, path):
         else:
             table = job(rows, start, number=number)
         write_part(table, path, job.identity, stamps)
+    return count_failed(table)
 
 
 def measure_part(key, folder, number, start, rows):
@@ -358,15 +370,15 @@ def measure_part(key, folder, number, start, rows):
 
     Returns
     -------
-    n_rows : int
-        The number of galaxies.
+    n_rows, n_failed : int
+        The number of galaxies, and of those that could not be measured.
     """
     table = unpack_rows(rows)
     path = part_path(folder, number)
     # (it is there if the process died just after it wrote it)
-    if not path.is_file():
-        run_part(key, table, start, path)
-    return table.num_rows
+    n_failed = (count_failures([path]) if path.is_file()
+                else run_part(key, table, start, path))
+    return table.num_rows, n_failed
 
 
 def _worker():

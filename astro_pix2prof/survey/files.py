@@ -29,15 +29,19 @@ from astro_pix2prof.survey.storage import (
     remove_tree,
 )
 
-__all__ = ['FAILURES', 'FREE', 'SETTINGS', 'TIMES', 'check_folder',
-           'count_failures', 'part_files', 'part_path', 'prepare_folder',
-           'read_json', 'read_settings', 'remove_temporary', 'require_file',
-           'write_failures', 'write_whole']
+__all__ = ['FAILURES', 'FREE', 'MAPS', 'SETTINGS', 'TIMES', 'check_folder',
+           'count_failed', 'count_failures', 'part_files', 'part_path',
+           'prepare_folder', 'read_json', 'read_settings',
+           'remove_temporary', 'require_file', 'write_failures',
+           'write_whole']
 
 
 SETTINGS, FAILURES = '_survey.json', '_failures.ecsv'
 
 TIMES = '_times.json'
+
+# Maps of the galaxies of a HATS catalogue.
+MAPS = ('point_map.fits', 'skymap.fits', 'skymap.*.fits')
 
 # Parts that lie in one folder.
 _FLAT = 1000
@@ -293,8 +297,11 @@ def prepare_folder(folder, settings, *, overwrite=False, alone=True,
     settings = json.loads(json.dumps(settings))
     file = folder / SETTINGS
     if overwrite and (file.is_file() or (recover and recover(folder))):
+        # (other files, such as a report, stay)
         _remove_survey(folder)
-    before = check_folder(folder, recover)
+        before = {}
+    else:
+        before = check_folder(folder, recover)
     if before:
         other = [key for key in {**before, **settings} if key not in FREE
                  and before.get(key) != settings.get(key)]
@@ -324,16 +331,24 @@ def _read_or_none(file):
         return None
 
 
+# Settings that are several, and how one of them is called.
+_NESTED = {'card': ' of the model card', 'options': '', 'fitter_options': ''}
+
+
 def _changes(key, before, now):
     """
-    Say how a setting has changed; of a model card, only the parts that did.
+    Say how a setting has changed; of several, only those that did.
     """
-    if key == 'card' and isinstance(before, dict) and isinstance(now, dict):
+    if key in _NESTED and isinstance(before, dict) and isinstance(now, dict):
         return '; '.join(
-            _changes(f'{name} of the model card', before.get(name),
-                     now.get(name)) for name in {**before, **now}
+            f'{name}{_NESTED[key]} was {_value_of(name, before)} and is '
+            f'{_value_of(name, now)}' for name in {**before, **now}
             if before.get(name) != now.get(name))
     return f'{key} was {before!r} and is {now!r}'
+
+
+def _value_of(name, settings):
+    return repr(settings[name]) if name in settings else 'not given'
 
 
 def _remove_survey(folder):
@@ -343,7 +358,8 @@ def _remove_survey(folder):
     for path in (*folder.glob('part-*.parquet'), folder / FAILURES,
                  folder / TIMES, *folder.glob('.times-*.json'),
                  *folder.glob('.part-*.started'),
-                 *folder.glob('*.fits'), folder / 'properties',
+                 *(path for name in MAPS for path in folder.glob(name)),
+                 folder / 'properties',
                  folder / 'hats.properties', folder / 'partition_info.csv'):
         path.unlink(missing_ok=True)
     for name in ('dataset', '.parts', *(
@@ -365,16 +381,22 @@ def count_failures(paths):
     n_failed = 0
     for path in paths:
         with pq.ParquetFile(as_source(path)) as opened:
-            n_failed += int(np.count_nonzero(_failed(opened)))
+            n_failed += count_failed(opened.read(columns=['flag']))
     return n_failed
 
 
-def _failed(opened):
+def count_failed(table):
     """
-    Find the galaxies of an open file that could not be measured.
+    Count the galaxies in a `pyarrow.Table` that could not be measured.
     """
-    return (opened.read(columns=['flag'])['flag'].to_numpy()
-            & GalaxyFlag.FAILED) != 0
+    return int(np.count_nonzero(_failed(table)))
+
+
+def _failed(table):
+    """
+    Find the galaxies of a table that could not be measured.
+    """
+    return (table['flag'].to_numpy() & GalaxyFlag.FAILED) != 0
 
 
 def write_failures(folder):
@@ -410,7 +432,7 @@ def write_failures(folder):
                               quoting=csv.QUOTE_NONNUMERIC)
             for part in part_files(folder):
                 with pq.ParquetFile(as_source(part)) as opened:
-                    flags = _failed(opened)
+                    flags = _failed(opened.read(columns=['flag']))
                     if not flags.any():
                         continue
                     table = opened.read(columns=list(names)).filter(flags)

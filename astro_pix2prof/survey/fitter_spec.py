@@ -14,6 +14,7 @@ import astropy.units as u
 import numpy as np
 
 from astro_pix2prof.fitting.base import as_fitter, check_settings
+from astro_pix2prof.fitting.radii import RADIUS_OPTIONS, RingRadii
 from astro_pix2prof.survey.cluster import count_gpus
 
 __all__ = ['FitterSpec']
@@ -72,10 +73,7 @@ class FitterSpec:
                 msg = (f'{self.name} has no option '
                        f'{", ".join(map(repr, unknown))}')
                 raise ValueError(msg)
-            # (now, and not when the first process makes the fitter)
-            check_settings(*(options.get(name, default) for name, default in (
-                ('sky', 'auto'), ('search_radius', None),
-                ('fit_centre', True), ('min_snr', 1.0))))
+            self._check(options)
         else:
             if not callable(fitter):
                 msg = ('fitter must be a Pix2ProfFitter, an IsophoteFitter, '
@@ -108,6 +106,20 @@ class FitterSpec:
 
     def _class(self):
         return getattr(import_module(self.module), self.name)
+
+    def _check(self, options):
+        """
+        Check options now, and not when the first process makes the fitter.
+        """
+        if 'weights' not in self._known():
+            # (it is made at once)
+            self._class()(**{name: value for name, value in options.items()
+                             if name != 'initial'})
+            return
+        check_settings(*(options.get(name, default) for name, default in (
+            ('sky', 'auto'), ('search_radius', None), ('fit_centre', True),
+            ('min_snr', 1.0))))
+        RingRadii(*(options.get(name) for name in RADIUS_OPTIONS))
 
     def _known(self):
         return _options_of(self._class())

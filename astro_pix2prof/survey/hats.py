@@ -12,8 +12,12 @@ from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.survey.arrow import join_results
 from astro_pix2prof.survey.engine import Engine, get_job, run_part
-from astro_pix2prof.survey.files import part_files, part_path
-from astro_pix2prof.survey.integrity import check_part, write_part
+from astro_pix2prof.survey.files import MAPS, part_files, part_path
+from astro_pix2prof.survey.integrity import (
+    check_part,
+    is_complete,
+    write_part,
+)
 from astro_pix2prof.survey.job import SurveyJob
 from astro_pix2prof.survey.resume import set_aside, warn_again
 from astro_pix2prof.survey.stop import stop_if_full
@@ -23,8 +27,8 @@ from astro_pix2prof.survey.times import RunClock, times_file
 __all__ = ['HatsCatalogue', 'finish_hats', 'open_hats', 'run_hats']
 
 
-# Maps of the galaxies, for web servers, which do not list their files.
-_MAPS = ('point_map.fits', 'skymap.fits')
+# The file with which a folder is a catalogue.
+_PROPERTIES = 'hats.properties'
 
 
 class HatsCatalogue:
@@ -193,7 +197,7 @@ def run_hats(job, catalogue, out, chunk_size, *, settings, n_workers=None,
     from tqdm import tqdm
 
     files = {pixel: pixel_path(out, *pixel) for pixel in catalogue.pixels}
-    missing, n_skipped = _find_missing(catalogue, files, settings)
+    missing, n_skipped = _find_missing(catalogue, files, settings, out)
     clock = RunClock(times_file(out), n_skipped, max(
         (file.stat().st_mtime for file in files.values() if file.is_file()),
         default=None))
@@ -229,7 +233,7 @@ def _stopping(clock, numbers):
         clock.stop(*numbers())
 
 
-def _find_missing(catalogue, files, settings):
+def _find_missing(catalogue, files, settings, out):
     """
     Find the partitions that are missing, and count the galaxies of others.
     """
@@ -241,12 +245,18 @@ def _find_missing(catalogue, files, settings):
             continue
         problem, foreign = check_part(file, settings, catalogue.starts[pixel],
                                       catalogue.counts[pixel])
+        if problem is None and not is_complete(file):
+            # (the partitions of such a catalogue have the same columns)
+            problem, foreign = 'lacks columns of this version', True
+            # (nor is what describes them any longer true)
+            (out / _PROPERTIES).unlink(missing_ok=True)
         if problem is None:
             n_skipped += catalogue.counts[pixel]
             continue
         missing.append(pixel)
-        again.append(f'{file.name} {problem}'
-                     f'{set_aside(file, keep=foreign)}')
+        # (not beside the others: readers of HATS heed hidden files, too)
+        note = set_aside(file, keep=foreign, folder=out)
+        again.append(f'{file.name} {problem}{note}')
     if again:
         warn_again(again)
     return missing, n_skipped
@@ -300,7 +310,7 @@ def _measure_partition(frame, pixel, path, key):
     make_folder(folder)
     for k, start in enumerate(range(0, rows.num_rows, job.chunk_size)):
         part = part_path(folder, k)
-        if not part.is_file():
+        if not part.is_file() or not is_complete(part):
             run_part(key, rows.slice(start, job.chunk_size),
                      job.starts[pixel] + start, part)
     make_folder(path.parent)
@@ -312,9 +322,11 @@ def _measure_partition(frame, pixel, path, key):
 
 def _find_maps(folder):
     if is_address(folder) and folder.protocol in ('http', 'https'):
-        found = [beside(folder / 'properties', name) for name in _MAPS]
+        # (web servers do not list their files)
+        found = [beside(folder / 'properties', name) for name in MAPS
+                 if '*' not in name]
         return [path for path in found if path is not None]
-    return list(folder.glob('*.fits'))
+    return [path for name in MAPS for path in folder.glob(name)]
 
 
 def finish_hats(catalogue, out, columns):
@@ -340,7 +352,7 @@ def finish_hats(catalogue, out, columns):
     from astro_pix2prof import __version__
 
     remove_tree(out / '.parts')
-    if (out / 'hats.properties').is_file():
+    if (out / _PROPERTIES).is_file():
         return
     hats.io.write_parquet_metadata(out)
     PartitionInfo([HealpixPixel(*pixel) for pixel in catalogue.pixels]

@@ -9,10 +9,11 @@ import numpy as np
 
 from astro_pix2prof.addresses import as_source, is_address, translated
 from astro_pix2prof.profile.arrow import import_pyarrow
+from astro_pix2prof.profile.columns import GALAXY_COLUMNS
 from astro_pix2prof.survey.files import FREE, part_files, write_whole
 
-__all__ = ['check_part', 'read_identity', 'recover_settings',
-           'same_settings', 'write_part']
+__all__ = ['check_part', 'is_complete', 'read_identity',
+           'recover_settings', 'same_settings', 'write_part']
 
 
 # Keys of the metadata of a file: what determines the results, and the sizes
@@ -52,6 +53,17 @@ def write_part(table, path, identity='', stamps=''):
                     (_JOB, identity), (_STAMPS, stamps)) if text})
 
     write_whole(path, write)
+
+
+def is_complete(path):
+    """
+    Tell whether a file of results has all columns of this version (bool).
+    """
+    import_pyarrow()
+    import pyarrow.parquet as pq
+
+    names = pq.read_schema(as_source(path)).names
+    return set(GALAXY_COLUMNS) <= set(names)
 
 
 def same_settings(one, other):

@@ -10,6 +10,7 @@ from astropy.table import QTable
 from astro_pix2prof.addresses import as_source, find_path
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.batch import ProfileBatch
+from astro_pix2prof.profile.columns import GALAXY_COLUMNS, empty_galaxy
 from astro_pix2prof.profile.texts import text_array
 from astro_pix2prof.survey.arrow import unit_of_field
 from astro_pix2prof.survey.files import (
@@ -80,8 +81,14 @@ class Survey:
             require_file(path, 'survey')
             self.folder, self.settings = path.parent, {}
             self.files = [path]
-        self._starts = np.concatenate([[0], np.cumsum(
-            [_count_rows(file) for file in self.files], dtype=int)])
+        counts, self._fullest, most = [], None, 0
+        for file in self.files:
+            n_rows, n_columns = _count_rows(file)
+            counts.append(n_rows)
+            if n_columns > most:
+                # (earlier versions wrote fewer columns)
+                self._fullest, most = file, n_columns
+        self._starts = np.concatenate([[0], np.cumsum(counts, dtype=int)])
         self.complete = len(self) == self.settings.get('n_rows', len(self))
 
     def __len__(self):
@@ -148,7 +155,8 @@ class Survey:
         ----------
         columns : list of str, optional
             The columns, of the catalogue or of `ProfileBatch.galaxies`; by
-            default, all but lists.
+            default, all but lists. One that the version which wrote the
+            results did not know is not-a-number.
 
         Returns
         -------
@@ -167,11 +175,11 @@ class Survey:
             raise ValueError(msg)
         import pyarrow.parquet as pq
 
-        schema = pq.read_schema(as_source(self.files[0]))
+        schema = pq.read_schema(as_source(self._fullest))
         if columns is None:
             columns = [field.name for field in schema
                        if not pa.types.is_nested(field.type)]
-        unknown = sorted(set(columns) - set(schema.names))
+        unknown = sorted(set(columns) - {*schema.names, *GALAXY_COLUMNS})
         if unknown:
             msg = (f'no column {", ".join(map(repr, unknown))} in '
                    f'{self.folder}, which has: {", ".join(schema.names)}')
@@ -186,6 +194,12 @@ class Survey:
                 units[field.name] = units[field.name] or unit_of_field(field)
         table = QTable()
         for name in columns:
+            if name not in rows.column_names:
+                # (a version wrote it all that did not know the column)
+                kind, unit, _ = GALAXY_COLUMNS[name]
+                values = np.full(len(self), empty_galaxy()[name], dtype=kind)
+                table[name] = values if unit is None else values * unit
+                continue
             values = rows[name].to_numpy(zero_copy_only=False)
             if values.dtype.kind == 'O':
                 values = text_array(values) if _are_texts(rows[name]) else (
@@ -200,13 +214,14 @@ class Survey:
     def _read(self, path, columns=None):
         import pyarrow.parquet as pq
 
-        return pq.read_table(as_source(path), columns=columns,
-                             partitioning=None)
+        # (a column that the file does not have is left out)
+        with pq.ParquetFile(as_source(path)) as file:
+            return file.read(columns=columns)
 
 
 def _count_rows(path):
     """
-    Count the galaxies in a file, and check that it holds profiles.
+    Count the galaxies and the columns in a file that holds profiles.
     """
     pa = import_pyarrow()
     import pyarrow.parquet as pq
@@ -222,7 +237,7 @@ def _count_rows(path):
         msg = (f"survey: {path} has no column 'profile'; give the folder "
                'that pix2prof survey has written, or one of its files')
         raise ValueError(msg)
-    return metadata.num_rows
+    return metadata.num_rows, len(names)
 
 
 def _are_texts(column):

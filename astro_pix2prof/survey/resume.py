@@ -17,9 +17,10 @@ from astro_pix2prof.survey.integrity import check_part, read_identity
 from astro_pix2prof.survey.isolation import find_marks, mark_path
 from astro_pix2prof.survey.stamps import changed_rows, read_stamps
 from astro_pix2prof.survey.storage import copy_file
+from astro_pix2prof.wording import counted
 
 __all__ = ['CHANGES', 'PartPlan', 'check_share', 'set_aside', 'share_of',
-           'warn_again']
+           'shortened', 'warn_again']
 
 
 # What to do about images that changed.
@@ -116,6 +117,10 @@ class PartPlan:
     done : set of int
         Those of the share that are done, once `find_done` has been called.
 
+    faults : dict of str
+        What is wrong with parts of the share that cannot be used, such as
+        'is damaged', by their number, once `find_done` has been called.
+
     died : bool
         Whether a process ended in the middle of one of the others.
     """
@@ -124,7 +129,7 @@ class PartPlan:
         self.out, self.n_rows, self.chunk_size = out, n_rows, chunk_size
         self.n_parts = -(-n_rows // chunk_size)
         self.numbers = share_of(part, self.n_parts)
-        self.done, self.died = set(), False
+        self.done, self.faults, self.died = set(), {}, False
 
     def path(self, number):
         """
@@ -157,20 +162,23 @@ class PartPlan:
         return max((self.path(number).stat().st_mtime
                     for number in self.done), default=None)
 
-    def find_done(self, settings):
+    def find_done(self, settings, *, repair=True):
         """
-        Check the parts that are there; those with a fault are removed.
+        Check the parts that are there.
 
         Parameters
         ----------
         settings : dict
             Everything that determines the results.
+
+        repair : bool, optional
+            Whether to remove parts with a fault, and warn that they are
+            measured again.
         """
         settings = json.loads(json.dumps(settings))
         # (in a store, one request lists many)
         is_there = (set(part_files(self.out)).__contains__
                     if is_address(self.out) else Path.is_file)
-        again = []
         for number in self.numbers:
             path = self.path(number)
             if not is_there(path):
@@ -180,10 +188,11 @@ class PartPlan:
             if problem is None:
                 self.done.add(number)
                 continue
-            again.append(f'{path.name} {problem}'
-                         f'{set_aside(path, keep=foreign)}')
-        if again:
-            warn_again(again)
+            self.faults[number] = problem
+            if repair:
+                self.faults[number] += set_aside(path, keep=foreign)
+        if self.faults and repair:
+            warn_again(self.fault_texts())
         begun = set(find_marks(self.out))
         for number in self.numbers:
             mark = mark_path(self.path(number))
@@ -191,6 +200,13 @@ class PartPlan:
                 mark.unlink(missing_ok=True)
             elif mark in begun:
                 self.died = True
+
+    def fault_texts(self):
+        """
+        Describe the parts that cannot be used (list of str).
+        """
+        return [f'{self.path(number).name} {problem}'
+                for number, problem in self.faults.items()]
 
     def check_images(self, catalogue, images, changed):
         """
@@ -228,14 +244,17 @@ class PartPlan:
                           np.flatnonzero(other)[:_SHOWN]]
         if not again:
             return
-        text = (f'the images of {n_changed} galaxies that are done, or their '
-                'masks, errors or skies, have changed since (rows '
-                f'{_shortened(names)} of the catalogue)')
+        many = n_changed != 1
+        text = (f'the images of {counted(n_changed, "galaxy", "galaxies")} '
+                f'that {"are" if many else "is"} done, or '
+                f'{"their" if many else "its"} masks, errors or skies, have '
+                f'changed since ({"rows" if many else "row"} '
+                f'{shortened(names)} of the catalogue)')
         if changed == 'warn':
             text += ("; their results are kept: changed='redo' (--changed "
                      'redo) measures these parts again')
         else:
-            text += f': {len(again)} part(s) are measured again'
+            text += f': {_measured_again(again)}'
             for number in again:
                 self.path(number).unlink()
                 self.done.remove(number)
@@ -251,12 +270,15 @@ def warn_again(again):
     again : list of str
         The file and its fault, for each.
     """
-    warnings.warn(
-        f'{len(again)} part(s) are measured again: {_shortened(again)}',
-        AstropyUserWarning, stacklevel=5)
+    warnings.warn(f'{_measured_again(again)}: {shortened(again)}',
+                  AstropyUserWarning, stacklevel=5)
 
 
-def set_aside(path, *, keep):
+def _measured_again(parts):
+    return f'{counted(len(parts), "part is", "parts are")} measured again'
+
+
+def set_aside(path, *, keep, folder=None):
     """
     Take a file out of a survey; whole ones get another name.
 
@@ -268,6 +290,9 @@ def set_aside(path, *, keep):
     keep : bool
         Whether it is worth keeping.
 
+    folder : `~pathlib.Path`, optional
+        Where it is kept; by default, where it is.
+
     Returns
     -------
     note : str
@@ -277,7 +302,7 @@ def set_aside(path, *, keep):
         path.unlink()
         return ''
     # (hidden, so that it does not belong to the survey)
-    kept = path.with_name(f'.{path.name}.other')
+    kept = (folder or path.parent) / f'.{path.name}.other'
     if is_address(path):
         copy_file(path, kept)
         path.unlink()
@@ -286,7 +311,10 @@ def set_aside(path, *, keep):
     return f' (kept as {kept.name})'
 
 
-def _shortened(names):
+def shortened(names):
+    """
+    List the first of some names, and the number of others (str).
+    """
     rest = len(names) - _SHOWN
     return ', '.join(names[:_SHOWN]) + (f' and {rest} more' if rest > 0
                                         else '')

@@ -16,7 +16,9 @@ from astro_pix2prof.arguments import (
     check_choice,
     check_flag,
     check_integer,
+    known_as,
 )
+from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
 from astro_pix2prof.survey.arrow import pack_rows
 from astro_pix2prof.survey.catalogue import is_hats, open_catalogue
 from astro_pix2prof.survey.collect import SurveyResult, finish_parts
@@ -40,6 +42,7 @@ from astro_pix2prof.survey.storage import (
     make_folder,
 )
 from astro_pix2prof.survey.times import RunClock, join_times, times_file
+from astro_pix2prof.wording import counted
 
 __all__ = ['run_survey']
 
@@ -48,6 +51,17 @@ __all__ = ['run_survey']
 _OPTIONS = ('zeropoint', 'pixel_scale', 'native_pixel_scale', 'unit', 'gain',
             'band', 'hdu', 'bad_bits', 'calibrated', 'psf_fwhm',
             'saturation', 'mag_system')
+
+# Options of single images, and what stands for them here; and settings of
+# fitters.
+_OWN = 'images= as a function that returns an image and a dict of its options'
+_ELSEWHERE = {
+    'position': 'ra= and dec=, or x= and y=, the columns', 'mask': 'masks=',
+    'uncertainty': 'uncertainties=', 'noise': 'uncertainties=',
+    'invvar': 'invvars=', 'background': 'backgrounds=', 'geometry': _OWN,
+    'ellipticity': _OWN, 'pa': _OWN, 'name': _OWN}
+_OF_FITTERS = ('method', 'weights', 'device', 'sky', 'search_radius',
+               'fit_centre', 'min_snr', *RADIUS_OPTIONS)
 
 
 def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
@@ -245,8 +259,7 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         raise ValueError(msg)
     unknown = sorted(set(options) - set(_OPTIONS))
     if unknown:
-        msg = (f'no such option: {", ".join(unknown)}; options of all images '
-               f'are {", ".join(_OPTIONS)}')
+        msg = (f'no such option: {", ".join(unknown)}; {_where(unknown)}')
         raise ValueError(msg)
     options = {name: value for name, value in options.items()
                if value is not None}
@@ -305,6 +318,23 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
             n_workers=n_workers, scheduler=scheduler)
     return SurveyResult(out, n_rows, n_rows - n_skipped, n_skipped, n_failed,
                         time.perf_counter() - begin)
+
+
+def _where(unknown):
+    """
+    Say where options belong that are none of all images.
+    """
+    hints = []
+    for name in unknown:
+        meant = known_as(name, [*_ELSEWHERE, *_OF_FITTERS, *_OPTIONS]) or name
+        if meant in _ELSEWHERE:
+            hints.append(f'{name}: give {_ELSEWHERE[meant]}')
+        elif meant in _OF_FITTERS:
+            hints.append(f"{name}: give fitter={{'{meant}': ...}}")
+        elif meant != name:
+            hints.append(f'{name}: give {meant}=')
+    return '; '.join(hints) or ('options of all images are '
+                                + ', '.join(_OPTIONS))
 
 
 def _settings(job, catalogue, chunk_size):
@@ -372,9 +402,10 @@ def _run_parts(job, catalogue, out, chunk_size, *, part, carried, settings,
         elif scheduler is None and n_workers is not None and n_workers > left:
             # (each takes seconds to start)
             warnings.warn(
-                f'n_workers={n_workers}, but the catalogue has {left} part(s) '
-                f'of chunk_size={chunk_size} to measure: {left} process(es) '
-                'do it; a smaller chunk_size gives work to more',
+                f'n_workers={n_workers}, but the catalogue has '
+                f'{counted(left, "part")} of chunk_size={chunk_size} to '
+                f'measure: {counted(left, "process", "processes")} for them; '
+                'a smaller chunk_size gives work to more',
                 AstropyUserWarning, stacklevel=4)
             n_workers = left
         # a process that ended before would end again, for another image
@@ -409,15 +440,17 @@ def _measure_parts(job, catalogue, plan, clock, *, n_workers, scheduler,
     from tqdm import tqdm
 
     engine = Engine(job, n_workers=n_workers, scheduler=scheduler)
-    n_done = 0
+    n_done = n_failed = 0
     clock.start()
     try:
         with engine, tqdm(
                 total=plan.n_galaxies(plan.numbers),
                 initial=plan.n_galaxies(plan.done), unit='galaxy',
                 disable=not progress, smoothing=0.05) as bar:
-            for n in engine.map(measure_part, tasks()):
+            for n, n_more in engine.map(measure_part, tasks()):
+                n_done, n_failed = n_done + n, n_failed + n_more
+                if n_failed:
+                    bar.set_postfix_str(f'{n_failed} failed', refresh=False)
                 bar.update(n)
-                n_done += n
     finally:
         clock.stop(n_done, engine.n_workers)

@@ -19,8 +19,9 @@ from astro_pix2prof.addresses import (
     translated,
 )
 
-__all__ = ['absolute_path', 'copy_file', 'find_folder', 'is_folder',
-           'make_folder', 'match_files', 'put_whole', 'remove_tree']
+__all__ = ['absolute_path', 'check_place', 'copy_file', 'find_folder',
+           'is_folder', 'make_folder', 'match_files', 'put_whole',
+           'remove_tree']
 
 
 def find_folder(path, name):
@@ -52,18 +53,44 @@ def find_folder(path, name):
         If the object store cannot be reached, for instance for want of
         credentials.
     """
-    path = find_path(path, name)
+    path = check_place(path, name)
     if not is_address(path):
         return path.absolute()
-    if path.protocol not in STORES:
-        msg = (f'{name}={str(path)!r} cannot be written to: give a folder '
-               f'of this machine or of an object store ({", ".join(STORES)})')
-        raise ValueError(msg)
     try:
         with translated(path, 'be reached', f'{name}: '):
             path.fs.info(path.path)
     except FileNotFoundError:
         pass
+    return path
+
+
+def check_place(path, name):
+    """
+    Check that results can be written to places of this kind.
+
+    Parameters
+    ----------
+    path, name
+        As for `find_folder`.
+
+    Returns
+    -------
+    path : `~pathlib.Path` or ``upath.UPath``
+        The path, which need not exist.
+
+    Raises
+    ------
+    ValueError
+        If the address is none to which results can be written.
+
+    ImportError
+        If a package for it is not installed.
+    """
+    path = find_path(path, name)
+    if is_address(path) and path.protocol not in STORES:
+        msg = (f'{name}={str(path)!r} cannot be written to: give a folder '
+               f'of this machine or of an object store ({", ".join(STORES)})')
+        raise ValueError(msg)
     return path
 
 

@@ -334,12 +334,43 @@ class TestFit:
         assert 'warned.fits: look at this one' in text.err
         assert 'Traceback' not in text.err
         assert '4/4' in text.err, 'the progress bar'
-        assert '2 of 4 images measured' in text.out
+        assert '2 of 4 images measured, 2 failed; results in' in text.out
+        assert '2 failed' in text.err, 'the progress bar'
         assert {path.name for path in out.iterdir()} == {
             'warned_profile.ecsv', 'warned_profile.png',
             'galaxy_profile.ecsv', 'galaxy_profile.png', 'structure.ecsv'}
         structure = QTable.read(out / 'structure.ecsv')
         assert list(structure['image']) == ['warned', 'galaxy']
+
+    def test_quiet(self, image_file, tmp_path, calls, capsys, monkeypatch):
+        """
+        No progress, but warnings and errors, each once.
+        """
+        for name in ('bad', 'warned'):
+            (tmp_path / f'{name}.fits').write_bytes(image_file.read_bytes())
+        bad, warned = tmp_path / 'bad.fits', tmp_path / 'warned.fits'
+        assert run('fit', bad, warned, '--out', tmp_path, '--quiet',
+                   '--compare') == 1
+        text = capsys.readouterr()
+        assert text.out == ''
+        assert text.err.splitlines() == [
+            f'pix2prof: error: {bad}: this galaxy is bad',
+            f'pix2prof: warning: {warned}: look at this one']
+        # what only the other method says
+        monkeypatch.setitem(
+            METHODS, 'isophote', lambda **_: SimpleNamespace(
+                fit=lambda image, **_: warnings.warn(
+                    'odd', AstropyUserWarning, stacklevel=2)))
+        assert run('fit', image_file, '--out', tmp_path, '--quiet',
+                   '--compare') == 1
+        assert (f'pix2prof: warning: {image_file}: odd'
+                in capsys.readouterr().err)
+        assert run('compare', warned, image_file, '--quiet', '--out',
+                   tmp_path / 'a.png') == 0
+        text = capsys.readouterr()
+        assert text.out == ''
+        assert text.err == ('pix2prof: warning: '
+                            f'{warned}: look at this one\n')
 
     def test_same_name(self, image_file, tmp_path, calls):
         other = tmp_path / 'other' / 'galaxy.fits.gz'
@@ -398,15 +429,6 @@ class TestFit:
         assert text.err == 'pix2prof: error: units differ\n'
         assert '1 of 1 images measured' in text.out
         assert (tmp_path / 'galaxy_profile.ecsv').exists()
-
-    def test_quiet(self, image_file, tmp_path, calls, capsys):
-        warned = tmp_path / 'warned.fits'
-        warned.write_bytes(image_file.read_bytes())
-        assert run('fit', image_file, warned, '--out', tmp_path,
-                   '--quiet') == 0
-        text = capsys.readouterr()
-        assert text.out == ''
-        assert text.err == ''
 
     def test_debug(self, tmp_path, image_file, calls, capsys):
         bad = tmp_path / 'bad.fits'

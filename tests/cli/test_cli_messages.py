@@ -5,15 +5,17 @@ Tests of the messages of the command line: options, and no Python.
 
 import argparse
 import re
+import warnings
 
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof import IsophoteFitter
 from astro_pix2prof.cli.main import main
 from astro_pix2prof.cli.methods import make_fitter
-from astro_pix2prof.cli.output import option_text, report
+from astro_pix2prof.cli.output import option_text, report, show_warnings
 
 # An argument of Python, such as zeropoint= or hdu=3.
 PYTHON = re.compile(r'\b[a-z_]+=')
@@ -163,6 +165,9 @@ class TestOptionText:
         ('size and hdu were given', '--size and --hdu were given'),
         ('calibrated=False for', '--uncalibrated for'),
         ('give overwrite=True (--overwrite)', 'give --overwrite'),
+        ("give kind='new' (--type new) once", 'give --type new once'),
+        ('give size=3 (--size 3), or', 'give --size 3, or'),
+        ("give kind='new' (--type old)", "give --type 'new' (--type old)"),
         ('kind must be', '--type must be'),
         ('the header has HDU=3', 'the header has HDU=3'),
         ('no option of it: gain=', 'no option of it: gain='),
@@ -175,6 +180,23 @@ class TestOptionText:
 
     def test_without_command(self):
         assert option_text('give size=') == 'give size='
+
+
+def test_show_warnings(capsys):
+    """
+    At once, each once, in the words of options; those of users only.
+    """
+    command = argparse.ArgumentParser()
+    command.add_argument('--size')
+    with show_warnings(argparse.Namespace(command=command)):
+        for _ in range(2):
+            warnings.warn('size must\nbe odd', AstropyUserWarning,
+                          stacklevel=1)
+        warnings.warn('of no interest', ResourceWarning, stacklevel=1)
+        assert capsys.readouterr().err == (
+            'pix2prof: warning: --size must be odd\n')
+    with pytest.warns(AstropyUserWarning, match='as before'):
+        warnings.warn('as before', AstropyUserWarning, stacklevel=1)
 
 
 class TestReport:
@@ -237,3 +259,35 @@ def test_nothing_is_logged(tmp_path, capfd):
                  '--quiet']) == 0
     text = capfd.readouterr()
     assert (text.out, text.err) == ('', '')
+
+
+def test_warnings_of_a_report(tmp_path, monkeypatch, capsys):
+    """
+    They are lines of the program, also when it is quiet.
+    """
+    def write(survey, out, **options):
+        warnings.warn('the images have gone: give images=', AstropyUserWarning,
+                      stacklevel=2)
+        out.write_text('page')
+        return out
+
+    monkeypatch.setattr('astro_pix2prof.report.page.write_report', write)
+    assert main(['report', 'none', '--quiet', '--out',
+                 str(tmp_path / 'a.html')]) == 0
+    text = capsys.readouterr()
+    assert text.out == ''
+    assert text.err == ('pix2prof: warning: the images have gone: give '
+                        '--images\n')
+
+
+@pytest.mark.parametrize('command', ['compare', 'report'])
+@pytest.mark.parametrize('more', [[], ['--overwrite']])
+def test_out_is_a_folder(command, more, tmp_path, capsys):
+    """
+    A folder where a file is wanted is wrong usage.
+    """
+    with pytest.raises(SystemExit) as info:
+        main([command, str(tmp_path / 'a'), '--out', str(tmp_path), *more])
+    assert info.value.code == 2
+    assert (f'argument --out: {tmp_path} is a folder: give the name of a file'
+            in capsys.readouterr().err)

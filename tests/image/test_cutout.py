@@ -444,6 +444,10 @@ class TestOptions:
         match = ("'zeropont' is not an option of GalaxyCutout: did you mean "
                  'zeropoint')
         with pytest.raises(TypeError, match=match):
+            GalaxyCutout(array, zeropont=25)
+        with pytest.raises(TypeError, match='did you mean position'):
+            GalaxyCutout(array, centre=(3, 3))
+        with pytest.raises(TypeError, match=match):
             GalaxyCutout.from_any(array, zeropont=25)
         with pytest.raises(TypeError, match=match):
             GalaxyCutout.from_any(self.make(array), zeropont=25)

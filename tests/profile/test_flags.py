@@ -9,7 +9,8 @@ import pickle
 
 import numpy as np
 import pytest
-from astropy.table import MaskedColumn
+from astropy.table import MaskedColumn, Table, join
+from astropy.utils.masked import Masked
 
 from astro_pix2prof import (
     GalaxyFlag,
@@ -97,9 +98,22 @@ class TestDecode:
         assert decode_flags([]) == []
 
     def test_masked(self):
-        column = MaskedColumn([1, 2], mask=[False, True])
-        assert decode_flags(column) == [['NEGATIVE'], []]
-        assert decode_flags(column[1]) == []
+        """
+        A value that is not known is not the same as a flag of 0.
+        """
+        column = MaskedColumn([1, 2, 0], mask=[False, True, False])
+        for values in (column, np.ma.array(column), Masked(
+                column.data.data, mask=column.mask)):
+            assert decode_flags(values) == [['NEGATIVE'], None, []]
+            assert decode_flags(values[1]) is None
+            assert decode_flags(values[2]) == []
+        assert decode_flags(np.ma.masked) is None
+        assert decode_flags(np.ma.array([[1, 2]], mask=[[True, False]])) == [
+            [None, ['LOW_SNR']]]
+        # as of a join of tables
+        rows = join(Table({'id': [1, 2]}), Table({'id': [1], 'flag': [3]}),
+                    join_type='left')
+        assert decode_flags(rows['flag']) == [['NEGATIVE', 'LOW_SNR'], None]
 
     def test_float(self):
         # pandas makes a column with gaps one of floats
@@ -110,7 +124,7 @@ class TestDecode:
 
     @pytest.mark.parametrize('value', ['x', '5', 0.5, np.nan, np.inf, b'1',
                                        {}, [1, 0.5], ['EDGE'], None, True,
-                                       np.bool_(False), [True]])
+                                       np.bool_(False), [True], [1, None]])
     def test_wrong_value(self, value):
         with pytest.raises(ValueError, match='value must be an integer flag'):
             decode_flags(value)

@@ -502,9 +502,10 @@ class TestRunSurvey:
         run_survey(folder / 'cat.parquet', out, **options)
         for change, match in (
                 ({'chunk_size': 3}, 'chunk_size was 6 and is 3'),
-                ({'zeropoint': 25.0}, r"options was {} and is {'zeropoint': "
-                                      '25.0}'),
-                ({'fitter': {'n_views': 8}}, 'fitter_options was')):
+                ({'zeropoint': 25.0}, 'zeropoint was not given and is 25.0. '),
+                ({'fitter': {'n_views': 8}}, 'n_views was not given and is 8'),
+                ({'fitter': {'sky': 0.0, 'step': 0.1}}, 'sky was not given '
+                 'and is 0.0; step was not given and is 0.1')):
             with pytest.raises(ValueError, match=match):
                 run_survey(folder / 'cat.parquet', out, **{
                     **options, **change})
@@ -700,7 +701,13 @@ class TestRunSurvey:
                 ({'chunk_size': 0}, 'chunk_size must be a positive'),
                 ({'readers': -1}, 'readers must be an integer of at least 0'),
                 ({'n_workers': 0}, 'n_workers must be a positive'),
-                ({'zero': 3}, 'no such option: zero'),
+                ({'zero': 3}, 'no such option: zero; options of all images'),
+                ({'radii': [1]}, r"radii; radii: give fitter=\{'radii': \.\."),
+                ({'sky': 0, 'mask': 'm', 'centre': (3, 3)},
+                 'mask, sky; centre: give ra= and dec=, or x= and y=.*; mask: '
+                 r"give masks=; sky: give fitter=\{'sky': \.\.\.\}"),
+                ({'pa': 3}, 'pa: give images= as a function that returns an'),
+                ({'zp': 3}, 'no such option: zp; zp: give zeropoint='),
                 ({'columns': ['nix']}, "columns: 'nix' is not a column")):
             with pytest.raises(ValueError, match=match):
                 run_survey(catalogue, tmp_path / 'out', **options)

@@ -429,7 +429,7 @@ class TestStores:
         part.write_bytes(bad)
         with pytest.warns(AstropyUserWarning,
                           match='holds other galaxies' if how == 'other'
-                          else r'1 part\(s\) .*000.parquet is damaged \('):
+                          else r'1 part is .*000.parquet is damaged \('):
             found = run(f'{base}/cat.parquet', out)
         assert (found.n_done, found.n_skipped) == (3, 1)
         assert contents(out) == before

@@ -189,7 +189,7 @@ class TestChangedImages:
             assert run(catalogue, out).n_done == 0
         assert contents(out) == before
         assert run(catalogue, out, changed='ignore').n_done == 0
-        with pytest.warns(AstropyUserWarning, match=r'2 part\(s\) are measu'):
+        with pytest.warns(AstropyUserWarning, match='2 parts are measured ag'):
             assert run(catalogue, out, changed='redo').n_done == 5
         recwarn.clear()
         assert run(catalogue, out).n_done == 0
@@ -207,7 +207,7 @@ class TestChangedImages:
         out = tmp_path / 'out'
         run(catalogue, out, masks=masks)
         (tmp_path / 'imagec_mask.txt').write_text('another')
-        with pytest.warns(AstropyUserWarning, match=r'of 1 galaxies .*rows 2'):
+        with pytest.warns(AstropyUserWarning, match=r'of 1 galaxy .*row 2 '):
             run(catalogue, out, masks=masks)
 
     def test_stamps(self):
@@ -355,6 +355,31 @@ class TestShares:
         assert len(times['runs']) == 3
         # more shares than parts
         assert run(catalogue, out, part='1/99').n_rows == 0
+
+    def test_faults(self, catalogue, tmp_path):
+        """
+        Parts that are damaged or foreign are told from those that are missing.
+        """
+        out = tmp_path / 'out'
+        run(catalogue, out)
+        one, two, three, four = files.part_files(out)
+        one.write_bytes(one.read_bytes()[:100])
+        two.unlink()
+        three.write_bytes(four.read_bytes())
+        before = contents(out)
+        match = (r'1 of 4 parts of .*/out is missing, the first is '
+                 'part-000001.parquet; 2 of 4 parts of .*/out cannot be used: '
+                 r'part-000000.parquet is damaged \(.*\), '
+                 r'part-000002.parquet holds other galaxies\. Run the survey')
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match=match):
+                collect_survey(out)
+            assert contents(out) == before
+        with pytest.warns(AstropyUserWarning, match='2 parts are measured'):
+            result = run(catalogue, out)
+        assert result.n_done == 9
+        assert result.n_measured + result.n_failed == N
+        assert collect_survey(out).n_measured == result.n_measured
 
     def test_overwrite(self, catalogue, tmp_path):
         """
