@@ -130,7 +130,8 @@ def make_table(columns, units):
     Parameters
     ----------
     columns : dict of 1D `~numpy.ndarray`, shape (n,)
-        The values of all ``RING_COLUMNS``.
+        The values of all ``RING_COLUMNS``; those of ``ADDED_COLUMNS`` are
+        not-a-number if they are not there.
 
     units : dict of `~astropy.units.UnitBase` or str
         The units 'radius_unit' and 'intensity_unit'; an empty string stands
@@ -145,7 +146,10 @@ def make_table(columns, units):
         if isinstance(unit, str):
             unit = u.Unit(units[unit]) if units[unit] else (
                 u.pix if name == 'radius' else u.dimensionless_unscaled)
-        values = columns[name]
+        if name in ADDED_COLUMNS and name not in columns:
+            values = np.full(len(columns['radius']), np.nan)
+        else:
+            values = columns[name]
         table[name] = values if unit is None else values * unit
     return table
 

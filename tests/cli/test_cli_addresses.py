@@ -159,9 +159,10 @@ def test_messages(box, capsys, monkeypatch):
         with pytest.raises(SystemExit):
             run(*args)
         assert message in capsys.readouterr().err
-    assert run('survey', 'cat.csv', '--out', 'https://host/out') == 1
-    assert "error: --out 'https://host/out' cannot be written to: give a" in (
-        capsys.readouterr().err)
+    with pytest.raises(SystemExit, match='2'):
+        run('survey', 'cat.csv', '--out', 'https://host/out')
+    assert ("error: argument --out: 'https://host/out' cannot be written to: "
+            'give a') in capsys.readouterr().err
     Table({'path': ['https://host/x.fits']}).write('web.csv')
     assert run('survey', 'web.csv', '--out', 'out') == 1
     assert "error: --images 'path': none of the first 1 image(s) can be" in (
