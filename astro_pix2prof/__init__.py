@@ -10,6 +10,7 @@ from importlib import import_module
 # the package costs nothing and needs nothing.
 _EXPORTS = {
     'BandProfiles': 'fitting.bands',
+    'CutoutService': 'survey.services',
     'Evaluation': 'evaluation.result',
     'GalaxyCutout': 'image.cutout',
     'GalaxyFlag': 'profile.flags',

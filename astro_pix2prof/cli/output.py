@@ -26,7 +26,9 @@ _ALIASES = {'calibrated': 'uncalibrated', 'noise': 'uncertainty',
             'num_nodes': 'nodes', 'ra': 'position', 'dec': 'position',
             'x': 'position', 'y': 'position', 'masks': 'mask',
             'uncertainties': 'uncertainty', 'invvars': 'invvar',
-            'backgrounds': 'background'}
+            'backgrounds': 'background', 'service': 'cutouts',
+            'layer': 'cutouts', 'cache': 'cutout_cache',
+            'rate': 'cutout_rate'}
 
 # Phrases of the library that are not of the command line.
 _PHRASES = (

@@ -18,6 +18,7 @@ from astro_pix2prof.cli.options import (
     any_path,
     fitter_options,
     image_options,
+    local_path,
 )
 from astro_pix2prof.cli.output import (
     option_text,
@@ -54,15 +55,27 @@ def add_survey_command(commands):
                               "'images/{id}.fits', or tiles out of which "
                               "galaxies are cut: files, 'tiles/*.fits' or a "
                               "folder (default: a column such as 'path')")
+    command.add_argument('--cutouts', metavar='SERVICE[:LAYER]',
+                         help='fetch the images from a service on the web, '
+                              'instead of --images: legacy (Legacy Surveys, '
+                              'such as legacy:ls-dr9), ps1 (Pan-STARRS1) or '
+                              'hips2fits:HIPS; see --band, --size and '
+                              '--pixel-scale')
+    command.add_argument('--cutout-cache', metavar='FOLDER', type=local_path,
+                         help='where these images are kept (default: the '
+                              'folder of astropy for such files)')
+    command.add_argument('--cutout-rate', metavar='N', type=float,
+                         help='requests in a second at most (default: 1)')
     command.add_argument('--out', metavar='OUT', type=any_path, required=True,
                          help='folder for the results, such as '
                               'profiles.parquet or s3://bucket/profiles')
     add_image_options(
         command, position='columns of the catalogue: pixels from 0, or, '
         'unless their names are x and y, right ascension and declination; '
-        'see --pixels (default for tiles: columns such as ra and dec)',
+        'see --pixels (default for tiles and --cutouts: columns such as ra '
+        'and dec)',
         size='crop to this size: pixels, an angle such as 90arcsec, or a '
-        'column; needed for tiles')
+        'column; needed for tiles and --cutouts')
     add_plane_options(
         command, text='For each image, a column of paths or a template with '
         "columns in braces, such as '{id}_mask.fits'; {name} is the name of "
@@ -127,9 +140,12 @@ def _run_survey(args):
             return _finish(collect_survey(args.out), args)
     if args.catalogue is None:
         args.command.error('the following arguments are required: CATALOGUE')
+    service = _cutout_service(args)
     options = _position_options(args)
     images = args.images
-    if images is not None and len(images) == 1:
+    if service is not None:
+        images = service
+    elif images is not None and len(images) == 1:
         images = images[0]
     elif images is not None:
         # (the shell, or this, has replaced the patterns)
@@ -228,6 +244,29 @@ def _refuse_out(args, error):
             else re.sub(r'^out=', '', ' '.join(str(error).split())))
     args.command.error('argument --out: '
                        + option_text(text, args.command))
+
+
+def _cutout_service(args):
+    """
+    Make the service of ``--cutouts``, `None` without it.
+    """
+    given = {'cache': args.cutout_cache, 'rate': args.cutout_rate}
+    given = {name: value for name, value in given.items()
+             if value is not None}
+    if args.cutouts is None:
+        if given:
+            args.command.error('--cutout-cache and --cutout-rate go with '
+                               '--cutouts')
+        return None
+    if args.images is not None:
+        args.command.error('--images and --cutouts do not go together')
+    from astro_pix2prof.survey.services import CutoutService
+
+    service = CutoutService.from_text(
+        args.cutouts, pixel_scale=args.pixel_scale, band=args.band, **given)
+    # (what the image has; its WCS tells)
+    args.pixel_scale = None
+    return service
 
 
 def _finish(result, args):

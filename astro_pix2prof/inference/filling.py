@@ -13,13 +13,13 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, map_coordinates, zoom
+from scipy.ndimage import map_coordinates
 
 from astro_pix2prof.detection.hidden import find_hidden_centre
 from astro_pix2prof.ellipses.model import elliptical_radius
 from astro_pix2prof.profile.brightness import POGSON
 
-__all__ = ['bridge_holes', 'fill_frame', 'fill_pixels', 'read_filled']
+__all__ = ['fill_frame', 'fill_pixels', 'read_filled']
 
 
 # Fill and read again so many times: the first centre and ellipses suffer
@@ -53,10 +53,6 @@ _USABLE = 0.1
 # first one that is comes from those up to this many times its radius, and may
 # be so much different (as a part of it) inside.
 _SEEN, _SLOPE, _INWARDS = 0.1, 1.5, 0.7
-
-# Holes are bridged over 2 to the power of this many pixels, and smoothed so
-# many times.
-_LEVELS, _SMOOTH = 4, 6
 
 # The core of a profile is continued from so many pixels around a hole; up to
 # this radius (pixels) as the core of a point-spread function is shaped, and
@@ -102,7 +98,7 @@ def _read_trimmed(reader, frames):
     # and not for filled ones.
     distances = [caption.trust.get('distance') for caption in captions]
     hidden = {}
-    for turn in range(_ROUNDS + 1):
+    for _ in range(_ROUNDS + 1):
         filled = {}
         for k, (frame, caption) in enumerate(zip(frames, captions,
                                                  strict=True)):
@@ -111,7 +107,7 @@ def _read_trimmed(reader, frames):
                 if found is not None:
                     hidden[k] = found
             found = fill_frame(
-                frame, caption, bridge=turn == 0,
+                frame, caption,
                 centre=hidden[k].centre if k in hidden else None)
             if found is not None:
                 filled[k] = found
@@ -162,8 +158,8 @@ def _with_error_of_centre(reader, frame, caption, hidden):
               - mag for other in reader.read([wide for wide, _ in filled])]
     change = POGSON * np.array(change)
     variance = 0.5 * np.sum(change**2, axis=0)
-    trust = {**caption.trust, 'shift': max(hidden.error, caption.trust.get(
-        'shift', 0.0))}
+    trust = {**caption.trust, 'hidden': hidden.error, 'shift': max(
+        hidden.error, caption.trust.get('shift', 0.0))}
     variance += _core_error(caption)**2
     return replace(caption, error=np.sqrt(caption.error**2 + variance),
                    trust=trust)
@@ -191,7 +187,7 @@ def _core_error(caption):
     return error
 
 
-def fill_frame(frame, caption, *, bridge=False, centre=None):
+def fill_frame(frame, caption, *, centre=None):
     """
     Fill the missing pixels of a galaxy, those beyond the frame included.
 
@@ -202,10 +198,6 @@ def fill_frame(frame, caption, *, bridge=False, centre=None):
 
     caption : `~astro_pix2prof.networks.readers.frame.Caption`
         What a network found in it so far.
-
-    bridge : bool, optional
-        Whether only to interpolate holes from the pixels around them, as
-        long as the centre is not to be relied upon.
 
     centre : tuple of 2 floats, optional
         A centre (x, y) in pixels to fill about and to hold; by default that
@@ -254,14 +246,14 @@ def fill_frame(frame, caption, *, bridge=False, centre=None):
         wide = replace(wide, centre=centre, hold=True)
     image, filled = fill_pixels(
         wide.image, wide.mask, centre, caption.sma, *shapes,
-        sigma=frame.sigma, extent=extent, reach=reach, bridge=bridge)
+        sigma=frame.sigma, extent=extent, reach=reach)
     if not filled.any():
         return None
     return replace(wide, image=image, filled=filled), before
 
 
 def fill_pixels(image, mask, centre, sma, eps, theta, *, sigma, extent,
-                reach, bridge=False):
+                reach):
     """
     Fill missing pixels by their point-symmetric ones.
 
@@ -293,9 +285,6 @@ def fill_pixels(image, mask, centre, sma, eps, theta, *, sigma, extent,
     reach : float
         The distance from the centre (pixels) up to which they are filled.
 
-    bridge : bool, optional
-        Whether to interpolate instead from the pixels around each hole.
-
     Returns
     -------
     image : 2D `~numpy.ndarray`, shape (ny, nx)
@@ -318,13 +307,6 @@ def fill_pixels(image, mask, centre, sma, eps, theta, *, sigma, extent,
         return image, filled
     y, x = np.indices(data.shape)
     missing = bad & (np.hypot(x - middle[0], y - middle[1]) <= reach)
-    if bridge:
-        value, near = bridge_holes(data, bad, sigma)
-        missing &= near
-        out = image.copy()
-        out[box][missing] = value[missing]
-        filled[box] = missing
-        return out, filled
     level = _annulus_values(data, ~bad, radius, sigma)
     guess = np.where(bad, level, data)
     y, x = np.nonzero(missing)
@@ -465,57 +447,3 @@ def _in_frame(frame, caption, before):
         'eps_error', 'pa_error', 'enclosed_error')
         if getattr(caption, name) is not None}
     return replace(caption, centre=centre, **cut)
-
-
-def bridge_holes(data, bad, sigma):
-    """
-    Interpolate missing pixels smoothly from those around them.
-
-    Parameters
-    ----------
-    data : 2D `~numpy.ndarray`, shape (ny, nx)
-        The image without its sky.
-
-    bad : 2D bool `~numpy.ndarray`, shape (ny, nx)
-        Missing pixels.
-
-    sigma : float
-        The noise of a sky pixel. Brighter values are interpolated in their
-        logarithm.
-
-    Returns
-    -------
-    image : 2D `~numpy.ndarray`, shape (ny, nx)
-        The image; far from any good pixel it is what it was.
-
-    near : 2D bool `~numpy.ndarray`, shape (ny, nx)
-        Where there are values.
-    """
-    ny, nx = data.shape
-    size = 2**_LEVELS
-    pad = ((0, -ny % size), (0, -nx % size))
-    weight = np.pad((~bad).astype(float), pad)
-    value = np.arcsinh(np.pad(np.where(bad, 0, data), pad) / sigma) * weight
-    levels = [(value, weight)]
-    for _ in range(_LEVELS):
-        value, weight = (plane.reshape(
-            plane.shape[0] // 2, 2, -1, 2).sum((1, 3)) for plane in (
-                value, weight))
-        value, weight = value / np.maximum(weight, 1), np.minimum(weight, 1)
-        levels.append((value, weight))
-    known = weight > 0
-    for fine, weight in levels[-2::-1]:
-        # (means over squares that are known)
-        coarse = zoom(value * known, 2, order=1, grid_mode=True,
-                      mode='nearest')
-        share = zoom(known.astype(float), 2, order=1, grid_mode=True,
-                     mode='nearest')
-        value = np.where(weight > 0, fine, coarse / np.maximum(share, 1e-3))
-        known = (weight > 0) | (share > 0.1)
-    value, known = value[:ny, :nx], known[:ny, :nx]
-    free = bad & known
-    for _ in range(_SMOOTH):
-        mean = gaussian_filter(value * known, 1, mode='nearest') / np.maximum(
-            gaussian_filter(known.astype(float), 1, mode='nearest'), 1e-3)
-        value = np.where(free, mean, value)
-    return np.where(free, sigma * np.sinh(value), data), known

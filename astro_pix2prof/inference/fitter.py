@@ -119,7 +119,7 @@ class Pix2ProfFitter(ProfileFitter):
     radii : 1D array_like or `~astropy.units.Quantity`, optional
         The semi-major axes of the profile, increasing: angles or pixels;
         plain numbers are pixels. Each has its row, whatever there is to
-        measure. By default, the network's own: 0, then 13% apart.
+        measure. By default, the network's own: 0, then 20% apart.
 
     step : float or `~astropy.units.Quantity`, optional
         The relative step between the semi-major axes (0.1 for 10%), half a
@@ -499,7 +499,7 @@ class Pix2ProfFitter(ProfileFitter):
                 rings.photon_snr, 1e-3))
         rings.sb_err = add_sky_and_correlation(
             prepared, sma, rings.photon_snr, rings.intensity, rings.sb_err,
-            knows_sky='sky_error' in caption.trust)
+            sky_error=caption.trust.get('sky_untold'))
         rings.intensity_err = rings.intensity * rings.sb_err / POGSON
         excess = caption.trust.get('excess', 0.0)
         if prepared.ellipses is not None and caption.weight is not None:
@@ -512,12 +512,15 @@ class Pix2ProfFitter(ProfileFitter):
         forced = prepared.forced
         rings.flag = flag_rings(rings, fixed=caption.e1 is None
                                 or prepared.ellipses is not None)
-        trust = caption.trust
+        trust, shift = caption.trust, caption.trust.get('shift', 0.0)
+        if caption.centre_error is not None:
+            # (a network that looks once moves every centre in its last look)
+            shift = trust.get('hidden', 0.0)
         is_whole = np.isfinite(rings.intensity).all()
         rings.galaxy_flag = flag_galaxy(rings, Evidence(
             search=prepared.search, forced=forced, held=prepared.hold,
-            truncated=caption.reached_edge, shift=trust.get('shift', 0.0),
-            neighbour=excess, mean=mean,
+            truncated=caption.reached_edge, shift=shift,
+            centre_error=caption.centre_error, neighbour=excess, mean=mean,
             tilt=prepared.background.over(cutout.shape) - prepared.sky,
             distance=trust.get('distance', 0.0) if is_whole else np.inf))
         return rings

@@ -73,8 +73,9 @@ _PEAK = 25
 _RING_WIDTH = 13.0
 
 # A galaxy found farther (pixels) from where the network began to look than
-# the galaxies that it learned from is looked at again.
-_AGAIN = 20.0
+# the galaxies that it learned from is looked at again: so many times at
+# most, until it moves by less than this.
+_AGAIN, _LOOKS, _SETTLED = 8.0, 4, 3.0
 
 
 @dataclass
@@ -312,7 +313,7 @@ def read_galaxies(reader, prepared):
         With a method ``read`` from a list of frames to their captions.
 
     prepared : list of `PreparedGalaxy`
-        The galaxies. The second look begins where the first one found
+        The galaxies. Each further look begins where the one before found
         them.
 
     Returns
@@ -320,10 +321,14 @@ def read_galaxies(reader, prepared):
     captions : list of `~astro_pix2prof.networks.readers.frame.Caption`
     """
     captions = read_filled(reader, [frame_of(item) for item in prepared])
-    _read_again(reader, captions, {
-        k: replace(item, centre=captions[k].centre)
-        for k, item in enumerate(prepared)
-        if _is_far(item, captions[k].centre)})
+    # (a network goes most of a long way at once, and not all of it)
+    far, least = dict(enumerate(prepared)), _AGAIN
+    for _ in range(_LOOKS):
+        far = {k: replace(item, centre=captions[k].centre)
+               for k, item in far.items()
+               if _is_far(item, captions[k].centre, least)}
+        _read_again(reader, captions, far)
+        least = _SETTLED
     shifts = [caption.trust.get('shift') for caption in captions]
     found = {k: replace(item, centre=_centre_inside(item, captions[k].centre),
                         finds_centre=False)
@@ -357,16 +362,18 @@ def _centre_inside(prepared, centre):
     return tuple(centre) if inside else tuple(prepared.cutout.position)
 
 
-def _is_far(prepared, centre):
+def _is_far(prepared, centre, least):
     """
     Tell whether a galaxy lies far from where the network began to look.
+
+    Farther than ``least`` (pixels).
     """
     if centre is None or prepared.hold or prepared.forced:
         return False
     x, y = centre
     ny, nx = prepared.cutout.shape
     return (0 <= x < nx and 0 <= y < ny and np.hypot(
-        x - prepared.centre[0], y - prepared.centre[1]) > _AGAIN)
+        x - prepared.centre[0], y - prepared.centre[1]) > least)
 
 
 def subtracted_sky(prepared, caption):
@@ -394,7 +401,7 @@ def subtracted_sky(prepared, caption):
 
 
 def add_sky_and_correlation(prepared, sma, snr, intensity, error, *,
-                            knows_sky=False):
+                            sky_error=None):
     """
     Add the error of the sky, and what correlated noise adds, to a profile.
 
@@ -410,8 +417,9 @@ def add_sky_and_correlation(prepared, sma, snr, intensity, error, *,
     error : 1D `~numpy.ndarray`, shape (n,)
         The errors in mag that the network states.
 
-    knows_sky : bool, optional
-        Whether these already hold the error of the sky.
+    sky_error : float, optional
+        The part of the error of the sky that these do not hold yet, in the
+        image's unit; by default, all of it.
 
     Returns
     -------
@@ -422,7 +430,7 @@ def add_sky_and_correlation(prepared, sma, snr, intensity, error, *,
     # A ring network takes the means of about so wide rings.
     factor = ring_correlation(sky.correlation, sma / _RING_WIDTH)
     noise = np.minimum(error, POGSON / np.maximum(snr, 1e-3))
-    more = 0.0 if knows_sky else sky.error
+    more = sky.error if sky_error is None else sky_error
     level = POGSON * more / np.where(intensity > 0, intensity, np.nan)
     return np.sqrt(error**2 + (factor**2 - 1) * noise**2
                    + np.nan_to_num(level, nan=0.0)**2)

@@ -167,6 +167,8 @@ def _check_error_model(card, path):
     else:
         correlation = model.get('correlation')
         columns = {key: model[key] for key in keys}
+        if 'sky_factor' in model:
+            columns['sky_factor'] = model['sky_factor']
         if correlation is not None:
             columns.update({key: correlation.get(key) if isinstance(
                 correlation, dict) else None

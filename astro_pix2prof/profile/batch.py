@@ -12,13 +12,12 @@ from astropy.table import QTable
 
 from astro_pix2prof.profile.arrow import _unit_of, import_pyarrow
 from astro_pix2prof.profile.columns import (
+    ADDED_COLUMNS,
     GALAXY_COLUMNS,
-    OPTIONAL_COLUMNS,
     RING_COLUMNS,
     empty_galaxy,
     is_profile,
     make_table,
-    ring_columns,
 )
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.meta import store_correlation
@@ -85,7 +84,7 @@ class ProfileBatch:
         self.meta = dict(meta or {})
         n = len(self.offsets) - 1
         unknown = sorted(set(galaxies) - set(GALAXY_COLUMNS)) + sorted(
-            set(rings) - {*RING_COLUMNS, *OPTIONAL_COLUMNS})
+            set(rings) - set(RING_COLUMNS))
         if unknown:
             msg = ('galaxies and rings must have columns of a profile, got '
                    f'{", ".join(map(repr, unknown))}')
@@ -98,7 +97,7 @@ class ProfileBatch:
                 values = np.full(n, empty[name], dtype=column.kind)
             self._galaxies[name] = np.asarray(values, dtype=column.kind)
         m = int(self.offsets[-1]) if n >= 0 else 0
-        for name, (_, kind) in ring_columns(rings).items():
+        for name, (_, kind) in RING_COLUMNS.items():
             values = rings.get(name)
             if values is None:
                 values = np.full(m, 0 if kind == 'i4' else np.nan)
@@ -168,7 +167,8 @@ class ProfileBatch:
                     meta.setdefault(key, profile.meta[key])
             tables.append({name: np.asarray(
                 getattr(profile[name], 'value', profile[name]))
-                for name in ring_columns(profile.colnames)})
+                for name in RING_COLUMNS if name in profile.colnames
+                or name not in ADDED_COLUMNS})
         offsets = np.concatenate([[0], np.cumsum([
             0 if table is None else len(table['radius'])
             for table in tables])])
@@ -396,13 +396,12 @@ class ProfileBatch:
         # (unlike `field`, `flatten` heeds that the table may be a slice)
         parts = dict(zip([field.name for field in nested.type],
                          nested.flatten(), strict=True))
-        for name in ring_columns(parts):
+        for name in RING_COLUMNS:
+            if name in ADDED_COLUMNS and name not in parts:
+                continue
             part = parts[name]
-            values = part.flatten().to_numpy(zero_copy_only=False)
+            rings[name] = part.flatten().to_numpy(zero_copy_only=False)
             lengths = np.diff(part.offsets.to_numpy())
-            # (surveys have all columns, also those that nobody states)
-            if name not in OPTIONAL_COLUMNS or np.isfinite(values).any():
-                rings[name] = values
         meta = (table.schema.metadata or {}).get(_META_KEY, b'{}')
         return cls(galaxies, rings,
                    np.concatenate([[0], np.cumsum(lengths)]),
@@ -423,7 +422,7 @@ class ProfileBatch:
         The unit of each column of the rings, or `None`.
         """
         return {name: self._common(unit) if isinstance(unit, str) else unit
-                for name, (unit, _) in ring_columns(self._rings).items()}
+                for name, (unit, _) in RING_COLUMNS.items()}
 
     def _profile(self, k):
         """
@@ -446,12 +445,11 @@ class ProfileBatch:
 
 def _join_columns(parts):
     """
-    Join the columns of profiles; an optional one that lacks is unknown.
+    Join the columns of profiles; one that was added later may be unknown.
     """
-    names = ring_columns({name for part in parts for name in part})
     return {name: np.concatenate([np.zeros(0), *(
         part[name] if name in part else np.full(len(part['radius']), np.nan)
-        for part in parts)]) for name in names}
+        for part in parts)]) for name in RING_COLUMNS}
 
 
 def failure_message(error):

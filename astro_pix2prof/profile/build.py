@@ -203,11 +203,10 @@ def _ring_columns(measured):
         'pa_err': np.degrees(joined('theta_err')),
         'mag_enclosed': np.where(gone, np.nan, np.where(
             is_given, joined('mag_enclosed'), enclosed)),
+        'mag_enclosed_err': joined('mag_enclosed_err'),
         'n_valid': n_valid, 'flag': flag}
-    if any(item.mag_enclosed_err is not None for item in measured):
-        columns['mag_enclosed_err'] = np.where(
-            np.isfinite(columns['mag_enclosed']), joined('mag_enclosed_err'),
-            np.nan)
+    columns['mag_enclosed_err'][~np.isfinite(columns['mag_enclosed'])] = (
+        np.nan)
     return columns
 
 

@@ -11,8 +11,8 @@ from astropy.table import QTable
 
 from astro_pix2prof.profile.brightness import SB_UNIT
 
-__all__ = ['COLUMNS', 'GALAXY_COLUMNS', 'OPTIONAL_COLUMNS', 'RING_COLUMNS',
-           'empty_galaxy', 'is_profile', 'make_table', 'ring_columns']
+__all__ = ['ADDED_COLUMNS', 'COLUMNS', 'GALAXY_COLUMNS', 'RING_COLUMNS',
+           'empty_galaxy', 'is_profile', 'make_table']
 
 
 class RingColumn(NamedTuple):
@@ -65,15 +65,15 @@ RING_COLUMNS = {
     'pa': RingColumn(u.deg),
     'pa_err': RingColumn(u.deg),
     'mag_enclosed': RingColumn(u.mag),
+    'mag_enclosed_err': RingColumn(u.mag),
     'n_valid': RingColumn(None),
     'flag': RingColumn(None, 'i4'),
 }
 
 COLUMNS = tuple(RING_COLUMNS)
 
-# Columns that a profile has only if its fitter knows them: each follows the
-# column that it is the error of.
-OPTIONAL_COLUMNS = {'mag_enclosed_err': RingColumn(u.mag)}
+# Columns that profiles of earlier versions lack.
+ADDED_COLUMNS = ('mag_enclosed_err',)
 
 # The values of each galaxy in a batch, and their keys in a profile's meta.
 GALAXY_COLUMNS = {
@@ -123,30 +123,6 @@ def empty_galaxy():
             for name, column in GALAXY_COLUMNS.items()}
 
 
-def ring_columns(names):
-    """
-    List the columns of a profile, with the optional ones that it has.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Names of columns that are there; others than the optional ones do
-        not matter.
-
-    Returns
-    -------
-    columns : dict of `RingColumn`
-        In the order of a profile.
-    """
-    columns, names = {}, set(names)
-    for name, column in RING_COLUMNS.items():
-        columns[name] = column
-        error = f'{name}_err'
-        if error in OPTIONAL_COLUMNS and error in names:
-            columns[error] = OPTIONAL_COLUMNS[error]
-    return columns
-
-
 def make_table(columns, units):
     """
     Make a profile table of plain columns.
@@ -154,8 +130,7 @@ def make_table(columns, units):
     Parameters
     ----------
     columns : dict of 1D `~numpy.ndarray`, shape (n,)
-        The values of all ``RING_COLUMNS``, and of ``OPTIONAL_COLUMNS``
-        that there are.
+        The values of all ``RING_COLUMNS``.
 
     units : dict of `~astropy.units.UnitBase` or str
         The units 'radius_unit' and 'intensity_unit'; an empty string stands
@@ -166,7 +141,7 @@ def make_table(columns, units):
     table : `~astropy.table.QTable`, n rows
     """
     table = QTable()
-    for name, (unit, _) in ring_columns(columns).items():
+    for name, (unit, _) in RING_COLUMNS.items():
         if isinstance(unit, str):
             unit = u.Unit(units[unit]) if units[unit] else (
                 u.pix if name == 'radius' else u.dimensionless_unscaled)

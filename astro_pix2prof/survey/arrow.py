@@ -7,10 +7,9 @@ import numpy as np
 from astropy.table import Table
 
 from astro_pix2prof.profile.arrow import import_pyarrow
-from astro_pix2prof.profile.columns import OPTIONAL_COLUMNS, ring_columns
 
-__all__ = ['complete_profiles', 'join_results', 'pack_rows',
-           'table_to_arrow', 'unit_of_field', 'unpack_rows']
+__all__ = ['join_results', 'pack_rows', 'table_to_arrow', 'unit_of_field',
+           'unpack_rows']
 
 
 def table_to_arrow(table):
@@ -106,49 +105,6 @@ def unpack_rows(data):
     """
     pa = import_pyarrow()
     return pa.ipc.open_stream(data).read_all()
-
-
-def complete_profiles(table):
-    """
-    Give profiles the columns that some fitters do not state, as NaN.
-
-    All parts of a survey have the same columns then, also those without a
-    measured galaxy. `~astro_pix2prof.ProfileBatch.from_arrow` leaves out such
-    a column.
-
-    Parameters
-    ----------
-    table : `pyarrow.Table`
-        As `~astro_pix2prof.ProfileBatch.to_arrow` makes it.
-
-    Returns
-    -------
-    table : `pyarrow.Table`
-    """
-    pa = import_pyarrow()
-    place = table.schema.get_field_index('profile')
-    nested = table['profile'].combine_chunks()
-    parts = dict(zip([field.name for field in nested.type],
-                     nested.flatten(), strict=True))
-    fields = {field.name: field for field in nested.type}
-    if set(OPTIONAL_COLUMNS) <= set(parts):
-        return table
-    names = ring_columns([*parts, *OPTIONAL_COLUMNS])
-    offsets = np.concatenate([[0], np.cumsum(
-        parts['radius'].value_lengths().to_numpy())]).astype(np.int32)
-    for name in OPTIONAL_COLUMNS:
-        if name not in parts:
-            # (lists of one length, as nested-pandas wants them)
-            parts[name] = pa.ListArray.from_arrays(
-                offsets, np.full(offsets[-1], np.nan, dtype=np.float32))
-            fields[name] = pa.field(name, parts[name].type, metadata={
-                b'unit': OPTIONAL_COLUMNS[name].unit.to_string().encode()})
-    nested = pa.StructArray.from_arrays(
-        [parts[name] for name in names],
-        fields=[fields[name] for name in names])
-    metadata = table.schema.metadata
-    return table.set_column(place, pa.field('profile', nested.type), nested
-                            ).replace_schema_metadata(metadata)
 
 
 def join_results(tables):

@@ -17,6 +17,7 @@ from astro_pix2prof.survey.files import (
 from astro_pix2prof.survey.integrity import recover_settings
 from astro_pix2prof.survey.lock import hold_folder
 from astro_pix2prof.survey.resume import PartPlan, shortened
+from astro_pix2prof.survey.stop import resumable
 from astro_pix2prof.survey.storage import find_folder, is_folder
 from astro_pix2prof.survey.times import join_times
 from astro_pix2prof.wording import counted
@@ -119,7 +120,8 @@ def collect_survey(out):
 
     RuntimeError
         If parts are missing or damaged; the message says which. They stay
-        where they are, until a run measures them again.
+        where they are, until a run measures them again. Or if the disk is
+        full.
 
     See Also
     --------
@@ -135,7 +137,7 @@ def collect_survey(out):
         msg = (f'{out} is a survey of a HATS catalogue: call run_survey '
                '(pix2prof survey without --collect) again to complete it')
         raise ValueError(msg)
-    with hold_folder(out):
+    with resumable(out), hold_folder(out):
         prepare_folder(out, settings, recover=recover_settings)
         plan = PartPlan(out, settings['n_rows'], settings['chunk_size'])
         plan.find_done(settings, repair=False)

@@ -29,6 +29,7 @@ from astro_pix2prof.survey.isolation import (
     measure_apart,
 )
 from astro_pix2prof.survey.stamps import pack_stamps, read_stamps
+from astro_pix2prof.survey.stop import find_stop, stop_if_full
 from astro_pix2prof.wording import counted
 
 __all__ = ['Engine', 'get_job', 'measure_part', 'run_part']
@@ -142,7 +143,8 @@ class Engine:
         Raises
         ------
         RuntimeError
-            At the end, if some tasks failed.
+            At the end, if some tasks failed; at once if all others would,
+            too.
         """
         return self._checked(self._here(function, tasks)
                              if self.client is None
@@ -182,6 +184,10 @@ class Engine:
             if error is None:
                 yield result
                 continue
+            stop = find_stop(error)
+            if stop is not None:
+                # (the next part would end in the same way)
+                raise stop
             broken.append(error)
             if len(broken) >= _MAX_BROKEN:
                 break
@@ -322,10 +328,15 @@ def run_part(key, rows, start, path):
     -------
     n_failed : int
         The galaxies that could not be measured.
+
+    Raises
+    ------
+    StopSurveyError
+        If the disk is full.
     """
     job = get_job(key)
     number, n_threads = _worker()
-    with begin_part(path) as died:
+    with stop_if_full(path.parent), begin_part(path) as died:
         # (taken before, so that a change in the meantime is noticed)
         stamps = pack_stamps(read_stamps(job.images, rows))
         if died or job.isolate or n_threads > 1:

@@ -20,6 +20,7 @@ from astro_pix2prof.survey.integrity import (
 )
 from astro_pix2prof.survey.job import SurveyJob
 from astro_pix2prof.survey.resume import set_aside, warn_again
+from astro_pix2prof.survey.stop import stop_if_full
 from astro_pix2prof.survey.storage import copy_file, make_folder, remove_tree
 from astro_pix2prof.survey.times import RunClock, times_file
 
@@ -288,7 +289,9 @@ def measure_partition(frame, pixel, key):
         job = get_job(key)
         path = pixel_path(job.out, pixel.order, pixel.pixel)
         if not path.is_file():
-            _measure_partition(frame, (pixel.order, pixel.pixel), path, key)
+            with stop_if_full(job.out):
+                _measure_partition(frame, (pixel.order, pixel.pixel), path,
+                                   key)
     return pd.DataFrame({'n_rows': [n_rows]})
 
 

@@ -29,6 +29,9 @@ _RA = ('ra', 'ra_deg', 'radeg', 'raj2000', '_raj2000', 'alpha_j2000',
 _DEC = ('dec', 'dec_deg', 'decdeg', 'dej2000', 'decj2000', '_dej2000',
         'delta_j2000', 'declination', 'de_icrs', 'decl', 'delta')
 
+# Kinds of images that are found by positions on the sky.
+_ON_SKY = {'tiles': 'images in tiles', 'cutouts': 'cut-outs of a service'}
+
 # Rows whose masks and errors are looked for before a survey begins.
 _FIRST = 10
 
@@ -39,13 +42,13 @@ class SurveyImages:
 
     Parameters
     ----------
-    images : str, list of str, callable or `None`
+    images : str, list of str, `CutoutService`, callable or `None`
         A column of paths, relative ones to the folder of the catalogue; a
         template such as ``'images/{id}.fits'`` whose fields are columns;
         tiles, as a list, a pattern such as ``'tiles/*.fits'`` or a folder:
-        the one that holds a galaxy is cut; or a function that takes the row
-        as a dict and returns an image, or an image and a dict of options.
-        By default, a column with a name such as 'image' or 'path'.
+        the one that holds a galaxy is cut; a service; or a function that
+        takes the row as a dict and returns an image, or an image and a dict
+        of options. By default, a column with a name such as 'image' or 'path'.
 
     catalogue : `~astro_pix2prof.survey.catalogue.SurveyCatalogue`
         The catalogue: its columns, and where it lies.
@@ -118,10 +121,11 @@ class SurveyImages:
                 check_column(name, value, columns)
                 self._check_numbers(name, catalogue.schema.field(value))
         self.sky, self.pixels = None, None
-        if self.source.kind == 'tiles':
+        if self.source.kind in _ON_SKY:
+            what = _ON_SKY[self.source.kind]
             if x is not None:
-                msg = ('images in tiles are found by ra and dec: x and y '
-                       'are of no use')
+                msg = (f'{what} are found by ra and dec: x and y are of no '
+                       'use')
                 raise ValueError(msg)
             if ra is None:
                 ra, dec = (guess_column('ra', columns, _RA),
@@ -129,8 +133,8 @@ class SurveyImages:
                 for name, value in (('ra', ra), ('dec', dec)):
                     self._check_numbers(name, catalogue.schema.field(value))
             if size is None:
-                msg = ('images in tiles need size=, for example '
-                       "size='60arcsec' or size=128 pixels")
+                msg = (f"{what} need size=, for example size='60arcsec' or "
+                       'size=128 pixels')
                 raise ValueError(msg)
         if ra is not None:
             self.sky = [(name, self._angle(catalogue.schema.field(name)))
@@ -138,6 +142,8 @@ class SurveyImages:
         elif x is not None:
             self.pixels = [x, y]
         self.size, self.size_column = self._read_size(size, catalogue.schema)
+        if self.source.kind == 'cutouts' and self.size is not None:
+            images.width(self.size)
 
     def _check_numbers(self, name, column):
         pa = import_pyarrow()
@@ -199,9 +205,9 @@ class SurveyImages:
     @property
     def has_files(self):
         """
-        Tell whether the images are files, whose names are known.
+        Tell whether the images are files, which may have changed.
         """
-        return self.source.kind != 'callable'
+        return self.source.kind not in ('callable', 'cutouts')
 
     def files(self, rows):
         """
@@ -284,7 +290,9 @@ class SurveyImages:
         for item in found if self.companions else ():
             try:
                 if item.error is None:
-                    self.source.locate(item)
+                    # (nothing is fetched for this)
+                    if self.source.kind != 'cutouts':
+                        self.source.locate(item)
                     good.append(item)
             except (OSError, ValueError):
                 continue

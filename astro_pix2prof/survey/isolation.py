@@ -100,9 +100,9 @@ def begin_part(path):
     """
     mark = mark_path(path)
     died = mark.exists()
-    if not died:
-        _write_mark(mark, f'process {os.getpid()}\n')
     try:
+        if not died:
+            _write_mark(mark, f'process {os.getpid()}\n')
         yield died
     except BaseException:
         # (this process lives; what an earlier one died of may be there yet)

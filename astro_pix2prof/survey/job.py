@@ -13,12 +13,9 @@ from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.texts import utf8_text
 from astro_pix2prof.structure.measure import measure_structure
-from astro_pix2prof.survey.arrow import (
-    complete_profiles,
-    join_results,
-    table_to_arrow,
-)
+from astro_pix2prof.survey.arrow import join_results, table_to_arrow
 from astro_pix2prof.survey.cluster import one_thread
+from astro_pix2prof.survey.stop import StopSurveyError, is_disk_full
 
 __all__ = ['SurveyJob']
 
@@ -112,6 +109,9 @@ class SurveyJob:
         ------
         Exception
             What the fitter raises for each galaxy, if there are several.
+
+        StopSurveyError
+            If no galaxy is to blame.
         """
         given = errors or {}
         with _LOCK:
@@ -157,8 +157,13 @@ class SurveyJob:
         try:
             return self._to_table(rows, start,
                                   *self._measure(rows, fitter, given)), []
+        except StopSurveyError:
+            raise
         except Exception as error:
             # Errors of images are rows already: this is one of the fitter
+            if is_disk_full(error):
+                msg = f'no space is left on a disk: {error}'
+                raise StopSurveyError(msg) from error
             if rows.num_rows < 2:
                 return self.fail(rows, start, error), [error]
         half = rows.num_rows // 2
@@ -176,7 +181,7 @@ class SurveyJob:
         Make the table of results from profiles in any order.
         """
         pa = import_pyarrow()
-        table = complete_profiles(batch.to_arrow())
+        table = batch.to_arrow()
         if self.structure:
             table = _add_structure(table, batch)
         if not np.array_equal(order, np.arange(len(order))):

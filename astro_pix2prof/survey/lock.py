@@ -157,6 +157,10 @@ def _acquire(path, owner):
             if not _is_stale(path, found):
                 raise _locked(path.parent, path, found) from None
             _remove(path, found)
+        except OSError:
+            # (on a full disk, it is there without an owner)
+            path.unlink(missing_ok=True)
+            raise
         else:
             return
 

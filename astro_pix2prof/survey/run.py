@@ -34,6 +34,8 @@ from astro_pix2prof.survey.integrity import recover_settings
 from astro_pix2prof.survey.job import SurveyJob
 from astro_pix2prof.survey.lock import hold_folder
 from astro_pix2prof.survey.resume import CHANGES, PartPlan, check_share
+from astro_pix2prof.survey.services import CutoutService
+from astro_pix2prof.survey.stop import resumable
 from astro_pix2prof.survey.storage import (
     find_folder,
     is_folder,
@@ -86,14 +88,14 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         The folder for the results, or its address in an object store. It is
         made.
 
-    images : str, list of str or callable, optional
+    images : str, list of str, `CutoutService` or callable, optional
         Where the images are: a column of paths (relative ones: to the
         folder of the catalogue); a template such as ``'images/{id}.fits'``
         with columns in braces; tiles of the sky, as a list, a pattern such
-        as ``'tiles/*.fits'`` or a folder, out of which galaxies are cut; or
-        a function that takes the row as a dict and returns an image, or an
-        image and a dict of its options. By default, a column with a name
-        such as 'image' or 'path'.
+        as ``'tiles/*.fits'`` or a folder, out of which galaxies are cut; a
+        service on the web that cuts them out; or a function that takes the
+        row as a dict and returns an image, or an image and a dict of its
+        options. By default, a column with a name such as 'image' or 'path'.
 
     fitter : fitter or dict, optional
         Any fitter, such as a `Pix2ProfFitter` or an `IsophoteFitter`, or the
@@ -133,15 +135,16 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
 
     ra, dec : str, optional
         Columns of the positions on the sky, in degrees unless they have
-        another unit. For tiles they are guessed from common names; images
-        of one galaxy are measured in the middle if no position is given.
+        another unit. For tiles and services they are guessed from common
+        names; images of one galaxy are measured in the middle if no position
+        is given.
 
     x, y : str, optional
         Columns of the positions in pixels of the image, from 0.
 
     size : int, str or `~astropy.units.Quantity`, optional
         The size of the cut-outs: pixels, an angle such as '90arcsec', or a
-        column. It is needed for tiles.
+        column. It is needed for tiles and services.
 
     masks, uncertainties, invvars, backgrounds : str, optional
         Where the masks, the standard deviations, the inverse variances (or
@@ -203,8 +206,9 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
 
     RuntimeError
         If parts of the catalogue could not be done at all, for instance
-        because the disk is full. A galaxy that cannot be measured is no
-        error: it has a row with the flag ``FAILED`` and a message.
+        because the disk is full or a service on the web does not answer. A
+        galaxy that cannot be measured is no error: it has a row with the
+        flag ``FAILED`` and a message.
 
     ImportError
         If pyarrow, Dask or LSDB is needed and not installed.
@@ -259,6 +263,8 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         raise ValueError(msg)
     options = {name: value for name, value in options.items()
                if value is not None}
+    if isinstance(images, CutoutService):
+        options = images.complete(options)
     # (first, so that nothing is done for results that have no place)
     out = find_folder(out, 'out')
     if is_address(out) and out.protocol == 'memory' and (
@@ -296,10 +302,13 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     job.isolate = isolate
     settings = _settings(job, catalogue, chunk_size)
     job.identity = json.dumps(settings)
+    if isinstance(images, CutoutService):
+        images.prepare()
     if not (overwrite and is_folder(out, 'out ')):
         check_folder(out, recover_settings)
-    make_folder(out)
-    with hold_folder(out, part):
+    with resumable(out):
+        make_folder(out)
+    with resumable(out), hold_folder(out, part):
         prepare_folder(out, settings, overwrite=overwrite,
                        alone=part is None, recover=recover_settings)
         run = _run_hats if hats else _run_parts

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Find the images of galaxies: by a column, a template, tiles or a function.
+Find the images of galaxies: by columns, templates, tiles and functions.
 
 Names that come out of a catalogue are not trusted: they lead to regular
 files on this machine and, from a template, to no other folder than its own.
@@ -20,6 +20,7 @@ from astro_pix2prof.image.files import open_fits
 from astro_pix2prof.image.fits import choose_hdu
 from astro_pix2prof.image.sections import cut_section
 from astro_pix2prof.profile.arrow import import_pyarrow
+from astro_pix2prof.survey.cutouts import CutoutSource
 from astro_pix2prof.survey.files import require_file
 from astro_pix2prof.survey.names import (
     check_below,
@@ -28,6 +29,8 @@ from astro_pix2prof.survey.names import (
     join_address,
     template_folder,
 )
+from astro_pix2prof.survey.services import CutoutService
+from astro_pix2prof.survey.stop import StopSurveyError, is_disk_full
 from astro_pix2prof.survey.storage import absolute_path, match_files
 from astro_pix2prof.survey.tiles import TileSet
 
@@ -84,7 +87,7 @@ def find_source(images, catalogue, *, hdu=None, band=None,
 
     Parameters
     ----------
-    images : str, list of str, callable or `None`
+    images : str, list of str, `CutoutService`, callable or `None`
         See `~astro_pix2prof.run_survey`.
 
     catalogue : `~astro_pix2prof.survey.catalogue.SurveyCatalogue`
@@ -113,6 +116,8 @@ def find_source(images, catalogue, *, hdu=None, band=None,
         If ``images`` is of another kind.
     """
     columns = catalogue.columns
+    if isinstance(images, CutoutService):
+        return CutoutSource(images)
     if callable(images):
         return _FunctionSource(images, allow_remote)
     if images is None:
@@ -123,8 +128,9 @@ def find_source(images, catalogue, *, hdu=None, band=None,
         # (an address of its own kind is no template)
         return _TileSource(match_files(images), hdu, band)
     if not isinstance(images, str | os.PathLike):
-        msg = ('images must be a column, a template, tiles or a '
-               f'function, got {type(images).__name__}')
+        msg = ('images must be a column, a template, tiles, a '
+               'CutoutService or a function, got '
+               f'{type(images).__name__}')
         raise TypeError(msg)
     text = os.fspath(images)
     if text in columns:
@@ -529,7 +535,12 @@ def open_images(loaded, source, *, hdu=None, band=None, companions=()):
                             item, hdulist, hdu, band)
                             if section and source.kind != 'callable'
                             else {}))
+            except StopSurveyError:
+                raise
             except Exception as error:
+                if is_disk_full(error):
+                    msg = f'no space is left on a disk: {error}'
+                    raise StopSurveyError(msg) from error
                 # Store the exception so that the others are measured
                 item.error, item.image = error, None
             yield item

@@ -7,7 +7,10 @@ within their errors on images of four surveys, and on images that are hard
 to measure, that are rendered here, by another renderer than that of the
 training images, with seeds that neither the test sets nor any other script
 have; likewise those of ellipticity, angle, centre and enclosed light, if it
-states them. They go into the model card; the weights stay as they are.
+states them. Networks that are told the error of the sky are told it times
+the factor of ``SKY_FACTORS`` with which fewest images are off by more than
+``FAR``: pipelines and the training images do not mean quite the same. All
+this goes into the model card; the weights stay as they are.
 ``--check`` changes nothing and prints how many rings lie within the errors.
 
     python -m benchmarks.accuracy.calibrate build/validation rings
@@ -41,7 +44,10 @@ SETS = {
     'hard': ImageSet('Hard, SDSS r', 'sdss-r', (), 140, 7105, 'hard'),
     'sersic': ImageSet('Flat Sersic laws', 'sdss-r', (), 40, 7106, 'sersic'),
 }
-N_BINS, N_FLAT = 12, 8
+N_BINS = 12
+SKY_FACTORS = 1.0, 0.5, 0.25
+# An image is off if the median of its absolute errors is more (mag).
+FAR = 0.1
 # The angle of a rounder ellipse than this means nothing.
 LEAST_FLAT = 0.1
 # What a profile may state, besides its values.
@@ -148,6 +154,63 @@ def compare_stated(profile, sma, truth, header, end):
             for name, pair in found.items()}
 
 
+def measure(fitter, images):
+    """
+    Measure all sets of images and compare them with the truth.
+
+    Parameters
+    ----------
+    fitter : `~astro_pix2prof.Pix2ProfFitter`
+        The fitter.
+
+    images : dict of list of `~pathlib.Path`
+        The images of each set.
+
+    Returns
+    -------
+    errors, stated : dict
+        What `compare` returns, by the names of the sets.
+    """
+    found, others, first = {}, {}, 0
+    for name, paths in images.items():
+        batch = ProfileBatch.concatenate(fitter.fit_many(paths))
+        found[name], others[name] = compare(batch, paths, first)
+        first += len(paths)
+    return found, others
+
+
+def choose_sky_factor(fitter, images):
+    """
+    Choose the factor of the error of the sky, and measure all with it.
+
+    Parameters
+    ----------
+    fitter : `~astro_pix2prof.Pix2ProfFitter`
+        The fitter; its reader keeps the factor.
+
+    images : dict of list of `~pathlib.Path`
+        The images of each set.
+
+    Returns
+    -------
+    errors, stated : dict
+        As of `measure`.
+    """
+    tried = {}
+    for factor in SKY_FACTORS:
+        fitter.reader.sky_factor = factor
+        tried[factor] = measure(fitter, images)
+        off = np.concatenate([part.per_image
+                              for part in tried[factor][0].values()])
+        print(f'error of the sky told {factor:g} times: median '
+              f'{np.nanmedian(off):.4f} mag, off by more than {FAR:g}: '
+              f'{np.nanmean(off > FAR):.1%}')
+    best = min(SKY_FACTORS, key=lambda factor: np.nanmean(np.concatenate(
+        [part.per_image for part in tried[factor][0].values()]) > FAR))
+    fitter.reader.sky_factor = best
+    return tried[best]
+
+
 def show(name, errors, scaled):
     """
     Print how many rings lie within their errors.
@@ -180,13 +243,13 @@ def main(args=None):
     stated = fitter.card.get('error_model')
     if not args.check:
         fitter.reader.errors = None
-    found, others = {}, {}
-    first = 0
-    for name, chosen in SETS.items():
-        paths = render_set(chosen, args.folder / name, n_jobs=args.jobs)
-        batch = ProfileBatch.concatenate(fitter.fit_many(paths))
-        found[name], others[name] = compare(batch, paths, first)
-        first += len(paths)
+    images = {name: render_set(chosen, args.folder / name, n_jobs=args.jobs)
+              for name, chosen in SETS.items()}
+    if args.check or not fitter.network.config.sky_prior:
+        found, others = measure(fitter, images)
+    else:
+        found, others = choose_sky_factor(fitter, images)
+    for name in SETS:
         scaled = found[name].scatter
         if not args.check and stated:
             scaled = scale_errors(stated, found[name].value, scaled,
@@ -207,6 +270,8 @@ def main(args=None):
                             rows.sma, eps=rows.eps, n_bins=N_BINS)
     scaled = scale_errors(model, rows.value, rows.scatter, rows.sma,
                           rows.eps)
+    if fitter.network.config.sky_prior:
+        model['sky_factor'] = fitter.reader.sky_factor
     model['correlation'] = fit_correlation(
         rows.sma, rows.difference / scaled, rows.image)
     for name, (error, off) in others.items():

@@ -178,9 +178,11 @@ class TestFitBands:
         assert len(table) == len(result.profiles['r'])
         assert 'surface_brightness_samples' in result.profiles['g'].colnames
         good = (table['radius'].value > 1) & (table['r'].value < 23)
-        # a network reads ratios to the noise: half of both is the same
-        assert_allclose(table['g-r'].value[good], 2.5 * np.log10(2),
-                        atol=0.02)
+        # a network reads ratios to the noise: half of both is the same (but
+        # for the weights, as it does not look for the ellipses again)
+        off = np.abs(table['g-r'].value - 2.5 * np.log10(2))
+        assert (off < np.maximum(0.02, table['g-r_err'].value))[good].all()
+        assert np.median(off[good]) < 5e-3
 
 
 class TestJoin:

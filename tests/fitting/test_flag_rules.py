@@ -76,7 +76,8 @@ class TestCentre:
 
     @pytest.mark.parametrize(('evidence', 'uncertain'), [
         ({'centre_is_clear': False}, True), ({'shift': 0.28}, False),
-        ({'shift': 0.32}, True)])
+        ({'shift': 0.32}, True), ({'centre_error': 0.45}, False),
+        ({'centre_error': 0.55}, True)])
     def test_last_look(self, evidence, uncertain):
         flag = flags_of(make_rings(), **evidence)
         assert flag == (GalaxyFlag.CENTRE_UNCERTAIN if uncertain else 0)

@@ -250,8 +250,10 @@ class TestSameResult:
         one = held(cutout.data, **options)
         turned = held(np.rot90(cutout.data).copy(), **options)
         n = min(len(one), len(turned))
-        np.testing.assert_allclose(one[MU][:n].value, turned[MU][:n].value,
-                                   atol=1e-3)
+        # (where there is hardly any signal, a fiftieth of the error)
+        limit = np.maximum(
+            1e-3, 0.02 * one['surface_brightness_err'][:n].value)
+        assert (np.abs((one[MU][:n] - turned[MU][:n]).value) < limit).all()
 
 
 class TestCalibration:
@@ -630,10 +632,13 @@ class TestRings:
         n = min(len(one), len(two))
         assert abs(len(one) - len(two)) <= 1
         bright = one[MU][:n].value < 25
-        # (other pixels are binned together in the turned image)
-        tolerance = {1: 0.05, 8: 3e-3}[views]
-        np.testing.assert_allclose(one[MU][:n].value[bright],
-                                   two[MU][:n].value[bright], atol=tolerance)
+        # (other pixels are binned together in the turned image: what that
+        # changes is part of the errors)
+        tolerance, part = {1: (0.05, 1.0), 8: (3e-3, 0.25)}[views]
+        limit = np.maximum(tolerance, part * one[
+            'surface_brightness_err'][:n].value)
+        change = np.abs((one[MU][:n] - two[MU][:n]).value)
+        assert (change < limit)[bright].all()
         np.testing.assert_allclose(one['ellipticity'][:n][bright],
                                    two['ellipticity'][:n][bright],
                                    atol=tolerance)

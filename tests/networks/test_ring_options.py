@@ -14,7 +14,7 @@ from torch.nn import functional
 from astro_pix2prof.inference.filling import _in_frame
 from astro_pix2prof.inference.preparation import frame_of, prepare_galaxy
 from astro_pix2prof.networks.readers.frame import Frame
-from astro_pix2prof.networks.readers.rings import RingReader
+from astro_pix2prof.networks.readers.rings import RingReader, split_sky_error
 from astro_pix2prof.networks.rings import RingConfig, RingNetwork
 from astro_pix2prof.networks.rings.layers import (
     RingBlock,
@@ -354,9 +354,36 @@ class TestReader:
                                    rtol=1e-4)
         np.testing.assert_allclose(twice.trust['sky_error'],
                                    2 * caption.trust['sky_error'], rtol=1e-4)
+        # told a part of it, by the model card
+        card = {'error_model': {'value': [0.0], 'factor': [1.0],
+                                'log_sma': [0.0], 'factor_sma': [1.0],
+                                'sky_factor': 0.5}}
+        half, = RingReader(network, card).read([frame])
+        less, = reader.read([replace(frame, sky_error=0.05)])
+        assert half.trust['sky_error'] == less.trust['sky_error']
+        assert half.trust['sky_error'] < caption.trust['sky_error']
+        np.testing.assert_allclose(half.trust['sky_untold'],
+                                   0.05 * np.sqrt(0.75))
+        assert caption.trust['sky_untold'] == 0
         known, = reader.read([replace(frame, sky_error=0.0)])
         assert known.trust['sky'] == 0
         assert reader._bin(frame).sky_error == 0.1
+
+    def test_split_sky_error(self):
+        """
+        Of small errors a part is told; the larger, the more, up to all.
+        """
+        error = np.array([0.0, 0.01, 0.2, 1.0, 1e3, np.nan])
+        told, untold = split_sky_error(error, 0.25)
+        np.testing.assert_allclose(told[:3], 0.25 * error[:3])
+        assert 0.6 < told[3] < 0.65
+        assert told[4] > 0.99 * error[4]
+        assert np.isnan(told[5])
+        assert (untold[:5] <= np.sqrt(error[:5]**2 - told[:5]**2)).all()
+        np.testing.assert_allclose(untold[1] / told[1], np.sqrt(15) / 4)
+        told, untold = split_sky_error(error, 1.0)
+        np.testing.assert_array_equal(told, error)
+        assert (untold == 0).all()
 
     @pytest.mark.parametrize('none', [-40.0, 0.0, 40.0])
     def test_sky_learns(self, network, none):

@@ -353,7 +353,8 @@ class TestTask:
         assert torch.isfinite(loss)
         assert set(more) == {
             'train_mag', 'train_shape', 'train_shift', 'train_sky',
-            'train_weights'}
+            'train_weights', 'train_e_error', 'train_pa_error',
+            'train_centre_error', 'train_enclosed_error'}
         with torch.no_grad():
             after = task.errors(network, batch).mean()
         assert after < 0.8 * before

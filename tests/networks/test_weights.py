@@ -199,6 +199,7 @@ def test_card_config(path, config, match):
      'must have finite numbers for smooth, common'),
     ({'correlation': 3}, 'must have finite numbers for length, smooth'),
     ({'eps': [0.1, 0.2]}, 'must be a table with .*factor_eps'),
+    ({'sky_factor': 'half'}, 'must have finite numbers for sky_factor'),
     ({'log_pa_error': [0.1, 0.2], 'factor_pa_error': [1.0]},
      'must have columns of equal length for .*factor_pa_error')])
 def test_card_errors(path, change, match):

@@ -55,7 +55,8 @@ class TestBuild:
         assert profile.colnames == [
             'radius', 'surface_brightness', 'surface_brightness_err',
             'intensity', 'intensity_err', 'ellipticity', 'ellipticity_err',
-            'pa', 'pa_err', 'mag_enclosed', 'n_valid', 'flag']
+            'pa', 'pa_err', 'mag_enclosed', 'mag_enclosed_err', 'n_valid',
+            'flag']
         sb = u.mag / u.arcsec**2
         assert profile['radius'].unit == u.arcsec
         assert profile['surface_brightness'].unit == sb

@@ -55,8 +55,41 @@ def test_table(stated):
     assert_allclose(profile['ellipticity_err'], 0.01)
 
 
-def test_columns_are_as_ever_without_them():
-    assert tuple(make_profile(make_rings()).colnames) == COLUMNS
+def test_columns_are_the_same_without_them(stated):
+    profile = make_profile(make_rings())
+    assert tuple(profile.colnames) == COLUMNS
+    assert make_profile(stated).colnames == profile.colnames
+    assert np.isnan(profile['mag_enclosed_err']).all()
+
+
+def test_profiles_of_earlier_versions(stated):
+    """
+    Profiles and files without the column are read; the error is unknown.
+    """
+    profile = make_profile(stated)
+    old = profile.copy()
+    old.remove_column('mag_enclosed_err')
+    for batch in (ProfileBatch.from_profiles([old, old]),
+                  ProfileBatch.from_profiles([profile, old])):
+        assert np.isnan(batch[1]['mag_enclosed_err']).all()
+        assert_allclose(batch[1]['mag_enclosed'].value,
+                        profile['mag_enclosed'].value)
+    old.remove_column('n_valid')
+    with pytest.raises(KeyError, match='n_valid'):
+        ProfileBatch.from_profiles([old])
+    pa = pytest.importorskip('pyarrow')
+    table = build_batch([stated]).to_arrow()
+    nested = table['profile'].combine_chunks()
+    fields = [field.name for field in nested.type
+              if field.name != 'mag_enclosed_err']
+    parts = dict(zip([field.name for field in nested.type],
+                     nested.flatten(), strict=True))
+    table = table.set_column(
+        table.column_names.index('profile'), 'profile',
+        pa.StructArray.from_arrays([parts[name] for name in fields], fields))
+    again, = ProfileBatch.from_arrow(table)
+    assert np.isnan(again['mag_enclosed_err']).all()
+    assert_allclose(again['n_valid'], 1)
 
 
 @pytest.mark.parametrize('suffix', ['ecsv', 'fits', 'vot', 'parquet'])

@@ -22,7 +22,8 @@ from astro_pix2prof import IsophoteFitter, Pix2ProfFitter
 STORED = Path(__file__).with_name('profiles.ecsv')
 
 COLUMNS = ('radius', 'surface_brightness', 'surface_brightness_err',
-           'ellipticity', 'pa', 'mag_enclosed', 'n_valid')
+           'ellipticity', 'ellipticity_err', 'pa', 'mag_enclosed',
+           'mag_enclosed_err', 'n_valid')
 
 FITTERS = {'network': Pix2ProfFitter, 'isophotes': IsophoteFitter}
 

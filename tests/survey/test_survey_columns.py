@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Tests of columns that only some fitters, or only later versions, know.
+Tests of columns of results that earlier versions do not know.
 """
 
 import json
@@ -14,13 +14,11 @@ from numpy.testing import assert_allclose
 from astro_pix2prof import (
     GalaxyCutout,
     GalaxyFlag,
-    ProfileBatch,
     read_survey,
     run_survey,
 )
 from astro_pix2prof.profile.build import build_batch
 from astro_pix2prof.profile.rings import MeasuredRings
-from astro_pix2prof.survey.arrow import complete_profiles, join_results
 from astro_pix2prof.survey.files import part_files
 from astro_pix2prof.survey.integrity import read_identity, write_part
 
@@ -118,30 +116,6 @@ def test_schema(tmp_path):
     assert rows['centre_err'].to_pylist()[2] == 0.3
 
 
-def test_not_stated():
-    """
-    Columns of nothing are left out when a table is read.
-    """
-    plain = build_batch([make_rings()])
-    failed = ProfileBatch.from_profiles([ValueError('no')])
-    tables = [complete_profiles(batch.to_arrow())
-              for batch in (plain, failed, build_batch([make_rings(
-                  **STATED)]))]
-    assert all(table.schema.equals(tables[0].schema) for table in tables)
-    assert complete_profiles(tables[0]) is tables[0]
-    assert tables[0].schema.metadata == plain.to_arrow().schema.metadata
-    again = ProfileBatch.from_arrow(tables[0])
-    assert again[0].colnames == plain[0].colnames
-    assert 'mag_enclosed_err' not in again.rings.colnames
-    # together and in parts
-    batch = ProfileBatch.from_arrow(join_results(tables))
-    assert_allclose(batch.rings['mag_enclosed_err'].value,
-                    [np.nan] * 6 + [0.05] * 4, rtol=1e-6)
-    part = ProfileBatch.from_arrow(complete_profiles(
-        plain.to_arrow().slice(0, 1)))
-    assert_allclose(part.rings['radius'].value, plain.rings['radius'].value)
-
-
 def test_old_results(tmp_path):
     """
     Parts without the newer columns are done, and read with not-a-number.
@@ -158,7 +132,7 @@ def test_old_results(tmp_path):
     survey = read_survey(out)
     assert_allclose(survey.galaxies()['centre_err'], [np.nan] * 4 + [0.3])
     assert 'centre_err' not in survey[2].meta
-    assert 'mag_enclosed_err' not in survey[2].colnames
+    assert np.isnan(survey[2]['mag_enclosed_err']).all()
     batch = survey[:]
     assert_allclose(batch.galaxies['centre_err'], [np.nan] * 4 + [0.3])
     assert_allclose(batch.rings['mag_enclosed_err'].value[5:],

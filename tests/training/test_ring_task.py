@@ -115,7 +115,7 @@ class TestHoles:
 @pytest.fixture(scope='module')
 def recipe():
     return read_recipe(
-        'rings2', network={'channels': 8, 'channels_find': 8, 'hidden': 16},
+        'rings', network={'channels': 8, 'channels_find': 8, 'hidden': 16},
         data={'survey': 'sdss-r', 'n_pix': [64], 'batch_size': [8],
               'repeat': 1})
 
@@ -126,7 +126,7 @@ def batch(recipe):
     return next(iter(make_loader(recipe, config, split='train')))
 
 
-@pytest.mark.parametrize('name', ['rings2', 'rings2-fast'])
+@pytest.mark.parametrize('name', ['rings', 'rings-fast'])
 def test_recipes(name):
     recipe = read_recipe(name)
     network = make_network(recipe)
@@ -292,7 +292,9 @@ def test_old_network(batch):
     A network without the new parts is trained by the same task.
     """
     recipe = read_recipe('rings', network={
-        'channels': 8, 'channels_find': 8, 'hidden': 8})
+        'channels': 8, 'channels_find': 8, 'hidden': 8, 'looks': 1,
+        'sequence': 'gru', 'norm_each': True, **dict.fromkeys((
+            'thin', 'harmonics', 'sky_prior', 'geometry_errors'), False)})
     network = RingNetwork(RingConfig.from_dict(recipe.network))
     loss, more = make_task(recipe, network.config).loss(network, batch, None)
     assert torch.isfinite(loss)

@@ -11,7 +11,7 @@ from astro_pix2prof.networks.readers.frame import crop_filled, crop_frames
 from astro_pix2prof.networks.readers.squares import FrameReader
 from astro_pix2prof.networks.readers.views import mean_caption, turn_frame
 
-__all__ = ['RingReader', 'scale_errors', 'scale_stated']
+__all__ = ['RingReader', 'scale_errors', 'scale_stated', 'split_sky_error']
 
 
 # The sides of squares that frames are put into; larger frames are binned.
@@ -24,6 +24,11 @@ _UNSEEN, _FEW, _LEAST_VALID = 0.3, 0.1, 0.02
 # How far ellipses may be off where pixels are missing: in pixels, and as a
 # part of the semi-major axis.
 _OFF = 0.2, 0.01
+
+# From an error of the sky of so many times the noise of a pixel on, at least
+# half of it is told to the network, whatever the factor: pipelines overstate
+# small errors, and where a galaxy leaves no sky they are as wrong as they say.
+_HALF_TOLD = 0.6
 
 # 68.3% of angles (radians) lie within so much of any other.
 _ANY_ANGLE = 0.683 * np.pi / 2
@@ -56,6 +61,13 @@ class RingReader(FrameReader):
 
     **options
         As for `~astro_pix2prof.networks.readers.squares.FrameReader`.
+
+    Attributes
+    ----------
+    sky_factor : float
+        The part of a small error of the sky that was subtracted that is told
+        to the network: ``sky_factor`` of the table ``error_model``, or 1; see
+        `split_sky_error`.
     """
 
     def __init__(self, network, card=None, *, batch_size=16, n_views=1,
@@ -70,6 +82,7 @@ class RingReader(FrameReader):
         # the layout that convolutions on CPUs and tensor cores prefer
         self.network = network.to(memory_format=torch.channels_last)
         self.errors = (card or {}).get('error_model')
+        self.sky_factor = float((self.errors or {}).get('sky_factor', 1.0))
         self.batch_size = batch_size
         self.n_views = n_views
 
@@ -143,9 +156,10 @@ class RingReader(FrameReader):
                 np.interp(radii, frame.ellipses[0], frame.ellipses[part])
                 for frame in frames]), dtype=torch.float32, device=device)
                 for part in (1, 2))
-        sky_error = [np.nan if frame.sky_error is None
-                     else frame.sky_error / s
-                     for frame, s in zip(frames, sigma, strict=True)]
+        sky_error = np.array([
+            np.nan if frame.sky_error is None else frame.sky_error / s
+            for frame, s in zip(frames, sigma, strict=True)])
+        sky_error, untold = split_sky_error(sky_error, self.sky_factor)
         known = torch.from_numpy(np.column_stack([
             start, sky_error])).float().to(device)
         if device.type == 'cuda':
@@ -203,8 +217,34 @@ class RingReader(FrameReader):
                 **{name: rows_of[k] for name, rows_of in stated.items()},
                 'centre': tuple(rows['centre'][k] + first[k])})
             if of_sky is not None:
-                parts[-1]['trust']['sky_error'] = float(of_sky[k] * sigma[k])
+                parts[-1]['trust'].update(
+                    sky_error=float(of_sky[k] * sigma[k]),
+                    sky_untold=float(np.nan_to_num(untold[k]) * sigma[k]))
         return parts
+
+
+def split_sky_error(error, factor):
+    """
+    Split errors of the sky into what a network is told, and what it is not.
+
+    Parameters
+    ----------
+    error : 1D `~numpy.ndarray`, shape (n,)
+        The errors that a pipeline states, in units of the noise of a pixel.
+
+    factor : float
+        The part of small errors that is told.
+
+    Returns
+    -------
+    told, untold : 1D `~numpy.ndarray`, shape (n,)
+        The larger an error is, the more of it is told, and the more counts
+        of what is not told.
+    """
+    if factor >= 1:
+        return factor * error, np.zeros_like(error)
+    part = np.maximum(factor, error / (error + _HALF_TOLD))
+    return part * error, part * error * np.sqrt(1 - part**2)
 
 
 def scale_errors(model, value, error, sma, eps=None):

@@ -35,7 +35,7 @@ _STRAIGHT, _RATIO = 8, 1.12
 # in a part of the images by more; the ellipses are off by so much.
 _OFF, _FAR_OFF, _OFTEN_FAR, _OFF_SHAPE = 0.3, 1.2, 0.2, 0.04
 
-# Images whose holes are interpolated or not filled at all, as at the first
+# Images whose holes are interpolated, and not filled at all, as at the first
 # look at a frame.
 _BRIDGED, _LEFT = 0.15, 0.1
 
