@@ -178,29 +178,6 @@ def _run_survey(args):
         return _finish(result, args)
 
 
-def _cutout_service(args):
-    """
-    Make the service of ``--cutouts``, `None` without it.
-    """
-    given = {'cache': args.cutout_cache, 'rate': args.cutout_rate}
-    given = {name: value for name, value in given.items()
-             if value is not None}
-    if args.cutouts is None:
-        if given:
-            args.command.error('--cutout-cache and --cutout-rate go with '
-                               '--cutouts')
-        return None
-    if args.images is not None:
-        args.command.error('--images and --cutouts do not go together')
-    from astro_pix2prof.survey.services import CutoutService
-
-    service = CutoutService.from_text(
-        args.cutouts, pixel_scale=args.pixel_scale, band=args.band, **given)
-    # (what the image has; its WCS tells)
-    args.pixel_scale = None
-    return service
-
-
 def _check_usage(args, fitter):
     """
     End the program for wrong values of options, before any work is done.
@@ -267,6 +244,29 @@ def _refuse_out(args, error):
             else re.sub(r'^out=', '', ' '.join(str(error).split())))
     args.command.error('argument --out: '
                        + option_text(text, args.command))
+
+
+def _cutout_service(args):
+    """
+    Make the service of ``--cutouts``, `None` without it.
+    """
+    given = {'cache': args.cutout_cache, 'rate': args.cutout_rate}
+    given = {name: value for name, value in given.items()
+             if value is not None}
+    if args.cutouts is None:
+        if given:
+            args.command.error('--cutout-cache and --cutout-rate go with '
+                               '--cutouts')
+        return None
+    if args.images is not None:
+        args.command.error('--images and --cutouts do not go together')
+    from astro_pix2prof.survey.services import CutoutService
+
+    service = CutoutService.from_text(
+        args.cutouts, pixel_scale=args.pixel_scale, band=args.band, **given)
+    # (what the image has; its WCS tells)
+    args.pixel_scale = None
+    return service
 
 
 def _finish(result, args):

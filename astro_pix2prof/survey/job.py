@@ -13,10 +13,7 @@ from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.texts import utf8_text
 from astro_pix2prof.structure.measure import measure_structure
-from astro_pix2prof.survey.arrow import (
-    join_results,
-    table_to_arrow,
-)
+from astro_pix2prof.survey.arrow import join_results, table_to_arrow
 from astro_pix2prof.survey.cluster import one_thread
 from astro_pix2prof.survey.stop import StopSurveyError, is_disk_full
 

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Tests of columns that only some fitters, or only later versions, know.
+Tests of columns of results that earlier versions do not know.
 """
 
 import json
