@@ -91,12 +91,12 @@ def write_table(figures, labels, seconds, path):
                 f'{text(part.get("median" + ending))} '
                 f'({text(part.get("p90" + ending))})' for part in found])
     lines = ['.. Written by benchmarks/accuracy/variants.py; do not edit.',
-             '', *wrap([
+             '', *wrap(
                  'Medians over the test images of the median absolute error '
                  'of each (mag; in brackets, 90% of the images are below), as '
                  'in :doc:`evaluation`, and the time of the network alone for '
-                 '256 x 256 pixels on one core, in one run.'
-             ]), '', *list_table(['', *labels], rows), '']
+                 '256 x 256 pixels on one core, in one run.'),
+             *list_table(['', *labels], rows), '']
     path.write_text('\n'.join(lines))
 
 

@@ -259,6 +259,7 @@ def train_pooled(recipe, plan, out, *, minutes, fall, workers, device):
                 save()
                 saved = now
     save()
+    record.close()
     stop.set()
     if device != 'cpu':
         print(f'{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB',
