@@ -19,13 +19,14 @@ def _given_figure(fig, size, **options):
     """
     Return the figure that was given, or make one.
     """
-    from matplotlib.figure import Figure
+    from matplotlib.figure import FigureBase
 
     if fig is None:
         import matplotlib.pyplot as plt
 
         return plt.figure(figsize=size, **options)
-    if not isinstance(fig, Figure):
+    # (figures, and parts of figures)
+    if not isinstance(fig, FigureBase):
         msg = f'fig must be a matplotlib Figure, got {type(fig).__name__}'
         raise TypeError(msg)
     return fig
@@ -36,7 +37,8 @@ def _new_figure(fig, size):
     Return a figure whose layout follows its labels.
     """
     fig = _given_figure(fig, size)
-    if fig.get_layout_engine() is None:
+    # (a part of a figure has the layout of the whole)
+    if fig.get_layout_engine() is None and hasattr(fig, 'set_layout_engine'):
         # panels that share an axis touch
         fig.set_layout_engine('constrained', h_pad=0.02, hspace=0.0)
     return fig

@@ -344,6 +344,17 @@ class TestPlotProfiles:
         with pytest.raises(ValueError, match=match):
             plot_profiles(nothing)
 
+    @pytest.mark.parametrize('layout', [None, 'constrained'])
+    def test_part_of_a_figure(self, sersic_profile, layout):
+        import matplotlib.pyplot as plt
+
+        whole = plt.figure(layout=layout)
+        left, right = whole.subfigures(1, 2)
+        assert plot_profiles(sersic_profile, fig=right) is right
+        assert len(right.axes) == 1
+        assert not left.axes
+        whole.canvas.draw()
+
     def test_no_profile(self, sersic_profile):
         for wrong, name in ((3, 'profiles'), (QTable({'a': [1]}), 'profiles'),
                             ([sersic_profile, 3], r"profiles\['profile 2'\]"),
