@@ -3,8 +3,8 @@
 Fetch files of a web service once, and not too many at a time.
 
 The caches of fsspec send two requests for a file (to find out whether it is
-there, too) and keep what breaks off under the name of the whole; so the files
-are kept here, once they are checked, in the way of the parts of a survey.
+there, too) and do not look at what they keep; so the files are kept here, once
+they are checked, in the way of the parts of a survey.
 """
 
 import contextlib
