@@ -226,7 +226,10 @@ def flag_galaxy(rings, evidence):
     # a network sees a galaxy, but says how unsure it is.
     above = rings.intensity > _FAINTEST * rings.noise
     sure = np.fmin(snr, rings.snr)
-    if not evidence.found or not np.nanmax(
+    # (in pixels that are all equal, a network may see anything)
+    seen = cutout.data[~cutout.mask]
+    equal = not seen.size or seen.min() == seen.max()
+    if not evidence.found or equal or not np.nanmax(
             sure[above], initial=0.0) > _SIGNIFICANT:
         flag |= GalaxyFlag.NO_SOURCE
     if (rings.flag[rings.sma < _CORE] & RingFlag.SATURATED).any():
