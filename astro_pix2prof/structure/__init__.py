@@ -1,11 +1,14 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Structural parameters of a galaxy from its profile.
+Structural parameters, physical quantities and masses from profiles.
 
-They are magnitudes, radii, concentration, and fits of models. It imports
-``profile`` only.
+They are magnitudes, radii, concentration and fits of models; luminosities;
+and stellar masses. It imports ``profile`` only; ``fitting`` imports it for
+the masses of galaxies in several bands, and so may what comes after.
 """
 
+from astro_pix2prof.structure.mass import mass_profile
 from astro_pix2prof.structure.measure import measure_structure
+from astro_pix2prof.structure.physical import physical_profile
 
-__all__ = ['measure_structure']
+__all__ = ['mass_profile', 'measure_structure', 'physical_profile']

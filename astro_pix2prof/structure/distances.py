@@ -1,0 +1,136 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Distances, scales and cosmological dimming.
+"""
+
+from dataclasses import dataclass
+
+import astropy.units as u
+import numpy as np
+
+from astro_pix2prof.arguments import check_number, check_positive
+
+__all__ = ['PhysicalScale', 'find_scale']
+
+
+@dataclass(frozen=True)
+class PhysicalScale:
+    """
+    The distance of a galaxy, and what follows from it.
+
+    Attributes
+    ----------
+    luminosity_distance, angular_distance : float
+        Distances (Mpc), by brightness and by size.
+
+    redshift : float
+        The redshift, 0 if it is not known.
+
+    cosmology : str
+        The name of the cosmology; empty if the distance was given.
+    """
+
+    luminosity_distance: float
+    angular_distance: float
+    redshift: float = 0.0
+    cosmology: str = ''
+
+    @property
+    def distance_modulus(self):
+        """
+        Apparent less absolute magnitude (mag).
+        """
+        return float(5 * np.log10(self.luminosity_distance) + 25)
+
+    @property
+    def kpc_per_arcsec(self):
+        """
+        Length (kpc) of an arcsecond.
+        """
+        return float((1 * u.arcsec).to_value(u.rad)
+                     * self.angular_distance * 1e3)
+
+    @property
+    def dimming(self):
+        """
+        Cosmological dimming of surface brightness (mag).
+
+        It is (1 + z)**4, to go with K-corrections by the definition of
+        Hogg et al. 2002, arXiv:astro-ph/0210394. An intensity per unit of
+        frequency dims by (1 + z)**3 only: the fourth factor is that of the
+        band's width, which such a K-correction takes back.
+        """
+        return float(10 * np.log10(1 + self.redshift))
+
+
+def find_scale(distance=None, redshift=None, cosmology=None):
+    """
+    Find distance and scale of a galaxy.
+
+    Parameters
+    ----------
+    distance : `~astropy.units.Quantity` or float, optional
+        The distance; a plain number is in Mpc. It is a distance by
+        brightness (luminosity distance), as standard candles and
+        surface-brightness fluctuations give it. Without it, that of the
+        redshift in the cosmology.
+
+    redshift : float, optional
+        The redshift. Beside a distance, it is used for dimming, for
+        K-corrections and for the distance by size.
+
+    cosmology : `~astropy.cosmology.FLRW`, optional
+        The cosmology; by default that of
+        `astropy.cosmology.default_cosmology`. It is used without a
+        distance only.
+
+    Returns
+    -------
+    scale : `PhysicalScale`
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong kind.
+
+    ValueError
+        If neither distance nor redshift is given, a value is out of range,
+        or there is a cosmology beside a distance.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astro_pix2prof.structure.distances import find_scale
+    >>> round(find_scale(20 * u.Mpc).kpc_per_arcsec, 4)
+    0.097
+    """
+    redshift = check_number(redshift, 'redshift', above=-0.1, most=1100,
+                            optional=True)
+    distance = check_positive(distance, 'distance', unit=u.Mpc,
+                              optional=True)
+    if distance is not None:
+        if cosmology is not None:
+            msg = ('cosmology must be left out where distance is given: it '
+                   'would not be used')
+            raise ValueError(msg)
+        z = redshift or 0.0
+        return PhysicalScale(distance, distance / (1 + z)**2, z)
+    if redshift is None:
+        msg = 'distance or redshift must be given, got neither'
+        raise ValueError(msg)
+    if redshift <= 0:
+        msg = (f'redshift must be positive without a distance, got '
+               f'{redshift!r}')
+        raise ValueError(msg)
+    if cosmology is None:
+        from astropy.cosmology import default_cosmology
+
+        cosmology = default_cosmology.get()
+    if not hasattr(cosmology, 'luminosity_distance'):
+        msg = ('cosmology must be a cosmology of astropy such as Planck18, '
+               f'got {cosmology!r}')
+        raise TypeError(msg)
+    return PhysicalScale(
+        float(cosmology.luminosity_distance(redshift).to_value(u.Mpc)),
+        float(cosmology.angular_diameter_distance(redshift).to_value(u.Mpc)),
+        redshift, str(getattr(cosmology, 'name', None) or 'unnamed'))

@@ -1,0 +1,168 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Extinction by dust of the Milky Way.
+"""
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+
+from astro_pix2prof.arguments import check_choice, check_number
+from astro_pix2prof.extras import missing_extra
+from astro_pix2prof.structure.bandpasses import find_bandpass
+
+__all__ = ['extinction_coefficient', 'find_reddening', 'galactic_extinction']
+
+
+# The E(B-V) of Schlafly & Finkbeiner 2011 over that of SFD.
+RECALIBRATION = 0.86
+
+# The two meanings of a stated E(B-V).
+REDDENINGS = ('SFD', 'SF11')
+
+R_V = 3.1
+
+# Optional packages.
+_MAPS, _CURVES = 'dustmaps', 'dust_extinction'
+
+
+def extinction_coefficient(band, filters='SDSS'):
+    """
+    Find the extinction (mag) of a band per unit of the E(B-V) of SFD.
+
+    Parameters
+    ----------
+    band : str or `~astropy.units.Quantity`
+        A band of the register (see `find_bandpass`). Or a wavelength, for
+        which the curve of Fitzpatrick 1999 with R_V = 3.1 and the
+        recalibration by 0.86 hold; it needs the package
+        ``dust_extinction``.
+
+    filters : str, optional
+        The survey whose filter it is.
+
+    Returns
+    -------
+    coefficient : float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the filter is not in the register, or the wavelength is out of
+        the range of the curve.
+
+    ImportError
+        If a wavelength is given and ``dust_extinction`` is not installed.
+    """
+    if not isinstance(band, u.Quantity):
+        return find_bandpass(band, filters).extinction
+    wavelength = check_number(band, 'band', unit=u.AA)
+    try:
+        from dust_extinction.parameter_averages import F99
+    except ImportError:
+        raise missing_extra(_CURVES, 'dust',
+                            'extinction at a wavelength') from None
+    if not 1000 <= wavelength <= 33333:
+        msg = ('band must be a wavelength from 1000 to 33333 Angstrom, got '
+               f'{band}')
+        raise ValueError(msg)
+    return float(RECALIBRATION * R_V * F99(Rv=R_V)(wavelength * u.AA))
+
+
+def find_reddening(ebv, position=None):
+    """
+    Find the E(B-V) towards a galaxy.
+
+    Parameters
+    ----------
+    ebv : float, callable or 'sfd'
+        The reddening itself (mag). Or a map: an object that is called with
+        a `~astropy.coordinates.SkyCoord` and returns it, such as a query
+        of the package ``dustmaps``. 'sfd' is ``dustmaps.sfd.SFDQuery()``,
+        whose files have to be there.
+
+    position : `~astropy.coordinates.SkyCoord`, optional
+        The position of the galaxy, for maps.
+
+    Returns
+    -------
+    ebv : float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the reddening is no number, negative or not finite, or a map has
+        no position.
+
+    ImportError
+        If ``dustmaps`` is asked for and not installed.
+    """
+    if isinstance(ebv, str):
+        check_choice(ebv, 'ebv', ('sfd',))
+        try:
+            from dustmaps.sfd import SFDQuery
+        except ImportError:
+            raise missing_extra(_MAPS, 'dust', "ebv='sfd'") from None
+        ebv = SFDQuery()
+    if callable(ebv):
+        if not isinstance(position, SkyCoord):
+            msg = ('position must be the SkyCoord of the galaxy where ebv is '
+                   f'a map, got {position!r}: give it, or a number as ebv')
+            raise ValueError(msg)
+        ebv = float(np.squeeze(ebv(position)))
+    return check_number(ebv, 'ebv', unit=u.mag, least=0)
+
+
+def galactic_extinction(band, ebv, *, position=None, reddening='SFD',
+                        filters='SDSS'):
+    """
+    Calculate the Galactic extinction of a band (mag).
+
+    Parameters
+    ----------
+    band : str or `~astropy.units.Quantity`
+        The band, or a wavelength, see
+        `~astro_pix2prof.structure.extinction.extinction_coefficient`.
+
+    ebv : float, callable or 'sfd'
+        E(B-V) in magnitudes, or a map of it: an object that is called with
+        a `~astropy.coordinates.SkyCoord`, such as ``SFDQuery()`` of the
+        package ``dustmaps``.
+
+    position : `~astropy.coordinates.SkyCoord`, optional
+        The position of the galaxy, for maps.
+
+    reddening : {'SFD', 'SF11'}, optional
+        The scale of E(B-V): as the map of Schlegel et al. 1998 has it, or
+        recalibrated by Schlafly & Finkbeiner 2011, which is 0.86 of it.
+        Services such as those of IRSA list both.
+
+    filters : {'SDSS', 'DES', 'PS1'}, optional
+        The survey whose filter it is.
+
+    Returns
+    -------
+    extinction : float
+        In magnitudes, to be subtracted.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is wrong.
+
+    ImportError
+        If a package that is asked for is not installed.
+
+    Examples
+    --------
+    >>> from astro_pix2prof import galactic_extinction
+    >>> round(galactic_extinction('g', 0.1), 4)
+    0.3303
+    >>> round(galactic_extinction('g', 0.086, reddening='SF11'), 4)
+    0.3303
+    """
+    reddening = check_choice(reddening, 'reddening', REDDENINGS)
+    value = find_reddening(ebv, position)
+    if reddening == 'SF11':
+        value /= RECALIBRATION
+    return extinction_coefficient(band, filters) * value

@@ -1,0 +1,466 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Stellar-mass profiles from profiles of several bands.
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
+
+from astro_pix2prof.arguments import check_number, check_positive
+from astro_pix2prof.profile.brightness import (
+    POGSON,
+    light_within,
+)
+from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+from astro_pix2prof.profile.samples import check_n_samples
+from astro_pix2prof.structure.colours import hold_colours
+from astro_pix2prof.structure.measure import (
+    N_RINGS,
+    REFINE,
+    _perturbed,
+    _refine,
+    _rising,
+    _total_light,
+    _warn_of_correlation,
+)
+from astro_pix2prof.structure.physical import (
+    DENSITY_ZERO,
+    check_calibrated,
+    find_corrections,
+)
+from astro_pix2prof.structure.relations import find_relation
+
+__all__ = ['MASS_OPTIONS', 'mass_profile']
+
+
+# The options of `mass_profile`, for those who pass them on.
+MASS_OPTIONS = ('relation', 'colour', 'light', 'distance', 'distance_err',
+                'redshift', 'cosmology', 'ebv', 'reddening', 'filters',
+                'k_correction', 'inclination', 'thickness',
+                'max_colour_err')
+
+_LN10 = float(np.log(10))
+
+
+def _spread(samples):
+    """
+    Calculate half the range of the middle 68% of noisy versions.
+    """
+    low, high = np.nanquantile(samples, [0.16, 0.84], axis=0)
+    return 0.5 * (high - low)
+
+
+def _get_profiles(bands):
+    """
+    Take the profiles of a galaxy out of what was given.
+    """
+    profiles = getattr(bands, 'profiles', bands)
+    if not isinstance(profiles, Mapping):
+        msg = ('bands must be the result of fit_bands, or a dict with a '
+               f'profile for each band, got {type(bands).__name__}')
+        raise TypeError(msg)
+    return profiles
+
+
+@dataclass
+class _Band:
+    """
+    Intensities of a band, and noisy versions, on the rings of another.
+    """
+
+    profile: QTable
+    rows: np.ndarray
+
+    def magnitudes(self, radius):
+        """
+        Calculate surface brightness (1 + m, n) at other radii; NaN without.
+        """
+        with np.errstate(invalid='ignore', divide='ignore'):
+            mu = self.profile.meta['sb_zeropoint'] - 2.5 * np.log10(
+                np.where(self.rows > 0, self.rows, np.nan))
+        return self._at(radius, mu)
+
+    def _at(self, radius, rows):
+        own = self.profile['radius'].value
+        # (forced photometry has the same radii but for rounding)
+        if len(own) == len(radius) and np.allclose(own, radius, rtol=1e-6,
+                                                   atol=1e-6):
+            return rows
+        return np.array([np.interp(radius, own, row, left=np.nan,
+                                   right=np.nan) for row in rows])
+
+    def error(self, radius):
+        """
+        Calculate the stated error of surface brightness (mag).
+        """
+        value = self.profile['intensity'].value
+        with np.errstate(invalid='ignore', divide='ignore'):
+            error = POGSON * self.profile['intensity_err'].value / value
+        if 'surface_brightness_err' in self.profile.colnames:
+            stated = self.profile['surface_brightness_err'].value
+            error = np.where(np.isfinite(stated), stated, error)
+        error = np.where(value > 0, error, np.nan)
+        return self._at(radius, error[None])[0]
+
+    def flags(self, radius):
+        """
+        Find the flags of the nearest rings.
+        """
+        own, flag = self.profile['radius'].value, np.asarray(
+            self.profile['flag'])
+        found = flag[np.abs(radius[:, None] - own).argmin(1)].copy()
+        found[(radius < own[0] - 1e-6) | (radius > own[-1] + 1e-6)] |= (
+            RingFlag.EXTRAPOLATED)
+        return found
+
+
+def _read_band(profile, n_samples, rng):
+    """
+    Draw noisy versions of the intensities of a band.
+    """
+    value = profile['intensity'].value
+    everything = np.ones(len(value), dtype=bool)
+    rows = _perturbed(profile, value, everything,
+                      profile.meta['sb_zeropoint'], n_samples, rng)
+    # Samples that a fitter wrote may have been drawn with the same seed in
+    # all bands: their noise is not the same in truth.
+    rows[1:] = rows[1:][rng.permutation(len(rows) - 1)]
+    return _Band(profile, rows)
+
+
+def mass_profile(bands, *, relation='taylor2011', colour=None, light=None,
+                 distance=None, distance_err=None, redshift=None,
+                 cosmology=None, ebv=0.0, position=None, reddening='SFD',
+                 filters='SDSS', k_correction=None, inclination=None,
+                 thickness=0.0, max_colour_err=0.1, n_samples=200, seed=0):
+    """
+    Measure the stellar-mass profile of a galaxy from its colour.
+
+    Parameters
+    ----------
+    bands : `~astro_pix2prof.BandProfiles` or dict
+        The result of ``fit_bands``, or a profile for each band by its
+        name: 'g', 'r', 'i' or 'z'.
+
+    relation : str or `~astro_pix2prof.structure.relations.MassRelation`, \
+optional
+        The relation between colour and mass-to-light ratio: 'taylor2011',
+        'roediger2015_bc03', 'roediger2015_fsps', 'zibetti2009',
+        'into2013_exponential', 'into2013_disc', or one of your own.
+
+    colour : str, optional
+        The colour, such as 'g-r'; by default 'g-i' if there is that, or
+        else the first of the relation's.
+
+    light : str, optional
+        The band whose light is multiplied; by default the redder one of
+        the colour, if the relation has it.
+
+    distance : `~astropy.units.Quantity` or float, optional
+        The distance by brightness; a plain number is in Mpc. By default,
+        that of the redshift.
+
+    distance_err : `~astropy.units.Quantity` or float, optional
+        Its error, which is stated apart.
+
+    redshift : float, optional
+        The redshift: for the distance if that is not given, for dimming
+        and for K-corrections.
+
+    cosmology : `~astropy.cosmology.FLRW`, optional
+        The cosmology; by default astropy's default.
+
+    ebv, position, reddening, filters, inclination, thickness
+        See `physical_profile`. The inclination changes the surface
+        density only, not the mass.
+
+    k_correction : callable or dict, optional
+        K-corrections (mag): a number for each band, or a function of band,
+        redshift and colour, which is called with the observed colours of
+        the rings.
+
+    max_colour_err : float, optional
+        The largest error (mag) of a colour that is used. The noise of a
+        colour makes mass-to-light ratios too large. Rings with a larger
+        error have the colour of others.
+
+    n_samples : int, optional
+        The number of noisy versions of the profiles, where they bring
+        none.
+
+    seed : int, optional
+        The seed of their noise.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+        One row for each ring of the band of the light: ``radius``,
+        ``radius_kpc``, ``ellipticity``; ``colour`` (mag, at rest and
+        without extinction) and ``colour_held``, whether it is that of
+        other rings; ``mass_to_light``; ``mass_density`` (Msun/pc2);
+        ``mass_enclosed`` (Msun); and ``flag``, the `RingFlag` bits of both
+        bands. ``colour``, ``mass_to_light``, ``mass_density`` and
+        ``mass_enclosed`` have errors, ``x_err``.
+
+        The meta holds the totals: ``mass`` (Msun) and ``log_mass`` (dex)
+        with errors, ``r50_mass`` (kpc, the semi-major axis that holds half
+        of the mass) with error, ``extrapolated_fraction``, the part of the
+        mass beyond the last ring, and ``held_fraction``, the part of the
+        mass within it whose colour is that of other rings.
+        Apart from these errors stand ``relation_scatter`` and
+        ``distance_scatter`` (dex), which move the whole profile.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong kind.
+
+    ValueError
+        If a band is missing or not calibrated, an argument is out of
+        range, or no ring has a colour.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If no colour is as certain as ``max_colour_err`` asks for, the
+        colour of the galaxy is out of the range of the relation, the
+        filters are not those of the relation, or the colour holds for
+        less than half of the mass.
+
+    Notes
+    -----
+    The errors of the profiles are those of `sample_profile`, correlated
+    along radius, with a sky whose error moves all rings of a band together;
+    errors of two bands are taken as independent.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astro_pix2prof import (IsophoteFitter, load_example,
+    ...                             mass_profile)
+    >>> image = load_example()
+    >>> bands = IsophoteFitter().fit_bands({'g': image, 'i': image})
+    >>> table = mass_profile(bands, distance=50 * u.Mpc)
+    >>> table['mass_density'].unit
+    Unit("solMass / pc2")
+    """
+    profiles = _get_profiles(bands)
+    n_samples = check_n_samples(n_samples, least=2)
+    max_colour_err = check_positive(max_colour_err, 'max_colour_err',
+                                    unit=u.mag)
+    relation, colour, light = find_relation(relation, tuple(profiles),
+                                            colour, light)
+    checked = {band: check_calibrated(profiles[band], f'bands[{band!r}]')
+               for band in sorted({*colour.split('-'), light})}
+    found = find_corrections(
+        checked[light], distance=distance, redshift=redshift,
+        cosmology=cosmology, ebv=ebv, position=position,
+        reddening=reddening, filters=filters, k_correction=k_correction,
+        inclination=inclination, thickness=thickness)
+    distance_err = check_number(distance_err, 'distance_err', unit=u.Mpc,
+                                least=0, optional=True)
+    if found.filters != relation.filters:
+        warnings.warn(
+            f'relation {relation.name!r} is for the filters of '
+            f'{relation.filters}, and filters is {found.filters}: colours '
+            'are not converted', AstropyUserWarning, stacklevel=2)
+    for band, profile in checked.items():
+        _warn_of_correlation(profile)
+        if profile.meta.get('flag', 0) & GalaxyFlag.NO_SOURCE:
+            msg = (f'bands[{band!r}] must show a galaxy, got a profile with '
+                   'the flag NO_SOURCE')
+            raise ValueError(msg)
+    rng = np.random.default_rng(seed)
+    read = {band: _read_band(profile, n_samples, rng)
+            for band, profile in checked.items()}
+    n_rows = min(len(band.rows) for band in read.values())
+    for band in read.values():
+        band.rows = band.rows[:n_rows]
+    measured = _measure_rings(read, relation, colour, light, found,
+                              max_colour_err, rng)
+    table = _make_table(checked[light], measured, found)
+    _put_totals(table, checked[light], measured, found, seed)
+    _warn_of_colours(table, relation, colour)
+    _put_meta(table, checked[light], relation, colour, light, found)
+    table.meta['distance_scatter'] = (
+        0.0 if distance_err is None else 2 / _LN10 * distance_err
+        / found.scale.luminosity_distance)
+    return table
+
+
+@dataclass
+class _Measured:
+    """
+    The rings of a mass profile, and their noisy versions (1 + m, n).
+    """
+
+    colour: np.ndarray
+    held: np.ndarray
+    ratio: np.ndarray
+    density: np.ndarray
+    flag: np.ndarray
+    reliable: np.ndarray
+    colour_err: np.ndarray
+
+
+def _measure_rings(read, relation, colour, light, found, max_colour_err,
+                   rng):
+    """
+    Measure colours, mass-to-light ratios and surface densities.
+    """
+    band = read[light]
+    radius = band.profile['radius'].value
+    blue, red = (read[part] for part in colour.split('-'))
+    seen = blue.magnitudes(radius) - red.magnitudes(radius)
+    seen -= (found.extinction(colour.split('-')[0])
+             - found.extinction(colour.split('-')[1]))
+    error = np.hypot(blue.error(radius), red.error(radius))
+    flag = band.flags(radius) | blue.flags(radius) | red.flags(radius)
+    usable = np.isfinite(seen[0]) & np.isfinite(error) & (
+        (flag & RingFlag.EXTRAPOLATED) == 0)
+    known = usable & (error <= max_colour_err)
+    if not usable.any():
+        msg = f'bands must have a ring with the colour {colour}, got none'
+        raise ValueError(msg)
+    if not known.any():
+        warnings.warn(
+            f'no ring has a colour {colour} with an error below '
+            f'{max_colour_err:g} mag: that of the best ring, '
+            f'{error[usable].min():.2f} mag, holds for the galaxy',
+            AstropyUserWarning, stacklevel=3)
+        known = usable & (error <= error[usable].min())
+    held = hold_colours(radius, seen, error, known, rng)
+    k_blue, k_red = (found.k(part, held.colour[0])
+                     for part in colour.split('-'))
+    at_rest = held.colour - (k_blue - k_red)
+    ratio = 10**relation.log_mass_to_light(at_rest, colour, light)
+    shift = (found.extinction(light) + found.k(light, held.colour[0])
+             + found.scale.dimming)
+    zero = (band.profile.meta['sb_zeropoint'] - shift - DENSITY_ZERO
+            - relation.solar_magnitude(light))
+    density = band.rows * 10**(-0.4 * zero) * ratio
+    value = band.profile['intensity'].value
+    noise = np.nan_to_num(band.profile['intensity_err'].value, posinf=0.0,
+                          neginf=0.0)
+    with np.errstate(invalid='ignore'):
+        reliable = np.isfinite(value) & (value > noise) & (
+            (band.flags(radius) & RingFlag.EXTRAPOLATED) == 0)
+    return _Measured(at_rest, held.held, ratio, density, flag, reliable,
+                     error)
+
+
+def _make_table(profile, rings, found):
+    """
+    Make the table of the rings, without the mass within them.
+    """
+    table = QTable()
+    table['radius'] = profile['radius']
+    table['radius_kpc'] = (profile['radius'].value
+                           * found.scale.kpc_per_arcsec * u.kpc)
+    table['ellipticity'] = np.asarray(profile['ellipticity'], dtype=float)
+    table['colour'] = rings.colour[0] * u.mag
+    table['colour_err'] = _spread(rings.colour[1:]) * u.mag
+    table['colour_held'] = rings.held
+    table['mass_to_light'] = rings.ratio[0] * u.solMass / u.solLum
+    table['mass_to_light_err'] = (_spread(rings.ratio[1:]) * u.solMass
+                                  / u.solLum)
+    unit = u.solMass / u.pc**2
+    table['mass_density'] = rings.density[0] * found.face_on * unit
+    table['mass_density_err'] = (_spread(rings.density[1:]) * found.face_on
+                                 * unit)
+    return table
+
+
+def _put_totals(table, profile, rings, found, seed):
+    """
+    Integrate the mass and put the totals into the meta.
+    """
+    n = len(table)
+    ok = np.isfinite(rings.density[0])
+    if rings.reliable.any():
+        ok &= np.arange(n) <= np.nonzero(rings.reliable)[0][-1]
+    within = np.full((len(rings.density), n), np.nan)
+    names = ('mass', 'mass_err', 'log_mass', 'log_mass_err', 'r50_mass',
+             'r50_mass_err', 'extrapolated_fraction', 'held_fraction')
+    totals = dict.fromkeys(names, np.nan)
+    if rings.reliable.any() and ok.sum() >= N_RINGS:
+        radius = 1e3 * table['radius_kpc'].value[ok]
+        eps = np.interp(radius, 1e3 * table['radius_kpc'].value[
+            np.isfinite(table['ellipticity'])], table['ellipticity'][
+                np.isfinite(table['ellipticity'])])
+        samples = rings.density[:, ok]
+        samples = np.where(np.isfinite(samples), samples, samples[:1])
+        at, fine, eps_fine = _refine(radius, samples, eps)
+        growth = light_within(at, fine, 1 - eps_fine)
+        within[:, ok] = growth[:, ::REFINE]
+        total, _ = _total_light(
+            profile, ok, samples, (radius, growth), eps,
+            profile.meta.get('flag', 0), seed, np.cov(samples[1:].T))
+        half = _rising(at, growth, 0.5 * total) / 1e3
+        totals.update(
+            mass=float(total[0]), mass_err=float(_spread(total[1:])),
+            log_mass=float(np.log10(total[0])),
+            log_mass_err=float(_spread(total[1:]) / total[0] / _LN10),
+            r50_mass=float(half[0]), r50_mass_err=float(_spread(half[1:])),
+            extrapolated_fraction=float(1 - growth[0, -1] / total[0]),
+            held_fraction=_share_of(rings.held[ok], growth[0, ::REFINE]))
+    table['mass_enclosed'] = within[0] * u.solMass
+    error = np.full(n, np.nan)
+    error[ok] = _spread(within[1:, ok]) if ok.any() else []
+    table['mass_enclosed_err'] = error * u.solMass
+    table['flag'] = rings.flag
+    table.meta.update(totals)
+
+
+def _share_of(held, within):
+    """
+    Calculate the part of the mass that lies in held rings.
+    """
+    steps = np.diff(within, prepend=0.0)
+    return float(steps[held].sum() / within[-1])
+
+
+def _warn_of_colours(table, relation, colour):
+    """
+    Warn where the relation is used out of its range, or with few colours.
+    """
+    low, high = relation.colour_range.get(colour, (-np.inf, np.inf))
+    value = table['colour'].value
+    steps = np.nan_to_num(np.diff(np.nan_to_num(
+        table['mass_enclosed'].value), prepend=0.0))
+    total = table.meta['mass']
+    outside = (value < low) | (value > high)
+    share = float(np.maximum(steps[outside], 0).sum() / total)
+    table['colour_outside'] = outside
+    table.meta['outside_fraction'] = share
+    if share > 0.1:
+        warnings.warn(
+            f'{share:.0%} of the mass has a colour {colour} out of the range '
+            f'of galaxies, {low:g} to {high:g} mag: its mass-to-light ratio '
+            'means little', AstropyUserWarning, stacklevel=3)
+    if table.meta['held_fraction'] > 0.5:
+        warnings.warn(
+            f'{table.meta["held_fraction"]:.0%} of the mass has the colour '
+            'of other rings: the images are too shallow for a colour there',
+            AstropyUserWarning, stacklevel=3)
+
+
+def _put_meta(table, profile, relation, colour, light, found):
+    """
+    Say in the meta how the masses came about.
+    """
+    table.meta.update({key: profile.meta[key] for key in (
+        'fitter', 'version', 'weights', 'source', 'ra', 'dec')
+        if key in profile.meta})
+    table.meta['galaxy_flag'] = profile.meta.get('flag', 0)
+    table.meta.update(found.meta(), relation=relation.name,
+                      relation_source=relation.source, imf=relation.imf,
+                      colour=colour, light=light,
+                      solar_magnitude=relation.solar_magnitude(light),
+                      relation_scatter=float(relation.scatter))

@@ -1,0 +1,449 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Profiles in physical units: kpc, luminosities and absolute magnitudes.
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
+
+from astro_pix2prof.arguments import check_choice, check_number
+from astro_pix2prof.profile.brightness import (
+    POGSON,
+    SB_UNIT,
+    curve_of_growth,
+)
+from astro_pix2prof.profile.checks import check_profile
+from astro_pix2prof.structure.bandpasses import FILTERS, find_bandpass
+from astro_pix2prof.structure.distances import PhysicalScale, find_scale
+from astro_pix2prof.structure.extinction import (
+    REDDENINGS,
+    find_reddening,
+    galactic_extinction,
+)
+from astro_pix2prof.structure.inclination import face_on_factor
+
+__all__ = ['DENSITY_ZERO', 'Corrections', 'absolute_magnitude',
+           'find_corrections', 'physical_profile',
+           'power_law_k_correction']
+
+
+# The surface brightness (mag/arcsec2) of a luminosity per pc2 that is one of
+# absolute magnitude 0: 5 log10 of a radian in arcsec, less 5.
+DENSITY_ZERO = float(5 * np.log10(u.rad.to(u.arcsec)) - 5)
+
+
+def power_law_k_correction(band, redshift, colour, *, name='g-i',
+                           filters='SDSS'):
+    """
+    Calculate a K-correction for a spectrum that is a power law.
+
+    The flux per unit of frequency is taken as a power of the frequency, as
+    the colour has it. This is a fair K-correction to redshifts of some
+    hundredths: spectra of galaxies bend more than that, at 4000 Angstrom
+    above all.
+
+    Parameters
+    ----------
+    band : str
+        The band, which a power law does not need.
+
+    redshift : float
+        The redshift.
+
+    colour : float or `~numpy.ndarray`
+        The observed colour (mag).
+
+    name : str, optional
+        The colour, such as 'g-i'.
+
+    filters : {'SDSS', 'PS1'}, optional
+        The survey whose filters they are.
+
+    Returns
+    -------
+    k : float or `~numpy.ndarray`
+        The K-correction (mag) by the definition of Hogg et al. 2002.
+
+    Raises
+    ------
+    ValueError
+        If a wavelength is not in the register.
+
+    Examples
+    --------
+    >>> from astro_pix2prof.structure.physical import power_law_k_correction
+    >>> round(float(power_law_k_correction('g', 0.05, 1.0)), 3)
+    0.052
+    """
+    blue, red = (find_bandpass(part, filters).wavelength
+                 for part in name.split('-'))
+    if blue is None or red is None:
+        msg = (f'name must be a colour whose wavelengths are known, got '
+               f'{name!r} of {filters}')
+        raise ValueError(msg)
+    slope = 0.4 * np.asarray(colour, dtype=float) / np.log10(red / blue)
+    return 2.5 * (slope - 1) * np.log10(1 + redshift)
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """
+    The corrections of a galaxy's magnitudes.
+
+    Attributes
+    ----------
+    scale : `PhysicalScale`
+        The distance.
+
+    filters : str
+        The survey whose filters the bands are.
+
+    reddening : dict
+        ``ebv``, ``position`` and ``reddening``, see `galactic_extinction`.
+
+    k_correction : callable, dict or `None`
+        The hook of the K-corrections.
+
+    face_on : float
+        The factor by which surface brightness is lower face-on.
+    """
+
+    scale: PhysicalScale
+    filters: str
+    reddening: dict
+    k_correction: object
+    face_on: float
+
+    def extinction(self, band):
+        """
+        Calculate the Galactic extinction of a band (mag).
+        """
+        if self.reddening['ebv'] == 0:
+            # (a band need not be in the register for nothing)
+            return 0.0
+        return galactic_extinction(band, filters=self.filters,
+                                   **self.reddening)
+
+    def k(self, band, colour=None):
+        """
+        Calculate the K-correction of a band (mag).
+        """
+        hook = self.k_correction
+        if hook is None:
+            return 0.0
+        if isinstance(hook, Mapping):
+            if band not in hook:
+                msg = (f'k_correction must have a value for the band '
+                       f'{band!r}, got {sorted(hook)}')
+                raise ValueError(msg)
+            return check_number(hook[band], f'k_correction[{band!r}]')
+        value = np.asarray(hook(band, self.scale.redshift, colour),
+                           dtype=float)
+        if value.shape not in ((), np.shape(colour)):
+            msg = ('k_correction must return a number, or one for each '
+                   f'colour, got the shape {value.shape}')
+            raise ValueError(msg)
+        return float(value) if value.shape == () else value
+
+    def meta(self):
+        """
+        List what was done, for the meta of a table.
+        """
+        scale = self.scale
+        meta = {'luminosity_distance': scale.luminosity_distance,
+                'redshift': scale.redshift,
+                'distance_modulus': scale.distance_modulus,
+                'kpc_per_arcsec': scale.kpc_per_arcsec,
+                'dimming': scale.dimming, 'filters': self.filters,
+                'ebv': self.reddening['ebv'],
+                'ebv_scale': self.reddening['reddening'],
+                'face_on_factor': self.face_on}
+        if scale.cosmology:
+            meta['cosmology'] = scale.cosmology
+        return meta
+
+
+def find_corrections(profile, *, distance=None, redshift=None,
+                     cosmology=None, ebv=0.0, position=None,
+                     reddening='SFD', filters='SDSS', k_correction=None,
+                     inclination=None, thickness=0.0):
+    """
+    Check and collect the corrections of a galaxy.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable` or `None`
+        A profile, whose meta has the position of the galaxy.
+
+    distance, redshift, cosmology, ebv, position, reddening, filters
+        See `physical_profile`.
+
+    k_correction, inclination, thickness
+        Likewise.
+
+    Returns
+    -------
+    corrections : `Corrections`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is wrong.
+    """
+    scale = find_scale(distance, redshift, cosmology)
+    meta = {} if profile is None else profile.meta
+    if position is None and 'ra' in meta and 'dec' in meta:
+        position = SkyCoord(meta['ra'], meta['dec'], unit='deg')
+    found = {'ebv': find_reddening(ebv, position),
+             'reddening': check_choice(reddening, 'reddening', REDDENINGS)}
+    if k_correction is not None and not callable(k_correction) and (
+            not isinstance(k_correction, Mapping)):
+        msg = ('k_correction must be a function of band, redshift and '
+               'colour, or a dict with a number for each band, got '
+               f'{type(k_correction).__name__}')
+        raise TypeError(msg)
+    if k_correction is not None and redshift is None:
+        msg = 'redshift must be given with k_correction, got None'
+        raise ValueError(msg)
+    face_on = (1.0 if inclination is None
+               else face_on_factor(inclination, thickness))
+    return Corrections(scale, check_choice(filters, 'filters', FILTERS),
+                       found, k_correction, face_on)
+
+
+def check_calibrated(profile, name):
+    """
+    Check that a profile has magnitudes and arcseconds.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    name : str
+        The name of the argument, for messages.
+
+    Returns
+    -------
+    profile : `~astropy.table.QTable`
+        As `check_profile` returns it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no profile, or has no zero point, no AB magnitudes or no
+        pixel scale.
+    """
+    profile = check_profile(profile, name, ordered=True)
+    if profile['radius'].unit != u.arcsec:
+        msg = (f'{name} must have radii in arcsec, got '
+               f'{profile["radius"].unit}: give the image its pixel scale')
+        raise ValueError(msg)
+    if not np.isfinite(profile.meta.get('sb_zeropoint', np.nan)):
+        msg = (f'{name} must have a zero point in its meta, got none: give '
+               'the image its zeropoint')
+        raise ValueError(msg)
+    system = profile.meta.get('mag_system')
+    if system is None:
+        warnings.warn(f'{name} does not say its magnitude system: AB is '
+                      'assumed', AstropyUserWarning, stacklevel=3)
+    elif system != 'AB':
+        msg = (f'{name} must have AB magnitudes, got {system}: measure the '
+               'image with a zero point in AB')
+        raise ValueError(msg)
+    return profile
+
+
+def _solar(band, filters, solar):
+    solar = check_number(solar, 'solar', unit=u.mag, optional=True)
+    if solar is None:
+        solar = find_bandpass(band, filters).sun
+    if solar is None:
+        msg = (f'solar must be given for the band {band!r} of {filters}: the '
+               'absolute magnitude of the sun is not in the register')
+        raise ValueError(msg)
+    return solar
+
+
+def absolute_magnitude(magnitude, *, band, distance=None, redshift=None,
+                       cosmology=None, ebv=0.0, position=None,
+                       reddening='SFD', filters='SDSS', k_correction=None,
+                       colour=None):
+    """
+    Convert an apparent magnitude to an absolute one.
+
+    It is M = m - A - DM - K: less Galactic extinction, distance modulus
+    and K-correction.
+
+    Parameters
+    ----------
+    magnitude : float, `~numpy.ndarray` or `~astropy.units.Quantity`
+        Apparent AB magnitudes.
+
+    band : str
+        The band.
+
+    distance, redshift, cosmology, ebv, position, reddening, filters
+        See `physical_profile`.
+
+    k_correction : callable or dict, optional
+        Likewise.
+
+    colour : float, optional
+        The colour (mag) for the K-correction.
+
+    Returns
+    -------
+    magnitude : `~astropy.units.Quantity`
+        In magnitudes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is wrong.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astro_pix2prof import absolute_magnitude
+    >>> absolute_magnitude(10.0, band='r', distance=10 * u.Mpc)
+    <Quantity -20. mag>
+    """
+    found = find_corrections(
+        None, distance=distance, redshift=redshift, cosmology=cosmology,
+        ebv=ebv, position=position, reddening=reddening, filters=filters,
+        k_correction=k_correction)
+    value = u.Quantity(magnitude, u.mag).value
+    return (value - found.extinction(band) - found.scale.distance_modulus
+            - found.k(band, colour)) * u.mag
+
+
+def physical_profile(profile, *, band=None, distance=None, redshift=None,
+                     cosmology=None, ebv=0.0, position=None,
+                     reddening='SFD', filters='SDSS', k_correction=None,
+                     inclination=None, thickness=0.0, solar=None):
+    """
+    Convert a profile to physical units.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        A profile in AB magnitudes.
+
+    band : str, optional
+        The band; by default ``profile.meta['band']``.
+
+    distance : `~astropy.units.Quantity` or float, optional
+        The distance by brightness; a plain number is in Mpc. By default,
+        that of the redshift.
+
+    redshift : float, optional
+        The redshift: for the distance if that is not given, for dimming
+        and for K-corrections.
+
+    cosmology : `~astropy.cosmology.FLRW`, optional
+        The cosmology; by default astropy's default.
+
+    ebv : float, callable or 'sfd', optional
+        The reddening E(B-V) by the Milky Way (mag), or a map of it, see
+        `galactic_extinction`. By default, there is no correction.
+
+    position : `~astropy.coordinates.SkyCoord`, optional
+        The position for a map; by default that of the profile.
+
+    reddening : {'SFD', 'SF11'}, optional
+        The scale of E(B-V).
+
+    filters : {'SDSS', 'DES', 'PS1'}, optional
+        The survey whose filters the bands are.
+
+    k_correction : callable or dict, optional
+        K-corrections (mag) by the definition of Hogg et al. 2002: a
+        function of band, redshift and colour, or a number for each band.
+        Here, the colour is `None`.
+
+    inclination : `~astropy.units.Quantity` or float, optional
+        The inclination of a disc without dust, for surface brightness
+        face-on; a plain number is in degrees. See `disc_inclination`.
+
+    thickness : float, optional
+        The axis ratio of the disc seen edge-on.
+
+    solar : float, optional
+        The absolute AB magnitude of the sun; by default that of the
+        register.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+        For each ring: ``radius``, ``radius_kpc``;
+        ``surface_brightness`` and its error (mag/arcsec2), corrected;
+        ``luminosity_density`` and its error (Lsun/pc2 of the band);
+        ``luminosity_enclosed`` (Lsun); ``mag_enclosed``, absolute; and
+        ``flag``. The meta holds the corrections.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the profile is not calibrated, or an argument is wrong.
+
+    Examples
+    --------
+    >>> import astropy.units as u
+    >>> from astro_pix2prof import (IsophoteFitter, load_example,
+    ...                             physical_profile)
+    >>> profile = IsophoteFitter()(load_example())
+    >>> table = physical_profile(profile, band='r', distance=50 * u.Mpc)
+    >>> table['luminosity_density'].unit
+    Unit("solLum / pc2")
+    """
+    profile = check_calibrated(profile, 'profile')
+    found = find_corrections(
+        profile, distance=distance, redshift=redshift, cosmology=cosmology,
+        ebv=ebv, position=position, reddening=reddening, filters=filters,
+        k_correction=k_correction, inclination=inclination,
+        thickness=thickness)
+    band = profile.meta.get('band') if band is None else band
+    sun = _solar(band, found.filters, solar)
+    extinction, k = found.extinction(band), found.k(band)
+    shift = extinction + k + found.scale.dimming
+    # From the image's unit per arcsec2 to solar luminosities per pc2.
+    factor = 10**(-0.4 * (profile.meta['sb_zeropoint'] - shift - sun
+                          - DENSITY_ZERO))
+    radius, eps = profile['radius'].value, profile['ellipticity']
+    light = profile['intensity'].value * factor
+    error = profile['intensity_err'].value * factor
+    kpc = radius * found.scale.kpc_per_arcsec
+    within = curve_of_growth(1e3 * kpc, light, np.asarray(eps, dtype=float))
+    face_on = light * found.face_on
+    with np.errstate(invalid='ignore', divide='ignore'):
+        mu = sun + DENSITY_ZERO - 2.5 * np.log10(face_on)
+        mu_err = POGSON * error / light
+        enclosed = sun - 2.5 * np.log10(within)
+    dark = ~(light > 0)
+    table = QTable()
+    table['radius'] = profile['radius']
+    table['radius_kpc'] = kpc * u.kpc
+    table['surface_brightness'] = np.where(dark, np.nan, mu) * SB_UNIT
+    table['surface_brightness_err'] = np.where(dark, np.nan,
+                                               mu_err) * SB_UNIT
+    unit = u.solLum / u.pc**2
+    table['luminosity_density'] = face_on * unit
+    table['luminosity_density_err'] = error * found.face_on * unit
+    table['luminosity_enclosed'] = within * u.solLum
+    table['mag_enclosed'] = np.where(within > 0, enclosed, np.nan) * u.mag
+    table['flag'] = np.asarray(profile['flag'])
+    table.meta.update(
+        {key: profile.meta[key] for key in (
+            'fitter', 'version', 'weights', 'source', 'ra', 'dec', 'flag')
+            if key in profile.meta})
+    table.meta.update(found.meta(), band=band, solar_magnitude=sun,
+                      extinction=extinction, k_correction=k)
+    return table
