@@ -30,7 +30,8 @@ ALLOWED = {
     'detection': {'background', 'ellipses'},
     'image': {'background'},
     'ellipses': {'image', 'profile'},
-    'fitting': SHAPES,
+    # (masses of several bands)
+    'fitting': SHAPES | {'structure'},
     'isophote': SHAPES | {'fitting'},
     'inference': SHAPES | {'fitting', 'networks'},
     'structure': {'profile'},

@@ -50,12 +50,17 @@ class BandProfiles:
 
     failed : dict of str
         For each band that could not be measured what went wrong.
+
+    mass : `~astropy.table.QTable` or `None`
+        The stellar-mass profile, where it was asked for: see
+        `~astro_pix2prof.mass_profile`.
     """
 
     profiles: dict
     colours: QTable
     reference: str
     failed: dict = field(default_factory=dict)
+    mass: QTable | None = None
 
     def __repr__(self):
         text = (f'<{type(self).__name__}: {", ".join(self.profiles)} on the '

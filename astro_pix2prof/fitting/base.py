@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 
 from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import (
+    check_choice,
     check_flag,
     check_integer,
     check_number,
@@ -145,7 +146,8 @@ class ProfileFitter(ABC):
             images, check_integer(batch_size, 'batch_size', least=1),
             check_integer(workers, 'workers', least=0), progress, options)
 
-    def fit_bands(self, images, *, reference=None, colours=None, **options):
+    def fit_bands(self, images, *, reference=None, colours=None,
+                  predict='light', **options):
         """
         Measure a galaxy in several bands on the same ellipses.
 
@@ -168,6 +170,12 @@ class ProfileFitter(ABC):
             The colours, such as ``['g-r', 'g-z']``. By default, those of
             bands that follow each other in ``images``, failed ones left
             out.
+
+        predict : {'light', 'mass'}, optional
+            With 'mass', the result has the stellar-mass profile as well,
+            ``result.mass``; options of `~astro_pix2prof.mass_profile` such
+            as ``distance`` and ``relation`` are then allowed. A mass that
+            cannot be measured stands in ``failed``.
 
         **options
             As for a single image. The value of an option that differs
@@ -206,8 +214,14 @@ class ProfileFitter(ABC):
         >>> IsophoteFitter().fit_bands({'g': image, 'r': image})
         <BandProfiles: g, r on the ellipses of r, ... rings>
         """
-        return measure_bands(self.fit, images, reference=reference,
-                             colours=colours, **options)
+        predict = check_choice(predict, 'predict', ('light', 'mass'))
+        measure = measure_bands
+        if predict == 'mass':
+            from astro_pix2prof.fitting.masses import (
+                measure_masses as measure,
+            )
+        return measure(self.fit, images, reference=reference,
+                       colours=colours, **options)
 
     def _read_image(self, image, options):
         """

@@ -36,7 +36,7 @@ from astro_pix2prof.structure.physical import (
 )
 from astro_pix2prof.structure.relations import find_relation
 
-__all__ = ['MASS_OPTIONS', 'mass_profile']
+__all__ = ['MASS_OPTIONS', 'check_mass_options', 'mass_profile']
 
 
 # The options of `mass_profile`, for those who pass them on.
@@ -132,6 +132,35 @@ def _read_band(profile, n_samples, rng):
     # all bands: their noise is not the same in truth.
     rows[1:] = rows[1:][rng.permutation(len(rows) - 1)]
     return _Band(profile, rows)
+
+
+def check_mass_options(bands, *, relation='taylor2011', colour=None,
+                       light=None, distance_err=None, max_colour_err=0.1,
+                       **options):
+    """
+    Check the options of `mass_profile` before anything is measured.
+
+    Parameters
+    ----------
+    bands : sequence of str
+        The bands that there will be.
+
+    relation, colour, light, distance_err, max_colour_err, **options
+        See `mass_profile`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is wrong.
+    """
+    find_relation(relation, tuple(bands), colour, light)
+    check_number(distance_err, 'distance_err', unit=u.Mpc, least=0,
+                 optional=True)
+    check_positive(max_colour_err, 'max_colour_err', unit=u.mag)
+    # (the position for a map of the reddening comes with the image)
+    if callable(options.get('ebv')) or isinstance(options.get('ebv'), str):
+        options['ebv'] = 0.0
+    find_corrections(None, **options)
 
 
 def mass_profile(bands, *, relation='taylor2011', colour=None, light=None,
