@@ -13,6 +13,7 @@ from astro_pix2prof.cli.compare import add_compare_command
 from astro_pix2prof.cli.demo import add_demo_command
 from astro_pix2prof.cli.evaluate import add_evaluate_command
 from astro_pix2prof.cli.fit import add_fit_command
+from astro_pix2prof.cli.mass import add_mass_command
 from astro_pix2prof.cli.output import report
 from astro_pix2prof.cli.report import add_report_command
 from astro_pix2prof.cli.simulate import add_simulate_command
@@ -23,9 +24,9 @@ __all__ = ['main']
 
 
 # In the order of the help.
-_COMMANDS = (add_fit_command, add_compare_command, add_demo_command,
-             add_simulate_command, add_train_command, add_evaluate_command,
-             add_survey_command, add_report_command)
+_COMMANDS = (add_fit_command, add_compare_command, add_mass_command,
+             add_demo_command, add_simulate_command, add_train_command,
+             add_evaluate_command, add_survey_command, add_report_command)
 
 
 def main(args=None):

@@ -20,7 +20,7 @@ from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.columns import is_profile
 from astro_pix2prof.profile.meta import META_KEY, UNIT_KEY
 
-__all__ = ['read_profile', 'write_profile']
+__all__ = ['read_profile', 'write_profile', 'write_table']
 
 
 FORMATS = {'.ecsv': 'ecsv', '.fits': 'fits', '.fit': 'fits',
@@ -88,6 +88,26 @@ def write_profile(profile, path, *, format=None, overwrite=False):
         msg = ('profile must be a profile table, got '
                f'{type(profile).__name__}')
         raise TypeError(msg)
+    write_table(profile, path, format=format, overwrite=overwrite)
+
+
+def write_table(profile, path, *, format=None, overwrite=False):
+    """
+    Write a table of rings of any kind, with all of its meta.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The table.
+
+    path, format, overwrite
+        See `write_profile`.
+
+    Raises
+    ------
+    ValueError, OSError
+        Likewise.
+    """
     path = find_path(path, 'path')
     if is_address(path):
         msg = (f'path={str(path)!r} is an address: profiles are written to '

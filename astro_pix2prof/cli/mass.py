@@ -1,0 +1,254 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The command ``pix2prof mass``.
+"""
+
+import argparse
+from pathlib import Path
+
+from astro_pix2prof.cli.methods import METHODS, make_fitter
+from astro_pix2prof.cli.options import (
+    add_common_options,
+    add_fitter_options,
+    add_image_options,
+    add_plane_options,
+    any_path,
+    image_options,
+    local_path,
+    number_or_word,
+    split_options,
+)
+from astro_pix2prof.cli.output import (
+    SUFFIXES,
+    check_file,
+    check_new,
+    file_stem,
+    make_folder,
+    option_text,
+    print_columns,
+    quietly,
+    report,
+    save_figure,
+    warn,
+)
+from astro_pix2prof.cli.planes import check_planes, read_planes
+
+__all__ = ['add_mass_command']
+
+
+# Options that are passed on as they are.
+_PASSED = ('relation', 'colour', 'light', 'distance', 'distance_err',
+           'redshift', 'ebv', 'reddening', 'filters', 'inclination',
+           'thickness', 'max_colour_err')
+
+
+def add_mass_command(commands):
+    """
+    Add the command to the parser.
+
+    Parameters
+    ----------
+    commands : object
+        As `argparse.ArgumentParser.add_subparsers` returns it.
+    """
+    command = commands.add_parser(
+        'mass', help='measure the stellar-mass profile of a galaxy',
+        usage='%(prog)s [OPTION ...] BAND=IMAGE BAND=IMAGE ...',
+        description='Measure a galaxy in several bands and write its '
+                    'stellar-mass profile, from its colour. Options of the '
+                    'images may be given once, or once for each image in '
+                    "their order ('none' where one does not apply).")
+    command.add_argument('images', nargs='+', metavar='BAND=IMAGE',
+                         type=_band_and_path,
+                         help='band and FITS file, such as g=ngc1234_g.fits; '
+                              'the planes of a cube that have the names of '
+                              'the bands if all have the same file')
+    command.add_argument('--method', choices=METHODS, default='pix2prof',
+                         help='how to measure (default: pix2prof)')
+    _add_mass_options(command)
+    add_fitter_options(command, each=True)
+    command.add_argument('--out', metavar='DIR', type=local_path,
+                         default=Path(),
+                         help='folder for the results (default: this one)')
+    command.add_argument('--format', choices=SUFFIXES, default='ecsv',
+                         help='format of the table (default: ecsv)')
+    command.add_argument('--plot', action='store_true',
+                         help='write a PNG of the mass profile')
+    command.add_argument('--overwrite', action='store_true',
+                         help='replace results that exist')
+    add_common_options(command)
+    add_image_options(command, each=True)
+    add_plane_options(command, each=True)
+    command.set_defaults(run=_run_mass, command=command)
+
+
+def _add_mass_options(command):
+    group = command.add_argument_group('mass and distance')
+    add = group.add_argument
+    add('--distance', type=_quantity, metavar='D',
+        help='distance by brightness, in Mpc or with a unit such as 35Mpc')
+    add('--distance-err', type=_quantity, metavar='D', help='its error')
+    add('--redshift', type=float, metavar='Z',
+        help='redshift, for the distance if that is not given, and for '
+             'dimming')
+    add('--cosmology', metavar='NAME',
+        help='a cosmology of astropy, such as WMAP9 (default: that of '
+             'astropy)')
+    add('--relation', default='taylor2011', metavar='NAME',
+        help='relation between colour and mass-to-light ratio: taylor2011 '
+             '(default), roediger2015_bc03, roediger2015_fsps, zibetti2009, '
+             'into2013_exponential or into2013_disc')
+    add('--colour', metavar='NAME',
+        help='the colour, such as g-r (default: g-i if the relation and the '
+             'images have it)')
+    add('--light', metavar='BAND',
+        help='the band whose light is multiplied')
+    add('--ebv', type=number_or_word, metavar='MAG',
+        help='reddening E(B-V) by the Milky Way, or sfd for the map of the '
+             'package dustmaps (default: 0)')
+    add('--reddening', metavar='SCALE',
+        help='scale of that number: SFD (default), or SF11 if it is '
+             'recalibrated')
+    add('--filters', metavar='SURVEY',
+        help='whose filters the bands are: SDSS (default), DES or PS1')
+    add('--inclination', type=float, metavar='DEG',
+        help='inclination of a disc, for the surface density face-on')
+    add('--thickness', type=float, metavar='Q',
+        help='axis ratio of the disc seen edge-on (default: 0)')
+    add('--max-colour-err', type=float, metavar='MAG',
+        help='largest error of a colour that is used (default: 0.1)')
+
+
+def _band_and_path(text):
+    band, equals, path = text.partition('=')
+    if not equals or not band or not path:
+        msg = f'must be BAND=IMAGE such as g=ngc1234_g.fits, got {text!r}'
+        raise argparse.ArgumentTypeError(msg)
+    return band, any_path(path)
+
+
+def _quantity(text):
+    import astropy.units as u
+
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return u.Quantity(text)
+    except TypeError:
+        msg = f'must be a number of Mpc, or as 35Mpc, got {text!r}'
+        raise argparse.ArgumentTypeError(msg) from None
+
+
+def _run_mass(args):
+    from astro_pix2prof.profile.io import write_table
+
+    bands = [band for band, _ in args.images]
+    if len(set(bands)) < len(bands):
+        args.command.error('argument BAND=IMAGE: give each band once, got '
+                           + ', '.join(bands))
+    paths = dict(args.images)
+    parts, shared = split_options(args, len(bands))
+    for part in parts:
+        check_planes(part)
+    options = _mass_options(args)
+    _check_mass(args, bands, options)
+    # (wrong options end the program before anything is measured)
+    each = [image_options(part) for part in parts]
+    stem = file_stem(args.images[0][1])
+    table = args.out / f'{stem}_mass{SUFFIXES[args.format]}'
+    figure = args.out / f'{stem}_mass.png'
+    make_folder(args.out, args)
+    check_new(table, args)
+    if args.plot:
+        check_new(figure, args)
+    fitter = make_fitter(args.method, shared, **(
+        {} if shared.sky is not None or args.sky is None
+        else {'sky': 'auto'}))
+    try:
+        result, notes = quietly(_measure, fitter, paths, parts, each,
+                                options)
+        for note in notes:
+            warn(note, args)
+        for band, what in result.failed.items():
+            report(what, args, file=paths.get(band))
+        if result.mass is None:
+            return 1
+        write_table(result.mass, table, overwrite=args.overwrite)
+        if args.plot:
+            from astro_pix2prof.plotting.mass import plot_mass_profile
+
+            save_figure(plot_mass_profile, figure, result.mass,
+                        figsize=(6.4, 7.2))
+    except Exception as error:
+        report(error, args)
+        return 1
+    if not args.quiet:
+        _print_masses(result.mass)
+        print(f'results in {args.out.resolve()}')
+    return 1 if result.failed else 0
+
+
+def _mass_options(args):
+    """
+    Collect the options of `mass_profile` that were given.
+    """
+    options = {name: getattr(args, name) for name in _PASSED
+               if getattr(args, name) is not None}
+    if args.cosmology is not None:
+        from astropy.cosmology import realizations
+
+        if args.cosmology not in realizations.available:
+            args.command.error(
+                'argument --cosmology: must be one of '
+                f'{", ".join(realizations.available)}, got '
+                f'{args.cosmology!r}')
+        options['cosmology'] = getattr(realizations, args.cosmology)
+    return options
+
+
+def _check_mass(args, bands, options):
+    from astro_pix2prof.structure.mass import check_mass_options
+
+    try:
+        check_mass_options(bands, **options)
+    except (TypeError, ValueError) as error:
+        if args.debug:
+            raise
+        args.command.error(option_text(' '.join(str(error).split()),
+                                       args.command))
+
+
+def _measure(fitter, paths, parts, each, options):
+    """
+    Measure the bands and the mass.
+    """
+    together = {}
+    for (band, path), part, own in zip(paths.items(), parts, each,
+                                       strict=True):
+        check_file(path)
+        own = {**own, **read_planes(part, path)}
+        if len(set(paths.values())) == 1 and 'band' not in own:
+            own['band'] = band
+        for name, value in own.items():
+            together.setdefault(name, {})[band] = value
+    return fitter.fit_bands(paths, predict='mass', **together, **options)
+
+
+def _print_masses(table):
+    """
+    Print the totals.
+    """
+    meta = table.meta
+    print_columns([
+        ('log M (Msun)', f'{meta["log_mass"]:.3f} +- '
+                         f'{meta["log_mass_err"]:.3f}'),
+        ('relation', f'{meta["relation"]}, {meta["colour"]} and light in '
+                     f'{meta["light"]}, {meta["imf"]} IMF'),
+        ('its scatter (dex)', f'{meta["relation_scatter"]:.2f}'),
+        ('half of it within (kpc)', f'{meta["r50_mass"]:.2f} +- '
+                                    f'{meta["r50_mass_err"]:.2f}'),
+        ('beyond the last ring', f'{meta["extrapolated_fraction"]:.1%}'),
+        ('colour of other rings', f'{meta["held_fraction"]:.1%}'),
+    ])
