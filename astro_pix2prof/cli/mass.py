@@ -148,6 +148,8 @@ def _run_mass(args):
     if len(set(bands)) < len(bands):
         args.command.error('argument BAND=IMAGE: give each band once, got '
                            + ', '.join(bands))
+    if args.sky is not None and len(args.sky) > 1:
+        args.command.error('argument --sky: give it once, for all bands')
     paths = dict(args.images)
     parts, shared = split_options(args, len(bands))
     for part in parts:
@@ -163,9 +165,7 @@ def _run_mass(args):
     check_new(table, args)
     if args.plot:
         check_new(figure, args)
-    fitter = make_fitter(args.method, shared, **(
-        {} if shared.sky is not None or args.sky is None
-        else {'sky': 'auto'}))
+    fitter = make_fitter(args.method, shared)
     try:
         result, notes = quietly(_measure, fitter, paths, parts, each,
                                 options)
@@ -246,7 +246,8 @@ def _print_masses(table):
                          f'{meta["log_mass_err"]:.3f}'),
         ('relation', f'{meta["relation"]}, {meta["colour"]} and light in '
                      f'{meta["light"]}, {meta["imf"]} IMF'),
-        ('its scatter (dex)', f'{meta["relation_scatter"]:.2f}'),
+        ('its scatter (dex)', f'{meta["relation_scatter"]:.2f}'
+         if meta['relation_scatter'] > 0 else 'not known'),
         ('half of it within (kpc)', f'{meta["r50_mass"]:.2f} +- '
                                     f'{meta["r50_mass_err"]:.2f}'),
         ('beyond the last ring', f'{meta["extrapolated_fraction"]:.1%}'),

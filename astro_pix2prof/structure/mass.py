@@ -52,8 +52,10 @@ def _spread(samples):
     """
     Calculate half the range of the middle 68% of noisy versions.
     """
-    low, high = np.nanquantile(samples, [0.16, 0.84], axis=0)
-    return 0.5 * (high - low)
+    known = np.isfinite(samples).any(axis=0)
+    low, high = np.nanquantile(np.where(known, samples, 0.0), [0.16, 0.84],
+                               axis=0)
+    return np.where(known, 0.5 * (high - low), np.nan)
 
 
 def _get_profiles(bands):
@@ -432,9 +434,10 @@ def _put_totals(table, profile, rings, found, seed):
             profile, ok, samples, (radius, growth), eps,
             profile.meta.get('flag', 0), seed, np.cov(samples[1:].T))
         half = _rising(at, growth, 0.5 * total) / 1e3
+        positive = total[0] if total[0] > 0 else np.nan
         totals.update(
             mass=float(total[0]), mass_err=float(_spread(total[1:])),
-            log_mass=float(np.log10(total[0])),
+            log_mass=float(np.log10(positive)),
             log_mass_err=float(_spread(total[1:]) / total[0] / _LN10),
             r50_mass=float(half[0]), r50_mass_err=float(_spread(half[1:])),
             extrapolated_fraction=float(1 - growth[0, -1] / total[0]),

@@ -1,0 +1,462 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of relations of mass-to-light ratio and of mass profiles.
+
+Profiles are made from analytic laws, so that the masses are known.
+"""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
+from numpy.testing import assert_allclose
+
+from astro_pix2prof import (
+    MassRelation,
+    absolute_magnitude,
+    mass_profile,
+    measure_structure,
+)
+from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+from astro_pix2prof.structure.colours import hold_colours
+from astro_pix2prof.structure.mass import check_mass_options
+from astro_pix2prof.structure.relations import RELATIONS, find_relation
+
+ZERO, H, EPS = 22.5, 8.0, 0.3
+PARSEC = 1e6 * (1 * u.arcsec).to_value(u.rad)
+
+
+def make_profile(mu_0, *, h=H, noise=1e-4, sky_err=0.0, radius=None, rng=None,
+                 offset=0.0, **meta):
+    """
+    An exponential disc: mu_0 (mag/arcsec2) at the centre, h in arcsec.
+    """
+    if radius is None:
+        radius = np.concatenate([[0.0, 0.3], np.geomspace(0.6, 12 * h, 70)])
+    light = 10**(-0.4 * (mu_0 - ZERO)) * np.exp(-radius / h)
+    area = np.maximum(2 * np.pi * radius, 1.0)
+    error = np.hypot(noise / np.sqrt(area), sky_err)
+    if rng is not None:
+        light = (light + rng.normal(size=len(light)) * noise / np.sqrt(area)
+                 + offset)
+    table = QTable()
+    table['radius'] = radius * u.arcsec
+    table['intensity'] = light * u.nmgy / u.arcsec**2
+    table['intensity_err'] = error * u.nmgy / u.arcsec**2
+    with np.errstate(invalid='ignore', divide='ignore'):
+        table['surface_brightness'] = np.where(
+            light > 0, ZERO - 2.5 * np.log10(light), np.nan
+            ) * u.mag / u.arcsec**2
+        table['surface_brightness_err'] = np.where(
+            light > 0, 1.0857 * error / light, np.nan) * u.mag / u.arcsec**2
+    table['ellipticity'] = np.full(len(radius), EPS)
+    table['pa'] = np.full(len(radius), 10.0) * u.deg
+    table['flag'] = np.zeros(len(radius), dtype=np.int32)
+    table.meta.update(sb_zeropoint=ZERO, zeropoint=ZERO, mag_system='AB',
+                      pixel_scale=1.0, sky_err=sky_err, flag=0, **meta)
+    return table
+
+
+def disc_mass(mu_0, ratio, sun, distance, h=H):
+    """
+    The mass of an exponential disc (Msun) of a constant ratio.
+    """
+    density = ratio * 10**(-0.4 * (mu_0 - sun - 21.57212569))
+    return 2 * np.pi * (h * distance * PARSEC)**2 * (1 - EPS) * density
+
+
+class TestRelations:
+    @pytest.mark.parametrize('name', ['roediger2015_bc03', 'zibetti2009',
+                                      'roediger2015_fsps'])
+    def test_bands_agree(self, name):
+        """
+        One paper's bands give one mass: no coefficient is mistyped.
+
+        For an old galaxy with the colours of those in SDSS.
+        """
+        relation = RELATIONS[name]
+        mags = {'g': 1.16, 'r': 0.41, 'i': 0.03, 'z': -0.26}
+        for colour, lights in relation.coefficients.items():
+            blue, red = colour.split('-')
+            masses = [relation.log_mass_to_light(
+                mags[blue] - mags[red], colour, light)
+                - 0.4 * (mags[light] - relation.solar_magnitude(light))
+                for light in lights]
+            spread = 0.3 if colour in ('i-z', 'r-z') else 0.16
+            assert np.ptp(masses) < spread, colour
+
+    def test_all_agree(self):
+        """
+        The relations agree to 0.3 dex for g-i = 1.
+        """
+        mags = {'g': 1.0, 'r': 0.33, 'i': 0.0}
+        masses = {}
+        for name, relation in RELATIONS.items():
+            light = 'i' if 'i' in relation.coefficients['g-i'] else 'r'
+            masses[name] = float(
+                relation.log_mass_to_light(1.0, 'g-i', light)
+                - 0.4 * (mags[light] - relation.solar_magnitude(light)))
+        assert np.ptp(list(masses.values())) < 0.3
+
+    def test_taylor(self):
+        """
+        log M = 1.15 + 0.70 (g-i) - 0.4 M_i, to the digits that are given.
+        """
+        relation = RELATIONS['taylor2011']
+        for colour, mag in ((0.5, -18.0), (1.2, -22.0)):
+            log_mass = relation.log_mass_to_light(
+                colour, 'g-i', 'i') - 0.4 * (mag - relation.sun['i'])
+            assert_allclose(log_mass, 1.15 + 0.70 * colour - 0.4 * mag,
+                            atol=0.003)
+
+    def test_sources(self):
+        for relation in RELATIONS.values():
+            assert 'MNRAS' in relation.source
+            assert relation.imf
+            assert relation.system == 'AB'
+
+    @pytest.mark.parametrize(('args', 'expected'), [
+        (('taylor2011', 'gri'), ('g-i', 'i')),
+        (('Zibetti2009', 'gr'), ('g-r', 'r')),
+        (('zibetti2009', 'griz'), ('g-i', 'i')),
+        (('zibetti2009', 'griz', 'g-r'), ('g-r', 'r')),
+        (('zibetti2009', 'griz', None, 'z'), ('g-i', 'z')),
+        (('into2013_disc', 'gri'), ('g-i', 'r')),
+        (('into2013_disc', 'gr'), ('g-r', 'r'))])
+    def test_find(self, args, expected):
+        relation, *found = find_relation(*args)
+        assert tuple(found) == expected
+        assert relation.name == args[0].lower()
+
+    @pytest.mark.parametrize(('args', 'match'), [
+        (('taylor2011', 'gr'), "'taylor2011' has g-i with light in i: bands "
+                               'must have these, got g, r$'),
+        (('zibetti2009', 'gri', 'g-z'), 'and g-z was asked for'),
+        (('bell2003', 'gri'), "relation must be 'taylor2011', ")])
+    def test_wrong(self, args, match):
+        with pytest.raises(ValueError, match=match):
+            find_relation(*args)
+
+
+class TestHoldColours:
+    def test_holes(self):
+        radius = np.arange(1.0, 7.0)
+        colour = np.array([[9.0, 1.0, 9.0, 2.0, 9.0, 9.0],
+                           [9.0, 1.1, 9.0, np.nan, 9.0, 9.0]])
+        known = np.array([0, 1, 0, 1, 0, 0], dtype=bool)
+        found, held = hold_colours(radius, colour, np.full(6, 0.1), known,
+                                   np.random.default_rng(1))
+        assert_allclose(found[0], [1, 1, 1.5, 2, 2, 2])
+        # (a version without a colour has the measured one)
+        assert_allclose(found[1, :4], [1.1, 1.1, 1.55, 2])
+        assert list(held) == [True, False, True, False, True, True]
+
+    def test_drift(self):
+        """
+        What is not known of a gradient grows outwards.
+        """
+        radius = np.geomspace(1, 100, 41)
+        colour = np.tile(1 - 0.2 * np.log(radius), (501, 1))
+        found, _ = hold_colours(radius, colour, np.full(41, 0.01),
+                                radius <= 10, np.random.default_rng(1))
+        spread = found[1:].std(0)
+        assert np.all(spread[radius <= 10] < 1e-9)
+        assert_allclose(spread[-1], 0.2 * np.log(10), rtol=0.1)
+        assert found[0, -1] == found[0, radius > 10][0]
+
+
+class TestMassProfile:
+    @pytest.mark.parametrize('name', RELATIONS)
+    def test_disc(self, name):
+        """
+        A disc of one colour has one ratio, and its total to 0.1%.
+        """
+        bands = {'g': make_profile(21.0), 'r': make_profile(20.4),
+                 'i': make_profile(20.0), 'z': make_profile(19.7)}
+        table = mass_profile(bands, relation=name, distance=20 * u.Mpc)
+        relation, meta = RELATIONS[name], table.meta
+        colour, light = meta['colour'], meta['light']
+        ratio = 10**float(relation.log_mass_to_light(1.0, colour, light))
+        assert colour == 'g-i'
+        assert_allclose(table['mass_to_light'].value, ratio, rtol=2e-3)
+        mu_0 = {'r': 20.4, 'i': 20.0}[light]
+        true = disc_mass(mu_0, ratio, relation.solar_magnitude(light), 20)
+        assert_allclose(meta['mass'], true, rtol=1e-3)
+        assert_allclose(meta['log_mass'], np.log10(true), atol=5e-4)
+        assert_allclose(meta['r50_mass'], 1.67835 * H * 20e-3 * PARSEC,
+                        rtol=2e-3)
+        assert meta['extrapolated_fraction'] < 1e-3
+        assert meta['relation_source'] == relation.source
+
+    def test_columns(self):
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        table = mass_profile(bands, distance=20)
+        radius = table['radius'].value
+        true = 10**(-0.68 + 0.70 - 0.4 * (20.0 - 4.58 - 21.57212569))
+        assert_allclose(table['mass_density'][0].value, true, rtol=1e-3)
+        inner = radius < 4 * H
+        assert_allclose(table['mass_density'][inner].value,
+                        true * np.exp(-radius[inner] / H), rtol=2e-3)
+        x = radius[inner] / H
+        assert_allclose(
+            table['mass_enclosed'][inner].value,
+            table.meta['mass'] * (1 - np.exp(-x) * (1 + x)), rtol=3e-3,
+            atol=1e-3 * table.meta['mass'])
+        assert_allclose(table['radius_kpc'].value, radius * 20e-3 * PARSEC)
+        assert table['mass_density'].unit == u.solMass / u.pc**2
+        assert table['mass_enclosed'].unit == u.solMass
+
+    def test_of_totals(self):
+        """
+        One colour: the mass of the total magnitudes.
+        """
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.2)}
+        table = mass_profile(bands, distance=40, ebv=0.1)
+        mags = {band: absolute_magnitude(
+            measure_structure(profile, fits=False)['mag_total'][0],
+            band=band, distance=40, ebv=0.1).value
+            for band, profile in bands.items()}
+        expected = 1.152 + 0.70 * (mags['g'] - mags['i']) - 0.4 * mags['i']
+        assert_allclose(table.meta['log_mass'], expected, atol=2e-3)
+
+    def test_gradient(self):
+        """
+        A redder centre: the mass is more concentrated than the light.
+        """
+        bands = {'g': make_profile(20.8, h=9.0), 'i': make_profile(19.6)}
+        table = mass_profile(bands, distance=20)
+        assert table.meta['r50_mass'] < 1.67835 * H * 20e-3 * PARSEC * 0.98
+        # log ratio is linear in radius
+        radius = table['radius'].value
+        inner = (radius > 1) & (radius < 40)
+        assert_allclose(
+            table['colour'][inner].value,
+            1.2 - 1.085736 * (radius[inner] / 8 - radius[inner] / 9) * -1
+            - 2 * 1.085736 * (radius[inner] / 8 - radius[inner] / 9),
+            atol=2e-3)
+
+    def test_own_relation(self):
+        relation = MassRelation('mine', 'this test', {'g-r': {'g': (0.3, 0)}})
+        bands = {'g': make_profile(21.0), 'r': make_profile(20.4)}
+        table = mass_profile(bands, relation=relation, distance=20)
+        assert_allclose(table.meta['mass'],
+                        disc_mass(21.0, 10**0.3, 5.11, 20), rtol=1e-3)
+        assert np.isnan(table.meta['relation_scatter'])
+
+    def test_other_radii(self):
+        """
+        Profiles that have rings of their own.
+        """
+        radius = np.concatenate([[0.0, 0.4], np.geomspace(0.7, 90, 95)])
+        bands = {'g': make_profile(21.0, radius=radius),
+                 'i': make_profile(20.0)}
+        table = mass_profile(bands, distance=20)
+        assert len(table) == len(bands['i'])
+        assert_allclose(table['colour'].value, 1.0, atol=2e-3)
+        # (rings beyond the last of the other band)
+        beyond = table['radius'].value > 90
+        assert np.all(table['flag'][beyond] & RingFlag.EXTRAPOLATED)
+        assert np.all(table['colour_held'][beyond])
+
+    def test_corrections(self):
+        """
+        Extinction makes galaxies redder and fainter, dimming fainter.
+        """
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        plain = mass_profile(bands, distance=20)
+        table = mass_profile(
+            bands, distance=20, redshift=0.05, ebv=0.1,
+            k_correction=lambda band, z, colour: {'g': 0.1, 'i': 0.05}[band]
+            * np.ones(len(colour)))
+        colour = 1.0 - 0.1 * (3.303 - 1.698) - 0.05
+        assert_allclose(table['colour'].value, colour, atol=2e-3)
+        ratio = (table['mass_density'] / plain['mass_density']).value
+        expected = (0.7 * (colour - 1) + 0.4 * (
+            0.1 * 1.698 + 0.05 + 10 * np.log10(1.05)))
+        assert_allclose(np.log10(ratio[:40]), expected, atol=2e-3)
+        # the distance is by brightness: dimming is no part of the mass
+        assert_allclose(table.meta['log_mass'] - plain.meta['log_mass'],
+                        expected - 4 * np.log10(1.05), atol=2e-3)
+
+    def test_inclination(self):
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        plain, turned = (mass_profile(bands, distance=20, inclination=i)
+                         for i in (None, 60))
+        assert_allclose(turned['mass_density'], 0.5 * plain['mass_density'])
+        assert_allclose(turned['mass_enclosed'], plain['mass_enclosed'])
+        assert turned.meta['mass'] == plain.meta['mass']
+
+    def test_scatter_apart(self):
+        """
+        Relation and distance are stated apart from the errors.
+        """
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        table = mass_profile(bands, distance=20 * u.Mpc,
+                             distance_err=2000 * u.kpc)
+        assert table.meta['relation_scatter'] == 0.10
+        assert_allclose(table.meta['distance_scatter'],
+                        2 * 0.1 / np.log(10))
+        assert table.meta['log_mass_err'] < 0.005
+        assert mass_profile(bands, distance=20).meta['distance_scatter'] == 0
+
+    def test_held(self):
+        """
+        Beyond the last certain colour, that of inner rings holds.
+        """
+        bands = {'g': make_profile(23.0, noise=0.02),
+                 'i': make_profile(22.0, noise=0.02)}
+        table = mass_profile(bands, distance=20)
+        held = table['colour_held']
+        first = np.nonzero(held)[0][0]
+        assert np.all(held[first:])
+        assert not np.any(held[:first])
+        assert 0.01 < table.meta['held_fraction'] < 0.6
+        all_known = mass_profile(bands, distance=20, max_colour_err=5.0)
+        assert all_known.meta['held_fraction'] < table.meta['held_fraction']
+
+    def test_repeatable(self):
+        bands = {'g': make_profile(22.0, noise=0.02),
+                 'i': make_profile(21.0, noise=0.02)}
+        one, two, other = (mass_profile(bands, distance=20, seed=seed)
+                           for seed in (1, 1, 2))
+        assert_allclose(one['mass_density_err'], two['mass_density_err'])
+        assert one.meta['mass_err'] != other.meta['mass_err']
+        assert one.meta['mass'] == other.meta['mass']
+
+    def test_samples_of_one_seed(self):
+        """
+        Samples that were drawn with one seed are not the same noise.
+        """
+        bands = {}
+        for band, mu_0 in (('g', 22.0), ('i', 21.0)):
+            profile = make_profile(mu_0, noise=0.02)
+            noise = np.random.default_rng(3).normal(size=(len(profile), 300))
+            mu = profile['surface_brightness']
+            profile['surface_brightness_samples'] = mu[:, None] + noise * (
+                0.05 * u.mag / u.arcsec**2)
+            bands[band] = profile
+        table = mass_profile(bands, distance=20, max_colour_err=0.5)
+        known = ~table['colour_held']
+        assert_allclose(np.median(table['colour_err'][known].value),
+                        0.05 * 2**0.5, rtol=0.1)
+
+    def test_pulls(self):
+        """
+        Errors hold: rings that are independent, and a common sky.
+        """
+        rng = np.random.default_rng(5)
+        relation = RELATIONS['taylor2011']
+        true = disc_mass(21.0, 10**float(relation.log_mass_to_light(
+            1.0, 'g-i', 'i')), 4.58, 20)
+        pulls, within = [], []
+        for k in range(60):
+            sky = 3e-4
+            bands = {band: make_profile(
+                mu_0, noise=5e-3, sky_err=sky, rng=rng,
+                offset=rng.normal() * sky)
+                for band, mu_0 in (('g', 22.0), ('i', 21.0))}
+            table = mass_profile(bands, distance=20, seed=k, n_samples=100)
+            meta = table.meta
+            pulls.append((meta['mass'] - true) / meta['mass_err'])
+            at = np.argmin(np.abs(table['radius'].value - 4 * H))
+            x = table['radius'].value[at] / H
+            within.append((table['mass_enclosed'][at].value - true * (
+                1 - np.exp(-x) * (1 + x)))
+                / table['mass_enclosed_err'][at].value)
+        for values in (pulls, within):
+            assert 0.75 < np.std(values) < 1.35
+            assert abs(np.median(values)) < 0.4
+
+    def test_gaps(self):
+        """
+        Rings without a value are bridged.
+        """
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        for profile in bands.values():
+            profile['intensity'][20:24] = np.nan
+            profile['surface_brightness'][20:24] = np.nan
+        table = mass_profile(bands, distance=20)
+        true = mass_profile({'g': make_profile(21.0),
+                             'i': make_profile(20.0)}, distance=20)
+        assert np.all(np.isnan(table['mass_density'][20:24]))
+        assert np.all(np.isnan(table['mass_enclosed'][20:24]))
+        assert_allclose(table.meta['mass'], true.meta['mass'], rtol=2e-3)
+
+
+class TestWarnings:
+    def test_uncertain(self):
+        bands = {'g': make_profile(25.0, noise=0.3),
+                 'i': make_profile(24.0, noise=0.3)}
+        with pytest.warns(AstropyUserWarning) as caught:
+            table = mass_profile(bands, distance=20, max_colour_err=0.01)
+        texts = ' '.join(str(one.message) for one in caught)
+        assert 'no ring has a colour g-i with an error below 0.01' in texts
+        assert 'has the colour of other rings' in texts
+        assert (~table['colour_held']).sum() == 1
+
+    def test_out_of_range(self):
+        bands = {'g': make_profile(24.0), 'i': make_profile(20.0)}
+        with pytest.warns(AstropyUserWarning, match='100% of the mass has a '
+                                                    'colour g-i out of the'):
+            table = mass_profile(bands, distance=20)
+        assert np.all(table['colour_outside'])
+
+    def test_filters(self):
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        with pytest.warns(AstropyUserWarning, match='is for the filters of '
+                                                    'SDSS'):
+            mass_profile(bands, distance=20, filters='PS1')
+
+    def test_correlation(self):
+        bands = {'g': make_profile(21.0, fitter='Pix2ProfFitter'),
+                 'i': make_profile(20.0)}
+        with pytest.warns(AstropyUserWarning, match='rings are taken as'):
+            mass_profile(bands, distance=20)
+
+
+class TestErrors:
+    @pytest.mark.parametrize(('options', 'match'), [
+        ({}, 'distance or redshift must be given'),
+        ({'distance': 5, 'relation': 'zibetti2009', 'colour': 'r-i'},
+         'bands must have these, got g, i, and r-i was asked for'),
+        ({'distance': 5, 'distance_err': -1}, 'distance_err must be'),
+        ({'distance': 5, 'max_colour_err': 0}, 'max_colour_err must be'),
+        ({'distance': 5, 'n_samples': 1}, 'n_samples must be an integer')])
+    def test_options(self, options, match):
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        with pytest.raises(ValueError, match=match):
+            mass_profile(bands, **options)
+        if 'n_samples' not in options:
+            with pytest.raises(ValueError, match=match):
+                check_mass_options('gi', **options)
+
+    def test_kind(self):
+        with pytest.raises(TypeError, match='bands must be the result of fit'):
+            mass_profile(make_profile(21.0), distance=5)
+
+    def test_no_profile(self):
+        bands = {'g': make_profile(21.0), 'i': QTable()}
+        match = r"bands\['i'\] must be a profile table"
+        with pytest.raises(TypeError, match=match):
+            mass_profile(bands, distance=5)
+
+    def test_system(self):
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        bands['g'].meta['mag_system'] = 'Vega'
+        match = r"bands\['g'\] must have AB magnitudes, got Vega"
+        with pytest.raises(ValueError, match=match):
+            mass_profile(bands, distance=5)
+
+    def test_no_source(self):
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        bands['g'].meta['flag'] = int(GalaxyFlag.NO_SOURCE)
+        with pytest.raises(ValueError, match='got a profile with the flag NO'):
+            mass_profile(bands, distance=5)
+
+    def test_no_colour(self):
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        bands['g']['intensity'] *= -1
+        bands['g']['surface_brightness'] *= np.nan
+        with pytest.raises(ValueError, match='must have a ring with the colo'):
+            mass_profile(bands, distance=5)

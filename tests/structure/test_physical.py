@@ -1,0 +1,362 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of distances, extinction, inclination and physical profiles.
+"""
+
+import builtins
+import sys
+import types
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.coordinates import Distance, SkyCoord
+from astropy.cosmology import WMAP9, Planck18
+from astropy.utils.exceptions import AstropyUserWarning
+from numpy.testing import assert_allclose
+from scipy.integrate import quad
+
+from astro_pix2prof import (
+    absolute_magnitude,
+    disc_inclination,
+    galactic_extinction,
+    physical_profile,
+)
+from astro_pix2prof.structure.bandpasses import BANDPASSES, find_bandpass
+from astro_pix2prof.structure.distances import find_scale
+from astro_pix2prof.structure.extinction import (
+    extinction_coefficient,
+    find_reddening,
+)
+from astro_pix2prof.structure.inclination import face_on_factor
+from astro_pix2prof.structure.physical import power_law_k_correction
+
+
+class TestScale:
+    @pytest.mark.parametrize('cosmology', [Planck18, WMAP9])
+    @pytest.mark.parametrize('z', [0.01, 0.2, 2.0])
+    def test_astropy(self, z, cosmology):
+        scale = find_scale(redshift=z, cosmology=cosmology)
+        assert_allclose(scale.luminosity_distance,
+                        cosmology.luminosity_distance(z).to_value(u.Mpc))
+        assert_allclose(scale.distance_modulus,
+                        cosmology.distmod(z).value, rtol=1e-12)
+        assert_allclose(1 / scale.kpc_per_arcsec, cosmology.
+                        arcsec_per_kpc_proper(z).value, rtol=1e-9)
+        assert scale.cosmology == cosmology.name
+        assert_allclose(scale.dimming, 2.5 * np.log10((1 + z)**4))
+
+    def test_default(self):
+        from astropy.cosmology import default_cosmology
+
+        with default_cosmology.set(WMAP9):
+            assert find_scale(redshift=0.1).cosmology == 'WMAP9'
+
+    def test_distance(self):
+        scale = find_scale(20 * u.Mpc)
+        assert_allclose(scale.distance_modulus,
+                        Distance(20 * u.Mpc).distmod.value)
+        assert_allclose(scale.kpc_per_arcsec, 20e3 / 206264.806, rtol=1e-8)
+        assert scale.redshift == scale.dimming == 0
+        assert find_scale(20.0) == find_scale(20e6 * u.pc)
+
+    def test_both(self):
+        """
+        A distance by brightness is larger than that by size.
+        """
+        near = find_scale(100 * u.Mpc, 0.1)
+        assert_allclose(near.angular_distance, 100 / 1.1**2)
+
+    @pytest.mark.parametrize(('options', 'match'), [
+        ({}, 'distance or redshift must be given'),
+        ({'distance': 0}, 'distance must be positive'),
+        ({'distance': 3 * u.s}, "distance must be .* got the unit 's'"),
+        ({'redshift': 0}, 'redshift must be positive without a distance'),
+        ({'redshift': -1}, 'redshift must be a finite number above'),
+        ({'distance': 2, 'cosmology': Planck18},
+         'cosmology must be left out where distance')])
+    def test_wrong(self, options, match):
+        with pytest.raises(ValueError, match=match):
+            find_scale(**options)
+
+    def test_no_cosmology(self):
+        with pytest.raises(TypeError, match='cosmology must be a cosmology'):
+            find_scale(redshift=0.1, cosmology='Planck18')
+
+
+class TestExtinction:
+    def test_known(self):
+        assert_allclose(galactic_extinction('r', 0.2), 0.2 * 2.285)
+        assert_allclose(galactic_extinction('r', 0.2, filters='des'),
+                        0.2 * 2.176)
+
+    def test_recalibrated(self):
+        """
+        The E(B-V) of Schlafly & Finkbeiner is 0.86 of that of SFD.
+        """
+        assert_allclose(galactic_extinction('i', 0.086, reddening='SF11'),
+                        galactic_extinction('i', 0.1))
+
+    def test_curve(self):
+        """
+        The register holds what the curve that the authors used gives.
+        """
+        pytest.importorskip('dust_extinction')
+        for bands in BANDPASSES.values():
+            for bandpass in bands.values():
+                if bandpass.wavelength is None:
+                    continue
+                assert_allclose(extinction_coefficient(
+                    bandpass.wavelength * u.AA), bandpass.extinction,
+                    rtol=0.04)
+
+    def test_map(self):
+        asked = []
+
+        def query(position):
+            asked.append(position)
+            return np.array(0.05)
+
+        position = SkyCoord(10, 20, unit='deg')
+        assert_allclose(galactic_extinction('g', query, position=position),
+                        0.05 * 3.303)
+        assert asked == [position]
+        with pytest.raises(ValueError, match='position must be the SkyCoord'):
+            galactic_extinction('g', query)
+
+    def test_dustmaps(self, monkeypatch):
+        module = types.ModuleType('dustmaps.sfd')
+        module.SFDQuery = lambda: lambda position: 0.04
+        monkeypatch.setitem(sys.modules, 'dustmaps',
+                            types.ModuleType('dustmaps'))
+        monkeypatch.setitem(sys.modules, 'dustmaps.sfd', module)
+        assert find_reddening('sfd', SkyCoord(1, 2, unit='deg')) == 0.04
+
+    @pytest.mark.parametrize(('missing', 'call'), [
+        ('dustmaps', lambda: find_reddening('sfd')),
+        ('dust_extinction', lambda: extinction_coefficient(5000 * u.AA))])
+    def test_not_installed(self, missing, call, monkeypatch):
+        kept = builtins.__import__
+
+        def without(name, *args, **kwargs):
+            if name.startswith(missing):
+                raise ImportError(name)
+            return kept(name, *args, **kwargs)
+
+        monkeypatch.setattr(builtins, '__import__', without)
+        match = rf'needs {missing}: .*astro_pix2prof\[dust\]'
+        with pytest.raises(ImportError, match=match):
+            call()
+
+    @pytest.mark.parametrize(('args', 'match'), [
+        (('g', -0.1), 'ebv must be a finite number of at least 0'),
+        (('g', 'planck'), "ebv must be 'sfd'"),
+        (('q', 0.1), "band must be one of u, g, r, i, z of SDSS, got 'q'")])
+    def test_wrong(self, args, match):
+        with pytest.raises(ValueError, match=match):
+            galactic_extinction(*args)
+
+    def test_wrong_scale(self):
+        with pytest.raises(ValueError, match="reddening must be 'SFD' or"):
+            galactic_extinction('g', 0.1, reddening='SF98')
+
+    def test_wrong_wavelength(self):
+        pytest.importorskip('dust_extinction')
+        with pytest.raises(ValueError, match='band must be a wavelength from'):
+            galactic_extinction(10 * u.um, 0.1)
+
+
+class TestInclination:
+    def test_thin(self):
+        assert_allclose(disc_inclination(0.5, thickness=0).value, 60)
+        assert_allclose(face_on_factor(60), 0.5)
+
+    @pytest.mark.parametrize('q_0', [0.0, 0.2, 0.5])
+    def test_both_ways(self, q_0):
+        """
+        The factor is the axis ratio that the inclination comes from.
+        """
+        angle = disc_inclination(0.4, thickness=q_0)
+        assert_allclose(face_on_factor(angle, q_0), 0.6)
+
+    def test_edge_on(self):
+        assert disc_inclination(0.95).value == 90
+
+    @pytest.mark.parametrize('angle', [0, 35, 70, 90])
+    def test_spheroid(self, angle):
+        """
+        Light through an oblate Gaussian, integrated along the line of sight.
+        """
+        q_0, i = 0.3, np.radians(angle)
+
+        def along(s, tilt):
+            r, z = s * np.sin(tilt), s * np.cos(tilt)
+            return np.exp(-0.5 * (r**2 + (z / q_0)**2))
+
+        seen, face_on = (quad(along, -20, 20, args=(tilt,), points=[0])[0]
+                         for tilt in (i, 0))
+        assert_allclose(face_on / seen, face_on_factor(angle, q_0),
+                        rtol=1e-6)
+
+    @pytest.mark.parametrize(('call', 'match'), [
+        (lambda: face_on_factor(90), 'inclination must be below 90 deg'),
+        (lambda: face_on_factor(100), 'inclination must be a finite number'),
+        (lambda: face_on_factor(10, 1.0), 'thickness must be'),
+        (lambda: disc_inclination(1.5), 'ellipticity must be')])
+    def test_wrong(self, call, match):
+        with pytest.raises(ValueError, match=match):
+            call()
+
+
+class TestKCorrection:
+    @pytest.mark.parametrize('slope', [0.0, 1.0, 2.5])
+    def test_power_law(self, slope):
+        """
+        The K-correction of a power law, by the definition.
+        """
+        z = 0.1
+        blue, red = (find_bandpass(band).wavelength for band in 'gi')
+        colour = 2.5 * slope * np.log10(red / blue)
+        # f(nu) as nu**-slope: emitted at nu (1 + z), in a band that much
+        # narrower
+        expected = -2.5 * np.log10((1 + z) * (1 + z)**-slope)
+        assert_allclose(power_law_k_correction('i', z, colour), expected,
+                        atol=1e-12)
+
+    def test_wrong(self):
+        with pytest.raises(ValueError, match='name must be a colour whose'):
+            power_law_k_correction('g', 0.1, 1.0, filters='DES')
+
+
+class TestAbsoluteMagnitude:
+    def test_all(self):
+        z = 0.05
+        expected = (17.0 - 0.1 * 3.303 - Planck18.distmod(z).value - 0.12)
+        found = absolute_magnitude(
+            17.0 * u.mag, band='g', redshift=z, ebv=0.1,
+            cosmology=Planck18, k_correction={'g': 0.12})
+        assert_allclose(found.value, expected)
+        assert found.unit == u.mag
+
+    def test_no_number_for_the_band(self):
+        with pytest.raises(ValueError, match="a value for the band 'g'"):
+            absolute_magnitude(17.0, band='g', redshift=0.1,
+                               k_correction={'r': 0.1})
+
+    def test_wrong_hook(self):
+        with pytest.raises(TypeError, match='k_correction must be a function'):
+            absolute_magnitude(17.0, band='g', redshift=0.1,
+                               k_correction=0.1)
+
+    def test_hook_without_redshift(self):
+        with pytest.raises(ValueError, match='redshift must be given with'):
+            absolute_magnitude(17.0, band='g', distance=10,
+                               k_correction={'g': 0.1})
+
+    def test_hook_of_wrong_shape(self):
+        with pytest.raises(ValueError, match='k_correction must return a num'):
+            absolute_magnitude(17.0, band='g', redshift=0.1,
+                               k_correction=lambda *_: np.zeros(3))
+
+
+class TestPhysicalProfile:
+    def test_magnitudes(self, sersic_profile):
+        """
+        Magnitudes within the rings are those of the profile, made absolute.
+        """
+        options = {'distance': 30 * u.Mpc, 'redshift': 0.02, 'ebv': 0.1,
+                   'k_correction': {'r': 0.03}}
+        table = physical_profile(sersic_profile, band='r', **options)
+        expected = absolute_magnitude(
+            sersic_profile['mag_enclosed'], band='r', **options)
+        good = np.isfinite(expected)
+        assert good.sum() > 30
+        assert_allclose(table['mag_enclosed'][good], expected[good],
+                        rtol=1e-9)
+        assert_allclose(
+            -2.5 * np.log10(table['luminosity_enclosed'][good].value) + 4.65,
+            expected[good].value)
+
+    def test_density(self, sersic_profile):
+        """
+        Surface brightness does not depend on the distance.
+        """
+        near, far = (physical_profile(sersic_profile, band='r', distance=d)
+                     for d in (3, 300))
+        assert_allclose(near['luminosity_density'], far['luminosity_density'])
+        mu = sersic_profile['surface_brightness'].value
+        good = np.isfinite(mu)
+        assert_allclose(near['luminosity_density'].value[good],
+                        10**(-0.4 * (mu[good] - 4.65 - 21.5721)), rtol=1e-4)
+        assert_allclose(near['surface_brightness'].value[good], mu[good])
+        assert_allclose(far['radius_kpc'], 100 * near['radius_kpc'])
+        error = sersic_profile['surface_brightness_err'].value
+        assert_allclose(near['surface_brightness_err'].value[good],
+                        error[good], rtol=1e-6)
+
+    def test_corrections(self, sersic_profile):
+        """
+        All that is subtracted from surface brightness.
+        """
+        plain = physical_profile(sersic_profile, band='r', distance=50)
+        table = physical_profile(
+            sersic_profile, band='r', distance=50, redshift=0.1, ebv=0.2,
+            k_correction=lambda band, z, colour: z + len(band),
+            inclination=60 * u.deg)
+        shift = (plain['surface_brightness'] - table['surface_brightness'])
+        good = np.isfinite(shift)
+        expected = (0.2 * 2.285 + 1.1 + 10 * np.log10(1.1)
+                    + 2.5 * np.log10(0.5))
+        assert_allclose(shift[good].value, expected)
+        assert_allclose(table.meta['extinction'], 0.2 * 2.285)
+        assert_allclose(table.meta['k_correction'], 1.1)
+        assert table.meta['face_on_factor'] == pytest.approx(0.5)
+
+    def test_inclination_keeps_light(self, sersic_profile):
+        plain, turned = (physical_profile(
+            sersic_profile, band='r', distance=50, inclination=i,
+            thickness=0.2) for i in (None, 70))
+        assert_allclose(plain['luminosity_enclosed'],
+                        turned['luminosity_enclosed'])
+        assert np.all(turned['luminosity_density'][:10]
+                      < plain['luminosity_density'][:10])
+
+    def test_position_of_the_profile(self, sersic_profile):
+        asked = []
+
+        def query(position):
+            asked.append(position.ra.deg)
+            return 0.1
+
+        physical_profile(sersic_profile, band='r', distance=5, ebv=query)
+        assert_allclose(asked, sersic_profile.meta['ra'])
+
+    def test_given_sun(self, sersic_profile):
+        bright, faint = (physical_profile(
+            sersic_profile, band='x', distance=5, solar=solar)
+            for solar in (4.0, 5.0))
+        assert_allclose(bright['luminosity_density'] * 10**0.4,
+                        faint['luminosity_density'])
+
+    def test_not_calibrated(self, sersic_profile):
+        for meta, match in (({'mag_system': 'Vega'}, 'must have AB magnitud'),
+                            ({'sb_zeropoint': np.nan}, 'have a zero point')):
+            profile = sersic_profile.copy()
+            profile.meta.update(meta)
+            with pytest.raises(ValueError, match=match):
+                physical_profile(profile, band='r', distance=5)
+        profile = sersic_profile.copy()
+        profile['radius'] = profile['radius'].value * u.pix
+        with pytest.raises(ValueError, match='must have radii in arcsec'):
+            physical_profile(profile, band='r', distance=5)
+
+    def test_unknown_system(self, sersic_profile):
+        profile = sersic_profile.copy()
+        del profile.meta['mag_system']
+        with pytest.warns(AstropyUserWarning, match='AB is assumed'):
+            physical_profile(profile, band='r', distance=5)
+
+    def test_no_sun(self, sersic_profile):
+        with pytest.raises(ValueError, match="solar must be given for the ba"):
+            physical_profile(sersic_profile, band='i', filters='DES',
+                             distance=5)
