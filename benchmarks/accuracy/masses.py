@@ -44,6 +44,8 @@ from benchmarks.render.truth import sample_ellipses
 from benchmarks.tables import describe_environment, to_json
 
 RELATION, DISTANCE, PIXEL = 'taylor2011', 50.0, 0.396
+# Surface brightness (mag/arcsec2) down to which the truth is read off.
+FAINTEST = 28.5
 # Surface densities (Msun/pc2) in which rings are sorted.
 EDGES = (1.0, 10.0, 100.0, 1e3, 1e5)
 
@@ -84,27 +86,31 @@ def true_masses(paths):
         centre = header['XTRUE'], header['YTRUE']
     sma, eps, theta = (np.asarray(truth[name], dtype=float) for name in (
         'sma', 'ellipticity', 'theta'))
-    light, beyond = {}, {}
+    light = {}
     for band in BANDS:
         with fits.open(paths[band]) as hdus:
             image = hdus['GALAXY'].data.astype(float)
             total = 10**(-0.4 * (hdus[0].header['MAGTRUE'] - 22.5))
         light[band], _ = sample_ellipses(
-            spline_filter(image), *centre, sma, eps, theta)
-        flux = curve_of_growth(sma, light[band], eps)
-        last = np.nonzero(np.isfinite(light[band]))[0][-1]
-        beyond[band] = total / flux[last]
-    mu = {band: 22.5 - 2.5 * np.log10(value / PIXEL**2)
-          for band, value in light.items()}
+            spline_filter(image), *centre, sma, eps, np.radians(theta))
+    # (the total is that of the last band, i)
+    with np.errstate(invalid='ignore', divide='ignore'):
+        mu = {band: 22.5 - 2.5 * np.log10(value / PIXEL**2)
+              for band, value in light.items()}
+        # Fainter, the colour of the rendered image is that of its rounding.
+        faint = ~((mu['g'] < FAINTEST) & (mu['i'] < FAINTEST))
+    last = np.argmax(faint) - 1 if faint.any() else len(sma) - 1
+    beyond = total / curve_of_growth(sma, light['i'], eps)[last]
     relation = RELATIONS[RELATION]
     ratio = 10**relation.log_mass_to_light(mu['g'] - mu['i'], 'g-i', 'i')
     density = ratio * 10**(-0.4 * (
         mu['i'] - relation.solar_magnitude('i') - DENSITY_ZERO))
     parsec = DISTANCE * 1e6 * (1 * u.arcsec).to_value(u.rad)
-    arcsec = sma * PIXEL
-    within = curve_of_growth(arcsec * parsec, density, eps)
-    last = np.nonzero(np.isfinite(within))[0][-1]
-    return arcsec, density, within, within[last] * max(beyond['i'], 1.0)
+    arcsec, known = sma * PIXEL, slice(last + 1)
+    within = curve_of_growth(arcsec[known] * parsec, density[known],
+                             eps[known])
+    return (arcsec[known], density[known], within,
+            within[last] * max(beyond, 1.0))
 
 
 def measure(fitter, n, seed, folder):

@@ -350,13 +350,13 @@ class TestMassProfile:
         true = disc_mass(21.0, 10**float(relation.log_mass_to_light(
             1.0, 'g-i', 'i')), 4.58, 20)
         pulls, within = [], []
-        for k in range(60):
+        for k in range(40):
             sky = 3e-4
             bands = {band: make_profile(
                 mu_0, noise=5e-3, sky_err=sky, rng=rng,
                 offset=rng.normal() * sky)
                 for band, mu_0 in (('g', 22.0), ('i', 21.0))}
-            table = mass_profile(bands, distance=20, seed=k, n_samples=100)
+            table = mass_profile(bands, distance=20, seed=k, n_samples=60)
             meta = table.meta
             pulls.append((meta['mass'] - true) / meta['mass_err'])
             at = np.argmin(np.abs(table['radius'].value - 4 * H))
