@@ -17,6 +17,7 @@ from astro_pix2prof.profile.brightness import (
     POGSON,
     light_within,
 )
+from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.profile.samples import check_n_samples
 from astro_pix2prof.structure.colours import hold_colours
@@ -270,7 +271,10 @@ optional
     -----
     The errors of the profiles are those of `sample_profile`, correlated
     along radius, with a sky whose error moves all rings of a band together;
-    errors of two bands are taken as independent.
+    errors of two bands are taken as independent. The result of
+    ``fit_bands`` was measured on the ellipses of one band: the error of the
+    surface density is then at least as large as that of the reference's
+    surface brightness, which knows the error of the ellipses.
 
     Examples
     --------
@@ -318,6 +322,7 @@ optional
     measured = _measure_rings(read, relation, colour, light, found,
                               max_colour_err, rng)
     table = _make_table(checked[light], measured, found)
+    _add_shape_error(table, bands, light, read[light])
     _put_totals(table, checked[light], measured, found, seed)
     _warn_of_colours(table, relation, colour)
     _put_meta(table, checked[light], relation, colour, light, found)
@@ -408,6 +413,29 @@ def _make_table(profile, rings, found):
     table['mass_density_err'] = (_spread(rings.density[1:]) * found.face_on
                                  * unit)
     return table
+
+
+def _add_shape_error(table, bands, light, band):
+    """
+    Add the error of the ellipses to that of the surface density.
+
+    The band of the light was measured on the ellipses of a reference, and
+    its errors do not know theirs: those of the reference do, where they are
+    larger. The mass within a ring gains by its area what it loses by its
+    density, and keeps its error.
+    """
+    reference = getattr(bands, 'reference', light)
+    if reference == light or reference not in bands.profiles:
+        return
+    radius = table['radius'].value
+    profile = check_profile(bands.profiles[reference],
+                            f'bands[{reference!r}]', ordered=True)
+    whole = _Band(profile, profile['intensity'].value[None]).error(radius)
+    with np.errstate(invalid='ignore'):
+        shape = np.sqrt(np.maximum(whole**2 - band.error(radius)**2, 0))
+    table['mass_density_err'] = np.hypot(
+        table['mass_density_err'].value, np.abs(table['mass_density'].value)
+        * np.nan_to_num(shape) / POGSON) * table['mass_density'].unit
 
 
 def _put_totals(table, profile, rings, found, seed):
