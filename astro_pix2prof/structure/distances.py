@@ -116,7 +116,8 @@ def find_scale(distance=None, redshift=None, cosmology=None):
         z = redshift or 0.0
         return PhysicalScale(distance, distance / (1 + z)**2, z)
     if redshift is None:
-        msg = 'distance or redshift must be given, got neither'
+        msg = ('the galaxy has no distance: give distance= or redshift=, got '
+               'neither')
         raise ValueError(msg)
     if redshift <= 0:
         msg = (f'redshift must be positive without a distance, got '

@@ -417,7 +417,7 @@ class TestWarnings:
 
 class TestErrors:
     @pytest.mark.parametrize(('options', 'match'), [
-        ({}, 'distance or redshift must be given'),
+        ({}, 'give distance= or redshift='),
         ({'distance': 5, 'relation': 'zibetti2009', 'colour': 'r-i'},
          'bands must have these, got g, i, and r-i was asked for'),
         ({'distance': 5, 'distance_err': -1}, 'distance_err must be'),

@@ -68,7 +68,7 @@ class TestScale:
         assert_allclose(near.angular_distance, 100 / 1.1**2)
 
     @pytest.mark.parametrize(('options', 'match'), [
-        ({}, 'distance or redshift must be given'),
+        ({}, 'give distance= or redshift='),
         ({'distance': 0}, 'distance must be positive'),
         ({'distance': 3 * u.s}, "distance must be .* got the unit 's'"),
         ({'redshift': 0}, 'redshift must be positive without a distance'),

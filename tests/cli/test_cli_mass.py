@@ -1,0 +1,126 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of pix2prof mass.
+"""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.modeling.models import Sersic2D
+from astropy.table import QTable
+from numpy.testing import assert_allclose
+from scipy.ndimage import gaussian_filter
+
+from astro_pix2prof.cli import main
+
+FACTORS = {'g': 0.4, 'i': 1.0}
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """
+    A disc in two files, and in one cube.
+    """
+    folder = tmp_path_factory.mktemp('images')
+    y, x = np.mgrid[:101, :101]
+    disc = gaussian_filter(Sersic2D(4.0, 8, 1.0, 50, 50, 0.4, 0.7)(x, y), 1.3)
+    planes = []
+    for k, (band, factor) in enumerate(FACTORS.items()):
+        noise = np.random.default_rng(k).normal(scale=0.01, size=disc.shape)
+        planes.append((factor * disc + noise).astype(np.float32))
+        header = fits.Header({'BUNIT': 'nanomaggy', 'FILTER': band})
+        fits.writeto(folder / f'disc_{band}.fits', planes[-1], header)
+    header = fits.Header({'BUNIT': 'nanomaggy', 'BANDS': 'gi', 'BAND0': 'g',
+                          'BAND1': 'i'})
+    fits.writeto(folder / 'cube.fits', np.array(planes), header)
+    return folder
+
+
+def run(folder, *args, names=('disc_g', 'disc_i')):
+    return main(['mass', *(f'{band}={folder / name}.fits' for band, name
+                           in zip('gi', names, strict=True)),
+                 '--pixel-scale', '0.396', *args])
+
+
+def test_mass(folder, tmp_path, capsys):
+    assert run(folder, '--distance', '50Mpc', '--distance-err', '5', '--out',
+               str(tmp_path), '--plot') == 0
+    out, err = capsys.readouterr()
+    assert not err
+    assert 'log M (Msun)' in out
+    assert 'taylor2011, g-i and light in i, Chabrier IMF' in out
+    table = QTable.read(tmp_path / 'disc_g_mass.ecsv')
+    assert table.meta['luminosity_distance'] == 50
+    assert_allclose(table.meta['distance_scatter'], 0.2 / np.log(10))
+    known = ~table['colour_held'] & (table['radius'].value > 1)
+    assert_allclose(np.median(table['colour'][known].value), 0.995,
+                    atol=0.03)
+    assert (tmp_path / 'disc_g_mass.png').exists()
+    # results are not replaced
+    assert run(folder, '--distance', '50', '--out', str(tmp_path)) == 1
+    assert 'exists' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('kind', ['fits', 'parquet'])
+def test_cube_and_formats(folder, tmp_path, kind):
+    """
+    Planes of one file by the names of the bands; all of the meta is kept.
+    """
+    assert run(folder, '--redshift', '0.01', '--cosmology', 'WMAP9',
+               '--relation', 'zibetti2009', '--ebv', '0.1', '--format', kind,
+               '--quiet', '--out', str(tmp_path),
+               names=('cube', 'cube')) == 0
+    suffix = {'fits': '.fits', 'parquet': '.parquet'}[kind]
+    table = QTable.read(tmp_path / f'cube_mass{suffix}')
+    assert len(table) > 10
+    meta = {key.lower(): value for key, value in table.meta.items()}
+    assert meta['cosmology'] == 'WMAP9'
+    assert meta['relation'] == 'zibetti2009'
+    known = ~np.asarray(table['colour_held']) & (table['radius'].value > 1)
+    assert_allclose(np.median(table['colour'][known].value),
+                    0.995 - 0.1605, atol=0.03)
+
+
+@pytest.mark.parametrize(('args', 'match'), [
+    ([], 'give --distance or --redshift'),
+    (['--distance', 'far'], 'must be a number of Mpc, or as 35Mpc'),
+    (['--distance', '-3'], '--distance must be positive'),
+    (['--distance', '3s'], '--distance must be'),
+    (['--distance', '5', '--relation', 'x'], '--relation must be'),
+    (['--distance', '5', '--colour', 'g-r'], 'and g-r was asked for'),
+    (['--redshift', '0.1', '--cosmology', 'Mine'],
+     'argument --cosmology: must be one of'),
+    (['--distance', '5', '--sky', '0', '--sky', '1'],
+     'argument --sky: give it once')])
+def test_wrong_options(folder, args, match, capsys):
+    with pytest.raises(SystemExit) as info:
+        run(folder, *args)
+    assert info.value.code == 2
+    assert match in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('images', 'match'), [
+    (['g.fits'], 'must be BAND=IMAGE such as g=ngc1234_g.fits'),
+    (['g=a.fits', 'g=b.fits'], 'give each band once, got g, g')])
+def test_wrong_images(images, match, capsys):
+    with pytest.raises(SystemExit):
+        main(['mass', *images, '--distance', '5'])
+    assert match in capsys.readouterr().err
+
+
+def test_missing_file(folder, tmp_path, capsys):
+    assert run(folder, '--distance', '5', '--out', str(tmp_path),
+               names=('disc_g', 'nothing')) == 1
+    assert 'nothing.fits' in capsys.readouterr().err
+
+
+def test_failed_band(folder, tmp_path, capsys):
+    data = fits.getdata(folder / 'disc_i.fits')
+    fits.writeto(tmp_path / 'bad.fits', data * np.nan,
+                 fits.Header({'BUNIT': 'nanomaggy'}))
+    assert main(['mass', f'g={folder / "disc_g.fits"}',
+                 f'i={tmp_path / "bad.fits"}', '--pixel-scale', '0.396',
+                 '--distance', '5', '--out', str(tmp_path)]) == 1
+    err = capsys.readouterr().err
+    assert 'bad.fits' in err
+    assert 'bands must have these, got g' in err
