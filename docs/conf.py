@@ -128,9 +128,55 @@ class StructureTable(SphinxDirective):
         return self.parse_text_to_nodes('\n'.join(lines))
 
 
+class BandpassTable(SphinxDirective):
+    """
+    Directive that lists the filters that are known.
+    """
+
+    def run(self):
+        from astro_pix2prof.structure.bandpasses import BANDPASSES
+
+        lines = ['.. list-table::', '    :header-rows: 1', '',
+                 '    * - Filters', '      - Band',
+                 '      - Extinction for E(B-V) = 1 of SFD',
+                 '      - The sun (absolute AB mag)']
+        for filters, bands in BANDPASSES.items():
+            for band, bandpass in bands.items():
+                sun = '' if bandpass.sun is None else f'{bandpass.sun:.2f}'
+                lines += [f'    * - ``{filters}``', f'      - {band}',
+                          f'      - {bandpass.extinction:.3f}',
+                          f'      - {sun}']
+        return self.parse_text_to_nodes('\n'.join(lines))
+
+
+class RelationTable(SphinxDirective):
+    """
+    Directive that lists the relations of mass-to-light ratios.
+    """
+
+    def run(self):
+        from astro_pix2prof.structure.relations import RELATIONS
+
+        lines = ['.. list-table::', '    :header-rows: 1',
+                 '    :widths: 22 22 14 12 30', '', '    * - Name',
+                 '      - Colours: bands of the light',
+                 '      - IMF', '      - Scatter (dex)', '      - Source']
+        for relation in RELATIONS.values():
+            ways = '; '.join(f'{colour}: {", ".join(lights)}' for
+                             colour, lights in relation.coefficients.items())
+            scatter = (f'{relation.scatter:.2f}' if relation.scatter > 0
+                       else 'not known')
+            lines += [f'    * - ``{relation.name}``', f'      - {ways}',
+                      f'      - {relation.imf}', f'      - {scatter}',
+                      f'      - {relation.source} ({relation.models})']
+        return self.parse_text_to_nodes('\n'.join(lines))
+
+
 def setup(app):
     """
     Register the directives of this documentation.
     """
     app.add_directive('flag-table', FlagTable)
     app.add_directive('structure-table', StructureTable)
+    app.add_directive('bandpass-table', BandpassTable)
+    app.add_directive('relation-table', RelationTable)

@@ -334,7 +334,7 @@ def test_metadata():
                for text in project['optional-dependencies']['test'])
     assert project['license'] == 'BSD-3-Clause'
     assert set(project['optional-dependencies']) == {
-        'train', 'survey', 'test', 'docs', 'all', 'dev'}
+        'train', 'survey', 'dust', 'test', 'docs', 'all', 'dev'}
 
 
 @needs_checkout

@@ -281,9 +281,9 @@ optional
     >>> import astropy.units as u
     >>> from astro_pix2prof import (IsophoteFitter, load_example,
     ...                             mass_profile)
-    >>> image = load_example()
-    >>> bands = IsophoteFitter().fit_bands({'g': image, 'i': image})
-    >>> table = mass_profile(bands, distance=50 * u.Mpc)
+    >>> profile = IsophoteFitter()(load_example())
+    >>> table = mass_profile({'g': profile, 'i': profile},
+    ...                      distance=50 * u.Mpc)
     >>> table['mass_density'].unit
     Unit("solMass / pc2")
     """
