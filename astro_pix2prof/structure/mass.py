@@ -48,6 +48,10 @@ MASS_OPTIONS = ('relation', 'colour', 'light', 'distance', 'distance_err',
 
 _LN10 = float(np.log(10))
 
+# Where no colour is certain enough, those count whose error is at most this
+# many times the smallest.
+_BEST = 1.5
+
 
 def _spread(samples):
     """
@@ -246,7 +250,9 @@ optional
         with errors, ``r50_mass`` (kpc, the semi-major axis that holds half
         of the mass) with error, ``extrapolated_fraction``, the part of the
         mass beyond the last ring, and ``held_fraction``, the part of the
-        mass within it whose colour is that of other rings.
+        mass within it whose colour is that of other rings. Where nothing
+        can be said of the part beyond, the total is the mass within the
+        last ring, without an error, and ``extrapolated_fraction`` is NaN.
         Apart from these errors stand ``relation_scatter`` and
         ``distance_scatter`` (dex), which move the whole profile.
 
@@ -264,8 +270,8 @@ optional
     `~astropy.utils.exceptions.AstropyUserWarning`
         If no colour is as certain as ``max_colour_err`` asks for, the
         colour of the galaxy is out of the range of the relation, the
-        filters are not those of the relation, or the colour holds for
-        less than half of the mass.
+        filters are not those of the relation, the colour holds for less
+        than half of the mass, or more than half of it is extrapolated.
 
     Notes
     -----
@@ -341,10 +347,10 @@ class _Measured:
     colour: np.ndarray
     held: np.ndarray
     ratio: np.ndarray
+    light: np.ndarray
     density: np.ndarray
     flag: np.ndarray
     reliable: np.ndarray
-    colour_err: np.ndarray
 
 
 def _measure_rings(read, relation, colour, light, found, max_colour_err,
@@ -369,10 +375,10 @@ def _measure_rings(read, relation, colour, light, found, max_colour_err,
     if not known.any():
         warnings.warn(
             f'no ring has a colour {colour} with an error below '
-            f'{max_colour_err:g} mag: that of the best ring, '
-            f'{error[usable].min():.2f} mag, holds for the galaxy',
+            f'{max_colour_err:g} mag: those of the best rings, '
+            f'{error[usable].min():.2f} mag, hold for the galaxy',
             AstropyUserWarning, stacklevel=3)
-        known = usable & (error <= error[usable].min())
+        known = usable & (error <= _BEST * error[usable].min())
     held = hold_colours(radius, seen, error, known, rng)
     k_blue, k_red = (found.k(part, held.colour[0])
                      for part in colour.split('-'))
@@ -389,8 +395,8 @@ def _measure_rings(read, relation, colour, light, found, max_colour_err,
     with np.errstate(invalid='ignore'):
         reliable = np.isfinite(value) & (value > noise) & (
             (band.flags(radius) & RingFlag.EXTRAPOLATED) == 0)
-    return _Measured(at_rest, held.held, ratio, density, flag, reliable,
-                     error)
+    return _Measured(at_rest, held.held, ratio, band.rows, density, flag,
+                     reliable)
 
 
 def _make_table(profile, rings, found):
@@ -460,9 +466,13 @@ def _put_totals(table, profile, rings, found, seed):
         at, fine, eps_fine = _refine(radius, samples, eps)
         growth = light_within(at, fine, 1 - eps_fine)
         within[:, ok] = growth[:, ::REFINE]
-        total, _ = _total_light(
-            profile, ok, samples, (radius, growth), eps,
-            profile.meta.get('flag', 0), seed, np.cov(samples[1:].T))
+        beyond = _mass_beyond(profile, rings, ok, radius, eps, seed)
+        # Where it cannot be told, the mass within the last ring, without
+        # an error.
+        known = np.isfinite(beyond[1:]).any()
+        total = growth[:, -1] + beyond
+        if not known:
+            total[0] = growth[0, -1]
         half = _rising(at, growth, 0.5 * total) / 1e3
         positive = total[0] if total[0] > 0 else np.nan
         totals.update(
@@ -470,7 +480,8 @@ def _put_totals(table, profile, rings, found, seed):
             log_mass=float(np.log10(positive)),
             log_mass_err=float(_spread(total[1:]) / total[0] / _LN10),
             r50_mass=float(half[0]), r50_mass_err=float(_spread(half[1:])),
-            extrapolated_fraction=float(1 - growth[0, -1] / total[0]),
+            extrapolated_fraction=(float(beyond[0] / total[0]) if known
+                                   else np.nan),
             held_fraction=_share_of(rings.held[ok], growth[0, ::REFINE]))
     table['mass_enclosed'] = within[0] * u.solMass
     error = np.full(n, np.nan)
@@ -478,6 +489,26 @@ def _put_totals(table, profile, rings, found, seed):
     table['mass_enclosed_err'] = error * u.solMass
     table['flag'] = rings.flag
     table.meta.update(totals)
+
+
+def _mass_beyond(profile, rings, ok, radius, eps, seed):
+    """
+    Extrapolate the light beyond the last ring; it has the ratio of that.
+    """
+    light = rings.light[:, ok]
+    light = np.where(np.isfinite(light), light, light[:1])
+    # In arcsec, as the covariance of the profile is.
+    arcsec = profile['radius'].value[ok]
+    at, fine, eps_fine = _refine(arcsec, light, eps)
+    growth = light_within(at, fine, 1 - eps_fine)
+    total, _ = _total_light(profile, ok, light, (arcsec, growth), eps,
+                            profile.meta.get('flag', 0), seed)
+    last = np.nonzero(ok)[0][-1]
+    with np.errstate(invalid='ignore', divide='ignore'):
+        scale = rings.density[0, last] / (rings.light[0, last]
+                                          * rings.ratio[0, last])
+    area = (radius[-1] / arcsec[-1])**2
+    return (total - growth[:, -1]) * scale * rings.ratio[:, last] * area
 
 
 def _share_of(held, within):
@@ -506,6 +537,11 @@ def _warn_of_colours(table, relation, colour):
             f'{share:.0%} of the mass has a colour {colour} out of the range '
             f'of galaxies, {low:g} to {high:g} mag: its mass-to-light ratio '
             'means little', AstropyUserWarning, stacklevel=3)
+    if table.meta['extrapolated_fraction'] > 0.5:
+        warnings.warn(
+            f'{table.meta["extrapolated_fraction"]:.0%} of the mass lies '
+            'beyond the last ring: the total is rough', AstropyUserWarning,
+            stacklevel=3)
     if table.meta['held_fraction'] > 0.5:
         warnings.warn(
             f'{table.meta["held_fraction"]:.0%} of the mass has the colour '

@@ -142,8 +142,7 @@ def _asymptotic(radius, flux):
     return total
 
 
-def _total_light(profile, ok, samples, curve, eps, galaxy_flag, seed,
-                 covariance=None):
+def _total_light(profile, ok, samples, curve, eps, galaxy_flag, seed):
     """
     Extrapolate the flux of each sample to infinity.
 
@@ -161,9 +160,7 @@ def _total_light(profile, ok, samples, curve, eps, galaxy_flag, seed,
         total = _asymptotic(radius, growth[:, ::REFINE])
         if np.isfinite(total[0]):
             return np.where(np.isfinite(total), total, flux), True
-    if covariance is None:
-        covariance = np.nan_to_num(
-            intensity_covariance(profile)[np.ix_(ok, ok)])
+    covariance = np.nan_to_num(intensity_covariance(profile)[np.ix_(ok, ok)])
     beyond = extrapolate_light(radius, samples, 1 - eps[-1], covariance,
                                np.random.default_rng([seed, 1]))
     if beyond is not None and beyond[0] < np.inf:

@@ -384,16 +384,69 @@ class TestMassProfile:
         assert_allclose(table.meta['mass'], true.meta['mass'], rtol=2e-3)
 
 
+    def test_beyond(self):
+        """
+        A disc that ends early: the part beyond is that of its light.
+        """
+        radius = np.concatenate([[0.0, 0.3], np.geomspace(0.6, 4 * H, 40)])
+        bands = {band: make_profile(mu_0, radius=radius, noise=0.01)
+                 for band, mu_0 in (('g', 21.0), ('i', 20.0))}
+        for profile in bands.values():
+            profile.meta['flag'] = int(GalaxyFlag.TRUNCATED)
+        meta = mass_profile(bands, distance=20).meta
+        light = measure_structure(bands['i'], fits=False)
+        assert_allclose(meta['extrapolated_fraction'],
+                        light['extrapolated_fraction'][0], rtol=1e-3)
+        assert_allclose(meta['extrapolated_fraction'], 5 * np.exp(-4),
+                        rtol=0.2)
+        # (with that of the colour)
+        of_light = light['mag_total_err'][0].value / 1.0857
+        assert of_light < meta['mass_err'] / meta['mass'] < 10 * of_light
+
+    def test_nothing_beyond(self):
+        """
+        Rings that do not decline have a mass, and no total with an error.
+        """
+        bands = {}
+        for band, mu_0 in (('g', 22.0), ('i', 21.0)):
+            profile = make_profile(mu_0, h=-200.0,
+                                   radius=np.linspace(0, 60, 40))
+            profile.meta['flag'] = int(GalaxyFlag.TRUNCATED)
+            bands[band] = profile
+        table = mass_profile(bands, distance=20)
+        assert_allclose(table.meta['mass'], table['mass_enclosed'][-1].value)
+        assert np.isnan(table.meta['mass_err'])
+        assert np.isnan(table.meta['extrapolated_fraction'])
+        assert np.isfinite(table['mass_enclosed_err'][-1])
+
+
 class TestWarnings:
     def test_uncertain(self):
-        bands = {'g': make_profile(25.0, noise=0.3),
-                 'i': make_profile(24.0, noise=0.3)}
+        bands = {'g': make_profile(23.0, noise=0.05),
+                 'i': make_profile(22.0, noise=0.05)}
         with pytest.warns(AstropyUserWarning) as caught:
-            table = mass_profile(bands, distance=20, max_colour_err=0.01)
+            table = mass_profile(bands, distance=20, max_colour_err=1e-4)
         texts = ' '.join(str(one.message) for one in caught)
-        assert 'no ring has a colour g-i with an error below 0.01' in texts
+        assert 'no ring has a colour g-i with an error below 0.0001' in texts
         assert 'has the colour of other rings' in texts
-        assert (~table['colour_held']).sum() == 1
+        known = ~table['colour_held']
+        assert 1 <= known.sum() < len(table)
+        # (those with the smallest errors)
+        error = np.hypot(*(bands[band]['surface_brightness_err'].value
+                           for band in 'gi'))
+        assert error[known].max() <= 1.5 * error.min()
+
+    def test_extrapolated(self):
+        """
+        A galaxy that its frame cuts at its centre.
+        """
+        radius = np.concatenate([[0.0, 0.3], np.geomspace(0.6, 6.0, 30)])
+        bands = {band: make_profile(mu_0, radius=radius)
+                 for band, mu_0 in (('g', 21.0), ('i', 20.0))}
+        for profile in bands.values():
+            profile.meta['flag'] = int(GalaxyFlag.TRUNCATED)
+        with pytest.warns(AstropyUserWarning, match='of the mass lies beyond'):
+            mass_profile(bands, distance=20)
 
     def test_out_of_range(self):
         bands = {'g': make_profile(24.0), 'i': make_profile(20.0)}
