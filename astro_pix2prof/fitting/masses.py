@@ -46,7 +46,7 @@ def measure_masses(fit_galaxy, images, **options):
     result = measure_bands(fit_galaxy, images, **options)
     try:
         result.mass = mass_profile(result, **own)
-    except ValueError as error:
-        # (a band may have failed: the others are worth having)
-        result.failed['mass'] = str(error)
+    except Exception as error:
+        # Store the exception: the light is worth having without the mass.
+        result.failed['mass'] = str(error) or type(error).__name__
     return result

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import astropy.units as u
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
@@ -167,8 +168,11 @@ def check_mass_options(bands, *, relation='taylor2011', colour=None,
                  optional=True)
     check_positive(max_colour_err, 'max_colour_err', unit=u.mag)
     # (the position for a map of the reddening comes with the image)
-    if callable(options.get('ebv')) or isinstance(options.get('ebv'), str):
+    if callable(options.get('ebv')):
         options['ebv'] = 0.0
+    elif isinstance(options.get('ebv'), str):
+        # The package of the map has to be there.
+        options['position'] = SkyCoord(0, 0, unit='deg')
     find_corrections(None, **options)
 
 

@@ -30,7 +30,7 @@ from astro_pix2prof.structure.extinction import (
 from astro_pix2prof.structure.inclination import face_on_factor
 
 __all__ = ['DENSITY_ZERO', 'Corrections', 'absolute_magnitude',
-           'find_corrections', 'physical_profile',
+           'check_calibrated', 'find_corrections', 'physical_profile',
            'power_law_k_correction']
 
 

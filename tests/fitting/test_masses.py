@@ -116,6 +116,20 @@ class TestPredictMass:
         assert list(result.failed) == ['g', 'mass']
         assert 'bands must have these, got r, i' in result.failed['mass']
 
+    def test_failed_hook(self, images):
+        """
+        What a K-correction raises loses nothing else.
+        """
+        def k_correction(band, redshift, colour):
+            msg = f'no spectrum in {band}'
+            raise RuntimeError(msg)
+
+        result = Pix2ProfFitter(device='cpu').fit_bands(
+            {band: images[band] for band in 'gi'}, predict='mass',
+            redshift=0.02, k_correction=k_correction)
+        assert result.failed == {'mass': 'no spectrum in g'}
+        assert list(result.profiles) == ['g', 'i']
+
     @pytest.mark.parametrize(('options', 'match'), [
         ({}, 'give distance= or redshift='),
         ({'distance': 50, 'relation': 'x'}, 'relation must be'),

@@ -5,6 +5,8 @@ Tests of relations of mass-to-light ratio and of mass profiles.
 Profiles are made from analytic laws, so that the masses are known.
 """
 
+import sys
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -483,6 +485,14 @@ class TestErrors:
         if 'n_samples' not in options:
             with pytest.raises(ValueError, match=match):
                 check_mass_options('gi', **options)
+
+    def test_no_map(self, monkeypatch):
+        """
+        A map whose package is missing is told before anything is measured.
+        """
+        monkeypatch.setitem(sys.modules, 'dustmaps.sfd', None)
+        with pytest.raises(ImportError, match='needs dustmaps'):
+            check_mass_options('gi', distance=5, ebv='sfd')
 
     def test_kind(self):
         with pytest.raises(TypeError, match='bands must be the result of fit'):
