@@ -38,8 +38,8 @@ __all__ = ['add_mass_command']
 
 # Options that are passed on as they are.
 _PASSED = ('relation', 'colour', 'light', 'distance', 'distance_err',
-           'redshift', 'ebv', 'reddening', 'filters', 'inclination',
-           'thickness', 'max_colour_err')
+           'redshift', 'ebv', 'reddening', 'filters', 'k_correction',
+           'inclination', 'thickness', 'max_colour_err')
 
 
 def add_mass_command(commands):
@@ -111,6 +111,9 @@ def _add_mass_options(command):
              'recalibrated')
     add('--filters', metavar='SURVEY',
         help='whose filters the bands are: SDSS (default), DES or PS1')
+    add('--k-correction', metavar='NAME',
+        help='chilingarian2010: K-corrections by their polynomials (default: '
+             'none)')
     add('--inclination', type=float, metavar='DEG',
         help='inclination of a disc, for the surface density face-on')
     add('--thickness', type=float, metavar='Q',

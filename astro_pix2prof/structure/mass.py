@@ -163,7 +163,7 @@ def check_mass_options(bands, *, relation='taylor2011', colour=None,
     TypeError, ValueError
         If one is wrong.
     """
-    find_relation(relation, tuple(bands), colour, light)
+    _, colour, light = find_relation(relation, tuple(bands), colour, light)
     check_number(distance_err, 'distance_err', unit=u.Mpc, least=0,
                  optional=True)
     check_positive(max_colour_err, 'max_colour_err', unit=u.mag)
@@ -173,7 +173,10 @@ def check_mass_options(bands, *, relation='taylor2011', colour=None,
     elif isinstance(options.get('ebv'), str):
         # The package of the map has to be there.
         options['position'] = SkyCoord(0, 0, unit='deg')
-    find_corrections(None, **options)
+    found = find_corrections(None, colour=colour, **options)
+    if not callable(options.get('k_correction')):
+        for band in {*colour.split('-'), light}:
+            found.k(band, np.ones(1))
 
 
 def mass_profile(bands, *, relation='taylor2011', colour=None, light=None,
@@ -222,10 +225,11 @@ optional
         See `physical_profile`. The inclination changes the surface
         density only, not the mass.
 
-    k_correction : callable or dict, optional
+    k_correction : callable, dict or 'chilingarian2010', optional
         K-corrections (mag): a number for each band, or a function of band,
         redshift and colour, which is called with the observed colours of
-        the rings.
+        the rings. Or the polynomials of Chilingarian et al. 2010, which are
+        for the bands of the colours g-i, g-r and g-z.
 
     max_colour_err : float, optional
         The largest error (mag) of a colour that is used. The noise of a
@@ -309,7 +313,7 @@ optional
         checked[light], distance=distance, redshift=redshift,
         cosmology=cosmology, ebv=ebv, position=position,
         reddening=reddening, filters=filters, k_correction=k_correction,
-        inclination=inclination, thickness=thickness)
+        inclination=inclination, thickness=thickness, colour=colour)
     distance_err = check_number(distance_err, 'distance_err', unit=u.Mpc,
                                 least=0, optional=True)
     if found.filters != relation.filters:

@@ -28,68 +28,18 @@ from astro_pix2prof.structure.extinction import (
     galactic_extinction,
 )
 from astro_pix2prof.structure.inclination import face_on_factor
+from astro_pix2prof.structure.k_corrections import (
+    K_CORRECTIONS,
+    PolynomialKCorrection,
+)
 
 __all__ = ['DENSITY_ZERO', 'Corrections', 'absolute_magnitude',
-           'check_calibrated', 'find_corrections', 'physical_profile',
-           'power_law_k_correction']
+           'check_calibrated', 'find_corrections', 'physical_profile']
 
 
 # The surface brightness (mag/arcsec2) of a luminosity per pc2 that is one of
 # absolute magnitude 0: 5 log10 of a radian in arcsec, less 5.
 DENSITY_ZERO = float(5 * np.log10(u.rad.to(u.arcsec)) - 5)
-
-
-def power_law_k_correction(band, redshift, colour, *, name='g-i',
-                           filters='SDSS'):
-    """
-    Calculate a K-correction for a spectrum that is a power law.
-
-    The flux per unit of frequency is taken as a power of the frequency, as
-    the colour has it. This is a fair K-correction to redshifts of some
-    hundredths: spectra of galaxies bend more than that, at 4000 Angstrom
-    above all.
-
-    Parameters
-    ----------
-    band : str
-        The band, which a power law does not need.
-
-    redshift : float
-        The redshift.
-
-    colour : float or `~numpy.ndarray`
-        The observed colour (mag).
-
-    name : str, optional
-        The colour, such as 'g-i'.
-
-    filters : {'SDSS', 'PS1'}, optional
-        The survey whose filters they are.
-
-    Returns
-    -------
-    k : float or `~numpy.ndarray`
-        The K-correction (mag) by the definition of Hogg et al. 2002.
-
-    Raises
-    ------
-    ValueError
-        If a wavelength is not in the register.
-
-    Examples
-    --------
-    >>> from astro_pix2prof.structure.physical import power_law_k_correction
-    >>> round(float(power_law_k_correction('g', 0.05, 1.0)), 3)
-    0.052
-    """
-    blue, red = (find_bandpass(part, filters).wavelength
-                 for part in name.split('-'))
-    if blue is None or red is None:
-        msg = (f'name must be a colour whose wavelengths are known, got '
-               f'{name!r} of {filters}')
-        raise ValueError(msg)
-    slope = 0.4 * np.asarray(colour, dtype=float) / np.log10(red / blue)
-    return 2.5 * (slope - 1) * np.log10(1 + redshift)
 
 
 @dataclass(frozen=True)
@@ -173,7 +123,7 @@ class Corrections:
 def find_corrections(profile, *, distance=None, redshift=None,
                      cosmology=None, ebv=0.0, position=None,
                      reddening='SFD', filters='SDSS', k_correction=None,
-                     inclination=None, thickness=0.0):
+                     inclination=None, thickness=0.0, colour=None):
     """
     Check and collect the corrections of a galaxy.
 
@@ -187,6 +137,9 @@ def find_corrections(profile, *, distance=None, redshift=None,
 
     k_correction, inclination, thickness
         Likewise.
+
+    colour : str, optional
+        The name of the colour that K-corrections follow from.
 
     Returns
     -------
@@ -203,11 +156,14 @@ def find_corrections(profile, *, distance=None, redshift=None,
         position = SkyCoord(meta['ra'], meta['dec'], unit='deg')
     found = {'ebv': find_reddening(ebv, position),
              'reddening': check_choice(reddening, 'reddening', REDDENINGS)}
+    if isinstance(k_correction, str):
+        check_choice(k_correction, 'k_correction', K_CORRECTIONS)
+        k_correction = PolynomialKCorrection(colour)
     if k_correction is not None and not callable(k_correction) and (
             not isinstance(k_correction, Mapping)):
         msg = ('k_correction must be a function of band, redshift and '
-               'colour, or a dict with a number for each band, got '
-               f'{type(k_correction).__name__}')
+               "colour, a dict with a number for each band, or "
+               f"'chilingarian2010', got {type(k_correction).__name__}")
         raise TypeError(msg)
     if k_correction is not None and redshift is None:
         msg = 'redshift must be given with k_correction, got None'

@@ -22,6 +22,7 @@ from astro_pix2prof import (
 )
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.structure.colours import hold_colours
+from astro_pix2prof.structure.k_corrections import PolynomialKCorrection
 from astro_pix2prof.structure.mass import check_mass_options
 from astro_pix2prof.structure.relations import RELATIONS, find_relation
 
@@ -281,6 +282,19 @@ class TestMassProfile:
         assert_allclose(table.meta['log_mass'] - plain.meta['log_mass'],
                         expected - 4 * np.log10(1.05), atol=2e-3)
 
+    def test_polynomials(self):
+        """
+        K-corrections by the name of their authors.
+        """
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        plain, table = (mass_profile(bands, redshift=0.1, k_correction=k)
+                        for k in (None, 'chilingarian2010'))
+        k_g, k_i = (PolynomialKCorrection('g-i')(band, 0.1, 1.0)
+                    for band in 'gi')
+        assert_allclose(table['colour'].value, 1 - k_g + k_i, atol=2e-3)
+        assert_allclose(table.meta['log_mass'] - plain.meta['log_mass'],
+                        0.7 * (k_i - k_g) + 0.4 * k_i, atol=2e-3)
+
     def test_inclination(self):
         bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
         plain, turned = (mass_profile(bands, distance=20, inclination=i)
@@ -477,6 +491,10 @@ class TestErrors:
          'bands must have these, got g, i, and r-i was asked for'),
         ({'distance': 5, 'distance_err': -1}, 'distance_err must be'),
         ({'distance': 5, 'max_colour_err': 0}, 'max_colour_err must be'),
+        ({'redshift': 0.1, 'k_correction': {'g': 0.1}},
+         "k_correction must have a value for the band 'i'"),
+        ({'redshift': 0.9, 'k_correction': 'chilingarian2010'},
+         'redshift must be from 0 to 0.5 for K-corrections'),
         ({'distance': 5, 'n_samples': 1}, 'n_samples must be an integer')])
     def test_options(self, options, match):
         bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}

@@ -29,7 +29,10 @@ from astro_pix2prof.structure.extinction import (
     find_reddening,
 )
 from astro_pix2prof.structure.inclination import face_on_factor
-from astro_pix2prof.structure.physical import power_law_k_correction
+from astro_pix2prof.structure.k_corrections import (
+    PolynomialKCorrection,
+    power_law_k_correction,
+)
 
 
 class TestScale:
@@ -228,6 +231,62 @@ class TestKCorrection:
             power_law_k_correction('g', 0.1, 1.0, filters='DES')
 
 
+    @pytest.mark.parametrize('name', ['g-r', 'g-i', 'g-z'])
+    def test_polynomials(self, name):
+        """
+        Zero at zero, smooth, and more in g than in the other band.
+
+        No power law is far away where spectra are close to one.
+        """
+        hook = PolynomialKCorrection(name)
+        blue, red = name.split('-')
+        colour = {'g-r': 0.5, 'g-i': 0.8, 'g-z': 0.9}[name]
+        for band in (blue, red):
+            assert hook(band, 0.0, colour) == 0
+            values = [hook(band, z, colour) for z in np.linspace(0, 0.3, 31)]
+            assert np.max(np.abs(np.diff(values, 2))) < 0.01
+            if name != 'g-z':
+                assert_allclose(hook(band, 0.05, colour),
+                                power_law_k_correction(band, 0.05, colour,
+                                                       name=name), atol=0.06)
+        assert hook(blue, 0.1, colour) > hook(red, 0.1, colour) + 0.02
+
+    def test_polynomials_agree(self):
+        """
+        From either colour of an old galaxy the same in g: no digit is wrong.
+        """
+        for z in (0.05, 0.1, 0.2):
+            # observed colours of the red sequence, from two bands
+            found = [PolynomialKCorrection(name)('g', z, colour)
+                     for name, colour in (('g-r', 0.72 + 1.9 * z),
+                                          ('g-i', 1.10 + 2.3 * z),
+                                          ('g-z', 1.42 + 2.5 * z))]
+            assert np.ptp(found) < 0.06, (z, found)
+
+    def test_published_value(self):
+        """
+        The example of the authors' own program.
+        """
+        assert_allclose(PolynomialKCorrection('g-r')('g', 0.2, 1.1),
+                        0.5209713976, rtol=1e-9)
+
+    def test_clipped(self):
+        hook = PolynomialKCorrection('g-i')
+        assert hook('g', 0.1, 9.0) == hook('g', 0.1, 2.0)
+        assert_allclose(hook('i', 0.1, np.array([0.5, -3.0])),
+                        [hook('i', 0.1, 0.5), hook('i', 0.1, 0.0)])
+
+    @pytest.mark.parametrize(('call', 'match'), [
+        (lambda: PolynomialKCorrection('r-i'), 'need one of the colours g-r'),
+        (lambda: PolynomialKCorrection('g-i')('r', 0.1, 1.0),
+         "from g-i are for its own bands, got 'r'"),
+        (lambda: PolynomialKCorrection('g-i')('g', 0.9, 1.0),
+         'redshift must be from 0 to 0.5')])
+    def test_no_polynomial(self, call, match):
+        with pytest.raises(ValueError, match=match):
+            call()
+
+
 class TestAbsoluteMagnitude:
     def test_all(self):
         z = 0.05
@@ -247,6 +306,14 @@ class TestAbsoluteMagnitude:
         with pytest.raises(TypeError, match='k_correction must be a function'):
             absolute_magnitude(17.0, band='g', redshift=0.1,
                                k_correction=0.1)
+
+    def test_name_without_a_colour(self):
+        with pytest.raises(ValueError, match='need one of the colours'):
+            absolute_magnitude(17.0, band='g', redshift=0.1,
+                               k_correction='chilingarian2010')
+        with pytest.raises(ValueError, match="k_correction must be 'chiling"):
+            absolute_magnitude(17.0, band='g', redshift=0.1,
+                               k_correction='kcorrect')
 
     def test_hook_without_redshift(self):
         with pytest.raises(ValueError, match='redshift must be given with'):
