@@ -3,6 +3,8 @@
 One galaxy in several bands: its stellar-mass profile beside its light.
 """
 
+from collections.abc import Mapping
+
 from astro_pix2prof.fitting.bands import measure_bands
 from astro_pix2prof.structure.mass import (
     MASS_OPTIONS,
@@ -42,7 +44,9 @@ def measure_masses(fit_galaxy, images, **options):
     """
     own = {name: options.pop(name) for name in MASS_OPTIONS
            if name in options}
-    check_mass_options(images, **own)
+    if isinstance(images, Mapping):
+        # (anything else is refused below)
+        check_mass_options(images, **own)
     result = measure_bands(fit_galaxy, images, **options)
     try:
         result.mass = mass_profile(result, **own)

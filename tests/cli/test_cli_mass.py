@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 from scipy.ndimage import gaussian_filter
 
 from astro_pix2prof.cli import main
+from astro_pix2prof.structure.k_corrections import PolynomialKCorrection
 
 FACTORS = {'g': 0.4, 'i': 1.0}
 
@@ -68,7 +69,8 @@ def test_cube_and_formats(folder, tmp_path, kind):
     """
     assert run(folder, '--redshift', '0.01', '--cosmology', 'WMAP9',
                '--relation', 'zibetti2009', '--ebv', '0.1', '--format', kind,
-               '--quiet', '--out', str(tmp_path),
+               '--k-correction', 'chilingarian2010', '--quiet', '--out',
+               str(tmp_path),
                names=('cube', 'cube')) == 0
     suffix = {'fits': '.fits', 'parquet': '.parquet'}[kind]
     table = QTable.read(tmp_path / f'cube_mass{suffix}')
@@ -77,8 +79,11 @@ def test_cube_and_formats(folder, tmp_path, kind):
     assert meta['cosmology'] == 'WMAP9'
     assert meta['relation'] == 'zibetti2009'
     known = ~np.asarray(table['colour_held']) & (table['radius'].value > 1)
+    observed = 0.995 - 0.1605
+    k_g, k_i = (PolynomialKCorrection('g-i')(band, 0.01, observed)
+                for band in 'gi')
     assert_allclose(np.median(table['colour'][known].value),
-                    0.995 - 0.1605, atol=0.03)
+                    observed - k_g + k_i, atol=0.03)
 
 
 @pytest.mark.parametrize(('args', 'match'), [
@@ -87,6 +92,8 @@ def test_cube_and_formats(folder, tmp_path, kind):
     (['--distance', '-3'], '--distance must be positive'),
     (['--distance', '3s'], '--distance must be'),
     (['--distance', '5', '--relation', 'x'], '--relation must be'),
+    (['--distance', '5', '--k-correction', 'chilingarian2010'],
+     '--redshift must be given with --k-correction'),
     (['--distance', '5', '--colour', 'g-r'], 'and g-r was asked for'),
     (['--redshift', '0.1', '--cosmology', 'Mine'],
      'argument --cosmology: must be one of'),

@@ -149,6 +149,9 @@ class TestPredictMass:
             fitter.fit_bands(images, predict='age')
         with pytest.raises(ValueError, match="'distance' is not an option"):
             fitter.fit_bands(images, distance=50)
+        with pytest.raises(TypeError, match='images must be a dict'):
+            fitter.fit_bands(list(images.values()), predict='mass',
+                             distance=50)
 
     def test_map_of_the_position(self, images):
         """
