@@ -121,8 +121,8 @@ def galactic_extinction(band, ebv, *, position=None, reddening='SFD',
     Parameters
     ----------
     band : str or `~astropy.units.Quantity`
-        The band, or a wavelength, see
-        `~astro_pix2prof.structure.extinction.extinction_coefficient`.
+        The band. Or a wavelength, for which the curve of Fitzpatrick 1999
+        with R_V = 3.1 holds; it needs the package ``dust_extinction``.
 
     ebv : float, callable or 'sfd'
         E(B-V) in magnitudes, or a map of it: an object that is called with

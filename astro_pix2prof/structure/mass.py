@@ -193,8 +193,7 @@ def mass_profile(bands, *, relation='taylor2011', colour=None, light=None,
         The result of ``fit_bands``, or a profile for each band by its
         name: 'g', 'r', 'i' or 'z'.
 
-    relation : str or `~astro_pix2prof.structure.relations.MassRelation`, \
-optional
+    relation : str or `~astro_pix2prof.MassRelation`, optional
         The relation between colour and mass-to-light ratio: 'taylor2011',
         'roediger2015_bc03', 'roediger2015_fsps', 'zibetti2009',
         'into2013_exponential', 'into2013_disc', or one of your own.
@@ -250,8 +249,9 @@ optional
         ``radius_kpc``, ``ellipticity``; ``colour`` (mag, at rest and
         without extinction) and ``colour_held``, whether it is that of
         other rings; ``mass_to_light``; ``mass_density`` (Msun/pc2);
-        ``mass_enclosed`` (Msun); and ``flag``, the `RingFlag` bits of both
-        bands. ``colour``, ``mass_to_light``, ``mass_density`` and
+        ``mass_enclosed`` (Msun); ``flag``, the `RingFlag` bits of both
+        bands; and ``colour_outside``, whether the colour is out of the
+        range of galaxies. ``colour``, ``mass_to_light``, ``mass_density`` and
         ``mass_enclosed`` have errors, ``x_err``.
 
         The meta holds the totals: ``mass`` (Msun) and ``log_mass`` (dex)
