@@ -24,6 +24,7 @@ _EXPORTS = {
     'StructureFlag': 'profile.flags',
     'Survey': 'survey.results',
     'SurveyResult': 'survey.collect',
+    'band_image': 'spectra.band',
     'build_profile': 'profile.table',
     'collect_survey': 'survey.collect',
     'compare_profiles': 'evaluation.compare',
@@ -42,6 +43,7 @@ _EXPORTS = {
     'plot_profiles': 'plotting.profiles',
     'plot_weights': 'plotting.weights',
     'profile_correlation': 'profile.meta',
+    'radial_spectra': 'spectra.radial',
     'read_pairs': 'datasets.pairs',
     'read_profile': 'profile.io',
     'read_sga': 'datasets.sga',
@@ -51,6 +53,7 @@ _EXPORTS = {
     'write_profile': 'profile.io',
     'write_report': 'report.page',
     'write_shards': 'training.shards',
+    'write_spectra': 'spectra.write',
 }
 
 __all__ = [*_EXPORTS, '__version__']

@@ -33,6 +33,7 @@ ALLOWED = {
     'fitting': SHAPES,
     'isophote': SHAPES | {'fitting'},
     'inference': SHAPES | {'fitting', 'networks'},
+    'spectra': {'ellipses', 'image', 'profile'},
     'structure': {'profile'},
     'evaluation': {'fitting', 'image', 'profile'},
     'plotting': {'ellipses', 'evaluation', 'fitting', 'image', 'profile'},
