@@ -8,8 +8,9 @@ import warnings
 import astropy.constants as const
 import astropy.units as u
 import numpy as np
-from astropy.nddata import CCDData, StdDevUncertainty
+from astropy.nddata import CCDData, NDData, StdDevUncertainty
 from astropy.utils.exceptions import AstropyUserWarning
+from astropy.wcs import WCS
 
 from astro_pix2prof.arguments import check_integer, check_number, check_text
 from astro_pix2prof.spectra.cubes import open_cube
@@ -74,7 +75,8 @@ def band_image(cube, filter='white', *, hdu=None, unit=None, mask=None,
     image : `~astropy.nddata.CCDData`, shape (ny, nx)
         In nJy per pixel (AB zero point 31.4), with the celestial WCS, the
         mask and, if the cube has errors, their standard deviations. The
-        errors of the wavelengths count as independent.
+        errors of the wavelengths count as independent. It is an
+        `~astropy.nddata.NDData` if the WCS is none of FITS.
 
     Raises
     ------
@@ -113,9 +115,10 @@ def band_image(cube, filter='white', *, hdu=None, unit=None, mask=None,
             meta['OBJECT'] = opened.name
         error = None if sigma is None else StdDevUncertainty(
             np.where(good, sigma * scale, np.nan))
-        return CCDData(np.where(good, image * scale, np.nan), unit=u.nJy,
-                       mask=~good, uncertainty=error, wcs=opened.wcs,
-                       meta=meta)
+        # (a CCDData has a WCS of FITS or none)
+        kind = CCDData if isinstance(opened.wcs, (WCS, type(None))) else NDData
+        return kind(np.where(good, image * scale, np.nan), unit=u.nJy,
+                    mask=~good, uncertainty=error, wcs=opened.wcs, meta=meta)
 
 
 def _calibrate(cube, curve, edges):

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 import astropy.units as u
 import numpy as np
 from astropy.io import fits
-from astropy.nddata import CCDData, NDData
+from astropy.nddata import NDData
+from astropy.wcs import WCS
 from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
 from astropy.wcs.wcsapi.wrappers import SlicedLowLevelWCS
 
@@ -186,8 +187,7 @@ class Cube:
         """
         # (equal pixels would be masked)
         values = np.arange(1.0, 1 + np.prod(self.shape)).reshape(self.shape)
-        return GalaxyCutout(CCDData(values, unit='', wcs=self.wcs),
-                            calibrated=False)
+        return GalaxyCutout(NDData(values, wcs=self.wcs), calibrated=False)
 
     def spaxel_area(self):
         """
@@ -349,7 +349,10 @@ def _read_spectrum(spectrum):
     low = wcs if isinstance(wcs, BaseLowLevelWCS) or not isinstance(
         wcs, BaseHighLevelWCS) else wcs.low_level_wcs
     spectral, medium = None, ''
-    if hasattr(low, 'wcs') and low.has_spectral:
+    if isinstance(low, WCS):
+        # (a new one does not know its axes before)
+        low.wcs.set()
+    if isinstance(low, WCS) and low.has_spectral:
         spectral = low.sub(['spectral'])
         medium = medium_of(spectral.wcs.ctype[0])
         sky = celestial_wcs(low)

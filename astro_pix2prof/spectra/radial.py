@@ -21,6 +21,8 @@ from astro_pix2prof.ellipses.geometry import (
     shape_to_components,
 )
 from astro_pix2prof.ellipses.given import read_ellipses
+from astro_pix2prof.profile.columns import is_profile
+from astro_pix2prof.profile.meta import profile_meta
 from astro_pix2prof.spectra.annuli import make_annuli
 from astro_pix2prof.spectra.covariance import covariance_factor
 from astro_pix2prof.spectra.cubes import open_cube
@@ -113,8 +115,9 @@ def radial_spectra(cube, profile, *, edges=None, statistic='sum', fill=True,
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        If ellipses cross each other, or the mask of a fit is not on the
-        spaxels of the cube and is not used.
+        If ellipses cross each other, if the mask of a fit is not on the
+        spaxels of the cube and is not used, or if the profile has no
+        coordinates on the sky but the cube has.
     """
     statistic = check_choice(statistic, 'statistic', ('sum', 'mean'))
     fill = check_flag(fill, 'fill')
@@ -129,10 +132,7 @@ def radial_spectra(cube, profile, *, edges=None, statistic='sum', fill=True,
         if hasattr(profile, 'profile') and hasattr(profile, 'mask'):
             _take_mask(opened, frame, profile)
             profile = profile.profile
-        ellipses = read_ellipses(frame, profile)
-        if ellipses is None:
-            msg = 'profile must be a profile or other ellipses, got None'
-            raise TypeError(msg)
+        ellipses = _read_profile(profile, frame)
         centre = ellipses.centre or frame.position
         annuli = make_annuli(ellipses, centre, opened.shape,
                              frame.pixel_scale, edges)
@@ -140,6 +140,27 @@ def radial_spectra(cube, profile, *, edges=None, statistic='sum', fill=True,
         return _make_spectra(opened, frame, annuli, sums, {
             'statistic': statistic, 'fill': fill, 'covariance': covariance,
             'min_valid': min_valid})
+
+
+def _read_profile(profile, frame):
+    """
+    Read the ellipses of a profile in the spaxels of the cube.
+    """
+    if profile is None:
+        msg = 'profile must be a profile or other ellipses, got None'
+        raise TypeError(msg)
+    try:
+        ellipses = read_ellipses(frame, profile)
+    except (TypeError, ValueError) as error:
+        raise type(error)(str(error).replace('geometry', 'profile', 1)
+                          ) from error
+    if is_profile(profile) and frame.wcs is not None and profile_meta(
+            profile).get('pa_frame') != 'sky':
+        warnings.warn(
+            'the profile has no coordinates on the sky: its centre and '
+            'angles are taken as those in the spaxels of the cube',
+            AstropyUserWarning, stacklevel=3)
+    return ellipses
 
 
 def _take_mask(cube, frame, fit):
