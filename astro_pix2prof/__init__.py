@@ -34,6 +34,7 @@ _EXPORTS = {
     'evaluate_fitters': 'evaluation.evaluate',
     'load_example': 'datasets.example',
     'load_example_truth': 'datasets.example',
+    'measure_morphology': 'structure.morphology',
     'measure_structure': 'structure.measure',
     'model_image': 'ellipses.model',
     'plot_colours': 'plotting.bands',

@@ -54,7 +54,7 @@ ASTRONOMY = {'astropy', 'photutils', 'specutils'}
 BRIDGE = 'inference'
 # What the astronomy modules may import only inside of a function.
 HEAVY = {'matplotlib', 'specutils', 'tqdm', 'dask', 'lsdb', 'pandas',
-         'pyarrow'}
+         'pyarrow', 'statmorph'}
 
 
 def find_imports(path):
@@ -334,7 +334,7 @@ def test_metadata():
                for text in project['optional-dependencies']['test'])
     assert project['license'] == 'BSD-3-Clause'
     assert set(project['optional-dependencies']) == {
-        'train', 'survey', 'test', 'docs', 'all', 'dev'}
+        'train', 'survey', 'morphology', 'test', 'docs', 'all', 'dev'}
 
 
 @needs_checkout
