@@ -12,7 +12,7 @@ from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 from scipy.ndimage import binary_fill_holes, gaussian_filter, label
 
-from astro_pix2prof.arguments import check_positive
+from astro_pix2prof.arguments import check_flag, check_positive
 from astro_pix2prof.extras import missing_extra
 
 __all__ = ['MORPHOLOGY_COLUMNS', 'find_segment', 'import_statmorph',
@@ -23,6 +23,9 @@ __all__ = ['MORPHOLOGY_COLUMNS', 'find_segment', 'import_statmorph',
 # the segmentation, and the threshold in units of the noise of a pixel after
 # smoothing, as it is in the detection of the fitters.
 _KERNEL, _THRESHOLD = 1.2, 1.5
+
+# Masked part of a galaxy above which there is a warning.
+_LARGE_PART = 0.2
 
 # What the flags of statmorph mean.
 _QUALITIES = {0: 'good', 1: 'suspect', 2: 'bad', 4: 'catastrophic'}
@@ -138,12 +141,13 @@ def import_statmorph():
     return statmorph
 
 
-def measure_morphology(fit, *, psf=None, segmentation=None, **options):
+def measure_morphology(fit, *, psf=None, segmentation=None, fill=True,
+                       **options):
     """
     Measure the morphology of a galaxy that was fitted, by statmorph.
 
-    The image is that of the fit without its sky, pixels that did not count
-    in the profile do not count here, and the errors are those of the image.
+    The image is that of the fit without its sky and without the other
+    objects that it found, and the errors are those of the image.
 
     Parameters
     ----------
@@ -161,6 +165,13 @@ def measure_morphology(fit, *, psf=None, segmentation=None, **options):
         the centre and brighter than 1.5 times the noise after smoothing, as
         `find_segment` does.
 
+    fill : bool, optional
+        Whether pixels that did not count in the profile are filled with the
+        smooth model of the galaxy. `False` masks them, and statmorph counts
+        the masked part of a galaxy as empty: concentration, radii, Gini and
+        M20 are then off by more than the object that is masked would have
+        changed them.
+
     **options
         Passed to ``statmorph.SourceMorphology``, such as ``cutout_extent``.
 
@@ -170,7 +181,8 @@ def measure_morphology(fit, *, psf=None, segmentation=None, **options):
         One row: the measures, NaN where statmorph has none; ``flag`` and
         ``flag_sersic`` as statmorph has them, ``quality`` in a word
         ('good', 'suspect', 'bad' or 'catastrophic') and ``messages``, its
-        warnings. There are no errors.
+        warnings; and ``masked_fraction``, the part of the segment that did
+        not count in the profile. There are no errors.
 
     Raises
     ------
@@ -187,12 +199,14 @@ def measure_morphology(fit, *, psf=None, segmentation=None, **options):
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        If the quality is 'bad' or worse, with the reasons.
+        If the quality is 'bad' or worse, with the reasons; or if more than
+        a fifth of the segment is filled or masked.
     """
     if not all(hasattr(fit, name) for name in ('cutout', 'mask', 'model')):
         msg = ('fit must be the result of fitter.fit(image), not of calling '
                f'the fitter, got {type(fit).__name__}')
         raise TypeError(msg)
+    fill = check_flag(fill, 'fill')
     statmorph = import_statmorph()
     cutout = fit.cutout
     image = cutout.data.astype(float) - fit.sky
@@ -210,6 +224,15 @@ def measure_morphology(fit, *, psf=None, segmentation=None, **options):
                    'not masked')
             raise ValueError(msg)
     kernel = _find_psf(psf, cutout)
+    masked = float(mask[segment].mean())
+    if masked > _LARGE_PART:
+        warnings.warn(
+            f'{100 * masked:.0f}% of the galaxy is masked: its morphology is '
+            + ('partly that of its smooth model' if fill else 'that of the '
+               'rest'), AstropyUserWarning, stacklevel=2)
+    if fill:
+        image = np.where(mask, fit.model(), image)
+        mask = ~np.isfinite(image)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('ignore')
         warnings.simplefilter('always', AstropyUserWarning)
@@ -232,7 +255,9 @@ def measure_morphology(fit, *, psf=None, segmentation=None, **options):
                       f'{_QUALITIES.get(result.flag, "bad")}: '
                       f'{" ".join(messages) or "statmorph does not say why"}',
                       AstropyUserWarning, stacklevel=2)
-    return _make_table(result, cutout, messages)
+    table = _make_table(result, cutout, messages)
+    table['masked_fraction'] = [masked]
+    return table
 
 
 def _bad_pixels(fit):
