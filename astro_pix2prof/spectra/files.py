@@ -69,7 +69,12 @@ class _Section:
         if file is None or getattr(file, 'compression', None) or (
                 'data' in vars(self.hdu)):
             return read_pixels(self.hdu)[part]
-        return self.hdu.section[part]
+        try:
+            return self.hdu.section[part]
+        except Exception as exc:  # of a damaged file: almost any kind
+            msg = (f'the extension {self.hdu.name!r} of the cube cannot be '
+                   f'read, the file may be cut short: {exc}')
+            raise OSError(msg) from exc
 
 
 def read_cube_file(hdulist, hdu=None):

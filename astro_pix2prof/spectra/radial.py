@@ -133,8 +133,7 @@ def radial_spectra(cube, profile, *, edges=None, statistic='sum', fill=True,
             _take_mask(opened, frame, profile)
             profile = profile.profile
         ellipses = _read_profile(profile, frame)
-        centre = ellipses.centre or frame.position
-        annuli = make_annuli(ellipses, centre, opened.shape,
+        annuli = make_annuli(ellipses, ellipses.centre, opened.shape,
                              frame.pixel_scale, edges)
         sums = _sum(opened, annuli)
         return _make_spectra(opened, frame, annuli, sums, {
@@ -154,6 +153,10 @@ def _read_profile(profile, frame):
     except (TypeError, ValueError) as error:
         raise type(error)(str(error).replace('geometry', 'profile', 1)
                           ) from error
+    if ellipses.centre is None:
+        msg = ('profile must have a centre, ra and dec or x_centre and '
+               'y_centre in its meta: give a profile that a fitter returned')
+        raise ValueError(msg)
     if is_profile(profile) and frame.wcs is not None and profile_meta(
             profile).get('pa_frame') != 'sky':
         warnings.warn(

@@ -228,6 +228,15 @@ def test_no_cube(tmp_path):
         read(one, hdu=1)
 
 
+def test_file_that_is_cut_short(tmp_path):
+    make_hdus().writeto(tmp_path / 'whole.fits')
+    content = (tmp_path / 'whole.fits').read_bytes()
+    (tmp_path / 'cut.fits').write_bytes(content[:-2800])
+    with pytest.raises(OSError, match="extension 'STAT' of the cube cannot "
+                                      'be read, the file may be cut short'):
+        read(tmp_path / 'cut.fits')
+
+
 def test_no_spectral_axis():
     hdus = make_hdus()
     hdus['DATA'].header['CTYPE3'] = 'STOKES'

@@ -458,6 +458,21 @@ def test_profile_without_coordinates():
                     rtol=1e-6)
 
 
+def test_table_of_ellipses():
+    """
+    A table will do, if it has a centre.
+    """
+    table = QTable({'sma': np.arange(1.0, 14.0), 'ellipticity': [EPS] * 13,
+                    'theta': [THETA] * 13})
+    data = random_data()
+    with pytest.raises(ValueError, match='profile must have a centre'):
+        radial_spectra(make_cube(data), table)
+    table.meta.update(x_centre=CENTRE[0], y_centre=CENTRE[1])
+    spectra = radial_spectra(make_cube(data), table, edges=EDGES)
+    assert_allclose(spectra[2].flux.value[0], annulus_sum(data[0], 4, 7.2),
+                    rtol=1e-9)
+
+
 def test_too_few_rings():
     profile = make_profile()[:1]
     with pytest.raises(ValueError, match='at least two rings, for the edges'):
