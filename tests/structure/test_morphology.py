@@ -157,11 +157,13 @@ def test_star_is_taken_out(morphology):
     """
     fit = fit_image(make_image(star=(150.0, 57.0, 51.0)))
     assert fit.mask[51, 57]
-    found = measure_morphology(fit)
-    assert 0.01 < found['masked_fraction'][0] < 0.2
+    # (a quarter of this small galaxy is masked)
+    with pytest.warns(AstropyUserWarning, match='of the galaxy is masked'):
+        found = measure_morphology(fit)
     fit.mask[:] = False
     bare = measure_morphology(fit)
-    for name, most in (('asymmetry', 0.03), ('gini', 0.01), ('m20', 0.05),
+    assert abs(found['asymmetry'][0] - morphology['asymmetry'][0]) < 0.03
+    for name, most in (('gini', 0.01), ('m20', 0.05),
                        ('concentration', 0.05)):
         clean = morphology[name][0]
         assert abs(found[name][0] - clean) < most
