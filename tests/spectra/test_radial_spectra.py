@@ -393,6 +393,29 @@ def test_gradients_are_recovered(seed):
     assert abs(found - eps) < 0.03
 
 
+@pytest.mark.slow
+def test_muse_against_hst(real_data):
+    """
+    The band image of a real cube has the profile of HST, beyond the seeing.
+    """
+    folder = real_data / 'abell478_muse_hst'
+    image = band_image(folder / 'a478_muse_cube_bin9.fits.gz', '7000:9350')
+    hst = GalaxyCutout(folder / 'a478_hst_f814w.fits.gz', hdu='SCI',
+                       position=(305.0, 313.0), size=160)
+    radius = np.arange(1.8, 6.5, 0.4) * u.arcsec
+    fits = [IsophoteFitter(sky=0.0).fit(one) for one in (image, hst)]
+    shape = {'ellipticity': 0.2, 'pa': 45.0, 'radii': radius}
+    muse, other = (
+        IsophoteFitter(sky=0.0, fit_centre=False).fit(
+            one, position=fit.cutout.pixel_to_sky(*fit.centre), **shape)
+        for one, fit in zip((image, hst), fits, strict=True))
+    values = [one.profile['intensity'].value for one in (muse, other)]
+    # one zero point and one level of the sky
+    line = np.polyfit(values[1], values[0], 1, w=1 / values[0])
+    miss = 2.5 * np.log10(np.polyval(line, values[1]) / values[0])
+    assert np.std(miss) < 0.03
+
+
 def test_write(tmp_path):
     spectra = radial_spectra(make_cube(random_data(9), ctype='AWAV'),
                              make_profile(), edges=EDGES)
