@@ -26,6 +26,7 @@ _EXPORTS = {
     'Survey': 'survey.results',
     'SurveyResult': 'survey.collect',
     'absolute_magnitude': 'structure.physical',
+    'band_image': 'spectra.band',
     'build_profile': 'profile.table',
     'collect_survey': 'survey.collect',
     'compare_profiles': 'evaluation.compare',
@@ -38,6 +39,7 @@ _EXPORTS = {
     'load_example': 'datasets.example',
     'load_example_truth': 'datasets.example',
     'mass_profile': 'structure.mass',
+    'measure_morphology': 'structure.morphology',
     'measure_structure': 'structure.measure',
     'model_image': 'ellipses.model',
     'physical_profile': 'structure.physical',
@@ -49,6 +51,7 @@ _EXPORTS = {
     'plot_profiles': 'plotting.profiles',
     'plot_weights': 'plotting.weights',
     'profile_correlation': 'profile.meta',
+    'radial_spectra': 'spectra.radial',
     'read_pairs': 'datasets.pairs',
     'read_profile': 'profile.io',
     'read_sga': 'datasets.sga',
@@ -58,6 +61,7 @@ _EXPORTS = {
     'write_profile': 'profile.io',
     'write_report': 'report.page',
     'write_shards': 'training.shards',
+    'write_spectra': 'spectra.write',
 }
 
 __all__ = [*_EXPORTS, '__version__']

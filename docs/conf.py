@@ -172,11 +172,32 @@ class RelationTable(SphinxDirective):
         return self.parse_text_to_nodes('\n'.join(lines))
 
 
+class MorphologyTable(SphinxDirective):
+    """
+    Directive that lists the columns of the morphology.
+    """
+
+    def run(self):
+        from astro_pix2prof.structure.morphology import MORPHOLOGY_COLUMNS
+
+        units = {'pix': 'pix', 'length': 'arcsec', 'angle': 'deg',
+                 'flux': 'of the image', '': ''}
+        lines = ['.. list-table::', '    :header-rows: 1',
+                 '    :widths: 28 16 56', '', '    * - Column',
+                 '      - Unit', '      - Definition']
+        for column in MORPHOLOGY_COLUMNS:
+            lines += [f'    * - ``{column.name}``',
+                      f'      - {units[column.unit]}',
+                      f'      - {column.text}']
+        return self.parse_text_to_nodes('\n'.join(lines))
+
+
 def setup(app):
     """
     Register the directives of this documentation.
     """
     app.add_directive('flag-table', FlagTable)
+    app.add_directive('morphology-table', MorphologyTable)
     app.add_directive('structure-table', StructureTable)
     app.add_directive('bandpass-table', BandpassTable)
     app.add_directive('relation-table', RelationTable)

@@ -34,6 +34,7 @@ ALLOWED = {
     'fitting': SHAPES | {'structure'},
     'isophote': SHAPES | {'fitting'},
     'inference': SHAPES | {'fitting', 'networks'},
+    'spectra': {'ellipses', 'image', 'profile'},
     'structure': {'profile'},
     'evaluation': {'fitting', 'image', 'profile'},
     'plotting': {'ellipses', 'evaluation', 'fitting', 'image', 'profile'},
@@ -54,7 +55,7 @@ ASTRONOMY = {'astropy', 'photutils', 'specutils'}
 BRIDGE = 'inference'
 # What the astronomy modules may import only inside of a function.
 HEAVY = {'matplotlib', 'specutils', 'tqdm', 'dask', 'lsdb', 'pandas',
-         'pyarrow'}
+         'pyarrow', 'statmorph'}
 
 
 def find_imports(path):
@@ -334,7 +335,7 @@ def test_metadata():
                for text in project['optional-dependencies']['test'])
     assert project['license'] == 'BSD-3-Clause'
     assert set(project['optional-dependencies']) == {
-        'train', 'survey', 'dust', 'test', 'docs', 'all', 'dev'}
+        'train', 'survey', 'dust', 'morphology', 'test', 'docs', 'all', 'dev'}
 
 
 @needs_checkout

@@ -38,6 +38,10 @@ from astro_pix2prof.cli.planes import check_planes, read_planes
 __all__ = ['add_fit_command']
 
 
+# Tables that may be written beside the profiles, which are options, too.
+_BESIDE = ('structure', 'morphology')
+
+
 def add_fit_command(commands):
     """
     Add the command to the parser.
@@ -85,6 +89,9 @@ def add_fit_command(commands):
     command.add_argument('--structure', action='store_true',
                          help='measure magnitudes, radii and more from the '
                               'profiles, and write one table of all images')
+    command.add_argument('--morphology', action='store_true',
+                         help='measure C, A, S, Gini, M20 and more by '
+                              'statmorph, and write one table of all images')
     command.add_argument('--overwrite', action='store_true',
                          help='replace results that exist')
     add_common_options(command)
@@ -96,11 +103,13 @@ def add_fit_command(commands):
 def _run_fit(args):
     with pause_collector():
         fitting = _Fitting(args)
-    table = args.out / f'structure{SUFFIXES[args.format]}'
+    tables = {name: args.out / f'{name}{SUFFIXES[args.format]}'
+              for name in _BESIDE if getattr(args, name)}
     make_folder(args.out, args)
-    if args.structure:
-        check_new(table, args, '--structure')
-    rows, structures, n_failed = [], [], 0
+    for name, table in tables.items():
+        check_new(table, args, f'--{name}')
+    rows, n_failed = [], 0
+    beside = {name: [] for name in tables}
     with _Progress(args) as progress:
         for path, stem in zip(args.images, output_stems(args.images),
                               strict=True):
@@ -119,13 +128,17 @@ def _run_fit(args):
                 n_failed += 1
                 progress.show(report, 'no profile to compare with: '
                               f'{result.failure}', args, file=path)
+            for name, error in result.lost.items():
+                n_failed += 1
+                progress.show(report, f'no {name}: {error}', args, file=path)
             rows.append(_summary_row(stem, result, seconds))
-            if result.structure is not None:
-                structures.append((stem, result.structure))
+            for name, found in result.beside.items():
+                beside[name].append((stem, found))
             progress.advance()
-    if structures:
+    for name, found in beside.items():
         try:
-            _write_structures(structures, table, args)
+            if found:
+                _write_beside(found, tables[name], args)
         except Exception as error:
             n_failed += 1
             report(error, args)
@@ -165,6 +178,18 @@ def _check_shape(args):
     if args.ellipticity and args.pa is None:
         args.command.error('--ellipticity needs a position angle unless it '
                            'is 0: give --pa')
+
+
+def _check_morphology(args):
+    """
+    Refuse what an optional package is missing for.
+    """
+    from astro_pix2prof.structure.morphology import import_statmorph
+
+    try:
+        import_statmorph()
+    except ImportError as error:
+        args.command.error(f'argument --morphology: {error}')
 
 
 def _checked(check, text):
@@ -245,7 +270,9 @@ class _Result:
 
     def __init__(self, profile, notes):
         self.profile, self.notes = profile, notes
-        self.other = self.structure = self.failure = None
+        self.other = self.failure = None
+        # tables of one row, and errors, by what was asked for besides
+        self.beside, self.lost = {}, {}
 
     def add_notes(self, notes):
         """
@@ -269,6 +296,8 @@ class _Fitting:
         self.options = image_options(args)
         check_planes(args)
         _check_shape(args)
+        if args.morphology:
+            _check_morphology(args)
         if args.geometry is not None:
             self.options['geometry'] = _read_geometry(args.geometry)
         for name in ('ellipticity', 'pa'):
@@ -313,8 +342,11 @@ class _Fitting:
         if args.structure:
             from astro_pix2prof.structure.measure import measure_structure
 
-            result.structure, more = quietly(measure_structure, fit.profile)
+            result.beside['structure'], more = quietly(measure_structure,
+                                                       fit.profile)
             result.add_notes(more)
+        if args.morphology:
+            self._add_morphology(result, fit)
         if args.plot:
             from astro_pix2prof.plotting.fit import plot_fit
 
@@ -323,6 +355,21 @@ class _Fitting:
                         beside=None if result.other is None
                         else {self.beside: result.other})
         return result
+
+
+    @staticmethod
+    def _add_morphology(result, fit):
+        """
+        Measure the morphology; without one, there is still a profile.
+        """
+        from astro_pix2prof.structure.morphology import measure_morphology
+
+        try:
+            result.beside['morphology'], more = quietly(measure_morphology,
+                                                        fit)
+            result.add_notes(more)
+        except Exception as error:
+            result.lost['morphology'] = error
 
 
 def _median_difference(profile, other):
@@ -342,13 +389,13 @@ def _median_difference(profile, other):
     return np.median(size) if size.size else np.nan
 
 
-def _write_structures(structures, path, args):
+def _write_beside(found, path, args):
     """
     Write one table with a row for each image.
     """
     from astropy.table import vstack
 
-    stems, tables = zip(*structures, strict=True)
+    stems, tables = zip(*found, strict=True)
     table = vstack(tables, metadata_conflicts='silent')
     table.add_column(list(stems), name='image', index=0)
     table.write(path, overwrite=args.overwrite)

@@ -17,6 +17,7 @@ from astro_pix2prof.cli.mass import add_mass_command
 from astro_pix2prof.cli.output import report
 from astro_pix2prof.cli.report import add_report_command
 from astro_pix2prof.cli.simulate import add_simulate_command
+from astro_pix2prof.cli.spectra import add_spectra_command
 from astro_pix2prof.cli.survey import add_survey_command
 from astro_pix2prof.cli.train import add_train_command
 
@@ -26,7 +27,8 @@ __all__ = ['main']
 # In the order of the help.
 _COMMANDS = (add_fit_command, add_compare_command, add_mass_command,
              add_demo_command, add_simulate_command, add_train_command,
-             add_evaluate_command, add_survey_command, add_report_command)
+             add_evaluate_command, add_survey_command, add_report_command,
+             add_spectra_command)
 
 
 def main(args=None):

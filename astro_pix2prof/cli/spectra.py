@@ -1,0 +1,160 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The command ``pix2prof spectra``.
+"""
+
+from pathlib import Path
+
+from astro_pix2prof.cli.methods import METHODS, make_fitter
+from astro_pix2prof.cli.options import (
+    add_common_options,
+    add_fitter_options,
+    any_path,
+    bit_flags,
+    hdu_name,
+    lengths,
+    local_path,
+    number_or_word,
+)
+from astro_pix2prof.cli.output import (
+    check_file,
+    check_new,
+    make_folder,
+    print_columns,
+    quietly,
+    warn,
+)
+
+__all__ = ['add_spectra_command']
+
+
+def add_spectra_command(commands):
+    """
+    Add the command to the parser.
+
+    Parameters
+    ----------
+    commands : object
+        As `argparse.ArgumentParser.add_subparsers` returns it.
+    """
+    command = commands.add_parser(
+        'spectra', help='measure radial spectra in a cube',
+        usage='%(prog)s [OPTION ...] CUBE',
+        description='Measure one spectrum for each annulus of the ellipses '
+                    'of a galaxy, which are those of a profile, or are '
+                    'fitted to the image of the cube in a band.')
+    command.add_argument('cube', metavar='CUBE', type=any_path,
+                         help='FITS file with a cube of spectra (MUSE, '
+                              'MaNGA, CALIFA, SAMI, KCWI, JWST), or its '
+                              'address')
+    source = command.add_mutually_exclusive_group()
+    source.add_argument('--profile', metavar='FILE', type=any_path,
+                        help='take the ellipses of this profile, which may '
+                             'be of another image of the galaxy')
+    source.add_argument('--band', metavar='LOW:HIGH', default='white',
+                        help='fit the image of this range of Angstrom, such '
+                             'as 6000:7000, or of the box g, r, i or z '
+                             '(default: white, all wavelengths)')
+    command.add_argument('--out', metavar='FITS', type=local_path,
+                         default=Path('spectra.fits'),
+                         help='the file for the spectra (default: '
+                              'spectra.fits)')
+    command.add_argument('--image', metavar='FITS', type=local_path,
+                         help='write the image of the band, too')
+    command.add_argument('--method', choices=METHODS, default='isophote',
+                         help='how to fit the image (default: isophote)')
+    command.add_argument('--edges', metavar='R,R,...', type=lengths,
+                         help='semi-major axes between the annuli in '
+                              'spaxels, or with a unit, such as '
+                              '0,2,4,8arcsec (default: half-way between '
+                              'the rings of the profile)')
+    command.add_argument('--statistic', choices=('sum', 'mean'),
+                         default='sum',
+                         help='flux of an annulus, or its mean per arcsec2 '
+                              '(default: sum)')
+    command.add_argument('--covariance', metavar='SURVEY',
+                         type=number_or_word,
+                         help='correlation of the noise of spaxels: manga, '
+                              'califa, or the slope b of 1 + b log10 N '
+                              '(default: none)')
+    command.add_argument('--hdu', type=hdu_name, metavar='EXT',
+                         help='extension of the flux: number, name, or '
+                              'NAME,VERSION')
+    command.add_argument('--unit', help='unit of the flux, such as '
+                                        "'1e-17 erg/s/cm2/Angstrom'")
+    command.add_argument('--bad-bits', type=bit_flags, metavar='BITS',
+                         help='bits of the mask of the cube that reject a '
+                              'value (default: all)')
+    command.add_argument('--overwrite', action='store_true',
+                         help='replace files that exist')
+    add_fitter_options(command)
+    add_common_options(command)
+    command.set_defaults(run=_run_spectra, command=command)
+
+
+def _run_spectra(args):
+    from astro_pix2prof.spectra.radial import radial_spectra
+    from astro_pix2prof.spectra.write import write_spectra
+
+    if args.image is not None and args.profile is not None:
+        args.command.error('--image writes the image of a --band: leave out '
+                           '--profile')
+    for path, option in ((args.out, '--out'), (args.image, '--image')):
+        if path is not None:
+            check_new(path, args, option)
+            make_folder(path.parent, args)
+    check_file(args.cube)
+    options = {'hdu': args.hdu, 'unit': args.unit, 'bad_bits': args.bad_bits}
+    profile = _profile(args, options)
+    spectra, notes = quietly(
+        radial_spectra, args.cube, profile, edges=args.edges,
+        statistic=args.statistic, covariance=args.covariance, **options)
+    for note in notes:
+        warn(note, args, file=args.cube)
+    write_spectra(spectra, args.out, overwrite=args.overwrite)
+    if not args.quiet:
+        print_columns([('annulus', 'from', 'to', 'spaxels', 'usable', 'S/N'),
+                       *(_row(k, one) for k, one in enumerate(spectra))])
+        print(f'{len(spectra)} spectra of {spectra[0].shape[0]} wavelengths: '
+              f'{args.out.resolve()}')
+    return 0
+
+
+def _profile(args, options):
+    """
+    Read the profile, or fit the image of the band.
+    """
+    from astro_pix2prof.profile.io import read_profile
+
+    if args.profile is not None:
+        check_file(args.profile)
+        return read_profile(args.profile)
+    from astro_pix2prof.spectra.band import band_image
+
+    fitter = make_fitter(args.method, args)
+    image, notes = quietly(band_image, args.cube, args.band, **options)
+    if args.image is not None:
+        # (--overwrite was given, or there is no such file)
+        image.write(args.image, overwrite=True)
+    fit, more = quietly(fitter.fit, image)
+    for note in dict.fromkeys((*notes, *more)):
+        warn(note, args, file=args.cube)
+    return fit
+
+
+def _row(k, spectrum):
+    """
+    Describe an annulus for the table on the screen.
+    """
+    import numpy as np
+
+    meta = spectrum.meta
+    ratio = '-'
+    if spectrum.uncertainty is not None and not spectrum.mask.all():
+        good = ~spectrum.mask
+        with np.errstate(divide='ignore', invalid='ignore'):
+            values = spectrum.flux.value / spectrum.uncertainty.array
+        ratio = f'{np.nanmedian(values[good]):.1f}'
+    return (str(k), f'{meta["sma_in"]:.2f}', f'{meta["sma_out"]:.2f}',
+            f'{meta["n_spaxels"]:.1f}', f'{100 * meta["n_valid"][0]:.0f}%',
+            ratio)
