@@ -31,6 +31,7 @@ ALLOWED = {
     'image': {'background'},
     'ellipses': {'image', 'profile'},
     'fitting': SHAPES,
+    'cuts': SHAPES | {'fitting'},
     'isophote': SHAPES | {'fitting'},
     'inference': SHAPES | {'fitting', 'networks'},
     'structure': {'profile'},
