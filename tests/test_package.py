@@ -32,6 +32,7 @@ ALLOWED = {
     'ellipses': {'image', 'profile'},
     'fitting': SHAPES,
     'cuts': SHAPES | {'fitting'},
+    'export': SHAPES | {'fitting'},
     'isophote': SHAPES | {'fitting'},
     'inference': SHAPES | {'fitting', 'networks'},
     'structure': {'profile'},
@@ -334,7 +335,7 @@ def test_metadata():
                for text in project['optional-dependencies']['test'])
     assert project['license'] == 'BSD-3-Clause'
     assert set(project['optional-dependencies']) == {
-        'train', 'survey', 'test', 'docs', 'all', 'dev'}
+        'train', 'survey', 'regions', 'test', 'docs', 'all', 'dev'}
 
 
 @needs_checkout
