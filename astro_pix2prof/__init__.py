@@ -58,6 +58,7 @@ _EXPORTS = {
     'to_regions': 'export.regions',
     'vertical_profile': 'cuts.vertical',
     'write_autoprof': 'export.tables',
+    'write_galaxy_page': 'report.galaxy',
     'write_iraf_table': 'export.tables',
     'write_pixels': 'export.images',
     'write_profile': 'profile.io',

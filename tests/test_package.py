@@ -41,7 +41,8 @@ ALLOWED = {
     'datasets': {'image', 'profile', 'simulation'},
     'survey': {'fitting', 'image', 'inference', 'networks', 'profile',
                'structure'},
-    'report': {'ellipses', 'image', 'plotting', 'profile', 'survey'},
+    'report': {'ellipses', 'fitting', 'image', 'plotting', 'profile',
+               'survey'},
     'networks': set(),
     # (for the conversions of ellipses, which stand once)
     'simulation': {'networks'},

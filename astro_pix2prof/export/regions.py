@@ -21,6 +21,9 @@ from astro_pix2prof.extras import missing_extra
 
 __all__ = ['to_regions', 'write_regions']
 
+# (the examples need the package regions)
+__doctest_requires__ = {'to_regions': ['regions']}
+
 
 # The colours of the ellipses, of bad pixels and of other objects.
 _COLOURS = {'isophote': 'cyan', 'bad': 'red', 'other': 'orange'}
@@ -69,7 +72,9 @@ def to_regions(fit, *, frame='sky', n_rings=None, mask=True):
     >>> from astro_pix2prof import IsophoteFitter, load_example
     >>> from astro_pix2prof import to_regions
     >>> fit = IsophoteFitter().fit(load_example())
-    >>> regions = to_regions(fit, n_rings=5, mask=False)  # doctest: +SKIP
+    >>> regions = to_regions(fit, n_rings=5, mask=False)
+    >>> len(regions)
+    5
     """
     check_fit(fit)
     frame = check_choice(frame, 'frame', ('sky', 'pixel'))
@@ -78,7 +83,8 @@ def to_regions(fit, *, frame='sky', n_rings=None, mask=True):
     try:
         from regions import Regions
     except ImportError as error:
-        raise missing_extra('regions', 'regions', 'to_regions') from error
+        raise missing_extra(package='regions', extra='regions',
+                            what='to_regions') from error
     if frame == 'sky' and fit.cutout.wcs is None:
         msg = ("frame='sky' needs an image with a WCS: give frame='pixel', "
                "got 'sky'")

@@ -72,7 +72,8 @@ def to_pandas(profile):
     try:
         import pandas as pd
     except ImportError as error:
-        raise missing_extra('pandas', 'survey', 'to_pandas') from error
+        raise missing_extra(package='pandas', extra='survey',
+                            what='to_pandas') from error
     columns, units = _plain_columns(profile)
     # (columns of FITS files have the other byte order)
     frame = pd.DataFrame({name: values.astype(values.dtype.newbyteorder('='))

@@ -380,10 +380,11 @@ class TestTables:
         with pytest.warns(AstropyUserWarning, match='is used, although'):
             profile = sky(folder / 'n4608irac1ss_fitted_cutout.fits',
                           unit=u.MJy / u.sr / 187.75, geometry=table[rows])
-        off = (profile['surface_brightness']
-               - table['surface_brightness'][rows]).value
-        # a turn by 90 degrees makes this 0.2
-        assert np.median(np.abs(off)) < 0.02
+        off = np.abs((profile['surface_brightness']
+                      - table['surface_brightness'][rows]).value)
+        flat = table['ellipticity'][rows] > 0.25
+        # a turn by 90 degrees makes this 0.038
+        assert np.median(off[flat]) < 0.012
 
 
 def test_masked_pixels_of_a_network(galaxy_ccd):
