@@ -10,7 +10,7 @@ from astro_pix2prof.ellipses.given import check_pa
 from astro_pix2prof.fitting.radii import read_lengths
 from astro_pix2prof.wording import shown
 
-__all__ = ['read_angles', 'read_distances', 'read_width']
+__all__ = ['read_angle', 'read_angles', 'read_distances', 'read_width']
 
 
 def _pixels(value, name, cutout):
@@ -111,6 +111,38 @@ def read_width(value, cutout):
     return float(found[0])
 
 
+def read_angle(value, name):
+    """
+    Read an angle.
+
+    Parameters
+    ----------
+    value : float, `~astropy.units.Quantity` or str
+        A plain number is in degrees.
+
+    name : str
+        The name of the argument, for messages.
+
+    Returns
+    -------
+    angle : float
+        In degrees.
+
+    Raises
+    ------
+    TypeError
+        If it is not one number.
+
+    ValueError
+        If it is not finite or has no unit of an angle.
+    """
+    try:
+        return check_pa(value)
+    except (TypeError, ValueError) as error:
+        msg = str(error).replace('pa must', f'{name} must', 1)
+        raise type(error)(msg) from None
+
+
 def read_angles(values):
     """
     Read position angles from 0 to 360 degrees.
@@ -133,8 +165,9 @@ def read_angles(values):
     ValueError
         If there is none, one is given twice, or one is no finite angle.
     """
-    values = list(values) if np.ndim(values) else [values]
-    angles = [check_pa(value) % 360 for value in values]
+    several = isinstance(values, list | tuple) or np.ndim(values)
+    values = list(values) if several else [values]
+    angles = [read_angle(value, 'angles') % 360 for value in values]
     if not angles or len({round(a, 6) for a in angles}) < len(angles):
         msg = f'angles must be one or more, each once, got {values}'
         raise ValueError(msg)

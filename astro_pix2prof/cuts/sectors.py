@@ -11,9 +11,12 @@ from astro_pix2prof.arguments import (
     check_positive,
 )
 from astro_pix2prof.cuts.field import CutField
-from astro_pix2prof.cuts.lengths import read_angles, read_distances
+from astro_pix2prof.cuts.lengths import (
+    read_angle,
+    read_angles,
+    read_distances,
+)
 from astro_pix2prof.cuts.table import make_cut
-from astro_pix2prof.ellipses.given import check_pa
 from astro_pix2prof.profile.flags import RingFlag
 
 __all__ = ['sector_profiles']
@@ -101,7 +104,7 @@ def sector_profiles(fit, n_sectors=4, *, angles=None, opening=None,
     if opening is None:
         opening = 360 / len(angles)
     else:
-        opening = check_positive(check_pa(opening), 'opening')
+        opening = check_positive(read_angle(opening, 'opening'), 'opening')
     if opening > 360:
         msg = f'opening must be at most 360 deg, got {opening:g}'
         raise ValueError(msg)

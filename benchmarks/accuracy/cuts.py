@@ -62,6 +62,9 @@ class Galaxy:
         self.b = gammaincinv(2 * self.n, 0.5)
 
     def ring(self, a):
+        """
+        Calculate the light on the major axis.
+        """
         a = np.hypot(a, self.core)
         power = 1 if self.edge_on else 1 / self.n
         b = 1.678 if self.edge_on else self.b
@@ -69,6 +72,9 @@ class Galaxy:
             (a / self.size)**power - (self.core / self.size)**power))
 
     def light(self, x, y):
+        """
+        Calculate the light at points relative to the centre (pixels).
+        """
         t = np.radians(self.theta)
         u, v = x * np.cos(t) + y * np.sin(t), y * np.cos(t) - x * np.sin(t)
         if self.edge_on:
@@ -76,6 +82,9 @@ class Galaxy:
         return self.ring(np.hypot(u, v / (1 - self.eps)))
 
     def image(self):
+        """
+        Make the image without noise.
+        """
         y, x = np.mgrid[:SIZE, :SIZE].astype(float)
         return self.light(x - self.centre[0], y - self.centre[1])
 

@@ -3,6 +3,7 @@
 Tests of wedges, axes and vertical profiles against analytic galaxies.
 """
 
+import astropy.units as u
 import numpy as np
 import pytest
 from astropy.nddata import CCDData
@@ -312,7 +313,9 @@ def test_tables_survive_files(fit, disc, tmp_path):
     ({'n_sectors': 0}, 'n_sectors must be an integer from 1'),
     ({'opening': 400}, 'opening must be at most 360 deg, got 400'),
     ({'opening': -1}, 'opening must be'),
+    ({'opening': np.nan}, 'opening must be finite, got nan'),
     ({'angles': []}, 'angles must be one or more'),
+    ({'angles': [3 * u.m]}, "angles must be an angle, got the unit 'm'"),
     ({'angles': [0, 360]}, 'angles must be one or more, each once'),
     ({'ellipses': 'round'}, "ellipses must be .*got 'round'"),
     ({'radii': [3, 2]}, 'radii must be finite and increase from 0 on'),
