@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What ``pix2prof fit`` writes of a galaxy besides its profile.
+Results of ``pix2prof fit`` besides the profile of a galaxy.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What a fit knows, in the pixels of its image.
+Rings, masks and files of a fit, in the pixels of its image.
 """
 
 from dataclasses import dataclass

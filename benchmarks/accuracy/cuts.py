@@ -159,11 +159,13 @@ def measure_cuts(galaxy, fit):
         yield kind, table, galaxy.strip(r, 0.0, galaxy.theta + turn)
 
 
-def inside(table):
+def inside(table, resolved=False):
     """
-    Tell which rows lie in the frame.
+    Tell which rows lie in the frame, and not in the innermost pixel.
     """
     outside = int(RingFlag.EDGE | RingFlag.EXTRAPOLATED)
+    if resolved:
+        outside |= int(RingFlag.UNRESOLVED)
     return (np.asarray(table['flag']) & outside) == 0
 
 
@@ -187,7 +189,7 @@ def run(n, seed, network):
         for kind, table, true in measure_cuts(galaxy, galaxy.fit(noisy)):
             error = (table['intensity'] - true / PIXEL**2 * table[
                 'intensity'].unit) / table['intensity_err']
-            pulls[kind].append(error.value[inside(table)])
+            pulls[kind].append(error.value[inside(table, resolved=True)])
         fit = network.fit(noisy, unit='nmgy', pixel_scale=PIXEL,
                           position=galaxy.centre)
         for kind, table, true in measure_cuts(galaxy, fit):
