@@ -168,7 +168,8 @@ def read_angles(values):
     several = isinstance(values, list | tuple) or np.ndim(values)
     values = list(values) if several else [values]
     angles = [read_angle(value, 'angles') % 360 for value in values]
-    if not angles or len({round(a, 6) for a in angles}) < len(angles):
+    # (they are told apart by two digits)
+    if not angles or len({round(a, 2) for a in angles}) < len(angles):
         msg = f'angles must be one or more, each once, got {values}'
         raise ValueError(msg)
     return angles

@@ -110,8 +110,9 @@ def sector_profiles(fit, n_sectors=4, *, angles=None, opening=None,
         raise ValueError(msg)
     sma = (np.asarray(fit.sma, dtype=float) if radii is None
            else read_distances(radii, 'radii', field.cutout))
-    return {f'{angle:.6g} deg': _sector(field, sma, angle, opening,
-                                        ellipses == 'circles')
+    circles = ellipses == 'circles'
+    return {f'{round(angle, 2):g} deg': _sector(field, sma, angle, opening,
+                                                circles)
             for angle in angles}
 
 

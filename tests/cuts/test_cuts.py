@@ -77,6 +77,8 @@ def test_wedges_begin_at_the_major_axis(fit):
         [35, 155, 275])
     assert [t.meta['opening'] for t in profiles.values()] == [120] * 3
     assert list(sector_profiles(fit, angles=90)) == ['90 deg']
+    assert list(sector_profiles(fit, angles=[72.0098, 72.02])) == [
+        '72.01 deg', '72.02 deg']
 
 
 def test_wedges_average_to_the_profile():
