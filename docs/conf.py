@@ -36,7 +36,9 @@ root_doc = 'index'
 extensions += ['sphinx_gallery.gen_gallery']
 
 intersphinx_mapping.update({
+    'pandas': ('https://pandas.pydata.org/docs/', None),
     'photutils': ('https://photutils.readthedocs.io/en/stable/', None),
+    'regions': ('https://astropy-regions.readthedocs.io/en/stable/', None),
 })
 
 nitpicky = True

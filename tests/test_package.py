@@ -32,6 +32,8 @@ ALLOWED = {
     'ellipses': {'image', 'profile'},
     # (masses of several bands)
     'fitting': SHAPES | {'structure'},
+    'cuts': SHAPES | {'fitting'},
+    'export': SHAPES | {'fitting'},
     'isophote': SHAPES | {'fitting'},
     'inference': SHAPES | {'fitting', 'networks'},
     'spectra': {'ellipses', 'image', 'profile'},
@@ -41,7 +43,8 @@ ALLOWED = {
     'datasets': {'image', 'profile', 'simulation'},
     'survey': {'fitting', 'image', 'inference', 'networks', 'profile',
                'structure'},
-    'report': {'ellipses', 'image', 'plotting', 'profile', 'survey'},
+    'report': {'ellipses', 'fitting', 'image', 'plotting', 'profile',
+               'survey'},
     'networks': set(),
     # (for the conversions of ellipses, which stand once)
     'simulation': {'networks'},
@@ -335,7 +338,8 @@ def test_metadata():
                for text in project['optional-dependencies']['test'])
     assert project['license'] == 'BSD-3-Clause'
     assert set(project['optional-dependencies']) == {
-        'train', 'survey', 'dust', 'morphology', 'test', 'docs', 'all', 'dev'}
+        'train', 'survey', 'dust', 'morphology', 'regions', 'test', 'docs',
+        'all', 'dev'}
 
 
 @needs_checkout

@@ -21,7 +21,6 @@ from astro_pix2prof.cli.options import (
     local_path,
 )
 from astro_pix2prof.cli.output import (
-    SUFFIXES,
     check_file,
     check_new,
     make_folder,
@@ -34,6 +33,15 @@ from astro_pix2prof.cli.output import (
     warn,
 )
 from astro_pix2prof.cli.planes import check_planes, read_planes
+from astro_pix2prof.cli.products import (
+    FORMATS,
+    add_product_options,
+    check_products,
+    product_files,
+    table_suffix,
+    write_products,
+    write_table,
+)
 
 __all__ = ['add_fit_command']
 
@@ -82,7 +90,7 @@ def add_fit_command(commands):
     command.add_argument('--out', metavar='DIR', type=local_path,
                          default=Path(),
                          help='folder for the results (default: this one)')
-    command.add_argument('--format', choices=SUFFIXES, default='ecsv',
+    command.add_argument('--format', choices=FORMATS, default='ecsv',
                          help='format of the tables (default: ecsv)')
     command.add_argument('--plot', action='store_true',
                          help='write a PNG of each fit')
@@ -94,6 +102,7 @@ def add_fit_command(commands):
                               'statmorph, and write one table of all images')
     command.add_argument('--overwrite', action='store_true',
                          help='replace results that exist')
+    add_product_options(command)
     add_common_options(command)
     add_image_options(command)
     add_plane_options(command)
@@ -103,7 +112,7 @@ def add_fit_command(commands):
 def _run_fit(args):
     with pause_collector():
         fitting = _Fitting(args)
-    tables = {name: args.out / f'{name}{SUFFIXES[args.format]}'
+    tables = {name: args.out / f'{name}{table_suffix(args)}'
               for name in _BESIDE if getattr(args, name)}
     make_folder(args.out, args)
     for name, table in tables.items():
@@ -295,6 +304,7 @@ class _Fitting:
         self.args = args
         self.options = image_options(args)
         check_planes(args)
+        check_products(args)
         _check_shape(args)
         if args.morphology:
             _check_morphology(args)
@@ -314,15 +324,14 @@ class _Fitting:
         """
         Measure one image and write what was asked for.
         """
-        from astro_pix2prof.profile.io import write_profile
-
         args = self.args
-        suffix = SUFFIXES[args.format]
+        suffix = FORMATS[args.format]
         table = args.out / f'{stem}_profile{suffix}'
         other = args.out / f'{stem}_{self.beside}{suffix}'
         figure = args.out / f'{stem}_profile.png'
+        files = product_files(args, stem)
         for file in (table, *([other] if args.compare else []),
-                     *([figure] if args.plot else [])):
+                     *([figure] if args.plot else []), *files.values()):
             if file.exists() and not args.overwrite:
                 msg = f'{file} exists: give --overwrite to replace it'
                 raise FileExistsError(msg)
@@ -330,12 +339,13 @@ class _Fitting:
         options = {**self.options, **read_planes(args, path)}
         fit, notes = quietly(self.fitter.fit, path, **options)
         result = _Result(fit.profile, notes)
-        write_profile(fit.profile, table, overwrite=args.overwrite)
+        write_table(fit, table, args)
+        result.add_notes(quietly(write_products, fit, files, args)[1])
         if args.compare:
             try:
                 beside, more = quietly(self.other.fit, path, **options)
                 result.add_notes(more)
-                write_profile(beside.profile, other, overwrite=args.overwrite)
+                write_table(beside, other, args)
                 result.other = beside.profile
             except Exception as error:
                 result.failure = error
@@ -398,7 +408,13 @@ def _write_beside(found, path, args):
     stems, tables = zip(*found, strict=True)
     table = vstack(tables, metadata_conflicts='silent')
     table.add_column(list(stems), name='image', index=0)
-    table.write(path, overwrite=args.overwrite)
+    if args.format == 'csv':
+        from astro_pix2prof.profile.csv_files import write_csv
+
+        write_csv(table, path)
+        return
+    kind = {'votable': {'format': 'votable'}}.get(args.format, {})
+    table.write(path, overwrite=args.overwrite, **kind)
 
 
 def _summary_row(stem, result, seconds):

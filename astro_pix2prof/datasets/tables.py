@@ -140,8 +140,10 @@ def read_iraf_table(path, *, pixel_scale, zeropoint=None, unit=None):
     profile : `~astropy.table.QTable`
         The columns of a profile, see `build_profile`, with not-a-number for
         what the table does not hold. Position angles are
-        counter-clockwise from the +y axis of the image, which is north only
-        if the image has north up.
+        counter-clockwise from the +x axis of the image, as in all profiles
+        without a WCS: those of the table, from +y, plus 90 degrees. With the
+        columns X0 and Y0 the meta has the centre, so that the image can be
+        measured on these ellipses, with ``geometry=``.
 
     Raises
     ------
@@ -165,15 +167,22 @@ def read_iraf_table(path, *, pixel_scale, zeropoint=None, unit=None):
     intensity, error = (scale * _floats(table, name)
                         for name in ('INTENS', 'INT_ERR'))
     sb, sb_err = intensity_to_sb(intensity, error, zeropoint=zero.value)
-    return _make_profile(
+    # (IRAF counts pixels from 1, and its innermost rings may wander)
+    centre = {name: float(np.nanmedian(_floats(table, column))) - 1
+              for name, column in (('x_centre', 'X0'), ('y_centre', 'Y0'))
+              if np.isfinite(_floats(table, column)).any()}
+    profile = _make_profile(
         path, 'IRAF ellipse', zero.system,
         data_unit if per_area else data_unit / u.arcsec**2,
         radius=pixel_scale * _floats(table, 'SMA'), intensity=intensity,
         intensity_err=error, surface_brightness=sb,
         surface_brightness_err=sb_err, ellipticity=_floats(table, 'ELLIP'),
         ellipticity_err=_floats(table, 'ELLIP_ERR'),
-        pa=_floats(table, 'PA') % 180, pa_err=_floats(table, 'PA_ERR'),
+        pa=_from_x(_floats(table, 'PA')), pa_err=_floats(table, 'PA_ERR'),
         n_valid=_valid(_floats(table, 'NDATA'), _floats(table, 'NFLAG')))
+    profile.meta.update(centre, pixel_scale=float(pixel_scale),
+                        sb_zeropoint=float(zero.value))
+    return profile
 
 
 def read_autoprof(path):
@@ -193,8 +202,9 @@ def read_autoprof(path):
     profile : `~astropy.table.QTable`
         The columns of a profile, see `build_profile`, with not-a-number for
         what was not measured. Intensities refer to a zero point of 22.5 mag.
-        Position angles are those of AutoProf, counter-clockwise from the +y
-        axis of the image.
+        Position angles are counter-clockwise from the +x axis of the image,
+        as in all profiles without a WCS: those of AutoProf, from +y, plus 90
+        degrees.
 
     Raises
     ------
@@ -222,7 +232,7 @@ def read_autoprof(path):
         surface_brightness=sb, surface_brightness_err=sb_err,
         ellipticity=_floats(table, 'ellip'),
         ellipticity_err=_floats(table, 'ellip_e'),
-        pa=_floats(table, 'pa') % 180, pa_err=_floats(table, 'pa_e'),
+        pa=_from_x(_floats(table, 'pa')), pa_err=_floats(table, 'pa_e'),
         mag_enclosed=total, n_valid=_valid(pixels, masked))
 
 
@@ -247,6 +257,13 @@ def _floats(table, name):
     if name not in table.colnames:
         return np.full(len(table), np.nan)
     return np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan)
+
+
+def _from_x(angle):
+    """
+    Convert angles (degrees) from the +y axis to those from the +x axis.
+    """
+    return (angle + 90) % 180
 
 
 def _valid(good, bad):

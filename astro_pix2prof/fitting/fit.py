@@ -46,6 +46,9 @@ class ProfileFit:
     weight : 2D `~numpy.ndarray`, shape (n, n_angle), or `None`
         From a network that weighs pixels: how much the points of each
         ellipse count, from 0 to 1.
+
+    tilt : 2D `~numpy.ndarray` or float
+        The sky of each pixel less ``sky``; 0 where the sky is flat.
     """
 
     profile: object
@@ -58,6 +61,7 @@ class ProfileFit:
     theta: np.ndarray
     intensity: np.ndarray
     weight: np.ndarray = None
+    tilt: np.ndarray | float = 0.0
 
     def __repr__(self):
         meta = self.profile.meta
@@ -82,6 +86,17 @@ class ProfileFit:
         return ellipse_model(self.cutout.shape, self.centre, self.sma[ok],
                              self.eps[ok], np.radians(self.theta[ok]),
                              self.intensity[ok])
+
+    def subtracted(self):
+        """
+        Subtract the sky from the image.
+
+        Returns
+        -------
+        image : 2D `~numpy.ndarray`
+            In the unit of the image, bad pixels included.
+        """
+        return self.cutout.data - (self.sky + self.tilt)
 
     def weight_map(self):
         """
@@ -128,5 +143,5 @@ class ProfileFit:
         noise = self.cutout.noise
         sigma = (self.cutout.background_noise if noise is None else
                  float(np.median(noise[~self.cutout.mask])))
-        data = np.where(self.mask, model, self.cutout.data - self.sky)
+        data = np.where(self.mask, model, self.subtracted())
         return find_objects(data, model, low, self.centre, sigma)

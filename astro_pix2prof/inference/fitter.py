@@ -376,7 +376,8 @@ class Pix2ProfFitter(ProfileFitter):
             profile=profile, cutout=cutout, mask=cutout.mask,
             sky=rings.sky, centre=rings.centre, sma=rings.sma,
             eps=rings.eps, theta=np.degrees(rings.theta),
-            intensity=rings.intensity, weight=weight)
+            intensity=rings.intensity, weight=weight,
+            tilt=prepared.background.over(cutout.shape) - prepared.sky)
 
     def _parts(self, images, size, workers, options):
         job = PartJob(self, options)

@@ -244,7 +244,7 @@ class IsophoteFitter(ProfileFitter):
             cutout=cutout, mask=steps.mask, sky=rings.sky,
             centre=rings.centre, sma=rings.sma, eps=rings.eps,
             theta=np.degrees(rings.theta), intensity=rings.intensity,
-            n_fits=steps.n_fits)
+            tilt=steps.tilt, n_fits=steps.n_fits)
 
 
 def _check_radii(given, asked, cutout):

@@ -106,6 +106,8 @@ class IsophoteSteps:
         self.max_sma = self.asked.max_pixels(cutout)
         self.whole_initial = self.initial = initial
         self.n_fits = 0
+        # the sky of each pixel of the image less its level
+        self.tilt = 0.0
         self.first_flag = GalaxyFlag(0)
         ny, nx = cutout.shape
         self.search = settings.search_radius or min(
@@ -240,6 +242,11 @@ class IsophoteSteps:
             sky = measure_sky(self.data, self.bad, self.position,
                               search=self.search, plane=True)
             self.data = self.data - (sky.over(self.data.shape) - sky.level)
+            whole = replace(sky, centre=tuple(
+                c + first for c, first in zip(sky.centre, self.corner,
+                                              strict=True)))
+            self.tilt = self.unit * (
+                whole.over(self.cutout.shape) - sky.level)
         level = self.frame_level
         if settings.sky not in MEASURED:
             level = float(settings.sky)

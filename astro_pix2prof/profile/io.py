@@ -18,6 +18,7 @@ from astro_pix2prof.addresses import copy_here, find_path, is_address
 from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.columns import is_profile
+from astro_pix2prof.profile.csv_files import read_csv, write_csv
 from astro_pix2prof.profile.meta import META_KEY, UNIT_KEY
 
 __all__ = ['read_profile', 'write_profile', 'write_table']
@@ -25,10 +26,10 @@ __all__ = ['read_profile', 'write_profile', 'write_table']
 
 FORMATS = {'.ecsv': 'ecsv', '.fits': 'fits', '.fit': 'fits',
            '.fits.gz': 'fits', '.parquet': 'parquet', '.vot': 'votable',
-           '.xml': 'votable'}
+           '.xml': 'votable', '.csv': 'csv'}
 
 READERS = {'ecsv': 'ascii.ecsv', 'fits': 'fits', 'parquet': 'parquet',
-           'votable': 'votable'}
+           'votable': 'votable', 'csv': 'ascii.csv'}
 
 
 def _format(path, given):
@@ -58,6 +59,9 @@ def write_profile(profile, path, *, format=None, overwrite=False):
     """
     Write a profile to a file, with all units, flags and meta.
 
+    A CSV file has the units in its first line, such as ``radius [arcsec]``,
+    and no meta.
+
     Parameters
     ----------
     profile : `~astropy.table.QTable`
@@ -66,9 +70,9 @@ def write_profile(profile, path, *, format=None, overwrite=False):
     path : str or `~pathlib.Path`
         The file.
 
-    format : {'ecsv', 'fits', 'parquet', 'votable'}, optional
+    format : {'ecsv', 'fits', 'parquet', 'votable', 'csv'}, optional
         By default told by the file's ending: ``.ecsv``, ``.fits``,
-        ``.parquet``, ``.vot`` or ``.xml``.
+        ``.parquet``, ``.vot`` or ``.xml``, ``.csv``.
 
     overwrite : bool, optional
         Whether to replace an existing file.
@@ -79,7 +83,8 @@ def write_profile(profile, path, *, format=None, overwrite=False):
         If ``profile`` is not a profile table.
 
     ValueError
-        If the format is none of the four, or the path is an address.
+        If the format is none of these, the path is an address, or a CSV
+        file is asked for a profile with noisy samples.
 
     OSError
         If the file exists and ``overwrite`` is `False`.
@@ -128,6 +133,9 @@ def write_table(profile, path, *, format=None, overwrite=False):
                                 message='The unit .* could not be saved')
         if kind == 'votable':
             _write_votable(profile, path)
+            return
+        if kind == 'csv':
+            write_csv(profile, path)
             return
         table = profile
         if kind == 'fits':
@@ -189,9 +197,9 @@ def read_profile(path, *, format=None):
     path : str, `~pathlib.Path` or ``upath.UPath``
         The file, or its address.
 
-    format : {'ecsv', 'fits', 'parquet', 'votable'}, optional
+    format : {'ecsv', 'fits', 'parquet', 'votable', 'csv'}, optional
         By default told by the file's ending: ``.ecsv``, ``.fits``,
-        ``.parquet``, ``.vot`` or ``.xml``.
+        ``.parquet``, ``.vot`` or ``.xml``, ``.csv``.
 
     Returns
     -------
@@ -200,7 +208,7 @@ def read_profile(path, *, format=None):
     Raises
     ------
     ValueError
-        If the format is none of the four, the file cannot be read, or it
+        If the format is none of these, the file cannot be read, or it
         holds no profile.
 
     FileNotFoundError
@@ -217,8 +225,9 @@ def read_profile(path, *, format=None):
         warnings.simplefilter('ignore', u.UnitsWarning)
         warnings.simplefilter('ignore', VOTableSpecWarning)
         try:
-            table = (_read_votable(path) if kind == 'votable'
-                     else QTable.read(path, format=READERS[kind]))
+            own = {'votable': _read_votable, 'csv': read_csv}.get(kind)
+            table = (QTable.read(path, format=READERS[kind]) if own is None
+                     else own(path))
         except Exception as error:  # every reader has kinds of its own
             msg = (f'{path} cannot be read as a table of the format {kind}: '
                    f'{" ".join(str(error).split())}')

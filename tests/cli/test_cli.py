@@ -80,7 +80,7 @@ class TestMain:
         assert 'usage: pix2prof' in capsys.readouterr().out
 
     @pytest.mark.parametrize('args', [
-        ['what'], ['fit'], ['fit', 'a.fits', '--format', 'csv'],
+        ['what'], ['fit'], ['fit', 'a.fits', '--format', 'xls'],
         ['fit', 'a.fits', '--zeropoint', 'x'], ['demo', 'x']])
     def test_usage(self, args, capsys):
         with pytest.raises(SystemExit) as info:

@@ -110,7 +110,8 @@ class TestIraf:
         np.testing.assert_allclose(profile['ellipticity'],
                                    [np.nan, 0.2, 0.3], rtol=1e-6)
         np.testing.assert_allclose(profile['pa'].to_value(u.deg),
-                                   [np.nan, 150, 89])
+                                   [np.nan, 60, 179])
+        assert profile.meta['pa_frame'] == 'pixel'
         assert profile.meta['fitter'] == 'IRAF ellipse'
         assert profile.meta['source'] == iraf.name
 
@@ -169,7 +170,8 @@ class TestAutoprof:
         np.testing.assert_allclose(profile['intensity_err'].value[1],
                                    0.02 / 1.0857362)
         np.testing.assert_allclose(profile['ellipticity'], [0.2, 0.3, 0.3])
-        np.testing.assert_allclose(profile['pa'].value, [15, 10, 160])
+        np.testing.assert_allclose(profile['pa'].value, [105, 100, 70])
+        assert profile.meta['pa_frame'] == 'pixel'
         np.testing.assert_allclose(profile['mag_enclosed'].value,
                                    [21, 20, np.nan])
         np.testing.assert_allclose(profile['n_valid'], [1, 0.75, 1])

@@ -1,0 +1,135 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Profiles as CSV files and as data frames of pandas.
+"""
+
+import re
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable, Table
+
+from astro_pix2prof.extras import missing_extra
+from astro_pix2prof.profile.checks import check_profile
+
+__all__ = ['read_csv', 'to_pandas', 'write_csv']
+
+
+def _plain_columns(profile):
+    """
+    Take the units off the columns; refuse those of several values a row.
+    """
+    columns, units = {}, {}
+    for name in profile.colnames:
+        values = profile[name]
+        unit = getattr(values, 'unit', None)
+        values = np.asarray(getattr(values, 'value', values))
+        if values.ndim > 1:
+            msg = (f'profile must have one value in each row, got the column '
+                   f'{name} of {values.shape[1]}: remove it first, with '
+                   f'profile.remove_column({name!r})')
+            raise ValueError(msg)
+        columns[name] = values
+        if unit is not None and unit != u.dimensionless_unscaled:
+            units[name] = unit.to_string()
+    return columns, units
+
+
+def to_pandas(profile):
+    """
+    Make a data frame of pandas of a profile.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    Returns
+    -------
+    frame : `pandas.DataFrame`
+        The columns as plain numbers. ``frame.attrs['units']`` has the unit
+        of each column that has one, ``frame.attrs['meta']`` the meta.
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed.
+
+    TypeError
+        If it is no profile table.
+
+    ValueError
+        If a column has several values in each row, as noisy samples have.
+
+    Examples
+    --------
+    >>> from astro_pix2prof import load_example_truth, to_pandas
+    >>> frame = to_pandas(load_example_truth())
+    >>> frame.attrs['units']['radius']
+    'arcsec'
+    """
+    profile = check_profile(profile)
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise missing_extra(package='pandas', extra='survey',
+                            what='to_pandas') from error
+    columns, units = _plain_columns(profile)
+    # (columns of FITS files have the other byte order)
+    frame = pd.DataFrame({name: values.astype(values.dtype.newbyteorder('='))
+                          for name, values in columns.items()})
+    frame.attrs = {'units': units, 'meta': dict(profile.meta)}
+    return frame
+
+
+def write_csv(profile, path):
+    """
+    Write a profile as CSV, with the units in the names of the columns.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    path : `~pathlib.Path`
+        The file, which is replaced.
+
+    Raises
+    ------
+    ValueError
+        If a column has several values in each row, as noisy samples have.
+    """
+    columns, units = _plain_columns(profile)
+    names = [f'{name} [{units[name]}]' if name in units else name
+             for name in columns]
+    Table(list(columns.values()), names=names).write(
+        path, format='ascii.csv', overwrite=True)
+
+
+def read_csv(path):
+    """
+    Read a table whose columns have their units in their names.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+        Empty cells become not-a-number.
+    """
+    plain = Table.read(path, format='ascii.csv')
+    table = QTable()
+    for column in plain.itercols():
+        name, unit = re.fullmatch(r'(.*?)\s*(?:\[(.*)\])?',
+                                  column.name).groups()
+        if hasattr(column, 'mask'):
+            column = column.astype(float).filled(np.nan)
+        values = np.asarray(column)
+        table[name] = values if unit is None else u.Quantity(
+            values, u.Unit(unit))
+    if 'flag' in table.colnames:
+        table['flag'] = table['flag'].astype(np.int32)
+    return table

@@ -1,0 +1,98 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of profiles as CSV files and as data frames.
+"""
+
+import builtins
+
+import numpy as np
+import pytest
+
+from astro_pix2prof import read_profile, to_pandas, write_profile
+
+
+@pytest.fixture
+def profile(sersic_profile):
+    return sersic_profile.copy()
+
+
+def test_csv_round_trip(profile, tmp_path):
+    path = tmp_path / 'a.csv'
+    profile['surface_brightness'][-1] = np.nan
+    profile['flag'][2] = 5
+    write_profile(profile, path)
+    first = path.read_text(encoding='utf-8').splitlines()[0]
+    assert first.startswith('radius [arcsec],surface_brightness [mag / arcs')
+    assert first.endswith(',n_valid,flag')
+    again = read_profile(path)
+    assert again.colnames == profile.colnames
+    for name in again.colnames:
+        old, new = profile[name], again[name]
+        assert getattr(new, 'unit', None) == getattr(old, 'unit', None)
+        assert np.array_equal(np.asarray(new), np.asarray(old),
+                              equal_nan=name != 'flag'), name
+    assert again['flag'].dtype == np.int32
+    # (the zero point follows from the columns)
+    assert set(again.meta) <= {'sb_zeropoint'}
+    with pytest.raises(OSError, match='exists; give overwrite=True'):
+        write_profile(profile, path)
+
+
+def test_csv_of_others(tmp_path):
+    path = tmp_path / 'a.csv'
+    path.write_text('name,size\na,1\n', encoding='utf-8')
+    with pytest.raises(ValueError, match='holds no profile table'):
+        read_profile(path)
+    path.write_text('radius [no unit]\n1\n', encoding='utf-8')
+    with pytest.raises(ValueError, match='cannot be read as a table of the'):
+        read_profile(path)
+
+
+def test_empty_cells_are_not_known(profile, tmp_path):
+    path = tmp_path / 'a.csv'
+    write_profile(profile, path)
+    head, first, *lines = path.read_text(encoding='utf-8').splitlines()
+    cells = first.split(',')
+    cells[1] = ''
+    path.write_text('\n'.join([head, ','.join(cells), *lines]) + '\n',
+                    encoding='utf-8')
+    again = read_profile(path)
+    assert np.isnan(again['surface_brightness'][0])
+    assert np.isfinite(again['surface_brightness'][1:]).all()
+
+
+def test_samples_have_no_place(profile, tmp_path):
+    profile['surface_brightness_samples'] = np.zeros(
+        (len(profile), 3)) * profile['surface_brightness'].unit
+    with pytest.raises(ValueError, match='one value in each row, got the col'):
+        write_profile(profile, tmp_path / 'a.csv')
+
+
+def test_to_pandas(profile, tmp_path):
+    pytest.importorskip('pandas')
+    write_profile(profile, tmp_path / 'a.fits')
+    for table in (profile, read_profile(tmp_path / 'a.fits')):
+        frame = to_pandas(table)
+        assert list(frame) == profile.colnames
+        assert frame.attrs['units']['surface_brightness'] == 'mag / arcsec2'
+        assert 'ellipticity' not in frame.attrs['units']
+        assert frame.attrs['meta'] == dict(table.meta)
+        for name in frame:
+            assert np.array_equal(
+                frame[name], np.asarray(profile[name]),
+                equal_nan=name != 'flag')
+
+
+def test_no_pandas(profile, monkeypatch):
+    real = builtins.__import__
+
+    def refuse(name, *args, **kwargs):
+        if name == 'pandas':
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, '__import__', refuse)
+    with pytest.raises(ImportError, match=r'to_pandas needs pandas: install'):
+        to_pandas(profile)
+    with pytest.raises(TypeError, match='profile must be a profile table'):
+        to_pandas({'radius': [1]})
