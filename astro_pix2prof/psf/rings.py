@@ -18,7 +18,7 @@ _FIRST, _LAST, _NODES = 0.002, 1.4, 256
 _CORE = 1.0, 4.0
 
 # Radii of the core, angles of its ellipses, and angles of half a ring.
-_RADII, _ANGLES, _HALF = 33, 40, 16
+_RADII, _ANGLES, _HALF = 29, 32, 16
 
 
 class RingConvolution:
@@ -191,7 +191,7 @@ class RingConvolution:
                                np.sin(theta[0]))
         # (a fixed point, from the mean shape at that distance)
         sma = np.hypot(x, y)
-        for _ in range(3):
+        for _ in range(2):
             index = np.clip((np.log(np.maximum(sma, self.nodes[0]))
                              - self._first) / self._step + 0.5, 0,
                             _NODES - 1).astype(int)
