@@ -12,17 +12,20 @@ __all__ = ['SharpGalaxy', 'sharpen_rings']
 
 # Shapes are known from this radius on (full widths at half maximum), and
 # corrected out to this one.
-_SHAPED, _CORRECTED = 0.8, 10.0
+_SHAPED, _CORRECTED = 0.8, 20.0
 
-# Width of the smoothing of shapes, in the logarithm of radius: that of bars
-# in discs.
-_WIDTH = 0.5
+# Width of the smoothing of shapes and of their corrections, in the logarithm
+# of radius: that of bars in discs.
+_FLAT, _WIDTH = 0.35, 0.5
 
 # Steps of the correction of the shape, and of the profile at each.
-_SHAPE_STEPS, _STEPS = 5, 3
+_SHAPE_STEPS, _STEPS = 6, 3
+
+# Shapes react to less than the whole of a change, where the PSF is broad.
+_GAIN = 1.4
 
 # Rings on which the shape is corrected.
-_RINGS = 20
+_RINGS = 24
 
 # Ratios of rings with this signal-to-noise ratio count by half.
 _HALF_SNR = 3.0
@@ -86,11 +89,11 @@ def sharpen_rings(psf, sma, intensity, snr, eps, theta, *, forced=False):
     """
     sma, eps, theta = (np.asarray(v, dtype=float) for v in (sma, eps, theta))
     snr = np.maximum(np.nan_to_num(snr, posinf=1e3), 0)
-    trust = np.minimum(snr, 30.0)**2 + 1e-6
+    trust = np.minimum(snr, 10.0)**2 + 1e-6
     known = (sma > 0) if forced else sma >= min(_SHAPED * psf.fwhm,
                                                 0.5 * sma[-1])
     place = np.log(np.maximum(sma, 0.1 * psf.fwhm))
-    e1, e2 = (_smooth(place[known], part[known], trust[known])
+    e1, e2 = (_smooth_line(place[known], part[known], trust[known])
               for part in (eps * np.cos(2 * theta), eps * np.sin(2 * theta)))
     shaped = sma[known]
     flat, angle = np.hypot(e1, e2), 0.5 * np.unwrap(np.arctan2(e2, e1))
@@ -119,7 +122,7 @@ def sharpen_rings(psf, sma, intensity, snr, eps, theta, *, forced=False):
             # beyond, the PSF does not matter
             fade = np.clip(np.log(_CORRECTED * psf.fwhm / shaped)
                            / np.log(2.0), 0, 1)
-            change = np.clip(flat + change - step * fade, 0,
+            change = np.clip(flat + change - _GAIN * step * fade, 0,
                              _FLATTEST) - flat
     rings = RingConvolution(psf, sma, eps, theta, shape)
     profile = _Sharpening(rings, sma, intensity, snr, None)
@@ -147,6 +150,20 @@ def _smooth(place, values, weights, at=None):
     w = weights * (np.exp(-0.5 * (off / _WIDTH)**2)
                    + 1e-6 * np.exp(-np.abs(off)))
     return (w @ values) / w.sum(1)
+
+
+def _smooth_line(place, values, weights):
+    """
+    Smooth values by local straight lines, which do not lag behind.
+    """
+    off = place - place[:, None]
+    w = weights * (np.exp(-0.5 * (off / _FLAT)**2)
+                   + 1e-6 * np.exp(-np.abs(off)))
+    s0, s1, s2 = w.sum(1), (w * off).sum(1), (w * off**2).sum(1)
+    mean, first = (w @ values) / s0, (w * off) @ values
+    slope = (first * s0 - s1 * (w @ values)) / np.maximum(
+        s2 * s0 - s1**2, 0.03 * (s0 * _FLAT)**2)
+    return mean - slope * s1 / s0
 
 
 class _Sharpening:

@@ -20,8 +20,16 @@ from astro_pix2prof.structure.models import (
     sersic_flux,
 )
 
-__all__ = ['MODELS', 'SmearedRings', 'read_rings']
+__all__ = ['MODELS', 'MODEL_COLUMNS', 'SmearedRings', 'read_rings',
+           'refuse_corrected']
 
+
+# The columns of the parameters of each model.
+MODEL_COLUMNS = {
+    'sersic': ('sersic_mu_e', 'sersic_r_e', 'sersic_n'),
+    'bulge_disc': ('bulge_mu_e', 'bulge_r_e', 'bulge_n', 'disc_mu_0',
+                   'disc_h', 'b_t'),
+    'core': ('core_mu_b', 'core_r_b', 'core_gamma', 'core_r_e', 'core_n')}
 
 # How sharp the break of a core is (Graham et al. 2003).
 SHARPNESS = 5.0
@@ -367,13 +375,12 @@ def _fit_core(rings):
 
 
 def _sersic_columns(fit):
-    return dict(zip(('sersic_mu_e', 'sersic_r_e', 'sersic_n'), fit.pairs(),
-                    strict=True))
+    return dict(zip(MODEL_COLUMNS['sersic'], fit.pairs(), strict=True))
 
 
 def _bulge_disc_columns(fit):
-    found = dict(zip(('bulge_mu_e', 'bulge_r_e', 'bulge_n', 'disc_mu_0',
-                      'disc_h'), fit.pairs(), strict=True))
+    found = dict(zip(MODEL_COLUMNS['bulge_disc'][:-1], fit.pairs(),
+                     strict=True))
 
     def part(values):
         i_e, r_e, n, i_0, h = fit.parameters(values)
@@ -392,8 +399,27 @@ def _bulge_disc_columns(fit):
 
 
 def _core_columns(fit):
-    return dict(zip(('core_mu_b', 'core_r_b', 'core_gamma', 'core_r_e',
-                     'core_n'), fit.pairs(), strict=True))
+    return dict(zip(MODEL_COLUMNS['core'], fit.pairs(), strict=True))
+
+
+def refuse_corrected(profile):
+    """
+    Raise an error if the PSF was taken out of a profile before.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        A profile.
+
+    Raises
+    ------
+    ValueError
+        If it has a column ``psf_correction``.
+    """
+    if 'psf_correction' in profile.colnames:
+        msg = ('profile is one of correct_psf, without the PSF: give the one '
+               'that was measured')
+        raise ValueError(msg)
 
 
 # Fits and their columns, by the first part of the names of these.
