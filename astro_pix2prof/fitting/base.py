@@ -145,7 +145,8 @@ class ProfileFitter(ABC):
             images, check_integer(batch_size, 'batch_size', least=1),
             check_integer(workers, 'workers', least=0), progress, options)
 
-    def fit_bands(self, images, *, reference=None, colours=None, **options):
+    def fit_bands(self, images, *, reference=None, colours=None, psf=None,
+                  **options):
         """
         Measure a galaxy in several bands on the same ellipses.
 
@@ -162,12 +163,21 @@ class ProfileFitter(ABC):
         reference : str, optional
             The band that is measured first. By default 'r' if there is
             one, otherwise the band with the highest signal-to-noise ratio,
-            for which each is measured by itself first.
+            for which each is measured by itself first. With 'all', the
+            ellipses are those of the sum of all bands, in which each counts
+            by its signal: its colour over its noise, squared. Images
+            without a WCS must have one shape then.
 
         colours : sequence of str, optional
             The colours, such as ``['g-r', 'g-z']``. By default, those of
             bands that follow each other in ``images``, failed ones left
             out.
+
+        psf : dict, optional
+            For each band what `~astro_pix2prof.PSF` takes, such as
+            ``{'g': 1.4, 'r': 'psf_r.fits'}``: the table of colours has all
+            bands as seen behind the broadest of these. The profiles are as
+            measured.
 
         **options
             As for a single image. The value of an option that differs
@@ -194,10 +204,15 @@ class ProfileFitter(ABC):
 
         Notes
         -----
-        The PSFs are not matched. Where they differ, a colour within about
-        one FWHM of the broader one is wrong, and has the flag UNRESOLVED
-        if ``psf_fwhm`` is given. Errors of the bands are taken as
-        independent. Nothing is corrected for extinction.
+        Without ``psf``, the PSFs are not matched. Where they differ, a
+        colour within about one FWHM of the broader one is wrong, and has
+        the flag UNRESOLVED if ``psf_fwhm`` is given. Errors of the bands are
+        taken as independent. Nothing is corrected for extinction.
+
+        With ``reference='all'``, all bands have the flag FORCED, and those
+        of SECOND_GUESS, FIXED_ELLIPSES, CENTRE_UNCERTAIN, CENTRE_OFFSET and
+        GEOMETRY_UNCERTAIN that the fit of the sum has; other flags are
+        those of the band.
 
         Examples
         --------
@@ -207,7 +222,7 @@ class ProfileFitter(ABC):
         <BandProfiles: g, r on the ellipses of r, ... rings>
         """
         return measure_bands(self.fit, images, reference=reference,
-                             colours=colours, **options)
+                             colours=colours, psf=psf, **options)
 
     def _read_image(self, image, options):
         """

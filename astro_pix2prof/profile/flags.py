@@ -19,6 +19,10 @@ __all__ = ['FlagDescription', 'GalaxyFlag', 'RingFlag', 'StructureFlag',
            'decode_flags', 'decode_structure_flags', 'describe_flags']
 
 
+# Corrections for the PSF beyond this (mag) have the flag PSF_CORRECTED.
+LARGE_CORRECTION = 0.1
+
+
 class _DescribedFlag(enum.IntFlag):
     """
     Bit flags of which each has a line and a paragraph of description.

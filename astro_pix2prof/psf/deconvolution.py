@@ -56,7 +56,8 @@ class SharpGalaxy:
         self.shape, self.rings, self.intensity = shape, rings, intensity
 
 
-def sharpen_rings(psf, sma, intensity, snr, eps, theta, *, forced=False):
+def sharpen_rings(psf, sma, intensity, snr, eps, theta, *, forced=False,
+                  shape=None):
     """
     Estimate the galaxy in front of a PSF from its rings.
 
@@ -83,12 +84,27 @@ def sharpen_rings(psf, sma, intensity, snr, eps, theta, *, forced=False):
         Whether the ellipses were given: then they are those of the galaxy,
         too.
 
+    shape : callable, optional
+        The shape of the galaxy, if it is known: see `SharpGalaxy`.
+
     Returns
     -------
     galaxy : `SharpGalaxy`
     """
     sma, eps, theta = (np.asarray(v, dtype=float) for v in (sma, eps, theta))
     snr = np.maximum(np.nan_to_num(snr, posinf=1e3), 0)
+    if shape is None:
+        shape = _find_shape(psf, sma, intensity, snr, eps, theta, forced)
+    rings = RingConvolution(psf, sma, eps, theta, shape)
+    profile = _Sharpening(rings, sma, intensity, snr, None)
+    profile.improve(np.arange(len(sma)), 4 * _STEPS)
+    return SharpGalaxy(shape, rings, profile.intensity)
+
+
+def _find_shape(psf, sma, intensity, snr, eps, theta, forced):
+    """
+    Find the ellipses of the galaxy that give those of the rings.
+    """
     trust = np.minimum(snr, 10.0)**2 + 1e-6
     known = (sma > 0) if forced else sma >= min(_SHAPED * psf.fwhm,
                                                 0.5 * sma[-1])
@@ -124,10 +140,7 @@ def sharpen_rings(psf, sma, intensity, snr, eps, theta, *, forced=False):
                            / np.log(2.0), 0, 1)
             change = np.clip(flat + change - _GAIN * step * fade, 0,
                              _FLATTEST) - flat
-    rings = RingConvolution(psf, sma, eps, theta, shape)
-    profile = _Sharpening(rings, sma, intensity, snr, None)
-    profile.improve(np.arange(len(sma)), 4 * _STEPS)
-    return SharpGalaxy(shape, rings, profile.intensity)
+    return shape
 
 
 def _spread(sma, near):

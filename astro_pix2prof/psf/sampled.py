@@ -197,8 +197,8 @@ def _check_array(array, name):
                f'samples, got the shape {array.shape}')
         raise ValueError(msg)
     if not np.all(np.isfinite(array)):
-        msg = (f'{name} must be finite, got {np.count_nonzero(~np.isfinite(array))}'
-               ' values that are not: fill them')
+        n_bad = np.count_nonzero(~np.isfinite(array))
+        msg = f'{name} must be finite, got {n_bad} values that are not'
         raise ValueError(msg)
     total = array.sum()
     if not (total > 0 and array.max() > 0):

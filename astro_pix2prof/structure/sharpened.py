@@ -14,7 +14,7 @@ from astro_pix2prof.profile.brightness import (
     sb_to_intensity,
 )
 from astro_pix2prof.profile.checks import check_profile
-from astro_pix2prof.profile.flags import RingFlag
+from astro_pix2prof.profile.flags import LARGE_CORRECTION, RingFlag
 from astro_pix2prof.profile.samples import SAMPLES
 from astro_pix2prof.psf.model import PSF
 from astro_pix2prof.structure.smeared import (
@@ -25,9 +25,6 @@ from astro_pix2prof.structure.smeared import (
 
 __all__ = ['correct_psf']
 
-
-# Corrections beyond this (mag) have a flag.
-_LARGE = 0.1
 
 # Models and PSFs are never known better than this part of the correction.
 _UNKNOWN = 0.15
@@ -229,7 +226,7 @@ def _apply(profile, use, rings, fit, correction):
             flux, zeropoint=zero)[0] * u.mag
     flag = np.array(profile['flag'])
     with np.errstate(invalid='ignore'):
-        flag[np.abs(full) > _LARGE] |= RingFlag.PSF_CORRECTED
+        flag[np.abs(full) > LARGE_CORRECTION] |= RingFlag.PSF_CORRECTED
     out['flag'] = flag
     out['psf_correction'] = full * u.mag
     out['psf_correction_err'] = error * u.mag
