@@ -103,9 +103,10 @@ class SampledPSF:
             Zero outside of the grid.
         """
         middle = len(self.values) // 2
-        return map_coordinates(self.values, [y / self.step + middle,
-                                             x / self.step + middle],
-                               order=1, mode='constant', cval=0.0)
+        x, y = np.broadcast_arrays(x, y)
+        at = [np.atleast_1d(part) / self.step + middle for part in (y, x)]
+        return map_coordinates(self.values, at, order=1, mode='constant',
+                               cval=0.0).reshape(x.shape)
 
 
 def _area_width(values):
