@@ -34,7 +34,7 @@ from astro_pix2prof import (
     correct_psf,
     measure_structure,
 )
-from benchmarks.render.truth import sample_ellipses
+from benchmarks.render.truth import sample_ellipses, true_profile
 from benchmarks.tables import describe_environment, to_json
 
 PIXEL, ZEROPOINT, FWHM = 0.4, 25.0, 3.5
@@ -315,7 +315,7 @@ def joint_rows(fitter, seed, n_galaxies=12):
     """
     Measure three bands, one of them faint, on one and on all.
 
-    Rows: the reference, the error of ellipticity and of the faint band.
+    Rows: the reference, the galaxy, the error of the ellipses.
     """
     rows = []
     noise = {'u': 4.0, 'g': 1.3, 'r': 1.0}
@@ -345,27 +345,16 @@ def joint_rows(fitter, seed, n_galaxies=12):
             pa = np.radians(shape['pa'].value[use])
             e = np.asarray(shape['ellipticity'])[use] * np.exp(2j * pa)
             # against the ellipses of the noise-free image
-            true = _true_shape(clean['r'], at[use], eps, np.radians(angle))
+            true = _true_shape(clean['r'], at[use])
             off = np.median(np.abs(e - true))
-            faint = result.profiles.get('u')
-            value = np.nan
-            if faint is not None:
-                truth = sample_ellipses(
-                    clean['u'], 99.5, 99.5, at[use], np.abs(true),
-                    np.full(use.sum(), np.radians(angle)), order=1)[0]
-                value = np.median(np.abs(
-                    faint['intensity'].value[use] * PIXEL**2 / truth - 1)
-                ) if len(faint) == len(shape) else np.nan
-            rows.append((j, k, off, value))
+            rows.append((j, k, off))
     return np.array(rows, dtype=float)
 
 
-def _true_shape(image, sma, eps, theta):
+def _true_shape(image, sma):
     """
     Measure the ellipses of a noise-free image.
     """
-    from benchmarks.render.truth import true_profile
-
     found = true_profile(image, image, 99.5, 99.5, sma)
     return found.eps * np.exp(2j * found.theta)
 
@@ -437,8 +426,7 @@ def main(args=None):
         rows = joint_rows(fitter, args.seed)
         found['joint'] = {kind: {
             'galaxies': int((rows[:, 0] == j).sum()),
-            'shape': np.median(rows[rows[:, 0] == j, 2]),
-            'faint': np.nanmedian(rows[rows[:, 0] == j, 3])}
+            'shape': np.median(rows[rows[:, 0] == j, 2])}
             for j, kind in enumerate(('u', 'g', 'r', 'all'))
             if (rows[:, 0] == j).any()}
     found = to_json(found)
