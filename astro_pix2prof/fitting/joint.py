@@ -6,6 +6,7 @@ Images of several bands added up, for one geometry of all.
 import copy
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 from scipy.ndimage import gaussian_filter, label, map_coordinates
 
 from astro_pix2prof.background.level import measure_sky
@@ -161,7 +162,8 @@ class _Plane:
         gx, gy = np.meshgrid(xs, ys)
         sky = [pixel_to_icrs(base.wcs, x, y)
                for x, y in zip(gx.ravel(), gy.ravel(), strict=True)]
-        at = np.array([sky_to_pixel(own.wcs, coord) for coord in sky])
+        at = np.array([sky_to_pixel(own.wcs, SkyCoord(
+            *place, unit='deg')) for place in sky])
         x, y = (at[:, k].reshape(9, 9) for k in (0, 1))
         if own.shape == base.shape and max(
                 np.abs(x - gx).max(), np.abs(y - gy).max()) < _SAME:

@@ -41,13 +41,26 @@ def as_image(clean, sigma, seed, make_wcs, scale=1.0):
         clean.shape, pixel_scale=PIXEL * scale))
 
 
-class TestMatching:
-    @pytest.fixture(scope='class')
-    def bands(self, make_wcs):
-        g = as_image(galaxy(5.0, bulge=1.0), 2e-3, 1, make_wcs)
-        r = as_image(galaxy(2.5, bulge=4.0), 2e-3, 2, make_wcs)
-        return {'g': g, 'r': r}
+@pytest.fixture(name='two', scope='module')
+def fixture_two(make_wcs):
+    g = as_image(galaxy(5.0, bulge=1.0), 2e-3, 1, make_wcs)
+    r = as_image(galaxy(2.5, bulge=4.0), 2e-3, 2, make_wcs)
+    return {'g': g, 'r': r}
 
+
+@pytest.fixture(name='three', scope='module')
+def fixture_three(make_wcs):
+    """
+    Two bands of some signal, one with pixels of its own, and noise.
+    """
+    return {
+        'g': as_image(galaxy(3.0), 0.10, 3, make_wcs),
+        'i': as_image(galaxy(3.0, scale=0.5), 0.035, 4, make_wcs,
+                      scale=0.5),
+        'u': as_image(galaxy(3.0, disc=0.02), 0.3, 5, make_wcs)}
+
+
+class TestMatching:
     def deviation(self, result):
         """
         Deviation of g-r from that of both bands behind the broader PSF.
@@ -62,11 +75,11 @@ class TestMatching:
         use = (at > 1) & (at < 12)
         return (table['g-r'].value - true)[use], table['g-r_err'].value[use]
 
-    def test_colours(self, bands):
+    def test_colours(self, two):
         fitter = IsophoteFitter()
-        plain = fitter.fit_bands(bands, psf_fwhm={'g': 2.0, 'r': 1.0})
+        plain = fitter.fit_bands(two, psf_fwhm={'g': 2.0, 'r': 1.0})
         psf = {'g': 5.0 * PIXEL, 'r': 2.5 * PIXEL}
-        matched = fitter.fit_bands(bands, psf=psf,
+        matched = fitter.fit_bands(two, psf=psf,
                                    psf_fwhm={'g': 2.0, 'r': 1.0})
         before, _ = self.deviation(plain)
         after, error = self.deviation(matched)
@@ -93,25 +106,14 @@ class TestMatching:
         ({'g': 1.2}, ValueError, r"for each of the bands \['g', 'r'\], got"),
         ({'g': 1, 'r': 1, 'i': 1}, ValueError, 'for each of the bands'),
         ({'g': 1, 'r': -1}, ValueError, 'psf must be positive')])
-    def test_wrong(self, bands, psf, error, match):
+    def test_wrong(self, two, psf, error, match):
         with pytest.raises(error, match=match):
-            IsophoteFitter().fit_bands(bands, psf=psf)
+            IsophoteFitter().fit_bands(two, psf=psf)
 
 
 class TestJoint:
-    @pytest.fixture(scope='class')
-    def bands(self, make_wcs):
-        """
-        Two bands of some signal, one with pixels of its own, and noise.
-        """
-        return {
-            'g': as_image(galaxy(3.0), 0.10, 3, make_wcs),
-            'i': as_image(galaxy(3.0, scale=0.5), 0.035, 4, make_wcs,
-                          scale=0.5),
-            'u': as_image(galaxy(3.0, disc=0.02), 0.3, 5, make_wcs)}
-
-    def test_all(self, bands):
-        result = IsophoteFitter().fit_bands(bands, reference='all')
+    def test_all(self, three):
+        result = IsophoteFitter().fit_bands(three, reference='all')
         assert result.reference == 'all'
         assert not result.failed
         shape = result.geometry
@@ -135,7 +137,7 @@ class TestJoint:
         colour = result.colours['g-i'].value[use]
         assert abs(np.median(colour)) < 0.05
 
-    def test_flags(self, bands, monkeypatch):
+    def test_flags(self, three, monkeypatch):
         """
         Flags of the geometry hold for all bands, others do not.
         """
@@ -150,19 +152,19 @@ class TestJoint:
             return found
 
         monkeypatch.setattr(fitter, 'fit', with_flags)
-        result = fitter.fit_bands(bands, reference='all')
+        result = fitter.fit_bands(three, reference='all')
         for profile in result.profiles.values():
             flag = profile.meta['flag']
             assert flag & GalaxyFlag.GEOMETRY_UNCERTAIN
             assert not flag & GalaxyFlag.SATURATED
         assert GalaxyFlag.SATURATED not in GEOMETRY_FLAGS
 
-    def test_stack(self, bands):
+    def test_stack(self, three):
         """
         The sum has the light of the first, and less noise.
         """
         cutouts = {band: GalaxyCutout.from_any(image)
-                   for band, image in bands.items()}
+                   for band, image in three.items()}
         stack, shares = stack_bands(cutouts)
         assert_allclose(sum(shares.values()), 1)
         first = max(cutouts, key=shares.get)
@@ -177,11 +179,11 @@ class TestJoint:
                         rtol=0.02)
         assert np.median(stack.noise) < 0.9 * base.background_noise
 
-    def test_masked_pixels(self, bands):
+    def test_masked_pixels(self, three):
         """
         A pixel that one band lacks comes from the other.
         """
-        image = bands['g']
+        image = three['g']
         mask = np.zeros(image.shape, bool)
         mask[50:56, 60:90] = True
         cutouts = {'a': GalaxyCutout(image), 'b': GalaxyCutout(
@@ -192,17 +194,17 @@ class TestJoint:
         assert stack.noise[52, 70] > 1.3 * stack.noise[20, 20]
         assert_allclose(shares['a'], 0.5, atol=0.03)
 
-    def test_bad_band(self, bands):
-        bad = bands['g'].copy()
+    def test_bad_band(self, three):
+        bad = three['g'].copy()
         bad.data = np.full(bad.shape, np.nan)
         result = IsophoteFitter().fit_bands(
-            {'g': bands['g'], 'x': bad}, reference='all')
+            {'g': three['g'], 'x': bad}, reference='all')
         assert list(result.failed) == ['x']
         with pytest.raises(ValueError, match='no band that can be measured'):
             IsophoteFitter().fit_bands({'x': bad, 'y': bad}, reference='all')
 
-    def test_without_wcs(self, bands):
-        arrays = {band: bands[band].data for band in 'gi'}
+    def test_without_wcs(self, three):
+        arrays = {band: three[band].data for band in 'gi'}
         with pytest.raises(ValueError, match="reference='all' needs images"):
             IsophoteFitter().fit_bands(arrays, reference='all',
                                        calibrated=False)
