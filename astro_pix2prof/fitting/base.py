@@ -183,7 +183,7 @@ class ProfileFitter(ABC):
             As for a single image. The value of an option that differs
             between bands is a dict with a value for each band, such as
             ``zeropoint={'g': 25.1, 'r': 24.8}``. A ``position`` in pixels
-            is that in the reference band.
+            is that in the reference band; with 'all', in every band.
 
         Returns
         -------

@@ -136,7 +136,9 @@ class _Plane:
         sigma = cutout.background_noise
         if not sigma > 0:
             sigma = 1e-6 * np.ptp(self.data) or 1.0
-        self.sigma, self.gain = float(sigma), cutout.gain
+        # (a map of the noise holds that of photons)
+        self.sigma = float(sigma)
+        self.gain = cutout.gain if cutout.noise is None else None
         self.noise = np.full(cutout.shape, self.sigma)
         if cutout.noise is not None:
             self.noise = np.minimum(cutout.noise.astype(float), np.median(

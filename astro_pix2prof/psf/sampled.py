@@ -15,6 +15,9 @@ __all__ = ['SampledPSF', 'sample_array', 'sample_function']
 # Samples per full width at half maximum of the fine grid.
 _FINE = 16
 
+# The largest side of the fine grid of an array, unless the array is larger.
+_LARGEST = 2000
+
 # The largest distance of the peak from the middle of an array, as a part of
 # its side.
 _OFF = 0.25
@@ -181,7 +184,8 @@ def sample_array(array, step, name='psf'):
             'give one with more samples (oversampling=)', AstropyUserWarning,
             stacklevel=5)
     ny, nx = array.shape
-    finer = max(int(np.ceil(_FINE / fwhm)), 1)
+    finer = int(np.clip(np.ceil(_FINE / fwhm), 1,
+                        max(_LARGEST // max(nx, ny), 1)))
     # (the grid reaches to the farthest side, and is zero outside)
     half = int(np.ceil(finer * max(x, y, nx - 1 - x, ny - 1 - y)))
     at = np.arange(-half, half + 1) / finer

@@ -224,6 +224,12 @@ def _apply(profile, use, rings, fit, correction):
                                zeropoint=zero)[0] + more
         out['mag_enclosed'] = intensity_to_sb(
             flux, zeropoint=zero)[0] * u.mag
+        if 'mag_enclosed_err' in out.colnames:
+            moved = np.nan_to_num((
+                out['mag_enclosed'] - profile['mag_enclosed']).value)
+            out['mag_enclosed_err'] = np.hypot(
+                profile['mag_enclosed_err'].value,
+                _UNKNOWN * moved) * u.mag
     flag = np.array(profile['flag'])
     with np.errstate(invalid='ignore'):
         flag[np.abs(full) > LARGE_CORRECTION] |= RingFlag.PSF_CORRECTED

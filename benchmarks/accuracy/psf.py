@@ -41,7 +41,7 @@ PIXEL, ZEROPOINT, FWHM = 0.4, 25.0, 3.5
 LARGE = galsim.GSParams(maximum_fft_size=16384)
 # Half-light radius (FWHM) and ellipticity.
 SHAPES = ((1.0, 0.1), (1.5, 0.5), (2.0, 0.3), (3.0, 0.6), (6.0, 0.2))
-INDICES, SNRS = (0.8, 1.0, 2.0, 4.0), (300, 1500)
+INDICES, SNRS = (1.0, 2.0, 4.0), (300, 1500)
 
 
 def sersic(n, r_e, eps, flux, angle):
@@ -142,7 +142,7 @@ def sersic_figures(rows):
             'seconds': np.median(rows[:, 10])}
 
 
-def bulge_disc_rows(fitter, seed, n_galaxies=9):
+def bulge_disc_rows(fitter, seed, n_galaxies=6):
     """
     Measure bulges of one to two FWHM in discs.
     """
@@ -206,7 +206,7 @@ def real_rows(fitter, seed, files):
     return np.array(rows, dtype=float)
 
 
-def correction_rows(fitter, seed, n_galaxies=12):
+def correction_rows(fitter, seed, n_galaxies=8):
     """
     Correct profiles: deviations (mag) from the galaxy without PSF.
     """
@@ -247,7 +247,7 @@ def _sb(galaxy, x, y):
     return ZEROPOINT - 2.5 * np.log10(value / PIXEL**2)
 
 
-def colour_rows(fitter, seed, n_galaxies=4, *, masked=False):
+def colour_rows(fitter, seed, n_galaxies=2, *, masked=False):
     """
     Match colours: deviations (mag) without, by profiles and by images.
     """
@@ -311,7 +311,7 @@ def colour_rows(fitter, seed, n_galaxies=4, *, masked=False):
     return np.array(rows)
 
 
-def joint_rows(fitter, seed, n_galaxies=8):
+def joint_rows(fitter, seed, n_galaxies=4):
     """
     Measure three bands, one of them faint, on one and on all.
 
