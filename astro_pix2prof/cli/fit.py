@@ -100,6 +100,15 @@ def add_fit_command(commands):
     command.add_argument('--morphology', action='store_true',
                          help='measure C, A, S, Gini, M20 and more by '
                               'statmorph, and write one table of all images')
+    command.add_argument('--psf', metavar='FILE|FWHM', type=_psf,
+                         help='point-spread function of the images: a FITS '
+                              'file (FILE[EXT] for an extension) or its full '
+                              'width at half maximum, in arcsec or with a '
+                              'unit such as 3pix; --structure fits models '
+                              'behind it')
+    command.add_argument('--correct-psf', action='store_true',
+                         help='write the profile without the point-spread '
+                              'function as well; needs --psf')
     command.add_argument('--overwrite', action='store_true',
                          help='replace results that exist')
     add_product_options(command)
@@ -174,6 +183,42 @@ def _pa(text):
     from astro_pix2prof.ellipses.given import check_pa
 
     return _checked(check_pa, text)
+
+
+def _psf(text):
+    """
+    Read a point-spread function: a width, or a file.
+    """
+    import astropy.units as u
+
+    from astro_pix2prof.psf.model import PSF
+
+    try:
+        width = u.Quantity(text)
+    except (TypeError, ValueError):
+        width = text
+    else:
+        if width.unit == u.dimensionless_unscaled:
+            width = width.value
+    try:
+        return PSF(width)
+    except (OSError, TypeError, ValueError) as error:
+        message = (f'{error.filename}: {error.strerror.lower()}'
+                   if isinstance(error, OSError) and error.strerror
+                   else str(error).removeprefix('psf').lstrip(' :'))
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def _check_psf(args):
+    """
+    Refuse a point-spread function that nothing asks for, or none.
+    """
+    if args.correct_psf and args.psf is None:
+        args.command.error('--correct-psf needs a point-spread function: '
+                           'give --psf')
+    if args.psf is not None and not (args.structure or args.correct_psf):
+        args.command.error('--psf needs --structure or --correct-psf: the '
+                           'profile is that of the image')
 
 
 def _check_shape(args):
@@ -308,6 +353,7 @@ class _Fitting:
         _check_shape(args)
         if args.morphology:
             _check_morphology(args)
+        _check_psf(args)
         if args.geometry is not None:
             self.options['geometry'] = _read_geometry(args.geometry)
         for name in ('ellipticity', 'pa'):
@@ -330,7 +376,9 @@ class _Fitting:
         other = args.out / f'{stem}_{self.beside}{suffix}'
         figure = args.out / f'{stem}_profile.png'
         files = product_files(args, stem)
+        sharp = args.out / f'{stem}_corrected{table_suffix(args)}'
         for file in (table, *([other] if args.compare else []),
+                     *([sharp] if args.correct_psf else []),
                      *([figure] if args.plot else []), *files.values()):
             if file.exists() and not args.overwrite:
                 msg = f'{file} exists: give --overwrite to replace it'
@@ -352,11 +400,18 @@ class _Fitting:
         if args.structure:
             from astro_pix2prof.structure.measure import measure_structure
 
-            result.beside['structure'], more = quietly(measure_structure,
-                                                       fit.profile)
+            result.beside['structure'], more = quietly(
+                measure_structure, fit.profile, psf=args.psf)
             result.add_notes(more)
         if args.morphology:
             self._add_morphology(result, fit)
+        if args.correct_psf:
+            from astro_pix2prof.profile.io import write_profile
+            from astro_pix2prof.structure.sharpened import correct_psf
+
+            corrected, more = quietly(correct_psf, fit.profile, args.psf)
+            result.add_notes(more)
+            write_profile(corrected, sharp, overwrite=args.overwrite)
         if args.plot:
             from astro_pix2prof.plotting.fit import plot_fit
 
@@ -365,7 +420,6 @@ class _Fitting:
                         beside=None if result.other is None
                         else {self.beside: result.other})
         return result
-
 
     @staticmethod
     def _add_morphology(result, fit):

@@ -13,13 +13,18 @@ from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
 from astro_pix2prof.ellipses.given import GEOMETRY_OPTIONS
+from astro_pix2prof.fitting.joint import GEOMETRY_FLAGS, stack_bands
+from astro_pix2prof.fitting.matching import match_profiles, read_psfs
 from astro_pix2prof.fitting.radii import RADII_META, RADIUS_OPTIONS
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.brightness import SB_UNIT
-from astro_pix2prof.profile.flags import RingFlag
+from astro_pix2prof.profile.flags import LARGE_CORRECTION, RingFlag
 
 __all__ = ['BandProfiles', 'measure_bands']
 
+
+# The reference that stands for all bands together.
+ALL = 'all'
 
 # Options of a fitter's call that are none of GalaxyCutout.
 _OF_CALL = ('n_samples', 'seed')
@@ -43,10 +48,13 @@ class BandProfiles:
         ``x`` the columns ``x``, ``x_err`` (mag/arcsec2) and ``x_flag``;
         for each colour ``x-y`` the columns ``x-y``, ``x-y_err`` (mag) and
         ``x-y_flag``, in which the `RingFlag` bits of both bands are set,
-        and UNRESOLVED within one FWHM of the broader PSF.
+        and UNRESOLVED within one FWHM of the broader PSF. With ``psf=``,
+        all are as seen behind the broadest PSF (``meta['psf_matched']`` is
+        its band).
 
     reference : str
-        The band whose ellipses were used.
+        The band whose ellipses were used; 'all' if they are those of all
+        bands together.
 
     failed : dict of str
         For each band that could not be measured what went wrong.
@@ -54,6 +62,9 @@ class BandProfiles:
     mass : `~astropy.table.QTable` or `None`
         The stellar-mass profile, where it was asked for: see
         `~astro_pix2prof.mass_profile`.
+    geometry : `~astropy.table.QTable` or `None`
+        With ``reference='all'``, the profile of the sum of all bands, whose
+        ellipses were used; ``meta['bands']`` has the part of each band.
     """
 
     profiles: dict
@@ -61,6 +72,7 @@ class BandProfiles:
     reference: str
     failed: dict = field(default_factory=dict)
     mass: QTable | None = None
+    geometry: QTable = None
 
     def __repr__(self):
         text = (f'<{type(self).__name__}: {", ".join(self.profiles)} on the '
@@ -71,7 +83,7 @@ class BandProfiles:
 
 
 def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
-                  **options):
+                  psf=None, **options):
     """
     Measure a galaxy in several bands on the same ellipses.
 
@@ -80,7 +92,7 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
     fit_galaxy : callable
         The method ``fit`` of a fitter.
 
-    images, reference, colours, **options
+    images, reference, colours, psf, **options
         See `~astro_pix2prof.fitting.base.ProfileFitter.fit_bands`.
 
     Returns
@@ -93,10 +105,16 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
         Likewise.
     """
     pairs = _check_bands(images, reference, colours)
+    psfs = read_psfs(psf, list(images))
     each = {band: _options_of(band, images, options) for band in images}
-    fits, failed = {}, {}
-    first = _first_band(fit_galaxy, images, each, reference, fits, failed)
-    shape = fits[first].profile
+    fits, failed, geometry = {}, {}, None
+    if reference == ALL and ALL not in images:
+        first = ALL
+        shape = geometry = _joint_geometry(fit_galaxy, images, each, failed)
+    else:
+        first = _first_band(fit_galaxy, images, each, reference, fits,
+                            failed)
+        shape = fits[first].profile
     for band, image in images.items():
         if band == first or band in failed:
             continue
@@ -106,14 +124,58 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
             # Store the exception: one bad band does not stop the others.
             failed[band] = str(error) or type(error).__name__
     fits = {band: fits[band] for band in images if band in fits}
+    if geometry is not None:
+        _require_some(fits, failed)
+        inherited = int(geometry.meta['flag'] & GEOMETRY_FLAGS)
+        for fit in fits.values():
+            fit.profile.meta['flag'] |= inherited
     profiles = {band: fit.profile for band, fit in fits.items()}
     fwhm = {band: fit.cutout.psf_fwhm or 0.0
             for band, fit in fits.items()}
     if pairs is None:
         pairs = list(pairwise(profiles))
     pairs = [pair for pair in pairs if set(pair) <= set(profiles)]
+    matched = None
+    if psfs is not None:
+        matched = match_profiles(profiles, psfs, (shape, first))
     return BandProfiles(
-        profiles, _join(profiles, first, pairs, fwhm), first, failed)
+        profiles, _join(profiles, first, pairs, fwhm, shape, matched), first,
+        failed, geometry)
+
+
+def _joint_geometry(fit_galaxy, images, each, failed):
+    """
+    Measure the sum of all bands that can be read.
+    """
+    cutouts, calls = {}, {}
+    for band, image in images.items():
+        options = dict(each[band])
+        calls[band] = {name: options.pop(name) for name in (
+            *_OF_CALL, *GEOMETRY_OPTIONS, *RADIUS_OPTIONS, 'initial')
+            if name in options}
+        try:
+            cutouts[band] = GalaxyCutout.from_any(image, **options)
+        except Exception as error:
+            # Store the exception: one bad band does not stop the others.
+            failed[band] = str(error) or type(error).__name__
+    _require_some(cutouts, failed)
+    stack, shares = stack_bands(cutouts)
+    best = max(shares, key=shares.get)
+    profile = fit_galaxy(stack, **calls[best]).profile
+    profile.meta['bands'] = ' '.join(f'{band}={share:.3f}'
+                                     for band, share in shares.items())
+    return profile
+
+
+def _require_some(found, failed):
+    """
+    Raise an error if no band is left.
+    """
+    if not found:
+        text = '; '.join(f'{band}: {what}' for band, what
+                         in failed.items())
+        msg = f'images has no band that can be measured: {text}'
+        raise ValueError(msg)
 
 
 def _first_band(fit_galaxy, images, each, reference, fits, failed):
@@ -137,11 +199,7 @@ def _first_band(fit_galaxy, images, each, reference, fits, failed):
             best, most = (band, fit), snr
         if band == 'r':
             break
-    if best is None:
-        text = '; '.join(f'{band}: {what}' for band, what
-                         in failed.items())
-        msg = f'images has no band that can be measured: {text}'
-        raise ValueError(msg)
+    _require_some(best, failed)
     fits[best[0]] = best[1]
     return best[0]
 
@@ -184,8 +242,9 @@ def _check_bands(images, reference, colours):
         msg = ('images must have two or more bands, named by strings other '
                f"than 'radius', got {bands}")
         raise ValueError(msg)
-    if reference is not None and reference not in bands:
-        msg = f'reference must be one of {bands}, got {reference!r}'
+    if reference is not None and reference not in (*bands, ALL):
+        msg = (f"reference must be one of {bands} or '{ALL}', got "
+               f'{reference!r}')
         raise ValueError(msg)
     if colours is None:
         return None
@@ -250,15 +309,17 @@ def _at_radii(profile, radius):
     return *values, flag
 
 
-def _join(profiles, first, pairs, fwhm):
+def _join(profiles, first, pairs, fwhm, shape=None, matched=None):
     """
     Make the table of colours.
     """
-    radius = profiles[first]['radius']
+    shape = profiles[first] if shape is None else shape
+    radius = shape['radius']
     table = QTable()
     table['radius'] = radius
-    values = {band: _at_radii(profile, radius)
-              for band, profile in profiles.items()}
+    values = {band: _at_radii(profile if matched is None else _as_seen(
+        profile, *matched[0][band]), radius)
+        for band, profile in profiles.items()}
     for band, (value, error, flag) in values.items():
         table[band] = value * SB_UNIT
         table[f'{band}_err'] = error * SB_UNIT
@@ -267,16 +328,36 @@ def _join(profiles, first, pairs, fwhm):
         name = f'{one}-{two}'
         a, b = values[one], values[two]
         flag = a[2] | b[2]
-        if radius.unit != u.pix:
+        if radius.unit != u.pix and matched is None:
             broad = max(fwhm[one], fwhm[two])
             flag[radius.to_value(u.arcsec) < broad] |= RingFlag.UNRESOLVED
         table[name] = (a[0] - b[0]) * u.mag
         table[f'{name}_err'] = np.hypot(a[1], b[1]) * u.mag
         table[f'{name}_flag'] = flag
-    meta = profiles[first].meta
+    meta = shape.meta
     table.meta.update({key: meta[key] for key in (
         'fitter', 'version', 'weights', 'source', 'ra', 'dec')
         if key in meta})
     table.meta.update(reference=first, bands=list(profiles),
                       colours=[f'{one}-{two}' for one, two in pairs])
+    if matched is not None:
+        table.meta['psf_matched'] = matched[1]
     return table
+
+
+def _as_seen(profile, change, error):
+    """
+    Change the brightness of a profile to that behind another PSF.
+    """
+    # (rings without a signal need none)
+    change, error = np.nan_to_num(change), np.nan_to_num(error)
+    seen = QTable(profile, copy=True)
+    seen['surface_brightness'] = profile['surface_brightness'] + (
+        change * SB_UNIT)
+    seen['surface_brightness_err'] = np.hypot(
+        profile['surface_brightness_err'].value, error) * SB_UNIT
+    # All bands have the same PSF now.
+    flag = np.array(profile['flag']) & ~int(RingFlag.UNRESOLVED)
+    flag[np.abs(change) > LARGE_CORRECTION] |= RingFlag.PSF_CORRECTED
+    seen['flag'] = flag
+    return seen

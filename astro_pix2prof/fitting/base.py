@@ -146,7 +146,7 @@ class ProfileFitter(ABC):
             images, check_integer(batch_size, 'batch_size', least=1),
             check_integer(workers, 'workers', least=0), progress, options)
 
-    def fit_bands(self, images, *, reference=None, colours=None,
+    def fit_bands(self, images, *, reference=None, colours=None, psf=None,
                   predict='light', **options):
         """
         Measure a galaxy in several bands on the same ellipses.
@@ -164,12 +164,21 @@ class ProfileFitter(ABC):
         reference : str, optional
             The band that is measured first. By default 'r' if there is
             one, otherwise the band with the highest signal-to-noise ratio,
-            for which each is measured by itself first.
+            for which each is measured by itself first. With 'all', the
+            ellipses are those of the sum of all bands, in which each counts
+            by its signal: its colour over its noise, squared. Images
+            without a WCS must have one shape then.
 
         colours : sequence of str, optional
             The colours, such as ``['g-r', 'g-z']``. By default, those of
             bands that follow each other in ``images``, failed ones left
             out.
+
+        psf : dict, optional
+            For each band what `~astro_pix2prof.PSF` takes, such as
+            ``{'g': 1.4, 'r': 'psf_r.fits'}``: the table of colours has all
+            bands as seen behind the broadest of these. The profiles, and a
+            mass, are as measured.
 
         predict : {'light', 'mass'}, optional
             With 'mass', the result has the stellar-mass profile as well,
@@ -181,7 +190,7 @@ class ProfileFitter(ABC):
             As for a single image. The value of an option that differs
             between bands is a dict with a value for each band, such as
             ``zeropoint={'g': 25.1, 'r': 24.8}``. A ``position`` in pixels
-            is that in the reference band.
+            is that in the reference band; with 'all', in every band.
 
         Returns
         -------
@@ -202,10 +211,15 @@ class ProfileFitter(ABC):
 
         Notes
         -----
-        The PSFs are not matched. Where they differ, a colour within about
-        one FWHM of the broader one is wrong, and has the flag UNRESOLVED
-        if ``psf_fwhm`` is given. Errors of the bands are taken as
-        independent. Nothing is corrected for extinction.
+        Without ``psf``, the PSFs are not matched. Where they differ, a
+        colour within about one FWHM of the broader one is wrong, and has
+        the flag UNRESOLVED if ``psf_fwhm`` is given. Errors of the bands are
+        taken as independent. Nothing is corrected for extinction.
+
+        With ``reference='all'``, all bands have the flag FORCED, and those
+        of SECOND_GUESS, FIXED_ELLIPSES, CENTRE_UNCERTAIN, CENTRE_OFFSET and
+        GEOMETRY_UNCERTAIN that the fit of the sum has; other flags are
+        those of the band.
 
         Examples
         --------
@@ -221,7 +235,7 @@ class ProfileFitter(ABC):
                 measure_masses as measure,
             )
         return measure(self.fit, images, reference=reference,
-                       colours=colours, **options)
+                       colours=colours, psf=psf, **options)
 
     def _read_image(self, image, options):
         """

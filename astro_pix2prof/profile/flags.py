@@ -19,6 +19,10 @@ __all__ = ['FlagDescription', 'GalaxyFlag', 'RingFlag', 'StructureFlag',
            'decode_flags', 'decode_structure_flags', 'describe_flags']
 
 
+# Corrections for the PSF beyond this (mag) have the flag PSF_CORRECTED.
+LARGE_CORRECTION = 0.1
+
+
 class _DescribedFlag(enum.IntFlag):
     """
     Bit flags of which each has a line and a paragraph of description.
@@ -107,6 +111,11 @@ class RingFlag(_DescribedFlag):
         'here outwards. The ring itself is judged by its other flags. Take a '
         'larger cut-out, or the magnitudes of `measure_structure`, which '
         'state how much is extrapolated and its error.')
+    PSF_CORRECTED = (
+        2048, 'The correction for the PSF is larger than 0.1 mag.',
+        'The value is that of a model as much as of the pixels of the ring. '
+        'See the columns ``psf_correction`` and ``psf_correction_err``; '
+        'leave the ring out where values have to be measured.')
 
 
 @_list_members
@@ -275,6 +284,16 @@ class StructureFlag(_DescribedFlag):
     NO_SOURCE = (
         512, 'The profile has the flag NO_SOURCE: nothing was measured.',
         'There is no galaxy at the position. All quantities are NaN.')
+    CORE_FAILED = (
+        1024, 'The core-Sersic fit failed.',
+        'No start converged; its parameters are NaN. It is made only if a '
+        'PSF is given (psf).')
+    PSF_SIZED = (
+        2048, 'The galaxy is no larger than the PSF.',
+        'The effective radius of the Sersic fit behind the PSF that was '
+        'given is below its full width at half maximum. The parameters rest '
+        'on how well the PSF is known: an error of a few per cent of its '
+        'width changes them by more than their errors.')
 
 
 _KINDS = {'ring': RingFlag, 'galaxy': GalaxyFlag, 'structure': StructureFlag}

@@ -36,6 +36,9 @@ class StructureColumn(NamedTuple):
 
     text : str
         Its definition.
+
+    needs_psf : bool
+        Whether it is there only if the models are behind a PSF.
     """
 
     name: str
@@ -43,14 +46,15 @@ class StructureColumn(NamedTuple):
     has_error: bool
     fitted: bool
     text: str
+    needs_psf: bool = False
 
 
 def _read_off(name, unit, text):
     return StructureColumn(name, unit, True, False, text)
 
 
-def _fitted(name, unit, text, *, has_error=True):
-    return StructureColumn(name, unit, has_error, True, text)
+def _fitted(name, unit, text, *, has_error=True, needs_psf=False):
+    return StructureColumn(name, unit, has_error, True, text, needs_psf)
 
 
 STRUCTURE_COLUMNS = (
@@ -115,6 +119,22 @@ STRUCTURE_COLUMNS = (
             '2005), both components having the same ellipticity.'),
     _fitted('bulge_disc_chi2', '',
             'Reduced chi squared of bulge and disc.', has_error=False),
+    _fitted('core_mu_b', 'mag/arcsec2',
+            'With ``psf=``: core-Sersic fit (Graham et al. 2003, with a '
+            'sharpness of 5): surface brightness at the break radius.',
+            needs_psf=True),
+    _fitted('core_r_b', 'arcsec', 'With ``psf=``: break radius of the core.',
+            needs_psf=True),
+    _fitted('core_gamma', '',
+            'With ``psf=``: logarithmic slope inside the core.',
+            needs_psf=True),
+    _fitted('core_r_e', 'arcsec',
+            'With ``psf=``: effective radius of the Sersic law outside of '
+            'the core.', needs_psf=True),
+    _fitted('core_n', '', 'With ``psf=``: its index.', needs_psf=True),
+    _fitted('core_chi2', '',
+            'With ``psf=``: reduced chi squared of the core-Sersic fit.',
+            has_error=False, needs_psf=True),
     _fitted('h_disc', 'arcsec',
             'Scale length of a straight line through the logarithmic '
             'profile outside the radius of 35% of the light.'),
@@ -148,7 +168,7 @@ def level_name(level):
     return 'r' + (text[:-1] if text[-1] == '0' else text).replace('.', '_')
 
 
-def structure_table(values, flag, *, length, levels, fits):
+def structure_table(values, flag, *, length, levels, fits, psf=False):
     """
     Make the table of structural parameters.
 
@@ -169,6 +189,9 @@ def structure_table(values, flag, *, length, levels, fits):
     fits : bool
         Whether models were fitted.
 
+    psf : bool, optional
+        Whether they are behind a PSF.
+
     Returns
     -------
     table : `~astropy.table.QTable`
@@ -178,7 +201,7 @@ def structure_table(values, flag, *, length, levels, fits):
              'arcsec': length, '': None}
     table = QTable()
     for column in STRUCTURE_COLUMNS:
-        if column.fitted and not fits:
+        if (column.fitted and not fits) or (column.needs_psf and not psf):
             continue
         names = ([level_name(level) for level in levels]
                  if column.name == 'r_level' else [column.name])

@@ -4,6 +4,7 @@ Measurement of structural parameters of a galaxy from its profile.
 """
 
 import warnings
+from functools import partial
 
 import astropy.units as u
 import numpy as np
@@ -36,6 +37,12 @@ from astro_pix2prof.structure.models import (
     fit_bulge_disc,
     fit_disc,
     fit_sersic,
+)
+from astro_pix2prof.structure.smeared import (
+    MODEL_COLUMNS,
+    MODELS,
+    read_rings,
+    refuse_corrected,
 )
 
 __all__ = ['measure_structure']
@@ -265,7 +272,7 @@ def _checked_levels(levels):
 
 
 def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
-                      fits=True):
+                      fits=True, psf=None):
     """
     Measure structural parameters of a galaxy, with errors.
 
@@ -293,6 +300,13 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     fits : bool, optional
         Whether to fit models (0.1 to 0.5 s).
 
+    psf : `~astro_pix2prof.PSF` or what it takes, optional
+        The point-spread function of the image: models are fitted as they
+        are seen behind it (1 to 2 s), a core-Sersic law among them, and
+        their parameters are those of the galaxy without it. What is read
+        off the profile is not changed, nor is the fit of a broken disc; see
+        `correct_psf`.
+
     Returns
     -------
     structure : `~astropy.table.QTable`
@@ -309,8 +323,9 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
 
     ValueError
         If a column of the profile has a wrong unit, its radii do not
-        increase, ``n_samples`` is less than 2, or the levels are not finite
-        or not different.
+        increase, ``n_samples`` is less than 2, the levels are not finite
+        or not different, or the ``psf`` cannot be used, comes without fits,
+        or was taken out of the profile before.
 
     Warns
     -----
@@ -326,11 +341,14 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     59, 115. Breaks: Pohlen & Trujillo 2006, A&A 454, 759; Erwin et al.
     2008, AJ 135, 20.
     """
+    psf = _checked_psf(psf, fits)
     if isinstance(profile, ProfileBatch):
         return join_structures([measure_structure(
-            one, levels=levels, n_samples=n_samples, seed=seed, fits=fits)
-            for one in profile], profile.radius_unit)
+            one, levels=levels, n_samples=n_samples, seed=seed, fits=fits,
+            psf=psf) for one in profile], profile.radius_unit)
     profile = check_profile(profile, ordered=True)
+    if psf is not None:
+        refuse_corrected(profile)
     _warn_of_gaps(profile)
     n_samples = check_n_samples(n_samples, least=2)
     levels = _checked_levels(levels)
@@ -421,10 +439,27 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
                                zero))
     _put_shape(result, profile, ok, radii, few)
     if fits:
-        flag |= _put_fits(result, radius, samples[0],
-                          np.ones(2) if few else error[ok], zero, few)
+        put_fits = _put_fits
+        if psf is not None:
+            # (the rings out to the last that is reliable)
+            rings = None if few else read_rings(profile, psf, ok)
+            put_fits = partial(_put_smeared, rings=rings)
+        flag |= put_fits(result, radius, samples[0],
+                         np.ones(2) if few else error[ok], zero, few)
     return structure_table(result, flag, length=profile['radius'].unit,
-                           levels=levels, fits=fits)
+                           levels=levels, fits=fits, psf=psf is not None)
+
+
+def _checked_psf(psf, fits):
+    if psf is None:
+        return None
+    if not fits:
+        msg = ('psf needs the fits of models: leave out fits=False, or use '
+               'correct_psf')
+        raise ValueError(msg)
+    from astro_pix2prof.psf.model import PSF
+
+    return psf if isinstance(psf, PSF) else PSF(psf)
 
 
 def _warn_of_gaps(profile):
@@ -491,6 +526,43 @@ def _put_shape(result, profile, ok, radii, few):
                 for c in (column, f'{column}_err'))
 
 
+def _put_smeared(result, radius, intensity, error, zero, few, *, rings):
+    """
+    Fit models behind a PSF to the profile; return flags.
+    """
+    flag, none = StructureFlag(0), (np.nan, np.nan)
+    for model, bit in (('sersic', StructureFlag.SERSIC_FAILED),
+                       ('bulge_disc', StructureFlag.BULGE_DISC_FAILED),
+                       ('core', StructureFlag.CORE_FAILED)):
+        names, fit, columns = MODEL_COLUMNS[model], None, None
+        if not few:
+            make, columns = MODELS[model]
+            fit = make(rings)
+        if fit is None:
+            flag |= bit
+            result.update(dict.fromkeys(names, none))
+            result[f'{model}_chi2'] = none
+            continue
+        result.update(columns(fit))
+        result[f'{model}_chi2'] = fit.chi2 / fit.n_free, np.nan
+        _to_magnitudes(result, names[:1], zero)
+        if model == 'bulge_disc':
+            _to_magnitudes(result, ['disc_mu_0'], zero)
+    if not few and result['sersic_r_e'][0] < rings.fwhm:
+        flag |= StructureFlag.PSF_SIZED
+    return flag | _put_disc(result, radius, intensity, error, few)
+
+
+def _to_magnitudes(result, names, zero):
+    """
+    Convert intensities of models to surface brightnesses.
+    """
+    for name in names:
+        value, spread = result[name]
+        with np.errstate(invalid='ignore', divide='ignore'):
+            result[name] = (_mag(value, zero), POGSON * spread / value)
+
+
 def _put_fits(result, radius, intensity, error, zero, few):
     """
     Fit models to the profile; return flags.
@@ -498,10 +570,9 @@ def _put_fits(result, radius, intensity, error, zero, few):
     flag, none = StructureFlag(0), (np.nan, np.nan)
     for fitter, bit, names, chi2 in (
             (fit_sersic, StructureFlag.SERSIC_FAILED,
-             ('sersic_mu_e', 'sersic_r_e', 'sersic_n'), 'sersic_chi2'),
+              MODEL_COLUMNS['sersic'], 'sersic_chi2'),
             (fit_bulge_disc, StructureFlag.BULGE_DISC_FAILED,
-             ('bulge_mu_e', 'bulge_r_e', 'bulge_n', 'disc_mu_0', 'disc_h',
-              'b_t'), 'bulge_disc_chi2')):
+             MODEL_COLUMNS['bulge_disc'], 'bulge_disc_chi2')):
         fit = None if few else fitter(radius, intensity, error)
         if fit is None:
             flag |= bit
@@ -510,10 +581,15 @@ def _put_fits(result, radius, intensity, error, zero, few):
             result[name] = fit[name]
         result[chi2] = (fit['chi2'], np.nan)
     # the models have intensities
-    for name in ('sersic_mu_e', 'bulge_mu_e', 'disc_mu_0'):
-        value, spread = result[name]
-        with np.errstate(invalid='ignore', divide='ignore'):
-            result[name] = (_mag(value, zero), POGSON * spread / value)
+    _to_magnitudes(result, ['sersic_mu_e', 'bulge_mu_e', 'disc_mu_0'], zero)
+    return flag | _put_disc(result, radius, intensity, error, few)
+
+
+def _put_disc(result, radius, intensity, error, few):
+    """
+    Fit a broken disc to the profile; return flags.
+    """
+    flag, none = StructureFlag(0), (np.nan, np.nan)
     fit = None if few else fit_disc(radius, intensity, error)
     if fit is None:
         flag |= StructureFlag.DISC_FAILED

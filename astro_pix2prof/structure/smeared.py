@@ -1,0 +1,428 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Models fitted to a profile behind a point-spread function.
+"""
+
+from dataclasses import dataclass
+
+import astropy.units as u
+import numpy as np
+from scipy.optimize import least_squares
+from scipy.special import gammaincinv
+
+from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+from astro_pix2prof.profile.meta import profile_meta, profile_sky_err
+from astro_pix2prof.psf.deconvolution import sharpen_rings
+from astro_pix2prof.structure.models import (
+    FLOOR,
+    fit_disc,
+    fit_sersic,
+    sersic_flux,
+)
+
+__all__ = ['MODELS', 'MODEL_COLUMNS', 'SmearedRings', 'read_rings',
+           'refuse_corrected']
+
+
+# The columns of the parameters of each model.
+MODEL_COLUMNS = {
+    'sersic': ('sersic_mu_e', 'sersic_r_e', 'sersic_n'),
+    'bulge_disc': ('bulge_mu_e', 'bulge_r_e', 'bulge_n', 'disc_mu_0',
+                   'disc_h', 'b_t'),
+    'core': ('core_mu_b', 'core_r_b', 'core_gamma', 'core_r_e', 'core_n')}
+
+# How sharp the break of a core is (Graham et al. 2003).
+SHARPNESS = 5.0
+
+# The smallest size that is fitted, in full widths at half maximum.
+_SMALLEST = 0.05
+
+
+def _sersic(r, amplitude, r_e, n):
+    b = gammaincinv(2 * n, 0.5)
+    return amplitude * np.exp(-b * ((r / r_e)**(1 / n) - 1))
+
+
+def _exponential(r, amplitude, h):
+    return amplitude * np.exp(-r / h)
+
+
+def _core_sersic(r, amplitude, r_b, gamma, r_e, n):
+    """
+    Calculate a core-Sersic law with the intensity ``amplitude`` at r_b.
+    """
+    b, a = gammaincinv(2 * n, 0.5), SHARPNESS
+
+    def law(x):
+        return (gamma / a * np.log1p((r_b / x)**a)
+                - b * ((x**a + r_b**a) / r_e**a)**(1 / (n * a)))
+
+    return amplitude * np.exp(law(r) - law(r_b))
+
+
+@dataclass
+class Fit:
+    """
+    Record of a fit of a model.
+
+    Attributes
+    ----------
+    law : callable
+        Takes radii and the parameters, and returns intensities.
+
+    values : 1D `~numpy.ndarray`, shape (p,)
+        The parameters; scales and amplitudes in their logarithm.
+
+    covariance : 2D `~numpy.ndarray`, shape (p, p)
+        Their covariance, widened where the fit is worse than the errors.
+
+    logs : tuple of bool
+        The parameters that are logarithms.
+
+    chi2 : float
+        Chi squared.
+
+    n_free : int
+        Rings minus parameters.
+
+    sky : float
+        The level that was fitted with the model.
+    """
+
+    law: object
+    values: np.ndarray
+    covariance: np.ndarray
+    logs: tuple
+    chi2: float
+    n_free: int
+    sky: float
+
+    def parameters(self, values=None):
+        """
+        Return the parameters without logarithms.
+        """
+        values = self.values if values is None else values
+        return np.where(self.logs, np.exp(values), values)
+
+    def __call__(self, radius, values=None):
+        """
+        Calculate the intensity without PSF.
+        """
+        return self.law(radius, *self.parameters(values))
+
+    def pairs(self):
+        """
+        List pairs of parameter and error.
+        """
+        found = self.parameters()
+        spread = np.sqrt(np.maximum(np.diag(self.covariance), 0))
+        return list(zip(found, np.where(self.logs, found * spread, spread),
+                        strict=True))
+
+    @property
+    def bic(self):
+        """
+        Bayesian information criterion, up to a constant.
+        """
+        p = len(self.values)
+        return self.chi2 + p * np.log(self.n_free + p)
+
+
+@dataclass
+class SmearedRings:
+    """
+    Record of the rings of a profile and of the map from a galaxy to them.
+
+    Attributes
+    ----------
+    radius, intensity, error : 1D `~numpy.ndarray`, shape (n,)
+        Semi-major axes, intensities and errors.
+
+    galaxy : `~astro_pix2prof.psf.deconvolution.SharpGalaxy`
+        The galaxy in front of the PSF.
+
+    fwhm : float
+        Full width at half maximum of the PSF, in the unit of the radii.
+
+    sky_err : float
+        The error of the sky, which all rings share.
+
+    pixel : float
+        The side of a pixel, in the unit of the radii.
+
+    eps, eps_err : 1D `~numpy.ndarray`, shape (n,)
+        Ellipticities of the rings and their errors.
+    """
+
+    radius: np.ndarray
+    intensity: np.ndarray
+    error: np.ndarray
+    galaxy: object
+    fwhm: float
+    sky_err: float
+    pixel: float
+    eps: np.ndarray
+    eps_err: np.ndarray
+
+    @property
+    def sigma(self):
+        """
+        Errors of the rings, no smaller than models are known.
+        """
+        # (the error of the sky is common to all, and fitted)
+        own = np.sqrt(np.maximum(self.error**2 - self.sky_err**2,
+                                 (0.05 * self.error)**2))
+        # A ring that is too flat reads another part of the slope: half of
+        # the relative error of the axis ratio.
+        rings = self.galaxy.rings
+        model = rings.matrix @ self.galaxy.intensity
+        slope = np.gradient(model, self.radius) * self.radius
+        shape = 0.5 * self.eps_err / (1 - self.eps) * np.abs(slope)
+        return np.sqrt(own**2 + (FLOOR * self.intensity)**2 + shape**2)
+
+    def smear(self, law, parameters):
+        """
+        Calculate the means on the rings of a law behind the PSF.
+        """
+        rings = self.galaxy.rings
+        return rings.matrix @ law(rings.nodes, *parameters)
+
+    def fit(self, law, starts, bounds, logs):
+        """
+        Fit a law from several starts.
+
+        Parameters
+        ----------
+        law : callable
+            Takes radii and the parameters.
+
+        starts : list of sequence of float
+            Parameters to begin with.
+
+        bounds : list of tuple of 2 floats
+            The smallest and the largest value of each.
+
+        logs : tuple of bool
+            Parameters to fit in their logarithm.
+
+        Returns
+        -------
+        fit : `Fit` or `None`
+            `None` if there are too few rings or no start converged.
+        """
+        sigma, logs = self.sigma, np.array(logs)
+        use = (np.isfinite(self.intensity) & np.isfinite(sigma)
+               & (sigma > 0))
+        if use.sum() < len(logs) + 2:
+            return None
+        matrix = self.galaxy.rings.matrix[use]
+        nodes = self.galaxy.rings.nodes
+        data, sigma = self.intensity[use], sigma[use]
+        with_sky = self.sky_err > 0
+        unit = self.sky_err if with_sky else 1.0
+        low, high = (np.where(logs, np.log(np.maximum(limit, 1e-300)), limit)
+                     for limit in np.array(bounds, dtype=float).T)
+
+        def residuals(x):
+            values = np.where(logs, np.exp(x[:len(logs)]), x[:len(logs)])
+            with np.errstate(over='ignore', invalid='ignore'):
+                model = matrix @ law(nodes, *values)
+            if with_sky:
+                model = model + unit * x[-1]
+            off = np.nan_to_num((model - data) / sigma, nan=1e6,
+                                posinf=1e6, neginf=-1e6)
+            return np.append(off, x[-1]) if with_sky else off
+
+        best = None
+        for start in starts:
+            start = np.where(logs, np.log(np.maximum(start, 1e-300)), start)
+            margin = 1e-6 * (high - low)
+            x0 = np.clip(start, low + margin, high - margin)
+            limits = low, high
+            if with_sky:
+                x0 = np.append(x0, 0.0)
+                limits = np.append(low, -10), np.append(high, 10)
+            try:
+                found = least_squares(residuals, x0, bounds=limits,
+                                      x_scale='jac', max_nfev=300)
+            except (ValueError, np.linalg.LinAlgError):
+                continue
+            if np.isfinite(found.cost) and (best is None
+                                            or found.cost < best.cost):
+                best = found
+        if best is None:
+            return None
+        p = len(logs)
+        n_free = max(len(data) - p, 1)
+        try:
+            covariance = np.linalg.inv(best.jac.T @ best.jac)[:p, :p]
+        except np.linalg.LinAlgError:
+            covariance = np.full((p, p), np.nan)
+        chi2 = 2 * float(best.cost)
+        return Fit(law, best.x[:p], covariance * max(chi2 / n_free, 1.0),
+                   tuple(logs), chi2, n_free,
+                   unit * best.x[-1] if with_sky else 0.0)
+
+
+def read_rings(profile, psf, use):
+    """
+    Prepare the rings of a profile for models behind a PSF.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        A profile that was checked.
+
+    psf : `~astro_pix2prof.PSF`
+        The point-spread function.
+
+    use : 1D bool `~numpy.ndarray`, shape (n,)
+        The rings to use, with a finite intensity.
+
+    Returns
+    -------
+    rings : `SmearedRings`
+
+    Raises
+    ------
+    ValueError
+        If the widths of PSF and profile are in units that do not meet.
+    """
+    meta = profile_meta(profile)
+    scale = meta.get('pixel_scale')
+    in_pixels = profile['radius'].unit == u.pix
+    sampled = psf.sampled(None if in_pixels else scale)
+    on_sky = meta.get('pa_frame') == 'sky'
+    # The profile does not say how the PSF lies on the sky.
+    if on_sky:
+        sampled = sampled.rounded()
+    radius = profile['radius'].value[use]
+    value = profile['intensity'].value[use]
+    error = np.nan_to_num(profile['intensity_err'].value[use])
+    theta = np.radians(np.nan_to_num(profile['pa'].value[use]))
+    eps = np.nan_to_num(np.asarray(profile['ellipticity'], float)[use])
+    with np.errstate(divide='ignore', invalid='ignore'):
+        snr = np.where(error > 0, value / error, 1 / FLOOR)
+    eps_err = np.zeros(len(eps))
+    if 'ellipticity_err' in profile.colnames:
+        eps_err = np.clip(np.nan_to_num(np.asarray(
+            profile['ellipticity_err'], float)[use]), 0, 0.5)
+    flag = np.asarray(profile['flag'])[use]
+    forced = bool(meta.get('flag', 0) & GalaxyFlag.FORCED
+                  or np.all(flag & RingFlag.FIXED_GEOMETRY))
+    galaxy = sharpen_rings(sampled, radius, value, np.minimum(snr, 1 / 1e-3),
+                           eps, theta, forced=forced)
+    sky = profile_sky_err(profile)
+    return SmearedRings(radius, value, error, galaxy, sampled.fwhm,
+                        sky if np.isfinite(sky) else 0.0,
+                        1.0 if in_pixels else scale or 0.0, eps, eps_err)
+
+
+def _fit_sersic(rings):
+    r, i = rings.radius, rings.intensity
+    plain = fit_sersic(r, i, rings.error)
+    if plain is None:
+        return None
+    level, size, n = (plain[name][0] for name in (
+        'sersic_mu_e', 'sersic_r_e', 'sersic_n'))
+    starts = [(level, size, n)] + [
+        (level, size, index) for index in (1.0, 2.5, 4.0)]
+    top = rings.intensity.max()
+    return rings.fit(_sersic, starts, [
+        (1e-9 * top, 1e6 * top), (_SMALLEST * rings.fwhm, 10 * r[-1]),
+        (0.2, 10.0)], (True, True, False))
+
+
+def _fit_bulge_disc(rings):
+    r, i = rings.radius, rings.intensity
+    disc = fit_disc(r, i, rings.error)
+    if len(r) < 8 or disc is None:
+        return None
+    h, mu_0, top = disc['h'][0], disc['i_0'], i.max()
+    starts = [(max(np.interp(size * h, r, i) - mu_0 * np.exp(-size),
+                   0.05 * top), size * h, n, mu_0, h)
+              for n, size in ((1.0, 0.2), (2.5, 0.3), (4.0, 0.5),
+                              (2.0, 0.08))]
+
+    def law(radius, i_e, r_e, n, i_0, scale):
+        return _sersic(radius, i_e, r_e, n) + _exponential(radius, i_0,
+                                                            scale)
+
+    small = _SMALLEST * rings.fwhm
+    return rings.fit(law, starts, [
+        (1e-9 * top, 1e6 * top), (small, 3 * h), (0.3, 8.0),
+        (1e-9 * top, 1e3 * top), (small, 5 * r[-1])],
+        (True, True, False, True, True))
+
+
+def _fit_core(rings):
+    r, i = rings.radius, rings.intensity
+    whole = _fit_sersic(rings)
+    if whole is None or len(r) < 8:
+        return None
+    _, r_e, n = whole.parameters()
+    top = i.max()
+    starts = []
+    for r_b in (0.5 * rings.fwhm, 1.5 * rings.fwhm, 4 * rings.fwhm):
+        level = max(np.interp(r_b, r, i), 1e-3 * top)
+        starts += [(level, r_b, gamma, max(r_e, 2 * r_b), max(n, 2.0))
+                   for gamma in (0.1, 0.5)]
+    small = _SMALLEST * rings.fwhm
+    return rings.fit(_core_sersic, starts, [
+        (1e-9 * top, 1e6 * top), (small, 0.5 * r[-1]), (0.0, 1.5),
+        (small, 10 * r[-1]), (0.3, 10.0)],
+        (True, True, False, True, False))
+
+
+def _sersic_columns(fit):
+    return dict(zip(MODEL_COLUMNS['sersic'], fit.pairs(), strict=True))
+
+
+def _bulge_disc_columns(fit):
+    found = dict(zip(MODEL_COLUMNS['bulge_disc'][:-1], fit.pairs(),
+                     strict=True))
+
+    def part(values):
+        i_e, r_e, n, i_0, h = fit.parameters(values)
+        bulge = sersic_flux(i_e, r_e, n)
+        return bulge / (bulge + 2 * np.pi * i_0 * h**2)
+
+    # First order, with the covariance of all parameters.
+    step = 1e-4
+    slope = np.array([(part(fit.values + step * unit)
+                       - part(fit.values - step * unit)) / (2 * step)
+                      for unit in np.eye(len(fit.values))])
+    spread = np.sqrt(max(slope @ fit.covariance @ slope, 0)) if np.all(
+        np.isfinite(fit.covariance)) else np.nan
+    found['b_t'] = part(fit.values), min(spread, 1.0)
+    return found
+
+
+def _core_columns(fit):
+    return dict(zip(MODEL_COLUMNS['core'], fit.pairs(), strict=True))
+
+
+def refuse_corrected(profile):
+    """
+    Raise an error if the PSF was taken out of a profile before.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        A profile.
+
+    Raises
+    ------
+    ValueError
+        If it has a column ``psf_correction``.
+    """
+    if 'psf_correction' in profile.colnames:
+        msg = ('profile is one of correct_psf, without the PSF: give the one '
+               'that was measured')
+        raise ValueError(msg)
+
+
+# Fits and their columns, by the first part of the names of these.
+MODELS = {'sersic': (_fit_sersic, _sersic_columns),
+          'bulge_disc': (_fit_bulge_disc, _bulge_disc_columns),
+          'core': (_fit_core, _core_columns)}
