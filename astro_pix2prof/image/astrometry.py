@@ -16,8 +16,8 @@ from astropy.wcs.wcsapi.wrappers.base import BaseWCSWrapper
 
 from astro_pix2prof.arguments import check_number
 
-__all__ = ['BrokenWCSError', 'celestial_wcs', 'check_inside',
-           'find_pixel_scale', 'image_to_sky_angle', 'is_inside',
+__all__ = ['BrokenWCSError', 'axis_senses', 'celestial_wcs',
+           'check_inside', 'find_pixel_scale', 'image_to_sky_angle', 'is_inside',
            'local_matrix', 'pixel_size', 'pixel_to_icrs', 'shift_wcs',
            'sky_to_image_angle', 'sky_to_pixel']
 
@@ -252,6 +252,38 @@ def image_to_sky_angle(matrix, theta):
     east, north = np.tensordot(
         matrix, np.array([np.cos(angle), np.sin(angle)]), 1)
     return _fold(np.degrees(np.arctan2(east, north)))
+
+
+def axis_senses(matrix, theta):
+    """
+    Tell how angles in an image run along those on the sky.
+
+    Parameters
+    ----------
+    matrix : 2x2 `~numpy.ndarray` or `None`
+        The result of `local_matrix`.
+
+    theta : float or array_like
+        Angles in degrees, counter-clockwise from the +x axis.
+
+    Returns
+    -------
+    along : float or `~numpy.ndarray`
+        1 where the direction is the one of the position angle from 0 to
+        180, -1 where it is the opposite one.
+
+    sense : float
+        1 if position angles increase counter-clockwise, otherwise -1.
+    """
+    angle = np.radians(np.asarray(theta, dtype=float))
+    vector = np.array([np.cos(angle), np.sin(angle)])
+    sense = 1.0
+    if matrix is not None:
+        # (position angles are those of the vector north, east)
+        vector = np.tensordot(matrix, vector, 1)[::-1]
+        sense = -float(np.sign(np.linalg.det(matrix)))
+    is_first = (vector[1] > 0) | ((vector[1] == 0) & (vector[0] > 0))
+    return np.where(is_first, 1.0, -1.0), sense
 
 
 def sky_to_image_angle(matrix, pa):

@@ -97,9 +97,13 @@ def measure_prepared(fitter, start, prepared, sources):
     from astro_pix2prof import __version__
 
     measured = read_each(fitter.reader, prepared, fitter._measure)
+    columns = {name: None for choice in (
+        fitter._ring_columns({}), *(item.columns.columns for item in prepared
+                                    if isinstance(item, PreparedGalaxy)))
+        for name in choice}
     return build_batch(measured, start=start, sources=sources, meta={
         'fitter': type(fitter).__name__, 'version': __version__,
-        **fitter._meta()})
+        **fitter._meta()}, columns=columns)
 
 
 def read_each(reader, prepared, finish):
