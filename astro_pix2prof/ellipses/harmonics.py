@@ -42,6 +42,9 @@ SIGNIFICANT = 3.0
 # semi-major axis or in pixels, whichever is larger.
 _STEPS, _SHIFT = 4, (0.2, 1.0)
 
+# A fit of a centre ends when it moves by less than this (pixels).
+_SETTLED = 0.002
+
 # A centre beyond this part of the largest shift is held there.
 _HELD = 0.98
 
@@ -336,27 +339,43 @@ class _Ring:
         self.weight, self.correlation = weight, correlation
         self.polar = polar
 
-    def _coordinates(self, shift):
+    def _select(self, shift):
         """
-        Find the semi-major axis and the anomaly of each pixel.
+        Select the pixels that count, with their place on the ring.
+
+        Returns
+        -------
+        use : 1D `~numpy.ndarray` of int, shape (m,)
+            The numbers of the pixels.
+
+        t, anomaly : 1D `~numpy.ndarray`, shape (m,)
+            The distance from the middle of the ring in units of its half
+            width, and the eccentric anomaly.
+
+        n_all : int
+            The number of all pixels of the ring.
         """
-        x, y = self.x - self.offset[0] - shift[0], (
-            self.y - self.offset[1] - shift[1])
+        dx, dy = self.offset + shift
         c, s = np.cos(self.theta), np.sin(self.theta)
-        u, v = x * c + y * s, (y * c - x * s) / (1 - self.eps)
-        return np.hypot(u, v), np.arctan2(v, u)
+        q = 1 - self.eps
+        u = c * self.x + s * self.y
+        u -= c * dx + s * dy
+        v = (c / q) * self.y - (s / q) * self.x
+        v -= (c * dy - s * dx) / q
+        square = u * u + v * v
+        near = np.nonzero((square < (self.sma + self.width)**2) & (
+            square > np.copysign((self.sma - self.width)**2,
+                                 self.sma - self.width)))[0]
+        use = near[self.good[near] & np.isfinite(self.variance[near])]
+        t = (np.sqrt(square[use]) - self.sma) / self.width
+        return use, t, np.arctan2(v[use], u[use]), len(near)
 
     def fit(self, shift):
         """
         Fit the ring about a shifted centre; `None` if it cannot be fitted.
         """
-        radius, anomaly = self._coordinates(shift)
-        t = (radius - self.sma) / self.width
-        near = np.abs(t) < 1
-        n_all = np.count_nonzero(near)
-        use = near & self.good & np.isfinite(self.variance)
-        t, anomaly, value, variance = (
-            v[use] for v in (t, anomaly, self.value, self.variance))
+        use, t, anomaly, n_all = self._select(shift)
+        value, variance = self.value[use], self.variance[use]
         weight = 1 - np.abs(t)
         if self.weight is not None:
             weight = weight * _along(self.weight, anomaly + self.theta)
@@ -406,7 +425,7 @@ class _Ring:
         return _Fit(
             take @ coefficients, covariance,
             float(np.sqrt(kept @ around**2 / kept.sum())),
-            int(np.count_nonzero(kept)), np.count_nonzero(use) / n_all)
+            int(np.count_nonzero(kept)), len(use) / n_all)
 
     def fit_centre(self, fit, limit):
         """
@@ -429,10 +448,13 @@ class _Ring:
             move = turn @ (flat * fit.values[[3, 2]] / -gradient)
             moved = shift + move
             moved *= min(1.0, limit / max(float(np.hypot(*moved)), 1e-12))
+            settled = np.hypot(*(moved - shift)) < _SETTLED
             again = self.fit(moved)
             if again is None:
                 return first, None, None
             fit, shift = again, moved
+            if settled:
+                break
         if np.hypot(*shift) > _HELD * limit:
             # (held at the largest shift: nobody knows where it is)
             return fit, shift, np.full(2, np.nan)
