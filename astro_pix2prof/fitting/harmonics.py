@@ -169,6 +169,12 @@ def add_harmonics(rings, choice, image, good, *, centre=None, window=None,
         return
     corner = (0, 0) if window is None else (window[1].start, window[0].start)
     width = ring_width(rings.sma)
+    if weight is not None:
+        # Other objects are on one side; a galaxy's own bar or arms, which
+        # may have lost weight, too, are on two opposite ones.
+        left_out = 1 - weight
+        weight = weight + np.minimum(left_out, np.roll(
+            left_out, weight.shape[1] // 2, axis=1))
     found = measure_harmonics(
         image, good, tuple(c - first for c, first in zip(
             rings.centre if centre is None else centre, corner,
