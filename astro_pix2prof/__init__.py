@@ -50,6 +50,8 @@ _EXPORTS = {
     'read_survey': 'survey.results',
     'run_survey': 'survey.run',
     'sample_profile': 'profile.samples',
+    'surface_brightness_limit': 'structure.limits',
+    'upper_limits': 'structure.limits',
     'write_profile': 'profile.io',
     'write_report': 'report.page',
     'write_shards': 'training.shards',

@@ -17,9 +17,9 @@ from astropy.wcs.wcsapi.wrappers.base import BaseWCSWrapper
 from astro_pix2prof.arguments import check_number
 
 __all__ = ['BrokenWCSError', 'axis_senses', 'celestial_wcs',
-           'check_inside', 'find_pixel_scale', 'image_to_sky_angle', 'is_inside',
-           'local_matrix', 'pixel_size', 'pixel_to_icrs', 'shift_wcs',
-           'sky_to_image_angle', 'sky_to_pixel']
+           'check_inside', 'find_pixel_scale', 'image_to_sky_angle',
+           'is_inside', 'local_matrix', 'pixel_size', 'pixel_to_icrs',
+           'shift_wcs', 'sky_to_image_angle', 'sky_to_pixel']
 
 
 # Pixels whose sides differ by more than this have to be resampled first.

@@ -84,10 +84,11 @@ def bar_radius(modes, *, least=0.2, n_samples=100, seed=0):
     Notes
     -----
     The error is that of noise, of the steps between the rings, and 5% for
-    the different ways in which bars end. The radius is 0.88 times the length
-    of simulated bars, at which their last light is. How such definitions differ is shown by Ghosh & Di Matteo 2024, A&A 683,
-    A100: those that do not look at the phase take spiral arms that begin
-    at the bar for a part of it.
+    the different ways in which bars end. The radius is shorter than the
+    length of simulated bars, where their last light is, by a tenth; see the
+    guide to rings. How such definitions differ is shown by Ghosh & Di
+    Matteo 2024, A&A 683, A100: those that do not look at the phase take
+    spiral arms that begin at the bar for a part of it.
 
     Examples
     --------
