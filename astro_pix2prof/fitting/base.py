@@ -287,7 +287,7 @@ class ProfileFitter(ABC):
         """
         List the columns of rings that are added on request.
         """
-        choice = RingChoice(*(getattr(self, name, False)
+        choice = RingChoice(*(getattr(self, name, False) is True
                               for name in HARMONIC_OPTIONS))
         return choice.updated(options).columns
 

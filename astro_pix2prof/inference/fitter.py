@@ -13,6 +13,7 @@ from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from astro_pix2prof.arguments import (
     check_choice,
+    check_flag,
     check_integer,
     check_positive,
 )
@@ -199,8 +200,8 @@ class Pix2ProfFitter(ProfileFitter):
                  min_snr=1.0, radii=None, step=None, linear=None,
                  max_radius=None, precision='float32', harmonics=False,
                  free_centres=False):
-        RingChoice(harmonics, free_centres)
-        self.harmonics, self.free_centres = harmonics, free_centres
+        self.harmonics = check_flag(harmonics, 'harmonics')
+        self.free_centres = check_flag(free_centres, 'free_centres')
         self._choose_radii(RingRadii(radii, step, linear, max_radius))
         precision = check_choice(precision, 'precision',
                                  ('float32', 'bfloat16'))

@@ -167,8 +167,8 @@ class IsophoteFitter(ProfileFitter):
         self.smooth = check_flag(smooth, 'smooth')
         self.mask_sources = check_flag(mask_sources, 'mask_sources')
         self.initial = initial
-        RingChoice(harmonics, free_centres)
-        self.harmonics, self.free_centres = harmonics, free_centres
+        self.harmonics = check_flag(harmonics, 'harmonics')
+        self.free_centres = check_flag(free_centres, 'free_centres')
 
     def __repr__(self):
         values = {name: getattr(self, name) for name in _DEFAULTS}
