@@ -418,9 +418,11 @@ class _Ring:
         take[2:, _RADIAL:] = np.eye(2 * ORDERS)
         rest = value - coefficients @ design
         noise = self.correlation * np.sqrt(variance)
-        scale = _excess(anomaly, rest, kept, noise)
+        scale = np.sqrt(_excess(anomaly, t, rest, kept, noise))
+        scale = np.append(scale, np.full(2 * ORDERS, scale[0]))
         root = inverse @ (design * (kept * noise))
-        covariance = scale * take @ (root @ root.T) @ take.T
+        covariance = np.outer(scale, scale) * (
+            take @ (root @ root.T) @ take.T)
         around = value - coefficients[:_RADIAL] @ design[:_RADIAL]
         return _Fit(
             take @ coefficients, covariance,
@@ -521,15 +523,15 @@ def _clipped(rest, weight, variance):
     return np.where(far, 0.0, weight)
 
 
-def _excess(anomaly, rest, weight, noise):
+def _excess(anomaly, t, rest, weight, noise):
     """
-    Compare means of residuals in sectors with what noise leads to.
+    Compare residuals in sectors with what noise leads to.
 
     Returns
     -------
-    scale : float
-        The variance in units of that of noise; 1 if it is not larger
-        significantly.
+    scale : tuple of 2 floats
+        The variances of means and of slopes along radius in units of those
+        of noise; 1 if they are not larger significantly.
     """
     used = np.count_nonzero(weight)
     n = int(np.clip(used // _SECTOR_PIXELS, _LEAST_SECTORS, _SECTORS))
@@ -537,12 +539,16 @@ def _excess(anomaly, rest, weight, noise):
                         n - 1)
     norm = np.bincount(sector, weight, n)
     full = norm > 0
-    free = np.count_nonzero(full) - 1 - 2 * ORDERS
-    if free < 1:
-        return 1.0
-    total = np.bincount(sector, weight * rest, n)[full]
-    variance = np.bincount(sector, (weight * noise)**2, n)[full]
-    if not np.all(variance > 0):
-        return 1.0
-    ratio = float((total**2 / variance).sum()) / free
-    return ratio if ratio > 1 + 2 * np.sqrt(2 / free) else 1.0
+    away = t - (np.bincount(sector, weight * t, n)
+                / np.where(full, norm, 1.0))[sector]
+    scale = []
+    for factor, terms in ((1.0, 1 + 2 * ORDERS), (away, 1)):
+        total = np.bincount(sector, weight * factor * rest, n)[full]
+        variance = np.bincount(sector, (weight * factor * noise)**2, n)[full]
+        some = variance > 0
+        free = np.count_nonzero(some) - terms
+        ratio = (float((total[some]**2 / variance[some]).sum()) / free
+                 if free > 0 else 1.0)
+        limit = 1 + 2 * np.sqrt(2 / max(free, 1))
+        scale.append(ratio if ratio > limit else 1.0)
+    return tuple(scale)

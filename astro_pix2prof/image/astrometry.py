@@ -275,15 +275,13 @@ def axis_senses(matrix, theta):
     sense : float
         1 if position angles increase counter-clockwise, otherwise -1.
     """
-    angle = np.radians(np.asarray(theta, dtype=float))
-    vector = np.array([np.cos(angle), np.sin(angle)])
-    sense = 1.0
+    angle, sense = np.asarray(theta, dtype=float), 1.0
     if matrix is not None:
-        # (position angles are those of the vector north, east)
-        vector = np.tensordot(matrix, vector, 1)[::-1]
+        t = np.radians(angle)
+        angle = np.degrees(np.arctan2(*np.tensordot(
+            matrix, np.array([np.cos(t), np.sin(t)]), 1)))
         sense = -float(np.sign(np.linalg.det(matrix)))
-    is_first = (vector[1] > 0) | ((vector[1] == 0) & (vector[0] > 0))
-    return np.where(is_first, 1.0, -1.0), sense
+    return np.where(np.mod(angle, 360) % 360 < 180, 1.0, -1.0), sense
 
 
 def sky_to_image_angle(matrix, pa):

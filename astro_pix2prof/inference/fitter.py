@@ -406,11 +406,13 @@ class Pix2ProfFitter(ProfileFitter):
             return map_parts(job, parts, workers)
         # the processes read, and the GPU of this one measures
         found = map_parts(PrepareJob(self, options), parts, workers)
-        return (measure_prepared(self, *part) for part in found)
+        columns = self._ring_columns(options)
+        return (measure_prepared(self, *part, columns) for part in found)
 
     def _measure_part(self, start, images, options):
         return measure_prepared(self, start,
-                                *prepare_part(self, images, options))
+                                *prepare_part(self, images, options),
+                                self._ring_columns(options))
 
     def _meta(self):
         """

@@ -75,7 +75,7 @@ def prepare_part(fitter, images, options):
     return prepared, sources
 
 
-def measure_prepared(fitter, start, prepared, sources):
+def measure_prepared(fitter, start, prepared, sources, columns=()):
     """
     Measure prepared galaxies.
 
@@ -90,6 +90,9 @@ def measure_prepared(fitter, start, prepared, sources):
     prepared, sources : list
         See `prepare_part`.
 
+    columns : sequence of str, optional
+        Columns of rings that all galaxies were to have.
+
     Returns
     -------
     batch : `~astro_pix2prof.ProfileBatch`
@@ -97,10 +100,6 @@ def measure_prepared(fitter, start, prepared, sources):
     from astro_pix2prof import __version__
 
     measured = read_each(fitter.reader, prepared, fitter._measure)
-    columns = {name: None for choice in (
-        fitter._ring_columns({}), *(item.columns.columns for item in prepared
-                                    if isinstance(item, PreparedGalaxy)))
-        for name in choice}
     return build_batch(measured, start=start, sources=sources, meta={
         'fitter': type(fitter).__name__, 'version': __version__,
         **fitter._meta()}, columns=columns)

@@ -236,6 +236,8 @@ class IsophoteFitter(ProfileFitter):
             larger than ``max_radius``; or if ``initial`` is
             neither a profile nor a fitter.
         """
+        choice = RingChoice(self.harmonics, self.free_centres).updated({
+            'harmonics': harmonics, 'free_centres': free_centres})
         cutout = self._read_image(image, options)
         check_initial(initial, profile=True)
         initial = self.initial if initial is None else initial
@@ -254,9 +256,7 @@ class IsophoteFitter(ProfileFitter):
         if given is None and initial is not None and first is None:
             steps.first_flag |= GalaxyFlag.NO_INITIAL
         rings = steps.run()
-        self._add_harmonics(steps, rings, RingChoice(
-            self.harmonics, self.free_centres).updated({
-                'harmonics': harmonics, 'free_centres': free_centres}))
+        self._add_harmonics(steps, rings, choice)
         return IsophoteFit(
             profile=make_profile(rings, {'fitter': type(self).__name__}),
             cutout=cutout, mask=steps.mask, sky=rings.sky,

@@ -27,9 +27,9 @@ NAMES = ('a3', 'b3', 'a4', 'b4')
 LEVELS = 2.0, 10.0, 50.0
 GAIN = 50.0
 
-# Rings with smaller errors and larger semi-major axes (pixels) than these
-# tell which part of an amplitude is found.
-SURE, RESOLVED = 0.01, 5.0
+# Rings with more light than this (in units of the noise of a pixel) and larger
+# semi-major axes (pixels) tell which part of an amplitude is found.
+BRIGHT, RESOLVED = 3.0, 8.0
 
 
 def draw(rng, level, *, amplitude=0.012):
@@ -170,12 +170,13 @@ def measure(way, n, seed):
                       else with_fitter(fitter, image))
         for name, (value, error) in found.items():
             good = np.isfinite(value) & (sma >= 3) & (sma < 60)
-            rows += [(k, level, galaxy['eps'], galaxy['n'], name, a, v, e,
-                      galaxy[name])
-                     for a, v, e in zip(sma[good], value[good], error[good],
-                                        strict=True)]
-    return Table(rows=rows, names=('galaxy', 'level', 'eps', 'n', 'name',
-                                   'sma', 'value', 'error', 'true'))
+            light = np.interp(sma, *true_profile(galaxy))
+            rows += [(k, level, name, a, b, v, e, galaxy[name])
+                     for a, b, v, e in zip(sma[good], light[good],
+                                           value[good], error[good],
+                                           strict=True)]
+    return Table(rows=rows, names=('galaxy', 'level', 'name', 'sma', 'light',
+                                   'value', 'error', 'true'))
 
 
 def width(pulls):
@@ -208,8 +209,8 @@ def summarise(rings):
                      'n': len(part)}
     for level in LEVELS:
         here = rings['level'] == level
-        # (not weighted: values and errors hold the same gradient)
-        sure = here & (rings['error'] < SURE) & (rings['sma'] > RESOLVED)
+        # (by the true light: values and errors hold the same gradient)
+        sure = here & (rings['light'] > BRIGHT) & (rings['sma'] > RESOLVED)
         value, error, true = (np.asarray(rings[name])[sure]
                               for name in ('value', 'error', 'true'))
         out[f'{level:g}'] = {
