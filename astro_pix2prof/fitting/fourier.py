@@ -81,11 +81,12 @@ def fourier_profile(fit, *, ellipticity=None, pa=None, radii=None):
     Raises
     ------
     TypeError
-        If ``fit`` is no result of ``fit``.
+        If ``fit`` is no result of ``fit``, or ``ellipticity`` or ``pa`` is
+        no number.
 
     ValueError
-        If ``ellipticity`` or ``pa`` is out of range, or one is given
-        without the other and is needed; or if ``radii`` are wrong.
+        If ``ellipticity`` is out of range, ``pa`` has a wrong unit, or
+        ``radii`` are wrong.
 
     Warns
     -----
