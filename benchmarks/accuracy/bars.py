@@ -8,7 +8,8 @@ with noise. The bars are those of the simulator of the training images
 and some discs have arms or no bar. The radius that is measured is compared
 with the half-length of the bar.
 
-    python -m benchmarks.accuracy.bars --n 100 --seed 60
+    python -m benchmarks.accuracy.bars --n 100 --seed 60 \
+        --out benchmarks/accuracy
 """
 
 import argparse
@@ -27,6 +28,7 @@ from astro_pix2prof import (
     fourier_profile,
 )
 from astro_pix2prof.simulation.components import bar
+from benchmarks.tables import describe_environment, to_json
 
 FITTERS = {'network': Pix2ProfFitter, 'isophotes': IsophoteFitter}
 
@@ -151,15 +153,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--n', type=int, default=100)
     parser.add_argument('--seed', type=int, default=60)
+    parser.add_argument('--n-isophotes', type=int, default=40)
     parser.add_argument('--fitters', nargs='+', choices=FITTERS,
-                        default=['network'])
+                        default=list(FITTERS))
     parser.add_argument('--out', type=Path)
     args = parser.parse_args()
-    found = {name: summarise(measure(FITTERS[name](), args.n, args.seed))
-             for name in args.fitters}
-    text = json.dumps({'n': args.n, 'seed': args.seed, **found}, indent=1)
+    found = {'seed': args.seed, 'environment': describe_environment()}
+    for name in args.fitters:
+        n = args.n_isophotes if name == 'isophotes' else args.n
+        found[name] = summarise(measure(FITTERS[name](), n, args.seed))
+    text = json.dumps(to_json(found), indent=1)
     if args.out:
-        args.out.write_text(text + '\n')
+        (args.out / 'bars.json').write_text(text + '\n')
     print(text)
 
 

@@ -6,7 +6,8 @@ Sersic galaxies whose isophotes deviate from ellipses by known amplitudes,
 with and without noise, at several signal-to-noise ratios. Each is measured
 on its true ellipses, and on those that the fitters find.
 
-    python -m benchmarks.accuracy.harmonics --n 200 --seed 50
+    python -m benchmarks.accuracy.harmonics --n 200 --seed 50 \
+        --out benchmarks/accuracy
 """
 
 import argparse
@@ -21,6 +22,7 @@ from astro_pix2prof import GalaxyCutout, IsophoteFitter, Pix2ProfFitter
 from astro_pix2prof.background.boxes import ring_correlation
 from astro_pix2prof.ellipses.harmonics import measure_harmonics
 from astro_pix2prof.fitting.harmonics import ring_width
+from benchmarks.tables import describe_environment, to_json
 
 NAMES = ('a3', 'b3', 'a4', 'b4')
 # Intensity at the effective radius in units of the noise of a pixel.
@@ -228,14 +230,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--n', type=int, default=200)
     parser.add_argument('--seed', type=int, default=50)
-    parser.add_argument('--ways', nargs='+', default=['ellipses', 'network'])
+    parser.add_argument('--n-isophotes', type=int, default=40)
+    parser.add_argument('--ways', nargs='+',
+                        default=['ellipses', 'network', 'isophotes'])
     parser.add_argument('--out', type=Path)
     args = parser.parse_args()
-    found = {way: summarise(measure(way, args.n, args.seed))
-             for way in args.ways}
-    text = json.dumps({'n': args.n, 'seed': args.seed, **found}, indent=1)
+    found = {'seed': args.seed, 'environment': describe_environment()}
+    for way in args.ways:
+        n = args.n_isophotes if way == 'isophotes' else args.n
+        found[way] = {'n_galaxies': n,
+                      **summarise(measure(way, n, args.seed))}
+    text = json.dumps(to_json(found), indent=1)
     if args.out:
-        args.out.write_text(text + '\n')
+        (args.out / 'harmonics.json').write_text(text + '\n')
     print(text)
 
 
