@@ -102,7 +102,7 @@ def fourier_profile(fit, *, ellipticity=None, pa=None, radii=None):
 
     References
     ----------
-    Lopsidedness: Rix & Zaritsky 1995, ApJ 447, 82. Bars: Ohta, Hamabe &
+    Lopsidedness: Zaritsky & Rix 1997, ApJ 477, 118. Bars: Ohta, Hamabe &
     Wakamatsu 1990, ApJ 357, 71; Aguerri, Beckman & Prieto 1998, AJ 116,
     2136.
 
