@@ -103,6 +103,9 @@ class TestColumns:
         assert again.colnames == profile.colnames
         assert again['gradient'].unit == profile['gradient'].unit
         assert_allclose(again['b4'], profile['b4'])
+        # (VOTable masks what is not known)
+        assert not any(hasattr(again[name], 'mask')
+                       for name in HARMONIC_COLUMNS)
 
     def test_nothing_else_changes(self, network):
         plain = network(make(), **OPTIONS)
