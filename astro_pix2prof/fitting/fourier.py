@@ -58,7 +58,7 @@ def fourier_profile(fit, *, ellipticity=None, pa=None, radii=None):
 
     ellipticity : float, str or `~astropy.units.Quantity`, optional
         The ellipticity of the disc. By default, that of the outer rings of
-        the profile; for both, give 0 to take the galaxy as it is seen.
+        the profile; 0 takes the galaxy as it is seen.
 
     pa : float, str or `~astropy.units.Quantity`, optional
         The position angle of its major axis, as in the profile.
@@ -98,7 +98,8 @@ def fourier_profile(fit, *, ellipticity=None, pa=None, radii=None):
     The amplitude is the square root of the squares of the cosine and the
     sine term less the square of its error (Wardle & Kronberg 1974), as
     noise alone has an amplitude; the error is that of a term. The error of
-    the sky counts in the mean.
+    the sky counts in the mean. The sky is one level: a gradient that is
+    left in the image is a mode 1 in the outskirts.
 
     References
     ----------
