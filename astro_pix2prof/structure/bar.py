@@ -119,8 +119,11 @@ def bar_radius(modes, *, least=0.2, n_samples=100, seed=0):
     r, size, sigma = (v[known] for v in (radius.value, amplitude, error))
     angle = np.radians(2 * phase[known])
     terms = np.stack([size * np.cos(angle), size * np.sin(angle)])
-    result['bar_strength'] = float(size.max())
-    result['bar_strength_err'] = float(sigma[np.argmax(size)])
+    sure = size > _SIGNIFICANT * sigma
+    # (the outskirts have large amplitudes that are noise)
+    most = int(np.argmax(np.where(sure, size, 0) if sure.any() else size))
+    result['bar_strength'] = float(size[most])
+    result['bar_strength_err'] = float(sigma[most])
     flat = modes.meta.get('ellipticity', 0.0)
     found = (_find(r, terms, sigma, least) if flat <= _FLAT
              else 'the disc is seen from the side')
@@ -167,8 +170,12 @@ def _find(r, terms, sigma, least):
     peaks = peaks[np.argsort(-size[peaks])]
     reason = f'the amplitude of mode 2 is below {least:g} everywhere'
     for peak in peaks:
-        if size[peak] < max(least, _SIGNIFICANT * sigma[peak]):
+        if size[peak] < least:
             break
+        if size[peak] < _SIGNIFICANT * sigma[peak]:
+            # (noise in the outskirts; what is fainter may be certain)
+            reason = 'no maximum of mode 2 is significant'
+            continue
         away = np.abs(np.mod(angle - angle[peak] + np.pi, 2 * np.pi) - np.pi)
         straight = away <= np.radians(2 * _PHASE)
         first = peak - np.argmin(np.append(straight[peak::-1], False)) + 1

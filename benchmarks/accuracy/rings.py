@@ -90,7 +90,8 @@ def main():
             ('real', HERE.parent / 'real' / 'harmonics.json', real_table),
             ('bars', HERE / 'bars.json', bar_table)):
         lines = table(json.loads(path.read_text()))
-        (args.out / f'rings_{name}.inc').write_text('\n'.join(lines))
+        (args.out / f'rings_{name}.inc').write_text(
+            '\n'.join(lines), encoding='utf-8')
 
 
 if __name__ == '__main__':

@@ -216,6 +216,31 @@ class TestBar:
         assert 'below 0.2' in bar['reason']
         assert np.isnan(bar['bar_pa'])
 
+    def test_noise_outside_hides_nothing(self):
+        # a maximum that is not significant is not the last one
+        modes = fourier_profile(make_fit(make_bar(part=0.2)))
+        expected = bar_radius(modes)
+        assert 0.2 < expected['bar_strength'][0] < 0.4
+        noisy = modes[np.isfinite(modes['amplitude_2'])].copy()
+        for row, size, error in ((-3, 0.05, 0.05), (-2, 0.44, 0.09),
+                                 (-1, 0.05, 0.05)):
+            noisy['amplitude_2'][row] = size
+            noisy['amplitude_2_err'][row] = error
+        found = bar_radius(noisy)
+        assert found['is_barred'][0]
+        assert_allclose(found['bar_radius'][0].value,
+                        expected['bar_radius'][0].value, rtol=1e-6)
+
+    def test_strength_without_a_bar(self):
+        r = np.geomspace(1, 20, 20) * u.arcsec
+        size, error = np.full(20, 0.1), np.full(20, 0.01)
+        size[-2], error[-2] = 0.4, 0.09
+        bar = bar_radius(QTable({
+            'radius': r, 'amplitude_2': size, 'amplitude_2_err': error,
+            'phase_2': np.linspace(0, 170, 20) * u.deg}))
+        assert bar['bar_strength'][0] == 0.1
+        assert bar['reason'][0] == 'no maximum of mode 2 is significant'
+
     def test_least(self):
         modes = fourier_profile(make_fit(make_bar(part=0.12)))
         assert not bar_radius(modes, least=0.6)['is_barred'][0]
