@@ -21,7 +21,8 @@ _PLAIN = ('zeropoint', 'pixel_scale', 'native_pixel_scale', 'unit', 'hdu',
 _PLANES = ('mask', 'uncertainty', 'invvar', 'background')
 
 # Options of the fitters.
-_FITTER = ('sky', 'min_snr', 'radii', 'step', 'max_radius')
+_FITTER = ('sky', 'min_snr', 'radii', 'step', 'max_radius', 'harmonics',
+           'free_centres')
 
 # Options that may be given for each file of a command.
 _EACH = (*_PLAIN, *_PLANES, 'position', 'size', 'sky')
@@ -147,6 +148,12 @@ def add_fitter_options(command, *, each=False):
     command.add_argument('--min-snr', type=float, metavar='SNR',
                          help='signal-to-noise ratio of the last ring '
                               '(default: 1)')
+    command.add_argument('--harmonics', action='store_true', default=None,
+                         help='add the columns a3, b3, a4, b4, gradient, rms, '
+                              'n_pixels and area of each ring')
+    command.add_argument('--free-centres', action='store_true', default=None,
+                         help='add the centre of each ring, too, about which '
+                              'these columns are measured')
     group = command.add_argument_group(
         'the radii', 'Semi-major axes in pixels, or with a unit such as '
         '90arcsec.')

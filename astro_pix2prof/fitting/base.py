@@ -19,6 +19,7 @@ from astro_pix2prof.arguments import (
 from astro_pix2prof.background.level import MEASURED
 from astro_pix2prof.ellipses.given import GEOMETRY_OPTIONS
 from astro_pix2prof.fitting.bands import measure_bands
+from astro_pix2prof.fitting.harmonics import HARMONIC_OPTIONS, RingChoice
 from astro_pix2prof.fitting.processes import map_parts
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
 from astro_pix2prof.fitting.settings import call_options, settings_of
@@ -306,8 +307,17 @@ class ProfileFitter(ABC):
                 # Store the exception so that one bad image does not stop
                 # the others.
                 profiles.append(error)
-        return ProfileBatch.from_profiles(profiles, sources=sources,
-                                          start=start)
+        return ProfileBatch.from_profiles(
+            profiles, sources=sources, start=start,
+            columns=self._ring_columns(options))
+
+    def _ring_columns(self, options):
+        """
+        List the columns of rings that are added on request.
+        """
+        choice = RingChoice(*(getattr(self, name, False) is True
+                              for name in HARMONIC_OPTIONS))
+        return choice.updated(options).columns
 
 
 class FunctionFitter(ProfileFitter):
@@ -480,7 +490,7 @@ def split_options(item, options):
 
 def take_options(options):
     """
-    Take the options of radii and ellipses out of those of a call.
+    Take the options of radii, ellipses and columns out of those of a call.
 
     Parameters
     ----------
@@ -491,8 +501,9 @@ def take_options(options):
     -------
     found : dict
         Some of ``geometry``, ``ellipticity``, ``pa``, ``radii``, ``step``,
-        ``linear`` and ``max_radius``.
+        ``linear``, ``max_radius``, ``harmonics`` and ``free_centres``.
     """
     return {name: options.pop(name)
-            for name in (*GEOMETRY_OPTIONS, *RADIUS_OPTIONS)
+            for name in (*GEOMETRY_OPTIONS, *RADIUS_OPTIONS,
+                         *HARMONIC_OPTIONS)
             if name in options}

@@ -16,10 +16,10 @@ from astropy.wcs.wcsapi.wrappers.base import BaseWCSWrapper
 
 from astro_pix2prof.arguments import check_number
 
-__all__ = ['BrokenWCSError', 'celestial_wcs', 'check_inside',
-           'find_pixel_scale', 'image_to_sky_angle', 'is_inside',
-           'local_matrix', 'pixel_size', 'pixel_to_icrs', 'shift_wcs',
-           'sky_to_image_angle', 'sky_to_pixel']
+__all__ = ['BrokenWCSError', 'axis_senses', 'celestial_wcs',
+           'check_inside', 'find_pixel_scale', 'image_to_sky_angle',
+           'is_inside', 'local_matrix', 'pixel_size', 'pixel_to_icrs',
+           'shift_wcs', 'sky_to_image_angle', 'sky_to_pixel']
 
 
 # Pixels whose sides differ by more than this have to be resampled first.
@@ -252,6 +252,36 @@ def image_to_sky_angle(matrix, theta):
     east, north = np.tensordot(
         matrix, np.array([np.cos(angle), np.sin(angle)]), 1)
     return _fold(np.degrees(np.arctan2(east, north)))
+
+
+def axis_senses(matrix, theta):
+    """
+    Tell how angles in an image run along those on the sky.
+
+    Parameters
+    ----------
+    matrix : 2x2 `~numpy.ndarray` or `None`
+        The result of `local_matrix`.
+
+    theta : float or array_like
+        Angles in degrees, counter-clockwise from the +x axis.
+
+    Returns
+    -------
+    along : float or `~numpy.ndarray`
+        1 where the direction is the one of the position angle from 0 to
+        180, -1 where it is the opposite one.
+
+    sense : float
+        1 if position angles increase counter-clockwise, otherwise -1.
+    """
+    angle, sense = np.asarray(theta, dtype=float), 1.0
+    if matrix is not None:
+        t = np.radians(angle)
+        angle = np.degrees(np.arctan2(*np.tensordot(
+            matrix, np.array([np.cos(t), np.sin(t)]), 1)))
+        sense = -float(np.sign(np.linalg.det(matrix)))
+    return np.where(np.mod(angle, 360) % 360 < 180, 1.0, -1.0), sense
 
 
 def sky_to_image_angle(matrix, pa):

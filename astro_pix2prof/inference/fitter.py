@@ -13,6 +13,7 @@ from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from astro_pix2prof.arguments import (
     check_choice,
+    check_flag,
     check_integer,
     check_positive,
 )
@@ -26,6 +27,7 @@ from astro_pix2prof.fitting.base import (
 )
 from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
+from astro_pix2prof.fitting.harmonics import RingChoice, add_harmonics
 from astro_pix2prof.fitting.radii import (
     RADII_META,
     RADIUS_OPTIONS,
@@ -138,6 +140,14 @@ class Pix2ProfFitter(ProfileFitter):
         processors and GPUs that know it; the profile changes by much less
         than its errors.
 
+    harmonics : bool, optional
+        Whether to add columns to the profile: ``a3``, ``b3``, ``a4``,
+        ``b4``, ``gradient``, ``rms`` and more; see the guide to rings.
+
+    free_centres : bool, optional
+        Whether to add the centre of each ring, too, and to measure these
+        columns about it. The profile is that about the common centre.
+
     Raises
     ------
     TypeError
@@ -188,7 +198,10 @@ class Pix2ProfFitter(ProfileFitter):
     def __init__(self, weights='rings', *, device=None, batch_size=None,
                  n_views=None, sky='auto', search_radius=None, fit_centre=True,
                  min_snr=1.0, radii=None, step=None, linear=None,
-                 max_radius=None, precision='float32'):
+                 max_radius=None, precision='float32', harmonics=False,
+                 free_centres=False):
+        self.harmonics = check_flag(harmonics, 'harmonics')
+        self.free_centres = check_flag(free_centres, 'free_centres')
         self._choose_radii(RingRadii(radii, step, linear, max_radius))
         precision = check_choice(precision, 'precision',
                                  ('float32', 'bfloat16'))
@@ -288,6 +301,7 @@ class Pix2ProfFitter(ProfileFitter):
                                      unit=u.arcsec, optional=True)
         fitter = cls.__new__(cls)
         fitter._choose_radii(RingRadii())
+        fitter.harmonics = fitter.free_centres = False
         fitter._set_options(device, batch_size, 1, sky, search_radius,
                             fit_centre, 1.0)
         fitter.network = load_original(path).to(fitter.device)
@@ -306,7 +320,8 @@ class Pix2ProfFitter(ProfileFitter):
 
     def fit(self, image, *, geometry=None, ellipticity=None, pa=None,
             radii=None, step=None, linear=None, max_radius=None,
-            n_samples=0, seed=None, **options):
+            n_samples=0, seed=None, harmonics=None, free_centres=None,
+            **options):
         """
         Measure a galaxy and return the full result.
 
@@ -344,6 +359,9 @@ class Pix2ProfFitter(ProfileFitter):
         seed : int, optional
             The seed of these.
 
+        harmonics, free_centres : bool, optional
+            As in the settings of the fitter, for this image.
+
         **options
             Passed to `GalaxyCutout`: ``zeropoint``, ``pixel_scale``,
             ``mask``, ``position`` and the rest.
@@ -365,7 +383,8 @@ class Pix2ProfFitter(ProfileFitter):
         cutout = self._read_image(image, options)
         prepared = self._prepare(
             cutout, geometry=geometry, ellipticity=ellipticity, pa=pa,
-            radii=radii, step=step, linear=linear, max_radius=max_radius)
+            radii=radii, step=step, linear=linear, max_radius=max_radius,
+            harmonics=harmonics, free_centres=free_centres)
         caption, = read_galaxies(self.reader, [prepared])
         rings, weight = self._rings_and_weight(prepared, caption)
         profile = make_profile(rings, {'fitter': type(self).__name__,
@@ -388,11 +407,13 @@ class Pix2ProfFitter(ProfileFitter):
             return map_parts(job, parts, workers)
         # the processes read, and the GPU of this one measures
         found = map_parts(PrepareJob(self, options), parts, workers)
-        return (measure_prepared(self, *part) for part in found)
+        columns = self._ring_columns(options)
+        return (measure_prepared(self, *part, columns) for part in found)
 
     def _measure_part(self, start, images, options):
         return measure_prepared(self, start,
-                                *prepare_part(self, images, options))
+                                *prepare_part(self, images, options),
+                                self._ring_columns(options))
 
     def _meta(self):
         """
@@ -424,13 +445,16 @@ class Pix2ProfFitter(ProfileFitter):
             raise ValueError(msg)
 
     def _prepare(self, cutout, *, geometry=None, ellipticity=None, pa=None,
-                 **radii):
+                 harmonics=None, free_centres=None, **radii):
         self._check(cutout)
         prepared = prepare_galaxy(
             cutout, sky=self.sky, search_radius=self.search_radius,
             fit_centre=self.fit_centre, geometry=geometry,
             ellipticity=ellipticity, pa=pa,
             detect=not self.architecture.finds_geometry)
+        prepared.columns = RingChoice(
+            self.harmonics, self.free_centres).updated({
+                'harmonics': harmonics, 'free_centres': free_centres})
         prepared.radii = self._radii.updated(radii)
         # (before the network has worked)
         prepared.radii.check(cutout)
@@ -445,6 +469,18 @@ class Pix2ProfFitter(ProfileFitter):
     def _rings_and_weight(self, prepared, caption):
         """
         Convert the network output to rings, and weights of their points.
+        """
+        rings, weight = self._rings_at_radii(prepared, caption)
+        if prepared.columns.harmonics:
+            add_harmonics(
+                rings, prepared.columns,
+                prepared.image - (rings.sky - prepared.sky),
+                ~prepared.cutout.mask, weight=weight)
+        return rings, weight
+
+    def _rings_at_radii(self, prepared, caption):
+        """
+        Convert the network output to rings at the radii asked for.
         """
         rings = self._rings(prepared, caption)
         sma = prepared.radii.wanted(prepared.cutout, rings.sma)

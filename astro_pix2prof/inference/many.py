@@ -75,7 +75,7 @@ def prepare_part(fitter, images, options):
     return prepared, sources
 
 
-def measure_prepared(fitter, start, prepared, sources):
+def measure_prepared(fitter, start, prepared, sources, columns=()):
     """
     Measure prepared galaxies.
 
@@ -90,6 +90,9 @@ def measure_prepared(fitter, start, prepared, sources):
     prepared, sources : list
         See `prepare_part`.
 
+    columns : sequence of str, optional
+        Columns of rings that all galaxies were to have.
+
     Returns
     -------
     batch : `~astro_pix2prof.ProfileBatch`
@@ -99,7 +102,7 @@ def measure_prepared(fitter, start, prepared, sources):
     measured = read_each(fitter.reader, prepared, fitter._measure)
     return build_batch(measured, start=start, sources=sources, meta={
         'fitter': type(fitter).__name__, 'version': __version__,
-        **fitter._meta()})
+        **fitter._meta()}, columns=columns)
 
 
 def read_each(reader, prepared, finish):

@@ -124,6 +124,9 @@ class PreparedGalaxy:
 
     radii : `~astro_pix2prof.fitting.radii.RingRadii` or `None`
         Radii that were asked for.
+
+    columns : `~astro_pix2prof.fitting.harmonics.RingChoice` or `None`
+        Columns of rings that were asked for.
     """
 
     cutout: GalaxyCutout
@@ -140,6 +143,7 @@ class PreparedGalaxy:
     weight: np.ndarray = None
     finds_centre: bool = False
     radii: object = None
+    columns: object = None
 
     @property
     def forced(self):

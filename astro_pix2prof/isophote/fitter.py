@@ -12,6 +12,7 @@ from astro_pix2prof.arguments import check_flag, check_number
 from astro_pix2prof.ellipses.given import read_ellipses
 from astro_pix2prof.fitting.base import ProfileFitter, check_settings
 from astro_pix2prof.fitting.fit import ProfileFit
+from astro_pix2prof.fitting.harmonics import RingChoice, add_harmonics
 from astro_pix2prof.fitting.radii import RingRadii
 from astro_pix2prof.fitting.settings import named_settings
 from astro_pix2prof.isophote.initial import check_initial, initial_geometry
@@ -112,6 +113,14 @@ class IsophoteFitter(ProfileFitter):
         warning, the galaxy flag ``NO_INITIAL``, and the profile that there
         would be without it.
 
+    harmonics : bool, optional
+        Whether to add columns to the profile: ``a3``, ``b3``, ``a4``,
+        ``b4``, ``gradient``, ``rms`` and more; see the guide to rings.
+
+    free_centres : bool, optional
+        Whether to add the centre of each ring, too, and to measure these
+        columns about it. The profile is that about the common centre.
+
     Raises
     ------
     TypeError
@@ -139,7 +148,8 @@ class IsophoteFitter(ProfileFitter):
     def __init__(self, *, step=0.06, sky='auto', sky_err=0.0,
                  search_radius=None, fit_centre=True, max_sma=None,
                  min_snr=1.0, radii=None, linear=None, max_radius=None,
-                 smooth=True, mask_sources=True, initial=None):
+                 smooth=True, mask_sources=True, initial=None,
+                 harmonics=False, free_centres=False):
         check_initial(initial)
         self.max_sma = check_number(max_sma, 'max_sma', least=2,
                                     optional=True)
@@ -157,6 +167,8 @@ class IsophoteFitter(ProfileFitter):
         self.smooth = check_flag(smooth, 'smooth')
         self.mask_sources = check_flag(mask_sources, 'mask_sources')
         self.initial = initial
+        self.harmonics = check_flag(harmonics, 'harmonics')
+        self.free_centres = check_flag(free_centres, 'free_centres')
 
     def __repr__(self):
         values = {name: getattr(self, name) for name in _DEFAULTS}
@@ -166,7 +178,7 @@ class IsophoteFitter(ProfileFitter):
 
     def fit(self, image, *, geometry=None, ellipticity=None, pa=None,
             radii=None, step=None, linear=None, max_radius=None,
-            initial=None, **options):
+            initial=None, harmonics=None, free_centres=None, **options):
         """
         Measure a galaxy and return the full result.
 
@@ -204,6 +216,9 @@ class IsophoteFitter(ProfileFitter):
             with; or a fitter in place of the one in the settings. Not used
             with ``geometry``.
 
+        harmonics, free_centres : bool, optional
+            As in the settings of the fitter, for this image.
+
         **options
             Passed to `GalaxyCutout`: ``zeropoint``, ``pixel_scale``,
             ``mask``, ``position`` and the rest.
@@ -221,6 +236,8 @@ class IsophoteFitter(ProfileFitter):
             larger than ``max_radius``; or if ``initial`` is
             neither a profile nor a fitter.
         """
+        choice = RingChoice(self.harmonics, self.free_centres).updated({
+            'harmonics': harmonics, 'free_centres': free_centres})
         cutout = self._read_image(image, options)
         check_initial(initial, profile=True)
         initial = self.initial if initial is None else initial
@@ -239,12 +256,29 @@ class IsophoteFitter(ProfileFitter):
         if given is None and initial is not None and first is None:
             steps.first_flag |= GalaxyFlag.NO_INITIAL
         rings = steps.run()
+        self._add_harmonics(steps, rings, choice)
         return IsophoteFit(
             profile=make_profile(rings, {'fitter': type(self).__name__}),
             cutout=cutout, mask=steps.mask, sky=rings.sky,
             centre=rings.centre, sma=rings.sma, eps=rings.eps,
             theta=np.degrees(rings.theta), intensity=rings.intensity,
             tilt=steps.tilt, n_fits=steps.n_fits)
+
+    def _add_harmonics(self, steps, rings, choice):
+        """
+        Measure the columns of rings that were asked for.
+        """
+        if not choice.harmonics:
+            return
+        centre = None
+        if steps.ring_centre is not None:
+            centre = [np.interp(rings.sma, steps.thin, part) + first
+                      for part, first in zip(steps.ring_centre, steps.corner,
+                                             strict=True)]
+        add_harmonics(
+            rings, choice, steps.image * steps.unit - (
+                rings.sky - steps.level * steps.unit), ~steps.masked,
+            centre=centre, window=steps.window)
 
 
 def _check_radii(given, asked, cutout):

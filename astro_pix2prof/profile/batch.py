@@ -14,7 +14,9 @@ from astro_pix2prof.profile.arrow import _unit_of, import_pyarrow
 from astro_pix2prof.profile.columns import (
     ADDED_COLUMNS,
     GALAXY_COLUMNS,
+    OPTIONAL_COLUMNS,
     RING_COLUMNS,
+    column_unit,
     empty_galaxy,
     is_profile,
     make_table,
@@ -49,7 +51,7 @@ class ProfileBatch:
 
     rings : dict of 1D array_like, shape (m,)
         The columns of the profiles, without units, one galaxy after the
-        other.
+        other; those that are only there on request, too.
 
     offsets : 1D array_like of int, shape (n + 1,)
         Galaxy k has the rings ``offsets[k]`` to ``offsets[k + 1]``.
@@ -84,7 +86,7 @@ class ProfileBatch:
         self.meta = dict(meta or {})
         n = len(self.offsets) - 1
         unknown = sorted(set(galaxies) - set(GALAXY_COLUMNS)) + sorted(
-            set(rings) - set(RING_COLUMNS))
+            set(rings) - set(RING_COLUMNS) - set(OPTIONAL_COLUMNS))
         if unknown:
             msg = ('galaxies and rings must have columns of a profile, got '
                    f'{", ".join(map(repr, unknown))}')
@@ -97,7 +99,7 @@ class ProfileBatch:
                 values = np.full(n, empty[name], dtype=column.kind)
             self._galaxies[name] = np.asarray(values, dtype=column.kind)
         m = int(self.offsets[-1]) if n >= 0 else 0
-        for name, (_, kind) in RING_COLUMNS.items():
+        for name, (_, kind) in _columns_of([rings]).items():
             values = rings.get(name)
             if values is None:
                 values = np.full(m, 0 if kind == 'i4' else np.nan)
@@ -112,7 +114,7 @@ class ProfileBatch:
                     raise ValueError(msg)
 
     @classmethod
-    def from_profiles(cls, profiles, *, sources=None, start=0):
+    def from_profiles(cls, profiles, *, sources=None, start=0, columns=()):
         """
         Make a batch of single profiles.
 
@@ -127,6 +129,10 @@ class ProfileBatch:
 
         start : int, optional
             The number of the first.
+
+        columns : sequence of str, optional
+            Columns that were asked for, such as ``a4``: the batch has them
+            even if no profile does.
 
         Returns
         -------
@@ -167,12 +173,15 @@ class ProfileBatch:
                     meta.setdefault(key, profile.meta[key])
             tables.append({name: np.asarray(
                 getattr(profile[name], 'value', profile[name]))
-                for name in RING_COLUMNS if name in profile.colnames
-                or name not in ADDED_COLUMNS})
+                for name in (*RING_COLUMNS, *OPTIONAL_COLUMNS)
+                if name in profile.colnames or (
+                    name in RING_COLUMNS and name not in ADDED_COLUMNS)})
         offsets = np.concatenate([[0], np.cumsum([
             0 if table is None else len(table['radius'])
             for table in tables])])
         rings = _join_columns([t for t in tables if t is not None])
+        rings = {**{name: np.full(len(rings['radius']), np.nan)
+                    for name in columns}, **rings}
         batch = cls(galaxies, rings, offsets, meta)
         batch._galaxies.update(sums_of_light(
             rings['radius'], rings['mag_enclosed'], batch.offsets))
@@ -396,8 +405,9 @@ class ProfileBatch:
         # (unlike `field`, `flatten` heeds that the table may be a slice)
         parts = dict(zip([field.name for field in nested.type],
                          nested.flatten(), strict=True))
-        for name in RING_COLUMNS:
-            if name in ADDED_COLUMNS and name not in parts:
+        for name in (*RING_COLUMNS, *OPTIONAL_COLUMNS):
+            if name not in parts and (name in ADDED_COLUMNS
+                                      or name in OPTIONAL_COLUMNS):
                 continue
             part = parts[name]
             rings[name] = part.flatten().to_numpy(zero_copy_only=False)
@@ -421,8 +431,8 @@ class ProfileBatch:
         """
         The unit of each column of the rings, or `None`.
         """
-        return {name: self._common(unit) if isinstance(unit, str) else unit
-                for name, (unit, _) in RING_COLUMNS.items()}
+        return {name: column_unit(unit, self._common)
+                for name, (unit, _) in _columns_of([self._rings]).items()}
 
     def _profile(self, k):
         """
@@ -443,13 +453,22 @@ class ProfileBatch:
         return table
 
 
+def _columns_of(parts):
+    """
+    Describe the columns that profiles have, with those on request.
+    """
+    return {**RING_COLUMNS, **{
+        name: column for name, column in OPTIONAL_COLUMNS.items()
+        if any(name in part for part in parts)}}
+
+
 def _join_columns(parts):
     """
-    Join the columns of profiles; one that was added later may be unknown.
+    Join the columns of profiles; some may not be known of all.
     """
     return {name: np.concatenate([np.zeros(0), *(
         part[name] if name in part else np.full(len(part['radius']), np.nan)
-        for part in parts)]) for name in RING_COLUMNS}
+        for part in parts)]) for name in _columns_of(parts)}
 
 
 def failure_message(error):

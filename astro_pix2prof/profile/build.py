@@ -20,6 +20,7 @@ from astro_pix2prof.profile.brightness import (
 )
 from astro_pix2prof.profile.columns import (
     GALAXY_COLUMNS,
+    OPTIONAL_COLUMNS,
     empty_galaxy,
     make_table,
 )
@@ -68,7 +69,13 @@ def make_profile(rings, meta=None):
     return table
 
 
-def build_batch(measured, *, start=0, sources=None, meta=None):
+# Powers of the size of a pixel and of the scale of intensities with which
+# optional columns are converted; the others are plain numbers or pixels.
+_SCALES = {'gradient': (-1, 1), 'gradient_err': (-1, 1), 'rms': (0, 1),
+           'area': (2, 0)}
+
+
+def build_batch(measured, *, start=0, sources=None, meta=None, columns=()):
     """
     Make a batch of the measured rings of galaxies.
 
@@ -88,6 +95,10 @@ def build_batch(measured, *, start=0, sources=None, meta=None):
 
     meta : dict, optional
         The meta that all galaxies share.
+
+    columns : sequence of str, optional
+        Columns that were asked for: the batch has them, even if no galaxy
+        could be measured.
 
     Returns
     -------
@@ -112,6 +123,8 @@ def build_batch(measured, *, start=0, sources=None, meta=None):
         rings = _ring_columns(good)
         galaxies.update(sums_of_light(
             rings['radius'], rings['mag_enclosed'], offsets))
+    rings = {**{name: np.full(offsets[-1], np.nan) for name in columns},
+             **rings}
     return ProfileBatch(galaxies, rings, offsets, meta)
 
 
@@ -207,6 +220,13 @@ def _ring_columns(measured):
         'n_valid': n_valid, 'flag': flag}
     columns['mag_enclosed_err'][~np.isfinite(columns['mag_enclosed'])] = (
         np.nan)
+    size = spread([c.radius_scale for c in cutouts])
+    for name in OPTIONAL_COLUMNS:
+        if any(name in item.extra for item in measured):
+            length, light = _SCALES.get(name, (0, 0))
+            columns[name] = size**length * scale**light * np.concatenate([
+                item.extra.get(name, np.full(len(item), np.nan))
+                for item in measured])
     return columns
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import QTable
 
 from astro_pix2prof.profile.brightness import SB_UNIT
-from astro_pix2prof.profile.columns import is_profile
+from astro_pix2prof.profile.columns import OPTIONAL_COLUMNS, is_profile
 from astro_pix2prof.profile.meta import profile_meta
 
 __all__ = ['check_profile']
@@ -96,8 +96,8 @@ def _checked_column(values, column, name):
     """
     if column == 'flag':
         return _checked_flag(values, name)
-    if column != 'intensity' and column != 'intensity_err' and (
-            column not in _UNITS):
+    if column not in (*_UNITS, *OPTIONAL_COLUMNS, 'intensity',
+                      'intensity_err'):
         return values
     unit = getattr(values, 'unit', None)
     mask = getattr(values, 'mask', None)
@@ -138,6 +138,9 @@ def _right_unit(unit, column, name):
     """
     if unit == u.dimensionless_unscaled and _UNITS.get(column) == (None,):
         return None
+    if column in OPTIONAL_COLUMNS:
+        # (those of the image, whatever they are)
+        return unit
     if column not in _UNITS:
         # That of the image, or none if that has none. A VOTable may bring
         # back a nanomaggy that is not the one of astropy.

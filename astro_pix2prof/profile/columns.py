@@ -11,8 +11,9 @@ from astropy.table import QTable
 
 from astro_pix2prof.profile.brightness import SB_UNIT
 
-__all__ = ['ADDED_COLUMNS', 'COLUMNS', 'GALAXY_COLUMNS', 'RING_COLUMNS',
-           'empty_galaxy', 'is_profile', 'make_table']
+__all__ = ['ADDED_COLUMNS', 'CENTRE_COLUMNS', 'COLUMNS', 'GALAXY_COLUMNS',
+           'HARMONIC_COLUMNS', 'OPTIONAL_COLUMNS', 'RING_COLUMNS',
+           'column_unit', 'empty_galaxy', 'is_profile', 'make_table']
 
 
 class RingColumn(NamedTuple):
@@ -22,7 +23,8 @@ class RingColumn(NamedTuple):
     Attributes
     ----------
     unit : `~astropy.units.UnitBase`, str or `None`
-        The unit; a string is the column of the galaxy that holds it.
+        The unit; a string is the column of the galaxy that holds it, or
+        two of them with a slash between.
 
     kind : str
         The data type.
@@ -71,6 +73,32 @@ RING_COLUMNS = {
 }
 
 COLUMNS = tuple(RING_COLUMNS)
+
+# Columns that a profile has where they were asked for.
+OPTIONAL_COLUMNS = {
+    'a3': RingColumn(None),
+    'a3_err': RingColumn(None),
+    'b3': RingColumn(None),
+    'b3_err': RingColumn(None),
+    'a4': RingColumn(None),
+    'a4_err': RingColumn(None),
+    'b4': RingColumn(None),
+    'b4_err': RingColumn(None),
+    'gradient': RingColumn('intensity_unit/radius_unit'),
+    'gradient_err': RingColumn('intensity_unit/radius_unit'),
+    'rms': RingColumn('intensity_unit'),
+    'n_pixels': RingColumn(None),
+    'area': RingColumn('radius_unit*radius_unit'),
+    'x_offset': RingColumn(u.pix),
+    'x_offset_err': RingColumn(u.pix),
+    'y_offset': RingColumn(u.pix),
+    'y_offset_err': RingColumn(u.pix),
+}
+
+CENTRE_COLUMNS = tuple(name for name in OPTIONAL_COLUMNS
+                       if 'offset' in name)
+HARMONIC_COLUMNS = tuple(name for name in OPTIONAL_COLUMNS
+                         if name not in CENTRE_COLUMNS)
 
 # Columns that profiles of earlier versions lack.
 ADDED_COLUMNS = ('mag_enclosed_err',)
@@ -123,6 +151,34 @@ def empty_galaxy():
             for name, column in GALAXY_COLUMNS.items()}
 
 
+def column_unit(unit, find):
+    """
+    Find the unit of a column of rings.
+
+    Parameters
+    ----------
+    unit : `~astropy.units.UnitBase`, str or `None`
+        As in `RingColumn`.
+
+    find : callable
+        Takes 'radius_unit' or 'intensity_unit' and returns that unit, or
+        `None`.
+
+    Returns
+    -------
+    unit : `~astropy.units.UnitBase` or `None`
+    """
+    if not isinstance(unit, str):
+        return unit
+    for sign in '/*':
+        if sign in unit:
+            first, second = (find(name) for name in unit.split(sign))
+            if first is None or second is None:
+                return None
+            return first / second if sign == '/' else first * second
+    return find(unit)
+
+
 def make_table(columns, units):
     """
     Make a profile table of plain columns.
@@ -131,7 +187,8 @@ def make_table(columns, units):
     ----------
     columns : dict of 1D `~numpy.ndarray`, shape (n,)
         The values of all ``RING_COLUMNS``; those of ``ADDED_COLUMNS`` are
-        not-a-number if they are not there.
+        not-a-number if they are not there. And perhaps some of
+        ``OPTIONAL_COLUMNS``.
 
     units : dict of `~astropy.units.UnitBase` or str
         The units 'radius_unit' and 'intensity_unit'; an empty string stands
@@ -142,10 +199,15 @@ def make_table(columns, units):
     table : `~astropy.table.QTable`, n rows
     """
     table = QTable()
-    for name, (unit, _) in RING_COLUMNS.items():
-        if isinstance(unit, str):
-            unit = u.Unit(units[unit]) if units[unit] else (
-                u.pix if name == 'radius' else u.dimensionless_unscaled)
+
+    def find(name):
+        return u.Unit(units[name]) if units[name] else (
+            u.pix if name == 'radius_unit' else u.dimensionless_unscaled)
+
+    for name, (unit, _) in {**RING_COLUMNS, **{
+            name: column for name, column in OPTIONAL_COLUMNS.items()
+            if name in columns}}.items():
+        unit = column_unit(unit, find)
         if name in ADDED_COLUMNS and name not in columns:
             values = np.full(len(columns['radius']), np.nan)
         else:

@@ -12,8 +12,9 @@ import re
 
 import numpy as np
 
-__all__ = ['check_correlation', 'correlation_text', 'profile_correlation',
-           'profile_meta', 'profile_sky_err', 'store_correlation']
+__all__ = ['check_correlation', 'correlation_text', 'intensity_scale',
+           'profile_correlation', 'profile_meta', 'profile_sky_err',
+           'store_correlation']
 
 
 # FITS and VOTable files of `write_profile` hold all meta and all units once
@@ -170,7 +171,7 @@ def profile_sky_err(profile):
     """
     meta = profile_meta(profile)
     if 'sky_err' in meta:
-        return abs(meta['sky_err']) * _intensity_scale(meta)
+        return abs(meta['sky_err']) * intensity_scale(meta)
     if _ERROR in profile.colnames:
         found = re.search(r'\bsky=(\S+)',
                           profile[_ERROR].info.description or '')
@@ -182,9 +183,18 @@ def profile_sky_err(profile):
     return 0.0
 
 
-def _intensity_scale(meta):
+def intensity_scale(meta):
     """
     Calculate the intensity per unit of area of a pixel value of 1.
+
+    Parameters
+    ----------
+    meta : dict
+        The meta of a profile.
+
+    Returns
+    -------
+    scale : float
     """
     scale = meta.get('pixel_scale', 1.0)**-2
     if 'zeropoint' in meta and 'sb_zeropoint' in meta:

@@ -74,6 +74,9 @@ class MeasuredRings:
     mag_enclosed_err : 1D `~numpy.ndarray`, shape (n,), optional
         Errors of these magnitudes.
 
+    extra : dict of 1D `~numpy.ndarray`, shape (n,), optional
+        Columns that were asked for, by their names.
+
     meta : dict
         More about this galaxy: str, int, float or bool.
     """
@@ -98,6 +101,7 @@ class MeasuredRings:
     theta_err: np.ndarray = None
     mag_enclosed: np.ndarray = None
     mag_enclosed_err: np.ndarray = None
+    extra: dict = field(default_factory=dict)
     meta: dict = field(default_factory=dict)
 
     def __len__(self):

@@ -12,7 +12,7 @@ from astropy.table import QTable
 from astro_pix2prof.profile.brightness import SB_UNIT
 
 __all__ = ['STRUCTURE_COLUMNS', 'StructureColumn', 'join_structures',
-           'level_name', 'structure_table']
+           'level_name', 'part_name', 'structure_table']
 
 
 class StructureColumn(NamedTuple):
@@ -22,7 +22,8 @@ class StructureColumn(NamedTuple):
     Attributes
     ----------
     name : str
-        Its name; ``r_level`` stands for one column for each level.
+        Its name; ``r_level`` stands for one column for each level, and
+        ``r_part`` for one for each further part of the light.
 
     unit : str
         'mag', 'mag/arcsec2', 'deg', 'arcsec' for the unit of the profile's
@@ -80,6 +81,9 @@ STRUCTURE_COLUMNS = (
     _read_off('r50', 'arcsec', 'Radius that encloses half of the total.'),
     _read_off('r80', 'arcsec', 'Radius that encloses 80% of the total.'),
     _read_off('r90', 'arcsec', 'Radius that encloses 90% of the total.'),
+    _read_off('r_part', 'arcsec',
+              'Radii that enclose other parts of the total, such as ``r75``; '
+              '``fractions=`` chooses them.'),
     _read_off('c28', '', '5 log10(R80 / R20) (Kent 1985).'),
     _read_off('c59', '', 'R90 / R50.'),
     _read_off('r_level', 'arcsec',
@@ -87,14 +91,21 @@ STRUCTURE_COLUMNS = (
               'for 23.5 mag/arcsec2; ``levels=`` chooses them.'),
     _read_off('r_petro', 'arcsec',
               'Petrosian radius: the local mean from 0.8 to 1.25 r is a '
-              'fifth of the mean within r (Blanton et al. 2001).'),
+              'fifth of the mean within r (Blanton et al. 2001); '
+              '``petrosian_ratio=`` chooses another part.'),
     _read_off('mag_petro', 'mag',
-              'Magnitude within twice the Petrosian radius; NaN with a flag '
-              'if the profile ends before.'),
+              'Magnitude within twice the Petrosian radius '
+              '(``petrosian_aperture=``); NaN with a flag if the profile '
+              'ends before.'),
     _read_off('mu_0', 'mag/arcsec2',
               'Surface brightness at the centre, smeared by the PSF.'),
     _read_off('mu_mean_50', 'mag/arcsec2',
               'Mean surface brightness within R50.'),
+    StructureColumn('mu_limit', 'mag/arcsec2', False, False,
+                    'Surface-brightness limit of the image: 3 times the '
+                    'noise of means in boxes of 10 by 10 arcsec (Roman et '
+                    'al. 2020); see `~astro_pix2prof.surface_brightness_limit'
+                    '`.'),
     _read_off('ellipticity_50', '', 'Ellipticity at R50.'),
     _read_off('pa_50', 'deg', 'Position angle at R50.'),
     _read_off('ellipticity_out', '', 'Ellipticity at R90.'),
@@ -168,7 +179,26 @@ def level_name(level):
     return 'r' + (text[:-1] if text[-1] == '0' else text).replace('.', '_')
 
 
-def structure_table(values, flag, *, length, levels, fits, psf=False):
+def part_name(part):
+    """
+    Name the column of a radius that encloses a part of the light.
+
+    Parameters
+    ----------
+    part : float
+        In per cent.
+
+    Returns
+    -------
+    name : str
+        Such as ``r75`` or ``r99_5p``.
+    """
+    text = f'{part:g}'
+    return f'r{text}' if text.isdigit() else f'r{text.replace(".", "_")}p'
+
+
+def structure_table(values, flag, *, length, levels, fits, psf=False,
+                    fractions=()):
     """
     Make the table of structural parameters.
 
@@ -192,6 +222,9 @@ def structure_table(values, flag, *, length, levels, fits, psf=False):
     psf : bool, optional
         Whether they are behind a PSF.
 
+    fractions : sequence of float, optional
+        Further parts of the light (per cent).
+
     Returns
     -------
     table : `~astropy.table.QTable`
@@ -203,8 +236,9 @@ def structure_table(values, flag, *, length, levels, fits, psf=False):
     for column in STRUCTURE_COLUMNS:
         if (column.fitted and not fits) or (column.needs_psf and not psf):
             continue
-        names = ([level_name(level) for level in levels]
-                 if column.name == 'r_level' else [column.name])
+        names = {'r_level': [level_name(level) for level in levels],
+                 'r_part': [part_name(part) for part in fractions]}.get(
+                     column.name, [column.name])
         for name in names:
             value, error = values[name]
             table[name] = _cell(value, units[column.unit])

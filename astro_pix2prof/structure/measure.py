@@ -10,6 +10,7 @@ import astropy.units as u
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.arguments import check_number, check_positive
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.brightness import (
     POGSON,
@@ -30,9 +31,11 @@ from astro_pix2prof.profile.samples import (
 from astro_pix2prof.structure.columns import (
     join_structures,
     level_name,
+    part_name,
     structure_table,
 )
 from astro_pix2prof.structure.extrapolation import extrapolate_light
+from astro_pix2prof.structure.limits import surface_brightness_limit
 from astro_pix2prof.structure.models import (
     fit_bulge_disc,
     fit_disc,
@@ -52,6 +55,12 @@ LEVELS = (23.5, 24.0, 24.5, 25.0, 25.5, 26.0, 26.5)
 
 # Petrosian (1976) ratio and aperture of the SDSS (Blanton et al. 2001).
 PETROSIAN_RATIO, PETROSIAN_APERTURE = 0.2, 2.0
+
+# Parts of the light (per cent) whose radii are always measured.
+PARTS = 20, 50, 80, 90
+
+# The side (arcsec) of the boxes of the surface-brightness limit.
+LIMIT_BOX = 10.0
 
 # Steps between two rings in which the curve of growth is integrated.
 REFINE = 6
@@ -271,8 +280,25 @@ def _checked_levels(levels):
     return levels.tolist()
 
 
+def _checked_fractions(fractions):
+    """
+    Check parts of the light in per cent; those of all tables are left out.
+    """
+    try:
+        parts = np.atleast_1d(np.asarray(fractions, dtype=float))
+        good = parts.ndim == 1 and bool(np.all((parts > 0) & (parts < 100)))
+    except (TypeError, ValueError):
+        good = False
+    if not good or len(set(parts.tolist())) < len(parts):
+        msg = ('fractions must be different numbers between 0 and 100 (per '
+               f'cent), got {fractions!r}')
+        raise ValueError(msg)
+    return [part for part in parts.tolist() if part not in PARTS]
+
+
 def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
-                      fits=True, psf=None):
+                      fits=True, psf=None, petrosian_ratio=PETROSIAN_RATIO,
+                      petrosian_aperture=PETROSIAN_APERTURE, fractions=()):
     """
     Measure structural parameters of a galaxy, with errors.
 
@@ -307,12 +333,24 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
         off the profile is not changed, nor is the fit of a broken disc; see
         `correct_psf`.
 
+    petrosian_ratio : float, optional
+        The local mean over the mean within the Petrosian radius, 0.2 in
+        the SDSS.
+
+    petrosian_aperture : float, optional
+        The aperture of the Petrosian magnitude in units of this radius.
+
+    fractions : sequence of float, optional
+        Further parts of the total light, in per cent, whose radii are
+        added, beside 20, 50, 80 and 90.
+
     Returns
     -------
     structure : `~astropy.table.QTable`
         One row, or one for each profile of a batch (in which radii have
         no unit if their units differ); a quantity ``x`` has its error
-        ``x_err``, but for reduced chi squared and the type of the disc.
+        ``x_err``, but for reduced chi squared, the type of the disc and
+        the surface-brightness limit.
         What the profile does not reach is NaN, and ``flag`` says so
         (`StructureFlag`).
 
@@ -324,8 +362,10 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     ValueError
         If a column of the profile has a wrong unit, its radii do not
         increase, ``n_samples`` is less than 2, the levels are not finite
-        or not different, or the ``psf`` cannot be used, comes without fits,
-        or was taken out of the profile before.
+        or not different, the ``psf`` cannot be used, comes without fits, or
+        was taken out of the profile before, the Petrosian ratio is not
+        between 0 and 0.9, its aperture is not positive, or ``fractions``
+        are not between 0 and 100.
 
     Warns
     -----
@@ -345,13 +385,19 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     if isinstance(profile, ProfileBatch):
         return join_structures([measure_structure(
             one, levels=levels, n_samples=n_samples, seed=seed, fits=fits,
-            psf=psf) for one in profile], profile.radius_unit)
+            psf=psf, petrosian_ratio=petrosian_ratio, fractions=fractions,
+            petrosian_aperture=petrosian_aperture)
+            for one in profile], profile.radius_unit)
     profile = check_profile(profile, ordered=True)
     if psf is not None:
         refuse_corrected(profile)
     _warn_of_gaps(profile)
     n_samples = check_n_samples(n_samples, least=2)
     levels = _checked_levels(levels)
+    fractions = _checked_fractions(fractions)
+    petrosian = (
+        check_number(petrosian_ratio, 'petrosian_ratio', above=0, most=0.9),
+        check_positive(petrosian_aperture, 'petrosian_aperture'))
     zero = profile.meta.get('sb_zeropoint', np.nan)
     flag = StructureFlag(0)
     if not np.isfinite(zero):
@@ -413,10 +459,10 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     put('mag_aperture', _mag(flux, zero))
     flag |= _put_parts(put, profile, ok, flux, total, growth, few)
     radii = {}
-    for part in (20, 50, 80, 90):
+    for part in (*PARTS, *fractions):
         radii[part] = (total * np.nan if few else _rising(
             at, growth, 0.01 * part * total))
-        put(f'r{part}', radii[part])
+        put(part_name(part), radii[part])
     with np.errstate(invalid='ignore', divide='ignore'):
         put('c28', 5 * np.log10(radii[80] / radii[20]))
         put('c59', radii[90] / radii[50])
@@ -426,12 +472,17 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
         put(level_name(level), reach)
         if not np.isfinite(reach[0]):
             flag |= StructureFlag.LEVEL_NOT_REACHED
-    _put_petrosian(put, radius, samples, (at, growth), eps, zero, few)
+    _put_petrosian(put, radius, samples, (at, growth), eps, zero, few,
+                   petrosian)
     # Without a zero point there is a radius and no magnitude.
     needed = 'mag_petro' if np.isfinite(zero) else 'r_petro'
     if not np.isfinite(result[needed][0]):
         flag |= StructureFlag.PETROSIAN_NOT_REACHED
     put('mu_0', _mag(samples[:, 0], zero))
+    # (an image of large pixels has no such boxes)
+    scale = profile.meta.get('pixel_scale', np.nan)
+    result['mu_limit'] = (surface_brightness_limit(profile).value
+                          if scale <= LIMIT_BOX else np.nan, np.nan)
     # Half the flux in an ellipse of R50.
     q50 = 1 - np.interp(np.nan_to_num(radii[50]), radius, eps)
     with np.errstate(invalid='ignore', divide='ignore'):
@@ -447,7 +498,8 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
         flag |= put_fits(result, radius, samples[0],
                          np.ones(2) if few else error[ok], zero, few)
     return structure_table(result, flag, length=profile['radius'].unit,
-                           levels=levels, fits=fits, psf=psf is not None)
+                           levels=levels, fits=fits, psf=psf is not None,
+                           fractions=fractions)
 
 
 def _checked_psf(psf, fits):
@@ -478,10 +530,11 @@ def _warn_of_gaps(profile):
             'radii= or step=', AstropyUserWarning, stacklevel=3)
 
 
-def _put_petrosian(put, radius, samples, curve, eps, zero, few):
+def _put_petrosian(put, radius, samples, curve, eps, zero, few, petrosian):
     """
-    Measure the Petrosian radius (ratio 0.2) and the magnitude in twice it.
+    Measure the Petrosian radius and the magnitude in an aperture of it.
     """
+    least, aperture = petrosian
     none = np.full(len(samples), np.nan)
     use = (radius > 0) & (1.25 * radius <= radius[-1])
     if few or use.sum() < 2:
@@ -500,10 +553,10 @@ def _put_petrosian(put, radius, samples, curve, eps, zero, few):
         with np.errstate(invalid='ignore', divide='ignore'):
             ratio[k] = (flux / ring) / (np.interp(radius, at, row) / area)
     r_petro = _crossing(radius[use], np.nan_to_num(ratio[:, use], nan=1.0),
-                        PETROSIAN_RATIO)
+                        least)
     put('r_petro', r_petro)
     # NaN where the aperture is larger than the profile.
-    within = np.array([np.interp(PETROSIAN_APERTURE * r, at, row,
+    within = np.array([np.interp(aperture * r, at, row,
                                  right=np.nan)
                        for r, row in zip(r_petro, growth, strict=True)])
     put('mag_petro', _mag(within, zero))

@@ -13,7 +13,12 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 
-from astro_pix2prof.fitting.base import as_fitter, check_settings
+from astro_pix2prof.fitting.base import (
+    ProfileFitter,
+    as_fitter,
+    check_settings,
+)
+from astro_pix2prof.fitting.harmonics import HARMONIC_OPTIONS, RingChoice
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS, RingRadii
 from astro_pix2prof.survey.cluster import count_gpus
 
@@ -120,6 +125,7 @@ class FitterSpec:
             ('sky', 'auto'), ('search_radius', None), ('fit_centre', True),
             ('min_snr', 1.0))))
         RingRadii(*(options.get(name) for name in RADIUS_OPTIONS))
+        RingChoice(*(options.get(name, False) for name in HARMONIC_OPTIONS))
 
     def _known(self):
         return _options_of(self._class())
@@ -141,6 +147,18 @@ class FitterSpec:
         return (self.fitter is None and 'device' in self._known()
                 and self.options.get('device') is None)
 
+    @property
+    def ring_columns(self):
+        """
+        The columns of rings that all profiles have on request (tuple of str).
+        """
+        options = self.options
+        if isinstance(self.fitter, ProfileFitter):
+            options = {name: getattr(self.fitter, name, False)
+                       for name in HARMONIC_OPTIONS}
+        return RingChoice(*(options.get(name, False) is True
+                            for name in HARMONIC_OPTIONS)).columns
+
     def describe(self):
         """
         Describe everything that determines the results.
@@ -155,9 +173,11 @@ class FitterSpec:
         if self.fitter is not None:
             return {'fitter': self.name, 'options': {},
                     'state': _checksum(_state(self.fitter))}
+        # (columns that were not asked for change nothing)
         options = {name: value.describe() if isinstance(value, FitterSpec)
                    else value for name, value in self.options.items()
-                   if name not in _FREE}
+                   if name not in _FREE and not (
+                       name in HARMONIC_OPTIONS and value is False)}
         found = {'fitter': self.name, 'options': options}
         if 'weights' in self._known():
             from astro_pix2prof.networks.weights import read_card

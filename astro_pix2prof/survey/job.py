@@ -145,8 +145,15 @@ class SurveyJob:
         """
         n = rows.num_rows
         return self._to_table(
-            rows, start, ProfileBatch.from_profiles([error] * n),
+            rows, start, self._failed([error] * n),
             np.arange(n), [''] * n, np.zeros((n, 2)))
+
+    def _failed(self, errors):
+        """
+        Make a batch of galaxies without a profile, with all columns.
+        """
+        return ProfileBatch.from_profiles(errors,
+                                          columns=self.fitter.ring_columns)
 
     def _measure_apart(self, rows, start, fitter, given):
         """
@@ -231,7 +238,7 @@ class SurveyJob:
         batches = list(fitter.fit_many(images(), workers=self.readers,
                                        **self.options))
         if bad:
-            batches.append(ProfileBatch.from_profiles(list(bad.values())))
+            batches.append(self._failed(list(bad.values())))
         batch = ProfileBatch.concatenate(batches)
         order = np.array(order + list(bad))
         if len(batch) != rows.num_rows or len(order) != rows.num_rows:

@@ -18,6 +18,7 @@ from astro_pix2prof.arguments import (
     check_integer,
     known_as,
 )
+from astro_pix2prof.fitting.harmonics import HARMONIC_OPTIONS
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
 from astro_pix2prof.survey.arrow import pack_rows
 from astro_pix2prof.survey.catalogue import is_hats, open_catalogue
@@ -61,7 +62,7 @@ _ELSEWHERE = {
     'invvar': 'invvars=', 'background': 'backgrounds=', 'geometry': _OWN,
     'ellipticity': _OWN, 'pa': _OWN, 'name': _OWN}
 _OF_FITTERS = ('method', 'weights', 'device', 'sky', 'search_radius',
-               'fit_centre', 'min_snr', *RADIUS_OPTIONS)
+               'fit_centre', 'min_snr', *RADIUS_OPTIONS, *HARMONIC_OPTIONS)
 
 
 def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,

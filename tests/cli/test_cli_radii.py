@@ -95,3 +95,17 @@ def test_survey_tells_radii_apart():
     assert specs[0].make() is not specs[1].make()
     assert specs[0].make() is FitterSpec(
         {'method': 'isophote', 'radii': one * u.arcsec}).make()
+
+
+def test_harmonics(galaxy_ccd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    galaxy_ccd.write('a.fits')
+    assert main(['fit', 'a.fits', '--harmonics', '--quiet']) == 0
+    profile = read_profile('a_profile.ecsv')
+    assert 'b4_err' in profile.colnames
+    assert 'x_offset' not in profile.colnames
+    assert main(['fit', 'a.fits', '--free-centres', '--quiet',
+                 '--overwrite']) == 0
+    assert 'x_offset' in read_profile('a_profile.ecsv').colnames
+    assert main(['fit', 'a.fits', '--quiet', '--overwrite']) == 0
+    assert 'b4' not in read_profile('a_profile.ecsv').colnames

@@ -1,0 +1,221 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Length and strength of the bar of a galaxy from its Fourier modes.
+"""
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+
+from astro_pix2prof.arguments import check_integer, check_number
+
+__all__ = ['bar_radius']
+
+
+# The phase of a bar is constant to so many degrees.
+_PHASE = 10.0
+
+# A bar ends where its amplitude has fallen to this part of the largest one.
+_DROP = 0.5
+
+# Least number of rings of constant phase, and the least ratio of the outer
+# and the inner radius of these.
+_RINGS, _RATIO = 4, 1.35
+
+# Bars end in different ways: so much (relative) the radius scatters about the
+# length of simulated bars (benchmarks/accuracy/bars.py --seed 3).
+_SHAPE = 0.05
+
+# A disc that is flatter than this is seen too much from the side.
+_FLAT = 0.65
+
+# Amplitudes with larger errors tell nothing.
+_ERROR = 0.1
+
+# A bar is so many times its error.
+_SIGNIFICANT = 5.0
+
+# Part of the noisy versions of the modes in which the bar must be found.
+_FOUND = 0.7
+
+
+def bar_radius(modes, *, least=0.2, n_samples=100, seed=0):
+    """
+    Measure the radius of a bar, if there is one.
+
+    A bar is where the mode 2 has a constant phase (to 10 degrees) about a
+    maximum of its relative amplitude of ``least`` or more. It ends where
+    the amplitude has fallen to half of this maximum, or where the phase
+    changes, whichever comes first.
+
+    Parameters
+    ----------
+    modes : `~astropy.table.QTable`
+        The modes, from `~astro_pix2prof.fourier_profile`.
+
+    least : float, optional
+        The least relative amplitude of mode 2 of a bar.
+
+    n_samples : int, optional
+        The number of noisy versions of the modes from which the errors
+        come.
+
+    seed : int, optional
+        The seed of their noise.
+
+    Returns
+    -------
+    bar : `~astropy.table.QTable`
+        One row. ``bar_radius``, in the plane of the disc; ``bar_strength``,
+        the largest amplitude; ``bar_phase``, the angle in this plane from
+        the major axis; each with its error; ``bar_pa``, the position angle
+        of the bar as it is seen (deg); ``is_barred``; and ``reason``, why
+        there is no radius. Without a bar, all are not-a-number but for the
+        strength.
+
+    Raises
+    ------
+    TypeError
+        If ``modes`` is no such table, or an option is no number.
+
+    ValueError
+        If an option is out of range.
+
+    Notes
+    -----
+    The error is that of noise, of the steps between the rings, and 5% for
+    the different ways in which bars end. The radius is shorter than the
+    length of simulated bars, where their last light is, by a tenth; see the
+    guide to rings. How such definitions differ is shown by Ghosh & Di
+    Matteo 2024, A&A 683, A100: those that do not look at the phase take
+    spiral arms that begin at the bar for a part of it.
+
+    Examples
+    --------
+    >>> from astro_pix2prof import (IsophoteFitter, bar_radius,
+    ...                             fourier_profile, load_example)
+    >>> bar = bar_radius(fourier_profile(IsophoteFitter().fit(
+    ...     load_example())))
+    >>> bool(bar['is_barred'][0])
+    False
+    """
+    names = ('radius', 'amplitude_2', 'amplitude_2_err', 'phase_2')
+    if not all(name in getattr(modes, 'colnames', ()) for name in names):
+        msg = ('modes must be a table from fourier_profile, with the columns '
+               f'{", ".join(names)}, got {type(modes).__name__}')
+        raise TypeError(msg)
+    least = check_number(least, 'least', least=0)
+    n_samples = check_integer(n_samples, 'n_samples', least=2)
+    radius = modes['radius']
+    amplitude, error, phase = (np.asarray(getattr(
+        modes[name], 'value', modes[name]), dtype=float)
+        for name in names[1:])
+    with np.errstate(invalid='ignore'):
+        known = np.isfinite(amplitude) & (error < _ERROR)
+    result = _empty()
+    if known.sum() < _RINGS:
+        result['reason'] = 'too few rings with a known amplitude'
+        return _row(result, radius.unit)
+    r, size, sigma = (v[known] for v in (radius.value, amplitude, error))
+    angle = np.radians(2 * phase[known])
+    terms = np.stack([size * np.cos(angle), size * np.sin(angle)])
+    sure = size > _SIGNIFICANT * sigma
+    # (the outskirts have large amplitudes that are noise)
+    most = int(np.argmax(np.where(sure, size, 0) if sure.any() else size))
+    result['bar_strength'] = float(size[most])
+    result['bar_strength_err'] = float(sigma[most])
+    flat = modes.meta.get('ellipticity', 0.0)
+    found = (_find(r, terms, sigma, least) if flat <= _FLAT
+             else 'the disc is seen from the side')
+    if isinstance(found, str):
+        result['reason'] = found
+        return _row(result, radius.unit)
+    rng = np.random.default_rng(seed)
+    versions = [_find(r, terms + sigma * rng.normal(size=terms.shape), sigma,
+                      least) for _ in range(n_samples)]
+    versions = np.array([v for v in versions if not isinstance(v, str)])
+    if len(versions) < _FOUND * n_samples:
+        result['reason'] = 'the bar is not certain'
+        return _row(result, radius.unit)
+    end, strength, turned = found
+    step = np.diff(r)[np.clip(np.searchsorted(r, end) - 1, 0, len(r) - 2)]
+    low, high = np.quantile(versions[:, :2], [0.16, 0.84], axis=0)
+    spread = 0.5 * (high - low)
+    away = np.mod(versions[:, 2] - turned + np.pi, 2 * np.pi) - np.pi
+    q = 1 - flat
+    result.update(
+        # (a radius between two rings is uniform within a step)
+        bar_radius=end, bar_radius_err=float(np.sqrt(
+            spread[0]**2 + step**2 / 12 + (_SHAPE * end)**2)),
+        bar_strength=strength, bar_strength_err=spread[1],
+        bar_phase=np.mod(np.degrees(turned / 2), 180),
+        bar_phase_err=np.degrees(np.std(away) / 2),
+        bar_pa=np.mod(modes.meta.get('pa', np.nan) + np.degrees(np.arctan2(
+            q * np.sin(turned / 2), np.cos(turned / 2))), 180),
+        is_barred=True, reason='')
+    return _row(result, radius.unit)
+
+
+def _find(r, terms, sigma, least):
+    """
+    Find the end, the strength and the phase (twice the angle) of a bar.
+
+    Returns a text that says why there is none.
+    """
+    size, angle = np.hypot(*terms), np.arctan2(terms[1], terms[0])
+    # The maxima, the strongest first; the one that is a bar counts.
+    inner = np.concatenate([[-np.inf], size[:-1]])
+    outer = np.concatenate([size[1:], [-np.inf]])
+    peaks = np.nonzero((size >= inner) & (size > outer))[0]
+    peaks = peaks[np.argsort(-size[peaks])]
+    reason = f'the amplitude of mode 2 is below {least:g} everywhere'
+    for peak in peaks:
+        if size[peak] < least:
+            break
+        if size[peak] < _SIGNIFICANT * sigma[peak]:
+            # (noise in the outskirts; what is fainter may be certain)
+            reason = 'no maximum of mode 2 is significant'
+            continue
+        away = np.abs(np.mod(angle - angle[peak] + np.pi, 2 * np.pi) - np.pi)
+        straight = away <= np.radians(2 * _PHASE)
+        first = peak - np.argmin(np.append(straight[peak::-1], False)) + 1
+        last = peak + np.argmin(np.append(straight[peak:], False)) - 1
+        if last - first + 1 < _RINGS or r[last] < _RATIO * r[first]:
+            reason = 'the phase of mode 2 changes with radius: arms, no bar'
+            continue
+        low = np.nonzero(size[peak:last + 1] < _DROP * size[peak])[0]
+        if len(low):
+            k = peak + low[0]
+            share = (size[k - 1] - _DROP * size[peak]) / (
+                size[k - 1] - size[k])
+            end = r[k - 1] + share * (r[k] - r[k - 1])
+        elif last < len(r) - 1:
+            end = 0.5 * (r[last] + r[last + 1])
+        else:
+            reason = 'the profile ends before the bar does'
+            continue
+        part = slice(first, last + 1)
+        middle = np.arctan2(*(terms[::-1, part].sum(1)))
+        return end, size[peak], middle
+    return reason
+
+
+def _empty():
+    """
+    Return the values of a galaxy without a bar.
+    """
+    return dict.fromkeys((
+        'bar_radius', 'bar_radius_err', 'bar_strength', 'bar_strength_err',
+        'bar_phase', 'bar_phase_err', 'bar_pa'), np.nan) | {
+            'is_barred': False, 'reason': ''}
+
+
+def _row(values, length):
+    """
+    Make the table of one row.
+    """
+    units = {'bar_radius': length, 'bar_radius_err': length,
+             'bar_phase': u.deg, 'bar_phase_err': u.deg, 'bar_pa': u.deg}
+    return QTable({name: [value] if name not in units
+                   else [value] * units[name]
+                   for name, value in values.items()})

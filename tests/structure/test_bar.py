@@ -1,0 +1,287 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of Fourier modes and of the radii of bars.
+"""
+
+import warnings
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
+from numpy.testing import assert_allclose
+
+from astro_pix2prof import (
+    GalaxyCutout,
+    Pix2ProfFitter,
+    ProfileFit,
+    bar_radius,
+    build_profile,
+    fourier_profile,
+)
+
+CENTRE, SCALE, EPS, THETA = (90.4, 89.7), 14.0, 0.3, 25.0
+SIGMA = 0.5
+
+
+def polar(centre=CENTRE, eps=EPS, theta=THETA):
+    """
+    Radius and azimuth in the plane of the disc, from the major axis.
+    """
+    y, x = np.indices((181, 181), dtype=float)
+    x, y = x - centre[0], y - centre[1]
+    c, s = np.cos(np.radians(theta)), np.sin(np.radians(theta))
+    u_, v = x * c + y * s, (y * c - x * s) / (1 - eps)
+    return np.hypot(u_, v), np.arctan2(v, u_)
+
+
+def make_fit(image, *, eps=EPS, theta=THETA, noise=SIGMA, sky_err=0.0,
+             mask=None, **options):
+    """
+    The result of a fit that knows the true ellipses.
+    """
+    cutout = GalaxyCutout(image, mask=mask, **{
+        'zeropoint': 25, 'pixel_scale': 0.5, **options})
+    sma = np.concatenate([[0.0], np.geomspace(1, 70, 40)])
+    one = np.ones_like(sma)
+    value = 200 * np.exp(-sma / SCALE)
+    profile = build_profile(
+        cutout, sma, value, 0.01 * value + 1e-3, ellipticity=eps * one,
+        theta=theta * one, centre=CENTRE, noise=noise, sky_err=sky_err)
+    return ProfileFit(profile, cutout, cutout.mask, 0.0, CENTRE, sma,
+                      eps * one, theta * one, value)
+
+
+def make_image(amplitudes=(), *, seed=1, **shape):
+    """
+    A disc with modes (order, amplitude, phase in degrees), and noise.
+    """
+    r, phi = polar(**shape)
+    light = 200 * np.exp(-r / SCALE) * (1 + sum(
+        size * np.cos(order * (phi - np.radians(phase)))
+        for order, size, phase in amplitudes))
+    return light + np.random.default_rng(seed).normal(0, SIGMA, r.shape)
+
+
+def make_bar(length=22.0, phase=50.0, part=0.8, **options):
+    """
+    A disc with a bar that ends where its light falls by half.
+    """
+    r, phi = polar()
+    a = r * np.cos(phi - np.radians(phase))
+    b = r * np.sin(phi - np.radians(phase))
+    m = np.hypot(a / length, b / (0.3 * length))
+    light = 200 * (np.exp(-r / SCALE) + part / (1 + np.exp((m - 1) * 12)))
+    return light + np.random.default_rng(2).normal(0, SIGMA, r.shape)
+
+
+MODES = [(1, 0.12, 200.0), (2, 0.3, 60.0), (3, 0.08, 100.0), (4, 0.1, 30.0)]
+
+
+class TestModes:
+    def test_known(self):
+        modes = fourier_profile(make_fit(make_image(MODES)))
+        rows = (modes['radius'].value > 3) & (modes['radius'].value < 20)
+        for order, size, phase in MODES:
+            off = modes[f'amplitude_{order}'][rows] - size
+            error = modes[f'amplitude_{order}_err'][rows]
+            assert np.all(np.abs(off) < 4 * error + 2e-3)
+            assert_allclose(modes[f'phase_{order}'][rows].value, phase,
+                            atol=3)
+        assert_allclose(modes.meta['ellipticity'], EPS)
+        assert_allclose(modes.meta['pa'], THETA)
+        assert modes['radius'].unit == u.arcsec
+        assert modes['phase_2'].unit == u.deg
+
+    def test_errors_hold(self):
+        pulls, turns = [], []
+        for seed in range(12):
+            modes = fourier_profile(make_fit(make_image(MODES, seed=seed)),
+                                    radii=np.geomspace(8, 48, 12))
+            for order, size, phase in MODES:
+                value, error = (modes[f'amplitude_{order}{end}']
+                                for end in ('', '_err'))
+                pulls += ((value - size) / error).tolist()
+                turned = modes[f'phase_{order}'].value - phase
+                turns += (turned / modes[
+                    f'phase_{order}_err'].value).tolist()
+        for found in (pulls, turns):
+            low, high = np.quantile(found, [0.16, 0.84])
+            assert 0.87 < 0.5 * (high - low) < 1.13
+
+    def test_noise_has_none(self):
+        # on average: the noise alone has an amplitude
+        modes = fourier_profile(make_fit(make_image()))
+        rows = modes['amplitude_2_err'] < 0.2
+        assert np.median(modes['amplitude_2'][rows]
+                         / modes['amplitude_2_err'][rows]) < 1
+        faint = modes['intensity'] < 2 * modes['intensity_err']
+        assert np.isnan(modes['amplitude_2'][faint]).all()
+
+    def test_given_disc(self):
+        # as it is seen: the inclination alone is a mode 2 along the axis
+        fit = make_fit(make_image())
+        seen = fourier_profile(fit, ellipticity=0)
+        rows = (seen['radius'].value > 3) & (seen['radius'].value < 15)
+        assert np.all(seen['amplitude_2'][rows] > 0.05)
+        plane = fourier_profile(fit, ellipticity='30%', pa=THETA)
+        assert np.all(plane['amplitude_2'][rows] < 0.02)
+        # half a shape takes the other half from the profile
+        half = fourier_profile(fit, pa=THETA)
+        assert_allclose(half.meta['ellipticity'], EPS)
+
+    def test_sky_error_counts(self):
+        image = make_image(MODES)
+        plain, unsure = (fourier_profile(make_fit(image, sky_err=size))
+                         for size in (0.0, 2.0))
+        outer = np.nonzero(np.isfinite(unsure['amplitude_2']))[0][-3:]
+        assert np.all(unsure['amplitude_2_err'][outer]
+                      > 1.05 * plain['amplitude_2_err'][outer])
+
+    def test_asked_radii(self):
+        modes = fourier_profile(make_fit(make_image()),
+                                radii=[0.2, 4, 8] * u.arcsec)
+        # (there is no mode at the centre)
+        assert_allclose(modes['radius'].value, [4, 8])
+
+    def test_masked(self):
+        mask = np.zeros((181, 181), bool)
+        mask[100:, 100:] = True
+        image = make_image(MODES)
+        image[mask] = 1e4
+        modes = fourier_profile(make_fit(image, mask=mask))
+        rows = (modes['radius'].value > 4) & (modes['radius'].value < 12)
+        good = rows & np.isfinite(modes['amplitude_2'])
+        assert_allclose(modes['amplitude_2'][good], 0.3, atol=0.03)
+
+    def test_real_fitter(self):
+        # the network's own ellipses and masks
+        image = make_image([(2, 0.25, 60.0)], eps=0.05)
+        fit = Pix2ProfFitter().fit(image, zeropoint=25, pixel_scale=0.5)
+        modes = fourier_profile(fit, ellipticity=0.05, pa=THETA)
+        rows = (modes['radius'].value > 4) & (modes['radius'].value < 14)
+        assert_allclose(modes['amplitude_2'][rows], 0.25, atol=0.03)
+
+    def test_edge_on(self):
+        fit = make_fit(make_image(eps=0.8), eps=0.8)
+        with pytest.warns(AstropyUserWarning, match='seen from the side'):
+            modes = fourier_profile(fit)
+        bar = bar_radius(modes)
+        assert not bar['is_barred'][0]
+        assert 'seen from the side' in bar['reason'][0]
+
+    def test_errors(self):
+        fit = make_fit(make_image())
+        with pytest.raises(TypeError, match='fit must be the result'):
+            fourier_profile(fit.profile)
+        with pytest.raises(ValueError, match='ellipticity must be'):
+            fourier_profile(fit, ellipticity=1.2)
+        with pytest.raises(TypeError, match='pa must be'):
+            fourier_profile(fit, pa='north')
+        with pytest.raises(ValueError, match='radii must increase'):
+            fourier_profile(fit, radii=[5, 3])
+
+
+class TestBar:
+    @pytest.mark.parametrize('length', [14.0, 22.0, 30.0])
+    def test_radius(self, length):
+        bar = bar_radius(fourier_profile(make_fit(make_bar(length))))[0]
+        assert bar['is_barred']
+        assert bar['reason'] == ''
+        off = bar['bar_radius'].value / (0.5 * length) - 1
+        assert abs(off) < 0.15
+        assert 0.02 < bar['bar_radius_err'] / bar['bar_radius'] < 0.15
+        assert_allclose(bar['bar_phase'].value, 50, atol=2)
+        # as it is seen: the angle in the plane is foreshortened
+        assert_allclose(bar['bar_pa'].value, THETA + np.degrees(np.arctan(
+            0.7 * np.tan(np.radians(50)))), atol=2)
+        assert bar['bar_strength'] > 0.4
+
+    def test_arms_are_none(self):
+        r, phi = polar()
+        phase = 2 * (phi - np.log(np.maximum(r, 1) / 8) / np.tan(
+            np.radians(18)))
+        image = make_image() + 200 * np.exp(-r / SCALE) * 0.5 * np.cos(
+            phase) / (1 + np.exp(-(r - 8) / 2))
+        bar = bar_radius(fourier_profile(make_fit(image)))[0]
+        assert not bar['is_barred']
+        assert np.isnan(bar['bar_radius'])
+        assert 'arms, no bar' in bar['reason']
+        assert bar['bar_strength'] > 0.3
+
+    def test_disc_has_none(self):
+        bar = bar_radius(fourier_profile(make_fit(make_image())))[0]
+        assert not bar['is_barred']
+        assert 'below 0.2' in bar['reason']
+        assert np.isnan(bar['bar_pa'])
+
+    def test_noise_outside_hides_nothing(self):
+        # a maximum that is not significant is not the last one
+        modes = fourier_profile(make_fit(make_bar(part=0.2)))
+        expected = bar_radius(modes)
+        assert 0.2 < expected['bar_strength'][0] < 0.4
+        noisy = modes[np.isfinite(modes['amplitude_2'])].copy()
+        for row, size, error in ((-3, 0.05, 0.05), (-2, 0.44, 0.09),
+                                 (-1, 0.05, 0.05)):
+            noisy['amplitude_2'][row] = size
+            noisy['amplitude_2_err'][row] = error
+        found = bar_radius(noisy)
+        assert found['is_barred'][0]
+        assert_allclose(found['bar_radius'][0].value,
+                        expected['bar_radius'][0].value, rtol=1e-6)
+
+    def test_strength_without_a_bar(self):
+        r = np.geomspace(1, 20, 20) * u.arcsec
+        size, error = np.full(20, 0.1), np.full(20, 0.01)
+        size[-2], error[-2] = 0.4, 0.09
+        bar = bar_radius(QTable({
+            'radius': r, 'amplitude_2': size, 'amplitude_2_err': error,
+            'phase_2': np.linspace(0, 170, 20) * u.deg}))
+        assert bar['bar_strength'][0] == 0.1
+        assert bar['reason'][0] == 'no maximum of mode 2 is significant'
+
+    def test_least(self):
+        modes = fourier_profile(make_fit(make_bar(part=0.12)))
+        assert not bar_radius(modes, least=0.6)['is_barred'][0]
+        assert bar_radius(modes, least=0.05)['is_barred'][0]
+
+    def test_profile_ends(self):
+        modes = fourier_profile(make_fit(make_bar()))
+        bar = bar_radius(modes[modes['radius'].value < 7])
+        assert 'profile ends before the bar' in bar['reason'][0]
+
+    def test_seed(self):
+        modes = fourier_profile(make_fit(make_bar()))
+        one, two, other = (bar_radius(modes, seed=seed)['bar_radius_err'][0]
+                           for seed in (1, 1, 2))
+        assert one == two
+        assert other != one
+
+    def test_few_rings(self):
+        modes = fourier_profile(make_fit(make_bar()))
+        bar = bar_radius(modes[:2])
+        assert bar['reason'][0].startswith('too few rings')
+        assert np.isnan(bar['bar_strength'][0])
+
+    def test_not_certain(self):
+        # few rings, whose phases are known to a few degrees
+        r = np.geomspace(1, 20, 20) * u.arcsec
+        size = np.where(np.arange(20) < 4, 0.46, 0.04)
+        phase = np.where(np.arange(20) < 4, 30.0, 120.0)
+        modes = QTable({'radius': r, 'amplitude_2': size,
+                        'amplitude_2_err': np.full(20, 0.09),
+                        'phase_2': phase * u.deg})
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            bar = bar_radius(modes)
+        assert bar['reason'][0] == 'the bar is not certain'
+
+    def test_errors(self):
+        with pytest.raises(TypeError, match='modes must be a table from'):
+            bar_radius(QTable({'radius': [1.0]}))
+        modes = fourier_profile(make_fit(make_bar()))
+        with pytest.raises(ValueError, match='least must be'):
+            bar_radius(modes, least=-1)
+        with pytest.raises(ValueError, match='n_samples must be'):
+            bar_radius(modes, n_samples=1)
