@@ -246,6 +246,10 @@ class IsophoteFitter(ProfileFitter):
             theta=np.degrees(rings.theta), intensity=rings.intensity,
             n_fits=steps.n_fits)
 
+    def _chooses_radii(self, options):
+        asked = self._radii.updated(options)
+        return asked.radii is not None or asked.is_linear
+
 
 def _check_radii(given, asked, cutout):
     """

@@ -332,7 +332,8 @@ def _read_or_none(file):
 
 
 # Settings that are several, and how one of them is called.
-_NESTED = {'card': ' of the model card', 'options': '', 'fitter_options': ''}
+_NESTED = {'card': ' of the model card', 'options': '', 'fitter_options': '',
+           'bands': ' among the bands'}
 
 
 def _changes(key, before, now):
