@@ -347,7 +347,8 @@ class ProfileBatch:
                                for text in values],
                               type=pa.string()) if kind == 'O'
                      else pa.array(values))
-            fields.append(pa.field(name, array.type, metadata=unit_metadata(unit)))
+            fields.append(pa.field(name, array.type,
+                                   metadata=unit_metadata(unit)))
             arrays.append(array)
         offsets = pa.array(self.offsets.astype(np.int32))
         parts, subfields = [], []

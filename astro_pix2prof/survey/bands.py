@@ -3,6 +3,7 @@
 The bands of a survey: their names, options and images.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from astro_pix2prof.survey.images import SurveyImages
 from astro_pix2prof.survey.services import CutoutService
 
 __all__ = ['BAND_KEY', 'BandError', 'BandImages', 'BandSet',
-           'band_columns', 'find_bands']
+           'band_columns', 'find_bands', 'read_bands']
 
 
 # Stands for the band in a template or in the layer of a service.
@@ -30,7 +31,7 @@ _USUAL = 'r'
 # lists.
 _REFUSED = ' \t\n/\\{},='
 
-# The metadata of a file of results: the bands, as JSON.
+# The metadata of a file of results: `BandSet.describe` as JSON.
 BAND_KEY = b'astro_pix2prof_bands'
 
 
@@ -132,7 +133,7 @@ class BandSet:
         return options_of(band, self.sources, options, where='bands')
 
 
-def find_bands(bands, images, *, reference=None, colours=None, options=()):
+def find_bands(bands, images, *, reference=None, colours=None, options=None):
     """
     Find out which bands a survey has, and where their images are.
 
@@ -155,14 +156,20 @@ def find_bands(bands, images, *, reference=None, colours=None, options=()):
     TypeError, ValueError
         If the arguments are of the wrong kind or contradict each other.
     """
+    options = options or {}
     if bands is None:
         for name, value in (('reference', reference), ('colours', colours)):
             if value is not None:
                 msg = (f'{name}={value!r} goes with several bands: give '
                        'bands=')
                 raise ValueError(msg)
+        for name, value in options.items():
+            if isinstance(value, dict):
+                msg = (f'{name} has values for the bands {list(value)}: give '
+                       'bands=, too')
+                raise ValueError(msg)
         return None
-    sources = _find_sources(bands, images, dict(options))
+    sources = _find_sources(bands, images, options)
     _check_names(list(sources))
     reference = check_text(reference, 'reference', optional=True)
     if reference is None and _USUAL not in sources:
@@ -232,6 +239,23 @@ def _check_names(names):
         msg = (f'bands must be two or more, got {names}: give images= for a '
                'survey of one band')
         raise ValueError(msg)
+
+
+def read_bands(schema):
+    """
+    Read the bands of a file of results.
+
+    Parameters
+    ----------
+    schema : `pyarrow.Schema`
+        Its columns.
+
+    Returns
+    -------
+    bands : dict
+        'bands', 'reference' and 'colours'; empty for a survey of one band.
+    """
+    return json.loads((schema.metadata or {}).get(BAND_KEY, b'{}'))
 
 
 def band_columns(band):

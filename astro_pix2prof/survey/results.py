@@ -4,7 +4,6 @@ The results of a survey, read part by part.
 """
 
 import copy
-import json
 
 import astropy.units as u
 import numpy as np
@@ -23,7 +22,7 @@ from astro_pix2prof.profile.columns import GALAXY_COLUMNS, empty_galaxy
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.texts import text_array
 from astro_pix2prof.survey.arrow import unit_of_field
-from astro_pix2prof.survey.bands import BAND_KEY, band_columns
+from astro_pix2prof.survey.bands import band_columns, read_bands
 from astro_pix2prof.survey.files import (
     FAILURES,
     SETTINGS,
@@ -108,7 +107,8 @@ class Survey:
         self._starts = np.concatenate([[0], np.cumsum(counts, dtype=int)])
         self.complete = len(self) == self.settings.get('n_rows', len(self))
         self._band = None
-        found = _read_bands(self._fullest)
+        found = {} if self._fullest is None else read_bands(
+            _read_schema(self._fullest))
         self.bands = found.get('bands', [])
         self.reference = found.get('reference', '')
         self.colours = found.get('colours', [])
@@ -289,9 +289,7 @@ class Survey:
         if not self.files:
             msg = f'{self.folder} has no results yet'
             raise ValueError(msg)
-        import pyarrow.parquet as pq
-
-        schema = pq.read_schema(as_source(self._fullest))
+        schema = _read_schema(self._fullest)
         if columns is None:
             columns = [field.name for field in schema
                        if not pa.types.is_nested(field.type)]
@@ -365,16 +363,13 @@ def _in_band(rows, band, reference):
                          metadata=rows.schema.metadata))
 
 
-def _read_bands(path):
+def _read_schema(path):
     """
-    Read the bands of a file of results; empty for those of one band.
+    Read the columns of a file of results.
     """
-    if path is None:
-        return {}
     import pyarrow.parquet as pq
 
-    metadata = pq.read_schema(as_source(path)).metadata or {}
-    return json.loads(metadata.get(BAND_KEY, b'{}'))
+    return pq.read_schema(as_source(path))
 
 
 def _count_rows(path):

@@ -24,11 +24,8 @@ from astro_pix2prof.survey.bands import BandImages, find_bands
 from astro_pix2prof.survey.catalogue import is_hats, open_catalogue
 from astro_pix2prof.survey.collect import SurveyResult, finish_parts
 from astro_pix2prof.survey.engine import Engine, measure_part
-from astro_pix2prof.survey.files import (
-    check_folder,
-    prepare_folder,
-    write_failures,
-)
+from astro_pix2prof.survey.failures import write_failures
+from astro_pix2prof.survey.files import check_folder, prepare_folder
 from astro_pix2prof.survey.fitter_spec import FitterSpec
 from astro_pix2prof.survey.images import SurveyImages
 from astro_pix2prof.survey.integrity import recover_settings
@@ -340,12 +337,13 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         prepare_folder(out, settings, overwrite=overwrite,
                        alone=part is None, recover=recover_settings)
         run = _run_hats if hats else _run_parts
-        n_rows, n_skipped, n_failed = run(
+        n_rows, n_skipped, counts = run(
             job, catalogue, out, chunk_size, part=part, carried=carried,
             settings=settings, changed=changed, progress=progress,
             n_workers=n_workers, scheduler=scheduler)
-    return SurveyResult(out, n_rows, n_rows - n_skipped, n_skipped, n_failed,
-                        time.perf_counter() - begin)
+    return SurveyResult(out, n_rows, n_rows - n_skipped, n_skipped,
+                        counts.galaxies, time.perf_counter() - begin,
+                        counts.bands)
 
 
 def _complete(images, options):
