@@ -82,10 +82,6 @@ class ForcedImage:
     shape : `~astropy.table.QTable`
         The profile of the reference band.
 
-    shift : tuple of float
-        The pixel (x, y) of the image of the reference that is pixel (0, 0)
-        here, where neither has a WCS.
-
     given_radii : bool or `None`
         Whether the radii of the reference are those that the user chose; by
         default, its meta tells.
@@ -94,7 +90,6 @@ class ForcedImage:
     image: object
     options: dict
     shape: QTable
-    shift: tuple = (0.0, 0.0)
     given_radii: bool | None = None
 
     @property
@@ -124,8 +119,7 @@ class ForcedImage:
                if name not in (*_OF_REFERENCE, *_OF_CALL, 'size')}
         cutout = GalaxyCutout.from_any(self.image, **own)
         meta = self.shape.meta
-        position = tuple(meta[name] - first for name, first in zip(
-            ('x_centre', 'y_centre'), self.shift, strict=True))
+        position = meta['x_centre'], meta['y_centre']
         if cutout.wcs is not None and 'ra' in meta:
             position = SkyCoord(meta['ra'], meta['dec'], unit='deg')
         # The galaxy is where the reference has it, on whatever pixels.

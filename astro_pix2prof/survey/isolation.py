@@ -456,8 +456,9 @@ def measure_apart(child, rows, start):
     -------
     table : `pyarrow.Table`
         The results. Galaxies with which a process ends also when they are
-        alone have failed; those of the others are the same as if the image
-        of these could not be read.
+        alone have failed; of several bands only in those with which it
+        ends, unless that is the reference. Those of the others are the same
+        as if the image of these could not be read.
 
     Raises
     ------
@@ -500,7 +501,10 @@ def _find_bands(child, rows, start, error):
     if not others or dies() is not None:
         return error
     found = {band: died for band in others if (died := dies(band))}
-    return BandError(found) if found else error
+    # (several together may be too much)
+    if not found or dies(*(band for band in others if band not in found)):
+        return error
+    return BandError(found)
 
 
 def _measure_pieces(child, rows, start, offset, killers, error):

@@ -261,10 +261,13 @@ class _Forced:
     def _prepare(self, item, row):
         reference = self.reference
         own = item.own = dict(item.options)
+        shape = reference.batch[self._places[row]]
+        # (images without WCS may be other parts of their files)
+        for name, shift in zip(('x_centre', 'y_centre'), np.subtract(
+                reference.origins[row], item.origin), strict=True):
+            shape.meta[name] += float(shift)
         forced = ForcedImage(
-            item.image, {**self.options, **own},
-            reference.batch[self._places[row]],
-            shift=tuple(np.subtract(item.origin, reference.origins[row])),
+            item.image, {**self.options, **own}, shape,
             given_radii=self._chooses_radii({
                 name: value for name, value in reference.options[row].items()
                 if name in RADIUS_OPTIONS}))
