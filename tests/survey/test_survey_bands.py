@@ -6,7 +6,9 @@ The galaxies are exponential discs with the colours g-r = 2.5 log10(2) and
 r-i = 2.5 log10(1.5); the pixels of i have half the size.
 """
 
+import json
 import os
+import re
 import signal
 import warnings
 
@@ -31,7 +33,11 @@ from astro_pix2prof import (
     load_example_truth,
     read_survey,
     run_survey,
+    write_report,
 )
+from astro_pix2prof.cli.main import main
+from astro_pix2prof.cli.options import band_pairs, split_by_band
+from astro_pix2prof.report.pictures import image_options
 from astro_pix2prof.survey.bands import BandError, find_bands
 from astro_pix2prof.survey.files import part_files
 from astro_pix2prof.survey.isolation import ProcessDiedError, measure_apart
@@ -649,6 +655,121 @@ class TestRuns:
         frame = lsdb.open_catalog(tmp_path / 'out').compute()
         assert_allclose(frame.set_index('id')['r-i'][4], COLOURS['r-i'],
                         atol=0.05)
+
+
+@pytest.fixture(name='page', scope='module')
+def write_page(done):
+    path = write_report(done.out, done.out.parent / 'report.html')
+    return path.read_text(encoding='utf-8')
+
+
+class TestReport:
+    def test_bands(self, page):
+        """
+        The flags of each band, and a chart of each colour.
+        """
+        start = page.index('id="h-bands"')
+        table = page[start:page.index('</table>', start)]
+        assert re.findall(r'<th class="n">(.)</th>', table) == ['g', 'r', 'i']
+        row, = re.findall(r'<code>FAILED</code></td>(.*?)</tr>', table)
+        assert re.findall(r'>(\d) ', row) == ['3', '1', '1']
+        row, = re.findall(r'<td>measured</td>(.*?)</tr>', table)
+        assert re.findall(r'>(\d) ', row) == ['2', '4', '4']
+        for name in COLOURS:
+            assert f'<figcaption>Colour {name}<small>within R50' in page
+
+    def test_cards(self, page):
+        """
+        The image of the reference, and few columns of the others.
+        """
+        text, = re.findall(r'<script type="application/json" id="data">'
+                           '(.*?)</script>', page, re.S)
+        cards = {card['index']: card for card in json.loads(text)['cards']}
+        assert sorted(cards) == list(range(N))
+        extra = cards[0]['extra']
+        assert extra['flag_i'] == 'FORCED'
+        assert {'mag_g', 'mag_i', 'g-r'} <= extra.keys()
+        assert not {'sky_g', 'profile_g', 'colours'} & extra.keys()
+        assert cards[1]['extra']['flag_g'] == 'FAILED'
+        # (an image of another band would not belong to the profile)
+        assert cards[2]['note'] == 'image not found: profile only'
+        assert cards[0]['picture'].startswith('data:image')
+        assert cards[0]['rms'] < 1.5
+
+    def test_options_of_reference(self):
+        settings = {'kind': 'bands', 'reference': 'r',
+                    'options': {'g': {'hdu': 1}, 'r': {'hdu': 2}}}
+        assert image_options(settings) == {'hdu': 2, 'band': None}
+
+
+class TestCommand:
+    """
+    The same in the shell.
+    """
+
+    def call(self, folder, out, *args):
+        return main(['survey', str(folder / 'cat.ecsv'), '--out', str(out),
+                     '--workers', '1', '--chunk-size', '3', *args])
+
+    def test_columns(self, folder, done, tmp_path, capsys):
+        assert self.call(folder, tmp_path, '--bands',
+                         'g=path_g,r=path_r,i=path_i', '--psf-fwhm',
+                         'g=2,r=1') == 0
+        assert contents(tmp_path) == contents(done.out)
+        text = capsys.readouterr().err
+        assert ('warning: measured in other bands, but not in g: 2 galaxies:'
+                f' see {tmp_path}/_failures.ecsv' in text)
+
+    def test_names(self, folder, tmp_path):
+        assert self.call(
+            folder, tmp_path, '--bands', 'g', 'i', '--reference', 'i',
+            '--colours', 'i-g', '--images', f'{folder}/{{id}}_{{band}}.fits',
+            '--mag-system', 'g=Vega,i=AB', '--unit', 'g=nmgy,i=uJy') == 0
+        survey = read_survey(tmp_path)
+        assert (survey.reference, survey.colours) == ('i', ['i-g'])
+        table = survey.galaxies()
+        assert set(table['unit_i']) <= {'uJy', ''}
+        assert survey.settings['options']['g'] == {
+            'mag_system': 'Vega', 'unit': 'nmgy'}
+
+    @pytest.mark.parametrize(('args', 'match'), [
+        (['--reference', 'r'], '--reference goes with --bands'),
+        (['--bands', 'g=a,g=b'], 'a band is named twice'),
+        (['--bands', 'g=path_g', 'r'], 'either the images of all bands'),
+        (['--bands', 'g=a,r=b', '--images', 'path_g'],
+         'the images stand in it'),
+        (['--bands', 'g,r', '--mag-system', 'g=AC,r=AB'],
+         "argument --mag-system: invalid choice: 'AC'"),
+        (['--bands', 'g,r', '--gain', 'g=x,r=1'],
+         'argument --gain: invalid float value'),
+    ])
+    def test_usage(self, folder, tmp_path, capsys, args, match):
+        with pytest.raises(SystemExit, match='2'):
+            self.call(folder, tmp_path / 'out', *args)
+        assert match in capsys.readouterr().err
+
+    @pytest.mark.parametrize(('args', 'match'), [
+        (['--bands', 'g,r'], '--bands'),
+        (['--zeropoint', 'g=25'], 'give --bands'),
+        (['--bands', 'g=path_g,r=path_z'], "band r: "),
+    ])
+    def test_errors(self, folder, tmp_path, capsys, args, match):
+        assert self.call(folder, tmp_path / 'out', *args) == 1
+        text = capsys.readouterr().err
+        assert match in text
+        assert 'bands=' not in text
+        assert 'images=' not in text
+
+    def test_pairs(self):
+        """
+        A comma that no band follows belongs to the value.
+        """
+        assert band_pairs('g=a,b.fits,r=c') == [('g', 'a,b.fits'),
+                                                ('r', 'c')]
+        assert band_pairs('g, r') == [('g', None), ('r', None)]
+        assert split_by_band('g=a,r=b', ['g', 'r']) == {'g': 'a', 'r': 'b'}
+        for text in ('x=1.fits', 'a.fits', None):
+            assert split_by_band(text, ['g', 'r']) == text
 
 
 class TestArguments:
