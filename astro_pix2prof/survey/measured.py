@@ -136,9 +136,9 @@ def measure_images(items, n, fitter, *, workers=0, options=None):
             if item.error is not None:
                 bad[item.row] = item.error
                 continue
-            own[item.row] = {
-                name: value for name, value in (
-                    item.own or item.options).items() if name in _KEPT}
+            found = item.options if item.own is None else item.own
+            own[item.row] = {name: value for name, value in found.items()
+                             if name in _KEPT}
             order.append(item.row)
             yield item.image, item.options
 

@@ -184,7 +184,8 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         is left out. Or their names, along with ``images`` in which
         ``{band}`` stands for them, or a `CutoutService`. ``size``, ``masks``
         and the like, and the options below, may then be dicts with a value
-        for each band.
+        for each band. The fitter must take ellipses (``geometry``), as those
+        of this package do.
 
     reference : str, optional
         The band that is measured first; its centre, ellipses and radii are
