@@ -199,7 +199,7 @@ def _rows(out):
         return None
     return ('Memory of surveys of many rows (MiB)', (
         'Rows', 'Processes', 'Rows/s', 'After 10%', 'After 50%', 'In the end',
-        'Peak', 'Second call, rows/s', 'Peak', 'Files', 'In a folder'), [
+        'Peak', 'Second call, rows/s', 'Its peak', 'Files', 'In a folder'), [
             (f'{row["n"]:,}', str(row['n_workers']),
              f'{row["per_second"]:,}', str(row['mib_10']),
              str(row['mib_50']), str(row['mib_100']), str(row['peak']),
