@@ -29,7 +29,7 @@ _ROWS = 10_000
 
 class FailureCounts(NamedTuple):
     """
-    How many galaxies could not be measured.
+    Count of the galaxies that could not be measured.
 
     Attributes
     ----------
