@@ -5,13 +5,15 @@ Options that several commands share.
 
 import argparse
 import functools
+import re
 
 from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.cli.output import option_text
 
 __all__ = ['add_common_options', 'add_fitter_options', 'add_image_options',
            'add_network_options', 'add_plane_options', 'any_path',
-           'fitter_options', 'image_options', 'local_path', 'split_options']
+           'band_pairs', 'fitter_options', 'image_options', 'local_path',
+           'split_by_band', 'split_options']
 
 
 # Options of GalaxyCutout that are passed on as they are.
@@ -28,7 +30,14 @@ _FITTER = ('sky', 'min_snr', 'radii', 'step', 'max_radius', 'harmonics',
 _EACH = (*_PLAIN, *_PLANES, 'position', 'size', 'sky')
 
 
-def add_image_options(command, *, position=None, size=None, each=False):
+# A band with its value at the beginning of a text, and after a comma.
+_BAND = re.compile(r'[\w.+-]+=')
+
+_BANDS = re.compile(r',(?=[\w.+-]+=)')
+
+
+def add_image_options(command, *, position=None, size=None, each=False,
+                      by_band=False):
     """
     Add the options that complete the header of an image.
 
@@ -42,10 +51,13 @@ def add_image_options(command, *, position=None, size=None, each=False):
 
     each : bool, optional
         Whether the options may be repeated, once for each file.
+
+    by_band : bool, optional
+        Whether they may have a value for each band, such as g=25.1,r=24.8.
     """
     group = command.add_argument_group(
         'the images', 'Whatever is not given comes from the header.')
-    add = functools.partial(_add, group, each)
+    add = functools.partial(_add, group, each, by_band=by_band)
     add('--zeropoint', type=float, metavar='MAG',
         help='magnitude of one data unit in one pixel')
     add('--mag-system', type=_mag_system, choices=('AB', 'ST', 'Vega'),
@@ -184,10 +196,15 @@ def add_common_options(command):
                          help='show the traceback of errors')
 
 
-def _add(group, each, name, **options):
+def _add(group, each, name, *, by_band=False, **options):
     """
     Add an option; it may be repeated, and be 'none', if it is for each file.
     """
+    if by_band and 'type' in options:
+        choices = options.pop('choices', None)
+        if choices is not None:
+            options['metavar'] = '{' + ','.join(choices) + '}'
+        options['type'] = _for_each_band(options['type'], choices)
     if each:
         kind = options.get('type', str)
 
@@ -197,6 +214,74 @@ def _add(group, each, name, **options):
 
         options.update(type=convert, action='append')
     group.add_argument(name, **options)
+
+
+def _for_each_band(kind, choices):
+    """
+    Make the type of an option that may have a value for each band.
+    """
+    @functools.wraps(kind, updated=())
+    def convert(text):
+        pairs = band_pairs(text)
+        if any(value is None for _, value in pairs):
+            return one(text)
+        return {band: one(value) for band, value in pairs}
+
+    def one(text):
+        value = kind(text)
+        if choices is not None and value not in choices:
+            msg = (f'invalid choice: {text!r} (choose from '
+                   f'{", ".join(choices)})')
+            raise argparse.ArgumentTypeError(msg)
+        return value
+
+    return convert
+
+
+def band_pairs(text):
+    """
+    Read bands, and what is given for each.
+
+    Parameters
+    ----------
+    text : str
+        Such as 'g=25.1,r=24.8', or 'g,r'. A comma that is not followed by
+        another band belongs to the value in front.
+
+    Returns
+    -------
+    pairs : list of tuple
+        The band and its text, `None` without one.
+    """
+    if not _BAND.match(text):
+        return [(band.strip(), None) for band in text.split(',')]
+    ends = [found.start() for found in _BANDS.finditer(text)]
+    parts = [text[start:end] for start, end in zip(
+        [0, *(end + 1 for end in ends)], [*ends, None], strict=True)]
+    return [tuple(part.split('=', 1)) for part in parts]
+
+
+def split_by_band(text, bands):
+    """
+    Separate the texts of each band, if a text is one for each.
+
+    Parameters
+    ----------
+    text : str or `None`
+        Such as 'g=mask_g,r=mask_r', or one for all bands.
+
+    bands : list of str
+        The bands.
+
+    Returns
+    -------
+    value : str, dict of str or `None`
+    """
+    if text is None or not _BAND.match(text):
+        return text
+    pairs = dict(band_pairs(text))
+    # (a name of a file may have an equals sign)
+    return pairs if pairs.keys() <= set(bands) else text
 
 
 def any_path(text):

@@ -16,9 +16,11 @@ from astro_pix2prof.cli.options import (
     add_image_options,
     add_plane_options,
     any_path,
+    band_pairs,
     fitter_options,
     image_options,
     local_path,
+    split_by_band,
 )
 from astro_pix2prof.cli.output import (
     option_text,
@@ -66,6 +68,19 @@ def add_survey_command(commands):
                               'folder of astropy for such files)')
     command.add_argument('--cutout-rate', metavar='N', type=float,
                          help='requests in a second at most (default: 1)')
+    command.add_argument('--bands', nargs='+', metavar='BAND[=IMAGES]',
+                         help='several bands, measured on the same ellipses: '
+                              'for each, where its images are, such as '
+                              'g=path_g,r=path_r; or their names, such as '
+                              'g,r, with {band} in --images, or with '
+                              '--cutouts. Options of the images may then be '
+                              'such as --zeropoint g=25.1,r=24.8')
+    command.add_argument('--reference', metavar='BAND',
+                         help='the band whose ellipses all share (default: '
+                              'r)')
+    command.add_argument('--colours', nargs='+', metavar='X-Y',
+                         help='the colours, such as g-r g-z (default: those '
+                              'of neighbours in --bands)')
     command.add_argument('--out', metavar='OUT', type=any_path, required=True,
                          help='folder for the results, such as '
                               'profiles.parquet or s3://bucket/profiles')
@@ -75,7 +90,7 @@ def add_survey_command(commands):
         'see --pixels (default for tiles and --cutouts: columns such as ra '
         'and dec)',
         size='crop to this size: pixels, an angle such as 90arcsec, or a '
-        'column; needed for tiles and --cutouts')
+        'column; needed for tiles and --cutouts', by_band=True)
     add_plane_options(
         command, text='For each image, a column of paths or a template with '
         "columns in braces, such as '{id}_mask.fits'; {name} is the name of "
@@ -140,18 +155,18 @@ def _run_survey(args):
             return _finish(collect_survey(args.out), args)
     if args.catalogue is None:
         args.command.error('the following arguments are required: CATALOGUE')
+    bands = _read_bands(args)
     service = _cutout_service(args)
     options = _position_options(args)
-    images = args.images
-    if service is not None:
-        images = service
-    elif images is not None and len(images) == 1:
-        images = images[0]
-    elif images is not None:
-        # (the shell, or this, has replaced the patterns)
-        images = [path if is_address(path) else os.path.abspath(path)
-                  for text in images
-                  for path in sorted(glob.glob(text)) or [text]]
+    if bands is not None:
+        names = list(bands)
+        options.update(
+            {name: split_by_band(value, names) if isinstance(value, str)
+             else value for name, value in options.items()},
+            bands=bands, reference=args.reference, colours=args.colours)
+        for name in ('mask', 'uncertainty', 'invvar', 'background'):
+            setattr(args, name, split_by_band(getattr(args, name), names))
+    images = _find_images(args.images) if service is None else service
     fitter = {'method': args.method}
     if args.method == 'pix2prof':
         fitter.update(weights=args.weights, device=args.device)
@@ -176,6 +191,46 @@ def _run_survey(args):
                 _refuse_out(args, error)
             raise
         return _finish(result, args)
+
+
+def _find_images(images):
+    """
+    Tell where images are, in the way of `run_survey`, from texts.
+    """
+    if images is None or len(images) == 1:
+        return images and images[0]
+    # (the shell, or this, has replaced the patterns)
+    return [path if is_address(path) else os.path.abspath(path)
+            for text in images
+            for path in sorted(glob.glob(text)) or [text]]
+
+
+def _read_bands(args):
+    """
+    Read the bands of ``--bands``: a dict, a list of names, or `None`.
+    """
+    if args.bands is None:
+        for name in ('reference', 'colours'):
+            if getattr(args, name) is not None:
+                args.command.error(f'--{name} goes with --bands')
+        return None
+    pairs = [pair for text in args.bands for pair in band_pairs(text)]
+    names = [band for band, _ in pairs]
+    if len(set(names)) < len(names):
+        args.command.error('argument --bands: a band is named twice, got '
+                           f'{", ".join(names)}')
+    with_images = [band for band, images in pairs if images is not None]
+    if not with_images:
+        return names
+    if len(with_images) < len(names):
+        args.command.error('argument --bands: give either the images of all '
+                           'bands, such as g=path_g,r=path_r, or their names '
+                           f'only, got {", ".join(args.bands)}')
+    if args.images is not None or args.cutouts is not None:
+        args.command.error('argument --bands: the images stand in it: leave '
+                           'out --images and --cutouts, or give the names of '
+                           'the bands only')
+    return dict(pairs)
 
 
 def _check_usage(args, fitter):
@@ -262,8 +317,10 @@ def _cutout_service(args):
         args.command.error('--images and --cutouts do not go together')
     from astro_pix2prof.survey.services import CutoutService
 
+    # (of several bands, each has its own)
+    band = args.band if isinstance(args.band, str) else None
     service = CutoutService.from_text(
-        args.cutouts, pixel_scale=args.pixel_scale, band=args.band, **given)
+        args.cutouts, pixel_scale=args.pixel_scale, band=band, **given)
     # (what the image has; its WCS tells)
     args.pixel_scale = None
     return service
@@ -275,6 +332,15 @@ def _finish(result, args):
     """
     if not args.quiet:
         _print_result(result)
+    # (a galaxy without its reference has no profile in any band)
+    lost = {band: n - result.n_failed
+            for band, n in result.n_failed_bands.items()
+            if n > result.n_failed}
+    if lost:
+        warn('measured in other bands, but not in '
+             + ', '.join(f'{band}: {counted(n, "galaxy", "galaxies")}'
+                         for band, n in lost.items())
+             + f': see {result.out / "_failures.ecsv"}')
     if not result.n_failed:
         return 0
     table = result.out / '_failures.ecsv'

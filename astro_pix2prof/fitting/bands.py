@@ -20,7 +20,8 @@ from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.brightness import SB_UNIT
 from astro_pix2prof.profile.flags import LARGE_CORRECTION, RingFlag
 
-__all__ = ['BandProfiles', 'measure_bands']
+__all__ = ['BandProfiles', 'ForcedImage', 'colour_columns', 'colour_pairs',
+           'make_colours', 'measure_bands', 'options_of', 'values_at']
 
 
 # The reference that stands for all bands together.
@@ -82,6 +83,67 @@ class BandProfiles:
         return text + '>'
 
 
+@dataclass
+class ForcedImage:
+    """
+    An image of another band, to measure where the reference has the galaxy.
+
+    Attributes
+    ----------
+    image : image of any kind
+        The image, as `GalaxyCutout` takes it.
+
+    options : dict
+        The options of this image, those of the call among them.
+
+    shape : `~astropy.table.QTable`
+        The profile of the reference band.
+
+    given_radii : bool or `None`
+        Whether the radii of the reference are those that the user chose; by
+        default, its meta tells.
+    """
+
+    image: object
+    options: dict
+    shape: QTable
+    given_radii: bool | None = None
+
+    @property
+    def call(self):
+        """
+        The options of the fitter's call (dict).
+        """
+        call = {name: self.options[name] for name in _OF_CALL
+                if name in self.options}
+        given = self.given_radii
+        if given is None:
+            given = RADII_META.items() <= self.shape.meta.items()
+        if given:
+            # (in the unit of the sky: the pixels of bands may differ)
+            call['radii'] = self.shape['radius']
+        return {'geometry': self.shape, **call}
+
+    def read(self):
+        """
+        Read the image, and place the galaxy where the reference has it.
+
+        Returns
+        -------
+        cutout : `GalaxyCutout`
+        """
+        own = {name: value for name, value in self.options.items()
+               if name not in (*_OF_REFERENCE, *_OF_CALL, 'size')}
+        cutout = GalaxyCutout.from_any(self.image, **own)
+        meta = self.shape.meta
+        position = meta['x_centre'], meta['y_centre']
+        if cutout.wcs is not None and 'ra' in meta:
+            position = SkyCoord(meta['ra'], meta['dec'], unit='deg')
+        # The galaxy is where the reference has it, on whatever pixels.
+        return GalaxyCutout.from_any(cutout, position=position,
+                                     size=self.options.get('size'))
+
+
 def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
                   psf=None, **options):
     """
@@ -104,9 +166,10 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
     TypeError, ValueError
         Likewise.
     """
-    pairs = _check_bands(images, reference, colours)
+    _check_bands(images, reference)
+    pairs = None if colours is None else colour_pairs(images, colours)
     psfs = read_psfs(psf, list(images))
-    each = {band: _options_of(band, images, options) for band in images}
+    each = {band: options_of(band, images, options) for band in images}
     fits, failed, geometry = {}, {}, None
     if reference == ALL and ALL not in images:
         first = ALL
@@ -208,28 +271,13 @@ def _fit_forced(fit_galaxy, image, options, shape):
     """
     Measure a band on the ellipses of another.
     """
-    options = dict(options)
-    call = {name: options.pop(name) for name in _OF_CALL
-            if name in options}
-    size = options.pop('size', None)
-    options = {name: value for name, value in options.items()
-               if name not in _OF_REFERENCE}
-    if RADII_META.items() <= shape.meta.items():
-        # (in the unit of the sky: the pixels of bands may differ)
-        call['radii'] = shape['radius']
-    cutout = GalaxyCutout.from_any(image, **options)
-    meta = shape.meta
-    position = meta['x_centre'], meta['y_centre']
-    if cutout.wcs is not None and 'ra' in meta:
-        position = SkyCoord(meta['ra'], meta['dec'], unit='deg')
-    # The galaxy is where the reference has it, on whatever pixels.
-    cutout = GalaxyCutout.from_any(cutout, position=position, size=size)
-    return fit_galaxy(cutout, geometry=shape, **call)
+    forced = ForcedImage(image, options, shape)
+    return fit_galaxy(forced.read(), **forced.call)
 
 
-def _check_bands(images, reference, colours):
+def _check_bands(images, reference):
     """
-    Find the pairs of bands of the colours; `None` if they are not given.
+    Check the names of the bands.
     """
     if not isinstance(images, Mapping):
         msg = ("images must be a dict such as {'g': image, 'r': image}, got "
@@ -246,8 +294,32 @@ def _check_bands(images, reference, colours):
         msg = (f"reference must be one of {bands} or '{ALL}', got "
                f'{reference!r}')
         raise ValueError(msg)
+
+
+def colour_pairs(bands, colours=None):
+    """
+    Find the two bands of each colour.
+
+    Parameters
+    ----------
+    bands : iterable of str
+        The bands.
+
+    colours : sequence of str, optional
+        Such as ``['g-r', 'g-z']``; by default those of neighbours.
+
+    Returns
+    -------
+    pairs : list of tuple of str
+
+    Raises
+    ------
+    ValueError
+        If a colour is none of these bands.
+    """
+    bands = list(bands)
     if colours is None:
-        return None
+        return list(pairwise(bands))
     known = {f'{one}-{two}': (one, two) for one in bands for two in bands
              if one != two}
     wrong = [name for name in colours if name not in known]
@@ -259,19 +331,43 @@ def _check_bands(images, reference, colours):
     return [known[name] for name in colours]
 
 
-def _options_of(band, images, options):
+def options_of(band, bands, options, *, where='images'):
     """
     Select the options of one band.
+
+    Parameters
+    ----------
+    band : str
+        The band.
+
+    bands : iterable of str
+        All bands.
+
+    options : dict
+        Values for all bands, or dicts with a value for each band.
+
+    where : str, optional
+        The argument that has the bands, for messages.
+
+    Returns
+    -------
+    chosen : dict
+        Those that have a value for this band.
+
+    Raises
+    ------
+    ValueError
+        If a dict has a value for another band.
     """
     chosen = {}
     for name, value in options.items():
         if not isinstance(value, dict):
             chosen[name] = value
             continue
-        wrong = [key for key in value if key not in images]
+        wrong = [key for key in value if key not in bands]
         if wrong:
             msg = (f'{name} has values for the bands {wrong}, which are not '
-                   f'in images: its bands are {list(images)}')
+                   f'in {where}: its bands are {list(bands)}')
             raise ValueError(msg)
         if band in value:
             chosen[name] = value[band]
@@ -288,25 +384,119 @@ def _signal_to_noise(profile):
     return float(np.sqrt(np.sum(snr[np.isfinite(snr)]**2)))
 
 
-def _at_radii(profile, radius):
+def values_at(want, at, value, error, flag):
     """
     Interpolate surface brightness, error and flags at other radii.
+
+    Parameters
+    ----------
+    want : 1D `~numpy.ndarray`, shape (n,)
+        The radii, in the unit of ``at``.
+
+    at, value, error, flag : 1D `~numpy.ndarray`, shape (m,)
+        The radii of a profile, and its columns.
+
+    Returns
+    -------
+    value, error, flag : 1D `~numpy.ndarray`, shape (n,)
+        Not-a-number, and the flag EXTRAPOLATED, beyond the profile.
     """
-    at = profile['radius'].to_value(radius.unit)
-    want = radius.value
-    values = [profile[name].value for name in (
-        'surface_brightness', 'surface_brightness_err')]
-    flag = np.asarray(profile['flag'])
     # (the radii of forced photometry, which rounding may have moved)
     if len(at) == len(want) and np.allclose(at, want, rtol=1e-6, atol=1e-6):
-        return *values, flag
+        return value, error, flag
+    if len(at) == 0:
+        empty = np.full(len(want), np.nan)
+        return empty, empty, np.full(len(want), int(RingFlag.EXTRAPOLATED),
+                                     dtype=np.int32)
     # NaN between: a ring without a value is not bridged.
-    values = [np.interp(want, at, value, left=np.nan, right=np.nan)
-              for value in values]
+    value, error = (np.interp(want, at, part, left=np.nan, right=np.nan)
+                    for part in (value, error))
     nearest = np.abs(want[:, None] - at).argmin(1)
     flag = flag[nearest].copy()
     flag[(want < at[0]) | (want > at[-1])] |= RingFlag.EXTRAPOLATED
-    return *values, flag
+    return value, error, flag
+
+
+def _at_radii(profile, radius):
+    """
+    Interpolate surface brightness, error and flags of a profile.
+    """
+    return values_at(radius.value, profile['radius'].to_value(radius.unit),
+                     *(profile[name].value for name in (
+                         'surface_brightness', 'surface_brightness_err')),
+                     np.asarray(profile['flag']))
+
+
+def colour_columns(bands, pairs, unresolved):
+    """
+    Calculate the columns of a table of colours.
+
+    Parameters
+    ----------
+    bands : dict of tuple
+        By band: surface brightness, error and flag at the same radii, 1D
+        `~numpy.ndarray` each, shape (n,).
+
+    pairs : list of tuple of str
+        The bands of the colours.
+
+    unresolved : dict of 1D `~numpy.ndarray` of bool, shape (n,)
+        By band: the radii within the FWHM of its PSF, if that is known.
+
+    Returns
+    -------
+    columns : dict of 1D `~numpy.ndarray`, shape (n,)
+        ``x``, ``x_err``, ``x_flag`` of each band, and likewise ``x-y`` of
+        each colour.
+    """
+    columns = {}
+    for band, (value, error, flag) in bands.items():
+        columns.update({band: value, f'{band}_err': error,
+                        f'{band}_flag': flag})
+    for one, two in pairs:
+        name = f'{one}-{two}'
+        a, b = bands[one], bands[two]
+        flag = a[2] | b[2]
+        for band in (one, two):
+            if band in unresolved:
+                flag[unresolved[band]] |= RingFlag.UNRESOLVED
+        columns.update({name: a[0] - b[0],
+                        f'{name}_err': np.hypot(a[1], b[1]),
+                        f'{name}_flag': flag})
+    return columns
+
+
+def make_colours(radius, columns, pairs):
+    """
+    Make the table of colours of plain columns.
+
+    Parameters
+    ----------
+    radius : 1D `~astropy.units.Quantity`, shape (n,)
+        The radii.
+
+    columns : dict of 1D `~numpy.ndarray`, shape (n,)
+        As of `colour_columns`.
+
+    pairs : list of tuple of str
+        The bands of the colours.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`, n rows
+        See `BandProfiles`.
+    """
+    colours = {f'{one}-{two}' for one, two in pairs}
+    table = QTable()
+    table['radius'] = radius
+    for name, value in columns.items():
+        if name.endswith('_flag'):
+            table[name] = value
+        else:
+            unit = (u.mag if name.removesuffix('_err') in colours
+                    else SB_UNIT)
+            table[name] = value * unit
+    return table
 
 
 def _join(profiles, first, pairs, fwhm, shape=None, matched=None):
@@ -315,25 +505,15 @@ def _join(profiles, first, pairs, fwhm, shape=None, matched=None):
     """
     shape = profiles[first] if shape is None else shape
     radius = shape['radius']
-    table = QTable()
-    table['radius'] = radius
-    values = {band: _at_radii(profile if matched is None else _as_seen(
-        profile, *matched[0][band]), radius)
-        for band, profile in profiles.items()}
-    for band, (value, error, flag) in values.items():
-        table[band] = value * SB_UNIT
-        table[f'{band}_err'] = error * SB_UNIT
-        table[f'{band}_flag'] = flag
-    for one, two in pairs:
-        name = f'{one}-{two}'
-        a, b = values[one], values[two]
-        flag = a[2] | b[2]
-        if radius.unit != u.pix and matched is None:
-            broad = max(fwhm[one], fwhm[two])
-            flag[radius.to_value(u.arcsec) < broad] |= RingFlag.UNRESOLVED
-        table[name] = (a[0] - b[0]) * u.mag
-        table[f'{name}_err'] = np.hypot(a[1], b[1]) * u.mag
-        table[f'{name}_flag'] = flag
+    unresolved = {}
+    if radius.unit != u.pix and matched is None:
+        unresolved = {band: radius.to_value(u.arcsec) < value
+                      for band, value in fwhm.items()}
+    seen = {band: profile if matched is None else _as_seen(
+        profile, *matched[0][band]) for band, profile in profiles.items()}
+    table = make_colours(radius, colour_columns(
+        {band: _at_radii(profile, radius) for band, profile in seen.items()},
+        pairs, unresolved), pairs)
     meta = shape.meta
     table.meta.update({key: meta[key] for key in (
         'fitter', 'version', 'weights', 'source', 'ra', 'dec')

@@ -18,7 +18,7 @@ from astro_pix2prof.arguments import (
 )
 from astro_pix2prof.background.level import MEASURED
 from astro_pix2prof.ellipses.given import GEOMETRY_OPTIONS
-from astro_pix2prof.fitting.bands import measure_bands
+from astro_pix2prof.fitting.bands import ForcedImage, measure_bands
 from astro_pix2prof.fitting.harmonics import HARMONIC_OPTIONS, RingChoice
 from astro_pix2prof.fitting.processes import map_parts
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
@@ -238,6 +238,12 @@ class ProfileFitter(ABC):
         return measure(self.fit, images, reference=reference,
                        colours=colours, psf=psf, **options)
 
+    def _chooses_radii(self, options):
+        """
+        Tell whether the radii are those that the user asked for (bool).
+        """
+        return False
+
     def _read_image(self, image, options):
         """
         Read an image with the options of a call that are not of the fit.
@@ -250,6 +256,8 @@ class ProfileFitter(ABC):
                        f'its calls: give it there, {name}({option}=...)')
                 raise TypeError(msg)
         check_options(options, known, name)
+        if isinstance(image, ForcedImage):
+            return image.read()
         return GalaxyCutout.from_any(image, **options)
 
     def _batches(self, images, size, workers, progress, options):

@@ -444,6 +444,9 @@ class Pix2ProfFitter(ProfileFitter):
                    f'{cutout.shape[0]}: give a larger cut-out')
             raise ValueError(msg)
 
+    def _chooses_radii(self, options):
+        return not self._radii.updated(options).is_free
+
     def _prepare(self, cutout, *, geometry=None, ellipticity=None, pa=None,
                  harmonics=None, free_centres=None, **radii):
         self._check(cutout)

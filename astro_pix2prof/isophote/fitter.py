@@ -280,6 +280,10 @@ class IsophoteFitter(ProfileFitter):
                 rings.sky - steps.level * steps.unit), ~steps.masked,
             centre=centre, window=steps.window)
 
+    def _chooses_radii(self, options):
+        asked = self._radii.updated(options)
+        return asked.radii is not None or asked.is_linear
+
 
 def _check_radii(given, asked, cutout):
     """

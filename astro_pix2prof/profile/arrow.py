@@ -5,7 +5,7 @@ Arrow tables of profiles.
 
 from astro_pix2prof.extras import missing_extra
 
-__all__ = ['import_pyarrow']
+__all__ = ['import_pyarrow', 'unit_metadata']
 
 
 def import_pyarrow():
@@ -26,8 +26,17 @@ def import_pyarrow():
     return pyarrow
 
 
-def _unit_of(unit):
+def unit_metadata(unit):
     """
     Make the metadata of a field that has a unit.
+
+    Parameters
+    ----------
+    unit : `~astropy.units.UnitBase` or `None`
+        The unit.
+
+    Returns
+    -------
+    metadata : dict of bytes or `None`
     """
     return None if unit is None else {b'unit': unit.to_string().encode()}

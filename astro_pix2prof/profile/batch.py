@@ -10,7 +10,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
-from astro_pix2prof.profile.arrow import _unit_of, import_pyarrow
+from astro_pix2prof.profile.arrow import import_pyarrow, unit_metadata
 from astro_pix2prof.profile.columns import (
     ADDED_COLUMNS,
     GALAXY_COLUMNS,
@@ -356,7 +356,8 @@ class ProfileBatch:
                                for text in values],
                               type=pa.string()) if kind == 'O'
                      else pa.array(values))
-            fields.append(pa.field(name, array.type, metadata=_unit_of(unit)))
+            fields.append(pa.field(name, array.type,
+                                   metadata=unit_metadata(unit)))
             arrays.append(array)
         offsets = pa.array(self.offsets.astype(np.int32))
         parts, subfields = [], []
@@ -367,7 +368,7 @@ class ProfileBatch:
             part = pa.ListArray.from_arrays(offsets, pa.array(values))
             parts.append(part)
             subfields.append(pa.field(name, part.type,
-                                      metadata=_unit_of(unit)))
+                                      metadata=unit_metadata(unit)))
         nested = pa.StructArray.from_arrays(parts, fields=subfields)
         fields.append(pa.field('profile', nested.type))
         return pa.table([*arrays, nested], schema=pa.schema(

@@ -14,6 +14,7 @@ import numpy as np
 from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.arguments import check_integer
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+from astro_pix2prof.report.bands import band_table, shorten_row
 from astro_pix2prof.report.charts import (
     N_SERIES,
     density_chart,
@@ -23,6 +24,7 @@ from astro_pix2prof.report.charts import (
 from astro_pix2prof.report.gallery import make_cards
 from astro_pix2prof.report.pictures import ImageFinder, image_options
 from astro_pix2prof.report.summary import (
+    COLOUR_BINS,
     EXTREMES,
     PLANES,
     QUANTITIES,
@@ -149,9 +151,12 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
             found.folder, found.folder.parent, settings.get('images_folder'),
             settings.get('catalogue_folder'))
             if folder and not is_address(folder)],
-        moved_to=moved_to, **image_options(settings))
-    cards = make_cards(read_rows(summary.files, summary.chosen),
-                       summary.chosen, files if images is not False
+        moved_to=moved_to, source_only=bool(found.bands),
+        **image_options(settings))
+    rows = read_rows(summary.files, summary.chosen)
+    if found.bands:
+        rows = ((key, shorten_row(row, found.bands)) for key, row in rows)
+    cards = make_cards(rows, summary.chosen, files if images is not False
                        else None)
     html = _page(survey, summary, cards, {**settings, **times}, times,
                  n_gallery)
@@ -221,7 +226,7 @@ def _page(survey, summary, cards, job, times, n_gallery):
                              'galaxies', link=True),
         'ring_flags': _flag_table(summary.ring_flags, RingFlag,
                                   summary.n_rings, 'rings'),
-        'failures': _failures(summary),
+        'failures': band_table(summary) + _failures(summary),
         'gallery_note': escape(note),
         # (the model card is a page of its own)
         'job': _job_list(_flat({key: value for key, value
@@ -297,6 +302,11 @@ def _charts(summary):
                 unit=f' {shown}' if log else unit)
             if chart:
                 figures.append((title, small, chart))
+    for name, counts in summary.colours.items():
+        figures.append((
+            f'Colour {escape(name)}', 'within R50', histogram_chart(
+                {bands[0] if bands else '': counts}, bin_edges(COLOUR_BINS),
+                label=f'{name} [mag]', unit=' mag')))
     for (name, unit), counts in sorted(summary.planes.items()):
         edges = [bin_edges(bins) for bins in PLANES[name]]
         if name == 'size':

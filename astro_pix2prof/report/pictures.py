@@ -57,6 +57,8 @@ def image_options(settings):
     """
     options = settings.get('options')
     options = options if isinstance(options, dict) else {}
+    if settings.get('kind') == 'bands':
+        options = options.get(settings.get('reference'), {})
     hdu = options.get('hdu')
     if isinstance(hdu, str) and hdu.startswith('('):
         # a pair of name and version
@@ -83,10 +85,16 @@ class ImageFinder:
 
     band : int or str, optional
         The band of files with several, by default that of the galaxy.
+
+    source_only : bool, optional
+        Whether to look for no other file than 'source': another band has no
+        place in the picture.
     """
 
-    def __init__(self, folders=(), moved_to=None, hdu=None, band=None):
+    def __init__(self, folders=(), moved_to=None, hdu=None, band=None, *,
+                 source_only=False):
         self.folders, self.moved_to = list(folders), moved_to
+        self.source_only = source_only
         self.hdu, self.band = hdu, band
 
     def find(self, row):
@@ -104,9 +112,12 @@ class ImageFinder:
         path : `~pathlib.Path` or `None`
             The file, `None` if there is none.
         """
-        names = [row.get('source') or ''] + [
-            value for name, value in row.items() if name != 'source'
-            and isinstance(value, str) and value.lower().endswith(_FITS_ENDS)]
+        names = [row.get('source') or '']
+        if not self.source_only:
+            names += [
+                value for name, value in row.items() if name != 'source'
+                and isinstance(value, str)
+                and value.lower().endswith(_FITS_ENDS)]
         for name in names:
             if not name or '\n' in name or '\0' in name:
                 continue

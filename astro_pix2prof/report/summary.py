@@ -39,6 +39,9 @@ QUANTITIES = {
 
 RADII = ('radius_50', 'last_radius')
 
+# Fine bins of colours within R50, likewise.
+COLOUR_BINS = (-10.0, 10.0, 0.05)
+
 # Two quantities against each other: fine bins of x and of y.
 PLANES = {
     # log10 of the error in mag/arcsec2 against the surface brightness
@@ -91,6 +94,13 @@ class SurveySummary:
     planes : dict
         By (name, unit of radius): counts in fine bins of two quantities.
 
+    band_flags : dict of dict
+        Of a survey of several bands: how many galaxies have each flag, by
+        band and by its name, and 'any' of a measured one.
+
+    colours : dict
+        For each colour: counts in the fine bins of ``COLOUR_BINS``.
+
     chosen : dict
         By (number of the file, number of the row in it): why the galaxy
         was chosen (list of str).
@@ -114,6 +124,8 @@ class SurveySummary:
     bands: dict = field(default_factory=dict)
     histograms: dict = field(default_factory=dict)
     planes: dict = field(default_factory=dict)
+    band_flags: dict = field(default_factory=dict)
+    colours: dict = field(default_factory=dict)
     chosen: dict = field(default_factory=dict)
     files: list = field(default_factory=list)
     meta: dict = field(default_factory=dict)
@@ -150,12 +162,15 @@ def summarise_survey(survey, *, n_sample=60, seed=0):
     choice = _Choice(n_sample, np.random.default_rng(seed))
     for number, path in enumerate(summary.files):
         with ParquetFile(as_source(path)) as file:
-            names = [name for name in (*_COLUMNS, 'profile')
+            of_bands = [*(f'flag_{band}' for band in survey.bands),
+                        *survey.colours]
+            names = [name for name in (*_COLUMNS, *of_bands, 'profile')
                      if name in file.schema_arrow.names]
             start = 0
             for block in file.iter_batches(_BLOCK, columns=names):
-                meta, galaxies, rings = _take_apart(
-                    Table.from_batches([block]))
+                rows = Table.from_batches([block])
+                meta, galaxies, rings = _take_apart(rows)
+                _count_bands(summary, survey, rows)
                 summary.meta = summary.meta or meta
                 _count(summary, galaxies, rings)
                 choice.add(number, start, galaxies)
@@ -312,6 +327,23 @@ def _count(summary, galaxies, rings):
         chosen = ~failed & (galaxies['radius_unit'] == unit)
         _add_plane(summary.planes, ('size', unit), galaxies['mag'][chosen],
                    _logarithm(half[chosen]))
+
+
+def _count_bands(summary, survey, rows):
+    """
+    Add the flags of each band, and the colours, of a block.
+    """
+    for band in survey.bands:
+        flag = rows[f'flag_{band}'].to_numpy()
+        counts = summary.band_flags.setdefault(band, dict.fromkeys(
+            ('any', *(bit.name for bit in GalaxyFlag)), 0))
+        counts['any'] += int(np.count_nonzero(
+            (flag != 0) & ((flag & GalaxyFlag.FAILED) == 0)))
+        for bit in GalaxyFlag:
+            counts[bit.name] += int(np.count_nonzero(flag & bit))
+    for colour in survey.colours:
+        _add_histogram(summary.colours, colour, rows[colour].to_numpy(),
+                       COLOUR_BINS)
 
 
 def _units(galaxies, name, rows):

@@ -4,15 +4,14 @@ Join the shares of a survey: the table of failures, and the times.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from astro_pix2prof.survey.failures import count_failures, write_failures
 from astro_pix2prof.survey.files import (
     check_folder,
-    count_failures,
     part_files,
     prepare_folder,
-    write_failures,
 )
 from astro_pix2prof.survey.integrity import recover_settings
 from astro_pix2prof.survey.lock import hold_folder
@@ -49,6 +48,9 @@ class SurveyResult:
 
     seconds : float
         The time that it took.
+
+    n_failed_bands : dict of int
+        Of several bands, the galaxies without a profile in each.
     """
 
     out: Path
@@ -57,6 +59,7 @@ class SurveyResult:
     n_skipped: int
     n_failed: int
     seconds: float
+    n_failed_bands: dict = field(default_factory=dict)
 
     @property
     def n_measured(self):
@@ -80,13 +83,13 @@ def finish_parts(plan, part=None):
 
     Returns
     -------
-    n_failed : int
+    counts : `~astro_pix2prof.survey.failures.FailureCounts`
         The galaxies of the share that could not be measured.
     """
     if part is None:
-        n_failed = write_failures(plan.out)
+        counts = write_failures(plan.out)
         join_times(plan.out)
-        return n_failed
+        return counts
     # (of two shares that end at once, the last one sees all parts)
     if len(part_files(plan.out)) == plan.n_parts:
         write_failures(plan.out)
@@ -142,9 +145,9 @@ def collect_survey(out):
         plan = PartPlan(out, settings['n_rows'], settings['chunk_size'])
         plan.find_done(settings, repair=False)
         _check_parts(plan)
-        n_failed = finish_parts(plan)
-    return SurveyResult(out, plan.n_rows, 0, plan.n_rows, n_failed,
-                        time.perf_counter() - begin)
+        counts = finish_parts(plan)
+    return SurveyResult(out, plan.n_rows, 0, plan.n_rows, counts.galaxies,
+                        time.perf_counter() - begin, counts.bands)
 
 
 def _check_parts(plan):

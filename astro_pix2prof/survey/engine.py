@@ -15,11 +15,8 @@ from astro_pix2prof.survey.cluster import (
     default_workers,
     import_dask,
 )
-from astro_pix2prof.survey.files import (
-    count_failed,
-    count_failures,
-    part_path,
-)
+from astro_pix2prof.survey.failures import count_failed, count_failures
+from astro_pix2prof.survey.files import part_path
 from astro_pix2prof.survey.integrity import write_part
 from astro_pix2prof.survey.isolation import (
     ProcessDiedError,
@@ -376,7 +373,7 @@ def measure_part(key, folder, number, start, rows):
     table = unpack_rows(rows)
     path = part_path(folder, number)
     # (it is there if the process died just after it wrote it)
-    n_failed = (count_failures([path]) if path.is_file()
+    n_failed = (count_failures([path]).galaxies if path.is_file()
                 else run_part(key, table, start, path))
     return table.num_rows, n_failed
 

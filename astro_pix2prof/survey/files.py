@@ -1,27 +1,15 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Files of a survey: parts, settings, failures.
+Files of a survey: parts and settings.
 """
 
-import csv
-import io
 import json
 import os
 import re
 import stat
 import uuid
 
-import numpy as np
-from astropy.table import QTable
-
-from astro_pix2prof.addresses import (
-    as_source,
-    find_path,
-    is_address,
-    require_found,
-)
-from astro_pix2prof.profile.arrow import import_pyarrow
-from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.addresses import find_path, is_address, require_found
 from astro_pix2prof.survey.storage import (
     is_folder,
     make_folder,
@@ -30,9 +18,8 @@ from astro_pix2prof.survey.storage import (
 )
 
 __all__ = ['FAILURES', 'FREE', 'MAPS', 'SETTINGS', 'TIMES', 'check_folder',
-           'count_failed', 'count_failures', 'part_files', 'part_path',
-           'prepare_folder', 'read_json', 'read_settings',
-           'remove_temporary', 'require_file', 'write_failures',
+           'part_files', 'part_path', 'prepare_folder', 'read_json',
+           'read_settings', 'remove_temporary', 'require_file',
            'write_whole']
 
 
@@ -332,7 +319,8 @@ def _read_or_none(file):
 
 
 # Settings that are several, and how one of them is called.
-_NESTED = {'card': ' of the model card', 'options': '', 'fitter_options': ''}
+_NESTED = {'card': ' of the model card', 'options': '', 'fitter_options': '',
+           'bands': ' among the bands'}
 
 
 def _changes(key, before, now):
@@ -369,79 +357,3 @@ def _remove_survey(folder):
     remove_temporary(folder)
     # last: without it, the folder is not known as that of a survey
     (folder / SETTINGS).unlink(missing_ok=True)
-
-
-def count_failures(paths):
-    """
-    Count the galaxies in files that could not be measured.
-    """
-    import_pyarrow()
-    import pyarrow.parquet as pq
-
-    n_failed = 0
-    for path in paths:
-        with pq.ParquetFile(as_source(path)) as opened:
-            n_failed += count_failed(opened.read(columns=['flag']))
-    return n_failed
-
-
-def count_failed(table):
-    """
-    Count the galaxies in a `pyarrow.Table` that could not be measured.
-    """
-    return int(np.count_nonzero(_failed(table)))
-
-
-def _failed(table):
-    """
-    Find the galaxies of a table that could not be measured.
-    """
-    return (table['flag'].to_numpy() & GalaxyFlag.FAILED) != 0
-
-
-def write_failures(folder):
-    """
-    Write the table of the galaxies that could not be measured.
-
-    Parameters
-    ----------
-    folder : `~pathlib.Path`
-        The folder of a survey.
-
-    Returns
-    -------
-    n_failed : int
-        How many there are.
-    """
-    import_pyarrow()
-    import pyarrow.parquet as pq
-
-    names = ('index', 'source', 'message')
-    # (the texts follow row by row: as a table, one long name would widen
-    # all of them)
-    header = io.StringIO()
-    QTable({name: np.zeros(0, dtype=int if name == 'index' else 'U1')
-            for name in names}).write(header, format='ascii.ecsv')
-    n_failed = 0
-
-    def write(path):
-        nonlocal n_failed
-        with path.open('w', encoding='utf-8', newline='') as file:
-            file.write(header.getvalue())
-            rows = csv.writer(file, delimiter=' ', lineterminator='\n',
-                              quoting=csv.QUOTE_NONNUMERIC)
-            for part in part_files(folder):
-                with pq.ParquetFile(as_source(part)) as opened:
-                    flags = _failed(opened.read(columns=['flag']))
-                    if not flags.any():
-                        continue
-                    table = opened.read(columns=list(names)).filter(flags)
-                n_failed += table.num_rows
-                for row in table.select(names).to_pylist():
-                    # (a row is a line)
-                    rows.writerow([row['index'], *(
-                        ' '.join((row[name] or '').split('\n'))
-                        for name in names[1:])])
-
-    write_whole(folder / FAILURES, write)
-    return n_failed

@@ -119,7 +119,8 @@ class HatsJob(SurveyJob):
 
     def __init__(self, job, catalogue, out, chunk_size):
         super().__init__(job.fitter, job.images, job.options, job.columns,
-                         job.readers, structure=job.structure)
+                         job.readers, structure=job.structure,
+                         bands=job.bands)
         self.identity, self.isolate = job.identity, job.isolate
         self.schema, self.starts = catalogue.schema, catalogue.starts
         self.out, self.chunk_size = find_path(out), chunk_size

@@ -21,6 +21,7 @@ import threading
 from astro_pix2prof.addresses import is_address
 from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.survey.arrow import join_results, pack_rows, unpack_rows
+from astro_pix2prof.survey.bands import BandError
 from astro_pix2prof.survey.cluster import ENVIRONMENT
 from astro_pix2prof.survey.storage import put_whole
 
@@ -139,6 +140,13 @@ class ChildProcess:
 
     def __init__(self, job, number=0):
         self._job, self._number, self._process = job, number, None
+
+    @property
+    def bands(self):
+        """
+        The bands besides the reference (list of str).
+        """
+        return [] if self._job.bands is None else self._job.bands.others
 
     def measure(self, rows, start, *, errors=None, strict=False):
         """
@@ -448,8 +456,9 @@ def measure_apart(child, rows, start):
     -------
     table : `pyarrow.Table`
         The results. Galaxies with which a process ends also when they are
-        alone have failed; those of the others are the same as if the image
-        of these could not be read.
+        alone have failed; of several bands only in those with which it
+        ends, unless that is the reference. Those of the others are the same
+        as if the image of these could not be read.
 
     Raises
     ------
@@ -471,6 +480,33 @@ def measure_apart(child, rows, start):
     return join_results(pieces)
 
 
+def _find_bands(child, rows, start, error):
+    """
+    Find out in which bands a galaxy ends its process.
+
+    Returns the error, or a `BandError` if the reference is not to blame.
+    """
+    others = getattr(child, 'bands', ())
+
+    def dies(*bands):
+        left_out = {band: error for band in others if band not in bands}
+        for _ in range(_TRIES):
+            try:
+                child.measure(rows, start, errors={0: BandError(left_out)})
+                return None
+            except ProcessDiedError as again:
+                died = again
+        return died
+
+    if not others or dies() is not None:
+        return error
+    found = {band: died for band in others if (died := dies(band))}
+    # (several together may be too much)
+    if not found or dies(*(band for band in others if band not in found)):
+        return error
+    return BandError(found)
+
+
 def _measure_pieces(child, rows, start, offset, killers, error):
     """
     Measure both halves of rows with which a process ended; yield tables.
@@ -482,7 +518,7 @@ def _measure_pieces(child, rows, start, offset, killers, error):
                 return
             except ProcessDiedError as again:
                 error = again
-        killers[offset] = error
+        killers[offset] = error = _find_bands(child, rows, start, error)
         if offset + 1 == len(killers) == _MAX_KILLERS:
             msg = (f'the first {_MAX_KILLERS} galaxies all end the process '
                    f'that measures them, so that no image is to blame: '

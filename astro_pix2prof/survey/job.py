@@ -10,12 +10,17 @@ import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.profile.arrow import import_pyarrow
-from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.texts import utf8_text
 from astro_pix2prof.structure.measure import measure_structure
 from astro_pix2prof.survey.arrow import join_results, table_to_arrow
 from astro_pix2prof.survey.cluster import one_thread
-from astro_pix2prof.survey.stop import StopSurveyError, is_disk_full
+from astro_pix2prof.survey.colours import join_bands
+from astro_pix2prof.survey.measured import (
+    failed_images,
+    measure_all_bands,
+    measure_images,
+)
+from astro_pix2prof.survey.stop import StopSurveyError, raise_if_full
 
 __all__ = ['SurveyJob']
 
@@ -33,7 +38,7 @@ class SurveyJob:
     fitter : `FitterSpec`
         The fitter.
 
-    images : `~astro_pix2prof.survey.images.SurveyImages`
+    images : `SurveyImages` or `BandImages`
         The images.
 
     options : dict
@@ -48,6 +53,9 @@ class SurveyJob:
     structure : bool, optional
         Whether to add structural parameters.
 
+    bands : `~astro_pix2prof.survey.bands.BandSet`, optional
+        Several bands, which have options of their own.
+
     Attributes
     ----------
     identity : str
@@ -59,10 +67,11 @@ class SurveyJob:
     """
 
     def __init__(self, fitter, images, options, columns, readers=0, *,
-                 structure=False):
+                 structure=False, bands=None):
         self.fitter, self.images = fitter, images
         self.options, self.columns = options, columns
         self.readers, self.structure = readers, structure
+        self.bands = bands
         self.identity, self.isolate = '', False
 
     def prepare(self, number=0):
@@ -102,8 +111,10 @@ class SurveyJob:
         -------
         table : `pyarrow.Table`
             The columns that are carried over, and those of
-            `~astro_pix2prof.ProfileBatch.to_arrow`. A column of the
-            catalogue whose name is among these ends in ``_input``.
+            `~astro_pix2prof.ProfileBatch.to_arrow`, with those of
+            `~astro_pix2prof.survey.colours.join_bands` for several bands. A
+            column of the catalogue whose name is among these ends in
+            ``_input``.
 
         Raises
         ------
@@ -143,17 +154,10 @@ class SurveyJob:
         table : `pyarrow.Table`
             As of a call.
         """
-        n = rows.num_rows
-        return self._to_table(
-            rows, start, self._failed([error] * n),
-            np.arange(n), [''] * n, np.zeros((n, 2)))
-
-    def _failed(self, errors):
-        """
-        Make a batch of galaxies without a profile, with all columns.
-        """
-        return ProfileBatch.from_profiles(errors,
-                                          columns=self.fitter.ring_columns)
+        names = [None] if self.bands is None else self.bands.names
+        return self._to_table(rows, start, dict.fromkeys(
+            names, failed_images([error] * rows.num_rows,
+                                 self.fitter.ring_columns)))
 
     def _measure_apart(self, rows, start, fitter, given):
         """
@@ -162,15 +166,13 @@ class SurveyJob:
         Returns the table, and the errors of rows that raise by themselves.
         """
         try:
-            return self._to_table(rows, start,
-                                  *self._measure(rows, fitter, given)), []
+            return self._to_table(rows, start, self._measure(
+                rows, fitter, given)), []
         except StopSurveyError:
             raise
         except Exception as error:
             # Errors of images are rows already: this is one of the fitter
-            if is_disk_full(error):
-                msg = f'no space is left on a disk: {error}'
-                raise StopSurveyError(msg) from error
+            raise_if_full(error)
             if rows.num_rows < 2:
                 return self.fail(rows, start, error), [error]
         half = rows.num_rows // 2
@@ -183,27 +185,16 @@ class SurveyJob:
              if row >= half})
         return join_results([first, second]), errors + more
 
-    def _to_table(self, rows, start, batch, order, sources, origins):
+    def _to_table(self, rows, start, measured):
         """
-        Make the table of results from profiles in any order.
+        Make the table of results from profiles in any order, by band.
         """
-        pa = import_pyarrow()
-        table = batch.to_arrow()
-        if self.structure:
-            table = _add_structure(table, batch)
-        if not np.array_equal(order, np.arange(len(order))):
-            table = table.take(np.argsort(order)).combine_chunks()
-        replaced = {
-            'index': np.arange(start, start + rows.num_rows),
-            'x_centre': table['x_centre'].to_numpy() + origins[:, 0],
-            'y_centre': table['y_centre'].to_numpy() + origins[:, 1],
-            'source': [utf8_text(new) or old for new, old in zip(
-                sources, table['source'].to_pylist(), strict=True)]}
-        for name, values in replaced.items():
-            k = table.schema.get_field_index(name)
-            field = table.schema.field(k)
-            table = table.set_column(k, field,
-                                     pa.array(values, type=field.type))
+        tables = {band: self._galaxies(found, start)
+                  for band, found in measured.items()}
+        if self.bands is None:
+            table = tables[None]
+        else:
+            table = join_bands(self.bands, tables, measured)
         metadata = table.schema.metadata
         for k, name in enumerate(self.columns):
             field = rows.schema.field(name)
@@ -214,38 +205,43 @@ class SurveyJob:
             table = table.add_column(k, field.with_name(new), rows[name])
         return table.replace_schema_metadata(metadata)
 
+    def _galaxies(self, measured, start):
+        """
+        Make the table of the galaxies in a band, in the order of the rows.
+        """
+        pa = import_pyarrow()
+        batch, order = measured.batch, measured.order
+        table = batch.to_arrow()
+        if self.structure:
+            table = _add_structure(table, batch)
+        if not np.array_equal(order, np.arange(len(order))):
+            table = table.take(np.argsort(order)).combine_chunks()
+        replaced = {
+            'index': np.arange(start, start + len(order)),
+            'x_centre': table['x_centre'].to_numpy() + measured.origins[:, 0],
+            'y_centre': table['y_centre'].to_numpy() + measured.origins[:, 1],
+            'source': [utf8_text(new) or old for new, old in zip(
+                measured.sources, table['source'].to_pylist(), strict=True)]}
+        for name, values in replaced.items():
+            k = table.schema.get_field_index(name)
+            field = table.schema.field(k)
+            table = table.set_column(k, field,
+                                     pa.array(values, type=field.type))
+        return table
+
     def _measure(self, rows, fitter, given):
         """
         Measure rows, but for those for which errors are given.
 
-        Returns the batch, the row of each of its galaxies, and, by row, the
-        names of the images and their first pixels.
+        Returns what was measured by band; of a survey of one, it is `None`.
         """
-        sources = [''] * rows.num_rows
-        origins = np.zeros((rows.num_rows, 2))
-        order, bad = [], {}
-
-        def images():
-            for item in self.images(rows, given):
-                sources[item.row] = item.source
-                origins[item.row] = item.origin
-                if item.error is not None:
-                    bad[item.row] = item.error
-                    continue
-                order.append(item.row)
-                yield item.image, item.options
-
-        batches = list(fitter.fit_many(images(), workers=self.readers,
-                                       **self.options))
-        if bad:
-            batches.append(self._failed(list(bad.values())))
-        batch = ProfileBatch.concatenate(batches)
-        order = np.array(order + list(bad))
-        if len(batch) != rows.num_rows or len(order) != rows.num_rows:
-            msg = (f'the fitter gave {len(batch)} profiles for '
-                   f'{len(order)} images')
-            raise RuntimeError(msg)
-        return batch, order, sources, origins
+        columns = self.fitter.ring_columns
+        if self.bands is None:
+            return {None: measure_images(
+                self.images(rows, given), rows.num_rows, fitter,
+                workers=self.readers, options=self.options, columns=columns)}
+        return measure_all_bands(self.bands, self.images, rows, fitter, given,
+                                 workers=self.readers, columns=columns)
 
 
 def _add_structure(table, batch):

@@ -3,16 +3,26 @@
 The results of a survey, read part by part.
 """
 
+import copy
+
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
 from astro_pix2prof.addresses import as_source, find_path
+from astro_pix2prof.arguments import check_choice, check_integer
+from astro_pix2prof.fitting.bands import (
+    BandProfiles,
+    colour_pairs,
+    make_colours,
+)
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.columns import GALAXY_COLUMNS, empty_galaxy
+from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.texts import text_array
 from astro_pix2prof.survey.arrow import unit_of_field
+from astro_pix2prof.survey.bands import band_columns, read_bands
 from astro_pix2prof.survey.files import (
     FAILURES,
     SETTINGS,
@@ -65,6 +75,12 @@ class Survey:
 
     complete : bool
         Whether all galaxies are there.
+
+    bands : list of str
+        The bands that were measured; empty for a survey of one.
+
+    reference, colours : str and list of str
+        The band whose ellipses all share, and the colours.
     """
 
     def __init__(self, path):
@@ -90,6 +106,12 @@ class Survey:
                 self._fullest, most = file, n_columns
         self._starts = np.concatenate([[0], np.cumsum(counts, dtype=int)])
         self.complete = len(self) == self.settings.get('n_rows', len(self))
+        self._band = None
+        found = {} if self._fullest is None else read_bands(
+            _read_schema(self._fullest))
+        self.bands = found.get('bands', [])
+        self.reference = found.get('reference', '')
+        self.colours = found.get('colours', [])
 
     def __len__(self):
         return int(self._starts[-1])
@@ -101,8 +123,7 @@ class Survey:
                 f'galaxies{state}>')
 
     def __iter__(self):
-        return (ProfileBatch.from_arrow(self._read(path))
-                for path in self.files)
+        return map(self._batch, self.files)
 
     def __getitem__(self, item):
         if isinstance(item, slice):
@@ -111,7 +132,7 @@ class Survey:
                 msg = f'a slice of a survey must have the step 1, got {step}'
                 raise ValueError(msg)
             return ProfileBatch.concatenate(
-                ProfileBatch.from_arrow(self._read(self.files[k]))[
+                self._batch(self.files[k])[
                     max(start - self._starts[k], 0):
                     stop - self._starts[k]]
                 for k in range(len(self.files))
@@ -128,14 +149,109 @@ class Survey:
         """
         The galaxies that were not measured: `~astropy.table.QTable`.
 
-        Its columns are index, source and message. It is written at the end
-        of the survey.
+        Its columns are index, source and message; of several bands, the
+        column band says which was not measured. It is written at the end of
+        the survey.
         """
         rows = read_ecsv(self.folder / FAILURES)
         return QTable({
             'index': rows['index'].to_numpy().astype(int),
-            'source': text_array(rows['source'].to_pylist()),
-            'message': text_array(rows['message'].to_pylist())})
+            **{name: text_array(rows[name].to_pylist())
+               for name in ('band', 'source', 'message')
+               if name in rows.column_names}})
+
+    def in_band(self, band):
+        """
+        Look at the profiles of another band than the reference.
+
+        Parameters
+        ----------
+        band : str
+            One of ``bands``.
+
+        Returns
+        -------
+        survey : `Survey`
+            The same survey; its batches and profiles are those of the band.
+
+        Raises
+        ------
+        ValueError
+            If there is no such band.
+        """
+        if not self.bands:
+            msg = f'{self.folder} is a survey of one band, got band={band!r}'
+            raise ValueError(msg)
+        view = copy.copy(self)
+        view._band = check_choice(band, 'band', tuple(self.bands))
+        return view
+
+    def band_profiles(self, number):
+        """
+        Read the profiles of a galaxy in all bands, and its colours.
+
+        Parameters
+        ----------
+        number : int
+            The number of the galaxy.
+
+        Returns
+        -------
+        result : `BandProfiles`
+            As of ``fit_bands``, in single precision.
+
+        Raises
+        ------
+        ValueError
+            If it is a survey of one band.
+
+        IndexError
+            If there is no such galaxy, or it has no profile.
+        """
+        if not self.bands:
+            msg = f'{self.folder} is a survey of one band: it has no colours'
+            raise ValueError(msg)
+        number = check_integer(number, 'number')
+        rows = self._row(number)
+        batches = {band: ProfileBatch.from_arrow(_in_band(
+            rows, band, self.reference)) for band in self.bands}
+        failed = {band: str(batch.galaxies['message'][0])
+                  for band, batch in batches.items() if batch.failed[0]}
+        if self.reference in failed:
+            msg = (f'galaxy {number} was not measured: '
+                   f'{failed[self.reference]}')
+            raise IndexError(msg)
+        profiles = {band: batch[0] for band, batch in batches.items()
+                    if band not in failed}
+        pairs = [pair for pair in colour_pairs(self.bands, self.colours)
+                 if not failed.keys() & set(pair)]
+        names = [*profiles, *(f'{one}-{two}' for one, two in pairs)]
+        nested = rows['colours'].combine_chunks()
+        parts = {field.name: part.flatten().to_numpy(zero_copy_only=False)
+                 for field, part in zip(nested.type, nested.flatten(),
+                                        strict=True)}
+        first = profiles[self.reference]
+        table = make_colours(first['radius'], {
+            name: parts[name] for start in names
+            for name in (start, f'{start}_err', f'{start}_flag')}, pairs)
+        table.meta.update({key: first.meta[key] for key in (
+            'fitter', 'version', 'weights', 'source', 'ra', 'dec')
+            if key in first.meta})
+        table.meta.update(reference=self.reference, bands=list(profiles),
+                          colours=names[len(profiles):])
+        return BandProfiles(profiles, table, self.reference, failed)
+
+    def _row(self, number):
+        """
+        Read all columns of a galaxy (`pyarrow.Table` of one row).
+        """
+        if not -len(self) <= number < len(self):
+            msg = (f'the survey has {len(self)} galaxies, got the number '
+                   f'{number}')
+            raise IndexError(msg)
+        number %= len(self)
+        k = int(np.searchsorted(self._starts, number, side='right')) - 1
+        return self._read(self.files[k]).slice(number - self._starts[k], 1)
 
     @property
     def times(self):
@@ -173,9 +289,7 @@ class Survey:
         if not self.files:
             msg = f'{self.folder} has no results yet'
             raise ValueError(msg)
-        import pyarrow.parquet as pq
-
-        schema = pq.read_schema(as_source(self._fullest))
+        schema = _read_schema(self._fullest)
         if columns is None:
             columns = [field.name for field in schema
                        if not pa.types.is_nested(field.type)]
@@ -211,12 +325,51 @@ class Survey:
             table[name] = values if unit is None else values * unit
         return table
 
+    def _batch(self, path):
+        """
+        Read the profiles of a file.
+        """
+        if self._band is None:
+            return ProfileBatch.from_arrow(self._read(path))
+        return ProfileBatch.from_arrow(_in_band(
+            self._read(path), self._band, self.reference))
+
     def _read(self, path, columns=None):
         import pyarrow.parquet as pq
 
         # (a column that the file does not have is left out)
         with pq.ParquetFile(as_source(path)) as file:
             return file.read(columns=columns)
+
+
+def _in_band(rows, band, reference):
+    """
+    Rename the columns of a band to those of a survey of one.
+    """
+    pa = import_pyarrow()
+    names = {name: renamed for name, renamed in band_columns(band).items()
+             if renamed in rows.column_names}
+    fields = [rows.schema.field('index'), *(
+        rows.schema.field(renamed).with_name(name)
+        for name, renamed in names.items())]
+    profile = 'profile' if band == reference else f'profile_{band}'
+    is_measured = (rows[names['flag']].to_numpy() & GalaxyFlag.FAILED) == 0
+    return pa.Table.from_arrays(
+        [rows['index'], *(rows[renamed] for renamed in names.values()),
+         pa.array([band if good else '' for good in is_measured]),
+         rows[profile]],
+        schema=pa.schema([*fields, pa.field('band', pa.string()),
+                          rows.schema.field(profile).with_name('profile')],
+                         metadata=rows.schema.metadata))
+
+
+def _read_schema(path):
+    """
+    Read the columns of a file of results.
+    """
+    import pyarrow.parquet as pq
+
+    return pq.read_schema(as_source(path))
 
 
 def _count_rows(path):

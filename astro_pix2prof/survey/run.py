@@ -21,14 +21,12 @@ from astro_pix2prof.arguments import (
 from astro_pix2prof.fitting.harmonics import HARMONIC_OPTIONS
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
 from astro_pix2prof.survey.arrow import pack_rows
+from astro_pix2prof.survey.bands import BandImages, find_bands
 from astro_pix2prof.survey.catalogue import is_hats, open_catalogue
 from astro_pix2prof.survey.collect import SurveyResult, finish_parts
 from astro_pix2prof.survey.engine import Engine, measure_part
-from astro_pix2prof.survey.files import (
-    check_folder,
-    prepare_folder,
-    write_failures,
-)
+from astro_pix2prof.survey.failures import write_failures
+from astro_pix2prof.survey.files import check_folder, prepare_folder
 from astro_pix2prof.survey.fitter_spec import FitterSpec
 from astro_pix2prof.survey.images import SurveyImages
 from astro_pix2prof.survey.integrity import recover_settings
@@ -71,7 +69,7 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
                y=None, size=None, masks=None, uncertainties=None,
                invvars=None, backgrounds=None, allow_remote=False,
                structure=False, part=None, isolate=False, changed='warn',
-               **options):
+               bands=None, reference=None, colours=None, **options):
     """
     Measure the galaxies of a catalogue.
 
@@ -181,6 +179,23 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         since (another size, or time of the last change): warn, measure
         their parts again, or not look.
 
+    bands : dict or list of str, optional
+        Several bands, to measure on the same ellipses: for each, by its
+        name, where its images are, in any of the ways of ``images``, which
+        is left out. Or their names, along with ``images`` in which
+        ``{band}`` stands for them, or a `CutoutService`. ``size``, ``masks``
+        and the like, and the options below, may then be dicts with a value
+        for each band. The fitter must take ellipses (``geometry``), as those
+        of this package do.
+
+    reference : str, optional
+        The band that is measured first; its centre, ellipses and radii are
+        those of all. By default 'r'.
+
+    colours : list of str, optional
+        The colours, such as ``['g-r', 'g-z']``; by default those of bands
+        that follow each other.
+
     **options
         Options of `GalaxyCutout` for all images: ``zeropoint``,
         ``pixel_scale``, ``native_pixel_scale``, ``unit``, ``gain``,
@@ -264,8 +279,17 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         raise ValueError(msg)
     options = {name: value for name, value in options.items()
                if value is not None}
-    if isinstance(images, CutoutService):
-        options = images.complete(options)
+    bands = find_bands(bands, images, reference=reference, colours=colours,
+                       options=options)
+    if bands is None:
+        services = [images] if isinstance(images, CutoutService) else []
+        options = _complete(images, options)
+    else:
+        services = [source for source in bands.sources.values()
+                    if isinstance(source, CutoutService)]
+        bands.options = {band: _complete(source, bands.choose(band, options))
+                         for band, source in bands.sources.items()}
+        options = bands.options
     # (first, so that nothing is done for results that have no place)
     out = find_folder(out, 'out')
     if is_address(out) and out.protocol == 'memory' and (
@@ -287,24 +311,26 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
             msg = (f'columns: {name!r} is not a column of the catalogue, '
                    f'which has: {", ".join(catalogue.columns)}')
             raise ValueError(msg)
-    source = SurveyImages(images, catalogue, ra=ra, dec=dec, x=x, y=y,
-                          size=size, hdu=options.get('hdu'),
-                          band=options.get('band'),
-                          allow_remote=allow_remote, companions={
-                              'masks': masks, 'uncertainties': uncertainties,
-                              'invvars': invvars,
-                              'backgrounds': backgrounds})
+    places = {'ra': ra, 'dec': dec, 'x': x, 'y': y, 'size': size,
+              'allow_remote': allow_remote, 'companions': {
+                  'masks': masks, 'uncertainties': uncertainties,
+                  'invvars': invvars, 'backgrounds': backgrounds}}
+    if bands is None:
+        source = SurveyImages(images, catalogue, hdu=options.get('hdu'),
+                              band=options.get('band'), **places)
+    else:
+        source = BandImages(bands, catalogue, **places)
     if hats:
         carried = catalogue.with_position(carried)
     else:
         source.check_first(catalogue)
     job = SurveyJob(FitterSpec(fitter), source, options, carried, readers,
-                    structure=structure)
+                    structure=structure, bands=bands)
     job.isolate = isolate
     settings = _settings(job, catalogue, chunk_size)
     job.identity = json.dumps(settings)
-    if isinstance(images, CutoutService):
-        images.prepare()
+    for service in services:
+        service.prepare()
     if not (overwrite and is_folder(out, 'out ')):
         check_folder(out, recover_settings)
     with resumable(out):
@@ -313,12 +339,22 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         prepare_folder(out, settings, overwrite=overwrite,
                        alone=part is None, recover=recover_settings)
         run = _run_hats if hats else _run_parts
-        n_rows, n_skipped, n_failed = run(
+        n_rows, n_skipped, counts = run(
             job, catalogue, out, chunk_size, part=part, carried=carried,
             settings=settings, changed=changed, progress=progress,
             n_workers=n_workers, scheduler=scheduler)
-    return SurveyResult(out, n_rows, n_rows - n_skipped, n_skipped, n_failed,
-                        time.perf_counter() - begin)
+    return SurveyResult(out, n_rows, n_rows - n_skipped, n_skipped,
+                        counts.galaxies, time.perf_counter() - begin,
+                        counts.bands)
+
+
+def _complete(images, options):
+    """
+    Complete the options of all images by those of a service.
+    """
+    if isinstance(images, CutoutService):
+        return images.complete(options)
+    return options
 
 
 def _where(unknown):
@@ -344,22 +380,29 @@ def _settings(job, catalogue, chunk_size):
     """
     from astro_pix2prof import __version__
 
-    options = {name: value.item() if isinstance(value, np.generic) else value
-               for name, value in job.options.items()}
-    options = {name: value if isinstance(value, int | float | str | bool)
-               else str(value) for name, value in options.items()}
     return {'catalogue': catalogue.fingerprint,
             'catalogue_name': catalogue.name,
             'catalogue_folder': str(catalogue.base),
             'images_folder': job.images.folder,
             'n_rows': catalogue.n_rows, 'chunk_size': chunk_size,
-            **job.images.describe(), 'options': options,
+            **job.images.describe(), 'options': _plain(job.options),
             **({'structure': True} if job.structure else {}),
             'columns': job.columns, **{
                 {'options': 'fitter_options', 'state': 'fitter_state'}.get(
                     key, key): value
                 for key, value in job.fitter.describe().items()},
             'version': __version__}
+
+
+def _plain(value):
+    """
+    Convert options to what JSON can hold.
+    """
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    value = value.item() if isinstance(value, np.generic) else value
+    return value if isinstance(value, int | float | str | bool) else str(
+        value)
 
 
 def _run_hats(job, catalogue, out, chunk_size, *, part, carried, settings,

@@ -172,6 +172,27 @@ class CutoutService:
         service, _, layer = text.partition(':')
         return cls(service, layer or None, **options)
 
+    def in_band(self, band):
+        """
+        Make the same service in another band.
+
+        Parameters
+        ----------
+        band : str
+            The band. ``{band}`` in the layer stands for it.
+
+        Returns
+        -------
+        service : `CutoutService`
+            It shares the cache, and the rate of requests.
+        """
+        layer = self.layer and self.layer.replace('{band}', band)
+        own = self.pixel_scale if self.service != 'ps1' else None
+        return CutoutService(
+            self.service, layer, band=band, pixel_scale=own,
+            cache=self.cache, rate=self.rate,
+            url=None if self.url == _URLS[self.service] else self.url)
+
     def _check_legacy(self, scale):
         """
         Check the options of the Legacy Surveys; return the pixel scale.

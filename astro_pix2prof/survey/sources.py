@@ -30,7 +30,7 @@ from astro_pix2prof.survey.names import (
     template_folder,
 )
 from astro_pix2prof.survey.services import CutoutService
-from astro_pix2prof.survey.stop import StopSurveyError, is_disk_full
+from astro_pix2prof.survey.stop import StopSurveyError, raise_if_full
 from astro_pix2prof.survey.storage import absolute_path, match_files
 from astro_pix2prof.survey.tiles import TileSet
 
@@ -69,6 +69,9 @@ class LoadedImage:
 
     record : dict or `None`
         The row of the catalogue: the columns that are needed.
+
+    own : dict or `None`
+        The options as they were found, where ``options`` are other ones.
     """
 
     row: int
@@ -78,6 +81,7 @@ class LoadedImage:
     origin: tuple = (0, 0)
     error: Exception | None = None
     record: dict | None = None
+    own: dict | None = None
 
 
 def find_source(images, catalogue, *, hdu=None, band=None,
@@ -538,9 +542,7 @@ def open_images(loaded, source, *, hdu=None, band=None, companions=()):
             except StopSurveyError:
                 raise
             except Exception as error:
-                if is_disk_full(error):
-                    msg = f'no space is left on a disk: {error}'
-                    raise StopSurveyError(msg) from error
+                raise_if_full(error)
                 # Store the exception so that the others are measured
                 item.error, item.image = error, None
             yield item

@@ -9,8 +9,8 @@ import tempfile
 
 from astro_pix2prof.addresses import is_address
 
-__all__ = ['StopSurveyError', 'find_stop', 'is_disk_full', 'resumable',
-           'stop_if_full']
+__all__ = ['StopSurveyError', 'find_stop', 'is_disk_full', 'raise_if_full',
+           'resumable', 'stop_if_full']
 
 
 # No space, or no more of it for this user.
@@ -40,6 +40,25 @@ def is_disk_full(error):
     """
     return any(isinstance(item, OSError) and item.errno in _FULL
                for item in _chain(error))
+
+
+def raise_if_full(error):
+    """
+    Stop the survey for an error that is due to a disk without space.
+
+    Parameters
+    ----------
+    error : BaseException
+        The error.
+
+    Raises
+    ------
+    StopSurveyError
+        If it is such an error; no galaxy is to blame.
+    """
+    if is_disk_full(error):
+        msg = f'no space is left on a disk: {error}'
+        raise StopSurveyError(msg) from error
 
 
 def find_stop(error):

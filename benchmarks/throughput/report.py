@@ -194,14 +194,29 @@ def _killed(out):
              str(row['n_rest'])) for row in found['rows']])
 
 
+def _rows(out):
+    if 'rows' not in out:
+        return None
+    return ('Memory of surveys of many rows (MiB)', (
+        'Rows', 'Processes', 'Rows/s', 'After 10%', 'After 50%', 'In the end',
+        'Peak', 'Second call, rows/s', 'Its peak', 'Files', 'In a folder'), [
+            (f'{row["n"]:,}', str(row['n_workers']),
+             f'{row["per_second"]:,}', str(row['mib_10']),
+             str(row['mib_50']), str(row['mib_100']), str(row['peak']),
+             f'{row["again_per_second"]:,}', str(row['again_peak']),
+             f'{row["n_files"]:,}', f'{row["most_in_a_folder"]:,}')
+            for row in out['rows']['rows']])
+
+
 # what tables are of, and what is said of them
 PARTS = (('rates', (_rates, _split, _limit, _start)), ('others', (_others,)),
          ('sizes', (_sizes,)), ('numbers', (_numbers,)), ('gpu', (_gpu,)),
-         ('survey', (_survey, _killed)))
+         ('survey', (_survey, _killed)), ('rows', (_rows,)))
 
 TITLES = {'rates': 'End to end', 'others': 'Against other methods',
           'sizes': 'Size of the images', 'numbers': 'Number of galaxies',
-          'gpu': 'On a GPU', 'survey': 'Surveys'}
+          'gpu': 'On a GPU', 'survey': 'Surveys',
+          'rows': 'Surveys of many rows'}
 
 
 def tables_of(out, name):
@@ -266,7 +281,25 @@ def sentences_of(out, name):
         return (f'{row["n"]:,} galaxies in parts of {row["chunk"]}, as files '
                 'of one galaxy; one process works without Dask. Medians; '
                 f'number of rounds, in turns: {row["rounds"]}.')
+    if name == 'rows':
+        return _flatness(part['rows'])
     return ''
+
+
+def _flatness(rows):
+    """
+    Say how the memory of surveys changes with the number of rows.
+    """
+    alone = [row for row in rows if row['n_workers'] == 1]
+    if len(alone) < 2:
+        return ''
+    first, last = alone[0], alone[-1]
+    return (f'With ten times as many rows, from {first["n"]:,} to '
+            if last['n'] == 10 * first['n'] else
+            f'From {first["n"]:,} to ') + (
+        f'{last["n"]:,}, the peak of the memory of one process changes by a '
+        f'factor of {last["peak"] / first["peak"]:.2f}, and the rate by '
+        f'{last["per_second"] / first["per_second"]:.2f}.')
 
 
 def _precisions(found):

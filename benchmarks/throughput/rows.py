@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -119,9 +120,11 @@ def survey_rows(n, folder, *, chunk_size=500, n_workers=1):
     Returns
     -------
     row : dict
-        Rows in a second, the memory (MiB) after a tenth, a half and all of
-        the time, and the same of the second call, which checks all parts.
+        Rows in a second; the memory (MiB) of this process after a tenth, a
+        half and all of the time, and its peak; and the same of the second
+        call, which checks all parts.
     """
+    folder = Path(folder)
     catalogue, out = folder / 'rows.parquet', folder / 'out.parquet'
     write_catalogue(n, catalogue)
     found = {'n': n, 'chunk_size': chunk_size, 'n_workers': n_workers}
@@ -140,7 +143,12 @@ def survey_rows(n, folder, *, chunk_size=500, n_workers=1):
         if memory.mib:
             found.update({f'{name}mib_{round(100 * share)}': memory.at(share)
                           for share in (0.1, 0.5, 1.0)})
-    found['n_files'] = len(read_survey(out).files)
+            found[f'{name}peak'] = round(max(memory.mib))
+    files = read_survey(out).files
+    found['n_files'] = len(files)
+    found['most_in_a_folder'] = max(Counter(
+        path.parent for path in files).values())
+    found['bytes'] = sum(path.stat().st_size for path in files)
     return found
 
 
@@ -152,8 +160,9 @@ def main():
     parser.add_argument('--n', type=int, default=1_000_000)
     parser.add_argument('--chunk-size', type=int, default=500)
     parser.add_argument('--workers', type=int, default=1)
+    parser.add_argument('--folder', type=Path, help='for temporary files')
     args = parser.parse_args()
-    folder = Path(tempfile.mkdtemp())
+    folder = Path(tempfile.mkdtemp(dir=args.folder))
     try:
         print(json.dumps(survey_rows(
             args.n, folder, chunk_size=args.chunk_size,

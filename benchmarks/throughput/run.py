@@ -6,6 +6,7 @@ Galaxies are simulated and written as FITS files, and measured: end to end on
 one core and two, step by step, against photutils, IsophoteFitter and AutoProf
 on one core, for images of several sizes, for more and more galaxies, on a GPU
 if there is one, and as surveys in several processes of which some are killed.
+Surveys of very many rows, with a fitter that does nothing, show their memory.
 
     python -m benchmarks.throughput.run --out docs/throughput.inc
 
@@ -65,7 +66,7 @@ N_SMOOTH = 32
 QUICK = {'rounds': 1, 'files': 60, 'galaxies_rate': 64, 'images': 2,
          'autoprof': 1, 'sizes': [64, 256, 512], 'galaxies': 100,
          'galaxies_gpu': 64, 'galaxies_survey': 200, 'kill_galaxies': 400,
-         'chunk': 20}
+         'chunk': 20, 'rows': [2000, 4000]}
 # Images that the ring network gets for each that the others get: it has to
 # run for long enough to be timed.
 N_MORE = 8
@@ -88,16 +89,16 @@ def measure_rates(args, paths):
         'n_files': len(paths), 'rows': rows,
         'start': {key: [row[key] for row in starts] for key in starts[0]},
         'split': {precision: run_apart(
-            'throughput_limit.split_time', 1, paths=paths,
+            'limit.split_time', 1, paths=paths,
             n=args.galaxies_rate, out=args.folder / 'split.parquet',
             weights=args.weights, precision=precision)
             for precision in PRECISIONS},
         'limit': {precision: run_apart(
-            'throughput_limit.count_limit', 1, paths=paths,
+            'limit.count_limit', 1, paths=paths,
             weights=args.weights, precision=precision)
             for precision in PRECISIONS},
         'difference': run_apart(
-            'throughput_limit.compare_precisions', 1, paths=paths,
+            'limit.compare_precisions', 1, paths=paths,
             weights=args.weights)}
 
 
@@ -192,7 +193,7 @@ def measure_sides(args, paths):
         groups[side] = [str(path) for path in write_smooth(
             args.folder / 'smooth', side, n)]
     return {'rows': run_apart(
-        'throughput_parts.measure_sizes', 1, groups=groups,
+        'parts.measure_sizes', 1, groups=groups,
         weights=args.weights, n_repeat=args.rounds)}
 
 
@@ -221,7 +222,7 @@ def measure_device(args, paths):
 
     if not torch.cuda.is_available():
         return {'name': None}
-    found = run_apart('throughput_limit.measure_gpu', paths=paths,
+    found = run_apart('limit.measure_gpu', paths=paths,
                       n=args.galaxies_gpu, weights=args.weights)
     print(f'GPU: {found["name"]}', flush=True)
     return found
@@ -242,9 +243,24 @@ def measure_survey(args, paths):
                 weights=args.weights)}
 
 
+def measure_rows(args, paths):
+    """
+    Memory of surveys of many rows, with a fitter that does nothing.
+    """
+    rows = []
+    for n, n_workers in product(args.rows, (1, 2)):
+        with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+            rows.append(run_apart('rows.survey_rows', n=n, folder=folder,
+                                  n_workers=n_workers))
+        print(f'{n} rows, {n_workers} process(es): '
+              f'{rows[-1]["peak"]} MiB', flush=True)
+    return {'rows': rows}
+
+
 PARTS = {'rates': measure_rates, 'others': measure_others,
          'sizes': measure_sides, 'numbers': measure_numbers,
-         'gpu': measure_device, 'survey': measure_survey}
+         'gpu': measure_device, 'survey': measure_survey,
+         'rows': measure_rows}
 
 
 def describe(args):
@@ -324,6 +340,9 @@ def parse(args=None):
     number('--galaxies-gpu', 20_000, 'galaxies for each batch size')
     number('--galaxies-survey', 2000, 'galaxies of a survey')
     number('--kill-galaxies', 2000, 'galaxies of a survey that is killed')
+    parser.add_argument('--rows', type=int, nargs='+',
+                        default=[100_000, 1_000_000], metavar='N',
+                        help='rows of surveys that measure nothing')
     number('--chunk', 100, 'galaxies of a part of a survey')
     parser.add_argument('--json', type=Path, metavar='FILE.json',
                         help='where the figures are written; by default '

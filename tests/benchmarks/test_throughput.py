@@ -80,7 +80,14 @@ def make_figures():
                 for k in (1, 2)]},
             'killed': {'n': 2000, 'rows': [
                 {'killed': 'one', 'n_done': 800, 'n_files': 20,
-                 'n_different': 3, 'n_rest': 0}]}}}
+                 'n_different': 3, 'n_rest': 0}]}},
+        'rows': {'made': made, 'rows': [
+            {'n': n, 'n_workers': k, 'per_second': 10_000 // k,
+             'mib_10': 200, 'mib_50': 201, 'mib_100': 202, 'peak': peak,
+             'again_per_second': 20_000, 'again_peak': 199,
+             'n_files': n // 500, 'most_in_a_folder': min(n // 500, 1000)}
+            for n, peak in ((100_000, 200), (1_000_000, 210))
+            for k in (1, 2)]}}
 
 
 class TestReport:
@@ -124,6 +131,30 @@ class TestReport:
         *_, (_, _, rows) = report.tables_of(make_figures(), 'survey')
         assert rows == [('one of two processes', '800', '20', '3', '0')]
 
+    def test_rows(self, load):
+        report = load('report')
+        (_, heading, rows), = report.tables_of(make_figures(), 'rows')
+        assert {len(row) for row in rows} == {len(heading)}
+        assert rows[2] == ('1,000,000', '1', '10,000', '200', '201', '202',
+                           '210', '20,000', '199', '2,000', '1,000')
+        text = report.sentences_of(make_figures(), 'rows')
+        assert text == (
+            'With ten times as many rows, from 100,000 to 1,000,000, the '
+            'peak of the memory of one process changes by a factor of 1.05, '
+            'and the rate by 1.00.')
+
+    def test_rows_are_surveyed(self, load, tmp_path):
+        """
+        In a process of its own, as the benchmark does it.
+        """
+        pytest.importorskip('pyarrow')
+        row = load('parts').run_apart(
+            'rows.survey_rows', n=300, folder=str(tmp_path), chunk_size=100)
+        assert (row['n_done'], row['n_failed']) == (300, 3)
+        assert (row['again_n_done'], row['again_n_failed']) == (0, 3)
+        assert (row['n_files'], row['most_in_a_folder']) == (3, 3)
+        assert row['peak'] >= row['mib_10'] > 0
+
     def test_write(self, load, tmp_path):
         pytest.importorskip('matplotlib')
         report = load('report')
@@ -150,7 +181,7 @@ class TestReport:
         out = {'sizes': make_figures()['sizes']}
         report.write_inc(out, path, [])
         assert path.read_text(encoding='utf-8').count(
-            'This was not measured.') == 5
+            'This was not measured.') == 6
 
 
 class TestImages:

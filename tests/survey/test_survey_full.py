@@ -13,7 +13,7 @@ import pytest
 from astropy.table import Table
 
 from astro_pix2prof import collect_survey, load_example_truth, run_survey
-from astro_pix2prof.survey import files, isolation
+from astro_pix2prof.survey import failures, isolation
 from astro_pix2prof.survey.stop import (
     StopSurveyError,
     is_disk_full,
@@ -215,7 +215,7 @@ def test_collect(whole, tmp_path, monkeypatch):
         raise full()
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, 'write_whole', no_space)
+        patch.setattr(failures, 'write_whole', no_space)
         with pytest.raises(RuntimeError, match=f'on the disk of {out}'):
             collect_survey(out)
     collect_survey(out)

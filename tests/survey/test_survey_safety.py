@@ -379,11 +379,11 @@ class TestResults:
         pq.write_table(table, folder / 'part-000000.parquet')
         (folder / '_survey.json').write_text(
             f'{{"n_rows": {table.num_rows}}}')
-        from astro_pix2prof.survey.files import write_failures
+        from astro_pix2prof.survey.failures import write_failures
 
         survey = read_survey(folder)
         assert survey.galaxies(['message'])['message'].dtype == object
-        assert write_failures(folder) == table.num_rows - 1
+        assert write_failures(folder).galaxies == table.num_rows - 1
         failures = survey.failures
         assert failures['message'].dtype == object
         assert len(failures['message'][0]) == 10**6
@@ -394,13 +394,13 @@ class TestResults:
         """
         Spaces, quotes, line feeds, surrogates: as files have them.
         """
-        from astro_pix2prof.survey.files import write_failures
+        from astro_pix2prof.survey.failures import write_failures
 
         table = self.batch(source='a "b", c\udce9 #d', band='\ud800',
                            message='two\nlines').to_arrow()
         pq.write_table(table, tmp_path / 'part-000000.parquet')
         (tmp_path / '_survey.json').write_text('{"n_rows": 2}')
-        assert write_failures(tmp_path) == 1
+        assert write_failures(tmp_path).galaxies == 1
         row, = read_survey(tmp_path).failures
         assert row['source'] == 'a "b", c\\udce9 #d'
         assert row['message'] == 'two lines'
