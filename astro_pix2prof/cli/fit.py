@@ -6,6 +6,7 @@ The command ``pix2prof fit``.
 import argparse
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from astro_pix2prof.addresses import copy_here
@@ -101,7 +102,7 @@ def _run_fit(args):
     if args.structure:
         check_new(table, args, '--structure')
     rows, structures, n_failed = [], [], 0
-    with _Progress(args) as progress:
+    with _threads(len(args.images)), _Progress(args) as progress:
         for path, stem in zip(args.images, output_stems(args.images),
                               strict=True):
             start = time.perf_counter()
@@ -140,6 +141,20 @@ def _run_fit(args):
               + (f', {n_lost} failed' if n_lost else '')
               + (f'; results in {args.out.resolve()}' if rows else ''))
     return 1 if n_failed else 0
+
+
+def _threads(n_images):
+    """
+    Choose the threads of torch: one for a single image.
+
+    Those of more cores wait for each other, busily, for longer than they
+    compute.
+    """
+    if n_images > 1:
+        return nullcontext()
+    from astro_pix2prof.survey.cluster import one_thread
+
+    return one_thread()
 
 
 def _ellipticity(text):
