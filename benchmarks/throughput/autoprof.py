@@ -2,7 +2,7 @@
 """
 Run AutoProf over images, in the environment that has it.
 
-It is called by throughput_others.py with a JSON of ``paths``, ``folder``
+It is called by others.py with a JSON of ``paths``, ``folder``
 (for AutoProf's files) and ``scale`` (arcsec per pixel), and prints a JSON
 in its last line. It needs AutoProf and nothing of astro_pix2prof.
 """

@@ -82,7 +82,7 @@ def read_truths(folder, n):
     Returns
     -------
     truths : list of dict
-        See `throughput_others.time_photutils`. The ellipse is the true one
+        See `~benchmarks.throughput.others.time_photutils`. The ellipse is the true one
         that holds half of the light.
     """
     truths = []

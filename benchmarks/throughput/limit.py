@@ -263,7 +263,7 @@ def compare_precisions(paths, *, weights='rings', device='cpu'):
     Parameters
     ----------
     paths, weights, device : optional
-        As for `~throughput_parts.fit_files`.
+        As for `~benchmarks.throughput.parts.fit_files`.
 
     Returns
     -------

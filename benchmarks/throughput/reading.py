@@ -14,6 +14,7 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 import argparse
 import json
+import pickle
 import resource
 import tempfile
 from contextlib import closing
@@ -23,9 +24,10 @@ import astropy.units as u
 import numpy as np
 from astropy.io import fits
 
+from benchmarks.tables import describe_environment
 from benchmarks.throughput.images import N_PIX, SCALE, render_images
 
-__all__ = ['measure_tiles', 'write_tile']
+__all__ = ['measure_sending', 'measure_tiles', 'write_tile']
 
 # The side of the cut-outs in pixels, and how many there are along a side of
 # a tile.
@@ -183,6 +185,43 @@ def measure_tiles(paths, folder, *, planes=False):
     return {**row, 'planes': planes, 'ratio': row['tile'] / row['file']}
 
 
+def measure_sending(paths):
+    """
+    Measure what the process with the network does for a galaxy of a reader.
+
+    Parameters
+    ----------
+    paths : list of path-like
+        The images.
+
+    Returns
+    -------
+    row : dict
+        CPU milliseconds a galaxy to take it from another process:
+        ``pickled``, with the WCS as astropy pickles it, and ``shared``, as
+        it is sent; kilobytes through the pipe of both; and the ratio of the
+        times.
+    """
+    from astro_pix2prof import Pix2ProfFitter
+    from astro_pix2prof.inference.many import PrepareJob
+    from astro_pix2prof.inference.processes import pack, unpack
+
+    job = PrepareJob(Pix2ProfFitter(device='cpu'), {})
+    found = job(list(enumerate(paths)))
+    # (the attributes of a cutout are pickled as they are)
+    old = pickle.dumps([({**vars(item), 'cutout': None}, vars(item.cutout))
+                        for item in found[1]])
+    head, places, block = pack(found)
+    # (what goes through the pipe)
+    new = pickle.dumps((head, places))
+    row = in_turns({
+        'pickled': lambda: pickle.loads(old),
+        'shared': lambda: unpack((*pickle.loads(new), block))}, len(paths))
+    return {**row, 'pickled_kb': len(old) / len(paths) / 1000,
+            'shared_kb': len(new) / len(paths) / 1000,
+            'ratio': row['pickled'] / row['shared']}
+
+
 def main():
     """
     Measure all, print the figures and write them.
@@ -196,7 +235,9 @@ def main():
         paths = render_images(folder / 'images', args.images)
         found = {'tiles': [measure_tiles(paths, folder / f'planes_{planes}',
                                          planes=planes)
-                           for planes in (False, True)]}
+                           for planes in (False, True)],
+                 'sending': measure_sending(paths),
+                 'environment': describe_environment()}
     text = json.dumps(found, indent=1)
     print(text)
     if args.out is not None:

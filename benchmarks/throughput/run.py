@@ -88,16 +88,16 @@ def measure_rates(args, paths):
         'n_files': len(paths), 'rows': rows,
         'start': {key: [row[key] for row in starts] for key in starts[0]},
         'split': {precision: run_apart(
-            'throughput_limit.split_time', 1, paths=paths,
+            'limit.split_time', 1, paths=paths,
             n=args.galaxies_rate, out=args.folder / 'split.parquet',
             weights=args.weights, precision=precision)
             for precision in PRECISIONS},
         'limit': {precision: run_apart(
-            'throughput_limit.count_limit', 1, paths=paths,
+            'limit.count_limit', 1, paths=paths,
             weights=args.weights, precision=precision)
             for precision in PRECISIONS},
         'difference': run_apart(
-            'throughput_limit.compare_precisions', 1, paths=paths,
+            'limit.compare_precisions', 1, paths=paths,
             weights=args.weights)}
 
 
@@ -192,7 +192,7 @@ def measure_sides(args, paths):
         groups[side] = [str(path) for path in write_smooth(
             args.folder / 'smooth', side, n)]
     return {'rows': run_apart(
-        'throughput_parts.measure_sizes', 1, groups=groups,
+        'parts.measure_sizes', 1, groups=groups,
         weights=args.weights, n_repeat=args.rounds)}
 
 
@@ -221,7 +221,7 @@ def measure_device(args, paths):
 
     if not torch.cuda.is_available():
         return {'name': None}
-    found = run_apart('throughput_limit.measure_gpu', paths=paths,
+    found = run_apart('limit.measure_gpu', paths=paths,
                       n=args.galaxies_gpu, weights=args.weights)
     print(f'GPU: {found["name"]}', flush=True)
     return found
