@@ -82,8 +82,8 @@ def read_truths(folder, n):
     Returns
     -------
     truths : list of dict
-        See `~benchmarks.throughput.others.time_photutils`. The ellipse is the true one
-        that holds half of the light.
+        See `~benchmarks.throughput.others.time_photutils`. The ellipse is
+        the true one that holds half of the light.
     """
     truths = []
     for start in range(0, n, _AT_ONCE):

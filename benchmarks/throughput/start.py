@@ -8,9 +8,13 @@ The command, the import of torch alone, and that of astropy alone are started
 in turns. ``--tree`` takes another checkout into the same turns.
 """  # noqa: E501
 
+import os
+
+# (of what is prepared here; the commands get what a user has)
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
