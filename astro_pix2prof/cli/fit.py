@@ -6,7 +6,7 @@ The command ``pix2prof fit``.
 import argparse
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from astro_pix2prof.addresses import copy_here
@@ -143,6 +143,7 @@ def _run_fit(args):
     return 1 if n_failed else 0
 
 
+@contextmanager
 def _threads(n_images):
     """
     Choose the threads of torch: one for a single image.
@@ -150,11 +151,17 @@ def _threads(n_images):
     Those of more cores wait for each other, busily, for longer than they
     compute.
     """
-    if n_images > 1:
-        return nullcontext()
-    from astro_pix2prof.survey.cluster import one_thread
-
-    return one_thread()
+    # (isophotes do not import it)
+    torch = sys.modules.get('torch')
+    if n_images > 1 or torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _ellipticity(text):
