@@ -6,6 +6,7 @@ The command ``pix2prof fit``.
 import argparse
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from astro_pix2prof.addresses import copy_here
@@ -128,7 +129,7 @@ def _run_fit(args):
         check_new(table, args, f'--{name}')
     rows, n_failed = [], 0
     beside = {name: [] for name in tables}
-    with _Progress(args) as progress:
+    with _threads(len(args.images)), _Progress(args) as progress:
         for path, stem in zip(args.images, output_stems(args.images),
                               strict=True):
             start = time.perf_counter()
@@ -171,6 +172,27 @@ def _run_fit(args):
               + (f', {n_lost} failed' if n_lost else '')
               + (f'; results in {args.out.resolve()}' if rows else ''))
     return 1 if n_failed else 0
+
+
+@contextmanager
+def _threads(n_images):
+    """
+    Choose the threads of torch: one for a single image.
+
+    Those of more cores wait for each other, busily, for longer than they
+    compute.
+    """
+    # (isophotes do not import it)
+    torch = sys.modules.get('torch')
+    if n_images > 1 or torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _ellipticity(text):

@@ -57,6 +57,9 @@ _REACH, _INNER, _PIXELS, _FEW = (30.0, 60.0), 0.5, 3000, 600
 # A fit needs so many pixels.
 _FEWEST = 60
 
+# Derivatives are differences over steps of this part of a parameter.
+_DIFFERENCE = 1e-3
+
 
 @dataclass
 class HiddenCentre:
@@ -292,24 +295,22 @@ def _fit(image, mask, start, sigma, reach, few=False):
                                   _FEW if few else _PIXELS)
     if len(x) < _FEWEST:
         return None
-    use = np.ones(len(x), dtype=bool)
-
-    def residual(p):
-        return _residual(p, x[use], y[use], value[use], weight[use], reach)
-
     centre = np.array(start[:2])
-    bounds = ([*(centre - reach), -3, -3], [*(centre + reach), 3, 3])
+    bounds = np.array([[*(centre - reach), -3, -3],
+                       [*(centre + reach), 3, 3]])
+    model = _Isophotes(x, y, value, weight, reach, bounds)
     p = np.clip(start, *bounds)
     for last in (few, True):
-        fit = least_squares(residual, p, bounds=bounds, diff_step=1e-3,
-                            x_scale=[1, 1, 0.2, 0.2], xtol=1e-5, ftol=1e-6,
-                            max_nfev=30)
-        p, n = fit.x, int(use.sum())
+        fit = least_squares(model.residual, p, jac=model.jacobian,
+                            bounds=bounds, x_scale=[1, 1, 0.2, 0.2],
+                            xtol=1e-5, ftol=1e-6, max_nfev=30)
+        p, n = fit.x, len(model)
         if few:
             return p, None, np.mean(np.minimum(np.abs(fit.fun[:n]), _CLIP))
         if not last:
             miss = np.abs(fit.fun[:n])
-            use = miss < _CLIP * max(1.4826 * np.median(miss), 1.0)
+            model = model.only(
+                miss < _CLIP * max(1.4826 * np.median(miss), 1.0))
     scatter = max(float(np.mean(fit.fun[:n]**2)), 1.0)
     # (the covariance of all four: a wrong shape moves the centre)
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac)[:2, :2]
@@ -341,25 +342,105 @@ def _pixels(image, mask, centre, sigma, reach, most):
         data[y, x] / sigma), weight
 
 
-def _residual(p, x, y, value, weight, reach):
+class _Isophotes:
     """
-    Calculate the residuals of the best profile for a centre and a shape.
+    Concentric ellipses of one shape with the profile that fits pixels best.
+
+    Parameters
+    ----------
+    x, y, value, weight : 1D `~numpy.ndarray`, shape (n,)
+        The pixels: see `_pixels`.
+
+    reach : float
+        The radius (pixels) within which they lie.
+
+    bounds : 2D `~numpy.ndarray`, shape (2, 4)
+        The least and the largest centre (x, y) and shape (two components).
     """
-    q = 1 - 0.95 * np.tanh(np.hypot(p[2], p[3]))
-    theta = 0.5 * np.arctan2(p[3], p[2])
-    u, v, c, s = x - p[0], y - p[1], np.cos(theta), np.sin(theta)
-    radius = np.hypot(u * c + v * s, (v * c - u * s) / q)
-    place = np.minimum(np.arcsinh(radius) / np.arcsinh(1.5 * reach), 1)
-    place = place * (_KNOTS - 1)
-    k = np.minimum(place.astype(int), _KNOTS - 2)
-    part = place - k
-    basis = np.zeros((len(x), _KNOTS))
-    rows = np.arange(len(x))
-    basis[rows, k] = (1 - part) * weight
-    basis[rows, k + 1] = part * weight
-    bend = _STIFF * np.diff(np.eye(_KNOTS), 2, axis=0)
-    want = value * weight
-    profile = np.linalg.solve(
-        basis.T @ basis + bend.T @ bend + 1e-9 * np.eye(_KNOTS),
-        basis.T @ want)
-    return np.concatenate([want - basis @ profile, bend @ profile])
+
+    def __init__(self, x, y, value, weight, reach, bounds):
+        self.pixels = x, y, value, weight
+        self.reach, self.bounds = reach, bounds
+        self.want = value * weight
+        bend = _STIFF * np.diff(np.eye(_KNOTS), 2, axis=0)
+        self._bend = bend
+        self._stiff = bend.T @ bend + 1e-9 * np.eye(_KNOTS)
+
+    def __len__(self):
+        return len(self.want)
+
+    def only(self, use):
+        """
+        Keep some of the pixels.
+        """
+        return _Isophotes(*(part[use] for part in self.pixels), self.reach,
+                          self.bounds)
+
+    def residual(self, p):
+        """
+        Calculate the residuals of the best profile for a centre and a shape.
+        """
+        return self._residuals(p[None])[0]
+
+    def jacobian(self, p):
+        """
+        Calculate the derivatives of the residuals from differences.
+
+        All residuals are calculated at once, which takes a fraction of the
+        time of one after the other.
+        """
+        steps = _DIFFERENCE * p
+        steps = np.where(p + steps == p, np.finfo(float).eps**0.5, steps)
+        outside = (p + steps < self.bounds[0]) | (p + steps > self.bounds[1])
+        steps[outside] *= -1
+        around = np.vstack([p, p + np.diag(steps)])
+        found = self._residuals(around)
+        steps = np.diag(around[1:]) - p
+        return (found[1:] - found[0]).T / steps
+
+    def _residuals(self, p):
+        """
+        Calculate the residuals for several centres and shapes, shape (m, 4).
+
+        Returns
+        -------
+        residuals : 2D `~numpy.ndarray`, shape (m, n + ``_KNOTS`` - 2)
+        """
+        x, y, _, weight = self.pixels
+        size = np.hypot(p[:, 2], p[:, 3])
+        q = 1 - 0.95 * np.tanh(size)
+        theta = 0.5 * np.arctan2(p[:, 3], p[:, 2])
+        c, s = np.cos(theta)[:, None], np.sin(theta)[:, None]
+        u, v = x - p[:, :1], y - p[:, 1:2]
+        along, across = u * c + v * s, (v * c - u * s) / q[:, None]
+        radius = np.sqrt(along * along + across * across)
+        # (the logarithm is several times as fast as numpy.arcsinh)
+        place = np.log(radius + np.sqrt(radius * radius + 1))
+        place *= (_KNOTS - 1) / np.arcsinh(1.5 * self.reach)
+        np.minimum(place, _KNOTS - 1, out=place)
+        knot = np.minimum(place.astype(np.intp), _KNOTS - 2)
+        outer = (place - knot) * weight
+        inner = weight - outer
+        # Each pixel lies between two knots: the normal equations are
+        # sums over the pixels between each two.
+        m = len(p)
+        row = knot + _KNOTS * np.arange(m)[:, None]
+
+        def sums(values):
+            return np.bincount(row.ravel(), values.ravel(),
+                               minlength=m * _KNOTS).reshape(m, _KNOTS)
+
+        normal = np.tile(self._stiff, (m, 1, 1))
+        k = np.arange(_KNOTS)
+        normal[:, k, k] += sums(inner * inner)
+        normal[:, k[1:], k[1:]] += sums(outer * outer)[:, :-1]
+        both = sums(inner * outer)[:, :-1]
+        normal[:, k[1:], k[:-1]] += both
+        normal[:, k[:-1], k[1:]] += both
+        right = sums(inner * self.want)
+        right[:, 1:] += sums(outer * self.want)[:, :-1]
+        profile = np.linalg.solve(normal, right[..., None])[..., 0]
+        flat = profile.ravel()
+        left = self.want - inner * flat[row]
+        left -= outer * flat[row + 1]
+        return np.hstack([left, profile @ self._bend.T])

@@ -48,18 +48,22 @@ def elliptical_radius(shape, centre, sma, eps, theta, *, n_iter=4):
     radius : 2D `~numpy.ndarray`, shape (ny, nx)
         Pixels.
     """
-    y, x = np.mgrid[:shape[0], :shape[1]].astype(float)
-    x -= centre[0]
-    y -= centre[1]
+    x = np.arange(shape[1]) - float(centre[0])
+    y = (np.arange(shape[0]) - float(centre[1]))[:, None]
     e1, e2 = shape_to_components(eps, theta)
-    radius = np.hypot(x, y)
+    # With the double angle, an ellipse takes no functions but roots:
+    # (x c + y s)^2 = half the sum of total, even cos(2 theta) and
+    # odd sin(2 theta)
+    total, even, odd = x**2 + y**2, x**2 - y**2, 2 * x * y
+    radius = np.sqrt(total)
     for _ in range(n_iter if np.ptp(e1) + np.ptp(e2) > 1e-6 else 1):
         # Clip: outside the table the outermost shape goes on.
-        flat, angle = shape_from_components(np.interp(radius, sma, e1),
-                                            np.interp(radius, sma, e2))
+        one, two = np.interp(radius, sma, e1), np.interp(radius, sma, e2)
+        flat = np.sqrt(one**2 + two**2)
+        turned = even * one + odd * two
+        turned /= np.maximum(flat, np.finfo(float).tiny)
         q = 1 - np.minimum(flat, _FLATTEST)
-        c, s = np.cos(angle), np.sin(angle)
-        radius = np.hypot(x * c + y * s, (y * c - x * s) / q)
+        radius = np.sqrt(0.5 * (total + turned + (total - turned) / q**2))
     return radius
 
 

@@ -63,6 +63,10 @@ _NEAR = 4
 # this part of the peak.
 _SMOOTH, _TINY = 0.35, 1e-6
 
+# First, rows and columns so far apart are looked at, if they have at least so
+# many differences.
+_EVERY, _ENOUGH = 8, 2000
+
 # In images without noise, a blank differs from the pixels around it by so
 # many times the difference of these from the next pixels, and by more than
 # this part of the peak, along this part of its outline.
@@ -227,20 +231,42 @@ class _Frame:
         """
         Tell whether neighbouring pixels scatter.
         """
-        data, rest = self.data.astype(float), self.rest
+        least = _TINY * float(np.ptp(self.values)) if (
+            self.values.size) else 0.0
+        # (a part of the pixels tells, if not even 10% more or less of them
+        # would make a difference)
+        first, second = self._differences(_EVERY)
+        if len(first) >= _ENOUGH and np.quantile(second, 0.4) > max(
+                _SMOOTH * np.quantile(first, 0.6), least):
+            return True
+        first, second = self._differences(1)
+        return len(first) < 20 or bool(
+            np.median(second) > max(_SMOOTH * np.median(first), least))
+
+    def _differences(self, every):
+        """
+        Calculate first and second differences of neighbours.
+
+        Parameters
+        ----------
+        every : int
+            The step between the rows, and the columns, that are used.
+
+        Returns
+        -------
+        first, second : 1D `~numpy.ndarray`
+            Their absolute values.
+        """
         first, second = [], []
-        for values, keep in ((data, rest), (data.T, rest.T)):
+        for values, keep in ((self.data, self.rest),
+                             (self.data.T, self.rest.T)):
+            values, keep = values[::every].astype(float), keep[::every]
             keep = keep[:, :-2] & keep[:, 1:-1] & keep[:, 2:]
             one, two, three = (values[:, k:values.shape[1] - 2 + k][keep]
                                for k in range(3))
             first.append(np.abs(three - one))
             second.append(np.abs(one - 2 * two + three))
-        first, second = np.concatenate(first), np.concatenate(second)
-        if len(first) < 20:
-            return True
-        least = max(_SMOOTH * np.median(first),
-                    _TINY * float(np.ptp(self.values)))
-        return bool(np.median(second) > least)
+        return np.concatenate(first), np.concatenate(second)
 
     def _equal_part(self, box, keep):
         """

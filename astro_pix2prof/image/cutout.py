@@ -40,6 +40,7 @@ from astro_pix2prof.image.calibration import (
     given_gain,
     given_saturation,
 )
+from astro_pix2prof.image.packing import pack_wcs, unpack_wcs
 from astro_pix2prof.image.planes import clean_planes, cut_window, data_scale
 from astro_pix2prof.image.position import find_place, read_position
 from astro_pix2prof.image.reading import read_background, read_image
@@ -324,6 +325,18 @@ path, optional
         if size is not None:
             self._crop(size)
         _check_usable(self.mask, cropped=size is not None)
+
+    def __copy__(self):
+        new = object.__new__(type(self))
+        vars(new).update(vars(self))
+        return new
+
+    def __getstate__(self):
+        return {**vars(self), 'wcs': pack_wcs(self.wcs)}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.wcs = unpack_wcs(self.wcs)
 
     @classmethod
     def from_any(cls, image, **options):

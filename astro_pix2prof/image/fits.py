@@ -50,9 +50,7 @@ def _read_file(path, hdu, band, bad_bits):
     first = hdu is None or (type(hdu) is int and hdu == 0)
     plain = read_plain(path) if first and not is_address(path) else None
     if plain is not None:
-        parts = _read_pixels(plain.pixels, plain.cards, band,
-                             header_values(plain.cards))
-        parts.wcs = plain.wcs
+        parts = _read_plain_image(plain, band)
     else:
         # (all pixels are in memory when the file is closed)
         with closing(open_fits(path)) as hdulist:
@@ -63,6 +61,13 @@ def _read_file(path, hdu, band, bad_bits):
         # (bytes of a file name that are no UTF-8)
         name = path.name.encode('utf-8', 'replace').decode()
         parts.name = name.split('.fit')[0]
+    return parts
+
+
+def _read_plain_image(image, band):
+    parts = _read_pixels(image.pixels, image.cards, band,
+                         header_values(image.cards))
+    parts.wcs = image.wcs
     return parts
 
 

@@ -22,8 +22,10 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS, FITSFixedWarning, Wcsprm
 
-__all__ = ['PIXEL_TYPES', 'PlainCards', 'PlainImage', 'plain_wcs',
-           'read_plain']
+from astro_pix2prof.image.astrometry import shift_wcs
+
+__all__ = ['PIXEL_TYPES', 'PlainCards', 'PlainFile', 'PlainImage',
+           'open_plain', 'plain_wcs', 'read_plain']
 
 
 _BLOCK, _CARD = 2880, 80
@@ -72,7 +74,7 @@ class PlainCards(Mapping):
 
     def __init__(self, block):
         self.block = block
-        self._cards = {}
+        self._cards, self._values = {}, {}
         for start in range(0, len(block), _CARD):
             card = block[start:start + _CARD]
             key = card[:8].rstrip()
@@ -88,7 +90,9 @@ class PlainCards(Mapping):
                 raise ValueError(msg)
 
     def __getitem__(self, key):
-        return fits.Card.fromstring(self._cards[key]).value
+        if key not in self._values:
+            self._values[key] = fits.Card.fromstring(self._cards[key]).value
+        return self._values[key]
 
     def __iter__(self):
         return iter(self._cards)
@@ -117,16 +121,83 @@ class PlainImage:
     cards : `PlainCards`
         The header.
 
-    pixels : 2D `~numpy.ndarray`
-        The pixels, in the byte order of the file.
+    pixels : 2D `~numpy.ndarray`, shape (ny, nx)
+        The pixels, in the byte order of the file if it is all of it.
 
     wcs : `~astropy.wcs.WCS`
-        The WCS, celestial and tangential.
+        The WCS of these pixels, celestial and tangential.
+
+    origin : tuple of 2 ints, optional
+        The pixel (x, y) of the file that is the first of these.
     """
 
     cards: PlainCards
     pixels: np.ndarray
     wcs: WCS
+    origin: tuple = (0, 0)
+
+    def __reduce__(self):
+        # (a WCS is pickled as a FITS file of its own, which takes longer
+        # than to parse the cards again)
+        return _restore, (self.cards.block, self.pixels, self.origin)
+
+
+def _restore(block, pixels, origin):
+    """
+    Make a plain image that was pickled.
+    """
+    cards = PlainCards(block)
+    return PlainImage(cards, pixels,
+                      shift_wcs(plain_wcs(cards), origin, pixels.shape),
+                      origin)
+
+
+class PlainFile:
+    """
+    File of a plain image of which parts are read.
+
+    Parameters
+    ----------
+    cards : `PlainCards`
+        The header.
+
+    pixels : 2D `~numpy.ndarray`, shape (ny, nx)
+        A memory map of the pixels.
+
+    wcs : `~astropy.wcs.WCS`
+        The WCS.
+    """
+
+    def __init__(self, cards, pixels, wcs):
+        self.cards, self.wcs = cards, wcs
+        self._pixels = pixels
+
+    @property
+    def shape(self):
+        """
+        The shape (ny, nx) of the image.
+        """
+        return self._pixels.shape
+
+    def cut(self, rows, columns):
+        """
+        Copy some rows and columns.
+
+        Parameters
+        ----------
+        rows, columns : slice
+            The rows and columns, with a start and a stop.
+
+        Returns
+        -------
+        image : `PlainImage`
+            The part of the image, with a WCS of its own.
+        """
+        window = self._pixels[rows, columns]
+        origin = columns.start, rows.start
+        return PlainImage(
+            self.cards, np.array(window, window.dtype.newbyteorder('=')),
+            shift_wcs(self.wcs, origin, window.shape), origin)
 
 
 def read_plain(path):
@@ -144,16 +215,65 @@ def read_plain(path):
         `None` if the file is anything else, cannot be read, or is damaged:
         `~astro_pix2prof.image.files.open_fits` and astropy know what to do.
     """
+    return _open(path, _read_all)
+
+
+def open_plain(path):
+    """
+    Open a FITS file of a plain 2D image whose parts are read.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    file : `PlainFile` or `None`
+        `None` if the file is anything else: see `read_plain`.
+    """
+    return _open(path, _map_all)
+
+
+def _open(path, read):
+    """
+    Read a file in some way; `None` if it cannot be read so.
+    """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None
         with open(path, 'rb') as stream:
-            return _read_stream(stream)
+            return read(stream)
     except (OSError, ValueError, MemoryError):
         return None
 
 
-def _read_stream(stream):
+def _read_all(stream):
+    header = _read_header(stream)
+    if header is None:
+        return None
+    cards, wcs, shape, kind = header
+    pixels = np.empty(shape, dtype=kind)
+    if stream.readinto(pixels.data.cast('B')) != pixels.nbytes:
+        return None
+    return PlainImage(cards, pixels, wcs)
+
+
+def _map_all(stream):
+    header = _read_header(stream)
+    if header is None:
+        return None
+    cards, wcs, shape, kind = header
+    return PlainFile(cards, np.memmap(
+        stream, dtype=kind, mode='r', offset=stream.tell(), shape=shape), wcs)
+
+
+def _read_header(stream):
+    """
+    Read the cards, the WCS, and the shape and the type of the pixels.
+
+    The stream stands where they begin.
+    """
     block = stream.read(_BLOCK)
     if not block.startswith(b'SIMPLE  = '):
         return None
@@ -177,12 +297,7 @@ def _read_stream(stream):
         # cut short, or with extensions
         return None
     wcs = plain_wcs(cards)
-    if wcs is None:
-        return None
-    pixels = np.empty(shape, dtype=PIXEL_TYPES[bits])
-    if stream.readinto(pixels.data.cast('B')) != n_bytes:
-        return None
-    return PlainImage(cards, pixels, wcs)
+    return None if wcs is None else (cards, wcs, shape, PIXEL_TYPES[bits])
 
 
 def _find_end(block):

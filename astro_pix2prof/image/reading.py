@@ -19,9 +19,11 @@ from astro_pix2prof.image.fits import (
     _read_file,
     _read_hdu,
     _read_hdulist,
+    _read_plain_image,
     choose_hdu,
 )
 from astro_pix2prof.image.header import header_values
+from astro_pix2prof.image.plain import PlainImage
 from astro_pix2prof.image.units import parse_unit
 
 __all__ = ['read_background', 'read_image']
@@ -68,6 +70,9 @@ def read_image(image, *, hdu=None, band=None, bad_bits=None):
                           bad_bits)
     if isinstance(image, fits.HDUList):
         return _read_hdulist(image, hdu, band, bad_bits)
+    if isinstance(image, PlainImage):
+        # (the one image of its file)
+        return _read_plain_image(image, band)
     if hdu is not None:
         msg = ('hdu chooses an extension of a FITS file or HDUList, but the '
                f'image is of type {type(image).__name__}')

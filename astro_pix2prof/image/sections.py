@@ -4,6 +4,8 @@ Cut-outs of galaxies from images that are too large to read.
 """
 
 from contextlib import closing
+from functools import cached_property
+from pathlib import Path
 
 import astropy.units as u
 import numpy as np
@@ -11,15 +13,16 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs.utils import proj_plane_pixel_scales
 
-from astro_pix2prof.addresses import find_path
+from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.image.archives import BITS_KEYWORD, companion_files
 from astro_pix2prof.image.astrometry import celestial_wcs, sky_to_pixel
 from astro_pix2prof.image.files import open_fits, read_pixels
 from astro_pix2prof.image.fits import choose_hdu
 from astro_pix2prof.image.header import header_wcs
+from astro_pix2prof.image.plain import open_plain
 from astro_pix2prof.image.position import read_position
 
-__all__ = ['cut_section']
+__all__ = ['SectionFile', 'cut_section', 'open_sections']
 
 
 # Pixels around what was asked for, and of its size in addition: pixel
@@ -68,35 +71,183 @@ def cut_section(hdulist, position, size, *, hdu=None, band=None):
         If the position lies outside of the image, or on the sky and there
         is no celestial WCS.
     """
-    position = read_position(position)
-    chosen = choose_hdu(hdulist, hdu, band)
-    ny, nx = chosen.shape[-2:]
-    angle = isinstance(size, u.Quantity) and size.unit != u.pix
-    wcs = None
-    if angle or isinstance(position, SkyCoord):
-        wcs = celestial_wcs(header_wcs(chosen.header, hdulist))
+    return SectionFile(hdulist, hdu=hdu, band=band).cut(position, size)
+
+
+def open_sections(path, *, hdu=None, band=None):
+    """
+    Open a FITS file out of which galaxies are cut.
+
+    Parameters
+    ----------
+    path : str, path-like or ``upath.UPath``
+        The file, or its address.
+
+    hdu, band : int or str, optional
+        Which image of the file.
+
+    Returns
+    -------
+    file : `SectionFile`
+        The file, to be closed.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError, OSError
+        As for `~astro_pix2prof.image.files.open_fits`.
+
+    ValueError
+        If there is no such image in the file.
+    """
+    if not is_address(path) and (hdu is None or (
+            type(hdu) is int and hdu == 0)) and not companion_files(
+                Path(path)):
+        plain = open_plain(path)
+        if plain is not None:
+            return SectionFile(plain, hdu=hdu, band=band)
+    hdulist = open_fits(path)
+    try:
+        return SectionFile(hdulist, hdu=hdu, band=band)
+    except Exception:
+        hdulist.close()
+        raise
+
+
+class SectionFile:
+    """
+    FITS file out of which galaxies are cut; its WCS is parsed once.
+
+    Parameters
+    ----------
+    file : `~astropy.io.fits.HDUList` or `PlainFile`
+        The file.
+
+    hdu, band : int or str, optional
+        Which image of the file.
+
+    Raises
+    ------
+    ValueError
+        If there is no such image.
+    """
+
+    def __init__(self, file, *, hdu=None, band=None):
+        self._file, self._plain = file, not isinstance(file, fits.HDUList)
+        self._chosen = file if self._plain else choose_hdu(file, hdu, band)
+        self.shape = self._chosen.shape[-2:]
+
+    def close(self):
+        """
+        Close the file; sections that were cut out of it stay.
+        """
+        if not self._plain:
+            self._file.close()
+
+    @cached_property
+    def _wcs(self):
+        wcs = (self._file.wcs if self._plain else celestial_wcs(
+            header_wcs(self._chosen.header, self._file)))
         if wcs is None:
             msg = 'the image has no celestial WCS: give x= and y= and pixels'
             raise ValueError(msg)
-    if isinstance(position, SkyCoord):
-        position = sky_to_pixel(wcs, position)
-    x, y = position
-    if not (-0.5 <= x <= nx - 0.5 and -0.5 <= y <= ny - 0.5):
-        msg = (f'position ({x:.1f}, {y:.1f}) lies outside of the image of '
-               f'{nx} x {ny} pixels')
-        raise ValueError(msg)
-    if angle:
-        size = size.to_value(u.deg) / proj_plane_pixel_scales(wcs).min()
-    elif isinstance(size, u.Quantity):
-        size = size.value
-    half = int(np.ceil(_MORE * np.max(size) / 2)) + _MARGIN
-    x0, x1 = max(round(x) - half, 0), min(round(x) + half + 1, nx)
-    y0, y1 = max(round(y) - half, 0), min(round(y) + half + 1, ny)
-    window = slice(y0, y1), slice(x0, x1)
-    parts = [_cut(item, chosen.shape[-2:], *window, first=k == 0)
-             for k, item in enumerate(hdulist)]
-    parts += _cut_companions(hdulist.filename(), chosen.shape[-2:], *window)
-    return fits.HDUList(parts), (x - x0, y - y0), (x0, y0)
+        return wcs
+
+    @cached_property
+    def _scale(self):
+        """
+        The size of a pixel in degrees (float).
+        """
+        return proj_plane_pixel_scales(self._wcs).min()
+
+    def window(self, position, size):
+        """
+        Find the rows and columns around a position.
+
+        Parameters
+        ----------
+        position, size
+            As for `cut_section`.
+
+        Returns
+        -------
+        rows, columns : slice
+            The rows and columns, with a start and a stop.
+
+        position : tuple of float
+            The position in pixels of the file.
+
+        Raises
+        ------
+        ValueError
+            As for `cut_section`.
+        """
+        position = read_position(position)
+        ny, nx = self.shape
+        angle = isinstance(size, u.Quantity) and size.unit != u.pix
+        if isinstance(position, SkyCoord):
+            position = sky_to_pixel(self._wcs, position)
+        x, y = position
+        if angle:
+            size = size.to_value(u.deg) / self._scale
+        elif isinstance(size, u.Quantity):
+            size = size.value
+        if not (-0.5 <= x <= nx - 0.5 and -0.5 <= y <= ny - 0.5):
+            msg = (f'position ({x:.1f}, {y:.1f}) lies outside of the image '
+                   f'of {nx} x {ny} pixels')
+            raise ValueError(msg)
+        half = int(np.ceil(_MORE * np.max(size) / 2)) + _MARGIN
+        rows, columns = (slice(max(round(at) - half, 0),
+                               min(round(at) + half + 1, n))
+                         for at, n in ((y, ny), (x, nx)))
+        return rows, columns, (x, y)
+
+    def cut(self, position, size):
+        """
+        Cut out the part around a position, other pixels stay on disk.
+
+        Parameters
+        ----------
+        position, size
+            As for `cut_section`.
+
+        Returns
+        -------
+        section : `~astropy.io.fits.HDUList` or `PlainImage`
+            The part. A plain image has nothing but its pixels.
+
+        position, origin : tuple
+            As of `cut_section`.
+
+        Raises
+        ------
+        ValueError
+            As for `cut_section`.
+        """
+        rows, columns, (x, y) = self.window(position, size)
+        x0, y0 = columns.start, rows.start
+        return self.read(rows, columns), (x - x0, y - y0), (x0, y0)
+
+    def read(self, rows, columns):
+        """
+        Read some rows and columns, as `window` finds them.
+
+        Parameters
+        ----------
+        rows, columns : slice
+            The rows and columns, with a start and a stop.
+
+        Returns
+        -------
+        section : `~astropy.io.fits.HDUList` or `PlainImage`
+            As of `cut`.
+        """
+        if self._plain:
+            return self._file.cut(rows, columns)
+        parts = [_cut(item, self.shape, rows, columns, first=k == 0)
+                 for k, item in enumerate(self._file)]
+        parts += _cut_companions(self._file.filename(), self.shape, rows,
+                                 columns)
+        return fits.HDUList(parts)
 
 
 def _cut(item, shape, rows, columns, *, first):

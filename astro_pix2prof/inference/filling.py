@@ -302,21 +302,27 @@ def fill_pixels(image, mask, centre, sma, eps, theta, *, sigma, extent,
         return image, filled
     data, bad = image[box].astype(float), mask[box]
     middle = centre[0] - x0, centre[1] - y0
-    radius = elliptical_radius(data.shape, middle, sma, eps, theta)
-    if not (bad & (radius <= extent)).any():
+    y, x = np.nonzero(bad)
+    distance = np.hypot(x - middle[0], y - middle[1])
+    if not (distance <= extent).any():
+        # (the semi-major axis through a pixel is no less)
         return image, filled
-    y, x = np.indices(data.shape)
-    missing = bad & (np.hypot(x - middle[0], y - middle[1]) <= reach)
+    radius = elliptical_radius(data.shape, middle, sma, eps, theta)
+    if not (radius[bad] <= extent).any():
+        return image, filled
     level = _annulus_values(data, ~bad, radius, sigma)
-    guess = np.where(bad, level, data)
-    y, x = np.nonzero(missing)
+    guess = data.copy()
+    guess[bad] = level
+    missing = np.zeros(bad.shape, dtype=bool)
+    missing[bad] = near = distance <= reach
+    y, x = y[near], x[near]
     mirror = 2 * middle[1] - y, 2 * middle[0] - x
     inside = ((mirror[0] >= 0) & (mirror[0] <= data.shape[0] - 1)
               & (mirror[1] >= 0) & (mirror[1] <= data.shape[1] - 1))
     value = map_coordinates(guess, mirror, order=3, mode='nearest')
     touched = map_coordinates(bad.astype(float), mirror, order=1,
                               mode='nearest')
-    usual = level[missing]
+    usual = level[near]
     much = np.abs(usual) * (_CONTRAST - 1) + _SIGNIFICANT * sigma
     known = inside & (touched < _TOUCHED) & (np.abs(value - usual) < much)
     out = image.copy()
@@ -327,29 +333,33 @@ def fill_pixels(image, mask, centre, sma, eps, theta, *, sigma, extent,
 
 def _annulus_values(data, good, radius, sigma):
     """
-    The median of the annulus that each pixel lies in.
+    The median of the annulus that each missing pixel lies in.
     """
     edges = _annuli(float(radius.max()))
-    which = np.digitize(radius.ravel(), edges) - 1
-    order = np.argsort(which, kind='stable')
-    starts = np.searchsorted(which[order], np.arange(len(edges)))
-    values, known = data.ravel()[order], good.ravel()[order]
-    radii = radius.ravel()[order]
+    total = np.bincount(np.searchsorted(edges, radius.ravel(), 'right') - 1,
+                        minlength=len(edges))
+    radii, values = radius[good], data[good]
+    which = np.searchsorted(edges, radii, 'right') - 1
+    # (small integers are sorted several times as fast)
+    order = np.argsort(which.astype(np.uint16), kind='stable')
+    starts = np.searchsorted(which[order], np.arange(len(edges) + 1))
+    radii, values = radii[order], values[order]
     at, median = [], []
-    for first, last in itertools.pairwise(starts):
-        use = known[first:last]
-        if use.sum() >= max(_USABLE * (last - first), 1):
-            at.append(radii[first:last][use].mean())
-            median.append(np.median(values[first:last][use]))
+    for n, (first, last) in zip(total, itertools.pairwise(starts),
+                                strict=True):
+        if last - first >= max(_USABLE * n, 1):
+            at.append(radii[first:last].mean())
+            median.append(np.median(values[first:last]))
+    wanted = radius[~good]
     if not at:
-        return np.zeros(data.shape)
+        return np.zeros(len(wanted))
     at, value = np.array(at), np.arcsinh(np.array(median) / sigma)
-    level = np.interp(radius, at, value)
+    level = np.interp(wanted, at, value)
     # a core that is missing
-    hole = radius < at[0]
-    if (hole & ~good).any():
+    hole = wanted < at[0]
+    if hole.any():
         level[hole] = _core_values(data, good, radius, at[0], sigma)(
-            radius[hole])
+            wanted[hole])
     return sigma * np.sinh(level)
 
 

@@ -48,7 +48,7 @@ def frame_of(prepared):
     if np.isfinite(cutout.zeropoint) and cutout.pixel_scale:
         to_nanomaggies = 10**(-0.4 * (cutout.zeropoint - 22.5))
         area = cutout.pixel_scale**2
-    return Frame(prepared.image.astype(np.float32), cutout.mask,
+    return Frame(prepared.image, cutout.mask,
                  prepared.sigma, prepared.centre, prepared.eps, gain,
                  to_nanomaggies, area,
                  hold=prepared.hold, position=cutout.position,
@@ -88,7 +88,7 @@ class PreparedGalaxy:
     cutout : `GalaxyCutout`
         The image.
 
-    image : 2D `~numpy.ndarray`
+    image : 2D `~numpy.ndarray` of float32, shape (ny, nx)
         Its pixels without the sky; 0 where bad.
 
     background : `~astro_pix2prof.background.level.Sky`
@@ -224,8 +224,9 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
     if sky not in MEASURED:
         given = replace(measured, level=float(sky), error=0.0, how='given')
     prepared = PreparedGalaxy(
-        cutout, np.where(bad, 0.0, data - given.over(data.shape)), given,
-        sigma, tuple(cutout.position), search, not fit_centre, GalaxyFlag(0))
+        cutout, np.where(bad, 0.0, data - given.over(data.shape)).astype(
+            np.float32), given, sigma, tuple(cutout.position), search,
+        not fit_centre, GalaxyFlag(0))
     if given.is_uncertain:
         prepared.flag |= GalaxyFlag.SKY_UNCERTAIN
     ellipses = read_ellipses(cutout, geometry, ellipticity, pa)

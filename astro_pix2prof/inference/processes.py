@@ -1,7 +1,14 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
 Work on parts of a stream in parallel processes, in order.
+
+Arrays come back in shared memory: nothing of them is copied or unpickled by
+the process that waits for them. The files of that memory have no name by the
+time it gets them, so that none is left after a crash.
 """
+
+import pickle
+from itertools import accumulate
 
 import torch
 from torch.utils.data import DataLoader
@@ -11,6 +18,9 @@ __all__ = ['count_gpus', 'map_parts']
 
 # Parts that each process holds ready.
 _AHEAD = 2
+
+# Less than so many bytes of arrays are sent through the pipe.
+_LEAST = 2**20
 
 
 def count_gpus():
@@ -46,9 +56,9 @@ def map_parts(job, parts, workers):
     RuntimeError
         If a process died.
     """
-    return iter(DataLoader(
+    return map(unpack, DataLoader(
         _Stream(job), batch_sampler=parts, num_workers=workers,
-        prefetch_factor=_AHEAD, collate_fn=_same))
+        prefetch_factor=_AHEAD, collate_fn=pack))
 
 
 class _Stream:
@@ -66,5 +76,50 @@ class _Stream:
         return self.job(items)
 
 
-def _same(found):
-    return found
+def pack(found):
+    """
+    Put the arrays of a result into shared memory.
+
+    Parameters
+    ----------
+    found : object
+        Anything that can be pickled.
+
+    Returns
+    -------
+    packed : tuple
+        A pickle without the arrays; where each of them begins and ends; and
+        a tensor of bytes in shared memory, or the bytes of each array if
+        they are few or there is no such memory (a container may have
+        64 MiB).
+    """
+    buffers = []
+    head = pickle.dumps(found, protocol=5, buffer_callback=buffers.append)
+    arrays = [buffer.raw() for buffer in buffers]
+    # (arrays begin at multiples of 64 bytes, as numpy has them)
+    ends = [0, *accumulate(-(-len(array) // 64) * 64 for array in arrays)]
+    if ends[-1] >= _LEAST:
+        block = torch.empty(ends[-1], dtype=torch.uint8)
+        view = memoryview(block.numpy())
+        for start, array in zip(ends, arrays, strict=False):
+            view[start:start + len(array)] = array
+        # (the memory that it shows is about to move)
+        view.release()
+        try:
+            return head, [(start, start + len(array)) for start, array in zip(
+                ends, arrays, strict=False)], block.share_memory_()
+        except RuntimeError:
+            # (no space is left for it)
+            pass
+    return head, None, [bytearray(array) for array in arrays]
+
+
+def unpack(packed):
+    """
+    Make the result of what `pack` returned, without copying its arrays.
+    """
+    head, places, block = packed
+    if places is not None:
+        view = memoryview(block.numpy())
+        block = [view[start:stop] for start, stop in places]
+    return pickle.loads(head, buffers=block)

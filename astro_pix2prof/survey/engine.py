@@ -147,34 +147,6 @@ class Engine:
                              if self.client is None
                              else self._there(function, tasks))
 
-    def compute(self, delayed):
-        """
-        Compute delayed objects of Dask.
-
-        Parameters
-        ----------
-        delayed : list of `dask.delayed.Delayed`
-            The objects.
-
-        Yields
-        ------
-        result : object
-            The results, in the order in which they are ready.
-
-        Raises
-        ------
-        RuntimeError
-            At the end, if some failed.
-        """
-        if self.client is None:
-            return self._checked(self._here(
-                lambda _, item: item.compute(scheduler='synchronous'),
-                ((item,) for item in delayed)))
-        from distributed import as_completed
-
-        return self._checked(map(_outcome, as_completed(
-            self.client.compute(delayed), loop=self.client.loop)))
-
     def _checked(self, results):
         broken = []
         for result, error in results:

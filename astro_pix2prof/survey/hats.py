@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from astro_pix2prof.addresses import as_source, beside, find_path, is_address
 from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.profile.arrow import import_pyarrow
-from astro_pix2prof.survey.arrow import join_results
-from astro_pix2prof.survey.engine import Engine, get_job, run_part
+from astro_pix2prof.survey.arrow import join_results, pack_rows
+from astro_pix2prof.survey.catalogue import open_catalogue
+from astro_pix2prof.survey.engine import Engine, measure_part
 from astro_pix2prof.survey.files import MAPS, part_files, part_path
 from astro_pix2prof.survey.integrity import (
     check_part,
     is_complete,
     write_part,
 )
-from astro_pix2prof.survey.job import SurveyJob
 from astro_pix2prof.survey.resume import set_aside, warn_again
 from astro_pix2prof.survey.stop import stop_if_full
 from astro_pix2prof.survey.storage import copy_file, make_folder, remove_tree
@@ -102,6 +102,35 @@ class HatsCatalogue:
         """
         return list(self.schema.names)
 
+    def parts(self, pixel, size, columns, *, start=0):
+        """
+        Read the rows of a partition in parts of one size.
+
+        Groups of rows of its file are read, and not all of it.
+
+        Parameters
+        ----------
+        pixel : tuple of int
+            The order and the pixel of the partition.
+
+        size, columns, start
+            As for `~astro_pix2prof.survey.catalogue.SurveyCatalogue.parts`.
+
+        Yields
+        ------
+        part : `pyarrow.Table`
+            The next rows.
+        """
+        pa = import_pyarrow()
+        schema = pa.schema([self.schema.field(name) for name in columns])
+        opened = open_catalogue(pixel_path(self.root, *pixel,
+                                           self.info.npix_suffix))
+        for rows in opened.parts(size, columns, start=start):
+            # (units, and the types of the catalogue as a whole)
+            yield pa.Table.from_arrays(
+                [rows[field.name].cast(field.type) for field in schema],
+                schema=schema)
+
     def with_position(self, columns):
         """
         Columns, with those that a HATS catalogue must have.
@@ -110,20 +139,6 @@ class HatsCatalogue:
                   self.info.dec_column]
         return [name for name in self.columns
                 if name in columns or name in needed]
-
-
-class HatsJob(SurveyJob):
-    """
-    Measures the galaxies in a partition of a HATS catalogue.
-    """
-
-    def __init__(self, job, catalogue, out, chunk_size):
-        super().__init__(job.fitter, job.images, job.options, job.columns,
-                         job.readers, structure=job.structure,
-                         bands=job.bands)
-        self.identity, self.isolate = job.identity, job.isolate
-        self.schema, self.starts = catalogue.schema, catalogue.starts
-        self.out, self.chunk_size = find_path(out), chunk_size
 
 
 def open_hats(path):
@@ -193,8 +208,6 @@ def run_hats(job, catalogue, out, chunk_size, *, settings, n_workers=None,
     n_skipped : int
         The galaxies of partitions that were there.
     """
-    import pandas as pd
-    from hats.pixel_math import HealpixPixel
     from tqdm import tqdm
 
     files = {pixel: pixel_path(out, *pixel) for pixel in catalogue.pixels}
@@ -204,23 +217,127 @@ def run_hats(job, catalogue, out, chunk_size, *, settings, n_workers=None,
         default=None))
     if not missing:
         return n_skipped
-    job = HatsJob(job, catalogue, out, chunk_size)
+    plans = {pixel: PartitionPlan(catalogue, pixel, out, chunk_size, settings)
+             for pixel in missing}
+    needed = job.images.needed
+    columns = catalogue.columns if needed is None else list(
+        dict.fromkeys([*job.columns, *needed]))
     engine = Engine(job, n_workers=n_workers, scheduler=scheduler)
     n_done = 0
     clock.start()
     with (_stopping(clock, lambda: (n_done, engine.n_workers)), engine,
           tqdm(total=catalogue.n_rows, initial=n_skipped, unit='galaxy',
                disable=not progress, smoothing=0.05) as bar):
-        parts = catalogue.lsdb.partitions[
-            [HealpixPixel(*pixel) for pixel in missing]]
-        delayed = parts.map_partitions(
-            measure_partition, engine.key, include_pixel=True,
-            meta=pd.DataFrame({'n_rows': pd.Series(dtype='int64')}),
-        ).to_delayed()
-        for found in engine.compute(delayed):
-            bar.update(int(found['n_rows'].sum()))
-            n_done += int(found['n_rows'].sum())
+        for plan in plans.values():
+            # (all parts were there when an earlier call was interrupted)
+            bar.update(plan.n_done)
+            n_done += plan.n_done
+            plan.finish(job.identity)
+        for pixel, number, n_rows in engine.map(measure_rows, (
+                task for plan in plans.values()
+                for task in plan.tasks(columns))):
+            bar.update(n_rows)
+            n_done += n_rows
+            plans[pixel].missing.discard(number)
+            plans[pixel].finish(job.identity)
     return n_skipped
+
+
+class PartitionPlan:
+    """
+    Parts of a partition that have to be measured.
+
+    Parameters
+    ----------
+    catalogue : `HatsCatalogue`
+        The catalogue.
+
+    pixel : tuple of int
+        The order and the pixel of the partition.
+
+    out : `~pathlib.Path`
+        The folder of the survey.
+
+    chunk_size : int
+        The galaxies of a part.
+
+    settings : dict
+        Everything that determines the results.
+
+    Attributes
+    ----------
+    missing : set of int
+        The numbers of the parts that are not there.
+
+    n_done : int
+        The galaxies of the others.
+    """
+
+    def __init__(self, catalogue, pixel, out, chunk_size, settings):
+        self.catalogue, self.pixel = catalogue, pixel
+        self.chunk_size, self.out = chunk_size, out
+        self.folder = out / '.parts' / f'{pixel[0]}-{pixel[1]}'
+        self.missing, self.n_done = set(), 0
+        settings = json.loads(json.dumps(settings))
+        n_rows, first = catalogue.counts[pixel], catalogue.starts[pixel]
+        for number, start in enumerate(range(0, n_rows, chunk_size)):
+            n = min(chunk_size, n_rows - start)
+            file = part_path(self.folder, number)
+            if file.is_file():
+                problem, _ = check_part(file, settings, first + start, n)
+                if problem is None and is_complete(file):
+                    self.n_done += n
+                    continue
+                file.unlink()
+            self.missing.add(number)
+
+    def tasks(self, columns):
+        """
+        Read the rows of the parts that are missing.
+
+        Parameters
+        ----------
+        columns : list of str
+            The columns that are needed.
+
+        Yields
+        ------
+        task : tuple
+            The arguments of `measure_rows`.
+        """
+        if not self.missing:
+            return
+        make_folder(self.folder)
+        wanted, first = frozenset(self.missing), min(self.missing)
+        start = self.catalogue.starts[self.pixel]
+        parts = self.catalogue.parts(self.pixel, self.chunk_size, columns,
+                                     start=first)
+        for number, rows in enumerate(parts, first):
+            if number in wanted:
+                yield (self.pixel, self.folder, number,
+                       start + number * self.chunk_size, pack_rows(rows))
+
+    def finish(self, identity):
+        """
+        Join the parts to the file of the partition, once all are there.
+
+        Parameters
+        ----------
+        identity : str
+            As of `~astro_pix2prof.survey.job.SurveyJob`.
+        """
+        import pyarrow.parquet as pq
+
+        path = pixel_path(self.out, *self.pixel)
+        if self.missing or not self.catalogue.counts[self.pixel] or (
+                path.is_file()):
+            return
+        with stop_if_full(self.out):
+            make_folder(path.parent)
+            tables = [pq.read_table(as_source(part), partitioning=None)
+                      for part in part_files(self.folder)]
+            write_part(join_results(tables), path, identity)
+            remove_tree(self.folder)
 
 
 @contextmanager
@@ -263,62 +380,28 @@ def _find_missing(catalogue, files, settings, out):
     return missing, n_skipped
 
 
-def measure_partition(frame, pixel, key):
+def measure_rows(key, pixel, folder, number, start, rows):
     """
-    Measure a partition and write its file.
+    Measure a part of a partition and write its file.
 
     Parameters
     ----------
-    frame : `nested_pandas.NestedFrame`
-        The rows.
+    key, folder, number, start, rows
+        As for `~astro_pix2prof.survey.engine.measure_part`.
 
-    pixel : `hats.pixel_math.HealpixPixel`
-        The partition.
-
-    key : str
-        The key of the job in this process.
+    pixel : tuple of int
+        The order and the pixel of the partition.
 
     Returns
     -------
-    frame : `pandas.DataFrame`
-        The number of galaxies.
+    pixel : tuple of int
+        The same.
+
+    number, n_rows : int
+        The number of the part, and that of its galaxies.
     """
-    import pandas as pd
-
-    n_rows = len(frame)
-    if n_rows:
-        job = get_job(key)
-        path = pixel_path(job.out, pixel.order, pixel.pixel)
-        if not path.is_file():
-            with stop_if_full(job.out):
-                _measure_partition(frame, (pixel.order, pixel.pixel), path,
-                                   key)
-    return pd.DataFrame({'n_rows': [n_rows]})
-
-
-def _measure_partition(frame, pixel, path, key):
-    import pyarrow.parquet as pq
-
-    pa = import_pyarrow()
-    job = get_job(key)
-    rows = pa.Table.from_pandas(frame.reset_index(), preserve_index=False)
-    # units, and the types of the files, are lost in pandas
-    rows = pa.Table.from_arrays(
-        [rows[field.name].cast(field.type) for field in job.schema],
-        schema=job.schema)
-    # the parts of a large partition are kept, as the files of a survey are
-    folder = job.out / '.parts' / f'{pixel[0]}-{pixel[1]}'
-    make_folder(folder)
-    for k, start in enumerate(range(0, rows.num_rows, job.chunk_size)):
-        part = part_path(folder, k)
-        if not part.is_file() or not is_complete(part):
-            run_part(key, rows.slice(start, job.chunk_size),
-                     job.starts[pixel] + start, part)
-    make_folder(path.parent)
-    tables = [pq.read_table(as_source(part), partitioning=None)
-              for part in part_files(folder)]
-    write_part(join_results(tables), path, job.identity)
-    remove_tree(folder)
+    n_rows, _ = measure_part(key, folder, number, start, rows)
+    return pixel, number, n_rows
 
 
 def _find_maps(folder):

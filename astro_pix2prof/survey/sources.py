@@ -10,15 +10,13 @@ import glob
 import hashlib
 import math
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Formatter
 
 from astro_pix2prof.addresses import find_path, is_address
-from astro_pix2prof.image.files import open_fits
-from astro_pix2prof.image.fits import choose_hdu
-from astro_pix2prof.image.sections import cut_section
+from astro_pix2prof.image.sections import open_sections
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.survey.cutouts import CutoutSource
 from astro_pix2prof.survey.files import require_file
@@ -512,7 +510,7 @@ def open_images(loaded, source, *, hdu=None, band=None, companions=()):
     # each file is opened once
     loaded = sorted(loaded, key=lambda item: item.source)
     with ExitStack() as stack:
-        opened, hdulist = None, None
+        opened, file = None, None
         for item in loaded:
             if item.error is not None:
                 yield item
@@ -527,16 +525,19 @@ def open_images(loaded, source, *, hdu=None, band=None, companions=()):
                     if path != opened:
                         stack.close()
                         opened = None
-                        hdulist = stack.enter_context(open_fits(path))
+                        file = stack.enter_context(closing(
+                            open_sections(path, hdu=hdu, band=band)))
                         opened = path
-                    (item.image, item.options['position'],
-                     item.origin) = cut_section(
-                        hdulist, item.options['position'],
-                        item.options['size'], hdu=hdu, band=band)
+                    rows, columns, (x, y) = file.window(
+                        item.options['position'], item.options['size'])
+                    item.image = file.read(rows, columns)
+                    item.origin = columns.start, rows.start
+                    item.options['position'] = (x - columns.start,
+                                                y - rows.start)
                 for files in companions:
                     item.options[files.plane] = files.read(
-                        item.record, item.source, **(_section_of(
-                            item, hdulist, hdu, band)
+                        item.record, item.source, **(
+                            {'shape': file.shape, 'window': (rows, columns)}
                             if section and source.kind != 'callable'
                             else {}))
             except StopSurveyError:
@@ -547,13 +548,3 @@ def open_images(loaded, source, *, hdu=None, band=None, companions=()):
                 item.error, item.image = error, None
             yield item
             item.image = None   # (measured by now)
-
-
-def _section_of(item, hdulist, hdu, band):
-    """
-    Find the shape of a file, and the pixels of it that were cut out.
-    """
-    shape = choose_hdu(hdulist, hdu, band).shape[-2:]
-    ny, nx = choose_hdu(item.image, hdu, band).shape[-2:]
-    x, y = item.origin
-    return {'shape': shape, 'window': (slice(y, y + ny), slice(x, x + nx))}

@@ -156,7 +156,7 @@ def run_apart(name, cores=None, **options):
     Parameters
     ----------
     name : str
-        The module and the function.
+        The module of this folder and the function.
 
     cores : int, optional
         The number of cores that it may use, where the system can be told.
@@ -294,8 +294,8 @@ def main():
         usable = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, usable[:int(cores)])
     module, _, function = name.partition('.')
-    result = getattr(import_module(f'benchmarks.throughput.{module}'),
-                     function)(**json.loads(options))
+    module = import_module(f'benchmarks.throughput.{module}')
+    result = getattr(module, function)(**json.loads(options))
     Path(out).write_text(json.dumps(result), encoding='utf-8')
 
 

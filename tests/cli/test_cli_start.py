@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from astro_pix2prof.cli import fit as cli_fit
 from astro_pix2prof.cli import main
 from astro_pix2prof.cli.collector import pause_collector
 
@@ -47,3 +48,36 @@ def test_own_process_only(capsys):
     done = subprocess.run([sys.executable, '-c', code], check=True,
                           capture_output=True, text=True)
     assert done.stdout.split()[-2:] == ['2', 'True']
+
+
+@pytest.mark.parametrize('names', [['a.fits'], ['a.fits', 'b.fits']])
+def test_threads(tmp_path, monkeypatch, names):
+    """
+    One image is measured by one thread; torch has its threads afterwards.
+    """
+    torch = pytest.importorskip('torch')
+    seen = []
+
+    class Fitting:
+        beside = None
+
+        def __init__(self, args):
+            pass
+
+        def __call__(self, path, stem):
+            seen.append(torch.get_num_threads())
+            msg = 'no galaxy'
+            raise ValueError(msg)
+
+    monkeypatch.setattr(cli_fit, '_Fitting', Fitting)
+    for name in names:
+        (tmp_path / name).touch()
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        main(['fit', *(str(tmp_path / name) for name in names), '--out',
+              str(tmp_path), '--quiet'])
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert seen == ([1] if len(names) == 1 else [3, 3])

@@ -5,8 +5,10 @@ Tests of finding areas that were filled with a constant.
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from astro_pix2prof import GalaxyCutout
+from astro_pix2prof.image import blanks
 from astro_pix2prof.image.blanks import find_blanks
 
 SHAPE = (160, 160)
@@ -181,3 +183,28 @@ def test_cliff(level, is_blank):
     data[20:30, 30:40] = level
     blank = find_blanks(data, np.zeros(data.shape, bool))
     assert np.count_nonzero(blank) == 100 * is_blank
+
+
+@pytest.mark.parametrize('smooth', [0, 1.0, 1.6, 3.0])
+@pytest.mark.parametrize('step', [0, 0.01, 0.05])
+def test_part_of_the_pixels_tells(monkeypatch, smooth, step):
+    """
+    Whether an image is noisy does not depend on how many pixels are seen.
+    """
+    noise = np.random.default_rng(2).normal(size=SHAPE)
+    if smooth:
+        noise = gaussian_filter(noise, smooth)
+    data = _galaxy() + NOISE * noise / noise.std()
+    if step:
+        data = step * np.round(data / step)
+    data[:, 120:] = 0
+    found = _found(data)
+    seen = []
+    differences = blanks._Frame._differences
+    monkeypatch.setattr(blanks._Frame, '_differences', lambda frame, every: (
+        seen.append(every), differences(frame, every))[1])
+    _found(data)
+    # (white noise takes an eighth of the pixels)
+    assert seen == [8] if smooth == 0 == step else seen[0] == 8
+    monkeypatch.setattr(blanks, '_ENOUGH', np.inf)
+    np.testing.assert_array_equal(_found(data), found)

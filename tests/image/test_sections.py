@@ -3,6 +3,10 @@
 Tests for the sections module of image.
 """
 
+import pickle
+from contextlib import closing
+from types import SimpleNamespace
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -11,8 +15,13 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.testing import assert_allclose, assert_array_equal
 
+from astro_pix2prof import GalaxyCutout
+from astro_pix2prof.image import plain as image_plain
+from astro_pix2prof.image import sections as image_sections
 from astro_pix2prof.image.files import open_fits
-from astro_pix2prof.image.sections import cut_section
+from astro_pix2prof.image.header import header_wcs
+from astro_pix2prof.image.plain import PlainImage, plain_wcs
+from astro_pix2prof.image.sections import cut_section, open_sections
 
 SHAPE = (80, 100)
 VALUES = np.arange(8000.0).reshape(SHAPE)
@@ -106,3 +115,124 @@ class TestCutSection:
         assert section['SMALL'].data is None
         assert section['LINE'].data is None
         assert len(section) == 4
+
+
+@pytest.fixture(name='plain')
+def fixture_plain(tmp_path):
+    """
+    A plain file of a noisy galaxy, with a WCS, a unit and a gain.
+    """
+    y, x = np.indices(SHAPE)
+    data = np.random.default_rng(4).normal(0, 0.02, SHAPE) + 5 * np.exp(
+        -np.hypot(x - 52, y - 41) / 5)
+    header = fits.Header({
+        'CTYPE1': 'RA---TAN', 'CTYPE2': 'DEC--TAN', 'CRPIX1': 3.0,
+        'CRPIX2': 5.0, 'CRVAL1': 10.0, 'CRVAL2': 20.0, 'CD1_1': -1e-4,
+        'CD1_2': 2e-5, 'CD2_1': 2e-5, 'CD2_2': 1e-4, 'BUNIT': 'nanomaggy',
+        'GAIN': 900.0, 'FILTER': 'r', 'OBJECT': 'M 1'})
+    path = tmp_path / 'plain.fits'
+    fits.writeto(path, data.astype('>f4'), header)
+    return path
+
+
+def assert_same(one, other):
+    """
+    Check that two cutouts are the same, bit for bit.
+    """
+    for name in ('data', 'mask', 'position', 'origin', 'pixel_scale', 'gain',
+                 'zeropoint', 'band', 'name', 'unit', 'shape'):
+        assert_array_equal(getattr(one, name), getattr(other, name))
+    assert one.data.dtype == other.data.dtype
+    pixels = [[0, 3.5], [7, 1.25]]
+    assert_array_equal(one.wcs.all_pix2world(pixels, 0),
+                       other.wcs.all_pix2world(pixels, 0))
+    assert one.wcs.array_shape == other.wcs.array_shape
+    assert one.to_sky_pa(12.0) == other.to_sky_pa(12.0)
+
+
+class TestSectionFile:
+    @pytest.mark.parametrize(('position', 'size'), [
+        ((52.0, 41.0), 20), ((3.0, 77.0), (12, 16)), ((52, 41), 30 * u.pix),
+        ((52.0, 41.0), 8 * u.arcsec),
+        (SkyCoord(9.9946, 20.0045, unit='deg'), 8 * u.arcsec)])
+    def test_plain_is_as_any_other(self, plain, position, size):
+        """
+        The lean way gives the cutout that astropy's HDUs give.
+        """
+        with closing(open_sections(plain)) as file:
+            lean, *places = file.cut(position, size)
+        with open_fits(plain) as hdulist:
+            section, *others = cut_section(hdulist, position, size)
+        assert isinstance(lean, PlainImage)
+        assert places == others
+        assert_same(GalaxyCutout(lean, position=places[0], size=size),
+                    GalaxyCutout(section, position=places[0], size=size))
+        # (as it is sent to another process)
+        assert_same(
+            GalaxyCutout(pickle.loads(pickle.dumps(lean)),
+                         position=places[0], size=size),
+            GalaxyCutout(section, position=places[0], size=size))
+
+    def test_header_is_parsed_once(self, plain, monkeypatch):
+        parsed = []
+
+        def parse(cards):
+            parsed.append(cards)
+            return plain_wcs(cards)
+
+        monkeypatch.setattr(image_plain, 'plain_wcs', parse)
+        with closing(open_sections(plain)) as file:
+            for x in (20, 40, 60):
+                section, place, _ = file.cut((x, 40), 8 * u.arcsec)
+                assert section.cards['GAIN'] == 900
+                GalaxyCutout(section, position=place)
+        assert len(parsed) == 1
+
+    def test_wcs_of_extensions_is_parsed_once(self, plain, monkeypatch):
+        with fits.open(plain, mode='append') as hdulist:
+            hdulist.append(fits.ImageHDU(np.full(SHAPE, 0.02), name='ERR'))
+        parsed = []
+
+        def parse(header, hdulist=None):
+            parsed.append(header)
+            return header_wcs(header, hdulist)
+
+        monkeypatch.setattr(image_sections, 'header_wcs', parse)
+        with closing(open_sections(plain)) as file:
+            for x in (20, 40, 60):
+                section, _, _ = file.cut((x, 40), 8 * u.arcsec)
+                assert [item.name for item in section] == ['PRIMARY', 'ERR']
+        assert len(parsed) == 1
+
+    @pytest.mark.parametrize('hdu', [1, 'NOISE'])
+    def test_wrong_hdu(self, plain, hdu):
+        with pytest.raises(ValueError, match='is not in the file'):
+            open_sections(plain, hdu=hdu)
+
+    def test_outside(self, plain):
+        with (closing(open_sections(plain)) as file,
+              pytest.raises(ValueError, match='lies outside of the image')):
+            file.cut((100.0, 3.0), 8)
+
+    def test_no_wcs(self, tmp_path):
+        fits.writeto(tmp_path / 'a.fits', VALUES)
+        with (closing(open_sections(tmp_path / 'a.fits')) as file,
+              pytest.raises(ValueError, match='has no celestial WCS')):
+            file.cut((10.0, 3.0), 8 * u.arcsec)
+
+    def test_companions_are_not_forgotten(self, plain, monkeypatch):
+        """
+        A plain file with a mask beside it is no plain image.
+        """
+        found = []
+
+        def find(path):
+            found.append(path)
+            return [SimpleNamespace(path=plain, role='mask', bits=None,
+                                    power=1)]
+
+        monkeypatch.setattr(image_sections, 'companion_files', find)
+        with closing(open_sections(plain)) as file:
+            section, _, _ = file.cut((52.0, 41.0), 20)
+        assert found[0] == plain
+        assert [item.name for item in section] == ['PRIMARY', 'MASK']
