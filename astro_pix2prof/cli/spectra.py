@@ -75,8 +75,8 @@ def add_spectra_command(commands):
     command.add_argument('--covariance', metavar='SURVEY',
                          type=number_or_word,
                          help='correlation of the noise of spaxels: manga, '
-                              'califa, or the slope b of 1 + b log10 N '
-                              '(default: none)')
+                              'or the slope b of 1 + b log10 N (default: '
+                              'none)')
     command.add_argument('--hdu', type=hdu_name, metavar='EXT',
                          help='extension of the flux: number, name, or '
                               'NAME,VERSION')

@@ -14,8 +14,8 @@ __all__ = ['COVARIANCES', 'covariance_factor']
 
 # The slope beta and the number N of spaxels from which the factor
 # 1 + beta log10 N grows no more: MaNGA (Law et al. 2016, AJ 152, 83, section
-# 9.3) and CALIFA (Garcia-Benito et al. 2015, A&A 576, A135, equation 1).
-COVARIANCES = {'manga': (1.62, 100.0), 'califa': (1.07, 80.0)}
+# 9.3).
+COVARIANCES = {'manga': (1.62, 100.0)}
 
 
 def covariance_factor(covariance, n):
@@ -24,7 +24,7 @@ def covariance_factor(covariance, n):
 
     Parameters
     ----------
-    covariance : {'manga', 'califa'}, float, callable or `None`
+    covariance : {'manga'}, float, callable or `None`
         The relation of a survey; the slope beta of ``1 + beta log10 N``; or
         a function of N. `None` for independent spaxels.
 

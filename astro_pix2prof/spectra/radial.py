@@ -65,7 +65,7 @@ def radial_spectra(cube, profile, *, edges=None, statistic='sum', fill=True,
         rest of a sum, at each wavelength: for masked values and for what
         lies outside of the cube. `False` sums the usable values only.
 
-    covariance : {'manga', 'califa'}, float or callable, optional
+    covariance : {'manga'}, float or callable, optional
         By how much errors of sums exceed those of N independent spaxels: as
         in the survey, ``1 + beta log10 N`` with this slope beta, or a
         function of N. By default, spaxels are independent, which those of

@@ -13,7 +13,6 @@ from astropy.utils.exceptions import AstropyUserWarning
 from astro_pix2prof.arguments import check_number, check_positive
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.brightness import (
-    POGSON,
     SB_UNIT,
     curve_of_growth,
     light_within,
@@ -35,18 +34,13 @@ from astro_pix2prof.structure.columns import (
     structure_table,
 )
 from astro_pix2prof.structure.extrapolation import extrapolate_light
+from astro_pix2prof.structure.fitted import (
+    magnitude_of,
+    put_fits,
+    put_smeared,
+)
 from astro_pix2prof.structure.limits import surface_brightness_limit
-from astro_pix2prof.structure.models import (
-    fit_bulge_disc,
-    fit_disc,
-    fit_sersic,
-)
-from astro_pix2prof.structure.smeared import (
-    MODEL_COLUMNS,
-    MODELS,
-    read_rings,
-    refuse_corrected,
-)
+from astro_pix2prof.structure.smeared import read_rings, refuse_corrected
 
 __all__ = ['measure_structure']
 
@@ -232,12 +226,6 @@ def _perturbed(profile, value, ok, zero, n_samples, rng):
     # A ring without an error, or without a magnitude, stays as it is.
     samples = np.where(np.isfinite(samples), samples, value[:, None])
     return np.vstack([value[ok], samples[ok].T])
-
-
-def _mag(flux, zero):
-    with np.errstate(invalid='ignore', divide='ignore'):
-        mag = zero - 2.5 * np.log10(flux)
-    return np.where(np.isfinite(mag), mag, np.nan)
 
 
 def _warn_of_correlation(profile):
@@ -455,8 +443,8 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
             profile, ok, samples, (radius, growth), eps, galaxy_flag, seed)
         if not levelled:
             flag |= StructureFlag.NOT_ASYMPTOTIC
-    put('mag_total', _mag(total, zero))
-    put('mag_aperture', _mag(flux, zero))
+    put('mag_total', magnitude_of(total, zero))
+    put('mag_aperture', magnitude_of(flux, zero))
     flag |= _put_parts(put, profile, ok, flux, total, growth, few)
     radii = {}
     for part in (*PARTS, *fractions):
@@ -478,7 +466,7 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     needed = 'mag_petro' if np.isfinite(zero) else 'r_petro'
     if not np.isfinite(result[needed][0]):
         flag |= StructureFlag.PETROSIAN_NOT_REACHED
-    put('mu_0', _mag(samples[:, 0], zero))
+    put('mu_0', magnitude_of(samples[:, 0], zero))
     # (an image of large pixels has no such boxes)
     scale = profile.meta.get('pixel_scale', np.nan)
     result['mu_limit'] = (surface_brightness_limit(profile).value
@@ -486,16 +474,16 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     # Half the flux in an ellipse of R50.
     q50 = 1 - np.interp(np.nan_to_num(radii[50]), radius, eps)
     with np.errstate(invalid='ignore', divide='ignore'):
-        put('mu_mean_50', _mag(0.5 * total / (np.pi * radii[50]**2 * q50),
-                               zero))
+        put('mu_mean_50', magnitude_of(
+            0.5 * total / (np.pi * radii[50]**2 * q50), zero))
     _put_shape(result, profile, ok, radii, few)
     if fits:
-        put_fits = _put_fits
+        put_models = put_fits
         if psf is not None:
             # (the rings out to the last that is reliable)
             rings = None if few else read_rings(profile, psf, ok)
-            put_fits = partial(_put_smeared, rings=rings)
-        flag |= put_fits(result, radius, samples[0],
+            put_models = partial(put_smeared, rings=rings)
+        flag |= put_models(result, radius, samples[0],
                          np.ones(2) if few else error[ok], zero, few)
     return structure_table(result, flag, length=profile['radius'].unit,
                            levels=levels, fits=fits, psf=psf is not None,
@@ -559,7 +547,7 @@ def _put_petrosian(put, radius, samples, curve, eps, zero, few, petrosian):
     within = np.array([np.interp(aperture * r, at, row,
                                  right=np.nan)
                        for r, row in zip(r_petro, growth, strict=True)])
-    put('mag_petro', _mag(within, zero))
+    put('mag_petro', magnitude_of(within, zero))
 
 
 def _put_shape(result, profile, ok, radii, few):
@@ -577,79 +565,3 @@ def _put_shape(result, profile, ok, radii, few):
                 np.asarray(getattr(profile[c], 'value', profile[c]))[ok][k]
                 if c in profile.colnames else np.nan
                 for c in (column, f'{column}_err'))
-
-
-def _put_smeared(result, radius, intensity, error, zero, few, *, rings):
-    """
-    Fit models behind a PSF to the profile; return flags.
-    """
-    flag, none = StructureFlag(0), (np.nan, np.nan)
-    for model, bit in (('sersic', StructureFlag.SERSIC_FAILED),
-                       ('bulge_disc', StructureFlag.BULGE_DISC_FAILED),
-                       ('core', StructureFlag.CORE_FAILED)):
-        names, fit, columns = MODEL_COLUMNS[model], None, None
-        if not few:
-            make, columns = MODELS[model]
-            fit = make(rings)
-        if fit is None:
-            flag |= bit
-            result.update(dict.fromkeys(names, none))
-            result[f'{model}_chi2'] = none
-            continue
-        result.update(columns(fit))
-        result[f'{model}_chi2'] = fit.chi2 / fit.n_free, np.nan
-        _to_magnitudes(result, names[:1], zero)
-        if model == 'bulge_disc':
-            _to_magnitudes(result, ['disc_mu_0'], zero)
-    if not few and result['sersic_r_e'][0] < rings.fwhm:
-        flag |= StructureFlag.PSF_SIZED
-    return flag | _put_disc(result, radius, intensity, error, few)
-
-
-def _to_magnitudes(result, names, zero):
-    """
-    Convert intensities of models to surface brightnesses.
-    """
-    for name in names:
-        value, spread = result[name]
-        with np.errstate(invalid='ignore', divide='ignore'):
-            result[name] = (_mag(value, zero), POGSON * spread / value)
-
-
-def _put_fits(result, radius, intensity, error, zero, few):
-    """
-    Fit models to the profile; return flags.
-    """
-    flag, none = StructureFlag(0), (np.nan, np.nan)
-    for fitter, bit, names, chi2 in (
-            (fit_sersic, StructureFlag.SERSIC_FAILED,
-              MODEL_COLUMNS['sersic'], 'sersic_chi2'),
-            (fit_bulge_disc, StructureFlag.BULGE_DISC_FAILED,
-             MODEL_COLUMNS['bulge_disc'], 'bulge_disc_chi2')):
-        fit = None if few else fitter(radius, intensity, error)
-        if fit is None:
-            flag |= bit
-            fit = dict.fromkeys(names, none) | {'chi2': np.nan}
-        for name in names:
-            result[name] = fit[name]
-        result[chi2] = (fit['chi2'], np.nan)
-    # the models have intensities
-    _to_magnitudes(result, ['sersic_mu_e', 'bulge_mu_e', 'disc_mu_0'], zero)
-    return flag | _put_disc(result, radius, intensity, error, few)
-
-
-def _put_disc(result, radius, intensity, error, few):
-    """
-    Fit a broken disc to the profile; return flags.
-    """
-    flag, none = StructureFlag(0), (np.nan, np.nan)
-    fit = None if few else fit_disc(radius, intensity, error)
-    if fit is None:
-        flag |= StructureFlag.DISC_FAILED
-        fit = dict.fromkeys(('h', 'r_break', 'h_in', 'h_out'),
-                            none) | {'type': 0}
-    result['h_disc'] = fit['h']
-    for name in ('r_break', 'h_in', 'h_out'):
-        result[name] = fit[name]
-    result['disc_type'] = (fit['type'], np.nan)
-    return flag

@@ -262,15 +262,14 @@ def test_errors():
         n = weights.sum()**2 / (weights**2).sum()
         for covariance, factor in (
                 (1.3, 1 + 1.3 * np.log10(n)),
-                ('manga', 1 + 1.62 * np.log10(min(n, 100))),
-                ('CALIFA', 1 + 1.07 * np.log10(min(n, 80))),
+                ('MaNGA', 1 + 1.62 * np.log10(min(n, 100))),
                 (lambda n: n**0.25, n**0.25)):
             other = radial_spectra(**options, covariance=covariance)[k]
             assert_allclose(other.uncertainty.array,
                             factor * one.uncertainty.array, rtol=1e-6)
             assert_allclose(other.meta['covariance_factor'], factor,
                             rtol=1e-6)
-    assert set(COVARIANCES) == {'manga', 'califa'}
+    assert set(COVARIANCES) == {'manga'}
     cube = make_cube(data, sigma=None)
     assert radial_spectra(cube, make_profile())[0].uncertainty is None
 
@@ -451,7 +450,7 @@ def test_write(tmp_path):
     ({'statistic': 'median'}, ValueError, 'statistic must be'),
     ({'fill': 3}, TypeError, 'fill must be'),
     ({'min_valid': 2}, ValueError, 'min_valid must be'),
-    ({'covariance': 'sami'}, ValueError, "'manga' or 'califa', a slope"),
+    ({'covariance': 'sami'}, ValueError, "be 'manga', a slope"),
     ({'covariance': -1}, ValueError, 'covariance must be a slope from 0'),
     ({'covariance': [1]}, TypeError, 'covariance must be the name of a'),
     ({'covariance': lambda n: -n}, ValueError, 'covariance must return'),

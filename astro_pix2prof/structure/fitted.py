@@ -1,0 +1,154 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Structural parameters from fits of models.
+"""
+
+import numpy as np
+
+from astro_pix2prof.profile.brightness import POGSON
+from astro_pix2prof.profile.flags import StructureFlag
+from astro_pix2prof.structure.models import (
+    fit_bulge_disc,
+    fit_disc,
+    fit_sersic,
+)
+from astro_pix2prof.structure.smeared import MODEL_COLUMNS, MODELS
+
+__all__ = ['magnitude_of', 'put_fits', 'put_smeared']
+
+
+def magnitude_of(flux, zero):
+    """
+    Convert fluxes or intensities to magnitudes.
+
+    Parameters
+    ----------
+    flux : float or `~numpy.ndarray`
+        The fluxes.
+
+    zero : float
+        The zero point.
+
+    Returns
+    -------
+    mag : `~numpy.ndarray`
+        Not-a-number where there is no positive flux.
+    """
+    with np.errstate(invalid='ignore', divide='ignore'):
+        mag = zero - 2.5 * np.log10(flux)
+    return np.where(np.isfinite(mag), mag, np.nan)
+
+
+def put_smeared(result, radius, intensity, error, zero, few, *, rings):
+    """
+    Fit models behind a PSF to the profile; return flags.
+
+    Parameters
+    ----------
+    result : dict of tuple
+        Values and errors by the name of the column; added to.
+
+    radius, intensity, error : 1D `~numpy.ndarray`, shape (n,)
+        The profile.
+
+    zero : float
+        Zero point of surface brightness.
+
+    few : bool
+        Whether there are too few rings for a fit.
+
+    rings : `~astro_pix2prof.structure.smeared.SmearedRings`
+        The rings behind the PSF.
+
+    Returns
+    -------
+    flag : `~astro_pix2prof.StructureFlag`
+    """
+    flag, none = StructureFlag(0), (np.nan, np.nan)
+    for model, bit in (('sersic', StructureFlag.SERSIC_FAILED),
+                       ('bulge_disc', StructureFlag.BULGE_DISC_FAILED),
+                       ('core', StructureFlag.CORE_FAILED)):
+        names, fit, columns = MODEL_COLUMNS[model], None, None
+        if not few:
+            make, columns = MODELS[model]
+            fit = make(rings)
+        if fit is None:
+            flag |= bit
+            result.update(dict.fromkeys(names, none))
+            result[f'{model}_chi2'] = none
+            continue
+        result.update(columns(fit))
+        result[f'{model}_chi2'] = fit.chi2 / fit.n_free, np.nan
+        _to_magnitudes(result, names[:1], zero)
+        if model == 'bulge_disc':
+            _to_magnitudes(result, ['disc_mu_0'], zero)
+    if not few and result['sersic_r_e'][0] < rings.fwhm:
+        flag |= StructureFlag.PSF_SIZED
+    return flag | _put_disc(result, radius, intensity, error, few)
+
+
+def _to_magnitudes(result, names, zero):
+    """
+    Convert intensities of models to surface brightnesses.
+    """
+    for name in names:
+        value, spread = result[name]
+        with np.errstate(invalid='ignore', divide='ignore'):
+            result[name] = (magnitude_of(value, zero), POGSON * spread / value)
+
+
+def put_fits(result, radius, intensity, error, zero, few):
+    """
+    Fit models to the profile; return flags.
+
+    Parameters
+    ----------
+    result : dict of tuple
+        Values and errors by the name of the column; added to.
+
+    radius, intensity, error : 1D `~numpy.ndarray`, shape (n,)
+        The profile.
+
+    zero : float
+        Zero point of surface brightness.
+
+    few : bool
+        Whether there are too few rings for a fit.
+
+    Returns
+    -------
+    flag : `~astro_pix2prof.StructureFlag`
+    """
+    flag, none = StructureFlag(0), (np.nan, np.nan)
+    for fitter, bit, names, chi2 in (
+            (fit_sersic, StructureFlag.SERSIC_FAILED,
+              MODEL_COLUMNS['sersic'], 'sersic_chi2'),
+            (fit_bulge_disc, StructureFlag.BULGE_DISC_FAILED,
+             MODEL_COLUMNS['bulge_disc'], 'bulge_disc_chi2')):
+        fit = None if few else fitter(radius, intensity, error)
+        if fit is None:
+            flag |= bit
+            fit = dict.fromkeys(names, none) | {'chi2': np.nan}
+        for name in names:
+            result[name] = fit[name]
+        result[chi2] = (fit['chi2'], np.nan)
+    # the models have intensities
+    _to_magnitudes(result, ['sersic_mu_e', 'bulge_mu_e', 'disc_mu_0'], zero)
+    return flag | _put_disc(result, radius, intensity, error, few)
+
+
+def _put_disc(result, radius, intensity, error, few):
+    """
+    Fit a broken disc to the profile; return flags.
+    """
+    flag, none = StructureFlag(0), (np.nan, np.nan)
+    fit = None if few else fit_disc(radius, intensity, error)
+    if fit is None:
+        flag |= StructureFlag.DISC_FAILED
+        fit = dict.fromkeys(('h', 'r_break', 'h_in', 'h_out'),
+                            none) | {'type': 0}
+    result['h_disc'] = fit['h']
+    for name in ('r_break', 'h_in', 'h_out'):
+        result[name] = fit[name]
+    result['disc_type'] = (fit['type'], np.nan)
+    return flag
