@@ -63,6 +63,7 @@ class BandProfiles:
     mass : `~astropy.table.QTable` or `None`
         The stellar-mass profile, where it was asked for: see
         `~astro_pix2prof.mass_profile`.
+
     geometry : `~astropy.table.QTable` or `None`
         With ``reference='all'``, the profile of the sum of all bands, whose
         ellipses were used; ``meta['bands']`` has the part of each band.
@@ -73,7 +74,7 @@ class BandProfiles:
     reference: str
     failed: dict = field(default_factory=dict)
     mass: QTable | None = None
-    geometry: QTable = None
+    geometry: QTable | None = None
 
     def __repr__(self):
         text = (f'<{type(self).__name__}: {", ".join(self.profiles)} on the '
@@ -189,9 +190,10 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
     fits = {band: fits[band] for band in images if band in fits}
     if geometry is not None:
         _require_some(fits, failed)
-        inherited = int(geometry.meta['flag'] & GEOMETRY_FLAGS)
-        for fit in fits.values():
-            fit.profile.meta['flag'] |= inherited
+    # what is not certain of the ellipses is not certain along them
+    inherited = int(shape.meta['flag'] & GEOMETRY_FLAGS)
+    for fit in fits.values():
+        fit.profile.meta['flag'] |= inherited
     profiles = {band: fit.profile for band, fit in fits.items()}
     fwhm = {band: fit.cutout.psf_fwhm or 0.0
             for band, fit in fits.items()}
@@ -203,7 +205,7 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
         matched = match_profiles(profiles, psfs, (shape, first))
     return BandProfiles(
         profiles, _join(profiles, first, pairs, fwhm, shape, matched), first,
-        failed, geometry)
+        failed, geometry=geometry)
 
 
 def _joint_geometry(fit_galaxy, images, each, failed):

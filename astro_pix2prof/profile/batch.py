@@ -241,6 +241,26 @@ class ProfileBatch:
     def __iter__(self):
         return (self._profile(k) for k in range(len(self)))
 
+    def with_flags(self, flags):
+        """
+        Add flags to galaxies that have profiles.
+
+        Parameters
+        ----------
+        flags : 1D `~numpy.ndarray` of int, shape (n,)
+            Bits of `~astro_pix2prof.GalaxyFlag` for each galaxy.
+
+        Returns
+        -------
+        batch : `ProfileBatch`
+            A batch with the same profiles; galaxies that failed have no more
+            flags than before.
+        """
+        own = self._galaxies['flag']
+        more = np.where(self.failed, 0, flags).astype(own.dtype)
+        return type(self)({**self._galaxies, 'flag': own | more},
+                          self._rings, self.offsets, self.meta)
+
     @property
     def failed(self):
         """

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from astro_pix2prof.fitting.bands import ForcedImage
+from astro_pix2prof.fitting.joint import GEOMETRY_FLAGS
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.survey.bands import BandError
@@ -216,7 +217,17 @@ def measure_all_bands(bands, images, rows, fitter, given, *, workers=0,
         forced = _Forced(reference, bands.options[band], fitter, workers,
                          columns)
         found[band] = _measure_band(images.of(band), rows, forced, errors, 0)
+        _inherit_flags(found[band], reference)
     return {band: found[band] for band in bands.names}
+
+
+def _inherit_flags(measured, reference):
+    """
+    Add the flags of uncertain ellipses to a band measured along them.
+    """
+    flags = (reference.batch.galaxies['flag'][reference.places]
+             & int(GEOMETRY_FLAGS))
+    measured.batch = measured.batch.with_flags(flags[measured.order])
 
 
 def _measure_band(images, rows, forced, errors, start):

@@ -22,7 +22,7 @@ from astro_pix2prof import (
     load_example,
     plot_colours,
 )
-from astro_pix2prof.fitting.bands import _at_radii, _join
+from astro_pix2prof.fitting.bands import _at_radii, _join, measure_bands
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 
 PIXEL = 0.396
@@ -163,6 +163,28 @@ class TestFitBands:
     def test_wrong_input(self, images, change, match):
         with pytest.raises(ValueError, match=match):
             IsophoteFitter().fit_bands(**{'images': images, **change})
+
+    def test_flags_of_ellipses(self, images):
+        """
+        Uncertain ellipses are uncertain in all bands, neighbours in one.
+        """
+        fitter = IsophoteFitter()
+
+        def fit(image, **options):
+            found = fitter.fit(image, **options)
+            if 'geometry' not in options:
+                found.profile.meta['flag'] |= int(
+                    GalaxyFlag.GEOMETRY_UNCERTAIN | GalaxyFlag.NEIGHBOUR)
+            return found
+
+        plain = fitter.fit_bands(images)
+        found = measure_bands(fit, images)
+        for band, profile in found.profiles.items():
+            more = GalaxyFlag.GEOMETRY_UNCERTAIN
+            if band == found.reference:
+                more |= GalaxyFlag.NEIGHBOUR
+            assert profile.meta['flag'] == (
+                plain.profiles[band].meta['flag'] | int(more))
 
     def test_wrong_type(self, images):
         with pytest.raises(TypeError, match='images must be a dict'):

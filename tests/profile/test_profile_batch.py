@@ -112,6 +112,24 @@ class TestProfileBatch:
         with pytest.raises(ValueError, match='step 1, got 2'):
             batch[::2]
 
+    def test_flags(self, batch):
+        """
+        Flags are added to galaxies with a profile, to a new batch.
+        """
+        more = int(GalaxyFlag.CENTRE_UNCERTAIN)
+        found = batch.with_flags(np.full(len(batch), more))
+        before, after = (np.asarray(one.galaxies['flag'])
+                         for one in (batch, found))
+        measured = ~batch.failed
+        assert measured.any()
+        assert not measured.all()
+        assert (after[measured] == before[measured] | more).all()
+        assert (before & more == 0).all()
+        assert (after[~measured] == int(GalaxyFlag.FAILED)).all()
+        first = int(np.flatnonzero(measured)[0])
+        assert found[first].meta['flag'] == before[first] | more
+        assert len(found[first]) == len(batch[first])
+
     def test_light(self, batch, rings):
         """
         Half of the light lies within the radius that says so.

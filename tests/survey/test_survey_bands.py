@@ -130,6 +130,9 @@ def assert_same(result, expected):
     tables = [(result.colours, expected.colours), *(
         (result.profiles[band], expected.profiles[band])
         for band in expected.profiles)]
+    for band, profile in expected.profiles.items():
+        assert (result.profiles[band].meta['flag']
+                == profile.meta['flag']), band
     for found, wanted in tables:
         for name in wanted.colnames:
             one, two = found[name], wanted[name]
@@ -150,6 +153,28 @@ class TestResults:
         found = read_survey(done.out).band_profiles(number)
         assert_same(found, expected)
         assert ('g' in found.failed) == (number in (1, 3))
+
+    def test_flags_of_ellipses(self, folder, tmp_path):
+        """
+        Uncertain ellipses are uncertain in all bands, neighbours in one.
+        """
+        uncertain = int(GalaxyFlag.CENTRE_UNCERTAIN | GalaxyFlag.NEIGHBOUR)
+        plain = Pix2ProfFitter()
+
+        def fit(image, geometry=None):
+            if geometry is not None:
+                return plain(image, geometry=geometry)
+            profile = plain(image)
+            profile.meta['flag'] |= uncertain
+            return profile
+
+        run(folder, tmp_path / 'out', fitter=fit)
+        survey = read_survey(tmp_path / 'out')
+        profiles = survey.band_profiles(0).profiles
+        assert profiles['r'].meta['flag'] & uncertain == uncertain
+        for band in 'gi':
+            assert profiles[band].meta['flag'] & uncertain == (
+                GalaxyFlag.CENTRE_UNCERTAIN)
 
     def test_counts(self, done):
         assert (done.n_rows, done.n_done, done.n_failed) == (N, N, 1)
