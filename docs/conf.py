@@ -183,7 +183,7 @@ class MorphologyTable(SphinxDirective):
         from astro_pix2prof.structure.morphology import MORPHOLOGY_COLUMNS
 
         units = {'pix': 'pix', 'length': 'arcsec', 'angle': 'deg',
-                 'flux': 'of the image', '': ''}
+                 'flux': 'of the image', 'sum': 'of its sums', '': ''}
         lines = ['.. list-table::', '    :header-rows: 1',
                  '    :widths: 28 16 56', '', '    * - Column',
                  '      - Unit', '      - Definition']

@@ -238,9 +238,10 @@ def _check_psf(args):
     if args.correct_psf and args.psf is None:
         args.command.error('--correct-psf needs a point-spread function: '
                            'give --psf')
-    if args.psf is not None and not (args.structure or args.correct_psf):
-        args.command.error('--psf needs --structure or --correct-psf: the '
-                           'profile is that of the image')
+    if args.psf is not None and not (args.structure or args.correct_psf
+                                     or args.morphology):
+        args.command.error('--psf needs --structure, --correct-psf or '
+                           '--morphology: the profile is that of the image')
 
 
 def _check_shape(args):
@@ -426,7 +427,7 @@ class _Fitting:
                 measure_structure, fit.profile, psf=args.psf)
             result.add_notes(more)
         if args.morphology:
-            self._add_morphology(result, fit)
+            self._add_morphology(result, fit, args.psf)
         if args.correct_psf:
             from astro_pix2prof.profile.io import write_profile
             from astro_pix2prof.structure.sharpened import correct_psf
@@ -444,15 +445,15 @@ class _Fitting:
         return result
 
     @staticmethod
-    def _add_morphology(result, fit):
+    def _add_morphology(result, fit, psf):
         """
         Measure the morphology; without one, there is still a profile.
         """
         from astro_pix2prof.structure.morphology import measure_morphology
 
         try:
-            result.beside['morphology'], more = quietly(measure_morphology,
-                                                        fit)
+            result.beside['morphology'], more = quietly(
+                measure_morphology, fit, psf=psf)
             result.add_notes(more)
         except Exception as error:
             result.lost['morphology'] = error
@@ -482,7 +483,7 @@ def _write_beside(found, path, args):
     from astropy.table import vstack
 
     stems, tables = zip(*found, strict=True)
-    table = vstack(tables, metadata_conflicts='silent')
+    table = vstack(_with_units(tables), metadata_conflicts='silent')
     table.add_column(list(stems), name='image', index=0)
     if args.format == 'csv':
         from astro_pix2prof.profile.csv_files import write_csv
@@ -491,6 +492,24 @@ def _write_beside(found, path, args):
         return
     kind = {'votable': {'format': 'votable'}}.get(args.format, {})
     table.write(path, overwrite=args.overwrite, **kind)
+
+
+def _with_units(tables):
+    """
+    Take units that images do not share out of the columns, into their own.
+    """
+    tables = [table.copy() for table in tables]
+    for name in tables[0].colnames:
+        units = [getattr(table[name], 'unit', None) for table in tables]
+        if all(unit == units[0] or (None not in (unit, units[0])
+                                    and unit.is_equivalent(units[0]))
+               for unit in units):
+            continue
+        for table, unit in zip(tables, units, strict=True):
+            table[name] = getattr(table[name], 'value', table[name])
+            table[f'{name}_unit'] = ['' if unit is None
+                                     else unit.to_string()]
+    return tables
 
 
 def _summary_row(stem, result, seconds):

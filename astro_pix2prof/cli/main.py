@@ -7,6 +7,7 @@ import argparse
 import os
 import re
 import sys
+from functools import partial
 
 from astro_pix2prof.cli.collector import leave_to_the_system
 from astro_pix2prof.cli.compare import add_compare_command
@@ -87,10 +88,13 @@ def _run(args):
 
 def _make_parser():
     parser = argparse.ArgumentParser(
-        prog='pix2prof',
+        prog='pix2prof', allow_abbrev=False,
         description='Surface-brightness profiles of galaxies.')
     parser.add_argument('--version', action=_VersionAction)
-    commands = parser.add_subparsers(title='commands', metavar='COMMAND')
+    # (--psf must not be taken for --psf-fwhm where there is no --psf)
+    commands = parser.add_subparsers(
+        title='commands', metavar='COMMAND',
+        parser_class=partial(argparse.ArgumentParser, allow_abbrev=False))
 
     for add_command in _COMMANDS:
         add_command(commands)

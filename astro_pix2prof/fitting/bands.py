@@ -13,6 +13,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
 from astro_pix2prof.ellipses.given import GEOMETRY_OPTIONS
+from astro_pix2prof.fitting.harmonics import HARMONIC_OPTIONS
 from astro_pix2prof.fitting.joint import GEOMETRY_FLAGS, stack_bands
 from astro_pix2prof.fitting.matching import match_profiles, read_psfs
 from astro_pix2prof.fitting.radii import RADII_META, RADIUS_OPTIONS
@@ -28,7 +29,7 @@ __all__ = ['BandProfiles', 'ForcedImage', 'colour_columns', 'colour_pairs',
 ALL = 'all'
 
 # Options of a fitter's call that are none of GalaxyCutout.
-_OF_CALL = ('n_samples', 'seed')
+_OF_CALL = ('n_samples', 'seed', *HARMONIC_OPTIONS)
 
 # Options that the ellipses and the radii of the reference stand in for.
 _OF_REFERENCE = ('position', 'initial', *GEOMETRY_OPTIONS, *RADIUS_OPTIONS)

@@ -230,6 +230,10 @@ class ProfileFitter(ABC):
         <BandProfiles: g, r on the ellipses of r, ... rings>
         """
         predict = check_choice(predict, 'predict', ('light', 'mass'))
+        if predict == 'light' and {'distance', 'redshift'} & options.keys():
+            msg = ("distance and redshift are options of masses: give "
+                   "predict='mass', too")
+            raise TypeError(msg)
         measure = measure_bands
         if predict == 'mass':
             from astro_pix2prof.fitting.masses import (

@@ -131,7 +131,8 @@ def fourier_profile(fit, *, ellipticity=None, pa=None, radii=None):
         sma = geometric_radii(fit.sma[-1] * (1 + 1e-9), _STEP)
     else:
         sma = RingRadii(radii).wanted(cutout, None)
-    sma = sma[sma >= _LEAST]
+    if radii is None:
+        sma = sma[sma >= _LEAST]
     meta = fit.profile.meta
     image = cutout.data.astype(float) - fit.sky
     bad = fit.mask
@@ -143,7 +144,8 @@ def fourier_profile(fit, *, ellipticity=None, pa=None, radii=None):
     width = ring_width(sma)
     shape = np.full(len(sma), eps), np.full(len(sma), theta)
     found = measure_harmonics(
-        image, ~bad, fit.centre, sma, *shape, width=width,
+        image, ~bad, fit.centre, np.where(sma < _LEAST, 0.0, sma), *shape,
+        width=width,
         variance=ring_noise(cutout, meta.get('noise', 0.0), mean),
         correlation=ring_correlation(
             meta.get('noise_correlation', 1.0), width))

@@ -85,6 +85,18 @@ class SampledPSF:
         return SampledPSF(np.interp(self.step * np.hypot(x, y), at, mean,
                                     right=0.0), self.step)
 
+    @property
+    def elongation(self):
+        """
+        The range of values on the circle of half maximum over their mean.
+
+        For a Gaussian with the axis ratio q, it is about 1.4 (1 - q).
+        """
+        angle = np.arange(64) * (2 * np.pi / 64)
+        around = self(0.5 * self.fwhm * np.cos(angle),
+                      0.5 * self.fwhm * np.sin(angle))
+        return float(np.ptp(around) / around.mean())
+
     def _azimuthal(self):
         at = np.arange(len(self.values) // 2 + 1) * self.step
         angle = np.arange(64) * (2 * np.pi / 64)

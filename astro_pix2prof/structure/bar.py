@@ -35,6 +35,10 @@ _ERROR = 0.1
 # A bar is so many times its error.
 _SIGNIFICANT = 5.0
 
+# Rings of which less than this is seen can hide a bar, unless their minor
+# axis is shorter than this (pixels): these have too few pixels.
+_SEEN, _SMALL = 0.75, 4.0
+
 # Part of the noisy versions of the modes in which the bar must be found.
 _FOUND = 0.7
 
@@ -116,6 +120,7 @@ def bar_radius(modes, *, least=0.2, n_samples=100, seed=0):
     if known.sum() < _RINGS:
         result['reason'] = 'too few rings with a known amplitude'
         return _row(result, radius.unit)
+    hidden = _are_hidden(modes, known)
     r, size, sigma = (v[known] for v in (radius.value, amplitude, error))
     angle = np.radians(2 * phase[known])
     terms = np.stack([size * np.cos(angle), size * np.sin(angle)])
@@ -129,6 +134,10 @@ def bar_radius(modes, *, least=0.2, n_samples=100, seed=0):
              else 'the disc is seen from the side')
     if isinstance(found, str):
         result['reason'] = found
+        if hidden and flat <= _FLAT:
+            result.update(
+                bar_strength=np.nan, bar_strength_err=np.nan,
+                reason='rings that are masked or not seen could hide a bar')
         return _row(result, radius.unit)
     rng = np.random.default_rng(seed)
     versions = [_find(r, terms + sigma * rng.normal(size=terms.shape), sigma,
@@ -154,6 +163,21 @@ def bar_radius(modes, *, least=0.2, n_samples=100, seed=0):
             q * np.sin(turned / 2), np.cos(turned / 2))), 180),
         is_barred=True, reason='')
     return _row(result, radius.unit)
+
+
+def _are_hidden(modes, known):
+    """
+    Tell whether rings are hidden within which there could be a bar.
+    """
+    if 'n_valid' not in modes.colnames:
+        return False
+    inside = np.arange(len(known)) < np.flatnonzero(known)[-1]
+    minor = modes['radius'].value * (1 - modes.meta.get('ellipticity', 0.0))
+    if modes['radius'].unit != u.pix:
+        minor = minor / modes.meta.get('pixel_scale', np.nan)
+    inside &= minor > _SMALL
+    hidden = inside & ~known & (np.asarray(modes['n_valid']) < _SEEN)
+    return np.count_nonzero(hidden) >= _RINGS
 
 
 def _find(r, terms, sigma, least):

@@ -41,6 +41,10 @@ from astro_pix2prof.structure.relations import find_relation
 __all__ = ['MASS_OPTIONS', 'check_mass_options', 'mass_profile']
 
 
+# Centres of the bands of a galaxy are no farther apart (arcsec).
+_APART = 5.0
+
+
 # The options of `mass_profile`, for those who pass them on.
 MASS_OPTIONS = ('relation', 'colour', 'light', 'distance', 'distance_err',
                 'redshift', 'cosmology', 'ebv', 'reddening', 'filters',
@@ -327,6 +331,7 @@ def mass_profile(bands, *, relation='taylor2011', colour=None, light=None,
             msg = (f'bands[{band!r}] must show a galaxy, got a profile with '
                    'the flag NO_SOURCE')
             raise ValueError(msg)
+    _warn_of_unlike(checked)
     rng = np.random.default_rng(seed)
     read = {band: _read_band(profile, n_samples, rng)
             for band, profile in checked.items()}
@@ -344,6 +349,30 @@ def mass_profile(bands, *, relation='taylor2011', colour=None, light=None,
         0.0 if distance_err is None else 2 / _LN10 * distance_err
         / found.scale.luminosity_distance)
     return table
+
+
+def _warn_of_unlike(profiles):
+    """
+    Warn if profiles cannot be those of one galaxy, treated alike.
+    """
+    corrected = {band for band, profile in profiles.items()
+                 if 'psf_correction' in profile.colnames}
+    if corrected and corrected != set(profiles):
+        warnings.warn(
+            f'the profiles of {", ".join(sorted(corrected))} are corrected '
+            'for the PSF and the others are not: their colours are wrong '
+            'near the centre', AstropyUserWarning, stacklevel=3)
+    places = [(profile.meta['ra'], profile.meta['dec'])
+              for profile in profiles.values()
+              if {'ra', 'dec'} <= profile.meta.keys()]
+    if len(places) > 1:
+        sky = SkyCoord(*np.transpose(places), unit='deg')
+        apart = float(sky[0].separation(sky).max().arcsec)
+        if apart > _APART:
+            warnings.warn(
+                f'the centres of the profiles are {apart:.3g} arcsec apart: '
+                'are they profiles of one galaxy?', AstropyUserWarning,
+                stacklevel=3)
 
 
 @dataclass
@@ -464,6 +493,11 @@ def _put_totals(table, profile, rings, found, seed):
     names = ('mass', 'mass_err', 'log_mass', 'log_mass_err', 'r50_mass',
              'r50_mass_err', 'extrapolated_fraction', 'held_fraction')
     totals = dict.fromkeys(names, np.nan)
+    if ok.sum() < N_RINGS:
+        warnings.warn(
+            f'the profile has {ok.sum()} rings with a mass: masses within '
+            f'radii need at least {N_RINGS}', AstropyUserWarning,
+            stacklevel=3)
     if rings.reliable.any() and ok.sum() >= N_RINGS:
         radius = 1e3 * table['radius_kpc'].value[ok]
         eps = np.interp(radius, 1e3 * table['radius_kpc'].value[

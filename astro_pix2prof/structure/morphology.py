@@ -14,6 +14,7 @@ from scipy.ndimage import binary_fill_holes, gaussian_filter, label
 
 from astro_pix2prof.arguments import check_flag, check_positive
 from astro_pix2prof.extras import missing_extra
+from astro_pix2prof.psf.model import PSF
 
 __all__ = ['MORPHOLOGY_COLUMNS', 'find_segment', 'import_statmorph',
            'measure_morphology']
@@ -48,7 +49,8 @@ class MorphologyColumn(NamedTuple):
 
     unit : str
         'pix' for a position, 'length' for the unit of the profile's
-        radius, 'angle', 'flux' for the unit of the image, or '' for none.
+        radius, 'angle', 'flux' for the unit of the image, 'sum' for
+        that of sums over its pixels, or '' for none.
 
     text : str
         Its definition.
@@ -91,8 +93,8 @@ MORPHOLOGY_COLUMNS = tuple(MorphologyColumn(*row) for row in (
                                   'moments.'),
     ('orientation_asymmetry', 'angle', 'Angle of the major axis, '
                                        'counter-clockwise from +x.'),
-    ('flux_circ', 'flux', 'Flux within two circular Petrosian radii.'),
-    ('flux_ellip', 'flux', 'Flux within two elliptical Petrosian radii.'),
+    ('flux_circ', 'sum', 'Flux within two circular Petrosian radii.'),
+    ('flux_ellip', 'sum', 'Flux within two elliptical Petrosian radii.'),
     ('rpetro_circ', 'length', 'Circular Petrosian radius.'),
     ('rpetro_ellip', 'length', 'Elliptical Petrosian radius.'),
     ('rhalf_circ', 'length', 'Circular half-light radius.'),
@@ -154,10 +156,11 @@ def measure_morphology(fit, *, psf=None, segmentation=None, fill=True,
     fit : `~astro_pix2prof.fitting.fit.ProfileFit`
         The result of ``fitter.fit(image)``.
 
-    psf : 2D array_like, float or `~astropy.units.Quantity`, optional
-        The point-spread function, for the Sersic fit only: its image, with
-        odd sides and the peak in the middle, or its full width at half
-        maximum in arcsec (or pixels) for a Gaussian. By default, the
+    psf : `~astro_pix2prof.PSF`, 2D array_like, float or \
+`~astropy.units.Quantity`, optional
+        The point-spread function, for the Sersic fit only: a `PSF`; its
+        image, with odd sides and the peak in the middle; or its full width
+        at half maximum in arcsec (or pixels) for a Gaussian. By default, the
         ``psf_fwhm`` of the image; without one, the fit has no PSF.
 
     segmentation : 2D array_like, optional
@@ -349,6 +352,8 @@ def _find_psf(psf, cutout):
         if cutout.psf_fwhm is None:
             return None
         psf = cutout.psf_fwhm / cutout.radius_scale * u.pix
+    if isinstance(psf, PSF):
+        return _sample_psf(psf, cutout)
     psf = getattr(psf, 'data', psf) if not isinstance(
         psf, (u.Quantity, np.ndarray, float, int, np.generic)) else psf
     if np.ndim(psf) == 0:
@@ -373,13 +378,39 @@ def _find_psf(psf, cutout):
     return kernel / kernel.sum()
 
 
+def _sample_psf(psf, cutout):
+    """
+    Sample a PSF at the pixels of an image.
+    """
+    scale = cutout.pixel_scale
+    sampled = psf.sampled(scale)
+    half = max(int(sampled.radius / (scale or 1.0)), 1)
+    y, x = np.mgrid[-half:half + 1, -half:half + 1] * (scale or 1.0)
+    kernel = sampled(x, y)
+    return kernel / kernel.sum()
+
+
+def _flux_unit(cutout):
+    """
+    Find the unit of sums over pixels, and the sum of one in that unit.
+    """
+    unit = cutout.unit
+    if unit is not None and cutout.pixel_scale is not None:
+        plain = unit.decompose()
+        if dict(zip(plain.bases, plain.powers, strict=True)).get(u.rad) == -2:
+            area = (cutout.pixel_scale * u.arcsec)**2
+            return area.to_value(u.sr), unit * u.sr
+    return 1.0, unit
+
+
 def _make_table(result, cutout, messages):
     """
     Put the measures into a table with units.
     """
     units = {'pix': (1.0, u.pix), '': (1.0, None),
              'length': (cutout.radius_scale, cutout.radius_unit),
-             'angle': (np.degrees(1.0), u.deg), 'flux': (1.0, cutout.unit)}
+             'angle': (np.degrees(1.0), u.deg), 'flux': (1.0, cutout.unit),
+             'sum': _flux_unit(cutout)}
     table = QTable()
     for column in MORPHOLOGY_COLUMNS:
         scale, unit = units[column.unit]

@@ -20,6 +20,7 @@ from astro_pix2prof.profile.brightness import (
     curve_of_growth,
 )
 from astro_pix2prof.profile.checks import check_profile
+from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.structure.bandpasses import FILTERS, find_bandpass
 from astro_pix2prof.structure.distances import PhysicalScale, find_scale
 from astro_pix2prof.structure.extinction import (
@@ -276,9 +277,22 @@ def absolute_magnitude(magnitude, *, band, distance=None, redshift=None,
         None, distance=distance, redshift=redshift, cosmology=cosmology,
         ebv=ebv, position=position, reddening=reddening, filters=filters,
         k_correction=k_correction)
-    value = u.Quantity(magnitude, u.mag).value
+    value = _apparent(magnitude)
     return (value - found.extinction(band) - found.scale.distance_modulus
             - found.k(band, colour)) * u.mag
+
+
+def _apparent(magnitude):
+    """
+    Read apparent magnitudes; AB magnitudes may say that they are.
+    """
+    try:
+        if getattr(magnitude, 'unit', None) == u.ABmag:
+            return np.asarray(magnitude.value, dtype=float)
+        return u.Quantity(magnitude, u.mag).value
+    except (TypeError, u.UnitConversionError) as error:
+        msg = f'magnitude must be in AB magnitudes, got {magnitude!r}'
+        raise ValueError(msg) from error
 
 
 def physical_profile(profile, *, band=None, distance=None, redshift=None,
@@ -384,6 +398,10 @@ def physical_profile(profile, *, band=None, distance=None, redshift=None,
         mu_err = POGSON * error / light
         enclosed = sun - 2.5 * np.log10(within)
     dark = ~(light > 0)
+    if profile.meta.get('flag', 0) & GalaxyFlag.NO_SOURCE:
+        # (intensities remain, as upper limits)
+        dark[:] = True
+        within = np.full(len(light), np.nan)
     table = QTable()
     table['radius'] = profile['radius']
     table['radius_kpc'] = kpc * u.kpc

@@ -14,7 +14,11 @@ from astro_pix2prof.profile.brightness import (
     sb_to_intensity,
 )
 from astro_pix2prof.profile.checks import check_profile
-from astro_pix2prof.profile.flags import LARGE_CORRECTION, RingFlag
+from astro_pix2prof.profile.flags import (
+    LARGE_CORRECTION,
+    GalaxyFlag,
+    RingFlag,
+)
 from astro_pix2prof.profile.samples import SAMPLES
 from astro_pix2prof.psf.model import PSF
 from astro_pix2prof.structure.smeared import (
@@ -92,6 +96,9 @@ def correct_psf(profile, psf, *, seed=0):
     profile = check_profile(profile, ordered=True)
     refuse_corrected(profile)
     psf = psf if isinstance(psf, PSF) else PSF(psf)
+    if profile.meta.get('flag', 0) & GalaxyFlag.NO_SOURCE:
+        msg = ('profile must show a galaxy, got one with the flag NO_SOURCE')
+        raise ValueError(msg)
     use = _usable(profile)
     if np.count_nonzero(use) < 5:
         msg = ('profile must have at least five rings with a signal to be '

@@ -3,10 +3,12 @@
 Models fitted to a profile behind a point-spread function.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import astropy.units as u
 import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
 from scipy.optimize import least_squares
 from scipy.special import gammaincinv
 
@@ -58,6 +60,10 @@ def _core_sersic(r, amplitude, r_b, gamma, r_e, n):
                 - b * ((x**a + r_b**a) / r_e**a)**(1 / (n * a)))
 
     return amplitude * np.exp(law(r) - law(r_b))
+
+
+# PSFs with a larger elongation (axis ratios below 0.93) are not round.
+ELONGATED = 0.1
 
 
 @dataclass
@@ -295,6 +301,12 @@ def read_rings(profile, psf, use):
     on_sky = meta.get('pa_frame') == 'sky'
     # The profile does not say how the PSF lies on the sky.
     if on_sky:
+        if sampled.elongation > ELONGATED:
+            warnings.warn(
+                'the psf is elongated and the profile has angles on the sky: '
+                'the mean of the psf in azimuth is used, and ellipticities '
+                'of rings that it smears are wrong by more than their errors',
+                AstropyUserWarning, stacklevel=3)
         sampled = sampled.rounded()
     radius = profile['radius'].value[use]
     value = profile['intensity'].value[use]

@@ -71,7 +71,7 @@ def test_correct(image_file, capsys):
 
 
 @pytest.mark.parametrize(('options', 'match'), [
-    (['--psf', '0.8'], '--psf needs --structure or --correct-psf'),
+    (['--psf', '0.8'], '--psf needs --structure, --correct-psf or'),
     (['--correct-psf'], '--correct-psf needs a point-spread function'),
     (['--psf', '-1', '--structure'], 'argument --psf: must be positive'),
     (['--psf', '3s', '--structure'], "argument --psf: must be in 'arcsec'"),
@@ -88,3 +88,9 @@ def test_widths():
     assert _psf('3pix').sampled(0.4).fwhm == pytest.approx(1.2, rel=0.01)
     assert _psf('0.02arcmin').fwhm == pytest.approx(1.2, rel=0.01)
     assert u.Quantity('3pix').unit == u.pix
+
+
+def test_no_abbreviations(image_file, capsys):
+    with pytest.raises(SystemExit):
+        run(image_file, '--struct')
+    assert 'unrecognized arguments: --struct' in capsys.readouterr().err

@@ -164,6 +164,11 @@ class TestFitBands:
         with pytest.raises(ValueError, match=match):
             IsophoteFitter().fit_bands(**{'images': images, **change})
 
+    @pytest.mark.parametrize('name', ['distance', 'redshift'])
+    def test_mass_was_meant(self, images, name):
+        with pytest.raises(TypeError, match="give predict='mass', too"):
+            IsophoteFitter().fit_bands(images, **{name: 0.1})
+
     def test_flags_of_ellipses(self, images):
         """
         Uncertain ellipses are uncertain in all bands, neighbours in one.

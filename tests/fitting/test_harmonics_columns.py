@@ -286,3 +286,17 @@ class TestRealGalaxy:
             good = np.isfinite(away)
             assert good.mean() > 0.8
             assert np.median(away[good]) < np.median(error[good])
+
+
+def test_bands(network):
+    """
+    Columns that are asked for in a call are those of all bands.
+    """
+    image = make()
+    for reference in ('r', 'all'):
+        found = network.fit_bands({'g': image, 'r': image},
+                                  reference=reference, harmonics=True,
+                                  **OPTIONS)
+        assert not found.failed
+        for profile in found.profiles.values():
+            assert 'a4' in profile.colnames

@@ -142,8 +142,11 @@ class TestModes:
     def test_asked_radii(self):
         modes = fourier_profile(make_fit(make_image()),
                                 radii=[0.2, 4, 8] * u.arcsec)
+        assert_allclose(modes['radius'].value, [0.2, 4, 8])
         # (there is no mode at the centre)
-        assert_allclose(modes['radius'].value, [4, 8])
+        for order in range(1, 5):
+            assert (np.isfinite(modes[f'amplitude_{order}'])
+                    == [False, True, True]).all()
 
     def test_masked(self):
         mask = np.zeros((181, 181), bool)
@@ -257,6 +260,22 @@ class TestBar:
                            for seed in (1, 1, 2))
         assert one == two
         assert other != one
+
+    def test_masked_bar(self):
+        """
+        A bar under a mask is not told from none, one in sight is found.
+        """
+        r, _ = polar()
+        # (the mask ends within the outer rings: those beyond are seen)
+        hidden = make_fit(make_bar(), mask=(r > 2) & (r < 24))
+        bar = bar_radius(fourier_profile(hidden))[0]
+        assert not bar['is_barred']
+        assert np.isnan(bar['bar_strength'])
+        assert 'could hide a bar' in bar['reason']
+        plain = make_fit(make_image(), mask=(r > 60) & (r < 62))
+        bar = bar_radius(fourier_profile(plain))[0]
+        assert 'hide' not in bar['reason']
+        assert np.isfinite(bar['bar_strength'])
 
     def test_few_rings(self):
         modes = fourier_profile(make_fit(make_bar()))

@@ -541,3 +541,22 @@ class TestErrors:
         bands['g']['surface_brightness'] *= np.nan
         with pytest.raises(ValueError, match='must have a ring with the colo'):
             mass_profile(bands, distance=5)
+
+
+def test_few_rings():
+    few = make_profile(20.0, radius=np.array([0.0, 5.0, 10.0]))
+    with pytest.warns(AstropyUserWarning, match='has 3 rings with a mass'):
+        table = mass_profile({'g': few, 'i': few}, distance=50 * u.Mpc)
+    assert np.isfinite(table['mass_density'].value).all()
+    assert np.isnan(table.meta['mass'])
+
+
+def test_unlike_profiles():
+    here = make_profile(20.0, ra=10.0, dec=0.0)
+    there = make_profile(20.5, ra=10.01, dec=0.0)
+    with pytest.warns(AstropyUserWarning, match='36 arcsec apart'):
+        mass_profile({'g': there, 'i': here}, distance=50 * u.Mpc)
+    sharp = make_profile(20.5, ra=10.0, dec=0.0)
+    sharp['psf_correction'] = 0.0
+    with pytest.warns(AstropyUserWarning, match='of g are corrected for'):
+        mass_profile({'g': sharp, 'i': here}, distance=50 * u.Mpc)

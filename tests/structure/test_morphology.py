@@ -22,6 +22,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from astro_pix2prof import GalaxyCutout, IsophoteFitter, measure_morphology
 from astro_pix2prof.cli import main
+from astro_pix2prof.psf.model import PSF
 from astro_pix2prof.structure.morphology import (
     MORPHOLOGY_COLUMNS,
     _bad_pixels,
@@ -65,7 +66,7 @@ def morphology(fit):
 def test_columns(morphology):
     for column in MORPHOLOGY_COLUMNS:
         unit = {'pix': u.pix, 'length': u.arcsec, 'angle': u.deg,
-                'flux': u.nJy, '': None}[column.unit]
+                'flux': u.nJy, 'sum': u.nJy, '': None}[column.unit]
         assert getattr(morphology[column.name], 'unit', None) == unit
         assert np.isfinite(morphology[column.name][0])
     assert (morphology['flag'][0], morphology['quality'][0]) == (0, 'good')
@@ -226,6 +227,11 @@ def test_psf(fit, morphology):
         assert found.shape == (13, 13)
         assert_allclose(found, image[2:-2, 2:-2], rtol=2e-3)
         assert found[middle, middle].argmax() == 24
+    of_class = _find_psf(PSF(1.5), cutout)
+    assert_allclose(of_class.sum(), 1)
+    trim = len(of_class) // 2 - 4
+    assert_allclose(of_class[trim:-trim, trim:-trim], image[4:-4, 4:-4],
+                    rtol=0.05)
     known = GalaxyCutout.from_any(cutout, psf_fwhm=1.5)
     assert_allclose(_find_psf(None, known), found)
     assert _find_psf(None, cutout) is None
@@ -322,6 +328,29 @@ def test_command_line(tmp_path, capsys):
     assert '--morphology' in capsys.readouterr().err
 
 
+def test_unlike_units(tmp_path):
+    """
+    Images of unlike units have a column for the unit, and lose nothing.
+    """
+    for name, unit in (('a', 'nJy'), ('b', 'MJy/sr')):
+        fits.writeto(tmp_path / f'{name}.fits', make_image().astype('f4'),
+                     fits.Header({'BUNIT': unit}))
+    out = tmp_path / 'out'
+    assert main(['fit', str(tmp_path / 'a.fits'), str(tmp_path / 'b.fits'),
+                 '--method', 'isophote', '--pixel-scale', '0.5', '--quiet',
+                 '--morphology', '--psf', '1.5', '--out', str(out)]) == 0
+    table = QTable.read(out / 'morphology.ecsv')
+    assert list(table['sky_mean_unit']) == ['nJy', 'MJy / sr']
+    assert_allclose(table['sky_mean'][1], table['sky_mean'][0])
+    # (sums of a surface brightness over pixels are fluxes)
+    area = ((0.5 * u.arcsec)**2).to_value(u.sr)
+    flux = table['flux_ellip'].to_value(u.nJy)
+    assert_allclose(flux[1] / flux[0], area * 1e15, rtol=1e-4)
+    # --psf is that of the Sersic fit
+    fit = fit_image(make_image())
+    assert table['sersic_n'][0] > measure_morphology(fit)['sersic_n'][0] * 1.03
+
+
 def test_command_line_without_a_galaxy(tmp_path, capsys, monkeypatch):
     """
     Without a morphology there is still a profile, and a status that says so.
@@ -329,7 +358,7 @@ def test_command_line_without_a_galaxy(tmp_path, capsys, monkeypatch):
     fits.writeto(tmp_path / 'a.fits', make_image().astype('f4'),
                  fits.Header({'BUNIT': 'nJy'}))
 
-    def fail(fit):
+    def fail(fit, psf=None):
         msg = 'no segment'
         raise ValueError(msg)
 

@@ -22,6 +22,7 @@ from astro_pix2prof import (
     galactic_extinction,
     physical_profile,
 )
+from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.structure.bandpasses import BANDPASSES, find_bandpass
 from astro_pix2prof.structure.distances import find_scale
 from astro_pix2prof.structure.extinction import (
@@ -326,7 +327,26 @@ class TestAbsoluteMagnitude:
                                k_correction=lambda *_: np.zeros(3))
 
 
+def test_units_of_magnitudes():
+    for value in (10.0, 10 * u.mag, 10 * u.ABmag):
+        found = absolute_magnitude(value, band='r', distance=10 * u.Mpc)
+        assert_allclose(found.value, -20)
+    for value in (10 * u.STmag, 10 * u.m):
+        with pytest.raises(ValueError, match='magnitude must be in AB'):
+            absolute_magnitude(value, band='r', distance=10 * u.Mpc)
+
+
 class TestPhysicalProfile:
+    def test_no_galaxy(self, sersic_profile):
+        profile = sersic_profile.copy()
+        profile.meta['flag'] = int(GalaxyFlag.NO_SOURCE)
+        table = physical_profile(profile, band='r', distance=30 * u.Mpc)
+        for name in ('surface_brightness', 'mag_enclosed',
+                     'luminosity_enclosed'):
+            assert np.isnan(table[name].value).all()
+        # (as upper limits)
+        assert np.isfinite(table['luminosity_density'].value).any()
+
     def test_magnitudes(self, sersic_profile):
         """
         Magnitudes within the rings are those of the profile, made absolute.

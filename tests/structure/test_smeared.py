@@ -22,7 +22,11 @@ from astro_pix2prof import (
     correct_psf,
     measure_structure,
 )
-from astro_pix2prof.profile.flags import RingFlag, StructureFlag
+from astro_pix2prof.profile.flags import (
+    GalaxyFlag,
+    RingFlag,
+    StructureFlag,
+)
 from astro_pix2prof.psf.rings import RingConvolution
 
 PIXEL, FWHM, EPS = 0.4, 1.4, 0.3
@@ -217,6 +221,23 @@ class TestCorrection:
         assert_allclose(
             sharp['surface_brightness_samples'].value.mean(1),
             sharp['surface_brightness'].value)
+
+    def test_no_galaxy(self):
+        profile = smeared(lambda r: sersic(r, 3.0, 1.0))
+        profile.meta['flag'] = int(GalaxyFlag.NO_SOURCE)
+        with pytest.raises(ValueError, match='with the flag NO_SOURCE'):
+            correct_psf(profile, MOFFAT)
+
+    @pytest.mark.parametrize(('q', 'frame', 'warns'), [
+        (0.8, 'sky', True), (0.8, 'pixel', False), (0.97, 'sky', False)])
+    def test_elongated(self, q, frame, warns, recwarn):
+        y, x = np.mgrid[-15:16, -15:16]
+        array = np.exp(-0.5 * (x**2 + (y / q)**2) / 2.0**2)
+        profile = smeared(lambda r: sersic(r, 3.0, 1.0))
+        profile.meta['pa_frame'] = frame
+        correct_psf(profile, array)
+        found = [str(one.message) for one in recwarn]
+        assert any('psf is elongated' in text for text in found) == warns
 
     def test_no_signal(self):
         profile = smeared(lambda r: sersic(r, 3.0, 1.0))
