@@ -167,7 +167,8 @@ def read_ellipses(cutout, geometry=None, ellipticity=None, pa=None):
         return _from_photutils(geometry, cutout)
     msg = ('geometry must be a profile table, as a fitter returns it, a table '
            'of radius, ellipticity and pa, or an EllipseGeometry of '
-           f'photutils, got {type(geometry).__name__}')
+           'photutils (files are read by read_profile, read_iraf_table and '
+           f'read_autoprof), got {type(geometry).__name__}')
     raise TypeError(msg)
 
 

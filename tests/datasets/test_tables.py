@@ -212,6 +212,7 @@ class TestEllipses:
         np.testing.assert_allclose(found['radius'].value, [0, 2, 4])
         np.testing.assert_allclose(found['pa'].value, [60, 60, 179])
         np.testing.assert_allclose(found['ellipticity'], [0.2, 0.2, 0.3])
+        np.testing.assert_allclose(found['ellipticity_err'][1:], [0.01, 0.02])
         assert 'x0' not in found.colnames
         data = fits.getdata(iraf)
         table = Table({name: data[name][::-1] for name in data.names})

@@ -184,6 +184,7 @@ class TestRefusals:
         ({'ellipticity': 0.4}, ValueError, 'ellipticity needs a position an'),
         ({'pa': 4}, ValueError, 'pa needs an ellipticity'),
         ({'geometry': 3}, TypeError, 'geometry must be a profile table'),
+        ({'geometry': 'a.fits'}, TypeError, 'files are read by read_profile'),
         ({'geometry': EllipseGeometry(50, 50, 9, 0.2, 0.1), 'pa': 4},
          ValueError, 'pa must not be given with a geometry'),
         ({'geometry': EllipseGeometry(500, 50, 9, 0.2, 0.1)}, ValueError,
