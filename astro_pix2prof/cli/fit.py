@@ -74,8 +74,9 @@ def add_fit_command(commands):
     add_fitter_options(command)
     command.add_argument('--geometry', metavar='PROFILE', type=any_path,
                          help='measure on the ellipses of this profile of '
-                              'the same galaxy (forced photometry), or of a '
-                              'table of radius, ellipticity and pa')
+                              'the same galaxy (forced photometry), of a '
+                              'table of radius, ellipticity and pa, or of '
+                              'one of IRAF (FITS) or AutoProf')
     command.add_argument('--ellipticity', metavar='E', type=_ellipticity,
                          help='measure on ellipses of this ellipticity, such '
                               'as 0.4 or 40%%; needs --pa')
@@ -287,8 +288,14 @@ def _read_geometry(path):
     """
     from astropy.table import QTable
 
+    from astro_pix2prof.datasets.tables import read_foreign_ellipses
     from astro_pix2prof.profile.io import read_profile
 
+    with copy_here(path) as copy:
+        if copy.is_file():
+            table = read_foreign_ellipses(copy)
+            if table is not None:
+                return table
     try:
         return read_profile(path)
     except ValueError:

@@ -13,10 +13,11 @@ from astro_pix2prof.datasets.sga import read_sga
 from astro_pix2prof.datasets.simulated import write_simulated
 from astro_pix2prof.datasets.tables import (
     read_autoprof,
+    read_foreign_ellipses,
     read_iraf_table,
     recognise_table,
 )
 
 __all__ = ['ImageProfilePair', 'load_example', 'load_example_truth',
-           'read_autoprof', 'read_iraf_table', 'read_pairs', 'read_sga',
-           'recognise_table', 'write_simulated']
+           'read_autoprof', 'read_foreign_ellipses', 'read_iraf_table',
+           'read_pairs', 'read_sga', 'recognise_table', 'write_simulated']

@@ -10,7 +10,7 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
+from astropy.table import QTable, Table
 
 from astro_pix2prof.image.files import open_fits
 from astro_pix2prof.image.units import is_surface_brightness, parse_unit
@@ -21,7 +21,8 @@ from astro_pix2prof.profile.brightness import (
 )
 from astro_pix2prof.profile.columns import make_table
 
-__all__ = ['read_autoprof', 'read_iraf_table', 'recognise_table']
+__all__ = ['read_autoprof', 'read_foreign_ellipses', 'read_iraf_table',
+           'recognise_table']
 
 
 # Columns by which a table is recognised.
@@ -234,6 +235,66 @@ def read_autoprof(path):
         ellipticity_err=_floats(table, 'ellip_e'),
         pa=_from_x(_floats(table, 'pa')), pa_err=_floats(table, 'pa_e'),
         mag_enclosed=total, n_valid=_valid(pixels, masked))
+
+
+def read_foreign_ellipses(path):
+    """
+    Read the ellipses of a table of IRAF or AutoProf, to measure an image on.
+
+    Neither a zero point nor a pixel scale is needed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, see `read_iraf_table` and `read_autoprof`.
+
+    Returns
+    -------
+    ellipses : `~astropy.table.QTable` or `None`
+        Columns ``radius`` (pixels from IRAF, arcsec from AutoProf),
+        ``ellipticity``, ``ellipticity_err`` and ``pa``, in degrees from the
+        +x axis; with X0 and Y0, the columns ``x0`` and ``y0`` in pixels from
+        0. `None` for a file that is no table of theirs.
+
+    Raises
+    ------
+    ValueError
+        If their table cannot be read.
+    """
+    try:
+        kind = recognise_table(path)
+    except (OSError, ValueError):
+        # (another reader says if it can be read)
+        return None
+    if kind == 'autoprof':
+        profile = read_autoprof(path)
+        ellipses = profile['radius', 'ellipticity', 'ellipticity_err', 'pa']
+        ellipses.meta = {'pa_frame': 'pixel'}
+        return ellipses
+    if kind != 'iraf':
+        return None
+    try:
+        table = _read_columns(path, _IRAF, 'IRAF', 'fits')
+    except OSError as error:
+        msg = (f'{path} must be a FITS file to be read as a table of IRAF: '
+               f'{" ".join(str(error).split())}')
+        raise ValueError(msg) from None
+    radius = _floats(table, 'SMA')
+    order = np.argsort(radius, kind='stable')
+    table, radius = table[order], radius[order]
+    shapes = np.array([_floats(table, 'ELLIP'), _from_x(_floats(table, 'PA'))])
+    # (the central pixel has no shape of its own)
+    ring = (radius > 0) & np.isfinite(shapes).all(axis=0)
+    if ring.any():
+        shapes[:, radius == 0] = shapes[:, [np.argmax(ring)]]
+    ellipses = QTable({'radius': radius * u.pix, 'ellipticity': shapes[0],
+                       'ellipticity_err': _floats(table, 'ELLIP_ERR'),
+                       'pa': shapes[1] * u.deg}, meta={'pa_frame': 'pixel'})
+    centre = [_floats(table, name) - 1 for name in ('X0', 'Y0')]
+    if np.isfinite(centre).any(axis=1).all():
+        # (pixels from 1)
+        ellipses['x0'], ellipses['y0'] = centre
+    return ellipses
 
 
 def _read_columns(path, wanted, kind, format):

@@ -102,7 +102,8 @@ def profile_ellipses(profile, cutout):
         lacks = [key for key in ('x_centre', 'y_centre') if key not in meta]
         if lacks:
             msg = (f'the meta of the profile must have {" and ".join(lacks)}, '
-                   'the centre in pixels: write profiles with write_profile')
+                   'the centre in pixels, which CSV files do not keep: read '
+                   'it from an ECSV, FITS, Parquet or VOTable file')
             raise ValueError(msg)
         centre = (meta['x_centre'] - cutout.origin[0],
                   meta['y_centre'] - cutout.origin[1])
@@ -145,17 +146,56 @@ def given_ellipses(geometry, cutout):
         the profile has radii in pixels and the image has a pixel scale.
     """
     geometry = check_profile(geometry, 'geometry', ordered=True)
-    if (geometry['radius'].unit == u.pix) != (cutout.pixel_scale is None):
-        msg = (f'geometry has radii in {geometry["radius"].unit} but the '
-               f'image has a radius unit of {cutout.radius_unit}; measure '
-               'both with a pixel scale or both without')
-        raise ValueError(msg)
+    check_radii(geometry, cutout)
     if geometry.meta.get('pa_frame') == 'sky' and cutout.wcs is None:
         msg = ('geometry has position angles on the sky but the image has '
                'no WCS; give the image its WCS')
         raise ValueError(msg)
     centre, *ellipses = profile_ellipses(geometry, cutout)
     return check_centre(centre, cutout), *ellipses
+
+
+def has_centre(profile):
+    """
+    Tell whether the meta of a profile has a centre.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    Returns
+    -------
+    result : bool
+    """
+    meta = profile.meta
+    on_sky = meta.get('pa_frame') == 'sky' and {'ra', 'dec'} <= set(meta)
+    return on_sky or {'x_centre', 'y_centre'} <= set(meta)
+
+
+def check_radii(geometry, cutout):
+    """
+    Check that the radii of a profile are of the kind that an image has.
+
+    Parameters
+    ----------
+    geometry : `~astropy.table.QTable`
+        The profile.
+
+    cutout : `~astro_pix2prof.GalaxyCutout`
+        The image.
+
+    Raises
+    ------
+    ValueError
+        If one has radii in pixels and the other on the sky.
+    """
+    unit = getattr(geometry['radius'], 'unit', None)
+    if (unit == u.pix) != (cutout.pixel_scale is None):
+        msg = (f'geometry has radii in {unit} but the image has a radius '
+               f'unit of {cutout.radius_unit}; measure both with a pixel '
+               'scale or both without')
+        raise ValueError(msg)
 
 
 def check_centre(centre, cutout):

@@ -14,7 +14,9 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.ellipses.geometry import (
     check_centre,
+    check_radii,
     given_ellipses,
+    has_centre,
     shape_from_components,
     shape_to_components,
 )
@@ -35,6 +37,11 @@ _SMA = ('radius', 'sma', 'r')
 _ELLIPTICITY = ('ellipticity', 'eps', 'ellip')
 
 _PA, _THETA = ('pa', 'position_angle'), ('theta',)
+
+# Columns of tables of other programs, whose angles count from +y.
+_IRAF = {'sma', 'ellip', 'pa'}
+
+_AUTOPROF = {'R', 'SB', 'ellip', 'pa'}
 
 # The attributes of an ellipse, or of a list of isophotes, of photutils.
 _PHOTUTILS = ('sma', 'eps', 'pa', 'x0', 'y0')
@@ -97,7 +104,8 @@ def read_ellipses(cutout, geometry=None, ellipticity=None, pa=None):
         The image.
 
     geometry : profile, table, ellipse or list of isophotes, optional
-        A profile of the same galaxy; an
+        A profile of the same galaxy (where its meta has no centre, that is
+        found as usual); an
         `~photutils.isophote.EllipseGeometry` or an
         `~photutils.isophote.IsophoteList`, in pixels of the image and with
         angles from its +x axis; or a table with a column ``radius`` or
@@ -125,12 +133,14 @@ def read_ellipses(cutout, geometry=None, ellipticity=None, pa=None):
 
     ValueError
         If the shape is incomplete, given twice or out of range, or if the
-        geometry does not fit the image.
+        geometry does not fit the image or is a raw table of IRAF or
+        AutoProf, which has angles from +y.
 
     Warns
     -----
     AstropyUserWarning
-        If a table lacks the shape of some rows, which is interpolated.
+        If a table lacks the shape of some rows, which is interpolated; or if
+        a profile does not say from where its position angles count.
     """
     if ellipticity is not None:
         ellipticity = check_ellipticity(ellipticity)
@@ -144,15 +154,21 @@ def read_ellipses(cutout, geometry=None, ellipticity=None, pa=None):
                              np.array([theta]))
     if hasattr(geometry, 'colnames'):
         if not is_profile(geometry):
+            _refuse_other_programs(geometry)
             return _from_table(geometry, cutout, ellipticity, pa)
         _refuse_both(ellipticity, pa)
+        if not has_centre(geometry):
+            check_radii(geometry, cutout)
+            _warn_of_angles(geometry, cutout)
+            return _from_table(geometry, cutout, None, None)
         return _from_profile(geometry, cutout)
     if all(hasattr(geometry, name) for name in _PHOTUTILS):
         _refuse_both(ellipticity, pa)
         return _from_photutils(geometry, cutout)
     msg = ('geometry must be a profile table, as a fitter returns it, a table '
            'of radius, ellipticity and pa, or an EllipseGeometry of '
-           f'photutils, got {type(geometry).__name__}')
+           'photutils (files are read by read_profile, read_iraf_table and '
+           f'read_autoprof), got {type(geometry).__name__}')
     raise TypeError(msg)
 
 
@@ -269,6 +285,40 @@ def _shape(cutout, ellipticity, pa):
     return ellipticity, np.radians(cutout.from_sky_pa(pa))
 
 
+def _refuse_other_programs(table):
+    """
+    Refuse tables of IRAF and AutoProf as they are: their angles are from +y.
+    """
+    names = set(table.colnames)
+    lower = {name.lower() for name in names}
+    if _AUTOPROF <= names:
+        msg = ('geometry must not be a raw table of AutoProf, whose angles '
+               'count from +y: read its file with read_autoprof, got '
+               f'{", ".join(table.colnames)}')
+        raise ValueError(msg)
+    # (lower case where a program has renamed them)
+    if _IRAF <= lower and ('ELLIP' in names or {'intens', 'x0'} & lower):
+        msg = ("geometry must not be a raw table of IRAF's ellipse, whose "
+               'angles count from +y and pixels from 1: read its file with '
+               'read_iraf_table, or give angles from +x (PA + 90) and pixels '
+               'from 0 in columns sma, ellipticity, pa, x0 and y0, got '
+               f'{", ".join(table.colnames)}')
+        raise ValueError(msg)
+
+
+def _warn_of_angles(profile, cutout):
+    """
+    Tell how the angles of a profile that has lost its meta are taken.
+    """
+    if 'pa_frame' not in profile.meta:
+        start = 'north' if cutout.wcs is not None else '+x'
+        warnings.warn(
+            'geometry has no meta, as in CSV files: its position angles are '
+            f'taken to count from {start}, and the centre is found in the '
+            'image; ECSV, FITS, Parquet and VOTable files keep both',
+            AstropyUserWarning, stacklevel=4)
+
+
 def _from_profile(geometry, cutout):
     centre, sma, eps, theta = given_ellipses(geometry, cutout)
     error = None
@@ -340,15 +390,26 @@ def _from_table(table, cutout, ellipticity, pa):
                f'{np.array2string(sma, threshold=6, precision=3)}')
         raise ValueError(msg)
     found = _checked(GivenEllipses(centre, sma[use], eps[use], theta[use],
-                                   has_radii=use.sum() > 1))
+                                   _errors(table, use), use.sum() > 1))
     # (the centre has no shape)
     without = known & ~use & (sma > 0)
     _warn_of_gaps(sma[without], np.count_nonzero(~known))
     if not without.any():
         return found
-    every = sma[use | without]
-    return replace(found, sma=every, **dict(zip(
-        ('eps', 'theta'), found.at(every), strict=True)), has_radii=True)
+    use |= without
+    return replace(found, sma=sma[use], **dict(zip(
+        ('eps', 'theta'), found.at(sma[use]), strict=True)),
+        eps_err=_errors(table, use), has_radii=True)
+
+
+def _errors(table, use):
+    """
+    Find the errors of the ellipticities in tables of this package.
+    """
+    error = _column(table, ('ellipticity_err',))
+    if error is None or not (is_profile(table) or 'pa_frame' in _meta(table)):
+        return None
+    return np.nan_to_num(error.value)[use]
 
 
 def _warn_of_gaps(without, n_unknown):

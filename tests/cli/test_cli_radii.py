@@ -59,6 +59,34 @@ def test_fit(galaxy_ccd, tmp_path, monkeypatch):
     assert_allclose(profile['ellipticity'][-1], 0.2, atol=1e-3)
 
 
+@pytest.mark.parametrize(('format', 'name'), [
+    ('iraf', 'a_profile.fits'), ('autoprof', 'a_profile.prof'),
+    ('csv', 'a_profile.csv')])
+def test_written_tables_are_geometries(galaxy_ccd, tmp_path, capsys, format,
+                                       name):
+    """
+    The rings are those of the profile, whatever it was written as.
+    """
+    galaxy_ccd.write(tmp_path / 'a.fits')
+    fit = ['fit', str(tmp_path / 'a.fits'), '--method', 'isophote', '--out']
+    for kind in ('ecsv', format):
+        assert main([*fit, str(tmp_path), '--format', kind, '--quiet']) == 0
+    capsys.readouterr()
+    assert main([*fit, str(tmp_path / 'again'), '--geometry',
+                 str(tmp_path / name)]) == 0
+    assert ('angles are taken to count from north' in capsys.readouterr().err
+            ) == (format == 'csv')
+    first = read_profile(tmp_path / 'a_profile.ecsv')
+    again = read_profile(tmp_path / 'again/a_profile.ecsv')
+    assert_allclose(again['radius'].value, first['radius'].value, atol=1e-4)
+    turn = (again['pa'] - first['pa']).value[2:]
+    assert_allclose((turn + 90) % 180 - 90, 0, atol=0.1)
+    assert_allclose(again['ellipticity'][2:], first['ellipticity'][2:],
+                    atol=1e-3)
+    for key in ('x_centre', 'y_centre'):
+        assert_allclose(again.meta[key], first.meta[key], atol=0.02)
+
+
 @pytest.mark.parametrize(('options', 'message'), [
     (['--radii', '5,2'], '--radii must increase'),
     (['--radii', '5', '--step', '0.1'], '--radii must not be given with'),

@@ -12,6 +12,7 @@ from astropy.table import Table
 from astro_pix2prof import write_profile
 from astro_pix2prof.datasets.tables import (
     read_autoprof,
+    read_foreign_ellipses,
     read_iraf_table,
     recognise_table,
 )
@@ -199,3 +200,42 @@ class TestAutoprof:
         assert np.nanmax(sb) < 40
         with pytest.raises(ValueError, match=r'and has R, V'):
             recognise_table(path.with_name('ESO479-G001_rc.prof'))
+
+
+class TestEllipses:
+    def test_iraf(self, iraf):
+        """
+        Angles from +x, and the centre with the shape of the first ring.
+        """
+        found = read_foreign_ellipses(iraf)
+        assert found['radius'].unit == u.pix
+        np.testing.assert_allclose(found['radius'].value, [0, 2, 4])
+        np.testing.assert_allclose(found['pa'].value, [60, 60, 179])
+        np.testing.assert_allclose(found['ellipticity'], [0.2, 0.2, 0.3])
+        np.testing.assert_allclose(found['ellipticity_err'][1:], [0.01, 0.02])
+        assert 'x0' not in found.colnames
+        data = fits.getdata(iraf)
+        table = Table({name: data[name][::-1] for name in data.names})
+        table['X0'], table['Y0'] = 11.5, 21.0
+        table.write(iraf, overwrite=True)
+        found = read_foreign_ellipses(iraf)
+        np.testing.assert_allclose(found['radius'].value, [0, 2, 4])
+        np.testing.assert_allclose(found['x0'], 10.5)
+        np.testing.assert_allclose(found['y0'], 20)
+
+    def test_autoprof(self, autoprof):
+        found = read_foreign_ellipses(autoprof)
+        assert found['radius'].unit == u.arcsec
+        np.testing.assert_allclose(found['pa'].value, [105, 100, 70])
+        assert found.meta == {'pa_frame': 'pixel'}
+
+    def test_others(self, sersic_profile, tmp_path):
+        write_profile(sersic_profile, tmp_path / 'a.fits')
+        Table({'sma': [1.0], 'eps': [0.1]}).write(tmp_path / 'b.csv')
+        for name in ('a.fits', 'b.csv', 'missing.fits'):
+            assert read_foreign_ellipses(tmp_path / name) is None
+
+    def test_iraf_as_text(self, iraf, tmp_path):
+        Table(fits.getdata(iraf)).write(tmp_path / 'a.txt', format='ascii')
+        with pytest.raises(ValueError, match='must be a FITS file'):
+            read_foreign_ellipses(tmp_path / 'a.txt')

@@ -3,6 +3,8 @@
 Tests of ellipses that a user gives.
 """
 
+from contextlib import nullcontext
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -151,12 +153,38 @@ class TestConventions:
     def test_circles_need_no_angle(self, plain):
         assert_allclose(read_ellipses(plain, None, 0).eps, 0)
 
+    @pytest.mark.parametrize(('frame', 'theta'), [
+        (None, 120), ('sky', 120), ('pixel', 30)])
+    def test_profile_without_centre(self, on_sky, sersic_profile, frame,
+                                    theta):
+        """
+        The centre is found; a warning tells of angles from anywhere.
+        """
+        profile = sersic_profile.copy()
+        profile.meta.clear()
+        profile['pa'] = 30 * u.deg
+        profile['ellipticity_err'] = 0.05
+        if frame is not None:
+            profile.meta['pa_frame'] = frame
+        with (pytest.warns(AstropyUserWarning, match='count from north')
+              if frame is None else nullcontext()):
+            found = read_ellipses(on_sky, profile)
+        assert found.centre is None
+        assert_allclose(np.degrees(found.theta), theta, atol=0.01)
+        assert_allclose(found.sma * on_sky.pixel_scale,
+                        profile['radius'].value)
+        assert_allclose(found.eps_err, 0.05)
+        profile['radius'] = profile['radius'].value * u.pix
+        with pytest.raises(ValueError, match='geometry has radii in pix'):
+            read_ellipses(on_sky, profile)
+
 
 class TestRefusals:
     @pytest.mark.parametrize(('options', 'error', 'message'), [
         ({'ellipticity': 0.4}, ValueError, 'ellipticity needs a position an'),
         ({'pa': 4}, ValueError, 'pa needs an ellipticity'),
         ({'geometry': 3}, TypeError, 'geometry must be a profile table'),
+        ({'geometry': 'a.fits'}, TypeError, 'files are read by read_profile'),
         ({'geometry': EllipseGeometry(50, 50, 9, 0.2, 0.1), 'pa': 4},
          ValueError, 'pa must not be given with a geometry'),
         ({'geometry': EllipseGeometry(500, 50, 9, 0.2, 0.1)}, ValueError,
@@ -179,6 +207,14 @@ class TestRefusals:
         ({'geometry': Table({'sma': [1, 2], 'eps': [0.1, 0.2],
                              'pa': [1, 1]}, meta={'pa_frame': 'sky'})},
          ValueError, 'has no WCS'),
+        ({'geometry': Table({'SMA': [1, 2], 'ELLIP': [0.1, 0.2],
+                             'PA': [1, 1]})}, ValueError, 'read_iraf_table'),
+        ({'geometry': Table({'sma': [1, 2], 'ellip': [0.1, 0.2],
+                             'pa': [1, 1], 'x0': [50, 50], 'y0': [50, 50]})},
+         ValueError, 'read_iraf_table'),
+        ({'geometry': Table({'R': [1, 2], 'SB': [20, 21], 'pa': [1, 1],
+                             'ellip': [0.1, 0.2]})}, ValueError,
+         'read_autoprof'),
     ])
     def test_wrong(self, plain, options, error, message):
         with pytest.raises(error, match=message):
