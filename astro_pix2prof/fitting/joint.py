@@ -45,15 +45,21 @@ def check_grids(cutouts):
     Raises
     ------
     ValueError
-        If some have no WCS and the shapes differ.
+        If some have no WCS and the shapes of the images, or the parts of
+        them, differ.
     """
     if all(cutout.wcs is not None for cutout in cutouts.values()):
         return
-    shapes = {band: cutout.shape for band, cutout in cutouts.items()}
-    if len(set(shapes.values())) > 1:
-        msg = ("reference='all' needs images with a WCS, or of one shape, got "
-               + ', '.join(f'{band}: {shape}'
-                           for band, shape in shapes.items()))
+    shapes = {band: cutout.input_shape for band, cutout in cutouts.items()}
+    if len(set(shapes.values())) == 1:
+        # (of one shape, but they may be cut at other places)
+        shapes = {band: cutout.shape for band, cutout in cutouts.items()}
+    if len({(cutout.input_shape, cutout.shape, cutout.origin)
+            for cutout in cutouts.values()}) > 1:
+        msg = ("reference='all' needs images with a WCS, or of one shape and "
+               'cut at one place, got ' + ', '.join(
+                   f'{band}: {shape} from pixel {cutouts[band].origin}'
+                   for band, shape in shapes.items()))
         raise ValueError(msg)
 
 
