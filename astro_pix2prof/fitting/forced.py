@@ -13,7 +13,7 @@ from astro_pix2prof.fitting.radii import RADII_META, RADIUS_OPTIONS
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.image.sections import find_shape
 
-__all__ = ['OF_CALL', 'ForcedImage']
+__all__ = ['OF_CALL', 'SAME_SCALE', 'ForcedImage']
 
 
 # Options of a fitter's call that are none of GalaxyCutout.
@@ -24,7 +24,7 @@ _OF_REFERENCE = ('position', 'initial', *GEOMETRY_OPTIONS, *RADIUS_OPTIONS)
 
 # Pixels without a WCS are the same if their scales are within this part of
 # each other.
-_SAME_SCALE = 0.02
+SAME_SCALE = 0.02
 
 
 @dataclass
@@ -130,7 +130,7 @@ class ForcedImage:
             raise ValueError(msg)
         scale = self.shape.meta.get('pixel_scale')
         if scale and cutout.pixel_scale and (
-                abs(cutout.pixel_scale / scale - 1) > _SAME_SCALE):
+                abs(cutout.pixel_scale / scale - 1) > SAME_SCALE):
             msg = (f'there is no WCS of {" and of ".join(which)}, so that '
                    'both must have the same pixels, but the pixel scale of '
                    f'the image is {cutout.pixel_scale:.4g} arcsec and that of '

@@ -10,6 +10,7 @@ from astropy.coordinates import SkyCoord
 from scipy.ndimage import gaussian_filter, label, map_coordinates
 
 from astro_pix2prof.background.level import measure_sky
+from astro_pix2prof.fitting.forced import SAME_SCALE
 from astro_pix2prof.image.astrometry import pixel_to_icrs, sky_to_pixel
 from astro_pix2prof.profile.flags import GalaxyFlag
 
@@ -45,8 +46,8 @@ def check_grids(cutouts):
     Raises
     ------
     ValueError
-        If some have no WCS and the shapes of the images, or the parts of
-        them, differ.
+        If some have no WCS, and the shapes of the images, the parts of
+        them or the pixel scales differ.
     """
     if all(cutout.wcs is not None for cutout in cutouts.values()):
         return
@@ -60,6 +61,14 @@ def check_grids(cutouts):
                'cut at one place, got ' + ', '.join(
                    f'{band}: {shape} from pixel {cutouts[band].origin}'
                    for band, shape in shapes.items()))
+        raise ValueError(msg)
+    scales = {band: cutout.pixel_scale for band, cutout in cutouts.items()
+              if cutout.pixel_scale}
+    if scales and max(scales.values()) > (1 + SAME_SCALE) * min(
+            scales.values()):
+        msg = ("reference='all' needs images with a WCS, or of one pixel "
+               'scale, got ' + ', '.join(f'{band}: {scale:.4g} arcsec' for
+                                         band, scale in scales.items()))
         raise ValueError(msg)
 
 

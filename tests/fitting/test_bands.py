@@ -278,6 +278,11 @@ class TestWithoutWCS:
                 size=81, position={'r': (50, 50), 'u': (52, 52)},
                 **PLAIN)
 
+        with pytest.raises(ValueError, match=r'pixel scale, got u: 0\.2 a'):
+            IsophoteFitter().fit_bands(
+                {band: plain[band] for band in 'ur'}, reference='all',
+                unit='nmgy', pixel_scale={'r': PIXEL, 'u': 0.2})
+
     def test_input_shape(self, plain):
         cutout = GalaxyCutout(plain['g'], size=31, **PLAIN)
         assert (cutout.shape, cutout.input_shape) == ((31, 31), (97, 93))

@@ -547,7 +547,7 @@ class TestRuns:
         for options, match in (
                 ({'reference': 'i'}, "reference was 'r' and is 'i'"),
                 ({'colours': ['g-i']}, 'colours was .* and is'),
-                ({'bands': {**PATHS, 'g': 'path_i'}},
+                ({'bands': {**PATHS, 'g': 'path_i', 'i': 'path_g'}},
                  'g among the bands was'),
                 ({'psf_fwhm': {'g': 2.5, 'r': 1.0}}, 'g was .* and is'),
                 ({'bands': None, 'images': 'path_r', 'psf_fwhm': 1.0},
