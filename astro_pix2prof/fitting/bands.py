@@ -3,36 +3,38 @@
 One galaxy in several bands: profiles on the same ellipses, and colours.
 """
 
+import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.ellipses.given import GEOMETRY_OPTIONS
-from astro_pix2prof.fitting.harmonics import HARMONIC_OPTIONS
+from astro_pix2prof.fitting.forced import OF_CALL, ForcedImage
 from astro_pix2prof.fitting.joint import GEOMETRY_FLAGS, stack_bands
 from astro_pix2prof.fitting.matching import match_profiles, read_psfs
-from astro_pix2prof.fitting.radii import RADII_META, RADIUS_OPTIONS
+from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
+from astro_pix2prof.image.astrometry import pixel_to_icrs
 from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.image.position import read_position
 from astro_pix2prof.profile.brightness import SB_UNIT
 from astro_pix2prof.profile.flags import LARGE_CORRECTION, RingFlag
 
-__all__ = ['BandProfiles', 'ForcedImage', 'colour_columns', 'colour_pairs',
-           'make_colours', 'measure_bands', 'options_of', 'values_at']
+__all__ = ['BandProfiles', 'colour_columns', 'colour_pairs', 'make_colours',
+           'measure_bands', 'options_of', 'values_at']
 
 
 # The reference that stands for all bands together.
 ALL = 'all'
 
-# Options of a fitter's call that are none of GalaxyCutout.
-_OF_CALL = ('n_samples', 'seed', *HARMONIC_OPTIONS)
-
-# Options that the ellipses and the radii of the reference stand in for.
-_OF_REFERENCE = ('position', 'initial', *GEOMETRY_OPTIONS, *RADIUS_OPTIONS)
+# A position in pixels is the same in all bands within so many arcsec.
+_NEAR = 2.0
 
 
 @dataclass(repr=False)
@@ -85,67 +87,6 @@ class BandProfiles:
         return text + '>'
 
 
-@dataclass
-class ForcedImage:
-    """
-    An image of another band, to measure where the reference has the galaxy.
-
-    Attributes
-    ----------
-    image : image of any kind
-        The image, as `GalaxyCutout` takes it.
-
-    options : dict
-        The options of this image, those of the call among them.
-
-    shape : `~astropy.table.QTable`
-        The profile of the reference band.
-
-    given_radii : bool or `None`
-        Whether the radii of the reference are those that the user chose; by
-        default, its meta tells.
-    """
-
-    image: object
-    options: dict
-    shape: QTable
-    given_radii: bool | None = None
-
-    @property
-    def call(self):
-        """
-        The options of the fitter's call (dict).
-        """
-        call = {name: self.options[name] for name in _OF_CALL
-                if name in self.options}
-        given = self.given_radii
-        if given is None:
-            given = RADII_META.items() <= self.shape.meta.items()
-        if given:
-            # (in the unit of the sky: the pixels of bands may differ)
-            call['radii'] = self.shape['radius']
-        return {'geometry': self.shape, **call}
-
-    def read(self):
-        """
-        Read the image, and place the galaxy where the reference has it.
-
-        Returns
-        -------
-        cutout : `GalaxyCutout`
-        """
-        own = {name: value for name, value in self.options.items()
-               if name not in (*_OF_REFERENCE, *_OF_CALL, 'size')}
-        cutout = GalaxyCutout.from_any(self.image, **own)
-        meta = self.shape.meta
-        position = meta['x_centre'], meta['y_centre']
-        if cutout.wcs is not None and 'ra' in meta:
-            position = SkyCoord(meta['ra'], meta['dec'], unit='deg')
-        # The galaxy is where the reference has it, on whatever pixels.
-        return GalaxyCutout.from_any(cutout, position=position,
-                                     size=self.options.get('size'))
-
-
 def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
                   psf=None, **options):
     """
@@ -172,19 +113,23 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
     pairs = None if colours is None else colour_pairs(images, colours)
     psfs = read_psfs(psf, list(images))
     each = {band: options_of(band, images, options) for band in images}
+    _warn_of_twins(images, each)
     fits, failed, geometry = {}, {}, None
     if reference == ALL and ALL not in images:
         first = ALL
-        shape = geometry = _joint_geometry(fit_galaxy, images, each, failed)
+        shape, grid = _joint_geometry(fit_galaxy, images, each, failed)
+        geometry = shape
     else:
         first = _first_band(fit_galaxy, images, each, reference, fits,
                             failed)
         shape = fits[first].profile
+        grid = fits[first].cutout.input_shape
     for band, image in images.items():
         if band == first or band in failed:
             continue
         try:
-            fits[band] = _fit_forced(fit_galaxy, image, each[band], shape)
+            fits[band] = _fit_forced(fit_galaxy, image, each[band], shape,
+                                     grid)
         except Exception as error:
             # Store the exception: one bad band does not stop the others.
             failed[band] = str(error) or type(error).__name__
@@ -217,7 +162,7 @@ def _joint_geometry(fit_galaxy, images, each, failed):
     for band, image in images.items():
         options = dict(each[band])
         calls[band] = {name: options.pop(name) for name in (
-            *_OF_CALL, *GEOMETRY_OPTIONS, *RADIUS_OPTIONS, 'initial')
+            *OF_CALL, *GEOMETRY_OPTIONS, *RADIUS_OPTIONS, 'initial')
             if name in options}
         try:
             cutouts[band] = GalaxyCutout.from_any(image, **options)
@@ -225,12 +170,56 @@ def _joint_geometry(fit_galaxy, images, each, failed):
             # Store the exception: one bad band does not stop the others.
             failed[band] = str(error) or type(error).__name__
     _require_some(cutouts, failed)
+    _warn_of_places(cutouts, each)
     stack, shares = stack_bands(cutouts)
     best = max(shares, key=shares.get)
     profile = fit_galaxy(stack, **calls[best]).profile
     profile.meta['bands'] = ' '.join(f'{band}={share:.3f}'
                                      for band, share in shares.items())
-    return profile
+    return profile, stack.input_shape
+
+
+def _warn_of_twins(images, each):
+    """
+    Warn of bands that are one image of one file.
+    """
+    def same(one, two):
+        paths = images[one], images[two]
+        return all(isinstance(path, str | os.PathLike)
+                   for path in paths) and (
+            os.fspath(paths[0]) == os.fspath(paths[1])) and all(
+                each[one].get(name) == each[two].get(name)
+                for name in ('hdu', 'band'))
+
+    for one, two in combinations(images, 2):
+        if same(one, two):
+            warnings.warn(
+                f'the bands {one} and {two} are the same image, '
+                f'{os.fspath(images[one])}: their colour is 0. Give hdu= or '
+                'band= a value for each, if they are parts of one file',
+                AstropyUserWarning, stacklevel=4)
+
+
+def _warn_of_places(cutouts, each):
+    """
+    Warn of a position in pixels that is not one place on the sky.
+    """
+    places = {}
+    for band, cutout in cutouts.items():
+        given = each[band].get('position')
+        if given is not None and cutout.wcs is not None and not isinstance(
+                read_position(given), SkyCoord):
+            places[band] = SkyCoord(*pixel_to_icrs(
+                cutout.wcs, *cutout.position), unit='deg')
+    apart = {(one, two): places[one].separation(places[two]).arcsec
+             for one, two in combinations(places, 2)}
+    if apart and max(apart.values()) > _NEAR:
+        one, two = max(apart, key=apart.get)
+        warnings.warn(
+            f'position={each[one]["position"]} in pixels is not the same '
+            f'place in all bands: {one} and {two} are '
+            f'{apart[one, two]:.1f} arcsec apart. Give sky coordinates',
+            AstropyUserWarning, stacklevel=5)
 
 
 def _require_some(found, failed):
@@ -270,11 +259,11 @@ def _first_band(fit_galaxy, images, each, reference, fits, failed):
     return best[0]
 
 
-def _fit_forced(fit_galaxy, image, options, shape):
+def _fit_forced(fit_galaxy, image, options, shape, grid):
     """
     Measure a band on the ellipses of another.
     """
-    forced = ForcedImage(image, options, shape)
+    forced = ForcedImage(image, options, shape, reference=grid)
     return fit_galaxy(forced.read(), **forced.call)
 
 

@@ -18,7 +18,8 @@ from astro_pix2prof.arguments import (
 )
 from astro_pix2prof.background.level import MEASURED
 from astro_pix2prof.ellipses.given import GEOMETRY_OPTIONS
-from astro_pix2prof.fitting.bands import ForcedImage, measure_bands
+from astro_pix2prof.fitting.bands import measure_bands
+from astro_pix2prof.fitting.forced import ForcedImage
 from astro_pix2prof.fitting.harmonics import HARMONIC_OPTIONS, RingChoice
 from astro_pix2prof.fitting.processes import map_parts
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
@@ -154,7 +155,8 @@ class ProfileFitter(ABC):
 
         One band is measured by itself; its centre, ellipses and radii are
         then those of all bands (forced photometry). Images with a WCS may
-        have different pixels; images without one must share theirs.
+        have different pixels; images without one must share theirs: a
+        band whose shape or pixel scale is another one fails.
 
         Parameters
         ----------
@@ -191,7 +193,8 @@ class ProfileFitter(ABC):
             As for a single image. The value of an option that differs
             between bands is a dict with a value for each band, such as
             ``zeropoint={'g': 25.1, 'r': 24.8}``. A ``position`` in pixels
-            is that in the reference band; with 'all', in every band.
+            is that in the reference band; with 'all', in every band (where
+            bands have other pixels, give sky coordinates).
 
         Returns
         -------
@@ -209,6 +212,12 @@ class ProfileFitter(ABC):
             an option names a band that is not there; or no band can be
             measured. A ``reference`` that was given raises what went wrong
             with it.
+
+        Warns
+        -----
+        `~astropy.utils.exceptions.AstropyUserWarning`
+            If two bands are the same image of one file; or if, with 'all',
+            a position in pixels is not the same place in all bands.
 
         Notes
         -----

@@ -10,6 +10,7 @@ from astropy.coordinates import SkyCoord
 from scipy.ndimage import gaussian_filter, label, map_coordinates
 
 from astro_pix2prof.background.level import measure_sky
+from astro_pix2prof.fitting.forced import SAME_SCALE
 from astro_pix2prof.image.astrometry import pixel_to_icrs, sky_to_pixel
 from astro_pix2prof.profile.flags import GalaxyFlag
 
@@ -45,15 +46,29 @@ def check_grids(cutouts):
     Raises
     ------
     ValueError
-        If some have no WCS and the shapes differ.
+        If some have no WCS, and the shapes of the images, the parts of
+        them or the pixel scales differ.
     """
     if all(cutout.wcs is not None for cutout in cutouts.values()):
         return
-    shapes = {band: cutout.shape for band, cutout in cutouts.items()}
-    if len(set(shapes.values())) > 1:
-        msg = ("reference='all' needs images with a WCS, or of one shape, got "
-               + ', '.join(f'{band}: {shape}'
-                           for band, shape in shapes.items()))
+    shapes = {band: cutout.input_shape for band, cutout in cutouts.items()}
+    if len(set(shapes.values())) == 1:
+        # (of one shape, but they may be cut at other places)
+        shapes = {band: cutout.shape for band, cutout in cutouts.items()}
+    if len({(cutout.input_shape, cutout.shape, cutout.origin)
+            for cutout in cutouts.values()}) > 1:
+        msg = ("reference='all' needs images with a WCS, or of one shape and "
+               'cut at one place, got ' + ', '.join(
+                   f'{band}: {shape} from pixel {cutouts[band].origin}'
+                   for band, shape in shapes.items()))
+        raise ValueError(msg)
+    scales = {band: cutout.pixel_scale for band, cutout in cutouts.items()
+              if cutout.pixel_scale}
+    if scales and max(scales.values()) > (1 + SAME_SCALE) * min(
+            scales.values()):
+        msg = ("reference='all' needs images with a WCS, or of one pixel "
+               'scale, got ' + ', '.join(f'{band}: {scale:.4g} arcsec' for
+                                         band, scale in scales.items()))
         raise ValueError(msg)
 
 

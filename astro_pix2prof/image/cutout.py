@@ -191,6 +191,9 @@ path, optional
     origin : tuple of int
         The (x, y) pixel of the input image that is pixel (0, 0) here.
 
+    input_shape : tuple of int
+        The shape (ny, nx) of the input image.
+
     wcs : WCS object or `None`
         The celestial WCS of the cutout.
 
@@ -319,6 +322,7 @@ path, optional
         self.background = None if background is None else background / scale
         self.data, self.mask, self.noise = clean_planes(
             parts.data, mask, sigma, background=background, scale=scale)
+        self.input_shape = self.data.shape
         if zeropoint is None and parts.unit_from_header and not given:
             check_brightness(calibration, np.max(
                 self.data, where=~self.mask, initial=-np.inf), self.unit)

@@ -3,6 +3,7 @@
 Cut-outs of galaxies from images that are too large to read.
 """
 
+import os
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ from astro_pix2prof.image.header import header_wcs
 from astro_pix2prof.image.plain import open_plain
 from astro_pix2prof.image.position import read_position
 
-__all__ = ['SectionFile', 'cut_section', 'open_sections']
+__all__ = ['SectionFile', 'cut_section', 'find_shape', 'open_sections']
 
 
 # Pixels around what was asked for, and of its size in addition: pixel
@@ -111,6 +112,38 @@ def open_sections(path, *, hdu=None, band=None):
     except Exception:
         hdulist.close()
         raise
+
+
+def find_shape(image, *, hdu=None, band=None):
+    """
+    Find the shape of an image, without reading the pixels of a file.
+
+    Parameters
+    ----------
+    image : image of any kind
+        As for `~astro_pix2prof.GalaxyCutout`.
+
+    hdu, band : int or str, optional
+        Which image of a file.
+
+    Returns
+    -------
+    shape : tuple of int or `None`
+        The shape (ny, nx); `None` if the image does not tell.
+
+    Raises
+    ------
+    FileNotFoundError, OSError, ValueError
+        As for `open_sections`.
+    """
+    if isinstance(image, str | os.PathLike) or is_address(image):
+        with closing(open_sections(image, hdu=hdu, band=band)) as file:
+            return tuple(file.shape)
+    if isinstance(image, fits.HDUList):
+        return tuple(SectionFile(image, hdu=hdu, band=band).shape)
+    shape = getattr(image, 'input_shape', None) or getattr(
+        image, 'shape', None)
+    return None if shape is None else tuple(shape[-2:])
 
 
 class SectionFile:

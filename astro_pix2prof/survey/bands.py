@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from astro_pix2prof.arguments import check_text
 from astro_pix2prof.fitting.bands import colour_pairs, options_of
@@ -171,6 +172,7 @@ def find_bands(bands, images, *, reference=None, colours=None, options=None):
         return None
     sources = _find_sources(bands, images, options)
     _check_names(list(sources))
+    _check_planes(sources, options)
     reference = check_text(reference, 'reference', optional=True)
     if reference is None and _USUAL not in sources:
         msg = (f'reference must be given where no band is called {_USUAL!r}: '
@@ -223,6 +225,30 @@ def _find_sources(bands, images, options):
            "a dict that says where the images of each are; or hdu= or band= "
            'as a dict, if they are in the same file')
     raise ValueError(msg)
+
+
+def _check_planes(sources, options):
+    """
+    Refuse bands that are the same image.
+    """
+    planes = {name: options[name] for name in ('hdu', 'band')
+              if isinstance(options.get(name), Mapping)}
+    for one, two in combinations(sources, 2):
+        if sources[one] != sources[two]:
+            continue
+        keys = {band: [values.get(band) for values in planes.values()]
+                for band in (one, two)}
+        for band, key in keys.items():
+            if all(value is None for value in key):
+                msg = (f'the bands {one} and {two} have the same images: '
+                       f'hdu= or band= must have a value for {band}, too')
+                raise ValueError(msg)
+        if keys[one] == keys[two]:
+            text = ', '.join(f'{name}={value!r}' for name, value in zip(
+                planes, keys[one], strict=True) if value is not None)
+            msg = (f'the bands {one} and {two} have the same images and '
+                   f'{text}: their values of hdu= or band= must differ')
+            raise ValueError(msg)
 
 
 def _check_names(names):

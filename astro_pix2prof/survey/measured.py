@@ -6,14 +6,17 @@ The reference is measured as a survey of one band is, many galaxies at once;
 then each of the other bands, on the ellipses that were found.
 """
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from astro_pix2prof.fitting.bands import ForcedImage
+from astro_pix2prof.addresses import is_address
+from astro_pix2prof.fitting.forced import ForcedImage
 from astro_pix2prof.fitting.joint import GEOMETRY_FLAGS
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
+from astro_pix2prof.image.sections import find_shape
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.survey.bands import BandError
 from astro_pix2prof.survey.stop import StopSurveyError, raise_if_full
@@ -24,7 +27,7 @@ __all__ = ['Measured', 'failed_images', 'measure_all_bands',
 
 # Options of an image that are kept until its colours are known. (Others,
 # such as masks, are large.)
-_KEPT = ('psf_fwhm', *RADIUS_OPTIONS)
+_KEPT = ('psf_fwhm', 'hdu', 'band', *RADIUS_OPTIONS)
 
 
 @dataclass
@@ -49,6 +52,10 @@ class Measured:
 
     options : list of dict
         Some of the options of single images, by row.
+
+    grids : list
+        The shape (ny, nx) of each file or, where that is not known yet, its
+        path; `None` if it is not known at all.
     """
 
     batch: ProfileBatch
@@ -56,6 +63,7 @@ class Measured:
     sources: list
     origins: np.ndarray
     options: list
+    grids: list
 
     @cached_property
     def places(self):
@@ -76,7 +84,8 @@ class Measured:
                 parts, sizes, strict=False)]),
             [name for part in parts for name in part.sources],
             np.concatenate([part.origins for part in parts]),
-            [own for part in parts for own in part.options])
+            [own for part in parts for own in part.options],
+            [grid for part in parts for grid in part.grids])
 
 
 def failed_images(errors, columns=()):
@@ -97,7 +106,8 @@ def failed_images(errors, columns=()):
     """
     n = len(errors)
     return Measured(ProfileBatch.from_profiles(errors, columns=columns),
-                    np.arange(n), [''] * n, np.zeros((n, 2)), [{}] * n)
+                    np.arange(n), [''] * n, np.zeros((n, 2)), [{}] * n,
+                    [None] * n)
 
 
 def measure_images(items, n, fitter, *, workers=0, options=None,
@@ -137,6 +147,7 @@ def measure_images(items, n, fitter, *, workers=0, options=None,
     """
     sources, origins = [''] * n, np.zeros((n, 2))
     own, order, bad = [{} for _ in range(n)], [], {}
+    grids = [None] * n
 
     def images():
         for item in items:
@@ -148,6 +159,7 @@ def measure_images(items, n, fitter, *, workers=0, options=None,
             found = item.options if item.own is None else item.own
             own[item.row] = {name: value for name, value in found.items()
                              if name in _KEPT}
+            grids[item.row] = item.grid or _find_grid(item.image, found)
             order.append(item.row)
             yield item.image, item.options
 
@@ -162,7 +174,23 @@ def measure_images(items, n, fitter, *, workers=0, options=None,
         msg = (f'the fitter gave {len(batch)} profiles for '
                f'{len(order)} images')
         raise RuntimeError(msg)
-    return Measured(batch, order, sources, origins, own)
+    return Measured(batch, order, sources, origins, own, grids)
+
+
+def _find_grid(image, options):
+    """
+    Find the shape of an image, or the file that tells it if needed.
+    """
+    if (isinstance(image, str | os.PathLike | ForcedImage)
+            or is_address(image)):
+        # (most files have a WCS: nobody asks)
+        return None if isinstance(image, ForcedImage) else image
+    try:
+        return find_shape(image, hdu=options.get('hdu'),
+                          band=options.get('band'))
+    except Exception:
+        # (the fitter tells what is wrong with it)
+        return None
 
 
 def measure_all_bands(bands, images, rows, fitter, given, *, workers=0,
@@ -215,7 +243,7 @@ def measure_all_bands(bands, images, rows, fitter, given, *, workers=0,
             msg = f'the reference band {first} has no profile'
             errors[row] = ValueError(msg)
         forced = _Forced(reference, bands.options[band], fitter, workers,
-                         columns)
+                         columns, bands.options[first])
         found[band] = _measure_band(images.of(band), rows, forced, errors, 0)
         _inherit_flags(found[band], reference)
     return {band: found[band] for band in bands.names}
@@ -261,7 +289,9 @@ class _Forced:
     Prepares images of a band for the ellipses of the reference.
     """
 
-    def __init__(self, reference, options, fitter, workers, columns):
+    def __init__(self, reference, options, fitter, workers, columns,
+                 first):
+        self.first = first  # (the options of the reference)
         self.reference, self.options = reference, options
         self.fitter, self.workers = fitter, workers
         self.columns = columns
@@ -295,6 +325,9 @@ class _Forced:
             shape.meta[name] += float(shift)
         forced = ForcedImage(
             item.image, {**self.options, **own}, shape,
+            reference=reference.grids[row],
+            reference_options={**self.first, **reference.options[row]},
+            grid=item.grid,
             given_radii=self._chooses_radii({
                 name: value for name, value in reference.options[row].items()
                 if name in RADIUS_OPTIONS}))

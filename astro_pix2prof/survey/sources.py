@@ -70,6 +70,9 @@ class LoadedImage:
 
     own : dict or `None`
         The options as they were found, where ``options`` are other ones.
+
+    grid : tuple of int or `None`
+        The shape (ny, nx) of the file, where the image is a part of it.
     """
 
     row: int
@@ -80,6 +83,7 @@ class LoadedImage:
     error: Exception | None = None
     record: dict | None = None
     own: dict | None = None
+    grid: tuple | None = None
 
 
 def find_source(images, catalogue, *, hdu=None, band=None,
@@ -532,6 +536,7 @@ def open_images(loaded, source, *, hdu=None, band=None, companions=()):
                         item.options['position'], item.options['size'])
                     item.image = file.read(rows, columns)
                     item.origin = columns.start, rows.start
+                    item.grid = tuple(file.shape)
                     item.options['position'] = (x - columns.start,
                                                 y - rows.start)
                 for files in companions:

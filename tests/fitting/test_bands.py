@@ -12,11 +12,13 @@ import pytest
 from astropy.modeling.models import Sersic2D
 from astropy.nddata import CCDData
 from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter
 
 from astro_pix2prof import (
     BandProfiles,
+    GalaxyCutout,
     IsophoteFitter,
     Pix2ProfFitter,
     load_example,
@@ -27,6 +29,9 @@ from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 
 PIXEL = 0.396
 SIGMA = 0.02
+
+# The options of an image without a unit and a WCS.
+PLAIN = {'unit': 'nmgy', 'pixel_scale': PIXEL}
 
 
 def make_image(make_wcs, *, factor=1.0, seed=1, n_pix=101, scale=PIXEL,
@@ -191,6 +196,16 @@ class TestFitBands:
             assert profile.meta['flag'] == (
                 plain.profiles[band].meta['flag'] | int(more))
 
+    def test_same_path(self, images, tmp_path):
+        path = tmp_path / 'both.fits'
+        images['r'].write(path)
+        fitter = IsophoteFitter()
+        with pytest.warns(AstropyUserWarning,
+                          match='bands g and r are the same image'):
+            fitter.fit_bands({'g': str(path), 'r': path})
+        assert list(fitter.fit_bands({'g': path, 'r': path}, hdu={
+            'g': 0, 'r': 'PRIMARY'}).profiles) == ['g', 'r']
+
     def test_wrong_type(self, images):
         with pytest.raises(TypeError, match='images must be a dict'):
             IsophoteFitter().fit_bands(list(images.values()))
@@ -210,6 +225,73 @@ class TestFitBands:
         off = np.abs(table['g-r'].value - 2.5 * np.log10(2))
         assert (off < np.maximum(0.02, table['g-r_err'].value))[good].all()
         assert np.median(off[good]) < 5e-3
+
+
+class TestWithoutWCS:
+    """
+    Images without a WCS have the same pixels, or they do not go together.
+    """
+
+    @pytest.fixture(name='plain')
+    def fixture_plain(self, images):
+        g, r = images['g'].data, images['r'].data
+        return {'g': g[3:-1, 5:-3], 'r': r, 'u': 0.5 * r}
+
+    def check(self, result):
+        assert list(result.failed) == ['g']
+        assert 'shape of the image is (97, 93)' in result.failed['g']
+        assert 'the reference (101, 101)' in result.failed['g']
+        table = result.colours
+        good = (table['radius'].value > 1.5) & (table['r'].value < 23.0)
+        assert_allclose(np.median(table['r-u'].value[good]),
+                        -2.5 * np.log10(2), atol=0.03)
+
+    @pytest.mark.parametrize('size', [None, 81])
+    def test_shapes(self, plain, size):
+        """
+        The shapes of the images count, not those they are cut to.
+        """
+        self.check(IsophoteFitter().fit_bands(
+            plain, reference='r', size=size, **PLAIN))
+
+    def test_one_with_wcs(self, plain, images):
+        """
+        A WCS of one of the two leads to nothing.
+        """
+        own = {'g': CCDData(plain['g'], unit='nmgy', wcs=images['r'].wcs),
+               'r': plain['r']}
+        failed = IsophoteFitter().fit_bands(
+            own, reference='r', **PLAIN).failed
+        assert 'no WCS of the reference, so' in failed['g']
+
+    def test_scales(self, plain):
+        failed = IsophoteFitter().fit_bands(
+            {band: plain[band] for band in 'ur'}, unit='nmgy',
+            pixel_scale={'r': PIXEL, 'u': 0.2}).failed
+        assert ('no WCS of the image and of the reference, so that both must '
+                'have the same pixels, but the pixel scale of the image is '
+                '0.2 arcsec') in failed['u']
+
+    def test_all(self, plain):
+        with pytest.raises(ValueError, match="of one shape and cut at one "
+                                             r"place, got g: \(97, 93\)"):
+            IsophoteFitter().fit_bands(plain, reference='all', size=81,
+                                       **PLAIN)
+        with pytest.raises(ValueError, match=r'from pixel \(12, 12\)'):
+            IsophoteFitter().fit_bands(
+                {band: plain[band] for band in 'ur'}, reference='all',
+                size=81, position={'r': (50, 50), 'u': (52, 52)},
+                **PLAIN)
+
+        with pytest.raises(ValueError, match=r'pixel scale, got u: 0\.2 a'):
+            IsophoteFitter().fit_bands(
+                {band: plain[band] for band in 'ur'}, reference='all',
+                unit='nmgy', pixel_scale={'r': PIXEL, 'u': 0.2})
+
+    def test_input_shape(self, plain):
+        cutout = GalaxyCutout(plain['g'], size=31, **PLAIN)
+        assert (cutout.shape, cutout.input_shape) == ((31, 31), (97, 93))
+        assert cutout.crop(21).input_shape == (97, 93)
 
 
 class TestJoin:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy.modeling.models import Sersic2D
 from astropy.nddata import CCDData
+from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose
 from scipy.ndimage import gaussian_filter
 
@@ -212,3 +213,21 @@ class TestJoint:
             {'a': arrays['g'], 'b': arrays['g']}, reference='all',
             calibrated=False)
         assert list(result.profiles) == ['a', 'b']
+
+
+def test_position_in_pixels(two, make_wcs):
+    """
+    One pixel is another place of the sky in a band with other pixels.
+    """
+    moved = make_wcs(two['g'].data.shape, pixel_scale=PIXEL)
+    moved.wcs.crpix -= 10, 0
+    images = {'g': CCDData(two['g'].data[:, 10:], unit='nmgy', wcs=moved),
+              'r': two['r']}
+    fitter = IsophoteFitter()
+    with pytest.warns(AstropyUserWarning, match=(
+            r'position=\(60, 60\) in pixels is not the same place in all '
+            r'bands: g and r are 4.0 arcsec apart. Give sky coordinates')):
+        fitter.fit_bands(images, reference='all', position=(60, 60))
+    # (a warning is an error in these tests)
+    sky = two['r'].wcs.pixel_to_world(60, 60)
+    assert not fitter.fit_bands(images, reference='all', position=sky).failed

@@ -374,6 +374,36 @@ class TestSources:
             assert_allclose(found['x_centre_r'], table['x'], atol=0.5)
             assert_allclose(found['g-r'].value, COLOURS['g-r'], atol=0.05)
 
+    @pytest.mark.parametrize('size', [None, 61])
+    @pytest.mark.parametrize('kind', ['paths', 'arrays'])
+    def test_other_pixels(self, tmp_path, size, kind):
+        """
+        Without WCS, files of other shapes have other pixels.
+        """
+        for band in 'gri':
+            data = make_hdu([(0, 0)], 'g' if band == 'i' else band).data
+            if band == 'g':
+                data = data[3:-1, 5:-3]
+            fits.PrimaryHDU(data, fits.Header({'BUNIT': 'nmgy'})).writeto(
+                tmp_path / f'{band}.fits')
+        table = Table({'id': [0], 'x': [40.0], 'y': [40.0]})
+        where = {} if size is None else {'x': 'x', 'y': 'y', 'size': size}
+        sources = {band: f'{tmp_path}/{band}.fits' for band in 'gri'}
+        if kind == 'arrays':
+            sources = {band: lambda row, path=path: fits.getdata(path)
+                       for band, path in sources.items()}
+            where['unit'] = 'nmgy'
+        else:
+            for band, path in sources.items():
+                table[f'path_{band}'] = [path]
+            sources = {band: f'path_{band}' for band in sources}
+        run_survey(table, tmp_path / 'out', n_workers=1, bands=sources,
+                   pixel_scale=PIXEL, **where)
+        found = read_survey(tmp_path / 'out').band_profiles(0)
+        assert list(found.failed) == ['g']
+        assert re.search(r'shape of the image is \(77, 73\) and that of the '
+                         r'reference \(81, 81\)', found.failed['g'])
+
     def tiles_without_wcs(self, tiles, folder):
         table = Table({'id': tiles['id']})
         for band in 'gr':
@@ -517,7 +547,7 @@ class TestRuns:
         for options, match in (
                 ({'reference': 'i'}, "reference was 'r' and is 'i'"),
                 ({'colours': ['g-i']}, 'colours was .* and is'),
-                ({'bands': {**PATHS, 'g': 'path_i'}},
+                ({'bands': {**PATHS, 'g': 'path_i', 'i': 'path_g'}},
                  'g among the bands was'),
                 ({'psf_fwhm': {'g': 2.5, 'r': 1.0}}, 'g was .* and is'),
                 ({'bands': None, 'images': 'path_r', 'psf_fwhm': 1.0},
@@ -776,6 +806,8 @@ class TestCommand:
     @pytest.mark.parametrize(('args', 'match'), [
         (['--bands', 'g,r'], '--bands'),
         (['--zeropoint', 'g=25'], 'give --bands'),
+        (['--images', 'path_g', '--bands', 'g,r', '--hdu', 'g=1'],
+         '--hdu or --band must have a value for r'),
         (['--bands', 'g=path_g,r=path_z'], "band r: "),
     ])
     def test_errors(self, folder, tmp_path, capsys, args, match):
@@ -818,6 +850,17 @@ class TestArguments:
         ({'radius': 'a', 'r': 'b'}, {}, "'radius' cannot be used"),
         ({'a': 'a', 'a_err': 'b', 'r': 'c'}, {}, 'must differ from each '
                                                  'other, with _err'),
+        (['g', 'r'], {'images': 'm.fits', 'options': {'hdu': {'g': 1}}},
+         'bands g and r have the same images: hdu= or band= must have a '
+         'value for r'),
+        (['g', 'r'], {'images': 'm.fits', 'options': {
+            'hdu': {'g': 1, 'r': 1}, 'gain': {'g': 1, 'r': 2}}},
+         'bands g and r have the same images and hdu=1: .* must differ'),
+        (['g', 'r'], {'images': 'm.fits', 'options': {
+            'hdu': 1, 'band': {'g': 0}}}, 'must have a value for r'),
+        ({'g': 'a', 'i': 'b', 'r': 'a'}, {},
+         'bands g and r have the same images: hdu= or band= must have a '
+         'value for g'),
         (None, {'reference': 'r'}, "reference='r' goes with several bands"),
         (None, {'colours': ['g-r']}, 'colours=.* goes with several bands'),
         (None, {'options': {'zeropoint': {'g': 25.0}}},
@@ -826,6 +869,16 @@ class TestArguments:
     def test_values(self, bands, options, match):
         with pytest.raises(ValueError, match=match):
             find_bands(bands, options.pop('images', None), **options)
+
+    def test_planes(self):
+        """
+        Extensions and planes of the same files.
+        """
+        for options in ({'hdu': {'g': 1, 'r': 2}},
+                        {'hdu': 1, 'band': {'g': 0, 'r': 1}},
+                        {'hdu': {'g': 1, 'r': 1}, 'band': {'g': 0, 'r': 1}}):
+            found = find_bands(['g', 'r'], 'm.fits', options=options)
+            assert found.sources == {'g': 'm.fits', 'r': 'm.fits'}
 
     def test_kinds(self):
         with pytest.raises(TypeError, match='bands must be a dict'):
