@@ -192,10 +192,8 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     # ------------------------------------------------------------ bodies
     n_body = draw.lognormal(4.0, 0.4).clamp(1.8, 8.0)
     n_body = torch.where(dwarf, draw.uniform(0.45, 1.6), n_body)
-    # thin discs: exponential ones, and for each two of these a steeper one
-    n_thin = torch.where(draw.chance(0.35), draw.uniform(1.2, 4.5),
-                         draw.normal(1.0, 0.35).clamp(0.5, 2.5))
-    n_body = torch.where(thin, n_thin, n_body)
+    n_body = torch.where(thin, draw.normal(1.0, 0.35).clamp(0.5, 2.5),
+                         n_body)
     g['n_body'] = n_body
     g['core'] = torch.where(elliptical & draw.chance(0.2), draw.uniform(
         0.01, 0.12) * r_e, 0.0)
