@@ -147,7 +147,7 @@ class TestPredictMass:
         fitter = Pix2ProfFitter(device='cpu')
         with pytest.raises(ValueError, match="predict must be 'light' or"):
             fitter.fit_bands(images, predict='age')
-        with pytest.raises(ValueError, match="'distance' is not an option"):
+        with pytest.raises(TypeError, match="give predict='mass', too"):
             fitter.fit_bands(images, distance=50)
         with pytest.raises(TypeError, match='images must be a dict'):
             fitter.fit_bands(list(images.values()), predict='mass',
