@@ -21,15 +21,15 @@ from astro_pix2prof.profile.brightness import (
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.profile.samples import check_n_samples
+from astro_pix2prof.structure.band_light import BandLight, read_band
 from astro_pix2prof.structure.colours import hold_colours
-from astro_pix2prof.structure.measure import (
+from astro_pix2prof.structure.growth import (
     N_RINGS,
     REFINE,
-    _perturbed,
-    _refine,
-    _rising,
-    _total_light,
-    _warn_of_correlation,
+    refine_rings,
+    rising_radius,
+    total_light,
+    warn_of_correlation,
 )
 from astro_pix2prof.structure.physical import (
     DENSITY_ZERO,
@@ -43,7 +43,6 @@ __all__ = ['MASS_OPTIONS', 'check_mass_options', 'mass_profile']
 
 # Centres of the bands of a galaxy are no farther apart (arcsec).
 _APART = 5.0
-
 
 # The options of `mass_profile`, for those who pass them on.
 MASS_OPTIONS = ('relation', 'colour', 'light', 'distance', 'distance_err',
@@ -80,72 +79,6 @@ def _get_profiles(bands):
                f'profile for each band, got {type(bands).__name__}')
         raise TypeError(msg)
     return profiles
-
-
-@dataclass
-class _Band:
-    """
-    Intensities of a band, and noisy versions, on the rings of another.
-    """
-
-    profile: QTable
-    rows: np.ndarray
-
-    def magnitudes(self, radius):
-        """
-        Calculate surface brightness (1 + m, n) at other radii; NaN without.
-        """
-        with np.errstate(invalid='ignore', divide='ignore'):
-            mu = self.profile.meta['sb_zeropoint'] - 2.5 * np.log10(
-                np.where(self.rows > 0, self.rows, np.nan))
-        return self._at(radius, mu)
-
-    def _at(self, radius, rows):
-        own = self.profile['radius'].value
-        # (forced photometry has the same radii but for rounding)
-        if len(own) == len(radius) and np.allclose(own, radius, rtol=1e-6,
-                                                   atol=1e-6):
-            return rows
-        return np.array([np.interp(radius, own, row, left=np.nan,
-                                   right=np.nan) for row in rows])
-
-    def error(self, radius):
-        """
-        Calculate the stated error of surface brightness (mag).
-        """
-        value = self.profile['intensity'].value
-        with np.errstate(invalid='ignore', divide='ignore'):
-            error = POGSON * self.profile['intensity_err'].value / value
-        if 'surface_brightness_err' in self.profile.colnames:
-            stated = self.profile['surface_brightness_err'].value
-            error = np.where(np.isfinite(stated), stated, error)
-        error = np.where(value > 0, error, np.nan)
-        return self._at(radius, error[None])[0]
-
-    def flags(self, radius):
-        """
-        Find the flags of the nearest rings.
-        """
-        own, flag = self.profile['radius'].value, np.asarray(
-            self.profile['flag'])
-        found = flag[np.abs(radius[:, None] - own).argmin(1)].copy()
-        found[(radius < own[0] - 1e-6) | (radius > own[-1] + 1e-6)] |= (
-            RingFlag.EXTRAPOLATED)
-        return found
-
-
-def _read_band(profile, n_samples, rng):
-    """
-    Draw noisy versions of the intensities of a band.
-    """
-    value = profile['intensity'].value
-    everything = np.ones(len(value), dtype=bool)
-    rows = _perturbed(profile, value, everything,
-                      profile.meta['sb_zeropoint'], n_samples, rng)
-    # Samples that a fitter wrote may have been drawn with the same seed in
-    # all bands: their noise is not the same in truth.
-    rows[1:] = rows[1:][rng.permutation(len(rows) - 1)]
-    return _Band(profile, rows)
 
 
 def check_mass_options(bands, *, relation='taylor2011', colour=None,
@@ -326,14 +259,14 @@ def mass_profile(bands, *, relation='taylor2011', colour=None, light=None,
             f'{relation.filters}, and filters is {found.filters}: colours '
             'are not converted', AstropyUserWarning, stacklevel=2)
     for band, profile in checked.items():
-        _warn_of_correlation(profile)
+        warn_of_correlation(profile)
         if profile.meta.get('flag', 0) & GalaxyFlag.NO_SOURCE:
             msg = (f'bands[{band!r}] must show a galaxy, got a profile with '
                    'the flag NO_SOURCE')
             raise ValueError(msg)
     _warn_of_unlike(checked)
     rng = np.random.default_rng(seed)
-    read = {band: _read_band(profile, n_samples, rng)
+    read = {band: read_band(profile, n_samples, rng)
             for band, profile in checked.items()}
     n_rows = min(len(band.rows) for band in read.values())
     for band in read.values():
@@ -473,7 +406,7 @@ def _add_shape_error(table, bands, light, band):
     radius = table['radius'].value
     profile = check_profile(bands.profiles[reference],
                             f'bands[{reference!r}]', ordered=True)
-    whole = _Band(profile, profile['intensity'].value[None]).error(radius)
+    whole = BandLight(profile, profile['intensity'].value[None]).error(radius)
     with np.errstate(invalid='ignore'):
         shape = np.sqrt(np.maximum(whole**2 - band.error(radius)**2, 0))
     table['mass_density_err'] = np.hypot(
@@ -505,7 +438,7 @@ def _put_totals(table, profile, rings, found, seed):
                 np.isfinite(table['ellipticity'])])
         samples = rings.density[:, ok]
         samples = np.where(np.isfinite(samples), samples, samples[:1])
-        at, fine, eps_fine = _refine(radius, samples, eps)
+        at, fine, eps_fine = refine_rings(radius, samples, eps)
         growth = light_within(at, fine, 1 - eps_fine)
         within[:, ok] = growth[:, ::REFINE]
         beyond = _mass_beyond(profile, rings, ok, radius, eps, seed)
@@ -515,7 +448,7 @@ def _put_totals(table, profile, rings, found, seed):
         total = growth[:, -1] + beyond
         if not known:
             total[0] = growth[0, -1]
-        half = _rising(at, growth, 0.5 * total) / 1e3
+        half = rising_radius(at, growth, 0.5 * total) / 1e3
         positive = total[0] if total[0] > 0 else np.nan
         totals.update(
             mass=float(total[0]), mass_err=float(_spread(total[1:])),
@@ -541,9 +474,9 @@ def _mass_beyond(profile, rings, ok, radius, eps, seed):
     light = np.where(np.isfinite(light), light, light[:1])
     # In arcsec, as the covariance of the profile is.
     arcsec = profile['radius'].value[ok]
-    at, fine, eps_fine = _refine(arcsec, light, eps)
+    at, fine, eps_fine = refine_rings(arcsec, light, eps)
     growth = light_within(at, fine, 1 - eps_fine)
-    total, _ = _total_light(profile, ok, light, (arcsec, growth), eps,
+    total, _ = total_light(profile, ok, light, (arcsec, growth), eps,
                             profile.meta.get('flag', 0), seed)
     last = np.nonzero(ok)[0][-1]
     with np.errstate(invalid='ignore', divide='ignore'):

@@ -16,16 +16,12 @@ from astro_pix2prof.profile.brightness import (
     SB_UNIT,
     curve_of_growth,
     light_within,
-    sb_to_intensity,
 )
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag, StructureFlag
-from astro_pix2prof.profile.meta import profile_correlation, profile_meta
+from astro_pix2prof.profile.meta import profile_meta
 from astro_pix2prof.profile.samples import (
-    SAMPLES,
     check_n_samples,
-    intensity_covariance,
-    sample_intensity,
 )
 from astro_pix2prof.structure.columns import (
     join_structures,
@@ -33,11 +29,19 @@ from astro_pix2prof.structure.columns import (
     part_name,
     structure_table,
 )
-from astro_pix2prof.structure.extrapolation import extrapolate_light
 from astro_pix2prof.structure.fitted import (
     magnitude_of,
     put_fits,
     put_smeared,
+)
+from astro_pix2prof.structure.growth import (
+    N_RINGS,
+    REFINE,
+    draw_intensities,
+    refine_rings,
+    rising_radius,
+    total_light,
+    warn_of_correlation,
 )
 from astro_pix2prof.structure.limits import surface_brightness_limit
 from astro_pix2prof.structure.smeared import read_rings, refuse_corrected
@@ -55,12 +59,6 @@ PARTS = 20, 50, 80, 90
 
 # The side (arcsec) of the boxes of the surface-brightness limit.
 LIMIT_BOX = 10.0
-
-# Steps between two rings in which the curve of growth is integrated.
-REFINE = 6
-
-# Fewer usable rings than this are no profile.
-N_RINGS = 5
 
 # Part of the light beyond the profile above which there is a flag.
 LARGE_PART = 0.1
@@ -91,95 +89,6 @@ def _crossing(radius, values, level):
     return out
 
 
-def _rising(radius, values, level):
-    """
-    Find the first radius where values (n_samples, n) reach a level.
-    """
-    reached = values >= level[:, None]
-    out = np.full(len(values), np.nan)
-    k = np.argmax(reached, axis=1)
-    rows = np.nonzero(reached.any(1) & (k > 0))[0]
-    k = k[rows]
-    low, high = values[rows, k - 1], values[rows, k]
-    share = (level[rows] - low) / np.where(high == low, 1.0, high - low)
-    # Within a ring the flux grows as the area: linear in radius squared
-    # at the centre, and close to linear further out.
-    out[rows] = np.sqrt(radius[k - 1]**2
-                        + share * (radius[k]**2 - radius[k - 1]**2))
-    return out
-
-
-def _refine(radius, samples, eps):
-    """
-    Interpolate profiles to more rings: exponential between two rings.
-
-    Radii read off the curve of growth are then as good as the rings.
-    """
-    share = np.arange(REFINE) / REFINE
-    at = np.append((radius[:-1, None] + share * np.diff(radius)[:, None]),
-                   radius[-1])
-    inner, outer = samples[:, :-1, None], samples[:, 1:, None]
-    both = (inner > 0) & (outer > 0)
-    with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
-        curved = inner * (np.where(both, outer / inner, 1.0))**share
-    fine = np.where(both, curved, inner + share * (outer - inner))
-    fine = np.hstack([fine.reshape(len(samples), -1), samples[:, -1:]])
-    return at, fine, np.interp(at, radius, eps)
-
-
-def _asymptotic(radius, flux):
-    """
-    Extrapolate the flux to infinity: magnitude at a gradient of zero.
-
-    Returns the total of each sample (NaN where the growth curve has not
-    levelled off); Cairos et al. 2001; Munoz-Mateos et al. 2015.
-    """
-    total = np.full(len(flux), np.nan)
-    mid = 0.5 * (radius[1:] + radius[:-1])
-    for k, row in enumerate(flux):
-        if not np.all(row[len(row) // 2:] > 0):
-            continue
-        mag = -2.5 * np.log10(np.maximum(row, 1e-30 * row[-1]))
-        gradient = np.diff(mag) / np.diff(radius)
-        at = np.interp(mid, radius, mag)
-        use = mid > 0.5 * radius[-1]
-        if use.sum() < 3:
-            continue
-        _, intercept = np.polyfit(gradient[use], at[use], 1)
-        # Levelled off: what is added is less than 0.3 mag and positive.
-        if mag[-1] - 0.3 < intercept <= mag[-1] + 0.05:
-            total[k] = 10**(-0.4 * intercept)
-    return total
-
-
-def _total_light(profile, ok, samples, curve, eps, galaxy_flag, seed):
-    """
-    Extrapolate the flux of each sample to infinity.
-
-    Returns the total of each sample, and whether the growth curve gave it.
-    Without a way to extrapolate it is the flux within the last ring, and
-    NaN for the noisy versions, so that it has no error.
-    """
-    radius, growth = curve
-    flux = growth[:, -1]
-    # Where the frame cuts the galaxy, or shows no sky, a growth curve may
-    # seem to level off.
-    cut = galaxy_flag & (GalaxyFlag.TRUNCATED | GalaxyFlag.SKY_UNCERTAIN)
-    last = int(np.asarray(profile['flag'])[ok][-1])
-    if not cut and not last & RingFlag.EDGE:
-        total = _asymptotic(radius, growth[:, ::REFINE])
-        if np.isfinite(total[0]):
-            return np.where(np.isfinite(total), total, flux), True
-    covariance = np.nan_to_num(intensity_covariance(profile)[np.ix_(ok, ok)])
-    beyond = extrapolate_light(radius, samples, 1 - eps[-1], covariance,
-                               np.random.default_rng([seed, 1]))
-    if beyond is not None and beyond[0] < np.inf:
-        return flux + beyond, False
-    total = np.full(len(flux), np.nan)
-    total[0] = flux[0]
-    return total, False
-
-
 def _put_parts(put, profile, ok, flux, total, growth, few):
     """
     Measure the parts of the light that no pixel shows; return flags.
@@ -200,52 +109,6 @@ def _put_parts(put, profile, ok, flux, total, growth, few):
     put('interpolated_fraction', hidden)
     return (StructureFlag.EXTRAPOLATED if beyond[0] > LARGE_PART
             else StructureFlag(0))
-
-
-def _brought_samples(profile):
-    """
-    Return the noisy versions in a column of the profile, or `None`.
-    """
-    if SAMPLES not in profile.colnames:
-        return None
-    given = profile[SAMPLES].value
-    usable = (given.ndim == 2 and given.shape[1] > 1
-              and np.isfinite(given).any())
-    return given if usable else None
-
-
-def _perturbed(profile, value, ok, zero, n_samples, rng):
-    """
-    Draw intensities (1 + n_samples, n): the profile, then noisy versions.
-    """
-    given = _brought_samples(profile)
-    if given is not None and np.isfinite(zero):
-        samples = sb_to_intensity(given, zeropoint=zero)[0]
-    else:
-        samples = sample_intensity(profile, n_samples, rng)
-    # A ring without an error, or without a magnitude, stays as it is.
-    samples = np.where(np.isfinite(samples), samples, value[:, None])
-    return np.vstack([value[ok], samples[ok].T])
-
-
-def _warn_of_correlation(profile):
-    """
-    Warn if errors that are correlated would be taken as independent.
-    """
-    if _brought_samples(profile) is not None or profile_correlation(
-            profile) is not None:
-        return
-    meta = profile.meta
-    if 'weights' in meta or meta.get('fitter') == 'Pix2ProfFitter':
-        msg = ("the profile comes from a network but its meta has no "
-               "'correlation' of the rings")
-    elif 'sky_err' not in meta:
-        msg = "the meta of the profile has neither 'correlation' nor 'sky_err'"
-    else:
-        return
-    warnings.warn(f'{msg}: rings are taken as independent, and errors of '
-                  'magnitudes and radii are too small', AstropyUserWarning,
-                  stacklevel=3)
 
 
 def _checked_levels(levels):
@@ -395,7 +258,7 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
                           neginf=0.0)
     with_errors = bool(np.any(error > 0))
     if with_errors:
-        _warn_of_correlation(profile)
+        warn_of_correlation(profile)
     with np.errstate(invalid='ignore', divide='ignore'):
         reliable = np.isfinite(intensity) & (intensity > error)
     # A ring without a usable pixel is no measurement of light.
@@ -430,16 +293,16 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     else:
         radius = profile['radius'].value[ok]
         eps = np.asarray(profile['ellipticity'], float)[ok]
-        samples = _perturbed(profile, intensity, ok, zero, n_samples,
+        samples = draw_intensities(profile, intensity, ok, zero, n_samples,
                              np.random.default_rng(seed))
-        at, fine, eps_fine = _refine(radius, samples, eps)
+        at, fine, eps_fine = refine_rings(radius, samples, eps)
         if np.isfinite(fine).all() and np.isfinite(eps_fine).all():
             growth = light_within(at, fine, 1 - eps_fine)
         else:
             growth = np.array([curve_of_growth(at, row, eps_fine)
                                for row in fine])
         flux = growth[:, -1]
-        total, levelled = _total_light(
+        total, levelled = total_light(
             profile, ok, samples, (radius, growth), eps, galaxy_flag, seed)
         if not levelled:
             flag |= StructureFlag.NOT_ASYMPTOTIC
@@ -448,7 +311,7 @@ def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
     flag |= _put_parts(put, profile, ok, flux, total, growth, few)
     radii = {}
     for part in (*PARTS, *fractions):
-        radii[part] = (total * np.nan if few else _rising(
+        radii[part] = (total * np.nan if few else rising_radius(
             at, growth, 0.01 * part * total))
         put(part_name(part), radii[part])
     with np.errstate(invalid='ignore', divide='ignore'):

@@ -1,0 +1,258 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Curves of growth of a profile and of its noisy versions.
+"""
+
+import warnings
+
+import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
+
+from astro_pix2prof.profile.brightness import sb_to_intensity
+from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+from astro_pix2prof.profile.meta import profile_correlation
+from astro_pix2prof.profile.samples import (
+    SAMPLES,
+    intensity_covariance,
+    sample_intensity,
+)
+from astro_pix2prof.structure.extrapolation import extrapolate_light
+
+__all__ = ['N_RINGS', 'REFINE', 'draw_intensities', 'refine_rings',
+           'rising_radius', 'total_light', 'warn_of_correlation']
+
+
+# Steps between two rings in which the curve of growth is integrated.
+REFINE = 6
+
+# Fewer usable rings than this are no profile.
+N_RINGS = 5
+
+
+def _brought_samples(profile):
+    """
+    Return the noisy versions in a column of the profile, or `None`.
+    """
+    if SAMPLES not in profile.colnames:
+        return None
+    given = profile[SAMPLES].value
+    usable = (given.ndim == 2 and given.shape[1] > 1
+              and np.isfinite(given).any())
+    return given if usable else None
+
+
+def draw_intensities(profile, value, ok, zero, n_samples, rng):
+    """
+    Draw intensities (1 + n_samples, n): the profile, then noisy versions.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile; a column of noisy versions is used if there is one.
+
+    value : 1D `~numpy.ndarray`
+        Its intensities.
+
+    ok : 1D `~numpy.ndarray` of bool
+        The rings to take, n of them.
+
+    zero : float
+        Zero point of surface brightness.
+
+    n_samples : int
+        The number of noisy versions, where the profile brings none.
+
+    rng : `~numpy.random.Generator`
+        The source of random numbers.
+
+    Returns
+    -------
+    intensity : 2D `~numpy.ndarray`, shape (1 + m, n)
+    """
+    given = _brought_samples(profile)
+    if given is not None and np.isfinite(zero):
+        samples = sb_to_intensity(given, zeropoint=zero)[0]
+    else:
+        samples = sample_intensity(profile, n_samples, rng)
+    # A ring without an error, or without a magnitude, stays as it is.
+    samples = np.where(np.isfinite(samples), samples, value[:, None])
+    return np.vstack([value[ok], samples[ok].T])
+
+
+def warn_of_correlation(profile):
+    """
+    Warn if errors that are correlated would be taken as independent.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If the correlation of its rings is not known, although they have one.
+    """
+    if _brought_samples(profile) is not None or profile_correlation(
+            profile) is not None:
+        return
+    meta = profile.meta
+    if 'weights' in meta or meta.get('fitter') == 'Pix2ProfFitter':
+        msg = ("the profile comes from a network but its meta has no "
+               "'correlation' of the rings")
+    elif 'sky_err' not in meta:
+        msg = "the meta of the profile has neither 'correlation' nor 'sky_err'"
+    else:
+        return
+    warnings.warn(f'{msg}: rings are taken as independent, and errors of '
+                  'magnitudes and radii are too small', AstropyUserWarning,
+                  stacklevel=3)
+
+
+def refine_rings(radius, samples, eps):
+    """
+    Interpolate profiles to more rings: exponential between two rings.
+
+    Radii read off the curve of growth are then as good as the rings.
+
+    Parameters
+    ----------
+    radius, eps : 1D `~numpy.ndarray`, shape (n,)
+        Radii and ellipticities.
+
+    samples : 2D `~numpy.ndarray`, shape (m, n)
+        Profiles.
+
+    Returns
+    -------
+    radius, samples, eps : `~numpy.ndarray`
+        With ``REFINE`` steps between two rings.
+    """
+    share = np.arange(REFINE) / REFINE
+    at = np.append((radius[:-1, None] + share * np.diff(radius)[:, None]),
+                   radius[-1])
+    inner, outer = samples[:, :-1, None], samples[:, 1:, None]
+    both = (inner > 0) & (outer > 0)
+    with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
+        curved = inner * (np.where(both, outer / inner, 1.0))**share
+    fine = np.where(both, curved, inner + share * (outer - inner))
+    fine = np.hstack([fine.reshape(len(samples), -1), samples[:, -1:]])
+    return at, fine, np.interp(at, radius, eps)
+
+
+def rising_radius(radius, values, level):
+    """
+    Find the first radius where values (n_samples, n) reach a level.
+
+    Parameters
+    ----------
+    radius : 1D `~numpy.ndarray`, shape (n,)
+        The radii, increasing.
+
+    values : 2D `~numpy.ndarray`, shape (m, n)
+        Curves that increase with the radius.
+
+    level : 1D `~numpy.ndarray`, shape (m,)
+        The level of each curve.
+
+    Returns
+    -------
+    radius : 1D `~numpy.ndarray`, shape (m,)
+        Not-a-number for curves that do not reach it.
+    """
+    reached = values >= level[:, None]
+    out = np.full(len(values), np.nan)
+    k = np.argmax(reached, axis=1)
+    rows = np.nonzero(reached.any(1) & (k > 0))[0]
+    k = k[rows]
+    low, high = values[rows, k - 1], values[rows, k]
+    share = (level[rows] - low) / np.where(high == low, 1.0, high - low)
+    # Within a ring the flux grows as the area: linear in radius squared
+    # at the centre, and close to linear further out.
+    out[rows] = np.sqrt(radius[k - 1]**2
+                        + share * (radius[k]**2 - radius[k - 1]**2))
+    return out
+
+
+def _asymptotic(radius, flux):
+    """
+    Extrapolate the flux to infinity: magnitude at a gradient of zero.
+
+    Returns the total of each sample (NaN where the growth curve has not
+    levelled off); Cairos et al. 2001; Munoz-Mateos et al. 2015.
+    """
+    total = np.full(len(flux), np.nan)
+    mid = 0.5 * (radius[1:] + radius[:-1])
+    for k, row in enumerate(flux):
+        if not np.all(row[len(row) // 2:] > 0):
+            continue
+        mag = -2.5 * np.log10(np.maximum(row, 1e-30 * row[-1]))
+        gradient = np.diff(mag) / np.diff(radius)
+        at = np.interp(mid, radius, mag)
+        use = mid > 0.5 * radius[-1]
+        if use.sum() < 3:
+            continue
+        _, intercept = np.polyfit(gradient[use], at[use], 1)
+        # Levelled off: what is added is less than 0.3 mag and positive.
+        if mag[-1] - 0.3 < intercept <= mag[-1] + 0.05:
+            total[k] = 10**(-0.4 * intercept)
+    return total
+
+
+def total_light(profile, ok, samples, curve, eps, galaxy_flag, seed):
+    """
+    Extrapolate the flux of each sample to infinity.
+
+    Without a way to extrapolate it is the flux within the last ring, and
+    NaN for the noisy versions, so that it has no error.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    ok : 1D `~numpy.ndarray` of bool
+        The rings that are used, n of them.
+
+    samples : 2D `~numpy.ndarray`, shape (m, n)
+        Their intensities, and noisy versions of these.
+
+    curve : tuple of `~numpy.ndarray`
+        The radii of the rings, and the curves of growth with ``REFINE``
+        steps between them.
+
+    eps : 1D `~numpy.ndarray`, shape (n,)
+        Ellipticities.
+
+    galaxy_flag : int
+        The flag of the galaxy.
+
+    seed : int
+        The seed of random numbers.
+
+    Returns
+    -------
+    total : 1D `~numpy.ndarray`, shape (m,)
+        The total of each sample.
+
+    levelled : bool
+        Whether the growth curve gave it.
+    """
+    radius, growth = curve
+    flux = growth[:, -1]
+    # Where the frame cuts the galaxy, or shows no sky, a growth curve may
+    # seem to level off.
+    cut = galaxy_flag & (GalaxyFlag.TRUNCATED | GalaxyFlag.SKY_UNCERTAIN)
+    last = int(np.asarray(profile['flag'])[ok][-1])
+    if not cut and not last & RingFlag.EDGE:
+        total = _asymptotic(radius, growth[:, ::REFINE])
+        if np.isfinite(total[0]):
+            return np.where(np.isfinite(total), total, flux), True
+    covariance = np.nan_to_num(intensity_covariance(profile)[np.ix_(ok, ok)])
+    beyond = extrapolate_light(radius, samples, 1 - eps[-1], covariance,
+                               np.random.default_rng([seed, 1]))
+    if beyond is not None and beyond[0] < np.inf:
+        return flux + beyond, False
+    total = np.full(len(flux), np.nan)
+    total[0] = flux[0]
+    return total, False
