@@ -46,6 +46,8 @@ ALLOWED = {
                'structure'},
     'report': {'ellipses', 'fitting', 'image', 'plotting', 'profile',
                'survey'},
+    'representations': {'profile', 'survey'},
+    'review': {'profile', 'survey'},
     'networks': set(),
     # (for the conversions of ellipses, which stand once)
     'simulation': {'networks'},
@@ -59,7 +61,7 @@ ASTRONOMY = {'astropy', 'photutils', 'specutils'}
 BRIDGE = 'inference'
 # What the astronomy modules may import only inside of a function.
 HEAVY = {'matplotlib', 'specutils', 'tqdm', 'dask', 'lsdb', 'pandas',
-         'pyarrow', 'statmorph'}
+         'pyarrow', 'sklearn', 'statmorph'}
 
 
 def find_imports(path):
@@ -339,8 +341,8 @@ def test_metadata():
                for text in project['optional-dependencies']['test'])
     assert project['license'] == 'BSD-3-Clause'
     assert set(project['optional-dependencies']) == {
-        'train', 'survey', 'dust', 'morphology', 'regions', 'test', 'docs',
-        'all', 'dev'}
+        'train', 'survey', 'dust', 'morphology', 'regions', 'search', 'test',
+        'docs', 'all', 'dev'}
 
 
 @needs_checkout
