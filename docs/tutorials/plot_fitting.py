@@ -83,8 +83,10 @@ for key in ('fitter', 'weights', 'band', 'x_centre', 'y_centre', 'pa_frame', 'sk
 fig = plot_fit(fit.cutout, profile)
 
 # %%
-# Which pixels counted? Dark areas were left out: the stars and the background
-# galaxies of the field, and nothing of the galaxy.
+# Which pixels counted? The outlined areas were left out: stars and background
+# galaxies of the field, and nothing of the galaxy. In the outskirts, where
+# pixels are mostly noise, many weights are low; only their ratios along a ring
+# matter.
 
 fig = plot_weights(fit)
 
