@@ -41,6 +41,7 @@ _EXPORTS = {
     'evaluate_fitters': 'evaluation.evaluate',
     'fourier_profile': 'fitting.fourier',
     'galactic_extinction': 'structure.extinction',
+    'inject': 'datasets.injection',
     'load_example': 'datasets.example',
     'load_example_truth': 'datasets.example',
     'mass_profile': 'structure.mass',

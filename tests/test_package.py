@@ -41,7 +41,7 @@ ALLOWED = {
     'structure': {'profile', 'psf'},
     'evaluation': {'fitting', 'image', 'profile'},
     'plotting': {'ellipses', 'evaluation', 'fitting', 'image', 'profile'},
-    'datasets': {'image', 'profile', 'simulation'},
+    'datasets': {'ellipses', 'image', 'profile', 'psf', 'simulation'},
     'survey': {'fitting', 'image', 'inference', 'networks', 'profile',
                'structure'},
     'report': {'ellipses', 'fitting', 'image', 'plotting', 'profile',
