@@ -7,6 +7,12 @@ needs neither images nor networks.
 """
 
 from astro_pix2prof.review.counter import VoteCounter
+from astro_pix2prof.review.doubts import learn_flag_probabilities
+from astro_pix2prof.review.queue import review_queue
+from astro_pix2prof.review.raters import simulate_votes
+from astro_pix2prof.review.tiers import ReviewTiers, calibrate_tiers
 from astro_pix2prof.review.votes import CombinedVotes, combine_votes
 
-__all__ = ['CombinedVotes', 'VoteCounter', 'combine_votes']
+__all__ = ['CombinedVotes', 'ReviewTiers', 'VoteCounter', 'calibrate_tiers',
+           'combine_votes', 'learn_flag_probabilities', 'review_queue',
+           'simulate_votes']

@@ -57,7 +57,9 @@ def simulate_votes(labels, n_votes=40, *, classes=None, n_raters=200,
     Returns
     -------
     votes : `~astropy.table.Table`
-        The columns galaxy, rater and label, in random order.
+        The columns galaxy, rater and label, in random order. ``votes.meta``
+        holds the truth: 'label' and 'ease' of each galaxy, 'ability' of each
+        rater, and 'spammer', whether a rater is one.
 
     Raises
     ------
@@ -113,6 +115,9 @@ def simulate_votes(labels, n_votes=40, *, classes=None, n_raters=200,
     label = np.where(spam == 1, rng.integers(0, k, len(label)), label)
     label = np.where(spam > 1, spam - 2, label)
     order = rng.permutation(len(label))
+    names = number_values(names)
     return Table({'galaxy': galaxy[order],
                   'rater': np.char.add('r', rater[order].astype(str)),
-                  'label': number_values(names)[label[order]]})
+                  'label': names[label[order]]},
+                 meta={'label': names[true], 'ease': ease, 'ability': skill,
+                       'spammer': kind > 0})
