@@ -341,7 +341,7 @@ class VoteCounter:
                   learn=self._gold >= 0 if self.learn == 'gold' else None,
                   n_iterations=n_iterations)
         self._log_votes = counts @ model.log_votes()
-        n_votes = np.diff(counts.indptr)
+        n_votes = np.rint(counts.sum(axis=1))
         again = (self._state == DECIDED) & (
             1 - self._probability()[np.arange(n), self._winner]
             > _REOPEN * (1 - self.retire_at[self._winner]) + 1e-12)
@@ -467,7 +467,9 @@ class VoteCounter:
             If it is not the file of a counter.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            # (numpy leaves a broken file open)
+            with open(path, 'rb') as stream, np.load(
+                    stream, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             settings = json.loads(arrays.pop('settings').tobytes())
             if settings['format'] != _FORMAT:

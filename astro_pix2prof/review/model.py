@@ -287,7 +287,10 @@ class VoteModel:
             self.pool = pool / pool.sum(axis=1, keepdims=True)
             counts = self.counts + self.smoothing * self.pool
         else:
-            counts = np.maximum(self.counts, TINY)
+            # (as crowd-kit: labels that a rater never gave have no share)
+            said = self.counts.sum(axis=1, keepdims=True) > 0
+            said |= ~said.any(axis=2, keepdims=True)
+            counts = np.where(said, np.maximum(self.counts, TINY), 0.0)
         self.confusion = counts / counts.sum(axis=2, keepdims=True)
 
     def _calibrate(self, machine, target):

@@ -53,7 +53,8 @@ def galaxy_table(galaxies, classes, probability, counts, model, *,
         table[f'p_{name}'] = probability[:, k]
     table['entropy'] = -(safe * np.log2(safe)).sum(axis=1)
     table['difficulty'] = model.difficulty(counts, probability)
-    table['n_votes'] = np.diff(counts.indptr).astype(np.int64)
+    # (votes without a name may be alike: these have one element)
+    table['n_votes'] = np.rint(counts.sum(axis=1)).astype(np.int64)
     table.meta['classes'] = list(classes)
     return table
 
