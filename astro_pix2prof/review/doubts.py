@@ -17,15 +17,29 @@ __all__ = ['FLAG_PROBABILITIES', 'UNFLAGGED', 'explain_doubts',
 # Rings count out to so many half-light radii.
 _REACH = 2.0
 # The probability that each flag makes a profile wrong, and that of a profile
-# without any: from benchmarks/accuracy/wrong.py, by learn_flag_probabilities.
-# Flags that it saw in less than ten profiles are marked: an estimate.
-UNFLAGGED = 0.02
+# without any, beside what the stated error tells: learn_flag_probabilities
+# with 460 profiles of Pix2ProfFitter (benchmarks/accuracy/wrong.py). Those
+# that begin at 0.1 or 0 and are seen in fewer than ten are guesses:
+# SECOND_GUESS, FIXED_ELLIPSES, NO_INITIAL and SATURATED.
+UNFLAGGED = 0.01
 FLAG_PROBABILITIES = {
     'UNCALIBRATED': 0.0,
     'SECOND_GUESS': 0.1,
     'FIXED_ELLIPSES': 0.1,
+    'CENTRE_UNCERTAIN': 0.05,
+    'CENTRE_OFFSET': 0.15,
+    'NEIGHBOUR': 0.03,
+    'TRUNCATED': 0.01,
+    'SATURATED': 0.06,
+    'SKY_UNCERTAIN': 0.01,
+    'NO_SOURCE': 0.08,
+    'OUT_OF_DOMAIN': 0.35,
     'FORCED': 0.0,
+    'HEAVILY_MASKED': 0.04,
     'NO_INITIAL': 0.1,
+    'POINT_SOURCE': 0.18,
+    'WRONG_NOISE': 0.08,
+    'GEOMETRY_UNCERTAIN': 0.065,
 }
 # Of a flag that is not listed.
 _OTHER = 0.1
