@@ -69,8 +69,8 @@ rows
 # %%
 # The table has units, and tells in its meta data where it comes from.
 
-for key in ('fitter', 'weights', 'band', 'x_centre', 'y_centre', 'pa_frame', 'sky',
-            'sky_err', 'noise'):
+for key in ('fitter', 'weights', 'band', 'x_centre', 'y_centre', 'pa_frame',
+            'sky', 'sky_err', 'noise'):
     print(f'{key:10s} {profile.meta[key]}')
 
 # %%
