@@ -7,7 +7,7 @@ whose sky was subtracted in small boxes, and ``atlas``, profiles along
 ellipses of one shape. With the first pairs of a folder the network is
 tuned, as a user would; other galaxies, at which nobody has looked before,
 give the figures. The result goes to
-``benchmarks/results/fine_tuning_KIND.json``.
+``benchmarks/accuracy/fine_tuning_KIND.json``.
 
     python -m benchmarks.accuracy.fine_tuning build/fine_tuning boxes
     python -m benchmarks.accuracy.fine_tuning build/fine_tuning atlas
@@ -29,7 +29,7 @@ from astro_pix2prof.inference.tuning_pairs import HeldOut, prepare_pairs
 from benchmarks.render.galaxies import render
 from benchmarks.render.unseen import KINDS
 
-RESULTS = Path(__file__).parents[1] / 'results'
+RESULTS = Path(__file__).parent
 
 # The scenes: Legacy Surveys r, in frames of 128 pixels. No other script has
 # this seed. The first are to tune with, the last to test.
@@ -88,6 +88,7 @@ def main(args=None):
     parser.add_argument('--pairs', type=int, default=N_TRAIN)
     parser.add_argument('--unfreeze', default='all')
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--steps', type=int, default=100)
     args = parser.parse_args(args)
     torch.set_num_threads(1)
     scenes = render_scenes(args.folder / 'scenes', N_TRAIN + N_TEST + 10)
@@ -97,7 +98,8 @@ def main(args=None):
     began = time.process_time()
     tuning = fine_tune('rings', pairs, out=args.folder / (
         f'{args.kind}_{args.pairs}.safetensors'), minutes=120.0,
-        unfreeze=args.unfreeze, seed=args.seed, overwrite=True)
+        steps=args.steps, unfreeze=args.unfreeze, seed=args.seed,
+        overwrite=True, progress=True)
     minutes = (time.process_time() - began) / 60
     print(tuning, flush=True)
     start = Pix2ProfFitter('rings', device='cpu')
