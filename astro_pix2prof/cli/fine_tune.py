@@ -3,10 +3,10 @@
 The command ``pix2prof fine-tune``.
 """
 
-import warnings
 from pathlib import Path
 
 from astro_pix2prof.cli.options import add_common_options, local_path
+from astro_pix2prof.cli.output import show_warnings, warn
 
 __all__ = ['add_fine_tune_command']
 
@@ -73,28 +73,31 @@ def add_fine_tune_command(commands):
 
 
 def _run_fine_tune(args):
+    with show_warnings(args):
+        tuning = _fine_tune(args)
+    if not args.quiet:
+        print(tuning)
+    return 0
+
+
+def _fine_tune(args):
     from astro_pix2prof import fine_tune
 
     options = {'out': args.out, 'seed': args.seed, 'licence': args.licence,
                'description': args.description,
                'overwrite': args.overwrite}
     if args.weights == 'encoder':
-        _refuse(args, 'pairs', 'encoder')
+        _refuse(args, 'pairs')
         _need(args, 'table', 'label')
-        data = _read_table(args)
-        tuning = fine_tune('encoder', data, labels=args.label,
-                           kind=args.kind, **options)
-    else:
-        for name in ('table', 'images', 'label'):
-            _refuse(args, name, args.weights)
-        _need(args, 'pairs')
-        tuning = fine_tune(
-            args.weights, args.pairs, unfreeze=args.unfreeze,
-            steps=args.steps, minutes=args.minutes,
-            validation=args.validation, progress=not args.quiet, **options)
-    if not args.quiet:
-        print(tuning)
-    return 0
+        return fine_tune('encoder', _read_table(args), labels=args.label,
+                         kind=args.kind, **options)
+    for name in ('table', 'images', 'label'):
+        _refuse(args, name)
+    _need(args, 'pairs')
+    return fine_tune(
+        args.weights, args.pairs, unfreeze=args.unfreeze, steps=args.steps,
+        minutes=args.minutes, validation=args.validation,
+        progress=not args.quiet, **options)
 
 
 def _need(args, *names):
@@ -103,9 +106,9 @@ def _need(args, *names):
         args.command.error(f'{args.weights} needs {" and ".join(missing)}')
 
 
-def _refuse(args, name, weights):
+def _refuse(args, name):
     if getattr(args, name) is not None:
-        args.command.error(f'--{name} does not belong to {weights}')
+        args.command.error(f'--{name} does not belong to {args.weights}')
 
 
 def _read_table(args):
@@ -134,8 +137,6 @@ def _encode(args, table):
     """
     Encode the images of a table of labels.
     """
-    from astropy.utils.exceptions import AstropyUserWarning
-
     from astro_pix2prof import Pix2ProfFitter
 
     paths = []
@@ -156,8 +157,7 @@ def _encode(args, table):
                 f'exist, such as {absent[0]}')
         if not any(there):
             raise FileNotFoundError(text)
-        warnings.warn(f'{text} (left out)', AstropyUserWarning,
-                      stacklevel=2)
+        warn(f'{text} (left out)', args)
     table = table[there]
     encoded = Pix2ProfFitter().encode(
         [path for path, found in zip(paths, there, strict=True) if found],

@@ -11,6 +11,7 @@ give the figures. The result goes to
 
     python -m benchmarks.accuracy.fine_tuning build/fine_tuning boxes
     python -m benchmarks.accuracy.fine_tuning build/fine_tuning atlas
+    python -m benchmarks.accuracy.fine_tuning --table docs/fine_tuning.inc
 """
 
 import argparse
@@ -28,6 +29,7 @@ from astro_pix2prof import Pix2ProfFitter, fine_tune, read_pairs
 from astro_pix2prof.inference.tuning_pairs import HeldOut, prepare_pairs
 from benchmarks.render.galaxies import render
 from benchmarks.render.unseen import KINDS
+from benchmarks.tables import list_table
 
 RESULTS = Path(__file__).parent
 
@@ -78,18 +80,53 @@ def summarise(fitter, test):
             errors.summary().items()}, errors.rings.per_image
 
 
+def write_table(path):
+    """
+    Write the stored results as a table for the documentation.
+    """
+    titles = {'boxes': 'a survey that subtracts the sky in small boxes',
+              'atlas': 'profiles along ellipses of one shape'}
+    rows = []
+    for kind, title in titles.items():
+        file = RESULTS / f'fine_tuning_{kind}.json'
+        if not file.exists():
+            continue
+        found = json.loads(file.read_text())
+        before, after = found['before'], found['after']
+        low, high = found['change_of_median_68']
+        rows.append([
+            title, f'{before["median_error"]:.3f}',
+            f'{after["median_error"]:.3f}',
+            f'{found["change_of_median"]:+.0%} ({low:+.0%} to {high:+.0%})',
+            f'{found["change_of_mean"]:+.0%}', f'{found["better"]:.0%}',
+            f'{before["within_1_sigma"]:.0%}',
+            f'{after["within_1_sigma"]:.0%}',
+            f'{found["cpu_minutes"]:.1f}'])
+    path.write_text('\n'.join(list_table(
+        ['', 'Before (mag)', 'After (mag)', 'Change of the median (68%)',
+         'of the mean', 'Galaxies that are better',
+         'Within 1 sigma before', 'after', 'Minutes on one core'],
+        rows)).rstrip() + '\n')
+
+
 def main(args=None):
     """
     Render, tune, test and write.
     """
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[1])
-    parser.add_argument('folder', type=Path)
-    parser.add_argument('kind', choices=sorted(KINDS))
+    parser.add_argument('folder', type=Path, nargs='?')
+    parser.add_argument('kind', choices=sorted(KINDS), nargs='?')
+    parser.add_argument('--table', type=Path, metavar='FILE.inc')
     parser.add_argument('--pairs', type=int, default=N_TRAIN)
     parser.add_argument('--unfreeze', default='all')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--steps', type=int, default=100)
     args = parser.parse_args(args)
+    if args.table:
+        write_table(args.table)
+        return 0
+    if args.kind is None:
+        parser.error('a folder and a kind are needed')
     torch.set_num_threads(1)
     scenes = render_scenes(args.folder / 'scenes', N_TRAIN + N_TEST + 10)
     place = args.folder / args.kind
