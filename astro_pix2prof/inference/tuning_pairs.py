@@ -177,15 +177,13 @@ def check_profiles(found):
         If they are off by less, or if their radii seem to be in another
         unit.
     """
-    offsets, stretches, rests = [], [], []
-    for item in found:
-        off, stretch, rest = _compare_with_start(item)
-        offsets.append(off)
-        stretches.append(stretch)
-        rests.append(rest)
+    offsets, others, stretches, rests = np.transpose([
+        _compare_with_start(item) for item in found])
     size = np.abs(offsets)
     stretch, off = np.median(stretches), np.median(offsets)
-    smaller = np.median(rests) < _SMALLER * np.median(size)
+    # (other radii must explain it better than another zero point does)
+    smaller = np.median(rests) < _SMALLER * min(np.median(size),
+                                                np.median(others))
     if smaller and abs(np.log(stretch)) > np.log(_STRETCHED):
         warnings.warn(
             'the radii of the profiles seem to be wrong: with '
@@ -214,19 +212,24 @@ def _compare_with_start(item):
     Returns
     -------
     offset : float
-        The profile less the measured one (mag, median over bright rings).
+        The profile less the measured one (mag, median of the rings).
+
+    other : float
+        Their difference without this offset (mag).
 
     stretch : float
         Factor of the radii with which they agree best.
 
     rest : float
-        Their difference then (mag).
+        Their difference with other radii (mag).
     """
     pair, caption = item.pair, item.caption
     sma = pair.radii()
     mag = pair.at(sma)['value']
     value = -POGSON * np.log(np.maximum(caption.intensity, 1e-30))
-    offset = np.median(mag - np.interp(sma, caption.sma, value))
+    difference = mag - np.interp(sma, caption.sma, value)
+    offset = np.median(difference)
+    other = np.median(np.abs(difference - offset))
     rests = []
     for factor in _STRETCH:
         at = sma * factor
@@ -234,7 +237,7 @@ def _compare_with_start(item):
         rests.append(np.median(np.abs(off - np.interp(
             at, caption.sma, value))) if len(at) > 2 else np.inf)
     best = int(np.argmin(rests))
-    return offset, _STRETCH[best], rests[best]
+    return offset, other, _STRETCH[best], rests[best]
 
 
 def split_pairs(found, share, seed):

@@ -229,11 +229,12 @@ def test_other_units(pairs, tmp_path):
         fine_tune('rings', wrong, out=tmp_path / 'a.safetensors')
 
 
-def test_doubtful_units(tmp_path):
-    pairs = [make_pair(k, intensity=lambda v: 2 * v) for k in range(20)]
-    with pytest.warns(AstropyUserWarning, match='20 of 20 profiles are more '
+def test_doubtful_units(fitter):
+    found = prepare_pairs(fitter, [make_pair(k, intensity=lambda v: 2 * v)
+                                   for k in range(6)])
+    with pytest.warns(AstropyUserWarning, match='6 of 6 profiles are more '
                                                 'than 0.5 mag'):
-        fine_tune('rings', pairs, out=tmp_path / 'a.safetensors', steps=1)
+        check_profiles(found)
 
 
 def test_wrong_radii(fitter):
@@ -266,8 +267,8 @@ def test_unusable_pairs_are_left_out(fitter, pairs):
         return values
 
     gaps = make_pair(31, intensity=holes)
-    with pytest.warns(AstropyUserWarning, match='galaxy_30: the profile has '
-                                                'no ring .* left out'):
+    with pytest.warns(AstropyUserWarning,
+                      match=r'galaxy_30: the profile has no ring .*left out'):
         found = prepare_pairs(fitter, [faint, gaps, pairs[0]])
     assert [item.name for item in found] == ['galaxy_31', 'galaxy_0']
     assert found[0].pair.radii()[0] == 4
