@@ -36,7 +36,8 @@ ALLOWED = {
     'cuts': SHAPES | {'fitting'},
     'export': SHAPES | {'fitting'},
     'isophote': SHAPES | {'fitting'},
-    'inference': SHAPES | {'fitting', 'networks'},
+    # (fine-tuning reads pairs, and trains)
+    'inference': SHAPES | {'datasets', 'fitting', 'networks', 'training'},
     'spectra': {'ellipses', 'image', 'profile'},
     'psf': {'image'},
     'structure': {'profile', 'psf'},
