@@ -30,7 +30,8 @@ class Architecture:
 
     network, reader : str
         The network and the reader that runs it over frames, as
-        ``'package.module:Class'``.
+        ``'package.module:Class'``; no reader for a network that measures no
+        profiles.
 
     config : str
         The settings of the network, likewise; empty for a network that is
@@ -79,7 +80,7 @@ class Architecture:
     name: str
     title: str
     network: str
-    reader: str
+    reader: str = ''
     config: str = ''
     task: str = ''
     n_views: int = 1
@@ -230,6 +231,11 @@ ARCHITECTURES = {item.name: item for item in (
             ('eps', 'factor_eps'),
             *((f'log_{name}_error', f'factor_{name}_error')
               for name in ('eps', 'pa', 'enclosed', 'centre')))),
+    Architecture(
+        'clumps', 'clump network',
+        network=_NETWORKS + 'clumps.network:ClumpNetwork',
+        config=_NETWORKS + 'clumps.network:ClumpConfig',
+        task=_TASKS + 'clumps:ClumpTask'),
     # the checkpoint of the authors, see networks.original.load_original
     Architecture(
         'original', 'original network',
