@@ -13,6 +13,7 @@ from astropy.table import MaskedColumn, Table, join
 from astropy.utils.masked import Masked
 
 from astro_pix2prof import (
+    ClumpFlag,
     GalaxyFlag,
     RingFlag,
     StructureFlag,
@@ -21,7 +22,8 @@ from astro_pix2prof import (
     describe_flags,
 )
 
-KINDS = {'ring': RingFlag, 'galaxy': GalaxyFlag, 'structure': StructureFlag}
+KINDS = {'ring': RingFlag, 'galaxy': GalaxyFlag, 'structure': StructureFlag,
+         'clump': ClumpFlag}
 
 # Bits stand in files of users: they never change.
 BITS = {
@@ -136,7 +138,7 @@ class TestDecode:
 
     @pytest.mark.parametrize('kind', ['star', None, RingFlag, ['ring']])
     def test_wrong_kind(self, kind):
-        match = "kind must be 'ring', 'galaxy' or 'structure', got"
+        match = "kind must be 'ring', 'galaxy', 'structure' or 'clump', got"
         with pytest.raises(ValueError, match=match):
             decode_flags(1, kind)
         with pytest.raises(ValueError, match=match):

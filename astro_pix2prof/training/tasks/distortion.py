@@ -8,36 +8,23 @@ import math
 import torch
 from torch.nn import functional
 
+from astro_pix2prof.networks.clumps.resampling import (
+    average_pixels,
+    bin_factor,
+    enlarge,
+    enlargement,
+)
 from astro_pix2prof.networks.ellipse import ellipse_components
 
-__all__ = ['bin_factor', 'compress', 'distort']
+__all__ = ['compress', 'distort']
 
-
-# Images are binned until their FWHM is below twice this many pixels.
-LEAST_FWHM = 2.5
 
 # Shares of the images that are enlarged before, and of those that are
 # stretched as colour pictures are.
 _ENLARGED, _STRETCHED = 0.3, 0.3
 
 
-def bin_factor(fwhm):
-    """
-    Choose by which factor an image is binned.
-
-    Parameters
-    ----------
-    fwhm : float
-        The full width at half maximum of the PSF in pixels.
-
-    Returns
-    -------
-    factor : int
-    """
-    return max(1, int(fwhm / LEAST_FWHM))
-
-
-def compress(image, quality, generator):
+def compress(image, quality):
     """
     Round the waves in squares of 8 pixels, as JPEG does.
 
@@ -49,9 +36,6 @@ def compress(image, quality, generator):
     quality : float
         The step of the coarsest waves; that of the finest is five times as
         large.
-
-    generator : `torch.Generator`
-        Not used; the place of the squares is that of the image.
 
     Returns
     -------
@@ -112,20 +96,21 @@ def distort(image, good, frame, sources, side, generator, *, off):
     gain = frame.gain * frame.sigma
     image = torch.where(good, image, 0.0)
     place = sources[:, :2]
-    scale = 1.0
-    if u[0] < _ENLARGED or fwhm < 0.8 * LEAST_FWHM:
-        scale = max(1 + u[1], min(LEAST_FWHM / fwhm, 2.0))
-        image, good, centre, place = _enlarge(image, good, centre, place,
-                                              scale)
+    scale = max(enlargement(fwhm), 1 + u[1] if u[0] < _ENLARGED else 1.0)
+    if scale > 1:
+        image, good = enlarge(image, good, centre, scale)
+        place = (place - centre) * scale + centre
     if u[2] < _STRETCHED:
-        image = _stretch(image, u[3:7], generator)
+        image = _stretch(image, u[3:7])
         # (the noise of photons is compressed, too)
         gain = math.inf
     fwhm = fwhm * scale
     factor = bin_factor(fwhm)
     if factor > 1:
-        image, good, centre, place = _bin(image, good, centre, place, factor)
-        gain = gain / factor
+        image, good = average_pixels(image, good, factor)
+        shift = (factor - 1) / 2
+        centre, place = (centre - shift) / factor, (place - shift) / factor
+        gain = gain * factor
     fwhm, scale = fwhm / factor, scale / factor
     jitter = torch.tensor([u[7], u[8]]) * 8 - 4
     first = torch.round(centre + jitter - (side - 1) / 2)
@@ -147,25 +132,7 @@ def distort(image, good, frame, sources, side, generator, *, off):
         'gain': torch.tensor(gain * wrong), 'sources': rows[inside]}
 
 
-def _enlarge(image, good, centre, place, scale):
-    """
-    Interpolate an image to smaller pixels, about the centre.
-    """
-    h, w = image.shape
-    n = torch.arange(max(h, w), dtype=torch.float32)
-    x = (n[:w] - centre[0]) / scale + centre[0]
-    y = (n[:h] - centre[1]) / scale + centre[1]
-    grid = torch.stack([(x * (2 / (w - 1)) - 1).expand(h, w),
-                        (y * (2 / (h - 1)) - 1)[:, None].expand(h, w)], -1)
-    out = functional.grid_sample(image[None, None], grid[None],
-                                 mode='bicubic', padding_mode='border',
-                                 align_corners=True)[0, 0]
-    known = functional.grid_sample(good[None, None].float(), grid[None],
-                                   mode='bilinear', align_corners=True)[0, 0]
-    return out, known > 0.99, centre, (place - centre) * scale + centre
-
-
-def _stretch(image, u, generator):
+def _stretch(image, u):
     """
     Compress bright pixels, round to 8 bits and to waves, cut dark ones.
 
@@ -179,22 +146,8 @@ def _stretch(image, u, generator):
     # (the brightest are saturated in some)
     image = image.clamp(max=top * (1.0 if u[3] < 0.6 else 0.8))
     if u[3] > 0.3:
-        image = compress(image, 4 * u[3], generator)
+        image = compress(image, 4 * u[3])
     return image * step
-
-
-def _bin(image, good, centre, place, factor):
-    """
-    Average squares of pixels; the noise stays 1.
-    """
-    h, w = (n - n % factor for n in image.shape)
-    known = good[:h, :w].float()[None, None]
-    total = functional.avg_pool2d(image[None, None, :h, :w] * known, factor)
-    share = functional.avg_pool2d(known, factor)
-    image = (total / share.clamp(min=1e-3))[0, 0] * factor
-    shift = (factor - 1) / 2
-    return (image, share[0, 0] > 0.5, (centre - shift) / factor,
-            (place - shift) / factor)
 
 
 def _crop(image, good, first, side):
