@@ -35,7 +35,8 @@ ALLOWED = {
     'cuts': SHAPES | {'fitting'},
     'export': SHAPES | {'fitting'},
     'isophote': SHAPES | {'fitting'},
-    'inference': SHAPES | {'fitting', 'networks'},
+    # (the PSF of clumps)
+    'inference': SHAPES | {'fitting', 'networks', 'psf'},
     'spectra': {'ellipses', 'image', 'profile'},
     'psf': {'image'},
     'structure': {'profile', 'psf'},

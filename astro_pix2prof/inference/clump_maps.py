@@ -11,7 +11,7 @@ import torch
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.background.noise import measure_noise
-from astro_pix2prof.inference.point_sources import star_width
+from astro_pix2prof.inference.point_sources import noise_width, star_width
 from astro_pix2prof.networks.clumps.maps import GalaxyMaps, galaxy_maps
 from astro_pix2prof.networks.clumps.resampling import (
     average_pixels,
@@ -28,6 +28,10 @@ __all__ = ['ClumpMaps', 'find_width', 'make_maps']
 
 # A width that nothing tells (pixels).
 _USUAL_WIDTH = 3.0
+
+# Stars of an enlarged image are at most so many times as wide as its noise
+# tells.
+_AS_SHARP = 1.3
 
 # Pixels around what is looked at, in FWHM.
 _MARGIN = 8
@@ -120,13 +124,13 @@ def find_width(fit, psf=None):
     fwhm : float
         In pixels.
 
-    source : {'given', 'stars', 'assumed'}
+    source : {'given', 'stars', 'noise', 'assumed'}
         Where it is from.
 
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        If nothing tells it.
+        If neither stars nor the noise tell it.
     """
     cutout = fit.cutout
     scale = cutout.pixel_scale
@@ -135,10 +139,17 @@ def find_width(fit, psf=None):
         return width / (scale or 1.0), 'given'
     if cutout.psf_fwhm is not None and scale:
         return cutout.psf_fwhm / scale, 'given'
-    width = star_width(fit.subtracted() - fit.model(), ~cutout.mask,
-                       _noise(fit), fit.centre)
+    model = fit.model()
+    rest = fit.subtracted() - model
+    noise = _noise(fit)
+    star = star_width(rest, ~cutout.mask, noise, fit.centre)
+    width = noise_width(rest, ~(cutout.mask | fit.mask) & (
+        model < 0.3 * noise))
+    # (in a picture of a galaxy, the few sources may all be wide)
+    if star is not None and (width is None or star < _AS_SHARP * width):
+        return star, 'stars'
     if width is not None:
-        return width, 'stars'
+        return width, 'noise'
     warnings.warn(
         'the width of the PSF is not known, and no star in the image tells '
         f'it: {_USUAL_WIDTH:g} pixels are assumed; give psf',

@@ -20,16 +20,23 @@ from astro_pix2prof.image.pictures import is_picture, read_picture
 from astro_pix2prof.inference.clump_maps import find_width, make_maps
 from astro_pix2prof.inference.point_sources import fit_fluxes
 from astro_pix2prof.networks.architectures import architecture_of
-from astro_pix2prof.networks.clumps.network import CLASSES, find_peaks
+from astro_pix2prof.networks.clumps.network import (
+    CLASSES,
+    ClumpNetwork,
+    find_peaks,
+)
 from astro_pix2prof.networks.weights import load_network
 from astro_pix2prof.profile.flags import ClumpFlag, GalaxyFlag
 
-__all__ = ['find_clumps']
+__all__ = ['class_features', 'find_clumps', 'measure_marks']
 
 
 # Thresholds: the signal-to-noise ratio of the matched filter, and the
 # probability of the network where its model card names none.
 _SNR, _PROBABILITY = 5.0, 0.3
+
+# Marks of the network that are measured have at least this score.
+_LEAST = 0.04
 
 # No clump is so close to the centre (FWHM), and those closer than that have a
 # flag.
@@ -79,7 +86,8 @@ def find_clumps(fit, *, method='network', threshold=None, psf=None,
         The PSF, as for `~astro_pix2prof.PSF`: a full width at half maximum
         in arcsec or as a `~astropy.units.Quantity` in pixels will do. By
         default that of the image (``psf_fwhm``), or the width of the stars
-        in it.
+        in it; or, of an enlarged image, about 3.2 of the original pixels,
+        over which its noise is correlated.
 
     classes : str or sequence of str, optional
         The classes that are wanted: 'clump', 'odd' or both.
@@ -109,8 +117,8 @@ def find_clumps(fit, *, method='network', threshold=None, psf=None,
         light of the galaxy), ``radius`` (the semi-major axis of the ellipse
         through the clump), ``radius_r50``, ``probability``, ``class`` and
         ``flag`` (see `~astro_pix2prof.describe_flags` with 'clump'). Its
-        ``meta`` has 'fwhm' (pixels) and 'fwhm_from' ('given', 'stars' or
-        'assumed'), 'r50', 'host_flux', 'threshold' and others.
+        ``meta`` has 'fwhm' (pixels) and 'fwhm_from' ('given', 'stars',
+        'noise' or 'assumed'), 'r50', 'host_flux', 'threshold' and others.
 
     Raises
     ------
@@ -171,14 +179,47 @@ def find_clumps(fit, *, method='network', threshold=None, psf=None,
         network, card = _load(str(weights))
         if threshold is None:
             threshold = card.get('threshold', _PROBABILITY)
-        found = _by_network(network, maps, threshold)
+        rows = _classify(_measure(fit, maps, _by_network(network, maps),
+                                  max_radius), card)
+        rows = [row for row in rows if row['probability'] >= threshold]
+        rows.sort(key=lambda row: -row['probability'])
     else:
         threshold = _SNR if threshold is None else threshold
-        found = _by_filter(maps, threshold)
-    rows = _measure(fit, maps, found, classes, max_radius)
+        rows = _classify(_measure(fit, maps, _by_filter(maps, threshold),
+                                  max_radius), {})
+    rows = [row for row in rows if row['class'] in classes]
     return _make_table(fit, maps, rows, picture, {
         'method': method, 'threshold': float(threshold),
         'fwhm': float(fwhm), 'fwhm_from': source})
+
+
+def measure_marks(fit, psf, network, *, max_radius=3.0):
+    """
+    Measure all marks of a network, for the calibration of its classes.
+
+    Parameters
+    ----------
+    fit : `~astro_pix2prof.ProfileFit`
+        The galaxy.
+
+    psf : optional
+        As for `find_clumps`.
+
+    network : `~astro_pix2prof.networks.clumps.ClumpNetwork`
+        The network.
+
+    max_radius : float, optional
+        As for `find_clumps`.
+
+    Returns
+    -------
+    rows : list of dict
+        See `class_features`; ``x`` and ``y`` are pixels of the image.
+    """
+    maps = make_maps(fit, find_width(fit, psf)[0], reach=max_radius)
+    if maps is None:
+        return []
+    return _measure(fit, maps, _by_network(network, maps), max_radius)
 
 
 def _is_fit(fit):
@@ -208,20 +249,20 @@ def _fit_image(image, fitter, options):
 @lru_cache(maxsize=2)
 def _load(weights):
     network, card = load_network(weights)
-    if architecture_of(network).name != 'clumps':
+    if not isinstance(network, ClumpNetwork):
         msg = (f'weights must be those of a clump network, got {weights!r}, '
                f'which are of a {architecture_of(network).title}')
         raise ValueError(msg)
     return network, card
 
 
-def _by_network(network, maps, threshold):
+def _by_network(network, maps):
     """
     Run the network: x, y in the maps and probabilities of both classes.
     """
     with torch.inference_mode():
         logits, offset = network(maps.maps.channels)
-        peaks = find_peaks(logits[0], offset[0], least=threshold)
+        peaks = find_peaks(logits[0], offset[0], least=_LEAST)
     return [(row[0], row[1], row[2], row[3])
             for row in peaks.double().tolist()]
 
@@ -261,9 +302,9 @@ def _vertex(image, x, y):
     return out
 
 
-def _measure(fit, maps, found, classes, max_radius):
+def _measure(fit, maps, found, max_radius):
     """
-    Measure what was found: a list of dictionaries.
+    Measure what was found: a list of dictionaries, without classes.
     """
     radius = maps.maps.radius[0].numpy()
     ny, nx = radius.shape
@@ -278,46 +319,82 @@ def _measure(fit, maps, found, classes, max_radius):
         kept.append((x, y, *p, float(radius[j, i]), away))
     if not kept:
         return []
-    columns = np.array(kept, dtype=float).T
-    x, y, clump, odd, sma, away = columns
+    x, y, clump, odd, sma, away = np.array(kept, dtype=float).T
     one = maps.maps
     variance = one.variance[0].numpy() * float(one.correlation[0])**2
     sources = fit_fluxes(one.residual[0].numpy(), maps.good, variance, x, y,
                          maps.fwhm)
-    rows = []
     apart = np.hypot(x[:, None] - x, y[:, None] - y)
     np.fill_diagonal(apart, np.inf)
     px, py = maps.to_image(x, y)
     ny, nx = fit.cutout.shape
+    rows = []
     for k, source in enumerate(sources):
         # (what has no light above its surroundings is nothing)
         if not source.flux > 0:
             continue
-        known = np.isfinite(clump[k])
-        is_clump = (clump[k] >= odd[k] if known
-                    else sma[k] < _OUTSIDE * maps.r50)
-        name = CLASSES[0] if is_clump else CLASSES[1]
-        if name not in classes:
-            continue
         border = min(px[k] + 0.5, py[k] + 0.5, nx - 0.5 - px[k],
                      ny - 0.5 - py[k]) / maps.step
         flag = 0
-        if border < _EDGE * maps.fwhm:
-            flag |= ClumpFlag.EDGE
-        if source.covered < _COVERED:
-            flag |= ClumpFlag.MASKED
-        if apart[k].min() < _BLENDED * maps.fwhm:
-            flag |= ClumpFlag.BLENDED
-        if away[k] < _NEAR_CORE * maps.fwhm:
-            flag |= ClumpFlag.NUCLEUS
-        low, high = sorted((clump[k], odd[k]))
-        if not known or high < _UNSURE * low:
-            flag |= ClumpFlag.UNSURE_CLASS
+        for is_so, bit in (
+                (border < _EDGE * maps.fwhm, ClumpFlag.EDGE),
+                (source.covered < _COVERED, ClumpFlag.MASKED),
+                (apart[k].min() < _BLENDED * maps.fwhm, ClumpFlag.BLENDED),
+                (away[k] < _NEAR_CORE * maps.fwhm, ClumpFlag.NUCLEUS)):
+            flag |= int(bit) if is_so else 0
+        flux = source.flux * maps.unit
         rows.append({
-            'x': px[k], 'y': py[k], 'flux': source.flux * maps.unit,
+            'x': px[k], 'y': py[k], 'flux': flux,
             'flux_err': source.error * maps.unit,
+            'snr': source.flux / source.error, 'share': flux / maps.flux,
             'sma': sma[k] * maps.step, 'r50': sma[k] / maps.r50,
-            'probability': high, 'class': name, 'flag': int(flag)})
+            'width': source.width, 'scores': (clump[k], odd[k]),
+            'flag': flag})
+    return rows
+
+
+def class_features(row):
+    """
+    List what tells the class of an object, besides a constant.
+
+    Parameters
+    ----------
+    row : dict
+        An object that was measured: 'scores' of the network for both
+        classes, 'snr', 'share', 'r50' and 'width'.
+
+    Returns
+    -------
+    features : list of float
+    """
+    scores = np.clip(row['scores'], 1e-3, 1 - 1e-3)
+    away = np.log(row['r50'] + 0.1)
+    share = np.log(np.clip(row['share'], 1e-5, 1))
+    return [1.0, *np.log(scores / (1 - scores)), away, away**2, share,
+            share**2 / 10, np.log(np.clip(row['snr'], 0.5, 1e4)),
+            row['width']]
+
+
+def _classify(rows, card):
+    """
+    Find classes and probabilities, as calibrated on simulated galaxies.
+    """
+    for row in rows:
+        pair = row['scores']
+        if not np.isfinite(pair[0]):
+            pair = (1.0, 0.0) if row['r50'] < _OUTSIDE else (0.0, 1.0)
+            row['probability'], known = np.nan, False
+        else:
+            known = True
+            if card.get('classes'):
+                # (neither of both is the reference, with a sum of 0)
+                sums = np.array(card['classes']) @ class_features(row)
+                grown = np.exp(np.clip(sums, -30, 30))
+                pair = grown / (1 + grown.sum())
+            row['probability'] = float(max(pair))
+        row['class'] = CLASSES[0] if pair[0] >= pair[1] else CLASSES[1]
+        if not known or max(pair) < _UNSURE * min(pair):
+            row['flag'] |= int(ClumpFlag.UNSURE_CLASS)
     return rows
 
 
@@ -326,6 +403,7 @@ def _make_table(fit, maps, rows, picture, meta):
     Make the catalogue.
     """
     cutout, profile = fit.cutout, fit.profile
+
     def column(name, kind=float):
         return np.array([row[name] for row in rows], dtype=kind)
 
@@ -351,8 +429,8 @@ def _make_table(fit, maps, rows, picture, meta):
     with np.errstate(divide='ignore', invalid='ignore'):
         table['snr'] = flux / error
         table['share'] = flux / host
-        table['share_err'] = np.hypot(error / host, np.nan_to_num(
-            flux / host * relative))
+        table['share_err'] = flux / host * np.hypot(
+            error / flux, np.nan_to_num(relative))
     table['radius'] = (column('sma') * cutout.radius_scale
                        * cutout.radius_unit)
     table['radius_r50'] = column('r50')

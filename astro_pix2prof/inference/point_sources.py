@@ -9,12 +9,17 @@ from photutils.detection import find_peaks
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import curve_fit
 
-__all__ = ['SourceFit', 'fit_fluxes', 'star_width']
+__all__ = ['SourceFit', 'fit_fluxes', 'noise_width', 'star_width']
 
 
 # Stars are brighter than so many times the noise at their peak; at most so
 # many are fitted.
 _BRIGHT, _MOST = 15.0, 12
+
+# Noise that was interpolated loses half of its correlation over this part of
+# an original pixel; PSFs of surveys are so many original pixels wide. Longer
+# correlations (pixels) are not looked for.
+_HALF_LAG, _SAMPLED, _LONGEST = 0.58, 3.2, 24
 
 # The exponent of the Moffat function that stands for the PSF.
 _BETA = 3.5
@@ -70,6 +75,52 @@ def star_width(residual, good, noise, centre):
         return None
     # galaxies and clumps are wider than stars
     return float(np.quantile(widths, 0.25 if len(widths) > 2 else 0.0))
+
+
+def noise_width(image, sky):
+    """
+    Estimate the width of the PSF from the noise of an enlarged image.
+
+    Noise that was interpolated to smaller pixels is correlated over the
+    original ones, and the PSFs of surveys have about 3.2 of these.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        The image without its sky and its galaxy.
+
+    sky : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Pixels without objects.
+
+    Returns
+    -------
+    fwhm : float or `None`
+        In pixels; `None` if the noise is not correlated, or not seen.
+    """
+    if sky.sum() < 1000:
+        return None
+    size = 1.48 * np.median(np.abs(image[sky] - np.median(image[sky])))
+    if not size > 0:
+        return None
+    use = sky & (np.abs(image) < 4 * size)
+    value = np.where(use, image - image[use].mean(), 0.0)
+    total = np.mean(value[use]**2)
+    before = 1.0
+    for lag in range(1, _LONGEST):
+        both, product = 0, 0.0
+        for a, b, c, d in (
+                (value[:, :-lag], value[:, lag:], use[:, :-lag],
+                 use[:, lag:]),
+                (value[:-lag], value[lag:], use[:-lag], use[lag:])):
+            both += int(np.sum(c & d))
+            product += float(np.sum(a * b))
+        now = product / max(both, 1) / total
+        if now < 0.5:
+            half = lag - 1 + (before - 0.5) / max(before - now, 1e-6)
+            step = half / _HALF_LAG
+            return _SAMPLED * step if step > 1.3 else None
+        before = now
+    return None
 
 
 def _star(image, good, x, y, noise):

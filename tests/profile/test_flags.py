@@ -43,7 +43,9 @@ BITS = {
         'UNCALIBRATED': 1, 'TOO_FEW_RINGS': 2, 'NOT_ASYMPTOTIC': 4,
         'LEVEL_NOT_REACHED': 8, 'PETROSIAN_NOT_REACHED': 16,
         'SERSIC_FAILED': 32, 'BULGE_DISC_FAILED': 64, 'DISC_FAILED': 128,
-        'EXTRAPOLATED': 256, 'NO_SOURCE': 512}}
+        'EXTRAPOLATED': 256, 'NO_SOURCE': 512},
+    'clump': {'EDGE': 1, 'MASKED': 2, 'BLENDED': 4, 'NUCLEUS': 8,
+              'NONLINEAR': 16, 'UNSURE_CLASS': 32}}
 
 
 @pytest.mark.parametrize('kind', KINDS)

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from astro_pix2prof.networks.clumps.rings import RingGrid, fit_rings, signed_log
+from astro_pix2prof.networks.clumps.rings import (
+    RingGrid,
+    fit_rings,
+    signed_log,
+)
 
 __all__ = ['CHANNELS', 'GalaxyMaps', 'galaxy_maps', 'gaussian_filter']
 

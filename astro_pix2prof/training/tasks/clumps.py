@@ -18,8 +18,10 @@ from astro_pix2prof.simulation.planting import (
     source_snr,
 )
 from astro_pix2prof.training.tasks.distortion import distort
+from astro_pix2prof.training.tasks.views import Views
 
-__all__ = ['ClumpTask', 'known_sources', 'view_frame']
+__all__ = ['ClumpTask', 'known_sources', 'make_targets', 'simulated_views',
+           'view_frame']
 
 
 # The side of the maps relative to that of the images: the galaxy is in the
@@ -192,6 +194,39 @@ class ClumpTask:
         right = torch.tensor(hits, dtype=torch.float32)[order].cumsum(0)
         f1 = 2 * right / (torch.arange(1, len(right) + 1) + max(n_true, 1))
         return 1 - (f1.max() if len(f1) else torch.tensor(0.0))[None]
+
+
+def simulated_views(galaxies, *, snr=1.0):
+    """
+    Make views of simulated galaxies as they are.
+
+    Parameters
+    ----------
+    galaxies : `~astro_pix2prof.simulation.SimulatedGalaxies`
+        The galaxies.
+
+    snr : float, optional
+        A profile ends where the signal-to-noise ratio of its rings falls to
+        this.
+
+    Returns
+    -------
+    views : `~astro_pix2prof.training.tasks.views.Views`
+    """
+    ratio = galaxies.intensity / galaxies.ring_noise
+    above = ratio > snr
+    above |= torch.arange(above.shape[1]) <= ratio.argmax(1)[:, None]
+    inside = torch.cumprod(above.int(), 1).sum(1).clamp(min=1)
+    e1, e2 = ellipse_components(galaxies.ellipticity, galaxies.theta)
+    return Views(
+        image=galaxies.image, mask=galaxies.mask, sigma=galaxies.sigma,
+        sma=galaxies.sma, intensity=galaxies.intensity,
+        end=galaxies.sma[inside - 1], pixel_area=galaxies.pixel_scale**2,
+        ring_noise=galaxies.ring_noise, e1=e1, e2=e2,
+        centre=galaxies.centre, kind=galaxies.kind,
+        others=galaxies.contamination, sky=galaxies.sky,
+        enclosed=galaxies.enclosed, fwhm=galaxies.fwhm, gain=galaxies.gain,
+        clumps=galaxies.clumps)
 
 
 def view_frame(views, k):
