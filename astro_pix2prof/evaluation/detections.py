@@ -3,6 +3,8 @@
 Completeness and purity of lists of detections.
 """
 
+import itertools
+
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -115,7 +117,7 @@ def measure_detections(found, truth, *, radius=None, label='clump',
         values = [getattr(side, name) for side in sides]
         if any(value is None for value in values):
             continue
-        for low, high in zip(limits[:-1], limits[1:], strict=True):
+        for low, high in itertools.pairwise(limits):
             inside = [part & (value >= low) & (value < high)
                       for part, value in zip(wanted, values, strict=True)]
             rows.append((name, low, high, *_counts(inside, is_found,
