@@ -26,6 +26,10 @@ from benchmarks.accuracy.clumps import CASES
 # Strength with which coefficients are held at zero.
 _RIDGE = 1.0
 
+# The part of odd objects among those that volunteers marked in galaxies. The
+# simulator's frames hold more stars and neighbours, which count by less.
+_ODD = 0.28
+
 
 def gather(weights, name, n, seed):
     """
@@ -58,12 +62,21 @@ def gather(weights, name, n, seed):
             n_bright)
 
 
+def odd_weight(classes):
+    """
+    Compute the weight of odd objects that gives them their usual part.
+    """
+    n, n_odd = ((classes == k).sum() for k in (1, 2))
+    return _ODD / (1 - _ODD) * n / max(n_odd, 1)
+
+
 def fit_classes(features, classes):
     """
     Fit the logistic regression: coefficients of clump and odd, (2, K).
     """
     x = torch.tensor(features, dtype=torch.float64)
     y = torch.tensor(classes)
+    each = torch.tensor([1.0, 1.0, odd_weight(classes)], dtype=torch.float64)
     weight = torch.zeros(2, x.shape[1], dtype=torch.float64,
                          requires_grad=True)
     optimiser = torch.optim.LBFGS([weight], max_iter=200,
@@ -72,7 +85,8 @@ def fit_classes(features, classes):
     def closure():
         optimiser.zero_grad()
         sums = torch.cat([x.new_zeros(len(x), 1), x @ weight.T], 1)
-        loss = torch.nn.functional.cross_entropy(sums, y, reduction='sum')
+        loss = torch.nn.functional.cross_entropy(
+            sums, y, weight=each, reduction='sum')
         loss = loss + 0.5 * _RIDGE * (weight[:, 1:]**2).sum()
         loss.backward()
         return loss
@@ -89,7 +103,7 @@ def probabilities(weight, features):
     return grown / (1 + grown.sum(1, keepdims=True))
 
 
-def choose_threshold(found, classes, rows, n_bright):
+def choose_threshold(found, classes, rows):
     """
     Choose a threshold of probability, and tell how good it is.
 
@@ -101,9 +115,12 @@ def choose_threshold(found, classes, rows, n_bright):
     for threshold in np.arange(0.2, 0.81, 0.02):
         kept = own & (found[:, 0] >= threshold)
         right = (classes == 1) & kept
-        purity = (right & bright).sum() / max((kept & bright).sum(), 1)
-        # (of those that are to be found, nearly all are measured as bright)
-        complete = (right & bright).sum() / max(n_bright, 1)
+        counts = np.where(classes == 2, odd_weight(classes), 1.0)
+        purity = (right & bright).sum() / max(
+            counts[kept & bright].sum(), 1e-9)
+        # (of the marks)
+        complete = (right & bright).sum() / max(
+            (bright & (classes == 1)).sum(), 1)
         best = max(best, (min(purity, complete), float(threshold)))
     return best
 
@@ -124,7 +141,7 @@ def main():
         args.weights, 'simulator', args.n, args.seed)
     weight = fit_classes(features, classes)
     found = probabilities(weight, features)
-    value, threshold = choose_threshold(found, classes, rows, n_bright)
+    value, threshold = choose_threshold(found, classes, rows)
     print(len(classes), np.bincount(classes), n_bright, value, threshold)
     args.out.write_text(json.dumps({
         'classes': np.round(weight, 4).tolist(),
