@@ -36,8 +36,9 @@ ALLOWED = {
     'cuts': SHAPES | {'fitting'},
     'export': SHAPES | {'fitting'},
     'isophote': SHAPES | {'fitting'},
-    # (fine-tuning reads pairs, and trains)
-    'inference': SHAPES | {'datasets', 'fitting', 'networks', 'training'},
+    # (fine-tuning reads pairs, and trains; the PSF is that of clumps)
+    'inference': SHAPES | {'datasets', 'fitting', 'networks', 'psf',
+                           'training'},
     'spectra': {'ellipses', 'image', 'profile'},
     'psf': {'image'},
     'structure': {'profile', 'psf'},
