@@ -9,6 +9,7 @@ from importlib import import_module
 # imported when a name is first used (PEP 562), so that the import of
 # the package costs nothing and needs nothing.
 _EXPORTS = {
+    'AnomalyFinder': 'representations.anomalies',
     'BandProfiles': 'fitting.bands',
     'CutoutService': 'survey.services',
     'Evaluation': 'evaluation.result',
@@ -23,6 +24,7 @@ _EXPORTS = {
     'ProfileBatch': 'profile.batch',
     'ProfileFit': 'fitting.fit',
     'RingFlag': 'profile.flags',
+    'SimilarityIndex': 'representations.index',
     'StructureFlag': 'profile.flags',
     'Survey': 'survey.results',
     'SurveyResult': 'survey.collect',

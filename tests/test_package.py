@@ -61,7 +61,7 @@ ASTRONOMY = {'astropy', 'photutils', 'specutils'}
 BRIDGE = 'inference'
 # What the astronomy modules may import only inside of a function.
 HEAVY = {'matplotlib', 'specutils', 'tqdm', 'dask', 'lsdb', 'pandas',
-         'pyarrow', 'sklearn', 'statmorph'}
+         'pyarrow', 'sklearn', 'statmorph', 'faiss', 'usearch'}
 
 
 def find_imports(path):
