@@ -48,14 +48,15 @@ def reduce_vectors(values, n_components, seed):
     """
     module = import_sklearn('decomposition', _WHAT)
     n_components = min(n_components, *values.shape)
+    if np.ptp(values, axis=0).max() == 0:
+        return np.zeros((len(values), 1))
     reduced = module.PCA(n_components, random_state=seed).fit_transform(
         np.asarray(values, dtype=float))
     scale = reduced.std(axis=0)
     # rare kinds often differ in components that vary little: half way
     # between leaving their scales as they are and making all the same
-    reduced = reduced / np.sqrt(np.maximum(scale, 1e-3 * scale[0] or 1.0))
-    spread = np.sqrt((reduced**2).sum(axis=1).mean())
-    return reduced / spread if spread > 0 else reduced
+    reduced = reduced / np.sqrt(np.maximum(scale, 1e-3 * scale[0]))
+    return reduced / np.sqrt((reduced**2).sum(axis=1).mean())
 
 
 def expected_improvement(mean, error, best):

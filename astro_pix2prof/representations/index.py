@@ -204,7 +204,9 @@ class SimilarityIndex:
         if not given:
             msg = 'give a galaxy: of= or images='
             raise ValueError(msg)
-        vectors, own = self._vectors.of(given)
+        parts = [self._vectors.of(one) for one in given]
+        vectors = np.concatenate([part for part, _ in parts])
+        own = set.union(*(rows for _, rows in parts))
         if n > len(self) - len(own):
             msg = (f'n={n} is more than the index has: '
                    f'{counted(len(self) - len(own), "other galaxy", "other galaxies")}')

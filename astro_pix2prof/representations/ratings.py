@@ -85,10 +85,8 @@ def _number(rating, name, of):
     if rating is None or rating is np.ma.masked or (
             isinstance(rating, str) and not rating.strip()):
         return np.nan
-    if isinstance(rating, bool):
-        rating = None
     try:
-        value = float(rating)
+        value = float(rating if not isinstance(rating, bool) else 'bool')
     except (TypeError, ValueError):
         msg = (f'{of}: the rating of {shown(name)} must be a number, got '
                f'{shown(rating)}')

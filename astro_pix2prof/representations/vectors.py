@@ -206,7 +206,7 @@ path-like
         _require(table, self.scaling['name'].tolist(), 'the table')
         found = []
         for name, unit, centre, scale in self.scaling.iterrows():
-            column = table[name]
+            column, name = table[name], str(name)
             its = getattr(column, 'unit', None)
             if unit and its is not None:
                 try:
