@@ -169,7 +169,7 @@ def summarise_survey(survey, *, n_sample=60, seed=0, galaxies=None):
 
     if not isinstance(survey, Survey):
         survey = read_survey(survey)
-    summary = SurveySummary(files=survey.files)
+    summary, asked = SurveySummary(files=survey.files), galaxies
     choice = _Choice(n_sample, np.random.default_rng(seed))
     for number, path in enumerate(summary.files):
         with ParquetFile(as_source(path)) as file:
@@ -186,8 +186,8 @@ def summarise_survey(survey, *, n_sample=60, seed=0, galaxies=None):
                 _count(summary, galaxies, rings)
                 choice.add(number, start, galaxies)
                 start += block.num_rows
-    summary.chosen = (choice.result() if galaxies is None
-                      else _find_rows(summary.files, galaxies))
+    summary.chosen = (choice.result() if asked is None
+                      else _find_rows(summary.files, asked))
     return summary
 
 

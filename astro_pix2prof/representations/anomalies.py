@@ -18,7 +18,7 @@ from astro_pix2prof.representations.files import load_table, save_table
 from astro_pix2prof.representations.neighbours import import_sklearn
 from astro_pix2prof.representations.ratings import read_ratings
 from astro_pix2prof.representations.vectors import GalaxyVectors
-from astro_pix2prof.wording import counted, shown
+from astro_pix2prof.wording import counted
 
 __all__ = ['AnomalyFinder']
 

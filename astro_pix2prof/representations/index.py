@@ -192,8 +192,9 @@ class SimilarityIndex:
             If ``of`` is none of these.
 
         ValueError
-            If there is no galaxy of this name, an embedding has another length, is not finite or of another
-            encoder, or the index has fewer than ``n`` other galaxies.
+            If there is no galaxy of this name, an embedding has another
+            length, is not finite or of another encoder, or the index has
+            fewer than ``n`` other galaxies.
         """
         n = check_integer(n, 'n', least=1)
         if images is None and fitter is not None:
@@ -207,9 +208,10 @@ class SimilarityIndex:
         parts = [self._vectors.of(one) for one in given]
         vectors = np.concatenate([part for part, _ in parts])
         own = set.union(*(rows for _, rows in parts))
-        if n > len(self) - len(own):
+        others = len(self) - len(own)
+        if n > others:
             msg = (f'n={n} is more than the index has: '
-                   f'{counted(len(self) - len(own), "other galaxy", "other galaxies")}')
+                   f'{counted(others, "other galaxy", "other galaxies")}')
             raise ValueError(msg)
         centre = self._searched(vectors).mean(axis=0, keepdims=True)
         centre = self._searched(centre)

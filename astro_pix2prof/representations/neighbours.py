@@ -4,6 +4,7 @@ Nearest neighbours of vectors, by one of three packages.
 """
 
 import importlib.util
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,6 +14,9 @@ __all__ = ['ENGINES', 'import_sklearn', 'make_engine']
 
 # Vectors beyond which faiss is taken if it is installed.
 _MANY = 100_000
+
+# Graph of usearch, and effort of its search.
+_GRAPH = {'connectivity': 16, 'expansion_add': 128, 'expansion_search': 128}
 
 # Queries at once, such that their distances to 10^6 vectors take 0.5 GB.
 _BLOCK = 128
@@ -100,8 +104,8 @@ class _Faiss:
         for start in range(0, len(vectors), _BLOCK):
             ends, _, rows = self._found.range_search(np.ascontiguousarray(
                 vectors[start:start + _BLOCK]), radius**2)
-            for first, last in zip(ends, ends[1:], strict=False):
-                yield rows[int(first):int(last)]
+            for first, last in pairwise(ends.tolist()):
+                yield rows[first:last]
 
 
 class _Usearch:
@@ -110,14 +114,11 @@ class _Usearch:
     """
 
     exact = False
-    # Graph and search, for a recall above 0.95 on 10^6 vectors.
-    _OPTIONS = {'connectivity': 16, 'expansion_add': 128,
-                'expansion_search': 128}
 
     def __init__(self, vectors):
         module = _import('usearch.index', 'usearch')
         self._found = module.Index(ndim=vectors.shape[1], metric='l2sq',
-                                   dtype='f32', **self._OPTIONS)
+                                   dtype='f32', **_GRAPH)
         self._found.add(np.arange(len(vectors)), vectors)
 
     def nearest(self, vectors, n):

@@ -3,6 +3,8 @@
 Tests of the search for anomalies.
 """
 
+import copy
+
 import numpy as np
 import pytest
 from astropy.table import QTable
@@ -42,9 +44,14 @@ def galaxies():
     return make_table()
 
 
-@pytest.fixture
-def finder(galaxies):
+@pytest.fixture(scope='module')
+def _finder(galaxies):
     return AnomalyFinder(galaxies[0])
+
+
+@pytest.fixture
+def finder(_finder):
+    return copy.deepcopy(_finder)
 
 
 def test_unusual_ones_come_first(finder, galaxies):
@@ -62,9 +69,8 @@ def test_unusual_ones_come_first(finder, galaxies):
     np.testing.assert_array_equal(again['score'], scores['score'])
 
 
-def test_ratings_teach(galaxies):
-    table, odd = galaxies
-    finder = AnomalyFinder(table)
+def test_ratings_teach(finder, galaxies):
+    odd = galaxies[1]
     seen = []
     for _ in range(4):
         chosen = finder.next(10)['index'].tolist()
@@ -109,7 +115,8 @@ def test_ratings_of_a_file(finder, tmp_path):
     assert dict(finder.ratings.iterrows()) == {5: 4.0, 8: 3.0}
     ecsv = tmp_path / 'ratings.ecsv'
     finder.ratings.write(ecsv)
-    other = AnomalyFinder(make_table()[0])
+    other = copy.deepcopy(finder)
+    other.rate({5: None, 8: None})
     other.rate(str(ecsv))
     other.rate(finder.ratings)
     assert dict(other.ratings.iterrows()) == {5: 4.0, 8: 3.0}
@@ -146,7 +153,7 @@ def test_wrong_ratings(finder, tmp_path):
     with pytest.raises(ValueError, match='cannot be read as CSV'):
         finder.rate(tmp_path / 'x.csv')
     # nothing of a wrong set is taken
-    with pytest.raises(ValueError, match='no galaxy 1 in'):
+    with pytest.raises(ValueError, match="no galaxy '1' in"):
         finder.rate({5: 3, 1: 3})
     assert finder.n_rated == 0
 
