@@ -22,7 +22,7 @@ import numpy as np
 from astropy.table import QTable
 
 from astro_pix2prof import SimilarityIndex
-from benchmarks.tables import describe_environment, to_json
+from benchmarks.tables import describe_environment, list_table, to_json, wrap
 
 ENGINES = {'sklearn': 'scikit-learn', 'faiss': 'faiss-cpu',
            'usearch': 'usearch'}
@@ -103,6 +103,24 @@ def measure(vectors, engine, rows, true):
             'recall': round(float(np.mean(recall)), 4)}
 
 
+def write_table(stored, path):
+    """
+    Write the figures as a table for the documentation.
+    """
+    rows = [[f'{row["n"]:,}', row['engine'] + (
+        '' if row['exact'] else ' (approximate)'), f'{row["build_s"]:.1f} s',
+        f'{row["query_ms"]:.1f} ms', f'{row["recall"]:.1%}']
+        for row in stored['figures']]
+    cpu = stored['environment']['cpu']
+    lines = [
+        '.. Written by benchmarks/throughput/neighbours.py; not to be edited.',
+        '', *list_table(['Galaxies', 'Package', 'To build', 'One query',
+                         'Of the ten nearest'], rows),
+        *wrap(f'Vectors of 64 numbers; processor time on one core ({cpu}), '
+              f'medians of {stored["queries"]} queries.')]
+    path.write_text('\n'.join(lines).rstrip() + '\n', encoding='utf-8')
+
+
 def main(args=None):
     """
     Measure the packages on ``--n`` vectors, and write ``neighbours.json``.
@@ -117,7 +135,14 @@ def main(args=None):
     parser.add_argument('--queries', type=int, default=30)
     parser.add_argument('--seed', type=int, default=7)
     parser.add_argument('--out', type=Path, default=Path())
+    parser.add_argument('--table', type=Path, metavar='FILE.inc',
+                        help='write the stored figures for the documentation, '
+                             'and measure nothing')
     args = parser.parse_args(args)
+    if args.table is not None:
+        write_table(json.loads((args.out / 'neighbours.json').read_text(
+            encoding='utf-8')), args.table)
+        return
     figures = []
     for n in args.n:
         vectors = draw_vectors(n, args.seed)
