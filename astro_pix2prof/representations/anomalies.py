@@ -82,7 +82,8 @@ class AnomalyFinder:
         How many galaxies were left out, and by their reasons.
 
     encoder : str
-        The network that made the vectors; empty if it is not known.
+        The network that made the vectors, by the beginning of its
+        checksum; empty if it is not known.
 
     Examples
     --------
@@ -135,7 +136,7 @@ class AnomalyFinder:
     @property
     def n_left_out(self):
         """
-        How many galaxies were left out (int).
+        Number of galaxies that were left out (int).
         """
         return sum(self.left_out.values())
 
@@ -149,7 +150,7 @@ class AnomalyFinder:
     @property
     def n_rated(self):
         """
-        How many galaxies are rated (int).
+        Number of galaxies that are rated (int).
         """
         return int(np.isfinite(self._ratings).sum())
 

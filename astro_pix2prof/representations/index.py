@@ -81,7 +81,8 @@ class SimilarityIndex:
         How many galaxies were left out, and by their reasons.
 
     encoder : str
-        The network that made the vectors; empty if it is not known.
+        The network that made the vectors, by the beginning of its
+        checksum; empty if it is not known.
 
     Examples
     --------
@@ -115,7 +116,7 @@ class SimilarityIndex:
     @property
     def n_left_out(self):
         """
-        How many galaxies were left out (int).
+        Number of galaxies that were left out (int).
         """
         return sum(self.left_out.values())
 

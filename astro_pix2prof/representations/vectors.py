@@ -41,16 +41,19 @@ def describe_encoder(meta):
     Parameters
     ----------
     meta : dict
-        The meta of a table, or what a survey noted.
+        The meta of a table, with 'encoder' and 'encoder_sha256'; or the
+        settings of a survey, with the checksum as 'embedding'.
 
     Returns
     -------
     encoder : str
-        Its name and the beginning of its checksum; empty if none is known.
+        The beginning of its checksum, or else its name; empty if none is
+        known.
     """
-    parts = [str(meta.get(key) or '') for key in ('encoder',
-                                                  'encoder_sha256')]
-    return ' '.join(part for part in (parts[0], parts[1][:12]) if part)
+    found = meta.get('encoder_sha256') or meta.get('embedding')
+    if isinstance(found, str) and found:
+        return found[:12]
+    return str(meta.get('encoder') or '')
 
 
 class GalaxyVectors:
@@ -101,7 +104,8 @@ path-like
         How many galaxies were left out, by the reason.
 
     encoder : str
-        The network that made the vectors; empty if it is not known.
+        The network that made the vectors, by the beginning of its
+        checksum; empty if it is not known.
 
     scaling : `~astropy.table.QTable` or `None`
         Of vectors out of columns: 'name', 'unit', 'centre' and 'scale'.

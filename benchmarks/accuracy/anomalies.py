@@ -56,10 +56,9 @@ def encode_images(folder, survey='sdss-r'):
             for image, fwhm, gain in zip(found['images'], found['fwhm'],
                                          found['gain'], strict=True)]))
         kinds.append(found['type'])
-    meta = tables[0].meta
     found = {'embedding': np.concatenate([t['embedding'] for t in tables]),
              'type': np.concatenate(kinds),
-             'encoder': f'{meta["encoder"]} {meta["encoder_sha256"][:12]}'}
+             'encoder': tables[0].meta['encoder_sha256'][:12]}
     np.savez(path, **found)
     return found
 

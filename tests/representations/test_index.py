@@ -62,7 +62,8 @@ def survey(table, tmp_path, sersic_profile):
     for k in range(2):
         pq.write_table(rows.slice(30 * k, 30),
                        folder / f'part-00000{k}.parquet')
-    (folder / '_survey.json').write_text(json.dumps({'n_rows': N}))
+    (folder / '_survey.json').write_text(json.dumps(
+        {'n_rows': N, 'embedding': 'a' * 64}))
     return folder
 
 
@@ -139,14 +140,15 @@ class Encoder:
     A fitter that knows the embeddings of images by their names.
     """
 
-    def __init__(self, table, encoder='first'):
+    def __init__(self, table, encoder='a'):
         self.table, self.encoder = table, encoder
 
     def encode(self, images):
         rows = [int(image[1:-5]) for image in images]
         out = QTable({'index': np.arange(len(rows)),
                       'embedding': self.table['embedding'][rows]})
-        out.meta = {'encoder': self.encoder, 'encoder_sha256': 'a' * 64}
+        out.meta = {'encoder': 'encoder',
+                    'encoder_sha256': self.encoder * 64}
         return out
 
 
@@ -160,9 +162,9 @@ def test_images(table):
         index.query(images='g3.fits')
     with pytest.raises(TypeError, match='must have a method encode, got 3'):
         index.query(images='g3.fits', fitter=3)
-    match = "encoder 'second aaaaaaaaaaaa', and those of the index of 'first"
+    match = "encoder 'bbbbbbbbbbbb', and those of the index of 'aaaaaaaaaaaa'"
     with pytest.raises(ValueError, match=match):
-        index.query('g3.fits', fitter=Encoder(table, 'second'))
+        index.query('g3.fits', fitter=Encoder(table, 'b'))
 
 
 def test_left_out(table):
@@ -187,6 +189,11 @@ def test_survey(survey, table):
     rows, distance = (part[[0, 1, 3]] for part in expected(table, 3, 4))
     assert found['index'].tolist() == rows.tolist()
     np.testing.assert_allclose(found['distance'], distance, atol=1e-6)
+    # the images of the same encoder and of another
+    assert index.query('g3.fits', fitter=Encoder(table), n=1)[
+        'index'][0] == 3
+    with pytest.raises(ValueError, match="index of 'aaaaaaaaaaaa'"):
+        index.query('g3.fits', fitter=Encoder(table, 'c'))
     assert found.colnames == ['rank', 'distance', 'source', 'mag', 'index',
                               'flag']
     with pytest.warns(AstropyUserWarning, match='left out'):
