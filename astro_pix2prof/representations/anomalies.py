@@ -97,7 +97,7 @@ class AnomalyFinder:
     >>> finder.next(2)['index'].tolist()[0]
     17
     >>> finder.rate({17: 5, 3: 0})
-    >>> finder.scores['index'][0]
+    >>> int(finder.scores['index'][0])
     17
     """
 

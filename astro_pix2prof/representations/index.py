@@ -123,7 +123,7 @@ class SimilarityIndex:
     @property
     def exact(self):
         """
-        Whether no nearer galaxy can be missed (bool).
+        State of the search: no nearer galaxy is missed (bool).
         """
         return self._search.exact
 
