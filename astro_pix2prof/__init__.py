@@ -9,6 +9,7 @@ from importlib import import_module
 # imported when a name is first used (PEP 562), so that the import of
 # the package costs nothing and needs nothing.
 _EXPORTS = {
+    'AnomalyFinder': 'representations.anomalies',
     'BandProfiles': 'fitting.bands',
     'ClumpFlag': 'profile.flags',
     'CombinedVotes': 'review.votes',
@@ -28,6 +29,7 @@ _EXPORTS = {
     'ProfileFit': 'fitting.fit',
     'ReviewTiers': 'review.tiers',
     'RingFlag': 'profile.flags',
+    'SimilarityIndex': 'representations.index',
     'StructureFlag': 'profile.flags',
     'Survey': 'survey.results',
     'SurveyResult': 'survey.collect',

@@ -64,7 +64,7 @@ ASTRONOMY = {'astropy', 'photutils', 'specutils'}
 BRIDGE = 'inference'
 # What the astronomy modules may import only inside of a function.
 HEAVY = {'matplotlib', 'specutils', 'tqdm', 'dask', 'lsdb', 'pandas',
-         'pyarrow', 'sklearn', 'statmorph'}
+         'pyarrow', 'sklearn', 'statmorph', 'faiss', 'usearch'}
 
 
 @functools.cache
