@@ -38,6 +38,7 @@ _EXPORTS = {
     'decode_structure_flags': 'profile.flags',
     'describe_flags': 'profile.flags',
     'disc_inclination': 'structure.inclination',
+    'encode_fits': 'inference.encoder',
     'evaluate_fitters': 'evaluation.evaluate',
     'fourier_profile': 'fitting.fourier',
     'galactic_extinction': 'structure.extinction',

@@ -97,12 +97,9 @@ def measure_prepared(fitter, start, prepared, sources, columns=()):
     -------
     batch : `~astro_pix2prof.ProfileBatch`
     """
-    from astro_pix2prof import __version__
-
     measured = read_each(fitter.reader, prepared, fitter._measure)
-    return build_batch(measured, start=start, sources=sources, meta={
-        'fitter': type(fitter).__name__, 'version': __version__,
-        **fitter._meta()}, columns=columns)
+    return build_batch(measured, start=start, sources=sources,
+                       meta=fitter._all_meta(), columns=columns)
 
 
 def read_each(reader, prepared, finish):

@@ -230,6 +230,12 @@ ARCHITECTURES = {item.name: item for item in (
             ('eps', 'factor_eps'),
             *((f'log_{name}_error', f'factor_{name}_error')
               for name in ('eps', 'pa', 'enclosed', 'centre')))),
+    # (its reader reads measured galaxies, not frames)
+    Architecture(
+        'encoder', 'encoder',
+        network=_NETWORKS + 'encoder.network:Encoder', reader='',
+        config=_NETWORKS + 'encoder.config:EncoderConfig',
+        task=_TASKS + 'encoder:EncoderTask'),
     # the checkpoint of the authors, see networks.original.load_original
     Architecture(
         'original', 'original network',
