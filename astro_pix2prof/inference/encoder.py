@@ -25,7 +25,8 @@ from astro_pix2prof.profile.build import build_batch
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.rings import MeasuredRings
 
-__all__ = ['Embeddings', 'encode_batches', 'encode_fits', 'encode_images']
+__all__ = ['Embeddings', 'EncodingFitter', 'encode_batches', 'encode_fits',
+           'encode_images', 'encoder_sha256']
 
 
 # The encoder that ships with the package.
@@ -179,6 +180,67 @@ def encode_batches(fitter, images, *, batch_size=None, workers=0,
                                 workers, progress, options)
 
 
+class EncodingFitter:
+    """
+    Fitter that keeps the embeddings of the galaxies that it measures.
+
+    Parameters
+    ----------
+    fitter : `~astro_pix2prof.Pix2ProfFitter`
+        The fitter.
+
+    Attributes
+    ----------
+    plain : `~astro_pix2prof.Pix2ProfFitter`
+        The same.
+    """
+
+    def __init__(self, fitter):
+        self.plain, self._parts = fitter, []
+
+    def fit_many(self, images, **options):
+        """
+        Measure galaxies as the fitter does, and keep their embeddings.
+
+        Parameters
+        ----------
+        images, **options
+            As for `~astro_pix2prof.Pix2ProfFitter.fit_many`.
+
+        Yields
+        ------
+        batch : `~astro_pix2prof.ProfileBatch`
+        """
+        self._parts = []
+        for batch, embeddings in encode_batches(self.plain, images,
+                                                **options):
+            self._parts.append(embeddings)
+            yield batch
+
+    def embeddings(self, n_more=0):
+        """
+        Return the embeddings of the last call, and some that are missing.
+
+        Parameters
+        ----------
+        n_more : int, optional
+            The number of galaxies at the end that were not measured.
+
+        Returns
+        -------
+        embeddings : `Embeddings`
+        """
+        return Embeddings.concatenate(
+            [*self._parts, Embeddings.missing(n_more)])
+
+
+def encoder_sha256():
+    """
+    Return the checksum of the weights of the encoder (str).
+    """
+    return read_card(_WEIGHTS)['sha256']
+
+
 class _EncodeParts:
     """
     Measure and encode parts of the images, here or in other processes.
@@ -198,7 +260,8 @@ class _EncodeParts:
         if self.fitter.device.type == 'cpu':
             return map_parts(job, parts, workers)
         # the processes read, and the GPU of this one measures
-        found = map_parts(PrepareJob(self.fitter, options), parts, workers)
+        found = map_parts(PrepareJob(self.fitter, options, pictures=True),
+                          parts, workers)
         return (job.measure(*part) for part in found)
 
 
@@ -216,7 +279,7 @@ class _EncodeJob:
         """
         images = [image for _, image in part]
         return self.measure(part[0][0], *prepare_part(
-            self.fitter, images, self.options))
+            self.fitter, images, self.options, pictures=True))
 
     def measure(self, start, prepared, sources):
         """

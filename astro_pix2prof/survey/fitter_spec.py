@@ -148,6 +148,14 @@ class FitterSpec:
                 and self.options.get('device') is None)
 
     @property
+    def encodes(self):
+        """
+        Tell whether the fitter computes embeddings (bool).
+        """
+        return hasattr(self._class() if self.fitter is None else self.fitter,
+                       'encode')
+
+    @property
     def ring_columns(self):
         """
         The columns of rings that all profiles have on request (tuple of str).

@@ -130,6 +130,10 @@ class Views:
 
     sky_error : `torch.Tensor`, shape (B,), optional
         The error of the sky that was subtracted, as it would be stated.
+
+    labels : dict of `torch.Tensor`, shape (B,), optional
+        What is seen: see
+        `~astro_pix2prof.simulation.labels.visible_features`.
     """
 
     image: torch.Tensor
@@ -147,3 +151,4 @@ class Views:
     others: torch.Tensor = None
     sky: torch.Tensor = None
     sky_error: torch.Tensor = None
+    labels: dict = None
