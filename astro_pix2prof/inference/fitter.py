@@ -205,7 +205,13 @@ class Pix2ProfFitter(ProfileFitter):
         self._choose_radii(RingRadii(radii, step, linear, max_radius))
         precision = check_choice(precision, 'precision',
                                  ('float32', 'bfloat16'))
-        usual = find_architecture(read_card(weights)['architecture']).n_views
+        architecture = find_architecture(read_card(weights)['architecture'])
+        if not architecture.reader:
+            msg = (f'weights={str(weights)!r} are those of an '
+                   f'{architecture.title}, which measures no profiles: use '
+                   "weights='rings' and the method encode")
+            raise ValueError(msg)
+        usual = architecture.n_views
         if n_views is None:
             n_views = usual
         n_views = check_integer(n_views, 'n_views', least=1, most=8)

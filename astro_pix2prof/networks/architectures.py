@@ -30,7 +30,8 @@ class Architecture:
 
     network, reader : str
         The network and the reader that runs it over frames, as
-        ``'package.module:Class'``.
+        ``'package.module:Class'``; no reader of a network that measures no
+        profiles.
 
     config : str
         The settings of the network, likewise; empty for a network that is
@@ -230,18 +231,18 @@ ARCHITECTURES = {item.name: item for item in (
             ('eps', 'factor_eps'),
             *((f'log_{name}_error', f'factor_{name}_error')
               for name in ('eps', 'pa', 'enclosed', 'centre')))),
-    # (its reader reads measured galaxies, not frames)
-    Architecture(
-        'encoder', 'encoder',
-        network=_NETWORKS + 'encoder.network:Encoder', reader='',
-        config=_NETWORKS + 'encoder.config:EncoderConfig',
-        task=_TASKS + 'encoder:EncoderTask'),
     # the checkpoint of the authors, see networks.original.load_original
     Architecture(
         'original', 'original network',
         network=_NETWORKS + 'original:OriginalPix2Prof',
         reader=_NETWORKS + 'readers.original:OriginalReader',
         least_size=256, calibrated=True),
+    # (it looks at galaxies that were measured: see inference.encoder)
+    Architecture(
+        'encoder', 'encoder',
+        network=_NETWORKS + 'encoder.network:Encoder', reader='',
+        config=_NETWORKS + 'encoder.config:EncoderConfig',
+        task=_TASKS + 'encoder:EncoderTask'),
 )}
 
 

@@ -35,7 +35,8 @@ from astro_pix2prof.networks.original import N_PIX
 PACKAGE = Path(astro_pix2prof.__file__).parent
 SETTINGS = {
     'captioner': {'size': 8, 'layers': 1},
-    'rings': {'channels': 8, 'channels_find': 8, 'hidden': 8}}
+    'rings': {'channels': 8, 'channels_find': 8, 'hidden': 8},
+    'encoder': {'channels': 4, 'hidden': 8}}
 
 
 def make_network(name):
@@ -52,10 +53,12 @@ class TestRecords:
         network = make_network(name)
         assert isinstance(network, torch.nn.Module)
         assert architecture_of(network) is item
-        reader = item.make_reader(network, {}, batch_size=2)
-        assert callable(reader.read)
-        assert reader.batch_size == 2
-        assert reader.network is network
+        assert bool(item.reader) == (name != 'encoder')
+        if item.reader:
+            reader = item.make_reader(network, {}, batch_size=2)
+            assert callable(reader.read)
+            assert reader.batch_size == 2
+            assert reader.network is network
         if item.task:
             assert callable(item.task_class.loss)
         if item.config:

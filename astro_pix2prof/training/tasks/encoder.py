@@ -44,8 +44,10 @@ class EncoderTask:
         The settings of the network.
     """
 
-    # simulated galaxies come with labels
+    # simulated galaxies come with labels; errors are logarithms of
+    # likelihoods
     labelled = True
+    unit = 'nat'
 
     def __init__(self, recipe, config):
         self.recipe = recipe
@@ -183,6 +185,5 @@ class EncoderTask:
         """
         Compute the loss of the questions for each galaxy, shape (B,).
         """
-        network.eval()
         embedding = network(GalaxyMaps(batch['image'], batch['rings']))
         return sum(self._questions(network, batch, embedding).values())
