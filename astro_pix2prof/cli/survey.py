@@ -252,12 +252,12 @@ def _check_usage(args, fitter):
             check_integer(value, name, least=least, optional=True)
         check_share(args.part)
         FitterSpec(fitter).describe()
-        if args.embedding and args.method != 'pix2prof':
-            msg = f'embedding needs method pix2prof, got {args.method}'
-            raise ValueError(msg)
     except (ValueError, TypeError, FileNotFoundError) as error:
         args.command.error(option_text(' '.join(str(error).split()),
                                        args.command))
+    if args.embedding and args.method != 'pix2prof':
+        args.command.error('--embedding needs --method pix2prof, got '
+                           f'{args.method}')
     if args.part is not None and args.overwrite:
         args.command.error('--overwrite and --part do not go together: a '
                            'share would remove the results of the others')

@@ -61,7 +61,8 @@ class TestEncode:
         assert len(table.meta['encoder_sha256']) == 64
         # and the profile is the one of a fit
         batch, = fitter.fit_many([example])
-        assert table['radius_50'][0] == batch.galaxies['radius_50'][0]
+        assert_allclose(table['radius_50'][0].value,
+                        batch.galaxies['radius_50'][0].value, rtol=1e-5)
 
     def test_fits(self, fitter, example):
         """
@@ -123,7 +124,8 @@ class TestEncode:
         assert_array_equal(spread['index'], [0, 1])
 
     def test_arguments(self, fitter, example):
-        with pytest.raises(ValueError, match='batch_size must be 1 or more'):
+        with pytest.raises(ValueError, match='batch_size must be a positive '
+                                             'integer, got 0'):
             fitter.encode([example], batch_size=0)
 
     def test_weights(self):
