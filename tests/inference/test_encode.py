@@ -89,8 +89,8 @@ class TestEncode:
         assert first @ second > 0.8
 
     def test_no_fit(self, fitter, example):
-        with pytest.raises(TypeError, match='fits must be results of the '
-                                            'method fit .* got QTable'):
+        with pytest.raises(TypeError, match=r'fits must be results of the '
+                                            r'method fit .* got QTable'):
             encode_fits([fitter(example)])
         assert len(encode_fits([])) == 0
         assert fitter.encode([])['embedding'].shape == (0, 64)
