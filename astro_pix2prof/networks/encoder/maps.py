@@ -288,7 +288,11 @@ def _sample(both, centre, radius, e1, e2, n_angle):
     found = functional.grid_sample(
         both, torch.from_numpy(grid.reshape(1, -1, len(angle), 2)),
         align_corners=True)[0]
-    # the means of the samples in each cell
-    value, part = found.view(2, len(radius), -1, len(_RADIAL), n_angle,
-                             len(_AROUND)).mean((3, 5))
+    # the means of the samples in each cell (sums of slices are much faster
+    # than means over two axes)
+    cells = found.view(2, len(radius), -1, len(_RADIAL), n_angle,
+                       len(_AROUND))
+    value, part = sum(cells[:, :, :, j, :, k] for j in range(len(_RADIAL))
+                      for k in range(len(_AROUND))) / (
+                          len(_RADIAL) * len(_AROUND))
     return value / part.clamp(min=1e-6), part
