@@ -84,7 +84,7 @@ class Encoder(nn.Module):
             nn.Conv1d(2 * h, h, 3, padding=1),
             nn.Conv1d(h, h, 3, padding=1, stride=2)])
         self.norms = nn.ModuleList([nn.GroupNorm(4, h) for _ in range(2)])
-        self.drop = nn.Dropout(0.1)
+        self.drop = nn.Dropout(0.25)
         n = config.n_radius // 4 * h
         self.out = nn.Sequential(nn.Linear(n, 2 * h), nn.SiLU(),
                                  nn.Linear(2 * h, config.size))
