@@ -152,8 +152,11 @@ class FitterSpec:
         """
         Tell whether the fitter computes embeddings (bool).
         """
-        return hasattr(self._class() if self.fitter is None else self.fitter,
-                       'encode')
+        from astro_pix2prof.inference.fitter import Pix2ProfFitter
+
+        if self.fitter is not None:
+            return isinstance(self.fitter, Pix2ProfFitter)
+        return issubclass(self._class(), Pix2ProfFitter)
 
     @property
     def ring_columns(self):

@@ -334,8 +334,8 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         source.check_first(catalogue)
     spec = FitterSpec(fitter)
     if embedding and not spec.encodes:
-        msg = ('embedding needs a Pix2ProfFitter, or a fitter with its '
-               f'method encode; got {spec!r}: leave out embedding')
+        msg = (f'embedding needs a Pix2ProfFitter, got {spec!r}: leave '
+               'embedding out')
         raise ValueError(msg)
     job = SurveyJob(spec, source, options, carried, readers,
                     structure=structure, bands=bands, embedding=embedding)

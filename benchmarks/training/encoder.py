@@ -29,7 +29,8 @@ from astro_pix2prof.training import read_recipe
 from astro_pix2prof.training.data import SimulatedBatches
 from astro_pix2prof.training.tasks.encoder import EncoderTask
 
-__all__ = ['calibrate', 'describe', 'make_files', 'train_on_maps', 'vary']
+__all__ = ['calibrate', 'describe', 'make_files', 'take_mean',
+           'train_on_maps', 'vary']
 
 # Of the files of maps, each of so many is for validation.
 EVERY = 20
@@ -157,15 +158,35 @@ def train_on_maps(batches, passes, *, size=96, rate=3e-3, start=None):
 
 
 @torch.no_grad()
-def answer(network, batch, size=128):
+def take_mean(network, batch):
     """
-    Encode maps: the votes, as of `Encoder.votes`.
+    Take the mean of galaxies away from all embeddings.
+
+    Parameters
+    ----------
+    network : `Encoder`
+        The network; it is changed.
+
+    batch : dict of `torch.Tensor`
+        The galaxies.
     """
-    vectors = torch.cat([
+    network.centre.zero_()
+    network.centre.copy_(_encode(network, batch).mean(0))
+
+
+def _encode(network, batch, size=128):
+    return torch.cat([
         network(GalaxyMaps(batch['image'][k:k + size],
                            batch['rings'][k:k + size]))
         for k in range(0, len(batch['image']), size)])
-    return network.votes(vectors)
+
+
+@torch.no_grad()
+def answer(network, batch):
+    """
+    Encode maps: the votes, as of `Encoder.votes`.
+    """
+    return network.votes(_encode(network, batch))
 
 
 def calibrate(network, batch):
@@ -263,6 +284,7 @@ def main(args=None):
     make_files(args.maps, args.n_maps, recipe)
     batches, validation = read_files(args.maps)
     network = train_on_maps(batches, args.passes)
+    take_mean(network, validation)
     n = len(batches['image'])
     card = describe(network, recipe, validation, n_galaxies=n,
                     presentations=n * args.passes, passes=args.passes)

@@ -187,6 +187,23 @@ class TestNetwork:
         assert {name: tuple(value.shape) for name, value in votes.items()
                 } == {name: (3, size) for name, size in HEADS.items()}
 
+    def test_centre(self, galaxies):
+        """
+        Votes are the same whatever mean is taken away from embeddings.
+        """
+        network = Encoder().eval()
+        maps = GalaxyMaps.stack(maps_of(galaxies, k) for k in range(6))
+        with torch.inference_mode():
+            vectors = network(maps)
+            usual = network.votes(vectors)
+            network.centre.copy_(vectors.mean(0))
+            moved = network(maps)
+            again = network.votes(moved)
+        assert_allclose(moved.norm(dim=1), 1, rtol=1e-5)
+        assert (moved - vectors).abs().max() > 0.1
+        for name, votes in usual.items():
+            assert_allclose(again[name], votes, atol=1e-3)
+
     def test_gradient(self, galaxies):
         network = Encoder(EncoderConfig(channels=4, hidden=8)).train()
         network(maps_of(galaxies, 0)).square().sum().backward()

@@ -83,7 +83,7 @@ def test_without(catalogue, tmp_path):
 
 def test_other_fitter(catalogue, tmp_path):
     with pytest.raises(ValueError, match='embedding needs a Pix2ProfFitter, '
-                                         r'.* got IsophoteFitter\(\)'):
+                                         r'got IsophoteFitter\(\)'):
         run_survey(catalogue, tmp_path / 'out', n_workers=1, embedding=True,
                    fitter={'method': 'isophote'})
     with pytest.raises(TypeError, match='embedding must be True or False'):

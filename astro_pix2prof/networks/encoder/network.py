@@ -89,6 +89,8 @@ class Encoder(nn.Module):
         self.out = nn.Sequential(nn.Linear(n, 2 * h), nn.SiLU(),
                                  nn.Linear(2 * h, config.size))
         self.heads = nn.Linear(config.size, sum(HEADS.values()))
+        # the mean of galaxies, which is taken away after the training
+        self.register_buffer('centre', torch.zeros(config.size))
 
     def forward(self, maps):
         """
@@ -117,7 +119,8 @@ class Encoder(nn.Module):
         for layer, norm in zip(self.along, self.norms, strict=True):
             x = functional.silu(norm(layer(x)))
         x = self.out(self.drop(x.flatten(1)))
-        return functional.normalize(x, dim=1)
+        x = functional.normalize(x, dim=1)
+        return functional.normalize(x - self.centre, dim=1)
 
     def _around(self, image):
         """
@@ -151,7 +154,12 @@ class Encoder(nn.Module):
             By the names of ``HEADS``, logits of 'type' and of what is there
             or not, and numbers.
         """
-        values = self.heads(_SCALE * embedding)
+        # the vector of unit length before the mean was taken away
+        along = embedding @ self.centre
+        more = 1 - self.centre.square().sum()
+        length = torch.sqrt(along**2 + more) - along
+        values = self.heads(_SCALE * (
+            self.centre + length[:, None] * embedding))
         return dict(zip(HEADS, values.split(list(HEADS.values()), 1),
                         strict=True))
 
