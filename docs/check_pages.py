@@ -256,7 +256,7 @@ def find_long_options(pages):
     return faults
 
 
-def find_cut_content(pages, browser, *, n_pages=25, widths=WIDTHS):
+def find_cut_content(pages, browser, *, n_pages=10, widths=WIDTHS):
     """
     Find tables, code and figures that are cut, with a browser.
 
@@ -339,6 +339,8 @@ def main(args=None):
         filter(None, map(shutil.which, ('chromium', 'google-chrome',
                                         'chromium-browser'))), None),
         help='a chromium; without one, the layout is not looked at')
+    parser.add_argument('--only', nargs='+', metavar='NAME', default=[],
+                        help='lay out these pages only, such as index')
     parser.add_argument('--no-browser', action='store_true',
                         help='read the HTML only')
     parser.add_argument('--heights', action='store_true',
@@ -353,7 +355,8 @@ def main(args=None):
     if args.browser and not args.no_browser:
         shown = [path for path in pages if not any(
             part.removesuffix('.html') in SKIPPED
-            for part in path.relative_to(args.folder).parts)]
+            for part in path.relative_to(args.folder).parts)
+            and (not args.only or path.stem in args.only)]
         cut, heights = find_cut_content(shown, args.browser)
         faults += cut
         if args.heights:

@@ -17,6 +17,7 @@ from astro_pix2prof.cli.fit import add_fit_command
 from astro_pix2prof.cli.mass import add_mass_command
 from astro_pix2prof.cli.output import report
 from astro_pix2prof.cli.report import add_report_command
+from astro_pix2prof.cli.review import add_review_command
 from astro_pix2prof.cli.simulate import add_simulate_command
 from astro_pix2prof.cli.spectra import add_spectra_command
 from astro_pix2prof.cli.survey import add_survey_command
@@ -29,6 +30,7 @@ __all__ = ['main']
 _COMMANDS = (add_fit_command, add_compare_command, add_mass_command,
              add_demo_command, add_simulate_command, add_train_command,
              add_evaluate_command, add_survey_command, add_report_command,
+             add_review_command,
              add_spectra_command)
 
 
