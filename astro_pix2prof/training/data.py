@@ -145,7 +145,9 @@ class SimulatedBatches(_Batches):
             ring_noise=ring_noise, e1=e1, e2=e2,
             centre=galaxies.centre[rows], kind=galaxies.kind[rows],
             others=galaxies.contamination[rows], sky=galaxies.sky[rows],
-            sky_error=None if told is None else told[rows])
+            sky_error=None if told is None else told[rows],
+            enclosed=galaxies.enclosed[rows], fwhm=galaxies.fwhm[rows],
+            gain=galaxies.gain[rows], clumps=galaxies.clumps[rows])
         dx = dy = k = flip = 0
         if self.augment:
             w = data.wobble
