@@ -12,6 +12,7 @@ import torch
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 from photutils.detection import find_peaks as find_maxima
+from photutils.utils.exceptions import NoDetectionsWarning
 
 from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import check_choice, check_number
@@ -276,7 +277,7 @@ def _by_filter(maps, threshold):
     side = 2 * round(0.5 * maps.fwhm) + 1
     with warnings.catch_warnings():
         # (no peaks are no cause for a warning)
-        warnings.simplefilter('ignore', AstropyUserWarning)
+        warnings.simplefilter('ignore', NoDetectionsWarning)
         table = find_maxima(image, threshold, box_size=max(side, 3),
                             mask=~maps.good)
     if table is None:
