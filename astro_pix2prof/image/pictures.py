@@ -1,40 +1,53 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Read pictures: JPEG and PNG files, which have no fluxes.
+Read colour pictures: arrays of red, green and blue, and files.
+
+Pictures are stretched, clipped and compressed: their values are no fluxes
+and cannot be calibrated. They show how a galaxy looks.
 """
+
+import os
 
 import numpy as np
 
 __all__ = ['is_picture', 'read_picture']
 
 
-_ENDINGS = ('.jpg', '.jpeg', '.png')
+# Endings of files of pictures.
+_ENDINGS = ('.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff')
 
 
-def is_picture(path):
+def is_picture(image):
     """
-    Tell whether a path is that of a picture, by its ending.
+    Tell whether something is a picture, and no astronomical image.
 
     Parameters
     ----------
-    path : path-like
-        The path.
+    image : object
+        Anything.
 
     Returns
     -------
-    picture : bool
+    found : bool
+        `True` for paths that end as those of pictures do, for objects of
+        Pillow, and for arrays of shape (ny, nx, 3) or (ny, nx, 4).
     """
-    return str(path).lower().endswith(_ENDINGS)
+    if isinstance(image, str | os.PathLike):
+        return os.fspath(image).lower().endswith(_ENDINGS)
+    if hasattr(image, 'getbands') and hasattr(image, 'convert'):
+        return True
+    return (isinstance(image, np.ndarray) and image.ndim == 3
+            and image.shape[2] in (3, 4) and min(image.shape[:2]) > 4)
 
 
-def read_picture(path, band=None):
+def read_picture(image, band=None):
     """
     Read a picture as an image of one plane.
 
     Parameters
     ----------
-    path : path-like
-        A JPEG or PNG file, grey or in colour.
+    image : path-like, `PIL.Image.Image` or `~numpy.ndarray`
+        A picture, grey or in colour.
 
     band : int, optional
         The colour: 0 for red, 1 for green, 2 for blue. By default, the mean
@@ -43,9 +56,8 @@ def read_picture(path, band=None):
     Returns
     -------
     image : 2D `~numpy.ndarray`, shape (ny, nx)
-        Values from 0 to 255 (65535 for PNG files of 16 bits). The first
-        row is that at the top of the picture; not-a-number where a PNG is
-        transparent.
+        Values from 0 to 255 (65535 for files of 16 bits). The first row is
+        that at the top of the picture; not-a-number where it is transparent.
 
     Raises
     ------
@@ -55,25 +67,13 @@ def read_picture(path, band=None):
     ValueError
         If the file is no picture, or ``band`` is not one of its colours.
     """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as picture:
-            mode = picture.mode
-            if mode in ('P', 'PA', 'LA', 'CMYK', 'YCbCr', '1'):
-                picture = picture.convert(
-                    'RGBA' if 'A' in mode or 'transparency' in picture.info
-                    else 'RGB')
-            values = np.asarray(picture, dtype=np.float32)
-    except (UnidentifiedImageError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            msg = f'image: {path} does not exist'
-            raise FileNotFoundError(msg) from error
-        msg = f'image: {path} is no picture that can be read: {error}'
-        raise ValueError(msg) from error
+    name = ('the array' if isinstance(image, np.ndarray)
+            else getattr(image, 'filename', image))
+    values = image if isinstance(image, np.ndarray) else _decode(image)
+    values = np.asarray(values, dtype=np.float32)
     if values.ndim == 2:
         if band not in (None, 0):
-            msg = (f'band must not be given for {path}, which is a grey '
+            msg = (f'band must not be given for {name}, which is a grey '
                    f'picture; got {band!r}')
             raise ValueError(msg)
         return values
@@ -84,7 +84,31 @@ def read_picture(path, band=None):
             0 <= band < 3):
         values = values[..., band]
     else:
-        msg = (f'band must be 0 (red), 1 (green) or 2 (blue) for {path}, '
+        msg = (f'band must be 0 (red), 1 (green) or 2 (blue) for {name}, '
                f'got {band!r}')
         raise ValueError(msg)
     return values if hidden is None else np.where(hidden, np.nan, values)
+
+
+def _decode(image):
+    """
+    Decode a file or an object of Pillow to an array, grey or in colour.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if not hasattr(image, 'convert'):
+        try:
+            with Image.open(image) as picture:
+                picture.load()
+                return _decode(picture)
+        except FileNotFoundError as error:
+            msg = f'image: {image} does not exist'
+            raise FileNotFoundError(msg) from error
+        except (UnidentifiedImageError, OSError) as error:
+            msg = f'image: {image} is no picture that can be read: {error}'
+            raise ValueError(msg) from error
+    if image.mode in ('RGBA', 'LA', 'PA') or 'transparency' in image.info:
+        return np.array(image.convert('RGBA'))
+    if image.mode in ('L', 'I', 'F', 'I;16', 'I;16B', 'RGB'):
+        return np.array(image)
+    return np.array(image.convert('L' if image.mode == '1' else 'RGB'))

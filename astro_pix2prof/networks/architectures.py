@@ -253,6 +253,14 @@ ARCHITECTURES = {item.name: item for item in (
         network=_NETWORKS + 'original:OriginalPix2Prof',
         reader=_NETWORKS + 'readers.original:OriginalReader',
         least_size=256, calibrated=True),
+    # (it looks at galaxies that were measured: see inference.encoder)
+    Architecture(
+        'encoder', 'encoder',
+        network=_NETWORKS + 'encoder.network:Encoder',
+        config=_NETWORKS + 'encoder.config:EncoderConfig',
+        task=_TASKS + 'encoder:EncoderTask',
+        # logarithms of likelihoods
+        error_unit='nat'),
 )}
 
 

@@ -259,7 +259,6 @@ def export(module, folder, record=None, *, metrics=None):
         card['learning_curve'] = {
             'columns': ['presentations', 'val_mad'],
             'unit': unit, 'rows': record.curve}
-    # (errors of profiles)
     if recipe.data.source == 'simulation' and architecture.reader:
         sides = recipe.data.n_pix
         entries = measure_errors(

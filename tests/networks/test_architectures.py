@@ -36,6 +36,7 @@ PACKAGE = Path(astro_pix2prof.__file__).parent
 SETTINGS = {
     'captioner': {'size': 8, 'layers': 1},
     'clumps': {'channels': 8, 'dilations': '1'},
+    'encoder': {'channels': 4, 'hidden': 8},
     'rings': {'channels': 8, 'channels_find': 8, 'hidden': 8}}
 
 
@@ -53,6 +54,7 @@ class TestRecords:
         network = make_network(name)
         assert isinstance(network, torch.nn.Module)
         assert architecture_of(network) is item
+        assert bool(item.reader) == (name not in ('clumps', 'encoder'))
         if item.reader:
             reader = item.make_reader(network, {}, batch_size=2)
             assert callable(reader.read)

@@ -148,6 +148,9 @@ class Views:
     clumps : `torch.Tensor`, shape (B, M, 4), optional
         The galaxy's clumps: x, y, flux and size in pixels; the flux is zero
         where there is none.
+    labels : dict of `torch.Tensor`, shape (B,), optional
+        What is seen: see
+        `~astro_pix2prof.simulation.labels.visible_features`.
     """
 
     image: torch.Tensor
@@ -169,3 +172,4 @@ class Views:
     fwhm: torch.Tensor = None
     gain: torch.Tensor = None
     clumps: torch.Tensor = None
+    labels: dict = None
