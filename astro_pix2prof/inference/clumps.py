@@ -116,8 +116,9 @@ def find_clumps(fit, *, method='network', threshold=None, psf=None,
         centre of the first), ``ra``, ``dec`` if there is a WCS, ``flux``
         and ``flux_err`` in the unit of the image, ``mag`` and ``mag_err``
         if it is calibrated, ``snr``, ``share`` and ``share_err`` (relative
-        to the light of the rings of the profile), ``radius`` (the semi-major axis of the ellipse
-        through the clump), ``radius_r50``, ``probability`` (of the class), ``class``
+        to the light of the rings of the profile), ``radius`` (the
+        semi-major axis of the ellipse through the clump), ``radius_r50``,
+        ``probability`` (of the class), ``class``
         and ``flag`` (see `~astro_pix2prof.describe_flags` with 'clump'). Its
         ``meta`` has 'fwhm' (pixels) and 'fwhm_from' ('given', 'stars',
         'noise' or 'assumed'), 'r50', 'host_flux', 'threshold' and others.
