@@ -124,8 +124,10 @@ def encode_fits(fits, *, device='cpu'):
         noise = fit.profile.meta.get('noise')
         if noise is None or not noise > 0:
             noise = fit.cutout.background_noise
+        # (the encoder has learned to look past other objects, and knows none
+        # that are masked)
         maps.append(_make_maps(
-            fit.subtracted(), fit.mask, float(noise), fit.centre, fit.sma,
+            fit.subtracted(), fit.cutout.mask, float(noise), fit.centre, fit.sma,
             fit.eps, np.radians(fit.theta), fit.intensity))
     return _to_table(ProfileBatch.from_profiles(profiles),
                      _encode(maps, device))
