@@ -128,8 +128,8 @@ def encode_fits(fits, *, device='cpu'):
         # (the encoder has learned to look past other objects, and knows
         # none that are masked)
         maps.append(_make_maps(
-            fit.subtracted(), fit.cutout.mask, float(noise), fit.centre, fit.sma,
-            fit.eps, np.radians(fit.theta), fit.intensity))
+            fit.subtracted(), fit.cutout.mask, float(noise), fit.centre,
+            fit.sma, fit.eps, np.radians(fit.theta), fit.intensity))
     return _to_table(ProfileBatch.from_profiles(profiles),
                      _encode(maps, device))
 
