@@ -42,6 +42,7 @@ from astro_pix2prof.inference.many import (
 )
 from astro_pix2prof.inference.preparation import (
     add_sky_and_correlation,
+    check_readable,
     prepare_galaxy,
     read_galaxies,
     subtracted_sky,
@@ -412,30 +413,25 @@ class Pix2ProfFitter(ProfileFitter):
         Measure galaxies and compute their embeddings.
 
         An embedding is 64 numbers that tell how a galaxy looks, whatever
-        its size, inclination and orientation: galaxies that look alike have
-        embeddings that are close. See the guide to embeddings.
+        its size, inclination and orientation; those that look alike are
+        close. See the guide to embeddings.
 
         Parameters
         ----------
         images : iterable
-            Images, or tuples of an image and a dict of options of its own,
-            as for `fit_many`. Colour pictures are taken, too: arrays of
-            shape (ny, nx, 3) and files such as JPEG and PNG. They are not
-            calibrated.
+            As for `fit_many`; and colour pictures, uncalibrated: arrays of
+            shape (ny, nx, 3) and files such as JPEG and PNG.
 
-        batch_size, workers, progress : optional
+        batch_size, workers, progress, **options : optional
             As for `fit_many`.
-
-        **options
-            As for `fit`, for all images.
 
         Returns
         -------
         table : `~astropy.table.QTable`
             The columns of ``ProfileBatch.galaxies``; ``embedding``, shape
             (n, 64), of unit length; and probabilities such as ``p_bar``.
-            What cannot be read, measured or encoded is a row with the flag
-            ``FAILED``, a message and an embedding of not-a-number.
+            What cannot be encoded is a row with the flag ``FAILED``, a
+            message and no embedding (NaN).
 
         Raises
         ------
@@ -462,9 +458,9 @@ class Pix2ProfFitter(ProfileFitter):
         if self.device.type == 'cpu':
             return map_parts(job, parts, workers)
         # the processes read, and the GPU of this one measures
-        found = map_parts(PrepareJob(self, options), parts, workers)
         columns = self._ring_columns(options)
-        return (measure_prepared(self, *part, columns) for part in found)
+        return (measure_prepared(self, *part, columns) for part in
+                map_parts(PrepareJob(self, options), parts, workers))
 
     def _measure_part(self, start, images, options):
         return measure_prepared(self, start,
@@ -482,30 +478,12 @@ class Pix2ProfFitter(ProfileFitter):
             meta['correlation'] = correlation_text(correlation)
         return meta
 
-    def _check(self, cutout):
-        """
-        Refuse images that the network cannot read.
-        """
-        calibrated = np.isfinite(cutout.zeropoint) and cutout.pixel_scale
-        if not calibrated and self.architecture.needs_calibration(
-                getattr(self.network, 'config', None)):
-            msg = (f'the weights {self.weights!r} need images with a zero '
-                   'point and a pixel scale; this one has none: give '
-                   "zeropoint= and pixel_scale=, or use weights='rings'")
-            raise ValueError(msg)
-        least = self.architecture.least_size
-        if min(cutout.shape) < least:
-            msg = (f'the {self.architecture.title} needs images of {least} x '
-                   f'{least} pixels or more, got {cutout.shape[1]} x '
-                   f'{cutout.shape[0]}: give a larger cut-out')
-            raise ValueError(msg)
-
     def _chooses_radii(self, options):
         return not self._radii.updated(options).is_free
 
     def _prepare(self, cutout, *, geometry=None, ellipticity=None, pa=None,
                  harmonics=None, free_centres=None, **radii):
-        self._check(cutout)
+        check_readable(cutout, self.architecture, self.network, self.weights)
         prepared = prepare_galaxy(
             cutout, sky=self.sky, search_radius=self.search_radius,
             fit_centre=self.fit_centre, geometry=geometry,
@@ -605,17 +583,16 @@ class Pix2ProfFitter(ProfileFitter):
                 rings.sb_err = POGSON * own[1] / np.maximum(
                     np.abs(own[0]), 1e-3 * own[1])
                 excess = 0.0
-        forced = prepared.forced
         rings.flag = flag_rings(rings, fixed=caption.e1 is None
                                 or prepared.ellipses is not None)
-        trust, shift = caption.trust, caption.trust.get('shift', 0.0)
-        if caption.centre_error is not None:
-            # (a network that looks once moves every centre in its last look)
-            shift = trust.get('hidden', 0.0)
+        trust = caption.trust
+        # (a network that looks once moves every centre in its last look)
+        shift = trust.get('shift' if caption.centre_error is None
+                          else 'hidden', 0.0)
         is_whole = np.isfinite(rings.intensity).all()
         rings.galaxy_flag = flag_galaxy(rings, Evidence(
-            search=prepared.search, forced=forced, held=prepared.hold,
-            truncated=caption.reached_edge, shift=shift,
+            search=prepared.search, forced=prepared.forced,
+            held=prepared.hold, truncated=caption.reached_edge, shift=shift,
             centre_error=caption.centre_error, neighbour=excess, mean=mean,
             tilt=prepared.background.over(cutout.shape) - prepared.sky,
             distance=trust.get('distance', 0.0) if is_whole else np.inf))

@@ -25,8 +25,8 @@ from astro_pix2prof.networks.readers.frame import Frame
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import GalaxyFlag
 
-__all__ = ['PreparedGalaxy', 'add_sky_and_correlation', 'frame_of',
-           'prepare_galaxy', 'read_galaxies', 'subtracted_sky']
+__all__ = ['PreparedGalaxy', 'add_sky_and_correlation', 'check_readable',
+           'frame_of', 'prepare_galaxy', 'read_galaxies', 'subtracted_sky']
 
 
 def frame_of(prepared):
@@ -379,6 +379,45 @@ def _is_far(prepared, centre, least):
     ny, nx = prepared.cutout.shape
     return (0 <= x < nx and 0 <= y < ny and np.hypot(
         x - prepared.centre[0], y - prepared.centre[1]) > least)
+
+
+def check_readable(cutout, architecture, network, weights):
+    """
+    Refuse an image that a network cannot read.
+
+    Parameters
+    ----------
+    cutout : `~astro_pix2prof.GalaxyCutout`
+        The image.
+
+    architecture : `~astro_pix2prof.networks.architectures.Architecture`
+        The record of the network's architecture.
+
+    network : `torch.nn.Module`
+        The network.
+
+    weights : str
+        Their name, for messages.
+
+    Raises
+    ------
+    ValueError
+        If the image is too small, or has no zero point or pixel scale and
+        the network needs these.
+    """
+    calibrated = np.isfinite(cutout.zeropoint) and cutout.pixel_scale
+    if not calibrated and architecture.needs_calibration(
+            getattr(network, 'config', None)):
+        msg = (f'the weights {weights!r} need images with a zero point and a '
+               'pixel scale; this one has none: give zeropoint= and '
+               "pixel_scale=, or use weights='rings'")
+        raise ValueError(msg)
+    least = architecture.least_size
+    if min(cutout.shape) < least:
+        msg = (f'the {architecture.title} needs images of {least} x {least} '
+               f'pixels or more, got {cutout.shape[1]} x {cutout.shape[0]}: '
+               'give a larger cut-out')
+        raise ValueError(msg)
 
 
 def subtracted_sky(prepared, caption):
