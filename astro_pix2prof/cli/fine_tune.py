@@ -49,7 +49,7 @@ def add_fine_tune_command(commands):
                        default='all',
                        help='parts that learn (default: all)')
     pairs.add_argument('--steps', type=int, metavar='N',
-                       help='steps of 16 images (default: 200)')
+                       help='steps of 16 images (default: 100)')
     pairs.add_argument('--minutes', type=float, default=10.0,
                        help='stop after this time (default: 10)')
     pairs.add_argument('--validation', type=float, default=0.2,

@@ -59,7 +59,7 @@ __all__ = ['FineTuning', 'fine_tune']
 _ENCODER = 'encoder'
 
 # The fewest pairs, and the steps of a training.
-_LEAST_PAIRS, _STEPS = 20, 200
+_LEAST_PAIRS, _STEPS = 20, 100
 
 
 @dataclass
@@ -146,7 +146,7 @@ def fine_tune(weights, data, *, out, labels=None, kind='classes',
         profile and states its errors.
 
     steps : int, optional
-        The number of steps of 16 images, by default 200.
+        The number of steps of 16 images, by default 100.
 
     minutes : float, optional
         Stop after this time, if the steps take longer.

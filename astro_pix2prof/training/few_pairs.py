@@ -418,7 +418,7 @@ class Tuning:
         return self.best_step > 0
 
 
-def tune_network(network, groups, score, *, steps=200, seconds=None,
+def tune_network(network, groups, score, *, steps=100, seconds=None,
                  unfreeze='all', seed=0, learning_rate=1e-3, batch_size=16,
                  patience=5, progress=None):
     """

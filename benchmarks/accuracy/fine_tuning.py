@@ -105,7 +105,7 @@ def write_table(path):
     path.write_text('\n'.join(list_table(
         ['', 'Before (mag)', 'After (mag)', 'Change of the median (68%)',
          'of the mean', 'Galaxies that are better',
-         'Within 1 sigma before', 'after', 'Minutes on one core'],
+         'Within 1 sigma before', 'after', 'CPU minutes'],
         rows)).rstrip() + '\n')
 
 
