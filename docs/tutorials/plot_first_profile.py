@@ -37,9 +37,9 @@ profile = fit.profile
 # Look
 # ----
 #
-# The ellipses follow the galaxy, not the stars. In the residual, the image less
-# the ellipses, the spiral arms and the other objects are left: they are what
-# an average along ellipses leaves out.
+# The ellipses follow the galaxy, not the stars. In the residual, the image
+# less the ellipses, the spiral arms and the other objects are left: they are
+# not part of an average along ellipses.
 
 fig = plot_fit(fit.cutout, profile, mask=fit.mask)
 
@@ -66,8 +66,8 @@ print('last ring: ', decode_flags(profile['flag'][-1:])[0])
 # Is it right?
 # ------------
 #
-# The galaxy is simulated, so that the truth is known. On an axis with the fourth
-# root of the radius, the centre is seen as well as the outskirts.
+# The galaxy is simulated, so that the truth is known. On an axis with the
+# fourth root of the radius, the centre is seen as well as the outskirts.
 
 truth = load_example_truth()
 fig = plot_profiles({'rings': profile}, reference=truth, radius_scale='r1/4')

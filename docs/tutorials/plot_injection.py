@@ -12,8 +12,8 @@ how far each profile can be trusted.
 # A field
 # -------
 #
-# Yours would be a piece of the survey with few bright objects. Here it is noise
-# with some stars.
+# Yours would be a piece of the survey with few bright objects. Here it is
+# noise with some stars.
 
 import warnings
 
@@ -65,9 +65,10 @@ for dim in (0, 2, 4):
 # What comes out
 # --------------
 #
-# Above, the frames; below, the profiles on the true ones (lines). The errors
-# grow where the galaxy sinks into the noise, and the points stay within them:
-# that is what to check on your own frames.
+# Above, the frames; below, the profiles on the true ones (lines). The fainter
+# the galaxy, the earlier its profile ends, and the less light its last ring
+# holds. How far the points stay on the lines is what to check on your frames,
+# with many galaxies rather than three.
 
 fig = plt.figure(figsize=(9, 6.4), layout='constrained')
 top, bottom = fig.subfigures(2, 1, height_ratios=(1, 1.25))

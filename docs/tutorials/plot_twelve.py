@@ -29,8 +29,8 @@ paths = write_simulated(galaxies, Path(folder.name))
 # Fits and the poster
 # -------------------
 #
-# For a table of thousands, ``fit_many`` gives the profiles without the pictures;
-# ``fit`` keeps what a picture needs.
+# For a table of thousands, ``fit_many`` gives the profiles without the
+# pictures; ``fit`` keeps the mask and the pixels, for a picture.
 
 fitter = Pix2ProfFitter()
 fits = [fitter.fit(path) for path in paths]
