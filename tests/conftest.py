@@ -8,6 +8,7 @@ import os
 # tests run in as many processes as there are cores
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
+import gc
 from pathlib import Path
 
 import astropy.units as u
@@ -34,6 +35,22 @@ else:
         for name in ('Numpy', 'Scipy', 'Matplotlib', 'Astropy', 'Photutils'):
             PYTEST_HEADER_MODULES[name] = name.lower()
         TESTED_VERSIONS['astro_pix2prof'] = astro_pix2prof.__version__
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session):
+    """
+    Let the collector of garbage rest while the tests are found.
+
+    It would search the modules again and again, a quarter of the time; what
+    there is then stays to the end, and is left out of later searches.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def make_wcs(shape, *, pixel_scale=0.396, rotation=0.0, parity=-1):

@@ -4,6 +4,7 @@ Tests of the package as a whole: imports, names and metadata.
 """
 
 import ast
+import functools
 import subprocess
 import sys
 import tomllib
@@ -35,7 +36,9 @@ ALLOWED = {
     'cuts': SHAPES | {'fitting'},
     'export': SHAPES | {'fitting'},
     'isophote': SHAPES | {'fitting'},
-    'inference': SHAPES | {'fitting', 'networks'},
+    # (fine-tuning reads pairs, and trains; the PSF is that of clumps)
+    'inference': SHAPES | {'datasets', 'fitting', 'networks', 'psf',
+                           'training'},
     'spectra': {'ellipses', 'image', 'profile'},
     'psf': {'image'},
     'structure': {'profile', 'psf'},
@@ -61,14 +64,22 @@ ASTRONOMY = {'astropy', 'photutils', 'specutils'}
 BRIDGE = 'inference'
 # What the astronomy modules may import only inside of a function.
 HEAVY = {'matplotlib', 'specutils', 'tqdm', 'dask', 'lsdb', 'pandas',
-         'pyarrow', 'sklearn', 'statmorph'}
+         'pyarrow', 'sklearn', 'statmorph', 'faiss', 'usearch'}
+
+
+@functools.cache
+def parse(path):
+    """
+    Parse a file; it is not parsed again for the next test of it.
+    """
+    return ast.parse(path.read_text(encoding='utf-8'))
 
 
 def find_imports(path):
     """
     Find the modules that a file imports: at the top level, and anywhere.
     """
-    tree = ast.parse(path.read_text(encoding='utf-8'))
+    tree = parse(path)
 
     def names(node):
         if isinstance(node, ast.Import):
@@ -77,12 +88,12 @@ def find_imports(path):
             return {node.module} if node.level == 0 else {'.'}
         return set()
 
-    inside = set()
-    for node in ast.walk(tree):
+    nodes, inside = list(ast.walk(tree)), set()
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             inside |= {id(child) for child in ast.walk(node)}
     everywhere, top = set(), set()
-    for node in ast.walk(tree):
+    for node in nodes:
         found = names(node)
         everywhere |= found
         if id(node) not in inside:
@@ -105,7 +116,7 @@ def find_own(path):
     """
     List the imports of the package in a file: folder, module and name.
     """
-    tree = ast.parse(path.read_text(encoding='utf-8'))
+    tree = parse(path)
     return [(*node.module.split('.')[1:2], node.module, alias.name)
             for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
             and node.module and node.module.startswith('astro_pix2prof.')
@@ -184,8 +195,7 @@ def test_summaries(module):
     """
     words = ('What', 'How', 'Where', 'Those', 'As', 'Whether', 'Likewise',
              'Who', 'Which')
-    tree = ast.parse((PACKAGE / module).read_text(encoding='utf-8'))
-    for node in ast.walk(tree):
+    for node in ast.walk(parse(PACKAGE / module)):
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
             text = ast.get_docstring(node) or 'A'
             assert text.split()[0].rstrip('.,:') not in words, text

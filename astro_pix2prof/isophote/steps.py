@@ -300,14 +300,19 @@ class IsophoteSteps:
             np.arange(np.log(8), np.log(self.radius.max() + 1), 0.08))])
         good = ~self.masked
         r, v = self.radius[good], self.image[good]
-        median = binned_statistic(r, v, 'median', edges)[0]
-        centre = binned_statistic(r, r, 'mean', edges)[0]
+        centre, _, number = binned_statistic(r, r, 'mean', edges)
+        # (the pixels are sorted into rings once, for both quantiles)
+        order = np.argsort(number, kind='stable')
+        first = np.searchsorted(number[order], np.arange(1, len(edges) + 1))
+        rings = np.split(v[order], first)[1:-1]
+        median = np.array([np.median(ring) if len(ring) else np.nan
+                           for ring in rings])
         ok = np.isfinite(median) & np.isfinite(centre)
         if ok.sum() < 2:
             return np.zeros_like(self.image), np.zeros_like(self.image)
         # The lower side of the scatter: stars raise the upper one.
-        low = binned_statistic(r, v, lambda part: np.quantile(part, 0.16)
-                               if len(part) else np.nan, edges)[0]
+        low = np.array([np.quantile(ring, 0.16) if len(ring) else np.nan
+                        for ring in rings])
         spread = np.sqrt(np.maximum((median - low)[ok]**2 - self.sigma**2, 0))
         median, centre = median[ok], centre[ok]
         structure = spread / np.maximum(median, 0.5 * self.sigma)

@@ -198,12 +198,12 @@ class TestStructureErrors:
         return {name: number / n_profiles for name, number in inside.items()}
 
     def test_coverage(self):
-        share = self.coverage(200, correlated=True)
+        share = self.coverage(120, correlated=True)
         for name, value in share.items():
             assert 0.60 <= value <= 0.76, name
 
     def test_independent_is_wrong(self):
-        share = self.coverage(60, correlated=False)
+        share = self.coverage(40, correlated=False)
         assert share['mag_total'] < 0.35
 
     def test_column(self):
