@@ -293,7 +293,7 @@ class TestCards:
         card = make_card(row, (), ImageFinder())
         assert card['limit'] == pytest.approx(30, abs=2)
         wrong = sersic_profile.copy()
-        wrong['intensity'] *= 0.8
+        wrong['intensity'] *= 0.5
         other = make_card(self.row(wrong, source=str(path)), (),
                           ImageFinder())
         assert other['rms'] > 2
