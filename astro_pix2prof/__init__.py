@@ -69,6 +69,7 @@ _EXPORTS = {
     'plot_evaluation': 'plotting.evaluation',
     'plot_evaluation_profiles': 'plotting.evaluation',
     'plot_fit': 'plotting.fit',
+    'plot_gallery': 'plotting.gallery',
     'plot_mass_profile': 'plotting.mass',
     'plot_profiles': 'plotting.profiles',
     'plot_weights': 'plotting.weights',

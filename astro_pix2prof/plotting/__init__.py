@@ -11,10 +11,11 @@ from astro_pix2prof.plotting.evaluation import (
     plot_evaluation_profiles,
 )
 from astro_pix2prof.plotting.fit import plot_fit
+from astro_pix2prof.plotting.gallery import plot_gallery
 from astro_pix2prof.plotting.profiles import plot_profiles
 from astro_pix2prof.plotting.simulated import plot_contact_sheet
 from astro_pix2prof.plotting.weights import plot_weights
 
 __all__ = ['plot_colours', 'plot_contact_sheet', 'plot_evaluation',
-           'plot_evaluation_profiles', 'plot_fit', 'plot_profiles',
-           'plot_weights']
+           'plot_evaluation_profiles', 'plot_fit', 'plot_gallery',
+           'plot_profiles', 'plot_weights']

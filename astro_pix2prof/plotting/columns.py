@@ -150,6 +150,8 @@ def _set_radius_axis(ax, scale, profiles):
         ax.set_xlim(left=0)
         return
     first, last = radius.min(), radius.max()
+    from matplotlib.ticker import NullLocator
+
     if scale == 'log':
         ax.set_xscale('log', nonpositive='mask')
         ax.set_xlim(0.85 * first, 1.12 * last)
@@ -160,7 +162,8 @@ def _set_radius_axis(ax, scale, profiles):
     ax.set_xlim(0, 1.06 * last)
     ticks = _root_ticks(last)
     ax.set_xticks(ticks, [f'{tick:g}' for tick in ticks])
-    ax.set_xticks([], minor=True)
+    # (minor ticks follow the first two labels, and these stand irregularly)
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def _root_ticks(last):

@@ -153,8 +153,8 @@ def plot_profiles(profiles, *, reference=None, radius_scale='linear',
         fig.align_ylabels(axes)
     axes[-1].set_xlabel(f'Semi-major axis [{_unit_text(first)}]')
     for ax in axes:
-        _set_radius_axis(ax, scale, [*profiles.values()])
         _style(ax)
+        _set_radius_axis(ax, scale, [*profiles.values()])
     return fig
 
 

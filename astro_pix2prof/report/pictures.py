@@ -35,6 +35,9 @@ _MAX_PICTURE, _MAX_MODEL = 256, 512
 # pixels at least.
 _REACH, _MIN_SIDE = 1.15, 25
 
+# Noise at which the colours of a residual end, times its scatter.
+_LIMIT = 30.0
+
 # Bytes up to which a file is read as a whole, for galaxies without centre.
 _LARGE_FILE = 50_000_000
 
@@ -286,10 +289,14 @@ def _draw_residual(cutout, pixels, sigma, profile, origin, factor, shrink):
         np.radians(theta[good])) <= sma[good][-1]
     residual = (pixels - model) / sigma
     part = residual[inside & np.isfinite(residual)]
+    scatter = 1.0
     if part.size:
-        found['rms'] = _number(1.4826 * np.median(np.abs(
-            part - np.median(part))), 2)
-    found['residual'] = _colours(residual, shrink)
+        scatter = 1.4826 * float(np.median(np.abs(part - np.median(part))))
+        found['rms'] = _number(scatter, 2)
+    # (arms of a bright galaxy are many times the noise: colours as deep as
+    # they go everywhere would show nothing)
+    found['limit'] = round(_LIMIT * max(scatter, 1.0))
+    found['residual'] = _colours(residual, shrink, found['limit'])
     return found
 
 
@@ -357,12 +364,13 @@ def _grey(pixels, noise, factor):
     return _jpeg(1 - np.clip(np.nan_to_num(shown), 0, 1), 'gray')
 
 
-def _colours(residual, factor, limit=30.0):
+def _colours(residual, factor, limit=_LIMIT):
     """
     Draw the residual from blue (too faint) over white to red.
     """
     residual = np.nan_to_num(_average(residual, factor) * factor)
-    shown = np.arcsinh(residual / 3) / np.arcsinh(limit / 3)
+    # linear up to a tenth of the limit, logarithmic above
+    shown = np.arcsinh(10 * residual / limit) / np.arcsinh(10)
     return _jpeg(np.clip(0.5 + 0.5 * shown, 0, 1), 'RdBu_r')
 
 

@@ -520,6 +520,23 @@ class TestCompare:
         assert capsys.readouterr().out == ''
 
 
+    def test_radius_scale(self, tmp_path, capsys, sersic_profile):
+        """
+        The figure differs, and an unknown scale is refused.
+        """
+        path = tmp_path / 'ours.ecsv'
+        write_profile(sersic_profile, path)
+        pictures = []
+        for scale in ('linear', 'log', 'r1/4'):
+            out = tmp_path / f'{len(pictures)}.png'
+            assert run('compare', path, '--out', out, '--radius-scale',
+                       scale) == 0
+            pictures.append(out.read_bytes())
+        assert len(set(pictures)) == 3
+        with pytest.raises(SystemExit):
+            run('compare', path, '--radius-scale', 'cubic')
+        assert "invalid choice: 'cubic'" in capsys.readouterr().err
+
     def test_tables(self, tmp_path, capsys, sersic_profile, monkeypatch):
         """
         Profiles of three programs of the same galaxy; nothing is measured.

@@ -282,6 +282,26 @@ class TestCards:
         assert abs(y + 0.5 - card['y']) < 2
         assert decode(card['residual']).shape == (*image.shape, 3)
 
+    def test_scale_of_the_residual(self, galaxy_ccd, sersic_profile,
+                                   tmp_path):
+        """
+        The colours end at 30 times the scatter, where that exceeds the noise.
+        """
+        path = tmp_path / 'a.fits'
+        galaxy_ccd.write(path)
+        row = self.row(sersic_profile, source=str(path))
+        card = make_card(row, (), ImageFinder())
+        assert card['limit'] == pytest.approx(30, abs=2)
+        wrong = sersic_profile.copy()
+        wrong['intensity'] *= 0.5
+        other = make_card(self.row(wrong, source=str(path)), (),
+                          ImageFinder())
+        assert other['rms'] > 2
+        assert other['limit'] == pytest.approx(30 * other['rms'], rel=0.02)
+        # and the strongest colours are not everywhere
+        red = decode(other['residual']).astype(int)
+        assert np.mean(red[..., 0] - red[..., 2] > 150) < 0.1
+
     def test_large_picture(self, galaxy_ccd, sersic_profile, tmp_path,
                            monkeypatch):
         path = tmp_path / 'a.fits'

@@ -341,7 +341,7 @@
       make('div', {}, make('h4', {}, title), ...content));
     if (card.picture) block('Image and isophotes', picture(card, 'picture', 9));
     if (card.residual) {
-      block('Residual, ±30 σ', picture(card, 'residual', 0));
+      block(`Residual, ±${card.limit} σ`, picture(card, 'residual', 0));
     }
     const size = { width: 340, height: 300, large: true };
     if (!isFailed(card)) {
