@@ -142,7 +142,7 @@ def _run_clumps(args):
     if args.plot is not None:
         from astro_pix2prof.plotting.clumps import plot_clumps
 
-        save_figure(plot_clumps, args.plot, fit, clumps)
+        save_figure(plot_clumps, args.plot, fit, clumps, figsize=(10, 5))
     if not args.quiet:
         own = clumps['class'] == 'clump'
         meta = clumps.meta
