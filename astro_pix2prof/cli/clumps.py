@@ -130,8 +130,9 @@ def _run_clumps(args):
         psf=args.psf, classes=classes, max_radius=args.within)
     for note in [*notes, *more]:
         warn(note, args, file=args.image)
-    clumps.write(args.out, format=_FORMATS[args.out.suffix],
-                 overwrite=args.overwrite)
+    # (FITS warns of long keys)
+    quietly(clumps.write, args.out, format=_FORMATS[args.out.suffix],
+            overwrite=args.overwrite)
     if args.regions is not None:
         from astro_pix2prof.export.clumps import clump_regions
 
