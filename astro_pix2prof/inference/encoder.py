@@ -15,6 +15,7 @@ from astro_pix2prof.inference.many import (
     PrepareJob,
     prepare_part,
     read_each,
+    shared_meta,
 )
 from astro_pix2prof.inference.processes import map_parts
 from astro_pix2prof.networks.encoder.maps import GalaxyMaps, make_maps
@@ -124,9 +125,11 @@ def encode_fits(fits, *, device='cpu'):
         noise = fit.profile.meta.get('noise')
         if noise is None or not noise > 0:
             noise = fit.cutout.background_noise
+        # (the encoder has learned to look past other objects, and knows
+        # none that are masked)
         maps.append(_make_maps(
-            fit.subtracted(), fit.mask, float(noise), fit.centre, fit.sma,
-            fit.eps, np.radians(fit.theta), fit.intensity))
+            fit.subtracted(), fit.cutout.mask, float(noise), fit.centre,
+            fit.sma, fit.eps, np.radians(fit.theta), fit.intensity))
     return _to_table(ProfileBatch.from_profiles(profiles),
                      _encode(maps, device))
 
@@ -288,7 +291,7 @@ class _EncodeJob:
         fitter = self.fitter
         measured = read_each(fitter.reader, prepared, fitter._measure)
         batch = build_batch(
-            measured, start=start, sources=sources, meta=fitter._all_meta(),
+            measured, start=start, sources=sources, meta=shared_meta(fitter),
             columns=fitter._ring_columns(self.options))
         maps = [_maps_of(item, rings) if isinstance(rings, MeasuredRings)
                 else None for item, rings in zip(prepared, measured,

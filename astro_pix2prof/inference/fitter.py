@@ -432,12 +432,10 @@ class Pix2ProfFitter(ProfileFitter):
         Returns
         -------
         table : `~astropy.table.QTable`
-            A row per image, in their order: the columns of
-            ``ProfileBatch.galaxies``, with ``source``, ``flag`` and
-            ``message``; ``embedding``, shape (n, 64), of unit length; and
-            probabilities such as ``p_bar``. What cannot be read, measured
-            or encoded is a row with the flag ``FAILED``, a message, and an
-            embedding of not-a-number.
+            The columns of ``ProfileBatch.galaxies``; ``embedding``, shape
+            (n, 64), of unit length; and probabilities such as ``p_bar``.
+            What cannot be read, measured or encoded is a row with the flag
+            ``FAILED``, a message and an embedding of not-a-number.
 
         Raises
         ------
@@ -472,15 +470,6 @@ class Pix2ProfFitter(ProfileFitter):
         return measure_prepared(self, start,
                                 *prepare_part(self, images, options),
                                 self._ring_columns(options))
-
-    def _all_meta(self):
-        """
-        Collect the meta that batches of this fitter share.
-        """
-        from astro_pix2prof import __version__
-
-        return {'fitter': type(self).__name__, 'version': __version__,
-                **self._meta()}
 
     def _meta(self):
         """

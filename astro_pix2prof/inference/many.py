@@ -11,7 +11,8 @@ from astro_pix2prof.inference.preparation import (
 )
 from astro_pix2prof.profile.build import build_batch
 
-__all__ = ['PrepareJob', 'measure_prepared', 'prepare_part', 'read_each']
+__all__ = ['PrepareJob', 'measure_prepared', 'prepare_part', 'read_each',
+           'shared_meta']
 
 
 class PrepareJob:
@@ -113,7 +114,26 @@ def measure_prepared(fitter, start, prepared, sources, columns=()):
     """
     measured = read_each(fitter.reader, prepared, fitter._measure)
     return build_batch(measured, start=start, sources=sources,
-                       meta=fitter._all_meta(), columns=columns)
+                       meta=shared_meta(fitter), columns=columns)
+
+
+def shared_meta(fitter):
+    """
+    Collect the meta that the batches of a fitter share.
+
+    Parameters
+    ----------
+    fitter : `~astro_pix2prof.Pix2ProfFitter`
+        The fitter.
+
+    Returns
+    -------
+    meta : dict
+    """
+    from astro_pix2prof import __version__
+
+    return {'fitter': type(fitter).__name__, 'version': __version__,
+            **fitter._meta()}
 
 
 def read_each(reader, prepared, finish):

@@ -218,7 +218,8 @@ def main(args=None):
     result = measure(args.n, args.seed)
     print(json.dumps(result, indent=1))
     if args.out:
-        args.out.write_text(to_json(result), encoding='utf-8')
+        args.out.write_text(json.dumps(to_json(result), indent=1) + '\n',
+                            encoding='utf-8')
     if args.table:
         args.table.write_text(make_table(result), encoding='utf-8')
 

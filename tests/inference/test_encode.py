@@ -86,7 +86,8 @@ class TestEncode:
         table = encode_fits([IsophoteFitter().fit(example),
                              fitter.fit(example)])
         first, second = table['embedding']
-        assert first @ second > 0.8
+        # (galaxies that have nothing in common have 0)
+        assert first @ second > 0.7
 
     def test_no_fit(self, fitter, example):
         with pytest.raises(TypeError, match=r'fits must be results of the '

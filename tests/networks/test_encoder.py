@@ -189,7 +189,7 @@ class TestNetwork:
 
     def test_centre(self, galaxies):
         """
-        Votes are the same whatever mean is taken away from embeddings.
+        Votes are the same whatever is taken away or stretched.
         """
         network = Encoder().eval()
         maps = GalaxyMaps.stack(maps_of(galaxies, k) for k in range(6))
@@ -197,6 +197,7 @@ class TestNetwork:
             vectors = network(maps)
             usual = network.votes(vectors)
             network.centre.copy_(vectors.mean(0))
+            network.stretch[0, 0] = 3.0
             moved = network(maps)
             again = network.votes(moved)
         assert_allclose(moved.norm(dim=1), 1, rtol=1e-5)

@@ -89,8 +89,10 @@ class Encoder(nn.Module):
         self.out = nn.Sequential(nn.Linear(n, 2 * h), nn.SiLU(),
                                  nn.Linear(2 * h, config.size))
         self.heads = nn.Linear(config.size, sum(HEADS.values()))
-        # the mean of galaxies, which is taken away after the training
+        # the mean of galaxies, which is taken away after the training, and a
+        # matrix that stretches directions which tell more than others
         self.register_buffer('centre', torch.zeros(config.size))
+        self.register_buffer('stretch', torch.eye(config.size))
 
     def forward(self, maps):
         """
@@ -120,7 +122,8 @@ class Encoder(nn.Module):
             x = functional.silu(norm(layer(x)))
         x = self.out(self.drop(x.flatten(1)))
         x = functional.normalize(x, dim=1)
-        return functional.normalize(x - self.centre, dim=1)
+        x = functional.normalize(x - self.centre, dim=1)
+        return functional.normalize(x @ self.stretch, dim=1)
 
     def _around(self, image):
         """
@@ -154,7 +157,10 @@ class Encoder(nn.Module):
             By the names of ``HEADS``, logits of 'type' and of what is there
             or not, and numbers.
         """
-        # the vector of unit length before the mean was taken away
+        # the vector of unit length before it was stretched and the mean was
+        # taken away
+        embedding = functional.normalize(torch.linalg.solve(
+            self.stretch, embedding, left=False), dim=1)
         along = embedding @ self.centre
         more = 1 - self.centre.square().sum()
         length = torch.sqrt(along**2 + more) - along

@@ -25,11 +25,11 @@ _NOISIER, _MOST = 0.4, 2.5
 
 # Weight of the neighbours beside that of the questions; squared difference
 # of labels that makes galaxies unlike; the cosine that makes embeddings so.
-_NEIGHBOURS, _UNLIKE, _COSINE = 1.2, 0.4, 0.1
+_NEIGHBOURS, _UNLIKE, _COSINE = 0.8, 0.4, 0.1
 
 # Squared differences of labels between galaxies with a feature and without,
 # where it is not 1: a rare feature tells more than the type of its host.
-_TELLING = {'type': 0.8, 'bar': 1.5, 'ring': 1.5, 'tides': 5.0, 'arms': 0.6}
+_TELLING = {'type': 0.8, 'bar': 1.5, 'ring': 1.5, 'tides': 2.5, 'arms': 0.6}
 
 # The spread of the numbers, by which their errors are divided.
 _SPREAD = {'pitch': 0.12, 'lopsided': 0.06}
