@@ -130,8 +130,9 @@ def _run_clumps(args):
         psf=args.psf, classes=classes, max_radius=args.within)
     for note in [*notes, *more]:
         warn(note, args, file=args.image)
-    clumps.write(args.out, format=_FORMATS[args.out.suffix],
-                 overwrite=args.overwrite)
+    # (FITS warns of long keys)
+    quietly(clumps.write, args.out, format=_FORMATS[args.out.suffix],
+            overwrite=args.overwrite)
     if args.regions is not None:
         from astro_pix2prof.export.clumps import clump_regions
 
@@ -142,7 +143,7 @@ def _run_clumps(args):
     if args.plot is not None:
         from astro_pix2prof.plotting.clumps import plot_clumps
 
-        save_figure(plot_clumps, args.plot, fit, clumps)
+        save_figure(plot_clumps, args.plot, fit, clumps, figsize=(10, 5))
     if not args.quiet:
         own = clumps['class'] == 'clump'
         meta = clumps.meta

@@ -5,7 +5,7 @@ Figure of a galaxy and its clumps.
 
 import numpy as np
 
-from astro_pix2prof.plotting.style import _COLOURS, _given_figure
+from astro_pix2prof.plotting.style import _COLOURS, _new_figure
 
 __all__ = ['plot_clumps']
 
@@ -67,7 +67,7 @@ def plot_clumps(fit, clumps, *, fig=None):
         msg = ('clumps must be a table of find_clumps, got '
                f'{type(clumps).__name__}')
         raise TypeError(msg)
-    fig = _given_figure(fig, (10, 5), layout='constrained')
+    fig = _new_figure(fig, (10, 5))
     axes = fig.subplots(1, 2, sharex=True, sharey=True)
     image = np.where(fit.cutout.mask, np.nan, fit.subtracted())
     rest = image - fit.model()

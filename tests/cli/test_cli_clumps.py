@@ -35,8 +35,7 @@ class TestCommand:
         assert text.count('circle') == len(table)
         assert (tmp_path / 'clumps.png').stat().st_size > 10_000
         # (nothing is replaced unasked)
-        with pytest.raises(SystemExit):
-            main(['clumps', str(image), '--weights', 'rings-fast'])
+        assert main(['clumps', str(image), '--weights', 'rings-fast']) == 1
         assert '--overwrite' in capsys.readouterr().err
 
     def test_picture(self, tmp_path, capsys):
