@@ -36,7 +36,9 @@ ALLOWED = {
     'cuts': SHAPES | {'fitting'},
     'export': SHAPES | {'fitting'},
     'isophote': SHAPES | {'fitting'},
-    'inference': SHAPES | {'fitting', 'networks'},
+    # (fine-tuning reads pairs, and trains; the PSF is that of clumps)
+    'inference': SHAPES | {'datasets', 'fitting', 'networks', 'psf',
+                           'training'},
     'spectra': {'ellipses', 'image', 'profile'},
     'psf': {'image'},
     'structure': {'profile', 'psf'},
@@ -62,7 +64,7 @@ ASTRONOMY = {'astropy', 'photutils', 'specutils'}
 BRIDGE = 'inference'
 # What the astronomy modules may import only inside of a function.
 HEAVY = {'matplotlib', 'specutils', 'tqdm', 'dask', 'lsdb', 'pandas',
-         'pyarrow', 'sklearn', 'statmorph'}
+         'pyarrow', 'sklearn', 'statmorph', 'faiss', 'usearch'}
 
 
 @functools.cache

@@ -35,6 +35,8 @@ _PHRASES = (
     (re.compile(r'\ba SkyCoord\b'), 'on the sky'),
     (re.compile(r'\s*If this is really a FITS file, try with '
                 r'ignore_missing_simple=True'), ''),
+    (re.compile(r'embedding=True \((pix2prof survey --embedding)\)'),
+     r'\1'),
 )
 
 # The value of an argument, if one follows.

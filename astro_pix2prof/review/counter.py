@@ -112,7 +112,8 @@ class VoteCounter:
     --------
     >>> from astropy.table import Table
     >>> from astro_pix2prof import VoteCounter
-    >>> counter = VoteCounter(['smooth', 'featured'], retire_at=0.8)
+    >>> counter = VoteCounter(['smooth', 'featured'], retire_at=0.8,
+    ...                       n_levels=1)
     >>> done = counter.add(Table({'galaxy': [7, 7, 9],
     ...                           'rater': ['ana', 'bo', 'ana'],
     ...                           'label': ['smooth'] * 3}))

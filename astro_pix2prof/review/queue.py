@@ -82,10 +82,13 @@ def review_queue(profiles, budget=None, *, tiers=None, tolerance=0.2 * u.mag,
     >>> good, bad = load_example_truth(), load_example_truth()
     >>> bad.meta['flag'] = 32
     >>> queue = review_queue([good, bad], budget=1)
-    >>> queue['rank', 'index', 'tier', 'reason'].pprint()
-    rank index  tier                     reason
-    ---- ----- ------ ----------------------------------------
-       1     1   look NEIGHBOUR: Another object touches the...
+    >>> queue['rank', 'index', 'tier'].pprint()
+    rank index  tier
+    ---- ----- ------
+       1     1   look
+       0     0 accept
+    >>> print(queue['reason'][0])
+    NEIGHBOUR: Another object touches the galaxy
     """
     budget = check_integer(budget, 'budget', least=0, optional=True)
     tolerance = check_number(tolerance, 'tolerance', unit=u.mag, above=0)

@@ -72,7 +72,7 @@ def simulate_votes(labels, n_votes=40, *, classes=None, n_raters=200,
     >>> votes = simulate_votes(['disc', 'star'] * 50, 20, seed=1)
     >>> result = combine_votes(votes)
     >>> int((result.labels['label'][::2] == 'disc').sum())
-    50
+    49
     """
     n_raters = check_integer(n_raters, 'n_raters', least=1)
     n_votes = check_integer(n_votes, 'n_votes', least=1, most=n_raters)

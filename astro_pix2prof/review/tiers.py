@@ -128,7 +128,7 @@ def calibrate_tiers(scores, is_bad, *, false_negative=0.01,
     >>> tiers = calibrate_tiers(scores, is_bad)
     >>> names, counts = np.unique(tiers.assign(scores), return_counts=True)
     >>> [str(name) for name in names], counts.tolist()
-    (['accept', 'look', 'reject'], [1428, 173, 399])
+    (['accept', 'look', 'reject'], [1429, 188, 383])
     """
     false_negative = check_number(false_negative, 'false_negative', above=0,
                                   most=1)

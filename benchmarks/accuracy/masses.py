@@ -309,8 +309,10 @@ def main(args=None):
         found['NGC 3610'] = measure_real(network, args.real)
         print(json.dumps(to_json(found['NGC 3610']), indent=1))
     if args.out:
+        # (the tables are those of what is stored, to its last digit)
+        found = to_json(found)
         (args.out / 'masses.json').write_text(
-            json.dumps(to_json(found), indent=1) + '\n')
+            json.dumps(found, indent=1) + '\n')
         write_inc(Path('docs') / 'masses.inc', found)
 
 

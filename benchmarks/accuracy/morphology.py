@@ -83,6 +83,23 @@ def deviations(seed):
     return result
 
 
+def make_table(result):
+    """
+    The figures as a part of a page of the documentation.
+    """
+    lines = [
+        f'{result["n"]} simulated Sersic galaxies with three stars on or '
+        'beside each, against statmorph on the same', 'galaxies without '
+        'stars: root mean square of the deviations.', '',
+        '.. list-table::', '    :header-rows: 1', '', '    * - Measure',
+        '      - statmorph alone', '      - with the mask of the fit '
+        '(``fill=False``)', '      - mask filled (the default)']
+    for name, text in NAMES.items():
+        lines.append(f'    * - {text}')
+        lines += [f'      - {value:.3f}' for value in result[name]]
+    return '\n'.join(lines) + '\n'
+
+
 def main():
     """
     Measure all galaxies and write the table.
@@ -103,18 +120,7 @@ def main():
                               encoding='utf-8')
     print(json.dumps(result, indent=1))
     if args.table:
-        lines = [
-            f'{args.n} simulated Sersic galaxies with three stars on or '
-            'beside each, against statmorph on the same', 'galaxies without '
-            'stars: root mean square of the deviations.', '',
-            '.. list-table::', '    :header-rows: 1', '', '    * - Measure',
-            '      - statmorph alone', '      - with the mask of the fit '
-            '(``fill=False``)', '      - mask filled (the default)']
-        for name, text in NAMES.items():
-            lines.append(f'    * - {text}')
-            lines += [f'      - {value:.3f}' for value in result[name]]
-        Path(args.table).write_text('\n'.join(lines) + '\n',
-                                    encoding='utf-8')
+        Path(args.table).write_text(make_table(result), encoding='utf-8')
 
 
 if __name__ == '__main__':

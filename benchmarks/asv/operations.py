@@ -81,7 +81,7 @@ class Profiles:
         model_image(self.measured, self.image)
 
     def time_compare(self):
-        compare_profiles(self.measured, self.profile)
+        compare_profiles({'rings': self.measured}, self.profile)
 
 
 class Files:

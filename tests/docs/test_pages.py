@@ -136,7 +136,8 @@ class TestColumns:
                                    for k in range(rings.num_fields))}
         assert wanted <= names
         assert names - wanted <= {
-            'mag_total', 'r50', 'structure_flag', '_input', 'sky', 'pixel'}
+            'mag_total', 'r50', 'structure_flag', '_input', 'sky', 'pixel',
+            'embedding', 'p_bar'}
 
 
 @pytest.fixture(name='checker')
