@@ -100,6 +100,8 @@ sphinx_gallery_conf = {
     'gallery_dirs': 'generated/tutorials',
     'backreferences_dir': 'generated/backreferences',
     'filename_pattern': r'/plot_',
+    # the first steps come first
+    'within_subsection_order': 'FileNameSortKey',
     'doc_module': ('astro_pix2prof',),
     'abort_on_example_error': True,
     'show_memory': False,
