@@ -35,7 +35,7 @@ from astro_pix2prof.wording import shown
 
 __all__ = ['check_choice', 'check_flag', 'check_integer', 'check_number',
            'check_options', 'check_positive', 'check_text', 'known_as',
-           'named_options']
+           'named_options', 'read_text_quantity']
 
 
 # Names that options have in other programs, with those that they have here.
@@ -82,10 +82,36 @@ def _plain_number(value):
         else None
 
 
+def read_text_quantity(value):
+    """
+    Convert a text such as '1.2 arcsec' to a quantity.
+
+    Parameters
+    ----------
+    value : object
+        A text with a number and a unit, or anything else.
+
+    Returns
+    -------
+    value : `~astropy.units.Quantity` or object
+        Texts without a unit and everything else as they are.
+    """
+    if not isinstance(value, str) or not value.strip()[-1:].isalpha():
+        return value
+    try:
+        found = u.Quantity(value)
+    except (TypeError, ValueError):
+        return value
+    # ('nan' is a number without a unit)
+    return value if found.unit == u.dimensionless_unscaled else found
+
+
 def _strip_unit(value, name, unit, equivalencies):
     """
     Convert a Quantity to a number in the unit that is wanted.
     """
+    if unit is not None:
+        value = read_text_quantity(value)
     if not isinstance(value, u.Quantity):
         return value
     units = unit if isinstance(unit, tuple) else (unit,)
@@ -164,8 +190,8 @@ def check_number(value, name, *, unit=None, least=None, above=None,
 
     Parameters
     ----------
-    value : float, numpy number or `~astropy.units.Quantity`
-        The argument.
+    value : float, numpy number, `~astropy.units.Quantity` or str
+        The argument; a text such as '1.2 arcsec' is a quantity.
 
     name : str
         Its name.

@@ -49,15 +49,39 @@ with (Path(__file__).parent / 'nitpick-exceptions.txt').open() as file:
         if text and not text.startswith('#'):
             nitpick_ignore.append(tuple(text.split(None, 1)))
 
+# two hyphens stay two hyphens: they begin an option, in prose, too
+smartquotes_action = 'qe'
+
 # -- HTML ---------------------------------------------------------------------
+html_theme = 'pydata_sphinx_theme'
 html_title = f'{project} {release}'
+html_logo = '_static/mark.svg'
+html_favicon = '_static/mark.svg'
+html_static_path = ['_static']
+html_css_files = ['pages.css']
 html_theme_options = {
-    'github_url': _project['urls']['Homepage'],
-    # no visitors are counted
-    'goatcounter_analytics_url': False,
+    'logo': {'text': project},
+    'icon_links': [{
+        'name': 'Source code', 'url': _project['urls']['Homepage'],
+        'icon': 'fa-brands fa-github'}],
+    'header_links_before_dropdown': 7,
+    'navbar_align': 'left',
+    'navigation_with_keys': False,
+    'show_nav_level': 1,
+    'show_toc_level': 2,
+    'show_prev_next': True,
+    'back_to_top_button': True,
+    'secondary_sidebar_items': ['page-toc'],
+    'footer_start': ['copyright'],
+    'footer_end': [],
+    'pygments_light_style': 'a11y-high-contrast-light',
+    'pygments_dark_style': 'a11y-high-contrast-dark',
 }
+# the front page leads to the sections by cards
+html_sidebars = {'index': []}
 html_context = {'default_mode': 'auto'}
 html_show_sourcelink = False
+html_copy_source = False
 htmlhelp_basename = f'{project}doc'
 
 # -- Links to issues in the change log ----------------------------------------

@@ -119,6 +119,21 @@ class TestNumber:
         assert check_number(None, 'x', optional=True) is None
         assert check_positive(None, 'x', optional=True) is None
 
+    def test_text(self):
+        """
+        A text with a unit is a quantity; without one, it is no number.
+        """
+        assert check_number('1.5 arcsec', 'x', unit=u.arcsec) == 1.5
+        assert check_number(' 3arcmin ', 'x', unit=u.arcsec) == 180
+        assert check_number('20 Mpc', 'x', unit=u.kpc) == 20000
+        with pytest.raises(ValueError, match="in 'arcsec', got the unit 'm'"):
+            check_number('2 m', 'x', unit=u.arcsec)
+        for value in ('1.5', 'arcsec', '1.5 furlongs', 'nan'):
+            with pytest.raises(TypeError, match='x must be a finite number'):
+                check_number(value, 'x', unit=u.arcsec)
+        with pytest.raises(TypeError, match='x must be a finite number'):
+            check_number('1.5 arcsec', 'x')
+
     @pytest.mark.parametrize('value', [0, -1, np.nan, -1 * u.arcsec])
     def test_positive(self, value):
         with pytest.raises(ValueError, match='x must be positive and finite'):

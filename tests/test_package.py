@@ -36,13 +36,15 @@ ALLOWED = {
     'cuts': SHAPES | {'fitting'},
     'export': SHAPES | {'fitting'},
     'isophote': SHAPES | {'fitting'},
-    'inference': SHAPES | {'fitting', 'networks'},
+    # (fine-tuning reads pairs, and trains; the PSF is that of clumps)
+    'inference': SHAPES | {'datasets', 'fitting', 'networks', 'psf',
+                           'training'},
     'spectra': {'ellipses', 'image', 'profile'},
     'psf': {'image'},
     'structure': {'profile', 'psf'},
     'evaluation': {'fitting', 'image', 'profile'},
     'plotting': {'ellipses', 'evaluation', 'fitting', 'image', 'profile'},
-    'datasets': {'image', 'profile', 'simulation'},
+    'datasets': {'ellipses', 'image', 'profile', 'psf', 'simulation'},
     'survey': {'fitting', 'image', 'inference', 'networks', 'profile',
                'structure'},
     'report': {'ellipses', 'fitting', 'image', 'plotting', 'profile',
@@ -62,7 +64,7 @@ ASTRONOMY = {'astropy', 'photutils', 'specutils'}
 BRIDGE = 'inference'
 # What the astronomy modules may import only inside of a function.
 HEAVY = {'matplotlib', 'specutils', 'tqdm', 'dask', 'lsdb', 'pandas',
-         'pyarrow', 'sklearn', 'statmorph'}
+         'pyarrow', 'sklearn', 'statmorph', 'faiss', 'usearch'}
 
 
 @functools.cache

@@ -18,6 +18,7 @@ from astro_pix2prof.cli.options import (
     split_options,
 )
 from astro_pix2prof.cli.output import (
+    add_radius_scale,
     check_file,
     check_new,
     file_stem,
@@ -67,6 +68,7 @@ def add_compare_command(commands):
     command.add_argument('--out', metavar='PNG', type=local_path,
                          default=Path('comparison.png'),
                          help='the figure (default: comparison.png)')
+    add_radius_scale(command)
     command.add_argument('--overwrite', action='store_true',
                          help='replace a figure that exists')
     add_common_options(command)
@@ -107,6 +109,7 @@ def _run_compare(args):
         return 1
     first = next(iter(profiles))
     save_figure(plot_profiles, args.out, profiles, figsize=(7.0, 6.0),
+                radius_scale=args.radius_scale,
                 reference=first if len(profiles) > 1 else None)
     if not args.quiet:
         if len(profiles) > 1:

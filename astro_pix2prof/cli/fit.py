@@ -22,6 +22,7 @@ from astro_pix2prof.cli.options import (
     local_path,
 )
 from astro_pix2prof.cli.output import (
+    add_radius_scale,
     check_file,
     check_new,
     make_folder,
@@ -96,6 +97,7 @@ def add_fit_command(commands):
                          help='format of the tables (default: ecsv)')
     command.add_argument('--plot', action='store_true',
                          help='write a PNG of each fit')
+    add_radius_scale(command)
     command.add_argument('--structure', action='store_true',
                          help='measure magnitudes, radii and more from the '
                               'profiles, and write one table of all images')
@@ -447,6 +449,7 @@ class _Fitting:
 
             save_figure(plot_fit, figure, fit.cutout, fit.profile,
                         mask=fit.mask, figsize=(10.0, 7.6),
+                        radius_scale=args.radius_scale,
                         beside=None if result.other is None
                         else {self.beside: result.other})
         return result

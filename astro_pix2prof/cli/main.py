@@ -9,14 +9,19 @@ import re
 import sys
 from functools import partial
 
+from astro_pix2prof.cli.anomalies import add_anomalies_command
+from astro_pix2prof.cli.clumps import add_clumps_command
 from astro_pix2prof.cli.collector import leave_to_the_system
 from astro_pix2prof.cli.compare import add_compare_command
 from astro_pix2prof.cli.demo import add_demo_command
 from astro_pix2prof.cli.evaluate import add_evaluate_command
+from astro_pix2prof.cli.fine_tune import add_fine_tune_command
 from astro_pix2prof.cli.fit import add_fit_command
 from astro_pix2prof.cli.mass import add_mass_command
 from astro_pix2prof.cli.output import report
 from astro_pix2prof.cli.report import add_report_command
+from astro_pix2prof.cli.review import add_review_command
+from astro_pix2prof.cli.similar import add_similar_command
 from astro_pix2prof.cli.simulate import add_simulate_command
 from astro_pix2prof.cli.spectra import add_spectra_command
 from astro_pix2prof.cli.survey import add_survey_command
@@ -27,9 +32,10 @@ __all__ = ['main']
 
 # In the order of the help.
 _COMMANDS = (add_fit_command, add_compare_command, add_mass_command,
+             add_clumps_command, add_similar_command, add_anomalies_command,
              add_demo_command, add_simulate_command, add_train_command,
-             add_evaluate_command, add_survey_command, add_report_command,
-             add_spectra_command)
+             add_fine_tune_command, add_evaluate_command, add_survey_command,
+             add_report_command, add_review_command, add_spectra_command)
 
 
 def main(args=None):

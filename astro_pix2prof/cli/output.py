@@ -12,10 +12,10 @@ from contextlib import contextmanager
 
 from astro_pix2prof.addresses import is_address
 
-__all__ = ['SUFFIXES', 'check_file', 'check_new', 'file_stem',
-           'make_folder', 'option_text', 'output_stems', 'print_columns',
-           'print_differences', 'quietly', 'report', 'save_figure',
-           'show_warnings', 'warn']
+__all__ = ['SUFFIXES', 'add_radius_scale', 'check_file', 'check_new',
+           'file_stem', 'make_folder', 'option_text', 'output_stems',
+           'print_columns', 'print_differences', 'quietly', 'report',
+           'save_figure', 'show_warnings', 'warn']
 
 
 SUFFIXES = {'ecsv': '.ecsv', 'fits': '.fits', 'parquet': '.parquet'}
@@ -35,6 +35,8 @@ _PHRASES = (
     (re.compile(r'\ba SkyCoord\b'), 'on the sky'),
     (re.compile(r'\s*If this is really a FITS file, try with '
                 r'ignore_missing_simple=True'), ''),
+    (re.compile(r'embedding=True \((pix2prof survey --embedding)\)'),
+     r'\1'),
 )
 
 # The value of an argument, if one follows.
@@ -361,6 +363,22 @@ def check_new(path, args, option='--out'):
     if path.exists() and not args.overwrite:
         msg = f'{option}: {path} exists: give --overwrite to replace it'
         raise FileExistsError(msg)
+
+
+def add_radius_scale(command):
+    """
+    Add the option that chooses the scale of the radii of a figure.
+
+    Parameters
+    ----------
+    command : `~argparse.ArgumentParser`
+        The command.
+    """
+    command.add_argument('--radius-scale', metavar='SCALE',
+                         choices=('linear', 'log', 'r1/4'), default='linear',
+                         help='scale of the semi-major axis in the figure: '
+                              'linear, log, or r1/4 for the fourth root '
+                              '(default: linear)')
 
 
 def save_figure(function, path, *args, **kwargs):

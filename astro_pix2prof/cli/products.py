@@ -48,7 +48,7 @@ def add_product_options(command):
                        help='write the profiles along both axes, averaged '
                             'across WIDTH: pixels, or an angle such as '
                             '2arcsec')
-    group.add_argument('--vertical', metavar='R1,R2,...', type=lengths,
+    group.add_argument('--vertical', metavar='R1,R2,...', type=_edges,
                        help='write the vertical profiles of an edge-on '
                             'galaxy at these distances along its major axis, '
                             'such as 0,10,20arcsec')
@@ -63,6 +63,21 @@ def _html(text):
         msg = f'must end in .html, got {text!r}'
         raise argparse.ArgumentTypeError(msg)
     return path
+
+
+def _edges(text):
+    import argparse
+
+    import numpy as np
+
+    found = lengths(text)
+    values = np.asarray(getattr(found, 'value', found), dtype=float)
+    if not (len(values) > 1 and np.isfinite(values).all()
+            and values[0] >= 0 and (np.diff(values) > 0).all()):
+        msg = ('must be at least two lengths that increase from 0 on, got '
+               f'{text!r}')
+        raise argparse.ArgumentTypeError(msg)
+    return found
 
 
 def _width(text):

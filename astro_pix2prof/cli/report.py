@@ -11,9 +11,18 @@ from astro_pix2prof.cli.options import (
     any_path,
     local_path,
 )
-from astro_pix2prof.cli.output import check_new, make_folder, show_warnings
+from astro_pix2prof.cli.output import (
+    check_file,
+    check_new,
+    make_folder,
+    show_warnings,
+)
 
 __all__ = ['add_report_command']
+
+
+# The formats of lists of galaxies whose content does not tell them.
+_FORMATS = {'.ecsv': 'ascii.ecsv', '.csv': 'ascii.csv', '.parquet': 'parquet'}
 
 
 def add_report_command(commands):
@@ -42,6 +51,10 @@ def add_report_command(commands):
                               '(default: 60)')
     command.add_argument('--seed', type=int, default=0,
                          help='of the choice (default: 0)')
+    command.add_argument('--galaxies', metavar='TABLE', type=local_path,
+                         help='show the galaxies of this table, by its '
+                              "column 'index', instead: such as pix2prof "
+                              'similar and anomalies write it')
     group = command.add_mutually_exclusive_group()
     group.add_argument('--images', metavar='DIR', type=local_path,
                        help='where the images are now, if not where they '
@@ -62,14 +75,30 @@ def _run_report(args):
                            f'{args.gallery}')
     check_new(args.out, args)
     make_folder(args.out.parent, args)
+    galaxies = None if args.galaxies is None else _read_list(args.galaxies)
     start = time.perf_counter()
     with show_warnings(args):
         path = write_report(
             args.survey, args.out, n_gallery=args.gallery, seed=args.seed,
             images=args.images if args.images is not None
-            else not args.no_images)
+            else not args.no_images, galaxies=galaxies)
     if not args.quiet:
         print(f'report: {path.resolve()} '
               f'({path.stat().st_size / 1e6:.1f} MB, '
               f'{time.perf_counter() - start:.1f} s)')
     return 0
+
+
+def _read_list(path):
+    """
+    Read the column 'index' of a table of galaxies.
+    """
+    from astropy.table import Table
+
+    check_file(path)
+    table = Table.read(path, format=_FORMATS.get(path.suffix.lower()))
+    if 'index' not in table.colnames:
+        msg = (f"{path} has no column 'index', which tells the galaxies of a "
+               f'survey; there are {", ".join(table.colnames)}')
+        raise ValueError(msg)
+    return table['index'].tolist()

@@ -63,7 +63,10 @@ def _run_simulate(args):
     from tqdm import tqdm
 
     from astro_pix2prof.datasets.simulated import write_simulated
-    from astro_pix2prof.plotting.simulated import plot_contact_sheet
+    from astro_pix2prof.plotting.simulated import (
+        plot_contact_sheet,
+        sheet_size,
+    )
     from astro_pix2prof.simulation import GalaxySimulator
 
     if args.n < 1:
@@ -88,7 +91,7 @@ def _run_simulate(args):
             bar.update(len(galaxies))
             if start == 0:
                 save_figure(plot_contact_sheet, sheet, galaxies,
-                            figsize=(12.0, 12.0))
+                            figsize=sheet_size(len(galaxies)))
     if not args.quiet:
         print(f'{len(paths)} images in {args.out.resolve()}\n'
               f'figure: {sheet.resolve()}')

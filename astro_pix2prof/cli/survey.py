@@ -108,6 +108,9 @@ def add_survey_command(commands):
     command.add_argument('--structure', action='store_true',
                          help='add total magnitudes, radii and more, with '
                               'errors, to the results')
+    command.add_argument('--embedding', action='store_true',
+                         help='add the 64 numbers that tell how a galaxy '
+                              'looks to the results')
     command.add_argument('--workers', type=int, metavar='N',
                          help='processes (default: one for each GPU or '
                               'core)')
@@ -180,7 +183,8 @@ def _run_survey(args):
                 n_workers=args.workers, readers=args.readers,
                 progress=not args.quiet, overwrite=args.overwrite,
                 columns=args.columns, allow_remote=args.allow_remote,
-                structure=args.structure, masks=args.mask,
+                structure=args.structure, embedding=args.embedding,
+                masks=args.mask,
                 uncertainties=args.uncertainty, invvars=args.invvar,
                 backgrounds=args.background, part=args.part,
                 isolate=args.isolate, changed=args.changed, **options)
@@ -251,6 +255,9 @@ def _check_usage(args, fitter):
     except (ValueError, TypeError, FileNotFoundError) as error:
         args.command.error(option_text(' '.join(str(error).split()),
                                        args.command))
+    if args.embedding and args.method != 'pix2prof':
+        args.command.error('--embedding needs --method pix2prof, got '
+                           f'{args.method}')
     if args.part is not None and args.overwrite:
         args.command.error('--overwrite and --part do not go together: a '
                            'share would remove the results of the others')

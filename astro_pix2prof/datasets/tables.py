@@ -124,7 +124,9 @@ def read_iraf_table(path, *, pixel_scale, zeropoint=None, unit=None):
     ----------
     path : str or path-like
         The table, a FITS file with the columns SMA, INTENS, ELLIP and PA,
-        and if there are any INT_ERR, ELLIP_ERR, PA_ERR and TMAG_E.
+        and if there are any INT_ERR, ELLIP_ERR, PA_ERR and TFLUX_E (the
+        magnitudes of the table, such as TMAG_E, have a zero point of their
+        own, which it does not tell).
 
     pixel_scale : float
         The pixel scale of the image in arcsec.
@@ -172,12 +174,16 @@ def read_iraf_table(path, *, pixel_scale, zeropoint=None, unit=None):
     centre = {name: float(np.nanmedian(_floats(table, column))) - 1
               for name, column in (('x_centre', 'X0'), ('y_centre', 'Y0'))
               if np.isfinite(_floats(table, column)).any()}
+    # the light within an ellipse, in data units
+    light = _floats(table, 'TFLUX_E') * (pixel_scale**2 if per_area else 1)
+    enclosed, _ = intensity_to_sb(light, zeropoint=zero.value)
     profile = _make_profile(
         path, 'IRAF ellipse', zero.system,
         data_unit if per_area else data_unit / u.arcsec**2,
         radius=pixel_scale * _floats(table, 'SMA'), intensity=intensity,
         intensity_err=error, surface_brightness=sb,
-        surface_brightness_err=sb_err, ellipticity=_floats(table, 'ELLIP'),
+        surface_brightness_err=sb_err, mag_enclosed=enclosed,
+        ellipticity=_floats(table, 'ELLIP'),
         ellipticity_err=_floats(table, 'ELLIP_ERR'),
         pa=_from_x(_floats(table, 'PA')), pa_err=_floats(table, 'PA_ERR'),
         n_valid=_valid(_floats(table, 'NDATA'), _floats(table, 'NFLAG')))

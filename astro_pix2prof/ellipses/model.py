@@ -14,7 +14,8 @@ from astro_pix2prof.ellipses.geometry import (
 )
 from astro_pix2prof.image.cutout import GalaxyCutout
 
-__all__ = ['ellipse_model', 'elliptical_radius', 'model_image', 'ring_values']
+__all__ = ['ellipse_model', 'elliptical_radius', 'model_image', 'ring_model',
+           'ring_values']
 
 
 # Flatter ellipses (ellipticity) than this are taken as this flat.
@@ -190,8 +191,31 @@ def model_image(profile, image, **options):
         msg = ('the profile needs at least two rings of finite intensity to '
                f'make a model, got {np.count_nonzero(good)}')
         raise ValueError(msg)
-    sma, value, ellipticity, theta = (
-        column[good] for column in (sma, value, ellipticity, theta))
+    return ring_model(cutout.shape, centre, *(
+        column[good] for column in (sma, value, ellipticity, theta)))
+
+
+def ring_model(shape, centre, sma, value, ellipticity, theta):
+    """
+    Make the image that is constant along ellipses.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The shape (ny, nx).
+
+    centre : tuple of float
+        The centre (x, y) in pixels.
+
+    sma, value, ellipticity, theta : 1D `~numpy.ndarray`
+        Semi-major axes in pixels, values there, ellipticities, and angles
+        in degrees from +x.
+
+    Returns
+    -------
+    model : 2D `~numpy.ndarray`
+        Zero beyond the last ellipse.
+    """
     # The model interpolates linearly between its ellipses, but a galaxy is
     # convex: put more ellipses between those of the profile.
     fine = np.unique(np.concatenate(
@@ -199,7 +223,7 @@ def model_image(profile, image, **options):
     eps, angle = shape_from_components(*(
         np.interp(fine, sma, part)
         for part in shape_to_components(ellipticity, np.radians(theta))))
-    return ellipse_model(cutout.shape, centre, fine, eps, angle,
+    return ellipse_model(shape, centre, fine, eps, angle,
                          _interpolate(sma, value, fine))
 
 

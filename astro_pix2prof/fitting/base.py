@@ -141,12 +141,8 @@ class ProfileFitter(ABC):
         ``if __name__ == '__main__':``, and the images are sent to the
         processes: give paths.
         """
-        if batch_size is None:
-            batch_size = max(_BATCH, getattr(self, 'batch_size', 1))
-        # (the arguments are checked now, and not with the first batch)
-        return self._batches(
-            images, check_integer(batch_size, 'batch_size', least=1),
-            check_integer(workers, 'workers', least=0), progress, options)
+        return self._batches_with(self._parts, images, batch_size, workers,
+                                  progress, options)
 
     def fit_bands(self, images, *, reference=None, colours=None, psf=None,
                   predict='light', **options):
@@ -273,7 +269,31 @@ class ProfileFitter(ABC):
             return image.read()
         return GalaxyCutout.from_any(image, **options)
 
-    def _batches(self, images, size, workers, progress, options):
+    def _batches_with(self, parts, images, batch_size, workers, progress,
+                      options):
+        """
+        Check the arguments of a call now, and not with the first batch.
+
+        Parameters
+        ----------
+        parts : callable
+            Measures the images part by part, as `_parts` does.
+
+        images, batch_size, workers, progress, options
+            As for `fit_many`.
+
+        Returns
+        -------
+        batches : iterator
+            Of what ``parts`` gives.
+        """
+        if batch_size is None:
+            batch_size = max(_BATCH, getattr(self, 'batch_size', 1))
+        return self._batches(
+            parts, images, check_integer(batch_size, 'batch_size', least=1),
+            check_integer(workers, 'workers', least=0), progress, options)
+
+    def _batches(self, parts, images, size, workers, progress, options):
         bar = None
         if progress:
             from tqdm import tqdm
@@ -281,10 +301,12 @@ class ProfileFitter(ABC):
             total = len(images) if hasattr(images, '__len__') else None
             bar = tqdm(total=total, unit='galaxy')
         try:
-            for batch in self._parts(images, size, workers, options):
+            for batch in parts(images, size, workers, options):
                 yield batch
                 if bar is not None:
-                    bar.update(len(batch))
+                    # (of a batch, or of a batch and what goes with it)
+                    bar.update(len(batch[0] if isinstance(batch, tuple)
+                                   else batch))
         finally:
             if bar is not None:
                 bar.close()

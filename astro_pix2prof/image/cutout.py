@@ -242,6 +242,9 @@ path, optional
     band, name : str or `None`
         As given or as found in the header.
 
+    stem : str or `None`
+        The name of the file without its ending, if the image is one.
+
     Examples
     --------
     >>> import numpy as np
@@ -278,7 +281,7 @@ path, optional
         parts = read_image(image, hdu=hdu, band=band, bad_bits=bad_bits)
         header = parts.header
         self.name = name if name is not None else parts.name
-        self.band = parts.band
+        self.band, self.stem = parts.band, parts.stem
         given = unit is not None
         unit = choose_unit(parts.unit, unit,
                            from_header=parts.unit_from_header)

@@ -57,10 +57,11 @@ def _read_file(path, hdu, band, bad_bits):
             parts = _read_hdulist(hdulist, hdu, band, bad_bits, check=True)
     for companion in companion_files(path):
         _add_file(parts, companion, bad_bits)
+    # (bytes of a file name that are no UTF-8)
+    name = path.name.encode('utf-8', 'replace').decode()
+    parts.stem = name.split('.fit')[0]
     if parts.name is None:
-        # (bytes of a file name that are no UTF-8)
-        name = path.name.encode('utf-8', 'replace').decode()
-        parts.name = name.split('.fit')[0]
+        parts.name = parts.stem
     return parts
 
 

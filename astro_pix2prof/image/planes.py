@@ -128,6 +128,9 @@ class ImageParts:
     name : str or `None`, optional
         The name of the object or file.
 
+    stem : str or `None`, optional
+        The name of the file, without folder and ending.
+
     position : tuple of float or `None`, optional
         The (x, y) position for which the image was cut out.
 
@@ -147,6 +150,7 @@ class ImageParts:
     header: dict = field(default_factory=dict)
     band: str | None = None
     name: str | None = None
+    stem: str | None = None
     position: tuple | None = None
     flagged: bool = False
     select: object = None

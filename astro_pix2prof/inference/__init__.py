@@ -3,7 +3,8 @@
 Profiles by trained networks.
 
 The only folder in which torch and astropy meet: it imports ``fitting`` on one
-side and ``networks`` on the other.
+side and ``networks`` on the other, and for fine-tuning ``datasets`` and
+``training``.
 """
 
 from astro_pix2prof.inference.fitter import Pix2ProfFitter

@@ -205,7 +205,13 @@ class Pix2ProfFitter(ProfileFitter):
         self._choose_radii(RingRadii(radii, step, linear, max_radius))
         precision = check_choice(precision, 'precision',
                                  ('float32', 'bfloat16'))
-        usual = find_architecture(read_card(weights)['architecture']).n_views
+        architecture = find_architecture(read_card(weights)['architecture'])
+        if not architecture.reader:
+            msg = (f'weights={str(weights)!r} are those of an '
+                   f'{architecture.title}, which measures no profiles: use '
+                   "weights='rings' and the method encode")
+            raise ValueError(msg)
+        usual = architecture.n_views
         if n_views is None:
             n_views = usual
         n_views = check_integer(n_views, 'n_views', least=1, most=8)
@@ -398,6 +404,56 @@ class Pix2ProfFitter(ProfileFitter):
             intensity=rings.intensity, weight=weight,
             tilt=prepared.background.over(cutout.shape) - prepared.sky)
 
+    def encode(self, images, *, batch_size=None, workers=0, progress=False,
+               **options):
+        """
+        Measure galaxies and compute their embeddings.
+
+        An embedding is 64 numbers that tell how a galaxy looks, whatever
+        its size, inclination and orientation: galaxies that look alike have
+        embeddings that are close. See the guide to embeddings.
+
+        Parameters
+        ----------
+        images : iterable
+            Images, or tuples of an image and a dict of options of its own,
+            as for `fit_many`. Colour pictures are taken, too: arrays of
+            shape (ny, nx, 3) and files such as JPEG and PNG. They are not
+            calibrated.
+
+        batch_size, workers, progress : optional
+            As for `fit_many`.
+
+        **options
+            As for `fit`, for all images.
+
+        Returns
+        -------
+        table : `~astropy.table.QTable`
+            A row per image, in their order: the columns of
+            ``ProfileBatch.galaxies``, with ``source``, ``flag`` and
+            ``message``; ``embedding``, shape (n, 64), of unit length; and
+            probabilities such as ``p_bar``. What cannot be read, measured
+            or encoded is a row with the flag ``FAILED``, a message, and an
+            embedding of not-a-number.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``batch_size`` or ``workers`` is no integer or out of range.
+
+        Examples
+        --------
+        >>> from astro_pix2prof import Pix2ProfFitter, load_example
+        >>> table = Pix2ProfFitter().encode([load_example()])
+        >>> table['embedding'].shape
+        (1, 64)
+        """
+        from astro_pix2prof.inference.encoder import encode_images
+
+        return encode_images(self, images, batch_size=batch_size,
+                             workers=workers, progress=progress, **options)
+
     def _parts(self, images, size, workers, options):
         job = PartJob(self, options)
         parts = split_parts(images, size)
@@ -414,6 +470,15 @@ class Pix2ProfFitter(ProfileFitter):
         return measure_prepared(self, start,
                                 *prepare_part(self, images, options),
                                 self._ring_columns(options))
+
+    def _all_meta(self):
+        """
+        Collect the meta that batches of this fitter share.
+        """
+        from astro_pix2prof import __version__
+
+        return {'fitter': type(self).__name__, 'version': __version__,
+                **self._meta()}
 
     def _meta(self):
         """

@@ -4,6 +4,7 @@ Measure many galaxies at once with a network.
 """
 
 from astro_pix2prof.fitting.base import split_options, take_options
+from astro_pix2prof.image.pictures import is_picture, read_picture
 from astro_pix2prof.inference.preparation import (
     PreparedGalaxy,
     read_galaxies,
@@ -24,20 +25,25 @@ class PrepareJob:
 
     options : dict
         Options for all images.
+
+    pictures : bool, optional
+        As for `prepare_part`.
     """
 
-    def __init__(self, fitter, options):
+    def __init__(self, fitter, options, *, pictures=False):
         self.fitter, self.options = fitter, options
+        self.pictures = pictures
 
     def __call__(self, part):
         """
         Prepare a part: a list of pairs of numbers and images.
         """
         images = [image for _, image in part]
-        return part[0][0], *prepare_part(self.fitter, images, self.options)
+        return part[0][0], *prepare_part(
+            self.fitter, images, self.options, pictures=self.pictures)
 
 
-def prepare_part(fitter, images, options):
+def prepare_part(fitter, images, options, *, pictures=False):
     """
     Read and prepare some galaxies.
 
@@ -51,6 +57,9 @@ def prepare_part(fitter, images, options):
 
     options : dict
         Options for all images.
+
+    pictures : bool, optional
+        Whether to take colour pictures, which hold no photometry.
 
     Returns
     -------
@@ -66,6 +75,11 @@ def prepare_part(fitter, images, options):
         sources.append(source)
         try:
             choice = take_options(own)
+            if pictures and is_picture(image) and not {
+                    'band', 'hdu'} & own.keys():
+                image = read_picture(image)
+                # (its values are no fluxes)
+                own = {'calibrated': False, **own}
             cutout = fitter._read_image(image, own)
             prepared.append(fitter._prepare(cutout, **choice))
         except Exception as error:
@@ -97,12 +111,9 @@ def measure_prepared(fitter, start, prepared, sources, columns=()):
     -------
     batch : `~astro_pix2prof.ProfileBatch`
     """
-    from astro_pix2prof import __version__
-
     measured = read_each(fitter.reader, prepared, fitter._measure)
-    return build_batch(measured, start=start, sources=sources, meta={
-        'fitter': type(fitter).__name__, 'version': __version__,
-        **fitter._meta()}, columns=columns)
+    return build_batch(measured, start=start, sources=sources,
+                       meta=fitter._all_meta(), columns=columns)
 
 
 def read_each(reader, prepared, finish):

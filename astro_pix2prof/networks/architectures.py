@@ -30,7 +30,8 @@ class Architecture:
 
     network, reader : str
         The network and the reader that runs it over frames, as
-        ``'package.module:Class'``.
+        ``'package.module:Class'``; no reader for a network that measures no
+        profiles.
 
     config : str
         The settings of the network, likewise; empty for a network that is
@@ -68,6 +69,9 @@ class Architecture:
         Whether the network measures the distance of an image from those
         that it was trained on.
 
+    error_unit : str
+        The unit of the errors of its training task.
+
     error_columns : tuple of tuple of str
         The keys that the table ``error_model`` of a model card must have, in
         groups of equal length; the first of a group does not decrease.
@@ -79,7 +83,7 @@ class Architecture:
     name: str
     title: str
     network: str
-    reader: str
+    reader: str = ''
     config: str = ''
     task: str = ''
     n_views: int = 1
@@ -90,6 +94,7 @@ class Architecture:
     finds_geometry: bool = False
     states_errors: bool = False
     has_domain: bool = False
+    error_unit: str = 'mag'
     error_columns: tuple = ()
     more_error_columns: tuple = ()
 
@@ -169,9 +174,15 @@ class Architecture:
         Raises
         ------
         ValueError
-            If the network does not know the precision, or an option is out
-            of range.
+            If the network measures no profiles, does not know the
+            precision, or an option is out of range.
         """
+        if not self.reader:
+            readers = ' and '.join(f'{item.title}s' for item in
+                                   ARCHITECTURES.values() if item.reader)
+            msg = (f'weights: a {self.title} measures no profiles, as '
+                   f'{readers} do: give the weights of one of these')
+            raise ValueError(msg)
         if precision != 'float32' and not self.bfloat16:
             others = ' and '.join(f'{item.title}s' for item in
                                   ARCHITECTURES.values() if item.bfloat16)
@@ -230,12 +241,26 @@ ARCHITECTURES = {item.name: item for item in (
             ('eps', 'factor_eps'),
             *((f'log_{name}_error', f'factor_{name}_error')
               for name in ('eps', 'pa', 'enclosed', 'centre')))),
+    Architecture(
+        'clumps', 'clump network',
+        network=_NETWORKS + 'clumps.network:ClumpNetwork',
+        config=_NETWORKS + 'clumps.network:ClumpConfig',
+        task=_TASKS + 'clumps:ClumpTask',
+        error_unit='1 - F1 of the clumps of a batch'),
     # the checkpoint of the authors, see networks.original.load_original
     Architecture(
         'original', 'original network',
         network=_NETWORKS + 'original:OriginalPix2Prof',
         reader=_NETWORKS + 'readers.original:OriginalReader',
         least_size=256, calibrated=True),
+    # (it looks at galaxies that were measured: see inference.encoder)
+    Architecture(
+        'encoder', 'encoder',
+        network=_NETWORKS + 'encoder.network:Encoder',
+        config=_NETWORKS + 'encoder.config:EncoderConfig',
+        task=_TASKS + 'encoder:EncoderTask',
+        # logarithms of likelihoods
+        error_unit='nat'),
 )}
 
 

@@ -20,6 +20,15 @@ _DOUBTFUL = (RingFlag.NEGATIVE | RingFlag.LOW_SNR | RingFlag.FEW_PIXELS
              | RingFlag.SATURATED | RingFlag.EDGE | RingFlag.EXTRAPOLATED)
 
 
+# What figures call a fitter that has no weights.
+_METHODS = {'IsophoteFitter': 'isophotes'}
+
+# Names of radius scales, and the largest number of their labels.
+_RADIUS_SCALES = ('linear', 'log', 'r1/4')
+
+_N_TICKS = 7
+
+
 def _plain(profile, name):
     """
     Return the values of a column, not-a-number if there is none.
@@ -34,6 +43,27 @@ def _ring_flags(profile):
     if 'flag' not in profile.colnames:
         return np.zeros(len(profile), dtype=int)
     return np.asarray(profile['flag'], dtype=int)
+
+
+def _fitter_text(profile):
+    """
+    Get the name of the weights or, without these, of the method.
+    """
+    fitter = profile.meta.get('fitter')
+    return profile.meta.get('weights') or _METHODS.get(fitter, fitter)
+
+
+def _source_text(profile, cutout=None):
+    """
+    Get the name of the file and, where it is another one, of the galaxy.
+    """
+    name = profile.meta.get('source') or getattr(cutout, 'name', None)
+    stem = getattr(cutout, 'stem', None)
+    if not stem or not name:
+        return name or stem
+    plain, known = (''.join(filter(str.isalnum, text.lower()))
+                    for text in (name, stem))
+    return stem if plain == known else f'{stem} ({name})'
 
 
 def _is_calibrated(profile):
@@ -89,7 +119,63 @@ def _isophote_levels(profile):
 def _level_colours(n):
     import matplotlib as mpl
 
-    return mpl.colormaps['viridis'](np.linspace(0.05, 0.92, n))
+    # (light yellow is lost on white paper, and on a halo)
+    return mpl.colormaps['plasma'](np.linspace(0.0, 0.8, n))
+
+
+def _check_radius_scale(scale):
+    if not isinstance(scale, str) or scale not in _RADIUS_SCALES:
+        msg = (f'radius_scale must be one of {", ".join(_RADIUS_SCALES)}, '
+               f'got {scale!r}')
+        raise ValueError(msg)
+    return scale
+
+
+def _shown_radius(profile, scale):
+    """
+    Return the radii to draw: a logarithmic axis has no place for zero.
+    """
+    radius = _plain(profile, 'radius')
+    return np.where(radius > 0, radius, np.nan) if scale == 'log' else radius
+
+
+def _set_radius_axis(ax, scale, profiles):
+    """
+    Set the scale, limits and ticks of the axis of radii.
+    """
+    radius = np.concatenate([_plain(profile, 'radius')
+                             for profile in profiles])
+    radius = radius[np.isfinite(radius) & (radius > 0)]
+    if scale == 'linear' or radius.size == 0:
+        ax.set_xlim(left=0)
+        return
+    first, last = radius.min(), radius.max()
+    if scale == 'log':
+        ax.set_xscale('log', nonpositive='mask')
+        ax.set_xlim(0.85 * first, 1.12 * last)
+        ax.xaxis.set_major_formatter('{x:g}')
+        return
+    ax.set_xscale('function', functions=(
+        lambda r: np.maximum(r, 0)**0.25, lambda root: root**4))
+    ax.set_xlim(0, 1.06 * last)
+    ticks = _root_ticks(last)
+    ax.set_xticks(ticks, [f'{tick:g}' for tick in ticks])
+    ax.set_xticks([], minor=True)
+
+
+def _root_ticks(last):
+    """
+    Choose round radii that stand apart on an axis of fourth roots.
+    """
+    decades = 10.0**np.arange(np.floor(np.log10(last)) - 3,
+                              np.ceil(np.log10(last)) + 1)
+    rounded = np.outer(decades, [1, 2, 5]).ravel()
+    ticks, apart = [], last**0.25 / _N_TICKS
+    # from outside, where the light is
+    for value in rounded[(rounded <= last) & (rounded > 2e-3 * last)][::-1]:
+        if not ticks or ticks[-1]**0.25 - value**0.25 >= apart:
+            ticks.append(float(value))
+    return [0.0, *ticks[::-1]]
 
 
 def _set_brightness_axis(ax, profiles):

@@ -15,12 +15,17 @@ from astro_pix2prof.plotting.columns import (
     _DOUBTFUL,
     _band_text,
     _brightness,
+    _check_radius_scale,
+    _fitter_text,
     _is_calibrated,
     _isophote_levels,
     _level_colours,
     _plain,
     _ring_flags,
     _set_brightness_axis,
+    _set_radius_axis,
+    _shown_radius,
+    _source_text,
     _unit_text,
 )
 from astro_pix2prof.plotting.galaxy import GalaxyView
@@ -31,8 +36,8 @@ from astro_pix2prof.profile.checks import check_profile
 __all__ = ['plot_fit']
 
 
-def plot_fit(image, profile, *, mask=None, model=None, beside=None, fig=None,
-             **options):
+def plot_fit(image, profile, *, mask=None, model=None, beside=None,
+             radius_scale='linear', fig=None, **options):
     """
     Plot a galaxy and its profile.
 
@@ -62,6 +67,10 @@ def plot_fit(image, profile, *, mask=None, model=None, beside=None, fig=None,
         Other profiles of the galaxy by their labels, which are drawn as
         lines beside the first.
 
+    radius_scale : {'linear', 'log', 'r1/4'}, optional
+        The scale of the semi-major axis: linear, logarithmic (without the
+        ring at the centre), or its fourth root.
+
     fig : `~matplotlib.figure.Figure`, optional
         The figure to draw in. By default, a new one of pyplot's.
 
@@ -80,8 +89,8 @@ def plot_fit(image, profile, *, mask=None, model=None, beside=None, fig=None,
         If ``profile``, or one of ``beside``, is no profile table.
 
     ValueError
-        If the mask or the model has another shape than the image, or the
-        profile has no ring.
+        If the mask or the model has another shape than the image, the
+        profile has no ring, or the scale is not known.
 
     Examples
     --------
@@ -97,62 +106,104 @@ def plot_fit(image, profile, *, mask=None, model=None, beside=None, fig=None,
     cutout = GalaxyCutout.from_any(image, **options)
     profile = check_profile(profile)
     beside = _checked_beside(beside)
+    scale = _check_radius_scale(radius_scale)
     mask = _same_shape(cutout.mask if mask is None else mask, 'mask', cutout)
     if model is None:
         model = model_image(profile, cutout)
     model = _same_shape(model, 'model', cutout)
 
     fig = _new_figure(fig, (10.0, 7.6))
-    outer = fig.add_gridspec(1, 2, width_ratios=(1.0, 1.25))
-    left = outer[0].subgridspec(2, 1, hspace=0.05)
-    right = outer[1].subgridspec(4, 1, height_ratios=(3, 1, 1, 1), hspace=0.0)
-    top = fig.add_subplot(left[0])
-    bottom = fig.add_subplot(left[1], sharex=top, sharey=top)
-    stack = [fig.add_subplot(right[0])]
-    stack += [fig.add_subplot(right[i], sharex=stack[0]) for i in (1, 2, 3)]
-
+    view = GalaxyView(cutout, profile)
+    (top, bottom), stack = _make_panels(fig, view.aspect)
     rows, levels = _isophote_levels(profile)
     colours = _level_colours(len(rows))
     carried = (_ring_flags(profile) & int(_CARRIED)) != 0
-    view = GalaxyView(cutout, profile)
     view.plot_image(top, mask)
     view.plot_isophotes(top, rows, colours=colours,
                         dashed=carried[np.rint(rows).astype(int)])
     view.plot_compass(top)
     view.plot_scale_bar(top)
     view.plot_residual(bottom, mask, model)
-    top.set_xlabel('')
-    top.tick_params(labelbottom=False)
-
-    _draw_brightness(stack[0], cutout, profile)
+    # (labels at the outer edges only)
+    for ax in (top, bottom):
+        ax.label_outer()
+    _draw_brightness(stack[0], cutout, profile, scale)
     if _is_calibrated(profile) and len(rows):
         at = np.interp(rows, np.arange(len(profile)),
-                       _plain(profile, 'radius'))
+                       _shown_radius(profile, scale))
         stack[0].scatter(at, levels, s=46, lw=1.6, facecolors='none',
                          edgecolors=colours, zorder=5,
                          label='drawn on the image')
     for (label, other), style in zip(beside.items(),
                                      itertools.cycle(('--', '-.', ':'))):
-        radius, value, error = _brightness(other)
+        _, value, error = _brightness(other)
+        radius = _shown_radius(other, scale)
         sure = ~(error > 1.0)
         stack[0].plot(radius[sure], value[sure], ls=style, lw=1.2,
                       color=_COLOURS[1], zorder=4, label=label)
     stack[0].legend(frameon=False, loc='upper right', fontsize='small')
-    _draw_geometry(stack[1], profile, 'ellipticity', 'Ellipticity')
+    _draw_geometry(stack[1], profile, 'ellipticity', 'Ellipticity', scale)
     on_sky = profile.meta.get('pa_frame') == 'sky'
     label = 'PA [deg]' if on_sky else 'Angle [deg]'
-    _draw_geometry(stack[2], profile, 'pa', label)
-    _draw_growth(stack[3], profile)
+    _draw_geometry(stack[2], profile, 'pa', label, scale)
+    _draw_growth(stack[3], profile, scale)
     stack[-1].set_xlabel(f'Semi-major axis [{_unit_text(profile)}]')
-    for ax in stack[:-1]:
-        ax.tick_params(labelbottom=False)
+    for ax in stack:
+        _set_radius_axis(ax, scale, [profile])
+        ax.label_outer()
     fig.align_ylabels(stack)
     title = ', '.join(
-        text for text in (profile.meta.get('source', cutout.name),
-                          _band_text(profile), profile.meta.get('fitter'))
-        if text)
+        text for text in (_source_text(profile, cutout), _band_text(profile),
+                          _fitter_text(profile)) if text)
     stack[0].set_title(title, loc='left')
     return fig
+
+
+def _make_panels(fig, aspect):
+    """
+    Make the axes of the pictures, as large as fits, and of the profiles.
+
+    Parameters
+    ----------
+    fig : `~matplotlib.figure.FigureBase`
+        The figure, or a part of one.
+
+    aspect : float
+        The width of a picture in heights.
+
+    Returns
+    -------
+    pictures, stack : list of `~matplotlib.axes.Axes`
+        Two and four.
+    """
+    # (inches; what labels and the colour bar take is estimated)
+    width, height = (side / fig.dpi for side in fig.bbox.size)
+    below = min(0.5 * (height - 1.0), (0.47 * width - 1.6) / aspect)
+    beside = min(height - 0.9, 0.5 * (0.5 * width - 1.6) / aspect)
+    above = min(0.36 * height - 0.5, 0.5 * (width - 2.0) / aspect)
+    largest, tall = max(below, beside, above), 3.0
+    if above == largest:
+        tall = 2.2
+        outer = fig.add_gridspec(2, 1, height_ratios=(
+            above + 0.5, height - above - 0.5))
+        grid = outer[0].subgridspec(1, 2)
+    else:
+        share = (below * aspect + 1.9 if below == largest
+                 else 2 * beside * aspect + 1.6)
+        outer = fig.add_gridspec(1, 2, width_ratios=(share, width - share))
+        grid = outer[0].subgridspec(2, 1, hspace=0.05) if (
+            below == largest) else outer[0].subgridspec(1, 2)
+    first = fig.add_subplot(grid[0])
+    pictures = [first, fig.add_subplot(grid[1], sharex=first, sharey=first)]
+    # (the layout sees the labels at the left of a picture only if it is not
+    # centred in its place)
+    for ax in pictures:
+        ax.set_anchor('W')
+    rows = outer[1].subgridspec(4, 1, height_ratios=(tall, 1, 1, 1),
+                                hspace=0.0)
+    stack = [fig.add_subplot(rows[0])]
+    stack += [fig.add_subplot(rows[i], sharex=stack[0]) for i in (1, 2, 3)]
+    return pictures, stack
 
 
 def _checked_beside(beside):
@@ -178,8 +229,9 @@ def _same_shape(array, name, cutout):
     return array
 
 
-def _draw_brightness(ax, cutout, profile):
-    radius, value, error = _brightness(profile)
+def _draw_brightness(ax, cutout, profile, scale):
+    _, value, error = _brightness(profile)
+    radius = _shown_radius(profile, scale)
     flags = _ring_flags(profile)
     doubtful = (flags & int(_DOUBTFUL)) != 0
     carried = ((flags & int(_CARRIED)) != 0) & ~doubtful
@@ -204,12 +256,11 @@ def _draw_brightness(ax, cutout, profile):
             ax.annotate('error of the sky', (0, mu), (4, 2), fontsize='small',
                         xycoords=('axes fraction', 'data'), color='0.4',
                         textcoords='offset points', ha='left', va='bottom')
-    ax.set_xlim(left=0)
     _style(ax)
 
 
-def _draw_geometry(ax, profile, name, label):
-    radius, value = _plain(profile, 'radius'), _plain(profile, name)
+def _draw_geometry(ax, profile, name, label, scale):
+    radius, value = _shown_radius(profile, scale), _plain(profile, name)
     error = _plain(profile, f'{name}_err')
     if name == 'pa':
         value = _unwrap(value)
@@ -246,7 +297,7 @@ def _unwrap(pa):
     return out - 180 * np.round((np.median(out[good]) - 90) / 180)
 
 
-def _draw_growth(ax, profile):
+def _draw_growth(ax, profile, scale):
     radius, value = _plain(profile, 'radius'), _plain(profile, 'mag_enclosed')
     good = np.isfinite(value)
     if good.any():
@@ -265,5 +316,6 @@ def _draw_growth(ax, profile):
         value = flux / largest if largest > 0 else np.nan * flux
         ax.set_ylim(0, 1.1)
         ax.set_ylabel(r'$F(<a)\,/\,F$')
-    ax.plot(radius, value, 'o-', color=_COLOURS[3], ms=2.5, lw=0.8)
+    ax.plot(_shown_radius(profile, scale), value, 'o-', color=_COLOURS[3],
+            ms=2.5, lw=0.8)
     _style(ax)

@@ -18,6 +18,9 @@ __all__ = ['GalaxyView']
 
 _MASK_COLOUR = '#E69F00'
 
+# The width of the colour bar of a square panel, in sides of the panel.
+_BAR = 0.045
+
 
 class GalaxyView:
     """
@@ -59,6 +62,7 @@ class GalaxyView:
         reach = 1.15 * largest * self.scale
         self.xlim = (max(-reach, self.extent[0]), min(reach, self.extent[1]))
         self.ylim = (max(-reach, self.extent[2]), min(reach, self.extent[3]))
+        self.aspect = np.ptp(self.xlim) / np.ptp(self.ylim)
 
     def _shown(self):
         """
@@ -109,10 +113,14 @@ class GalaxyView:
 
         sigma = self._sky_noise()
         usable = self.pixels[self._shown() & ~mask]
-        low = -2 * sigma
-        high = max(float(usable.max()) if usable.size else 0.0, 10 * sigma)
-        # linear up to a few times the noise, logarithmic above
-        stretch = AsinhStretch(min(4 * sigma / (high - low), 1.0))
+        # (nor does a nucleus of some pixels set what is black)
+        middle, high = (np.percentile(usable, (75, 99.95)) if usable.size
+                        else (0.0, 0.0))
+        low, high = -2 * sigma, max(float(high), 10 * sigma)
+        # linear up to a few times the noise, or up to the brightness of a
+        # galaxy that fills the frame, and logarithmic above
+        soft = max(4 * sigma, float(middle))
+        stretch = AsinhStretch(min(soft / (high - low), 1.0))
         self._show(ax, self.pixels, mask, cmap='gray_r', norm=ImageNormalize(
             vmin=low, vmax=high, stretch=stretch))
 
@@ -138,7 +146,8 @@ class GalaxyView:
         from matplotlib.patheffects import withStroke
 
         index = np.arange(len(self._ellipses[0]))
-        halo = [withStroke(linewidth=2.2, foreground='w', alpha=0.5)]
+        # two tones, so that a line shows on the bright and on the dark
+        halo = [withStroke(linewidth=3.0, foreground='w', alpha=0.9)]
         for row, colour, dash in zip(rows, colours, dashed, strict=True):
             sma, *shape = (np.interp(row, index, values)
                            for values in self._ellipses)
@@ -147,7 +156,7 @@ class GalaxyView:
             ax.add_patch(Ellipse(
                 (0, 0), width, width * (1 - eps),
                 angle=np.degrees(theta), fill=False,
-                ec=colour, lw=1.1, ls='--' if dash else '-',
+                ec=colour, lw=1.3, ls='--' if dash else '-',
                 path_effects=halo, zorder=3))
 
     def plot_residual(self, ax, mask, model):
@@ -176,8 +185,9 @@ class GalaxyView:
                     if usable.size else 0.0)
         drawn = self._show(ax, residual, mask, cmap='RdBu_r',
                            norm=AsinhNorm(3.0, -limit, limit))
-        bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.85, pad=0.02,
-                                 label=label)
+        # (in the axes, so that these stay as large as those of the image)
+        bar = ax.figure.colorbar(drawn, cax=ax.inset_axes(
+            [1.02, 0.0, _BAR / np.sqrt(self.aspect), 1.0]), label=label)
         steps = np.array([5, 10, 20, 50, 100, 200, 500, 1000])
         steps = steps[steps <= limit][::2 if limit > 100 else 1]
         ticks = [*-steps[::-1], 0, *steps]
@@ -196,14 +206,15 @@ class GalaxyView:
         if self.cutout.wcs is None:
             return
         to_pixels = np.linalg.inv(local_matrix(self.cutout.wcs, *self.centre))
-        width = self.xlim[1] - self.xlim[0]
+        # (a narrow picture is drawn larger, and letters are not)
+        width = np.ptp(self.xlim) * np.clip(self.aspect**-0.5, 0.7, 1.6)
         arrows = {}
         for name, vector in (('E', (1, 0)), ('N', (0, 1))):
             arrow = to_pixels @ vector
             arrows[name] = 0.11 * width * arrow / np.hypot(*arrow)
         # the foot lies so that both letters stay in the upper right corner
         tips = 1.35 * np.array([np.zeros(2), *arrows.values()])
-        foot = (np.array([self.xlim[1], self.ylim[1]]) - 0.04 * width
+        foot = (np.array([self.xlim[1], self.ylim[1]]) - 0.05 * width
                 - tips.max(axis=0))
         for name, arrow in arrows.items():
             ax.annotate('', foot + arrow, foot, zorder=5,

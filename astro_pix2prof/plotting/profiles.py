@@ -9,8 +9,12 @@ import numpy as np
 
 from astro_pix2prof.plotting.columns import (
     _brightness,
+    _check_radius_scale,
+    _fitter_text,
     _is_calibrated,
     _set_brightness_axis,
+    _set_radius_axis,
+    _shown_radius,
     _unit_text,
 )
 from astro_pix2prof.plotting.style import (
@@ -26,7 +30,8 @@ from astro_pix2prof.profile.table import interpolate_profile
 __all__ = ['plot_profiles']
 
 
-def plot_profiles(profiles, *, reference=None, fig=None):
+def plot_profiles(profiles, *, reference=None, radius_scale='linear',
+                  fig=None):
     """
     Compare the profiles of several fitters, or of several bands.
 
@@ -34,12 +39,17 @@ def plot_profiles(profiles, *, reference=None, fig=None):
     ----------
     profiles : `~astropy.table.QTable`, or dict or sequence of these
         A profile, or several by their labels. In a sequence their labels
-        are the fitters or bands, if these differ, else numbers.
+        are the names of the weights (``isophotes`` where there are none) or
+        the bands, if these differ, else numbers.
 
     reference : str or `~astropy.table.QTable`, optional
         The label of the profile, or a further one, from which the lower
         panel shows the differences. By default, the first of ``profiles``
         if there is more than one.
+
+    radius_scale : {'linear', 'log', 'r1/4'}, optional
+        The scale of the semi-major axis: linear, logarithmic (without the
+        ring at the centre), or its fourth root.
 
     fig : `~matplotlib.figure.Figure`, optional
         The figure to draw in. By default, a new one of pyplot's.
@@ -56,8 +66,8 @@ def plot_profiles(profiles, *, reference=None, fig=None):
 
     ValueError
         If there is no profile, their radii have different units, the
-        reference is not the label of one, or there is a reference and a
-        profile is not calibrated.
+        reference is not the label of one, there is a reference and a
+        profile is not calibrated, or the scale is not known.
 
     Examples
     --------
@@ -76,6 +86,7 @@ def plot_profiles(profiles, *, reference=None, fig=None):
                       reference=load_example_truth())
     """
     profiles = _labelled(profiles)
+    scale = _check_radius_scale(radius_scale)
     if isinstance(reference, str):
         if reference not in profiles:
             msg = (f'reference must be one of {", ".join(profiles)}, or a '
@@ -108,12 +119,14 @@ def plot_profiles(profiles, *, reference=None, fig=None):
         axes.append(fig.add_subplot(grid[1], sharex=axes[0]))
         axes[0].tick_params(labelbottom=False)
         if not any(reference is profile for profile in profiles.values()):
-            radius, value, _ = _brightness(reference)
-            axes[0].plot(radius, value, color='0.25', lw=1.0, zorder=1,
-                         label=reference.meta.get('fitter', 'reference'))
+            _, value, _ = _brightness(reference)
+            axes[0].plot(_shown_radius(reference, scale), value,
+                         color='0.25', lw=1.0, zorder=1,
+                         label=_fitter_text(reference) or 'reference')
     shown = []
     for i, (label, profile) in enumerate(profiles.items()):
-        radius, value, error = _brightness(profile)
+        _, value, error = _brightness(profile)
+        radius = _shown_radius(profile, scale)
         style = {'color': _COLOURS[i % len(_COLOURS)], 'ms': 3.5,
                  'marker': _MARKERS[i % len(_MARKERS)], 'lw': 0.8}
         axes[0].plot(radius, value, label=label, zorder=3 + i, **style)
@@ -139,8 +152,8 @@ def plot_profiles(profiles, *, reference=None, fig=None):
         axes[1].set_ylim(min(limit, 2.0), -min(limit, 2.0))
         fig.align_ylabels(axes)
     axes[-1].set_xlabel(f'Semi-major axis [{_unit_text(first)}]')
-    axes[-1].set_xlim(left=0)
     for ax in axes:
+        _set_radius_axis(ax, scale, [*profiles.values()])
         _style(ax)
     return fig
 
@@ -154,16 +167,17 @@ def _labelled(profiles):
                     for label, profile in profiles.items()}
     elif isinstance(profiles, list | tuple):
         labels = [f'profile {k}' for k in range(1, len(profiles) + 1)]
-        for key in ('fitter', 'band'):
-            found = [getattr(profile, 'meta', {}).get(key)
-                     for profile in profiles]
+        known = [check_profile(profile, f'profiles[{label!r}]')
+                 for label, profile in zip(labels, profiles, strict=True)]
+        for found in ([_fitter_text(profile) for profile in known],
+                      [profile.meta.get('band') for profile in known]):
             if all(found) and len(set(found)) == len(found):
                 labels = found
                 break
         profiles = dict(zip(labels, profiles, strict=True))
     else:
         profile = check_profile(profiles, 'profiles')
-        return {profile.meta.get('fitter') or 'profile': profile}
+        return {_fitter_text(profile) or 'profile': profile}
     if not profiles:
         msg = 'profiles must hold at least one profile, got none'
         raise ValueError(msg)

@@ -10,12 +10,42 @@ import numpy as np
 
 from astro_pix2prof.plotting.style import _given_figure
 
-__all__ = ['plot_contact_sheet']
+__all__ = ['plot_contact_sheet', 'sheet_size']
 
 
 # The stretch of a sky survey's viewer: the sky is dark grey with visible
 # noise, the core of a bright galaxy is not burnt out.
 _LOW, _SOFT, _TOP = -2.0, 3.0, 400.0
+
+
+def sheet_size(n, *, n_columns=8, n_max=80, panel=1.4):
+    """
+    Calculate the size of a contact sheet whose rows are nearly full.
+
+    Parameters
+    ----------
+    n : int
+        The number of galaxies.
+
+    n_columns, n_max, panel : optional
+        As for `plot_contact_sheet`.
+
+    Returns
+    -------
+    size : tuple of float
+        Width and height in inches.
+    """
+    shape = _sheet_shape(n, n_columns, n_max)
+    return panel * shape[1], panel * shape[0]
+
+
+def _sheet_shape(n, n_columns, n_max):
+    """
+    Calculate the numbers of rows and columns, with few empty places.
+    """
+    n = min(n, int(n_max))
+    n_rows = math.ceil(n / n_columns)
+    return n_rows, math.ceil(n / n_rows)
 
 
 def plot_contact_sheet(galaxies, *, n_columns=8, n_max=80, panel=1.4,
@@ -33,7 +63,8 @@ def plot_contact_sheet(galaxies, *, n_columns=8, n_max=80, panel=1.4,
         The galaxies.
 
     n_columns : int, optional
-        The number of pictures in a row.
+        The largest number of pictures in a row. Rows are of one length: nine
+        pictures are two rows of five and four.
 
     n_max : int, optional
         The largest number of pictures; the first ones are shown.
@@ -49,7 +80,8 @@ def plot_contact_sheet(galaxies, *, n_columns=8, n_max=80, panel=1.4,
         Whether to draw the true isophotes of 24 and 26 mag/arcsec2.
 
     fig : `~matplotlib.figure.Figure`, optional
-        The figure to draw in. By default, a new one of pyplot's.
+        The figure to draw in, see `sheet_size`. By default, a new one of
+        pyplot's.
 
     Returns
     -------
@@ -70,7 +102,7 @@ def plot_contact_sheet(galaxies, *, n_columns=8, n_max=80, panel=1.4,
         :include-source:
 
         from astro_pix2prof.simulation import GalaxySimulator
-        from astro_pix2prof.simulated_plots import plot_contact_sheet
+        from astro_pix2prof.plotting import plot_contact_sheet
 
         galaxies = GalaxySimulator('sdss').simulate(16, seed=3)
         plot_contact_sheet(galaxies)
@@ -95,10 +127,9 @@ def plot_contact_sheet(galaxies, *, n_columns=8, n_max=80, panel=1.4,
                f'them, got {type(galaxies).__name__}')
         raise TypeError(msg)
     n = min(len(galaxies), int(n_max))
-    n_columns = min(int(n_columns), n)
-    n_rows = math.ceil(n / n_columns)
-    fig = _given_figure(fig, (panel * n_columns, panel * n_rows),
-                        facecolor='black')
+    n_rows, n_columns = _sheet_shape(n, n_columns, n_max)
+    fig = _given_figure(fig, (panel * n_columns, panel * n_rows))
+    fig.set_facecolor('black')
     axes = fig.subplots(n_rows, n_columns, squeeze=False, gridspec_kw={
         'left': 0, 'right': 1, 'bottom': 0, 'top': 1, 'wspace': 0.015,
         'hspace': 0.015})

@@ -46,7 +46,7 @@ def _new_figure(fig, size):
 
 def _band(ax, x, y, error, colour, *, largest=np.inf):
     # errors beyond the largest say no more than the points do
-    good = np.isfinite(y + error) & (error < largest)
+    good = np.isfinite(x + y + error) & (error < largest)
     ax.fill_between(x, y - error, y + error, where=good, color=colour,
                     alpha=0.22, lw=0, zorder=2)
 

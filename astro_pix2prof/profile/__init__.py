@@ -8,6 +8,7 @@ used without an image.
 
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.flags import (
+    ClumpFlag,
     GalaxyFlag,
     RingFlag,
     StructureFlag,
@@ -20,7 +21,7 @@ from astro_pix2prof.profile.meta import profile_correlation
 from astro_pix2prof.profile.samples import sample_profile
 from astro_pix2prof.profile.table import build_profile
 
-__all__ = ['GalaxyFlag', 'ProfileBatch', 'RingFlag', 'StructureFlag',
-           'build_profile', 'decode_flags', 'decode_structure_flags',
-           'describe_flags', 'profile_correlation', 'read_profile',
-           'sample_profile', 'write_profile']
+__all__ = ['ClumpFlag', 'GalaxyFlag', 'ProfileBatch', 'RingFlag',
+           'StructureFlag', 'build_profile', 'decode_flags',
+           'decode_structure_flags', 'describe_flags', 'profile_correlation',
+           'read_profile', 'sample_profile', 'write_profile']

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Bit flags of rings, profiles and structural parameters.
+Bit flags of rings, profiles, structural parameters and clumps.
 
 Each member of the classes below is a row of the table of flags: its bit, one
 line, and a paragraph that says what it means and what to do. The constants,
@@ -15,8 +15,9 @@ import numpy as np
 
 from astro_pix2prof.wording import shown
 
-__all__ = ['FlagDescription', 'GalaxyFlag', 'RingFlag', 'StructureFlag',
-           'decode_flags', 'decode_structure_flags', 'describe_flags']
+__all__ = ['ClumpFlag', 'FlagDescription', 'GalaxyFlag', 'RingFlag',
+           'StructureFlag', 'decode_flags', 'decode_structure_flags',
+           'describe_flags']
 
 
 # Corrections for the PSF beyond this (mag) have the flag PSF_CORRECTED.
@@ -296,7 +297,44 @@ class StructureFlag(_DescribedFlag):
         'width changes them by more than their errors.')
 
 
-_KINDS = {'ring': RingFlag, 'galaxy': GalaxyFlag, 'structure': StructureFlag}
+@_list_members
+class ClumpFlag(_DescribedFlag):
+    """
+    Bit flags of clumps: the column ``flag`` of `find_clumps`.
+
+    See `describe_flags` for what to do about each.
+    """
+
+    EDGE = (
+        1, 'The clump is within 1.5 FWHM of the edge of the image.',
+        'A part of its light is missing: the flux is what a point-spread '
+        'function that fits the rest would have.')
+    MASKED = (
+        2, 'Pixels of its core are masked.',
+        'More than 15% of the weight of the point-spread function lies on '
+        'pixels that do not count. Flux and position rest on the others.')
+    BLENDED = (
+        4, 'Another object is within 1.5 FWHM.',
+        'The fluxes were fitted together, and their errors are '
+        'underestimated: what one has too much, the other lacks.')
+    NUCLEUS = (
+        8, 'The clump is within 2 FWHM of the centre of the galaxy.',
+        'The light of the centre is steep there, and what is left of it '
+        'after the subtraction of the rings can look like a clump.')
+    NONLINEAR = (
+        16, 'The image is a picture: its values are not fluxes.',
+        'Pictures are compressed in brightness: fluxes, their errors and '
+        'shares of the galaxy are those of the values in the picture, in '
+        'which faint light counts for too much. Positions are not affected.')
+    UNSURE_CLASS = (
+        32, 'The other class is nearly as likely.',
+        'The probabilities of a clump and of another object differ by less '
+        'than a factor of 2: one image in one band does not tell a star '
+        'before the galaxy from a compact clump in it.')
+
+
+_KINDS = {'ring': RingFlag, 'galaxy': GalaxyFlag, 'structure': StructureFlag,
+          'clump': ClumpFlag}
 
 
 class FlagDescription(NamedTuple):
@@ -327,7 +365,7 @@ class FlagDescription(NamedTuple):
 def _kind(kind):
     if isinstance(kind, str) and kind in _KINDS:
         return _KINDS[kind]
-    msg = ("kind must be 'ring', 'galaxy' or 'structure', got "
+    msg = ("kind must be 'ring', 'galaxy', 'structure' or 'clump', got "
            f'{kind!r}')
     raise ValueError(msg)
 
@@ -338,10 +376,10 @@ def describe_flags(kind='ring'):
 
     Parameters
     ----------
-    kind : {'ring', 'galaxy', 'structure'}, optional
+    kind : {'ring', 'galaxy', 'structure', 'clump'}, optional
         'ring' for the column ``flag`` of a profile, 'galaxy' for
         ``meta['flag']``, 'structure' for the column ``flag`` of structural
-        parameters.
+        parameters, 'clump' for that of `find_clumps`.
 
     Returns
     -------
@@ -352,7 +390,7 @@ def describe_flags(kind='ring'):
     Raises
     ------
     ValueError
-        If ``kind`` is none of the three.
+        If ``kind`` is none of the four.
 
     Examples
     --------
@@ -380,10 +418,10 @@ def decode_flags(value, kind='ring'):
     value : int or array-like of int
         A flag, or a column of flags. Bits without a name are left out.
 
-    kind : {'ring', 'galaxy', 'structure'}, optional
+    kind : {'ring', 'galaxy', 'structure', 'clump'}, optional
         'ring' for the column ``flag`` of a profile, 'galaxy' for
         ``meta['flag']``, 'structure' for the column ``flag`` of structural
-        parameters.
+        parameters, 'clump' for that of `find_clumps`.
 
     Returns
     -------
@@ -394,7 +432,7 @@ def decode_flags(value, kind='ring'):
     Raises
     ------
     ValueError
-        If ``kind`` is none of the three, or a flag is not an integer, or
+        If ``kind`` is none of the four, or a flag is not an integer, or
         none that 31 bits hold.
 
     Examples

@@ -11,7 +11,7 @@ import astropy.units as u
 import numpy as np
 from astropy.io.fits.verify import VerifyWarning
 from astropy.io.votable.exceptions import VOTableSpecWarning
-from astropy.table import QTable
+from astropy.table import QTable, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.addresses import copy_here, find_path, is_address
@@ -92,6 +92,9 @@ def write_profile(profile, path, *, format=None, overwrite=False):
     if not is_profile(profile):
         msg = ('profile must be a profile table, got '
                f'{type(profile).__name__}')
+        if isinstance(profile, Table):
+            msg += (f' with the columns {", ".join(profile.colnames[:5])}: '
+                    'tables of other kinds are written by their own write()')
         raise TypeError(msg)
     write_table(profile, path, format=format, overwrite=overwrite)
 

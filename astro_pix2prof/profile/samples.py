@@ -16,7 +16,7 @@ from astro_pix2prof.profile.meta import (
 )
 
 __all__ = ['check_n_samples', 'correlated_noise', 'intensity_covariance',
-           'sample_intensity', 'sample_profile']
+           'ring_correlations', 'sample_intensity', 'sample_profile']
 
 
 # The name of the column that a fitter writes.
@@ -184,6 +184,37 @@ def _split_errors(profile, correlation):
     return np.sqrt(np.maximum(error**2 - sky**2, 0)), np.minimum(sky, error)
 
 
+def ring_correlations(profile):
+    """
+    Calculate the correlations of the errors of rings, without the sky's.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        A profile, as for `sample_intensity`.
+
+    Returns
+    -------
+    share : 2D `~numpy.ndarray`, shape (n_rings, n_rings)
+        1 on the diagonal; 0 elsewhere without ``meta['correlation']``.
+
+    Raises
+    ------
+    ValueError
+        If ``meta['correlation']`` cannot be used.
+    """
+    correlation = profile_correlation(profile)
+    if correlation is None:
+        return np.eye(len(profile))
+    length, smooth, common = check_correlation(correlation)
+    sma = _radius_pixels(profile, profile_meta(profile))
+    place = np.log(np.maximum(np.asarray(sma, dtype=float), _INNERMOST))
+    share = common + smooth * np.exp(
+        -np.abs(place[:, None] - place) / length)
+    np.fill_diagonal(share, 1.0)
+    return share
+
+
 def intensity_covariance(profile):
     """
     Calculate the covariance of the intensities of a profile.
@@ -204,16 +235,8 @@ def intensity_covariance(profile):
     ValueError
         If ``meta['correlation']`` cannot be used.
     """
-    correlation = profile_correlation(profile)
-    ring, sky = _split_errors(profile, correlation)
-    share = np.eye(len(ring))
-    if correlation is not None:
-        length, smooth, common = check_correlation(correlation)
-        sma = _radius_pixels(profile, profile_meta(profile))
-        place = np.log(np.maximum(np.asarray(sma, dtype=float), _INNERMOST))
-        share = common + smooth * np.exp(
-            -np.abs(place[:, None] - place) / length)
-        np.fill_diagonal(share, 1.0)
+    ring, sky = _split_errors(profile, profile_correlation(profile))
+    share = ring_correlations(profile)
     return share * np.outer(ring, ring) + np.outer(sky, sky)
 
 

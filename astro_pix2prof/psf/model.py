@@ -17,7 +17,11 @@ from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import proj_plane_pixel_scales
 
 from astro_pix2prof.addresses import find_path
-from astro_pix2prof.arguments import check_number, check_positive
+from astro_pix2prof.arguments import (
+    check_number,
+    check_positive,
+    read_text_quantity,
+)
 from astro_pix2prof.image.companions import split_extension
 from astro_pix2prof.image.files import open_fits, read_pixels
 from astro_pix2prof.psf.sampled import sample_array, sample_function
@@ -46,7 +50,8 @@ class PSF:
     ----------
     psf : float, array, path, HDU, model or `PSF`
         The full width at half maximum in arcsec, or a
-        `~astropy.units.Quantity` (arcsec or pixels), of a Gaussian, or, with
+        `~astropy.units.Quantity` (arcsec or pixels; also a text such as
+        '1.2 arcsec'), of a Gaussian, or, with
         ``beta``, of a Moffat function; a two-dimensional array; a FITS file
         (its extension as in 'psf.fits[2]'), an HDU; a two-dimensional model
         of `astropy.modeling` or `photutils.psf` in pixels of the image, such
@@ -107,6 +112,7 @@ class PSF:
         # Arcsec per unit of length of ``_sampled``; without it, the unit is
         # a pixel of the image.
         self._scale = 1.0
+        psf = read_text_quantity(psf)
         if isinstance(psf, PSF):
             self._refuse('of another PSF', pixel_scale=own,
                          oversampling=given, beta=self.beta)

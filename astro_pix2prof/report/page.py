@@ -3,6 +3,7 @@
 The report on a survey: one HTML page that holds all it shows.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -26,6 +27,7 @@ from astro_pix2prof.report.pictures import ImageFinder, image_options
 from astro_pix2prof.report.summary import (
     COLOUR_BINS,
     EXTREMES,
+    LISTED,
     PLANES,
     QUANTITIES,
     RADII,
@@ -35,6 +37,7 @@ from astro_pix2prof.report.summary import (
 )
 from astro_pix2prof.report.values import _duration, _share, _shown_unit
 from astro_pix2prof.survey.results import read_survey
+from astro_pix2prof.wording import counted
 
 __all__ = ['write_report']
 
@@ -59,7 +62,7 @@ _LABELS = {
 
 
 def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
-                 images=True, overwrite=True):
+                 images=True, overwrite=True, galaxies=None):
     """
     Write a page to look at a survey with.
 
@@ -92,6 +95,10 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
     overwrite : bool, optional
         Whether to replace a file that exists.
 
+    galaxies : sequence of int, optional
+        Values of the column 'index': the gallery shows these galaxies, in
+        this order, instead of those chosen at random and for their flags.
+
     Returns
     -------
     path : `~pathlib.Path`
@@ -106,10 +113,11 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
         If ``out`` exists, and ``overwrite`` is `False`.
 
     ValueError
-        If ``survey`` holds no profiles or ``n_gallery`` is negative.
+        If ``survey`` holds no profiles, ``n_gallery`` is negative, or there
+        is none of ``galaxies``.
 
     TypeError
-        If ``n_gallery`` or ``seed`` is not an integer.
+        If ``n_gallery``, ``seed`` or one of ``galaxies`` is not an integer.
 
     ImportError
         If pyarrow is not installed.
@@ -132,6 +140,12 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
     survey, out = find_path(survey, 'survey'), Path(out)
     n_gallery = check_integer(n_gallery, 'n_gallery', least=0)
     seed = check_integer(seed, 'seed', least=0)
+    if galaxies is not None:
+        galaxies = list(dict.fromkeys(
+            check_integer(number, 'galaxies') for number in galaxies))
+        if not galaxies:
+            msg = 'galaxies is empty: give at least one'
+            raise ValueError(msg)
     if out.exists() and not overwrite:
         msg = f'out: {out} exists: give overwrite=True to replace it'
         raise FileExistsError(msg)
@@ -141,7 +155,8 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
         msg = f'images: no such folder, got {str(images)!r}'
         raise FileNotFoundError(msg)
     found = read_survey(survey)
-    summary = summarise_survey(found, n_sample=n_gallery, seed=seed)
+    summary = summarise_survey(found, n_sample=n_gallery, seed=seed,
+                               galaxies=galaxies)
     settings = found.settings
     times = {key: value for key, value in found.times.items()
              if key != 'runs'}
@@ -159,7 +174,7 @@ def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
     cards = make_cards(rows, summary.chosen, files if images is not False
                        else None)
     html = _page(survey, summary, cards, {**settings, **times}, times,
-                 n_gallery)
+                 n_gallery if galaxies is None else None)
     # complete or not at all
     part = out.with_name(f'.{out.name}.part')
     part.write_text(html, encoding='utf-8')
@@ -192,9 +207,13 @@ def _page(survey, summary, cards, job, times, n_gallery):
 
     rms = [card['rms'] for card in cards if card['rms'] is not None
            and 'random sample' in card['why']]
-    note = (f'{min(n_gallery, summary.n):,} galaxies at random, and some of '
-            'each flag, of each reason of failures, and of the extremes. '
-            'The isophote drawn in dashes is the last ring.')
+    note = 'The isophote drawn in dashes is the last ring.'
+    if n_gallery is None:
+        note = f'{counted(len(cards), "galaxy", "galaxies")} of a list. {note}'
+    else:
+        note = (f'{min(n_gallery, summary.n):,} galaxies at random, and some '
+                'of each flag, of each reason of failures, and of the '
+                f'extremes. {note}')
     if rms:
         note += (' Residual: robust scatter of image less model, in units '
                  'of the noise, within the last ellipse; the median of the '
@@ -203,8 +222,13 @@ def _page(survey, summary, cards, job, times, n_gallery):
     parts = [str(meta[key]) for key in ('fitter', 'weights') if meta.get(key)]
     files = len(summary.files)
     parts.append(f'{files:,} file{"s" if files != 1 else ""}')
+    for card in cards:
+        card['order'] = next((
+            int(text.removeprefix(LISTED)) for text in card['why']
+            if text.startswith(LISTED)), None)
     data = {
         'cards': cards, 'failed': int(GalaxyFlag.FAILED),
+        'survey': _survey_key(survey, summary, job, times),
         'extremes': list(EXTREMES),
         'flags': [{'name': bit.name, 'bit': int(bit), 'meaning': meaning}
                   for bit, meaning in zip(
@@ -238,6 +262,17 @@ def _page(survey, summary, cards, job, times, n_gallery):
     }
     template = (_DATA / 'report.html').read_text(encoding='utf-8')
     return re.sub(r'\{\{(\w+)\}\}', lambda found: values[found[1]], template)
+
+
+def _survey_key(survey, summary, job, times):
+    """
+    Make a text that tells this survey from others, for what a browser keeps.
+    """
+    # (the times change with each call)
+    stated = {key: value for key, value in job.items() if key not in times}
+    text = json.dumps([survey.name, summary.meta, stated], default=str,
+                      sort_keys=True)
+    return hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:16]
 
 
 def _tiles(summary, times):

@@ -52,6 +52,9 @@ PLANES = {
     'size': ((-5.0, 40.0, 0.25), (-2.0, 5.0, 0.1)),
 }
 
+# The reason why a galaxy of a list was chosen, before its place there.
+LISTED = 'in the list: '
+
 # Different reasons of failures that are told apart.
 _MAX_REASONS = 200
 
@@ -131,7 +134,7 @@ class SurveySummary:
     meta: dict = field(default_factory=dict)
 
 
-def summarise_survey(survey, *, n_sample=60, seed=0):
+def summarise_survey(survey, *, n_sample=60, seed=0, galaxies=None):
     """
     Read a survey once, block by block.
 
@@ -148,9 +151,17 @@ def summarise_survey(survey, *, n_sample=60, seed=0):
     seed : int, optional
         The seed of the random choice.
 
+    galaxies : list of int, optional
+        Values of the column 'index': these galaxies are chosen instead.
+
     Returns
     -------
     summary : `SurveySummary`
+
+    Raises
+    ------
+    ValueError
+        If one of ``galaxies`` is not in the survey.
     """
     import_pyarrow()
     from pyarrow import Table
@@ -158,7 +169,7 @@ def summarise_survey(survey, *, n_sample=60, seed=0):
 
     if not isinstance(survey, Survey):
         survey = read_survey(survey)
-    summary = SurveySummary(files=survey.files)
+    summary, asked = SurveySummary(files=survey.files), galaxies
     choice = _Choice(n_sample, np.random.default_rng(seed))
     for number, path in enumerate(summary.files):
         with ParquetFile(as_source(path)) as file:
@@ -175,8 +186,32 @@ def summarise_survey(survey, *, n_sample=60, seed=0):
                 _count(summary, galaxies, rings)
                 choice.add(number, start, galaxies)
                 start += block.num_rows
-    summary.chosen = choice.result()
+    summary.chosen = (choice.result() if asked is None
+                      else _find_rows(summary.files, asked))
     return summary
+
+
+def _find_rows(files, galaxies):
+    """
+    Find rows by their column 'index': their places in the list, by row.
+    """
+    from pyarrow.parquet import ParquetFile
+
+    place = {number: k for k, number in enumerate(galaxies)}
+    chosen, found = {}, set()
+    for number, path in enumerate(files):
+        with ParquetFile(as_source(path)) as file:
+            names = file.read(columns=['index'])['index'].to_numpy()
+        for row in np.flatnonzero(np.isin(names, list(place))).tolist():
+            name = int(names[row])
+            found.add(name)
+            chosen[number, row] = [f'{LISTED}{place[name] + 1}']
+    missing = [name for name in place if name not in found]
+    if missing:
+        msg = (f'galaxies: no galaxy with the index {missing[0]} in the '
+               f'survey (and {len(missing) - 1} others)')
+        raise ValueError(msg)
+    return chosen
 
 
 def read_rows(files, rows):

@@ -6,6 +6,7 @@ It knows torch only; ``training`` and ``datasets`` import it.
 """
 
 from astro_pix2prof.simulation.galaxies import TYPES
+from astro_pix2prof.simulation.labels import visible_features
 from astro_pix2prof.simulation.simulator import (
     GalaxySimulator,
     SimulatedGalaxies,
@@ -13,4 +14,4 @@ from astro_pix2prof.simulation.simulator import (
 from astro_pix2prof.simulation.surveys import SURVEYS, Survey
 
 __all__ = ['SURVEYS', 'TYPES', 'GalaxySimulator', 'SimulatedGalaxies',
-           'Survey']
+           'Survey', 'visible_features']

@@ -20,6 +20,7 @@ from astro_pix2prof.simulation.clutter import (
     star_spectrum,
 )
 from astro_pix2prof.simulation.convolution import NestedGrid
+from astro_pix2prof.simulation.features import strengthen_features
 from astro_pix2prof.simulation.galaxies import TYPES, draw_galaxies
 from astro_pix2prof.simulation.light import (
     clump_light,
@@ -208,6 +209,10 @@ class GalaxySimulator:
     kind : str, optional
         The only type of galaxy, a key of ``TYPES``.
 
+    features : bool, optional
+        Whether bars, rings, clumps and tides are more common and stronger
+        than in the local Universe.
+
     device : str, optional
         Device of the computation and of the results.
 
@@ -228,7 +233,8 @@ class GalaxySimulator:
     """
 
     def __init__(self, survey='mix', *, n_pix=256, wobble=0.06,
-                 clutter=True, kind=None, device='cpu', chunk=8):
+                 clutter=True, kind=None, features=False, device='cpu',
+                 chunk=8):
         if int(n_pix) != n_pix or n_pix < 64 or n_pix % 2:
             msg = f'n_pix must be an even integer of 64 or more, got {n_pix}'
             raise ValueError(msg)
@@ -248,6 +254,7 @@ class GalaxySimulator:
         self.wobble = wobble
         self.clutter = clutter
         self.kind = kind
+        self.features = features
         self.device = torch.device(device)
         self.chunk = chunk
 
@@ -292,6 +299,8 @@ class GalaxySimulator:
         tools = draw_instruments(self.survey, n, generator)
         galaxies = draw_galaxies(tools, self.n_pix, generator,
                                  kind=self.kind)
+        if self.features:
+            galaxies = strengthen_features(galaxies, generator)
         u = torch.rand(2, n, generator=generator)
         shift = self.wobble * self.n_pix * u[0].sqrt()
         centre = (self.n_pix - 1) / 2 + torch.stack(

@@ -25,6 +25,10 @@ __all__ = ['N_RINGS', 'REFINE', 'draw_intensities', 'refine_rings',
 # Steps between two rings in which the curve of growth is integrated.
 REFINE = 6
 
+# Light beyond the profile above this multiple of the measured light is not
+# known: outskirts that hardly decline have a total without a bound.
+_MOST_BEYOND = 5.0
+
 # Fewer usable rings than this are no profile.
 N_RINGS = 5
 
@@ -251,7 +255,7 @@ def total_light(profile, ok, samples, curve, eps, galaxy_flag, seed):
     covariance = np.nan_to_num(intensity_covariance(profile)[np.ix_(ok, ok)])
     beyond = extrapolate_light(radius, samples, 1 - eps[-1], covariance,
                                np.random.default_rng([seed, 1]))
-    if beyond is not None and beyond[0] < np.inf:
+    if beyond is not None and beyond[0] < _MOST_BEYOND * flux[0]:
         return flux + beyond, False
     total = np.full(len(flux), np.nan)
     total[0] = flux[0]

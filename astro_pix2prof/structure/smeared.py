@@ -14,6 +14,7 @@ from scipy.special import gammaincinv
 
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.profile.meta import profile_meta, profile_sky_err
+from astro_pix2prof.profile.samples import ring_correlations
 from astro_pix2prof.psf.deconvolution import sharpen_rings
 from astro_pix2prof.structure.models import (
     FLOOR,
@@ -158,6 +159,9 @@ class SmearedRings:
 
     eps, eps_err : 1D `~numpy.ndarray`, shape (n,)
         Ellipticities of the rings and their errors.
+
+    share : 2D `~numpy.ndarray`, shape (n, n)
+        The correlation of the errors of the rings, without that of the sky.
     """
 
     radius: np.ndarray
@@ -169,11 +173,12 @@ class SmearedRings:
     pixel: float
     eps: np.ndarray
     eps_err: np.ndarray
+    share: np.ndarray
 
     @property
-    def sigma(self):
+    def covariance(self):
         """
-        Errors of the rings, no smaller than models are known.
+        Covariance of the rings, no smaller than models are known.
         """
         # (the error of the sky is common to all, and fitted)
         own = np.sqrt(np.maximum(self.error**2 - self.sky_err**2,
@@ -183,8 +188,9 @@ class SmearedRings:
         rings = self.galaxy.rings
         model = rings.matrix @ self.galaxy.intensity
         slope = np.gradient(model, self.radius) * self.radius
-        shape = 0.5 * self.eps_err / (1 - self.eps) * np.abs(slope)
-        return np.sqrt(own**2 + (FLOOR * self.intensity)**2 + shape**2)
+        shape = 0.5 * self.eps_err / (1 - self.eps) * slope
+        return (self.share * (np.outer(own, own) + np.outer(shape, shape))
+                + np.diag((FLOOR * self.intensity)**2))
 
     def smear(self, law, parameters):
         """
@@ -216,14 +222,19 @@ class SmearedRings:
         fit : `Fit` or `None`
             `None` if there are too few rings or no start converged.
         """
-        sigma, logs = self.sigma, np.array(logs)
-        use = (np.isfinite(self.intensity) & np.isfinite(sigma)
-               & (sigma > 0))
+        covariance, logs = self.covariance, np.array(logs)
+        variance = np.diagonal(covariance)
+        use = (np.isfinite(self.intensity) & np.isfinite(variance)
+               & (variance > 0))
         if use.sum() < len(logs) + 2:
             return None
         matrix = self.galaxy.rings.matrix[use]
         nodes = self.galaxy.rings.nodes
-        data, sigma = self.intensity[use], sigma[use]
+        data = self.intensity[use]
+        # Rings count by their own errors, which holds better than weights
+        # by the inverse covariance where that is not exact; the errors of
+        # the parameters are those with the covariance.
+        covariance, sigma = covariance[np.ix_(use, use)], variance[use]**0.5
         with_sky = self.sky_err > 0
         unit = self.sky_err if with_sky else 1.0
         low, high = (np.where(logs, np.log(np.maximum(limit, 1e-300)), limit)
@@ -261,7 +272,12 @@ class SmearedRings:
         p = len(logs)
         n_free = max(len(data) - p, 1)
         try:
-            covariance = np.linalg.inv(best.jac.T @ best.jac)[:p, :p]
+            inverse = np.linalg.inv(best.jac.T @ best.jac)
+            jac = best.jac[:len(data)] / sigma[:, None]
+            covariance = inverse @ (jac.T @ covariance @ jac) @ inverse
+            if with_sky:
+                covariance += np.outer(inverse[:, -1], inverse[:, -1])
+            covariance = covariance[:p, :p]
         except np.linalg.LinAlgError:
             covariance = np.full((p, p), np.nan)
         chi2 = 2 * float(best.cost)
@@ -327,7 +343,8 @@ def read_rings(profile, psf, use):
     sky = profile_sky_err(profile)
     return SmearedRings(radius, value, error, galaxy, sampled.fwhm,
                         sky if np.isfinite(sky) else 0.0,
-                        1.0 if in_pixels else scale or 0.0, eps, eps_err)
+                        1.0 if in_pixels else scale or 0.0, eps, eps_err,
+                        ring_correlations(profile)[np.ix_(use, use)])
 
 
 def _fit_sersic(rings):

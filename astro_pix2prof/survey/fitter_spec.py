@@ -148,6 +148,17 @@ class FitterSpec:
                 and self.options.get('device') is None)
 
     @property
+    def encodes(self):
+        """
+        Tell whether the fitter computes embeddings (bool).
+        """
+        from astro_pix2prof.inference.fitter import Pix2ProfFitter
+
+        if self.fitter is not None:
+            return isinstance(self.fitter, Pix2ProfFitter)
+        return issubclass(self._class(), Pix2ProfFitter)
+
+    @property
     def ring_columns(self):
         """
         The columns of rings that all profiles have on request (tuple of str).

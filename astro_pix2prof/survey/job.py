@@ -56,6 +56,10 @@ class SurveyJob:
     bands : `~astro_pix2prof.survey.bands.BandSet`, optional
         Several bands, which have options of their own.
 
+    embedding : bool, optional
+        Whether to add embeddings, of the reference if there are several
+        bands.
+
     Attributes
     ----------
     identity : str
@@ -67,11 +71,11 @@ class SurveyJob:
     """
 
     def __init__(self, fitter, images, options, columns, readers=0, *,
-                 structure=False, bands=None):
+                 structure=False, bands=None, embedding=False):
         self.fitter, self.images = fitter, images
         self.options, self.columns = options, columns
         self.readers, self.structure = readers, structure
-        self.bands = bands
+        self.bands, self.embedding = bands, embedding
         self.identity, self.isolate = '', False
 
     def prepare(self, number=0):
@@ -127,6 +131,10 @@ class SurveyJob:
         given = errors or {}
         with _LOCK:
             fitter = self.fitter.make(number)
+            if self.embedding:
+                from astro_pix2prof.inference.encoder import EncodingFitter
+
+                fitter = EncodingFitter(fitter)
             with one_thread(), warnings.catch_warnings():
                 # the flags tell what the warnings say
                 warnings.simplefilter('ignore', AstropyUserWarning)
@@ -195,6 +203,9 @@ class SurveyJob:
             table = tables[None]
         else:
             table = join_bands(self.bands, tables, measured)
+        if self.embedding:
+            table = _add_embeddings(table, measured[
+                None if self.bands is None else self.bands.reference])
         metadata = table.schema.metadata
         for k, name in enumerate(self.columns):
             field = rows.schema.field(name)
@@ -255,4 +266,26 @@ def _add_structure(table, batch):
     metadata = table.schema.metadata
     for k, field in enumerate(found.schema):
         table = table.add_column(place + k, field, found[field.name])
+    return table.replace_schema_metadata(metadata)
+
+
+def _add_embeddings(table, measured):
+    """
+    Add the embeddings and the probabilities in front of the profiles.
+    """
+    pa = import_pyarrow()
+    from astro_pix2prof.inference.encoder import Embeddings
+
+    found = measured.embeddings
+    if found is None:
+        found = Embeddings.missing(len(measured.order))
+    metadata = table.schema.metadata
+    vectors = np.ascontiguousarray(found.vectors[measured.places])
+    columns = {'embedding': pa.FixedSizeListArray.from_arrays(
+        pa.array(vectors.ravel()), vectors.shape[1])}
+    columns.update({name: pa.array(values[measured.places])
+                    for name, values in found.votes.items()})
+    place = table.schema.get_field_index('profile')
+    for k, (name, array) in enumerate(columns.items()):
+        table = table.add_column(place + k, name, array)
     return table.replace_schema_metadata(metadata)

@@ -56,6 +56,9 @@ class Measured:
     grids : list
         The shape (ny, nx) of each file or, where that is not known yet, its
         path; `None` if it is not known at all.
+
+    embeddings : `~astro_pix2prof.inference.encoder.Embeddings`, optional
+        Those of the galaxies, in the order of the profiles.
     """
 
     batch: ProfileBatch
@@ -64,6 +67,7 @@ class Measured:
     origins: np.ndarray
     options: list
     grids: list
+    embeddings: object = None
 
     @cached_property
     def places(self):
@@ -165,6 +169,9 @@ def measure_images(items, n, fitter, *, workers=0, options=None,
 
     batches = list(fitter.fit_many(images(), workers=workers,
                                    **(options or {})))
+    embeddings = None
+    if hasattr(fitter, 'embeddings'):
+        embeddings = fitter.embeddings(len(bad))
     if bad:
         batches.append(ProfileBatch.from_profiles(list(bad.values()),
                                                   columns=columns))
@@ -174,7 +181,7 @@ def measure_images(items, n, fitter, *, workers=0, options=None,
         msg = (f'the fitter gave {len(batch)} profiles for '
                f'{len(order)} images')
         raise RuntimeError(msg)
-    return Measured(batch, order, sources, origins, own, grids)
+    return Measured(batch, order, sources, origins, own, grids, embeddings)
 
 
 def _find_grid(image, options):
@@ -234,6 +241,8 @@ def measure_all_bands(bands, images, rows, fitter, given, *, workers=0,
         images.of(first)(rows, whole), rows.num_rows, fitter,
         workers=workers, options=bands.options[first], columns=columns)
     found = {first: reference}
+    # (one embedding a galaxy)
+    fitter = getattr(fitter, 'plain', fitter)
     failed = np.zeros(rows.num_rows, dtype=bool)
     failed[reference.order] = reference.batch.failed
     for band in bands.others:

@@ -271,8 +271,8 @@ class Survey:
         ----------
         columns : list of str, optional
             The columns, of the catalogue or of `ProfileBatch.galaxies`; by
-            default, all but lists. One that the version which wrote the
-            results did not know is not-a-number.
+            default, all but lists such as ``embedding``. One that the
+            version which wrote the results did not know is not-a-number.
 
         Returns
         -------
@@ -314,6 +314,9 @@ class Survey:
                 values = np.full(len(self), empty_galaxy()[name], dtype=kind)
                 table[name] = values if unit is None else values * unit
                 continue
+            if pa.types.is_fixed_size_list(rows.schema.field(name).type):
+                table[name] = _read_vectors(rows[name])
+                continue
             values = rows[name].to_numpy(zero_copy_only=False)
             if values.dtype.kind == 'O':
                 values = text_array(values) if _are_texts(rows[name]) else (
@@ -340,6 +343,15 @@ class Survey:
         # (a column that the file does not have is left out)
         with pq.ParquetFile(as_source(path)) as file:
             return file.read(columns=columns)
+
+
+def _read_vectors(column):
+    """
+    Read a column of vectors of equal length: 2D array, shape (n, size).
+    """
+    values = column.combine_chunks()
+    return values.flatten().to_numpy(zero_copy_only=False).reshape(
+        len(values), values.type.list_size).copy()
 
 
 def _in_band(rows, band, reference):

@@ -69,7 +69,8 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
                y=None, size=None, masks=None, uncertainties=None,
                invvars=None, backgrounds=None, allow_remote=False,
                structure=False, part=None, isolate=False, changed='warn',
-               bands=None, reference=None, colours=None, **options):
+               bands=None, reference=None, colours=None, embedding=False,
+               **options):
     """
     Measure the galaxies of a catalogue.
 
@@ -196,6 +197,12 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         The colours, such as ``['g-r', 'g-z']``; by default those of bands
         that follow each other.
 
+    embedding : bool, optional
+        Whether to add the column ``embedding``, 64 numbers that tell how a
+        galaxy looks, and probabilities such as ``p_bar``; see
+        `Pix2ProfFitter.encode`. Of several bands, they are of the
+        reference.
+
     **options
         Options of `GalaxyCutout` for all images: ``zeropoint``,
         ``pixel_scale``, ``native_pixel_scale``, ``unit``, ``gain``,
@@ -265,6 +272,7 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
     check_integer(n_workers, 'n_workers', least=1, optional=True)
     allow_remote = check_flag(allow_remote, 'allow_remote')
     structure = check_flag(structure, 'structure')
+    embedding = check_flag(embedding, 'embedding')
     isolate = check_flag(isolate, 'isolate')
     changed = check_choice(changed, 'changed', CHANGES)
     part = check_share(part)
@@ -324,8 +332,13 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         carried = catalogue.with_position(carried)
     else:
         source.check_first(catalogue)
-    job = SurveyJob(FitterSpec(fitter), source, options, carried, readers,
-                    structure=structure, bands=bands)
+    spec = FitterSpec(fitter)
+    if embedding and not spec.encodes:
+        msg = (f'embedding needs a Pix2ProfFitter, got {spec!r}: leave '
+               'embedding out')
+        raise ValueError(msg)
+    job = SurveyJob(spec, source, options, carried, readers,
+                    structure=structure, bands=bands, embedding=embedding)
     job.isolate = isolate
     settings = _settings(job, catalogue, chunk_size)
     job.identity = json.dumps(settings)
@@ -387,11 +400,23 @@ def _settings(job, catalogue, chunk_size):
             'n_rows': catalogue.n_rows, 'chunk_size': chunk_size,
             **job.images.describe(), 'options': _plain(job.options),
             **({'structure': True} if job.structure else {}),
+            **_encoder(job),
             'columns': job.columns, **{
                 {'options': 'fitter_options', 'state': 'fitter_state'}.get(
                     key, key): value
                 for key, value in job.fitter.describe().items()},
             'version': __version__}
+
+
+def _encoder(job):
+    """
+    Describe the encoder of a survey with embeddings.
+    """
+    if not job.embedding:
+        return {}
+    from astro_pix2prof.inference.encoder import encoder_sha256
+
+    return {'embedding': encoder_sha256()}
 
 
 def _plain(value):

@@ -2,7 +2,8 @@
 """
 Training of the networks. Needs the extra ``train``: lightning.
 
-It imports ``networks`` and ``simulation``; only ``cli`` imports it.
+It imports ``networks`` and ``simulation``; only ``cli`` imports it, and
+``inference`` for fine-tuning, which needs no lightning.
 """
 
 from importlib.util import find_spec

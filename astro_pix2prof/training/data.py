@@ -12,6 +12,7 @@ from astro_pix2prof.networks.ellipse import (
     ellipse_components,
 )
 from astro_pix2prof.simulation import GalaxySimulator
+from astro_pix2prof.simulation.labels import visible_features
 from astro_pix2prof.training.shards import read_shards
 from astro_pix2prof.training.tasks.captioner import cut_profile
 from astro_pix2prof.training.tasks.registry import make_task
@@ -145,7 +146,10 @@ class SimulatedBatches(_Batches):
             ring_noise=ring_noise, e1=e1, e2=e2,
             centre=galaxies.centre[rows], kind=galaxies.kind[rows],
             others=galaxies.contamination[rows], sky=galaxies.sky[rows],
-            sky_error=None if told is None else told[rows])
+            sky_error=None if told is None else told[rows],
+            enclosed=galaxies.enclosed[rows], fwhm=galaxies.fwhm[rows],
+            gain=galaxies.gain[rows], clumps=galaxies.clumps[rows],
+            labels=self._labels(galaxies, rows))
         dx = dy = k = flip = 0
         if self.augment:
             w = data.wobble
@@ -155,6 +159,15 @@ class SimulatedBatches(_Batches):
                                                 flip),
                                self._generator(4, number))
 
+    def _labels(self, galaxies, rows):
+        """
+        Label galaxies for the tasks that ask for it.
+        """
+        if not getattr(self.task, 'labelled', False):
+            return None
+        return {name: value[rows] for name, value in
+                visible_features(galaxies).items()}
+
     def _block(self, block, size, n_pix, n):
         key = (block, size)
         if key not in self._blocks:
@@ -163,7 +176,7 @@ class SimulatedBatches(_Batches):
             border = 2 * self.data.wobble if self.augment else 0
             simulator = GalaxySimulator(
                 self.data.survey, n_pix=n_pix + border, wobble=0.03,
-                clutter=self.data.clutter)
+                clutter=self.data.clutter, features=self.data.features)
             seed = self._generator(1, block, size).initial_seed()
             self._blocks[key] = simulator.simulate(n, seed=seed)
         return self._blocks[key]

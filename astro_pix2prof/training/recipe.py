@@ -85,6 +85,10 @@ class DataRecipe:
     clutter : bool
         Stars, neighbours, defects and residual sky.
 
+    features : bool
+        Whether bars, rings, clumps and tides of simulated galaxies are more
+        common and stronger than in the local Universe.
+
     length : float
         The longest profile, as a fraction of the side.
 
@@ -115,6 +119,7 @@ class DataRecipe:
     repeat: int = 3
     wobble: int = 8
     clutter: bool = True
+    features: bool = False
     length: float = 0.7
     tail: int = 32
     snr: float = 1.0

@@ -248,15 +248,18 @@ def export(module, folder, record=None, *, metrics=None):
                      'lightning': lightning.__version__,
                      'astro_pix2prof': __version__},
         'data': _describe_data(recipe),
-        'limits': _describe_limits(recipe),
     }
+    architecture = ARCHITECTURES[recipe.architecture]
+    unit = architecture.error_unit
+    if architecture.reader:
+        card['limits'] = _describe_limits(recipe)
     if record is not None:
-        card['metrics'] = _summarise(record.curve)
+        card['metrics'] = _summarise(record.curve, unit)
         card['energy'] = record.meter.report()
         card['learning_curve'] = {
             'columns': ['presentations', 'val_mad'],
-            'unit': 'mag', 'rows': record.curve}
-    if recipe.data.source == 'simulation':
+            'unit': unit, 'rows': record.curve}
+    if recipe.data.source == 'simulation' and architecture.reader:
         sides = recipe.data.n_pix
         entries = measure_errors(
             module.best_network, survey=recipe.data.survey, n_pix=sides,
@@ -264,7 +267,7 @@ def export(module, folder, record=None, *, metrics=None):
         entries['metrics'] = {**card.get('metrics', {}),
                               **entries.get('metrics', {})}
         card.update(entries)
-        if ARCHITECTURES[recipe.architecture].has_domain:
+        if architecture.has_domain:
             card.update(fit_domain(
                 module.best_network, survey=recipe.data.survey, n_pix=sides,
                 n_images=20 * recipe.data.validation))
@@ -281,7 +284,7 @@ def _describe_data(recipe):
             'of the simulator for the distributions and their sources')
 
 
-def _summarise(curve):
+def _summarise(curve, unit):
     """
     Return the last and the best validation of a learning curve.
     """
@@ -290,7 +293,7 @@ def _summarise(curve):
     # the median over validation images of the median absolute deviation
     # along the profile
     return {'val_mad': curve[-1][1], 'best_val_mad': min(v for _, v in curve),
-            'unit': 'mag'}
+            'unit': unit}
 
 
 def _describe_limits(recipe):

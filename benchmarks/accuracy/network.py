@@ -26,9 +26,8 @@ from astro_pix2prof import (
     IsophoteFitter,
     Pix2ProfFitter,
     evaluate_fitters,
-    plot_evaluation,
-    plot_evaluation_profiles,
 )
+from benchmarks.accuracy.report import name_by_weights
 from benchmarks.tables import (
     describe_environment,
     describe_weights,
@@ -101,7 +100,7 @@ def columns_of(out):
     """
     The columns of the tables: the fitters' labels.
     """
-    return [label for label in FITTERS.values() if label in out['fitters']]
+    return list(out['fitters'])
 
 
 def overall_rows(out):
@@ -190,10 +189,11 @@ def report(out):
     return '\n'.join(lines)
 
 
-def write_inc(out, path, figures):
+def write_inc(out, path, folder):
     """
     The figures as a part of a page of the documentation.
     """
+    out = name_by_weights(out)
     images, made = out['images'], out['environment']
     seed = ', '.join(map(str, images['seed']))
     lines = ['.. Written by benchmarks/accuracy/network.py; not to be edited.',
@@ -221,11 +221,10 @@ def write_inc(out, path, figures):
     for title, key, names in TABLES:
         lines += [f'{title}:', '']
         lines += list_table(*binned_rows(out, key, names))
-    for figure, caption in figures:
-        place = Path(os.path.relpath(figure, path.parent)).as_posix()
-        lines += [f'.. figure:: {place}',
-                  f'    :alt: {caption.partition(" (")[0]}.', '']
-        lines += [f'    {line}'.rstrip() for line in wrap(caption, 75)]
+    place = Path(os.path.relpath(folder, path.parent)).as_posix()
+    lines += [f'.. figure:: {place}/network_errors.png',
+              f'    :alt: {CAPTION.partition(",")[0]}.', '']
+    lines += [f'    {line}'.rstrip() for line in wrap(CAPTION, 75)]
     weights = out.get('weights')
     if weights:
         count = weights['presentations']
@@ -249,25 +248,50 @@ def write_inc(out, path, figures):
     path.write_text('\n'.join(lines).rstrip() + '\n')
 
 
-def write_plots(evaluation, folder, n_images):
+CAPTION = (
+    'How far both methods are from the truth, along the radius, for all '
+    'images and in each band, where a ring has a signal-to-noise ratio above '
+    '1. A lower line is better (as Fig. 5 of Smith et al. 2021, whose radii '
+    'are in kpc).')
+
+
+def write_plots(out, folder):
     """
-    The figures as PNG: their paths and captions.
+    Draw the deviations along the radius.
+
+    Parameters
+    ----------
+    out : dict
+        The figures.
+
+    folder : `~pathlib.Path`
+        The folder of ``network_errors.png``.
     """
     import matplotlib
 
     matplotlib.use('Agg')
+    import matplotlib.pyplot as plt
+
     folder.mkdir(parents=True, exist_ok=True)
-    figures = [
-        (folder / 'network_profiles.png', plot_evaluation_profiles,
-         'Profiles of 25 of the images, drawn at random, with the truth, and '
-         'measured minus true (as Fig. 3 of Smith et al. 2021).'),
-        (folder / 'network_errors.png', plot_evaluation,
-         f'The errors of all {n_images} images, and along the radius, for '
-         'all and in each band (as Figs. 4 and 5 of Smith et al. 2021, whose '
-         'radii are in kpc).')]
-    for path, plot, _ in figures:
-        plot(evaluation).savefig(path, dpi=100)
-    return [(path, caption) for path, _, caption in figures]
+    out = name_by_weights(out)
+    found = out['fitters'].values()
+    bands = [row['band'] for row in next(iter(found))['by_band']]
+    fig, axes = plt.subplots(2, 2, figsize=(9, 6.4), sharex=True,
+                             sharey=True, layout='constrained')
+    for ax, ending, title in zip(
+            axes.flat, ('', *(f'_{band}' for band in bands)),
+            ('all images', *(f'{band} band' for band in bands)),
+            strict=False):
+        for label, figures in out['fitters'].items():
+            rows = figures[f'by_radius{ending}']
+            ax.plot([0.5 * (row['inner'] + row['outer']) for row in rows],
+                    [row['median'] for row in rows], 'o-', ms=3, label=label)
+        ax.set(yscale='log', title=title)
+    fig.supxlabel('Semi-major axis (arcsec)', fontsize='medium')
+    fig.supylabel('Median deviation, absolute (mag arcsec$^{-2}$)',
+                  fontsize='medium')
+    axes[0, 0].legend()
+    fig.savefig(folder / 'network_errors.png', dpi=150)
 
 
 def main(args=None):
@@ -275,7 +299,7 @@ def main(args=None):
     Measure all images of a folder.
     """
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[1])
-    parser.add_argument('folder', type=Path,
+    parser.add_argument('folder', type=Path, nargs='?',
                         help='the folder that benchmarks.render.bands wrote')
     parser.add_argument('--weights', default='captioner',
                         help='a name, or a .safetensors file')
@@ -297,7 +321,20 @@ def main(args=None):
                         help='write the figures')
     parser.add_argument('--inc', type=Path, metavar='FILE.inc',
                         help='write the tables for the documentation')
+    parser.add_argument('--report', type=Path, metavar='FILE.json',
+                        help='measure nothing: tables and figures of these '
+                        'numbers')
     args = parser.parse_args(args)
+    if args.report:
+        out = json.loads(args.report.read_text())
+        if args.plots:
+            write_plots(out, args.plots)
+        if args.inc:
+            write_inc(out, args.inc, args.plots
+                      or args.inc.parent / 'figures')
+        return
+    if args.folder is None:
+        parser.error('give the folder of the images, or --report')
     files = sorted(args.folder.glob('*.fits'))[:args.n]
     if not files:
         sys.exit(f'there is no .fits file in {args.folder}; write some with '
@@ -332,11 +369,10 @@ def main(args=None):
     if args.out:
         args.out.with_suffix('.json').write_text(
             json.dumps(out, indent=1) + '\n')
-    figures = []
     if args.plots:
-        figures = write_plots(evaluation, args.plots, len(files))
+        write_plots(out, args.plots)
     if args.inc:
-        write_inc(out, args.inc, figures)
+        write_inc(out, args.inc, args.plots or args.inc.parent / 'figures')
 
 
 if __name__ == '__main__':

@@ -8,17 +8,53 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy.sets import ORACLE
+from benchmarks.accuracy.sets import ISOPHOTES, NETWORK, ORACLE
 from benchmarks.tables import list_table, text, wrap
 
-__all__ = ['plot_errors', 'plot_reliability', 'report', 'tables_of',
-           'write_inc']
+__all__ = ['FIGURES', 'name_by_weights', 'plot_figures', 'report',
+           'tables_of', 'write_inc']
 
 STRUCTURE = {'mag_total': 'total magnitude', 'r25': 'R25 (relative)'}
 BINS = {'radius': 'radius (pixels)', 'ellipticity': 'true ellipticity',
         'snr': 'S/N'}
 GROWTH = (('n', 'd'), ('median', '.4f'), ('median_last', '.4f'),
           ('worst_last', '.4f'), ('worst', '.4f'), ('within_0_02', '.1%'))
+
+
+# The tables of the short page, by their functions; the others have pages of
+# their own.
+FIRST = '_overall', '_classes', '_structure', '_speed'
+
+# Number of pictures side by side
+N_COLUMNS = 3
+
+
+def name_by_weights(out):
+    """
+    Name the methods for readers: the network by its weights.
+
+    Parameters
+    ----------
+    out : dict
+        The figures of ``benchmarks.accuracy.run``, or of
+        ``benchmarks.accuracy.network``.
+
+    Returns
+    -------
+    out : dict
+        The same, with other labels.
+    """
+    names = {ISOPHOTES: 'isophotes'}
+    if out.get('weights'):
+        names[NETWORK] = out['weights']['name']
+
+    def rename(part):
+        if isinstance(part, dict):
+            return {names.get(key, key): rename(value)
+                    for key, value in part.items()}
+        return part
+
+    return rename(out)
 
 
 def _each(out):
@@ -202,11 +238,11 @@ def _growth(out):
 SPEED = (
     ('Network and sampling only, images/s', 'network_per_second', '.1f'),
     ('The whole network fitter, s for an image', 'fitter_seconds', '.3f'),
-    ('IsophoteFitter, s for an image', 'isophotes_seconds', '.2f'),
-    ('IsophoteFitter, median', 'isophotes_seconds_median', '.2f'),
-    ('IsophoteFitter, 95th percentile', 'isophotes_seconds_p95', '.2f'),
-    ('IsophoteFitter over the network fitter', 'fitter_faster', '.0f'),
-    ('IsophoteFitter over the network only', 'network_faster', '.0f'))
+    ('The isophote fit, s for an image', 'isophotes_seconds', '.2f'),
+    ('The isophote fit, median', 'isophotes_seconds_median', '.2f'),
+    ('The isophote fit, 95th percentile', 'isophotes_seconds_p95', '.2f'),
+    ('The isophote fit over the network fitter', 'fitter_faster', '.0f'),
+    ('The isophote fit over the network only', 'network_faster', '.0f'))
 
 
 def _speed(out):
@@ -230,7 +266,7 @@ def _real(out):
             ('Galaxy', 'Band', 'Rings', 'Median', 'Median absolute'), rows)
 
 
-def tables_of(out):
+def tables_of(out, *, first=None):
     """
     Title, heading and rows of all tables that have any.
 
@@ -239,13 +275,19 @@ def tables_of(out):
     out : dict
         The figures of ``benchmarks.accuracy.run``.
 
+    first : bool, optional
+        Only the tables of the short page (`True`), or only the others.
+
     Returns
     -------
     tables : list of tuple
     """
+    out = name_by_weights(out)
     makers = (_overall, _ratios, _classes, _bins, _photon, _coverage,
               _rings, _ring_bins, _structure, _growth, _speed, _real)
-    return [table for table in (make(out) for make in makers) if table[2]]
+    return [table for table in (
+        make(out) for make in makers
+        if first is None or (make.__name__ in FIRST) == first) if table[2]]
 
 
 def describe(out):
@@ -282,9 +324,9 @@ def report(out):
     return '\n'.join(lines)
 
 
-def write_inc(out, path, figures):
+def write_inc(out, path, folder):
     """
-    All tables and pictures as a part of a page of the documentation.
+    Write all tables and pictures as parts of pages of the documentation.
 
     Parameters
     ----------
@@ -292,53 +334,85 @@ def write_inc(out, path, figures):
         The figures of ``benchmarks.accuracy.run``.
 
     path : `~pathlib.Path`
-        The file.
+        The file. Pages include what lies between ``begin`` and ``end``.
 
-    figures : list of tuple
-        Paths of pictures and their captions.
+    folder : `~pathlib.Path`
+        The folder of the pictures.
     """
-    lines = ['.. Written by benchmarks/accuracy/run.py; not to be edited.', '']
+    place = Path(os.path.relpath(folder, path.parent)).as_posix()
+    lines = ['.. Written by benchmarks/accuracy/run.py; not to be edited.', '',
+             '.. begin first', '']
     lines += wrap(
         'A radius without a value counts as 1 mag/arcsec2. The medians are '
         'those over the images of the medians along the radius, with '
         'standard errors from drawing the galaxies anew. '
         'Complete are the images with a value at 80 per cent of the radii '
         'brighter than 26.5 mag/arcsec2 or more. The true ellipses have the '
-        'sky and the mask of IsophoteFitter.')
-    for title, heading, rows in tables_of(out):
-        lines += [f'{title}:', '', *list_table(heading, rows)]
-    for figure, caption in figures:
-        place = Path(os.path.relpath(figure, path.parent)).as_posix()
-        lines += [f'.. figure:: {place}',
+        'sky and the mask of the isophote fit.')
+    for first in (True, False):
+        if not first:
+            lines += wrap(describe(out))
+            lines += ['.. end first', '', '.. begin others', '']
+        for title, heading, rows in tables_of(out, first=first):
+            lines += [f'{title}:', '', *list_table(heading, rows)]
+    lines += ['.. end others', '', '.. begin pictures', '']
+    for name, _, caption in FIGURES:
+        lines += [f'.. figure:: {place}/accuracy_{name}.png',
                   f'    :alt: {caption.partition(".")[0]}.', '']
         lines += [f'    {line}'.rstrip() for line in wrap(caption, 75)]
-    lines += wrap(describe(out))
+    lines += ['.. end pictures']
     path.write_text('\n'.join(lines).rstrip() + '\n', encoding='utf-8')
 
 
-def _panels(out, n_rows):
+def _panels(out):
+    """
+    Make a figure with a panel for each set of images.
+    """
     import matplotlib
 
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
 
-    n = len(out['sets'])
-    fig, axes = plt.subplots(n_rows, n, figsize=(3.2 * n + 0.8,
-                                                 2.9 * n_rows),
-                             sharex='row', sharey='row', squeeze=False,
-                             layout='constrained')
-    for ax, part in zip(axes[0], out['sets'].values(), strict=True):
+    parts = list(out['sets'].values())
+    n_rows = -(-len(parts) // N_COLUMNS)
+    fig, axes = plt.subplots(
+        n_rows, min(N_COLUMNS, len(parts)), figsize=(9.0, 0.6 + 2.9 * n_rows),
+        sharex=True, sharey=True, squeeze=False, layout='constrained')
+    for ax in axes.flat[len(parts):]:
+        ax.remove()
+    for ax, part in zip(axes.flat, parts, strict=False):
         ax.set_title(part['title'], fontsize='medium')
-    return fig, axes
+    return fig, list(zip(axes.flat, parts, strict=False))
+
+
+def _finish(fig, xlabel, ylabel, path):
+    fig.supxlabel(xlabel, fontsize='medium')
+    fig.supylabel(ylabel, fontsize='medium')
+    fig.axes[0].legend(fontsize='small')
+    fig.savefig(path, dpi=150)
 
 
 def _middle(rows):
     return [0.5 * (row['bright'] + row['faint']) for row in rows]
 
 
+def _plot_brightness(out, path, key, ylabel):
+    fig, panels = _panels(out)
+    for ax, part in panels:
+        for label, figures in part['fitters'].items():
+            rows = figures['by_surface_brightness']
+            ax.plot(_middle(rows), [row[key] for row in rows], 'o-', ms=3,
+                    label=label)
+        if key == 'bias':
+            ax.axhline(0, color='0.5', lw=0.8)
+        else:
+            ax.set_yscale('log')
+    _finish(fig, 'True surface brightness (mag arcsec$^{-2}$)', ylabel, path)
+
+
 def plot_errors(out, path):
     """
-    Deviation and bias against surface brightness, for each set.
+    Draw deviations against surface brightness, for each set.
 
     Parameters
     ----------
@@ -347,74 +421,89 @@ def plot_errors(out, path):
 
     path : `~pathlib.Path`
         The picture.
-
-    Returns
-    -------
-    path, caption : tuple
     """
-    fig, axes = _panels(out, 2)
-    for column, part in zip(axes.T, out['sets'].values(), strict=True):
-        for label, figures in part['fitters'].items():
-            rows = figures['by_surface_brightness']
-            for ax, key in zip(column, ('median', 'bias'), strict=True):
-                ax.plot(_middle(rows), [row[key] for row in rows], 'o-',
-                        ms=3, label=label)
-        column[0].set_yscale('log')
-        column[1].axhline(0, color='0.5', lw=0.8)
-        column[1].set_xlabel('true surface brightness (mag/arcsec$^2$)')
-    axes[0, 0].set_ylabel('median |deviation| (mag/arcsec$^2$)')
-    axes[1, 0].set_ylabel('bias (mag/arcsec$^2$)')
-    axes[0, 0].legend(fontsize='small')
-    fig.savefig(path, dpi=100)
-    return path, ('Deviations against the true surface brightness, for '
-                  'galaxies as four surveys see them. Above the median of '
-                  'the absolute deviation, below the bias.')
+    _plot_brightness(out, path, 'median',
+                     'Median deviation, absolute (mag arcsec$^{-2}$)')
+
+
+def plot_bias(out, path):
+    """
+    Draw the bias against surface brightness, for each set.
+    """
+    _plot_brightness(out, path, 'bias', 'Bias (mag arcsec$^{-2}$)')
 
 
 def plot_reliability(out, path):
     """
-    Stated against actual errors, and the share within one sigma.
+    Draw stated against actual errors, for each set.
+    """
+    fig, panels = _panels(out)
+    for ax, part in panels:
+        seen = []
+        for label, figures in part['fitters'].items():
+            rows = figures['reliability']
+            stated = [row['stated'] for row in rows]
+            ax.plot(stated, [row['actual'] for row in rows], 'o-', ms=3,
+                    label=label)
+            seen += stated
+        if seen:
+            ends = [min(seen), max(seen)]
+            ax.plot(ends, ends, color='0.5', lw=0.8)
+        ax.set(xscale='log', yscale='log')
+    _finish(fig, 'Stated error (mag arcsec$^{-2}$)',
+            'Actual error (mag arcsec$^{-2}$)', path)
+
+
+def plot_coverage(out, path):
+    """
+    Draw the share of rings within their error, for each set.
+    """
+    fig, panels = _panels(out)
+    for ax, part in panels:
+        for label, figures in part['fitters'].items():
+            rows = figures['coverage']['surface brightness']
+            bins = [[float(edge) for edge in row['name'].split(' to ')]
+                    for row in rows]
+            ax.plot([np.mean(edges) for edges in bins],
+                    [row['within_error'] for row in rows], 'o-', ms=3,
+                    label=label)
+        ax.axhline(0.683, color='0.5', lw=0.8)
+        ax.set_ylim(0, 1)
+    _finish(fig, 'True surface brightness (mag arcsec$^{-2}$)',
+            'Share within 1 sigma', path)
+
+
+# Name, function and caption of each picture.
+FIGURES = (
+    ('errors', plot_errors,
+     'How far profiles are from the truth, in six sets of images. A lower '
+     'line is better. The green line is what masked means along the true '
+     'ellipses reach.'),
+    ('bias', plot_bias,
+     'Whether profiles are too bright (below zero) or too faint. Look at the '
+     'faint end: a bias there is one of the sky or of the ellipses.'),
+    ('reliability', plot_reliability,
+     'Whether errors can be believed: what 68 per cent of the absolute '
+     'deviations are below, against the stated error. On the grey line '
+     'errors are honest; above it they are too small.'),
+    ('coverage', plot_coverage,
+     'The share of the rings that lie within their stated error. The grey '
+     'line is at 68 per cent, for honest errors.'))
+
+
+def plot_figures(out, folder):
+    """
+    Draw all pictures.
 
     Parameters
     ----------
     out : dict
         The figures of ``benchmarks.accuracy.run``.
 
-    path : `~pathlib.Path`
-        The picture.
-
-    Returns
-    -------
-    path, caption : tuple
+    folder : `~pathlib.Path`
+        The folder of the pictures, ``accuracy_errors.png`` and others.
     """
-    fig, axes = _panels(out, 2)
-    for column, part in zip(axes.T, out['sets'].values(), strict=True):
-        seen = []
-        for label, figures in part['fitters'].items():
-            rows = figures['reliability']
-            stated = [row['stated'] for row in rows]
-            column[0].plot(stated, [row['actual'] for row in rows], 'o-',
-                           ms=3, label=label)
-            seen += stated
-            rows = figures['coverage']['surface brightness']
-            bins = [[float(edge) for edge in row['name'].split(' to ')]
-                    for row in rows]
-            column[1].plot([np.mean(edges) for edges in bins],
-                           [row['within_error'] for row in rows], 'o-',
-                           ms=3, label=label)
-        if seen:
-            ends = [min(seen), max(seen)]
-            column[0].plot(ends, ends, color='0.5', lw=0.8)
-        column[0].set(xscale='log', yscale='log',
-                      xlabel='stated error (mag/arcsec$^2$)')
-        column[1].axhline(0.683, color='0.5', lw=0.8)
-        column[1].set(ylim=(0, 1),
-                      xlabel='true surface brightness (mag/arcsec$^2$)')
-    axes[0, 0].set_ylabel('actual error (mag/arcsec$^2$)')
-    axes[1, 0].set_ylabel('share within 1 sigma')
-    axes[0, 0].legend(fontsize='small')
-    fig.savefig(path, dpi=100)
-    return path, ('Whether the errors can be believed. Above, what 68 per '
-                  'cent of the absolute deviations are below, in bins of '
-                  'the stated error; below, the share of the rings within '
-                  'the stated error. Grey lines: honest errors.')
+    folder.mkdir(parents=True, exist_ok=True)
+    out = name_by_weights(out)
+    for name, plot, _ in FIGURES:
+        plot(out, folder / f'accuracy_{name}.png')

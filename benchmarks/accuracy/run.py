@@ -32,8 +32,7 @@ from benchmarks.accuracy.checks import measure_speed as time_methods
 from benchmarks.accuracy.figures import figures_of
 from benchmarks.accuracy.pulls import figures_of_rings, read_rings
 from benchmarks.accuracy.report import (
-    plot_errors,
-    plot_reliability,
+    plot_figures,
     report,
     write_inc,
 )
@@ -154,25 +153,27 @@ def main(args=None):
     parser.add_argument('--plots', type=Path, metavar='DIR',
                         help='write the pictures; with --out the folder '
                         'figures beside it')
+    parser.add_argument('--report', action='store_true',
+                        help='measure nothing: tables and pictures of '
+                        'benchmarks/accuracy/run.json, or of --json')
     args = parser.parse_args(args)
     if args.jobs < 1:
         parser.error(f'--jobs must be a positive integer, got {args.jobs}')
-    out = measure(args)
+    if args.report:
+        out = json.loads((args.json or HERE / 'run.json').read_text())
+    else:
+        out = measure(args)
     print(report(out))
     if args.json is None and args.out and not args.quick:
         args.json = HERE / 'run.json'
-    if args.json:
+    if args.json and not args.report:
         args.json.write_text(json.dumps(out, indent=1) + '\n')
     if args.plots is None and args.out:
         args.plots = args.out.parent / 'figures'
-    figures = []
     if args.plots:
-        args.plots.mkdir(parents=True, exist_ok=True)
-        figures = [plot_errors(out, args.plots / 'accuracy_errors.png'),
-                   plot_reliability(
-                       out, args.plots / 'accuracy_reliability.png')]
+        plot_figures(out, args.plots)
     if args.out:
-        write_inc(out, args.out, figures)
+        write_inc(out, args.out, args.plots)
 
 
 if __name__ == '__main__':

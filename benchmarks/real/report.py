@@ -7,7 +7,8 @@ from benchmarks.tables import text
 
 __all__ = ['make_tables', 'report']
 
-FITTERS = 'Pix2ProfFitter', 'IsophoteFitter'
+# Labels: the weights of the network, and the other method
+FITTERS = 'rings', 'isophotes'
 HEAD = ('Galaxy', 'Band', 'Rings', 'Median', 'Median absolute', 'Centre',
         'Ellipticity', 'Total', 'R50')
 

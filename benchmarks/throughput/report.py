@@ -274,7 +274,7 @@ def sentences_of(out, name):
                 f'memory by {last["peak"] / first["peak"]:.2f}.')
     if name == 'gpu':
         if part['name'] is None:
-            return 'There was no GPU on this machine.'
+            return 'Not measured yet.'
         return _precisions(part['difference'])
     if name == 'survey':
         row = part['processes']
@@ -316,8 +316,7 @@ def describe(out, name):
     trial = 'A trial with few galaxies: the figures mean nothing. ' if (
         made['quick']) else ''
     return (f'{trial}Weights ``{made["weights"]["name"]}``; {made["date"]}; '
-            f'{made["cores"]} cores of {made["cpu"]}, load average of the '
-            f'minute before {made["load"]:.1f} (Python '
+            f'{made["cores"]} cores of {made["cpu"]} (Python '
             f'{made["python"]}, astro_pix2prof {made["astro_pix2prof"]}, '
             f'torch {made["torch"]}, astropy {made["astropy"]}, photutils '
             f'{made["photutils"]}).')

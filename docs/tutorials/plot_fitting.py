@@ -3,9 +3,10 @@ r"""
 From an image to sizes and magnitudes
 =====================================
 
-This tutorial measures the profile of a galaxy, checks it, and derives
-magnitude, effective radius, concentration, and the scale length of the disc.
-The galaxy is simulated, so that we know what should come out.
+This tutorial measures the profile of a galaxy with the network, checks it
+against the truth and against isophotes, and derives magnitude, effective
+radius, concentration, and the scale length of the disc. The galaxy is
+simulated, so that we know what should come out.
 """
 
 # %%
@@ -23,6 +24,7 @@ import numpy as np
 from astro_pix2prof import (
     GalaxyCutout,
     IsophoteFitter,
+    Pix2ProfFitter,
     compare_profiles,
     decode_flags,
     load_example,
@@ -30,11 +32,11 @@ from astro_pix2prof import (
     measure_structure,
     plot_fit,
     plot_profiles,
+    plot_weights,
 )
 
 image = load_example()
 cutout = GalaxyCutout(image, gain=image.header['GAIN'])
-cutout
 
 # %%
 # Any image becomes a `~astro_pix2prof.GalaxyCutout` before it is measured.
@@ -50,15 +52,16 @@ print(f'noise          {cutout.background_noise:.4f} {cutout.unit}')
 # The profile
 # -----------
 #
-# `~astro_pix2prof.IsophoteFitter` finds the centre, the sky and the other
-# objects, and fits the isophotes. Calling it returns the profile; its method
-# ``fit`` also keeps the mask, which we want to look at.
+# `~astro_pix2prof.Pix2ProfFitter` is the network. It finds the centre, the
+# ellipses, the sky and the other objects; the pixels give the values. Calling
+# it returns the profile; its method ``fit`` keeps the rest, too, which we
+# want to look at.
 
-fitter = IsophoteFitter()
+fitter = Pix2ProfFitter()
 fit = fitter.fit(cutout)
 profile = fit.profile
 rows = profile['radius', 'surface_brightness', 'surface_brightness_err',
-               'ellipticity', 'pa', 'flag'][::8]
+               'ellipticity', 'pa', 'flag'][::4]
 for name in rows.colnames[:-1]:
     rows[name].info.format = '.3f'
 rows
@@ -66,19 +69,26 @@ rows
 # %%
 # The table has units, and tells in its meta data where it comes from.
 
-for key in ('fitter', 'band', 'x_centre', 'y_centre', 'pa_frame', 'sky',
-            'sky_err', 'noise'):
+for key in ('fitter', 'weights', 'band', 'x_centre', 'y_centre', 'pa_frame',
+            'sky', 'sky_err', 'noise'):
     print(f'{key:10s} {profile.meta[key]}')
 
 # %%
 # Is it any good?
 # ---------------
 #
-# Look at it. The isophotes should follow the galaxy, the mask should cover
-# the other objects and not the galaxy, and the residual image should show
-# nothing but what ellipses cannot: here, the arms.
+# Look at it. The ellipses should follow the galaxy, and the residual image
+# should show nothing but what ellipses cannot: here, the arms and the bar.
 
-fig = plot_fit(fit.cutout, profile, mask=fit.mask)
+fig = plot_fit(fit.cutout, profile)
+
+# %%
+# Which pixels counted? The outlined areas were left out: stars and background
+# galaxies of the field, and nothing of the galaxy. In the outskirts, where
+# pixels are mostly noise, many weights are low; only their ratios along a ring
+# matter.
+
+fig = plot_weights(fit)
 
 # %%
 # The flags say the same without a figure. Which are set, and in how many
@@ -92,16 +102,28 @@ print('the galaxy:', decode_flags(profile.meta['flag'], kind='galaxy'))
 
 # %%
 # We know the true profile of this galaxy: its noise-free image, averaged along
-# the ellipses that follow the isophotes.
+# the ellipses that follow the isophotes. Beside it stands the classical
+# method, `~astro_pix2prof.IsophoteFitter`.
+#
+# Look at the lower panel. The network is within 0.03 mag of the truth out to
+# 27 mag/arcsec2. The isophote fit is too faint around 11 arcsec, by 0.1 mag,
+# which is three to five of its stated errors: where the bar ends and the arms
+# begin, its ellipses are too round, and its errors do not know that. Farther
+# out, beyond 25 mag/arcsec2, it is too faint by 0.3 mag, which its errors
+# allow for. On most galaxies the two agree better than here; where they do
+# not, look at the ellipses.
 
 truth = load_example_truth()
-fig = plot_profiles({'measured': profile}, reference=truth)
+isophotes = IsophoteFitter()(cutout)
+fig = plot_profiles({'network': profile, 'isophotes': isophotes},
+                    reference=truth)
 
 # %%
 # `~astro_pix2prof.compare_profiles` gives the differences in bins of surface
 # brightness.
 
-differences = compare_profiles({'measured': profile}, truth)
+differences = compare_profiles(
+    {'network': profile, 'isophotes': isophotes}, truth)
 for name in ('median', 'median_abs'):
     differences[name].info.format = '.3f'
 differences

@@ -171,7 +171,8 @@ class TestReport:
             assert ('list-table' in part) == (name != 'gpu')
             assert ('.. figure::' in part) == (
                 name in ('others', 'sizes', 'numbers'))
-        assert 'There was no GPU' in text
+        assert 'Not measured yet.' in text
+        assert 'load average' not in text
         assert '.. figure:: figures/sizes.png' in text
         assert report.report(out).count('2026-01-01') == len(out)
 

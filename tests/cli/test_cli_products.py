@@ -129,6 +129,8 @@ def test_formats(image_file, tmp_path, format, end, sersic_profile):
     (['--sectors', 'x'], "argument --sectors: must be an integer from 1 to"),
     (['--axes', '0'], "argument --axes: must be positive, got '0'"),
     (['--axes', 'wide'], 'argument --axes: must be pixels, or numbers'),
+    (['--vertical', '5,0'], 'argument --vertical: must be at least two le'),
+    (['--vertical', '5arcsec'], 'argument --vertical: must be at least two'),
     (['--vertical', '1kg2'], 'argument --vertical: must be pixels, or num')])
 def test_usage(args, match, image_file, capsys):
     with pytest.raises(SystemExit) as info:

@@ -20,7 +20,7 @@ from astro_pix2prof.datasets.simulated import (
     write_simulated,
 )
 from astro_pix2prof.evaluation.evaluate import evaluate_fitters
-from astro_pix2prof.plotting.simulated import plot_contact_sheet
+from astro_pix2prof.plotting.simulated import plot_contact_sheet, sheet_size
 from astro_pix2prof.simulation import SURVEYS, GalaxySimulator
 from astro_pix2prof.training.shards import write_shards
 
@@ -239,7 +239,10 @@ class TestRead:
 class TestContactSheet:
     def test_panels(self, galaxies):
         fig = plot_contact_sheet(galaxies, n_columns=4)
-        assert len(fig.axes) == 8
+        # (six pictures are two rows of three, with no place left over)
+        assert len(fig.axes) == N == 6
+        assert_allclose(fig.get_size_inches(), sheet_size(N, n_columns=4))
+        assert fig.get_facecolor() == (0, 0, 0, 1)
         shown = [ax for ax in fig.axes if ax.images]
         assert len(shown) == N
         text = shown[1].texts[0].get_text()
@@ -256,6 +259,21 @@ class TestContactSheet:
             assert picture.max() <= 1
             assert not ax.texts
         assert any(ax.lines for ax in fig.axes)
+
+    @pytest.mark.parametrize(('n', 'size'), [
+        (1, (1.4, 1.4)), (8, (11.2, 1.4)), (9, (7.0, 2.8)),
+        (200, (11.2, 14.0))])
+    def test_size(self, n, size):
+        assert_allclose(sheet_size(n), size)
+
+    def test_given_figure(self, galaxies):
+        """
+        A figure that is given becomes black all over, too.
+        """
+        from matplotlib.figure import Figure
+
+        fig = plot_contact_sheet(galaxies, fig=Figure(figsize=(4, 4)))
+        assert fig.get_facecolor() == (0, 0, 0, 1)
 
     def test_saved(self, galaxies, tmp_path):
         fig = plot_contact_sheet(galaxies, panel=0.8)

@@ -153,6 +153,17 @@ class TestIraf:
         assert recognise_table(path) == 'iraf'
         profile = read_iraf_table(path, pixel_scale=0.6, zeropoint=25.0)
         assert len(profile) == n_rings
+        # light and brightness have one zero point: that within the ring of
+        # half the light is what the rings add up to
+        light = 10**(-0.4 * profile['mag_enclosed'].value)
+        radius = profile['radius'].value
+        row = np.searchsorted(light, light[-1] / 2)
+        ring = (np.pi * np.diff(radius**2)
+                * (1 - profile['ellipticity'][1:].value)
+                * (profile['intensity'].value[1:]
+                   + profile['intensity'].value[:-1]) / 2)
+        assert np.isclose(-2.5 * np.log10(ring[:row].sum()) + 25.0,
+                          profile['mag_enclosed'].value[row], atol=0.15)
         good = np.isfinite(profile['surface_brightness'].value)
         assert good.all()
         assert np.all(np.diff(profile['radius'].value) > 0)

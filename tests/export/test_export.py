@@ -318,6 +318,9 @@ class TestTables:
                      'surface_brightness', 'surface_brightness_err'):
             assert again[name].value == pytest.approx(
                 fit.profile[name].value, rel=1e-6), name
+        # (the sum of whole pixels against the growth of the rings)
+        assert again['mag_enclosed'].value[5:] == pytest.approx(
+            fit.profile['mag_enclosed'].value[5:], abs=0.03)
         assert again['pa'].value[1:] == pytest.approx(fit.theta[1:])
         assert again['ellipticity'][1:] == pytest.approx(0.3)
         assert again['n_valid'][5:] == pytest.approx(

@@ -35,6 +35,8 @@ from astro_pix2prof.networks.original import N_PIX
 PACKAGE = Path(astro_pix2prof.__file__).parent
 SETTINGS = {
     'captioner': {'size': 8, 'layers': 1},
+    'clumps': {'channels': 8, 'dilations': '1'},
+    'encoder': {'channels': 4, 'hidden': 8},
     'rings': {'channels': 8, 'channels_find': 8, 'hidden': 8}}
 
 
@@ -52,10 +54,12 @@ class TestRecords:
         network = make_network(name)
         assert isinstance(network, torch.nn.Module)
         assert architecture_of(network) is item
-        reader = item.make_reader(network, {}, batch_size=2)
-        assert callable(reader.read)
-        assert reader.batch_size == 2
-        assert reader.network is network
+        assert bool(item.reader) == (name not in ('clumps', 'encoder'))
+        if item.reader:
+            reader = item.make_reader(network, {}, batch_size=2)
+            assert callable(reader.read)
+            assert reader.batch_size == 2
+            assert reader.network is network
         if item.task:
             assert callable(item.task_class.loss)
         if item.config:
@@ -92,10 +96,18 @@ class TestRecords:
                                              "'bfloat16', got 'float8'"):
             rings.make_reader(network, precision='float8')
 
+    def test_no_reader(self):
+        network = make_network('clumps')
+        with pytest.raises(ValueError, match='a clump network measures no '
+                           'profiles, as captioners and ring networks and '
+                           'original networks do'):
+            ARCHITECTURES['clumps'].make_reader(network)
+
     def test_unknown(self):
         for name in ('squares', None, ['rings']):
             with pytest.raises(ValueError, match='architecture must be one of '
-                                                 'captioner, rings, original'):
+                                                 'captioner, rings, clumps, '
+                                                 'original'):
                 find_architecture(name)
         with pytest.raises(TypeError, match=r'one of the architectures .*got '
                                             'Linear'):

@@ -43,7 +43,9 @@ def _close_figures():
 
 
 def axes_by_label(fig):
-    return {ax.get_ylabel(): ax for ax in fig.axes}
+    # (a colour bar lies in the axes of its picture)
+    every = [*fig.axes, *(child for ax in fig.axes for child in ax.child_axes)]
+    return {ax.get_ylabel(): ax for ax in every}
 
 
 def find_line(ax, label):
@@ -153,7 +155,8 @@ class TestPlotFit:
                           sersic_profile, fig=fig, zeropoint=22.5,
                           model=np.zeros((128, 128)))
         assert result is fig
-        assert len(fig.axes) == 7
+        assert len(fig.axes) == 6
+        assert len(fig.axes[1].child_axes) == 1
         # and pyplot was left alone
         assert matplotlib.pyplot.get_fignums() == []
 
@@ -169,6 +172,104 @@ class TestPlotFit:
         fig = plot_fit(galaxy_ccd, profile)
         fig.draw_without_rendering()
         assert len(fig.axes[0].patches) == 0
+
+    @pytest.mark.parametrize('shape', [
+        (128, 128), (40, 128), (70, 128), (128, 36), (128, 80), (128, 100)])
+    def test_oblong(self, galaxy_ccd, sersic_profile, shape):
+        """
+        The pictures are of one size, in line, large, and within the figure.
+        """
+        low, left = ((128 - n) // 2 for n in shape)
+        image = galaxy_ccd[low:low + shape[0], left:left + shape[1]]
+        profile = sersic_profile.copy()
+        profile.meta['x_centre'] -= left
+        profile.meta['y_centre'] -= low
+        fig = plot_fit(image, profile)
+        fig.draw_without_rendering()
+        first, second = (ax.get_position() for ax in fig.axes[:2])
+        assert_allclose(second.size, first.size, rtol=1e-6)
+        assert (abs(first.x0 - second.x0) < 1e-6
+                or abs(first.y0 - second.y0) < 1e-6)
+        assert first.width * first.height > 0.065
+        boxes = [ax.get_tightbbox() for ax in fig.axes]
+        for box in boxes:
+            assert box.x0 >= 0
+            assert box.y0 >= 0
+            assert box.x1 <= fig.bbox.x1
+            assert box.y1 <= fig.bbox.y1
+        for picture in boxes[:2]:
+            for panel in boxes[2:]:
+                assert not picture.overlaps(panel)
+
+    @pytest.mark.parametrize('scale', ['log', 'r1/4'])
+    def test_radius_scale(self, galaxy_ccd, sersic_profile, scale):
+        fig = plot_fit(galaxy_ccd, sersic_profile, radius_scale=scale,
+                       beside={'other': sersic_profile})
+        fig.draw_without_rendering()
+        radius = sersic_profile['radius'].value
+        for ax in fig.axes[2:]:
+            low, high = ax.get_xlim()
+            assert high > radius[-1]
+            # (the places of three radii, in widths of the panel)
+            places = [ax.transAxes.inverted().transform(
+                ax.transData.transform((r, ax.get_ylim()[0])))[0]
+                for r in (2.0, 4.0, 8.0)]
+            assert np.all(np.diff(places) > 0.05)
+            if scale == 'log':
+                assert 0 < low <= radius[1]
+                assert_allclose(*np.diff(places))
+            else:
+                assert low == 0
+                assert_allclose((places[2] / places[0])**4, 4.0)
+        labels = [float(label.get_text())
+                  for label in fig.axes[-1].get_xticklabels()
+                  if label.get_text()]
+        assert len(labels) >= 3
+        line = find_line(fig.axes[2], 'ellipse fitted')
+        # only an axis of logarithms has no place for the centre
+        assert np.isnan(line.get_xdata()[0]) == (scale == 'log')
+
+    @pytest.mark.parametrize('scale', ['cubic', None, 3])
+    def test_unknown_scale(self, galaxy_ccd, sersic_profile, scale):
+        match = 'radius_scale must be one of linear, log, r1/4, got'
+        with pytest.raises(ValueError, match=match):
+            plot_fit(galaxy_ccd, sersic_profile, radius_scale=scale)
+        with pytest.raises(ValueError, match=match):
+            plot_profiles(sersic_profile, radius_scale=scale)
+
+    def test_title(self, galaxy_ccd, sersic_profile, tmp_path):
+        """
+        The title names the file, the galaxy and the weights.
+        """
+        path = tmp_path / 'ngc1234_r.fits'
+        galaxy_ccd.write(path)
+        profile = sersic_profile.copy()
+        profile.meta.update(fitter='Pix2ProfFitter', weights='captioner')
+        fig = plot_fit(path, profile)
+        assert fig.axes[2].get_title(loc='left') == (
+            'ngc1234_r (sersic), r band, captioner')
+        profile.meta.update(fitter='IsophoteFitter', source='NGC 1234 r')
+        del profile.meta['weights']
+        fig = plot_fit(path, profile)
+        assert fig.axes[2].get_title(loc='left') == (
+            'ngc1234_r, r band, isophotes')
+        assert plot_profiles(profile).axes[0].get_legend().texts[
+            0].get_text() == 'isophotes'
+
+    def test_bright_frame(self, galaxy_ccd, sersic_profile):
+        """
+        A galaxy that fills its frame is not one shade of grey.
+        """
+        galaxy_ccd.data *= 1000
+        galaxy_ccd.uncertainty.array *= 10
+        small = galaxy_ccd[46:86, 42:82]
+        profile = sersic_profile.copy()
+        for name in ('x_centre', 'y_centre'):
+            profile.meta[name] -= {'x_centre': 42, 'y_centre': 46}[name]
+        picture = plot_fit(small, profile).axes[0].images[0]
+        grey = picture.norm(picture.get_array())
+        dark, light = np.percentile(np.asarray(grey), (90, 10))
+        assert dark - light > 0.4
 
     @pytest.mark.parametrize('name', ['mask', 'model'])
     def test_shapes(self, galaxy_ccd, sersic_profile, name):

@@ -13,6 +13,7 @@ from astropy.table import MaskedColumn, Table, join
 from astropy.utils.masked import Masked
 
 from astro_pix2prof import (
+    ClumpFlag,
     GalaxyFlag,
     RingFlag,
     StructureFlag,
@@ -21,7 +22,8 @@ from astro_pix2prof import (
     describe_flags,
 )
 
-KINDS = {'ring': RingFlag, 'galaxy': GalaxyFlag, 'structure': StructureFlag}
+KINDS = {'ring': RingFlag, 'galaxy': GalaxyFlag, 'structure': StructureFlag,
+         'clump': ClumpFlag}
 
 # Bits stand in files of users: they never change.
 BITS = {
@@ -41,7 +43,9 @@ BITS = {
         'UNCALIBRATED': 1, 'TOO_FEW_RINGS': 2, 'NOT_ASYMPTOTIC': 4,
         'LEVEL_NOT_REACHED': 8, 'PETROSIAN_NOT_REACHED': 16,
         'SERSIC_FAILED': 32, 'BULGE_DISC_FAILED': 64, 'DISC_FAILED': 128,
-        'EXTRAPOLATED': 256, 'NO_SOURCE': 512}}
+        'EXTRAPOLATED': 256, 'NO_SOURCE': 512},
+    'clump': {'EDGE': 1, 'MASKED': 2, 'BLENDED': 4, 'NUCLEUS': 8,
+              'NONLINEAR': 16, 'UNSURE_CLASS': 32}}
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -136,7 +140,7 @@ class TestDecode:
 
     @pytest.mark.parametrize('kind', ['star', None, RingFlag, ['ring']])
     def test_wrong_kind(self, kind):
-        match = "kind must be 'ring', 'galaxy' or 'structure', got"
+        match = "kind must be 'ring', 'galaxy', 'structure' or 'clump', got"
         with pytest.raises(ValueError, match=match):
             decode_flags(1, kind)
         with pytest.raises(ValueError, match=match):

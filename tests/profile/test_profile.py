@@ -349,6 +349,9 @@ class TestFiles:
     def test_no_profile(self, tmp_path):
         with pytest.raises(TypeError, match='must be a profile table'):
             write_profile(Table({'a': [1]}), tmp_path / 'a.ecsv')
+        with pytest.raises(TypeError, match='with the columns a, b: tables '
+                                            'of other kinds'):
+            write_profile(Table({'a': [1], 'b': [2]}), tmp_path / 'a.ecsv')
         Table({'a': [1]}).write(tmp_path / 'a.ecsv')
         with pytest.raises(ValueError, match='holds no profile table'):
             read_profile(tmp_path / 'a.ecsv')

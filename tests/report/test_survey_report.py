@@ -4,11 +4,13 @@ Tests of the report on a survey: its parts, the page, and the page at work.
 """
 
 import base64
+import csv
 import io
 import json
 import re
 import shutil
 import subprocess
+from html import unescape
 
 import astropy.units as u
 import numpy as np
@@ -552,6 +554,44 @@ def test_command(survey, tmp_path, capsys):
     assert 'none does not exist' in capsys.readouterr().err
 
 
+def test_list_of_galaxies(survey, tmp_path, capsys):
+    path = write_report(survey, tmp_path / 'r.html', galaxies=[7, 2, 9, 2])
+    cards = cards_of(path)
+    assert {k: card['order'] for k, card in cards.items()} == {
+        7: 1, 2: 2, 9: 3}
+    assert cards[2]['why'] == ['in the list: 2']
+    assert '3 galaxies of a list' in path.read_text(encoding='utf-8')
+    with pytest.raises(ValueError, match='index 99 in the survey'):
+        write_report(survey, tmp_path / 'x.html', galaxies=[99])
+    with pytest.raises(ValueError, match='galaxies is empty'):
+        write_report(survey, tmp_path / 'x.html', galaxies=[])
+    with pytest.raises(TypeError, match='galaxies must be an integer'):
+        write_report(survey, tmp_path / 'x.html', galaxies=['2'])
+    table = tmp_path / 'list.csv'
+    table.write_text('rank,index\n1,4\n2,0\n')
+    out = tmp_path / 'list.html'
+    args = ['report', str(survey), '--out', str(out), '--no-images']
+    assert main([*args, '--galaxies', str(table)]) == 0
+    assert set(cards_of(out)) == {0, 4}
+    table.write_text('rank,number\n1,4\n')
+    assert main([*args, '--galaxies', str(table), '--overwrite']) == 1
+    assert "has no column 'index'" in capsys.readouterr().err
+
+
+def test_ratings_of_surveys_are_kept_apart(survey, page, tmp_path):
+    key = page_data(page)['survey']
+    # another page of the same survey knows them
+    again = write_report(survey, tmp_path / 'r.html', n_gallery=1)
+    assert page_data(again)['survey'] == key
+    other = tmp_path / 'run.parquet'
+    shutil.copytree(survey, other)
+    settings = json.loads((other / '_survey.json').read_text())
+    (other / '_survey.json').write_text(json.dumps(
+        {**settings, 'catalogue': 'another'}))
+    moved = write_report(other, tmp_path / 'o.html', images=False)
+    assert page_data(moved)['survey'] != key
+
+
 @pytest.mark.skipif(BROWSER is None, reason='there is no Chromium here')
 class TestBrowser:
     def dom(self, page, tmp_path, fragment):
@@ -598,3 +638,92 @@ class TestBrowser:
         assert self.shown(dom) == [
             k for k in sorted(cards) if cards[k]['band'] == 'r'
             and cards[k]['mag'] is not None and cards[k]['mag'] <= limit]
+
+    def run(self, page, folder, script, fragment=''):
+        """
+        Run a script in the page; what it puts into OUT.
+        """
+        path = folder / 'scripted.html'
+        text = page.read_text(encoding='utf-8')
+        path.write_text(text.replace('</body>', (
+            f'<pre id="out"></pre><script>{script}</script></body>')),
+            encoding='utf-8')
+        found = subprocess.run(
+            [BROWSER, '--headless', '--no-sandbox', '--disable-gpu',
+             '--disable-quic', '--no-first-run', '--disable-sync',
+             '--disable-background-networking', '--disable-component-update',
+             f'--user-data-dir={folder / "user"}', '--dump-dom',
+             '--virtual-time-budget=3000', f'{path.as_uri()}#{fragment}'],
+            check=True, capture_output=True, timeout=120)
+        dom = found.stdout.decode()
+        return unescape(re.search(r'<pre id="out">(.*?)</pre>', dom,
+                                  re.DOTALL)[1]), dom
+
+    def test_rate(self, page, tmp_path):
+        """
+        Rate by clicks and keys, and export a file that is read here.
+        """
+        text, dom = self.run(page, tmp_path, """
+            const button = (k, grade) => document.querySelector(
+              `li [data-rate="${k}"] [data-grade="${grade}"]`);
+            button(4, 5).click();
+            button(3, 2).click();
+            button(6, 1).click();
+            button(6, 1).click();
+            // the other kinds of grades
+            button(8, 1).click();
+            button(8, 3).click();
+            const key = (node, key) => node.dispatchEvent(
+              new KeyboardEvent('keydown', { key, bubbles: true }));
+            const card = (k) => document.querySelector(
+              `li.card[data-index="${k}"] .open`);
+            key(card(9), '4');
+            key(card(9), '4');
+            key(card(0), '4');
+            key(card(0), 'Delete');
+            key(document.getElementById('q'), '5');
+            // in the dialog, on to the next one
+            card(1).click();
+            key(document.getElementById('large'), '0');
+            document.getElementById('large').close();
+            URL.createObjectURL = (blob) => {
+              blob.text().then((text) => {
+                document.getElementById('out').textContent = text;
+              });
+              return '#';
+            };
+            document.getElementById('export').click();
+            """)
+        sources = {k: card['source'] for k, card in cards_of(page).items()}
+        rows = list(csv.reader(io.StringIO(text)))
+        assert rows[0] == ['index', 'source', 'rating']
+        assert {int(k): (name, float(grade))
+                for k, name, grade in rows[1:]} == {
+            k: (sources[k], grade)
+            for k, grade in ((1, 0), (3, 2), (4, 5), (8, 3), (9, 4))}
+        assert '5 rated: kept in this browser' in dom
+        pressed = re.findall(r'data-grade="(\d)"[^>]*aria-pressed="true"',
+                             dom[:dom.index('<dialog')])
+        assert sorted(pressed) == ['0', '2', '3', '4', '5']
+
+    def test_ratings_are_kept(self, page, tmp_path):
+        key = f"pix2prof-ratings-{page_data(page)['survey']}"
+        kept = json.dumps({'2': {'rating': 4, 'source': ''},
+                           '5': {'rating': 'x'}})
+        # (as a page that was closed left them)
+        text = page.read_text(encoding='utf-8')
+        path = tmp_path / 'before.html'
+        path.write_text(text.replace('<body>', (
+            f'<body><script>localStorage.setItem({json.dumps(key)}, '
+            f'{json.dumps(kept)})</script>'), 1), encoding='utf-8')
+        _, dom = self.run(path, tmp_path, '', 'show=rated&sort=rating')
+        assert self.shown(dom) == [2]
+        _, dom = self.run(path, tmp_path, '', 'show=unrated')
+        assert self.shown(dom) == [k for k in range(N) if k != 2]
+
+    def test_list_in_its_order(self, survey, tmp_path):
+        path = write_report(survey, tmp_path / 'r.html', images=False,
+                            galaxies=[7, 2, 9])
+        assert self.shown(self.dom(path, tmp_path, '')) == [7, 2, 9]
+        dom = self.dom(path, tmp_path, 'sort=index')
+        assert self.shown(dom) == [2, 7, 9]

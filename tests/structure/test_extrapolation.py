@@ -91,6 +91,17 @@ class TestTruncated:
         assert 'NOT_ASYMPTOTIC' in flags
         assert ('EXTRAPOLATED' in flags) == (part > 0.1)
 
+    @pytest.mark.parametrize(('n', 'reach'), [(0.5, 0.35), (1.0, 0.35)])
+    def test_almost_flat(self, n, reach):
+        """
+        Outskirts that hardly decline yet tell nothing of the total.
+        """
+        row = measure(make_profile(n, reach, seed=1))
+        assert row['mag_total'] == row['mag_aperture']
+        for name in ('mag_total_err', 'extrapolated_fraction', 'r50_err'):
+            assert np.isnan(row[name]), name
+        assert 'NOT_ASYMPTOTIC' in decode_structure_flags(row['flag'])
+
     def test_errors_hold(self):
         """
         Over discs and spheroids that are cut at three radii.

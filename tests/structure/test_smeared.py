@@ -27,7 +27,9 @@ from astro_pix2prof.profile.flags import (
     RingFlag,
     StructureFlag,
 )
+from astro_pix2prof.profile.samples import correlated_noise
 from astro_pix2prof.psf.rings import RingConvolution
+from astro_pix2prof.structure.smeared import MODELS, read_rings
 
 PIXEL, FWHM, EPS = 0.4, 1.4, 0.3
 MOFFAT = PSF(FWHM, beta=3.0)
@@ -127,6 +129,35 @@ class TestFits:
         row = measure_structure(profile, psf=MOFFAT, n_samples=2)[0]
         assert_allclose(row['sersic_n'], 4.0, rtol=0.05)
         assert row['sersic_n_err'] > 0.02
+
+    def test_correlated_rings(self):
+        """
+        Errors of neighbours that are alike are not averaged away.
+        """
+        profile = smeared(lambda r: sersic(r, 4.0, 2.0), r_max=40, seed=3,
+                          noise=0.02)
+        alone = measure_structure(profile, psf=MOFFAT, n_samples=2)[0]
+        correlation = {'length': 0.5, 'smooth': 0.9, 'common': 0.0}
+        profile.meta['correlation'] = correlation
+        row = measure_structure(profile, psf=MOFFAT, n_samples=2)[0]
+        # the rings count as before, their errors do not
+        assert row['sersic_n'] == alone['sersic_n']
+        assert row['sersic_r_e_err'] > 1.25 * alone['sersic_r_e_err']
+        # noise that is correlated in this way moves the fit by its errors
+        rings = read_rings(profile, MOFFAT, np.ones(len(profile), bool))
+        truth = smeared(lambda r: sersic(r, 4.0, 2.0), r_max=40, noise=0)
+        noise = correlated_noise(profile['radius'].value / PIXEL, correlation,
+                                 30, np.random.default_rng(5))
+        rings.error = 0.02 * truth['intensity'].value
+        pulls = []
+        for one in noise.T:
+            rings.intensity = truth['intensity'].value + rings.error * one
+            values = MODELS['sersic'][1](MODELS['sersic'][0](rings))
+            pulls.append([(values[name][0] - true) / values[name][1]
+                          for name, true in (('sersic_r_e', 4.0),
+                                             ('sersic_n', 2.0))])
+        assert np.all(np.abs(np.sqrt(np.mean(np.square(pulls), axis=0)) - 1)
+                      < 0.35)
 
     def test_few_rings(self):
         profile = smeared(lambda r: sersic(r, 4.0, 1.0))[:4]

@@ -8,6 +8,8 @@
   // what the address holds besides '#': the state of the view
   const FIELDS = ['q', 'show', 'flag', 'band', 'mag0', 'mag1', 'r0', 'r1',
     'sort'];
+  // a list that was asked for comes in its own order
+  const FIRST_SORT = data.cards.some((card) => card.order) ? 'order' : 'index';
   const NUMBERS = { mag: ['mag0', 'mag1'], r50: ['r0', 'r1'] };
   let shown = [];
   let descending = false;
@@ -37,6 +39,100 @@
   const isFailed = (card) => Boolean(card.flag & data.failed);
   const fixed = (value, digits) => (
     value === null ? '–' : value.toFixed(digits));
+
+  // --- ratings ---------------------------------------------------------------
+
+  // kept in the browser, for all pages of this survey
+  const KEY = `pix2prof-ratings-${data.survey}`;
+  const GRADES = [0, 1, 2, 3, 4, 5];
+  let ratings = readRatings();
+
+  function readRatings() {
+    try {
+      const found = JSON.parse(localStorage.getItem(KEY));
+      return found && typeof found === 'object' ? found : {};
+    } catch { return {}; }
+  }
+
+  const ratingOf = (card) => {
+    const found = ratings[card.index];
+    return found && GRADES.includes(found.rating) ? found.rating : null;
+  };
+
+  // the same grade again, or null, takes a rating back
+  function rate(card, grade) {
+    // (another page of this survey may be open)
+    ratings = { ...ratings, ...readRatings() };
+    if (grade === null || ratingOf(card) === grade) delete ratings[card.index];
+    else ratings[card.index] = { rating: grade, source: card.source };
+    keepRatings();
+  }
+
+  function keepRatings() {
+    try {
+      localStorage.setItem(KEY, JSON.stringify(ratings));
+    } catch { /* they last as long as the page: export them */ }
+    showRatings();
+  }
+
+  function rateBar(card) {
+    const box = make('div', {
+      class: 'rate', role: 'group', 'data-rate': card.index,
+      'aria-label': `Rating of ${nameOf(card)}` }, 'Rate');
+    for (const grade of GRADES) {
+      const button = make('button', {
+        type: 'button', 'data-grade': grade,
+        title: `Rate ${grade} (key ${grade})` }, String(grade));
+      button.addEventListener('click', () => rate(card, grade));
+      box.append(button);
+    }
+    return box;
+  }
+
+  function showRatings() {
+    for (const box of document.querySelectorAll('[data-rate]')) {
+      markRating(box);
+    }
+    const count = Object.keys(ratings).length;
+    byId('rated').textContent = count
+      ? `${count} rated: kept in this browser` : 'Rate galaxies from 0 (usual)'
+      + ' to 5 (interesting), by clicking or with the keys 0 to 5';
+    byId('export').disabled = !count;
+    byId('forget').disabled = !count;
+  }
+
+  function markRating(box) {
+    const found = ratings[box.dataset.rate];
+    for (const button of box.querySelectorAll('button')) {
+      button.setAttribute('aria-pressed', String(
+        Boolean(found) && String(found.rating) === button.dataset.grade));
+    }
+  }
+
+  function ratingsAsCsv() {
+    const quoted = (text) => `"${String(text).replaceAll('"', '""')}"`;
+    const rows = Object.entries(ratings).map(([index, { rating, source }]) => (
+      `${index},${quoted(source || '')},${rating}`));
+    return `${['index,source,rating', ...rows].join('\r\n')}\r\n`;
+  }
+
+  // keys of the galaxy that is open, or whose card has the focus
+  document.addEventListener('keydown', (event) => {
+    const { target } = event;
+    if (event.ctrlKey || event.metaKey || event.altKey
+        || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName)) return;
+    const item = target.closest && target.closest('li.card');
+    const card = open || (item && data.cards.find(
+      (one) => String(one.index) === item.dataset.index));
+    if (!card) return;
+    if (/^[0-5]$/.test(event.key)) {
+      // (a key sets: typing it twice is no mistake)
+      if (ratingOf(card) !== Number(event.key)) rate(card, Number(event.key));
+    } else if (event.key === 'Delete' || event.key === 'Backspace') {
+      rate(card, null);
+    } else return;
+    event.preventDefault();
+  });
 
   // --- one galaxy ----------------------------------------------------------
 
@@ -213,7 +309,8 @@
       opener = card;
       show(card);
     });
-    return make('li', { class: 'card', 'data-index': card.index }, button);
+    return make('li', { class: 'card', 'data-index': card.index }, button,
+      rateBar(card));
   }
 
   const nodes = new Map();
@@ -278,7 +375,9 @@
       make('h3', { id: 'large-title' }, `#${card.index} ${nameOf(card)}`),
       button('←', 'Previous galaxy', () => step(-1)),
       button('→', 'Next galaxy', () => step(1)),
-      button('✕', 'Close', () => dialog.close())), chips(card), wide);
+      button('✕', 'Close', () => dialog.close())), rateBar(card),
+    chips(card), wide);
+    showRatings();
     if (!dialog.open) dialog.showModal();
     dialog.querySelector('.bar-top button:last-child').focus();
     dialog.onkeydown = (event) => {
@@ -308,6 +407,8 @@
     flagged: (card) => card.flag !== 0 && !isFailed(card),
     failed: isFailed,
     extreme: (card) => card.why.some((text) => data.extremes.includes(text)),
+    rated: (card) => ratingOf(card) !== null,
+    unrated: (card) => ratingOf(card) === null,
   };
 
   function searchText(card) {
@@ -337,8 +438,9 @@
 
   function compare(key) {
     const sign = descending ? -1 : 1;
+    const value = (card) => (key === 'rating' ? ratingOf(card) : card[key]);
     return (p, q) => {
-      const [a, b] = [p[key], q[key]];
+      const [a, b] = [value(p), value(q)];
       // what is not known comes last in both directions
       if (a === null || b === null) return (a === null) - (b === null);
       const order = typeof a === 'string'
@@ -350,6 +452,7 @@
   function update() {
     shown = data.cards.filter(fits).sort(compare(byId('sort').value));
     list.replaceChildren(...shown.map(nodeOf));
+    showRatings();
     byId('dir').setAttribute('aria-pressed', String(descending));
     byId('dir').firstChild.textContent = descending ? '↓' : '↑';
     byId('count').textContent = `${shown.length} of ${data.cards.length} `
@@ -361,7 +464,7 @@
     const state = new URLSearchParams();
     for (const id of FIELDS) {
       const { value } = byId(id);
-      if (value && !(id === 'sort' && value === 'index')) state.set(id, value);
+      if (value && !(id === 'sort' && value === FIRST_SORT)) state.set(id, value);
     }
     if (descending) state.set('desc', '1');
     if (open) state.set('galaxy', open.index);
@@ -379,7 +482,7 @@
     const state = new URLSearchParams(text);
     for (const id of FIELDS) {
       const node = byId(id);
-      const value = state.get(id) || (id === 'sort' ? 'index' : '');
+      const value = state.get(id) || (id === 'sort' ? FIRST_SORT : '');
       node.value = value;
       if (node.tagName === 'SELECT' && node.selectedIndex < 0) {
         node.selectedIndex = 0;
@@ -405,15 +508,35 @@
     .map(([name, count]) => [name, `${name} (${count})`]));
   fill('band', [...new Set(data.cards.map((card) => card.band))]
     .filter(Boolean).sort().map((band) => [band, band]));
+  if (FIRST_SORT === 'order') {
+    byId('sort').prepend(make('option', { value: 'order' }, 'the list'));
+  }
   for (const id of FIELDS) byId(id).addEventListener('input', update);
   byId('dir').addEventListener('click', () => {
     descending = !descending;
     update();
   });
   byId('reset').addEventListener('click', () => {
-    for (const id of FIELDS) byId(id).value = id === 'sort' ? 'index' : '';
+    for (const id of FIELDS) byId(id).value = id === 'sort' ? FIRST_SORT : '';
     descending = false;
     update();
+  });
+  byId('export').addEventListener('click', () => {
+    const url = URL.createObjectURL(new Blob(
+      [ratingsAsCsv()], { type: 'text/csv' }));
+    make('a', { href: url, download: 'ratings.csv' }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
+  });
+  byId('forget').addEventListener('click', () => {
+    if (!window.confirm('Forget all ratings of this survey?')) return;
+    ratings = {};
+    keepRatings();
+  });
+  window.addEventListener('storage', (event) => {
+    if (event.key === KEY) {
+      ratings = readRatings();
+      showRatings();
+    }
   });
   byId('zoom').addEventListener('input', (event) => {
     list.style.setProperty('--card-width',

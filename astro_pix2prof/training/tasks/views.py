@@ -81,6 +81,14 @@ def show_differently(views, n_pix, dx, dy, k, flip):
         for _ in range(k):
             x, y = y, last - x
         changes['centre'] = torch.stack([x, y], 1)
+        if views.clumps is not None:
+            x, y = (views.clumps[..., :2] - first).unbind(-1)
+            if flip:
+                x = last - x
+            for _ in range(k):
+                x, y = y, last - x
+            changes['clumps'] = torch.cat([torch.stack(
+                [x, y], -1), views.clumps[..., 2:]], -1)
     if views.e1 is not None:
         changes['e2'] = -views.e2 if flip else views.e2
         changes['e1'] = views.e1
@@ -130,6 +138,19 @@ class Views:
 
     sky_error : `torch.Tensor`, shape (B,), optional
         The error of the sky that was subtracted, as it would be stated.
+
+    enclosed : `torch.Tensor`, shape (B, N), optional
+        Flux within the ellipses.
+
+    fwhm, gain : `torch.Tensor`, shape (B,), optional
+        Seeing in pixels; electrons in a unit of the image.
+
+    clumps : `torch.Tensor`, shape (B, M, 4), optional
+        The galaxy's clumps: x, y, flux and size in pixels; the flux is zero
+        where there is none.
+    labels : dict of `torch.Tensor`, shape (B,), optional
+        What is seen: see
+        `~astro_pix2prof.simulation.labels.visible_features`.
     """
 
     image: torch.Tensor
@@ -147,3 +168,8 @@ class Views:
     others: torch.Tensor = None
     sky: torch.Tensor = None
     sky_error: torch.Tensor = None
+    enclosed: torch.Tensor = None
+    fwhm: torch.Tensor = None
+    gain: torch.Tensor = None
+    clumps: torch.Tensor = None
+    labels: dict = None

@@ -1,0 +1,156 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The command ``pix2prof clumps``.
+"""
+
+from pathlib import Path
+
+from astro_pix2prof.cli.fit import _psf
+from astro_pix2prof.cli.methods import METHODS, make_fitter
+from astro_pix2prof.cli.options import (
+    add_common_options,
+    add_fitter_options,
+    add_image_options,
+    add_plane_options,
+    any_path,
+    image_options,
+    local_path,
+)
+from astro_pix2prof.cli.output import (
+    check_file,
+    check_new,
+    make_folder,
+    print_columns,
+    quietly,
+    save_figure,
+    warn,
+)
+from astro_pix2prof.cli.planes import check_planes, read_planes
+
+__all__ = ['add_clumps_command']
+
+
+# Formats of astropy by the endings of tables.
+_FORMATS = {'.ecsv': 'ascii.ecsv', '.fits': 'fits', '.csv': 'ascii.csv',
+            '.parquet': 'parquet'}
+
+
+def add_clumps_command(commands):
+    """
+    Add the command to the parser.
+
+    Parameters
+    ----------
+    commands : object
+        As `argparse.ArgumentParser.add_subparsers` returns it.
+    """
+    command = commands.add_parser(
+        'clumps', help='find the clumps of a galaxy',
+        usage='%(prog)s [OPTION ...] IMAGE',
+        description='Fit a galaxy, find its clumps and the stars and '
+                    'galaxies in front of it on what is left without its '
+                    'rings, and write them as a table.')
+    command.add_argument('image', metavar='IMAGE', type=any_path,
+                         help='FITS file, or its address; or a JPEG or PNG '
+                              'picture')
+    command.add_argument('--method', choices=METHODS, default='pix2prof',
+                         help='how to measure the galaxy (default: '
+                              'pix2prof)')
+    command.add_argument('--detector', choices=('network', 'matched'),
+                         default='network',
+                         help='how to find clumps: by a network (default), '
+                              'or as peaks of the filtered image')
+    command.add_argument('--threshold', type=float, metavar='P',
+                         help='least probability, or signal-to-noise ratio '
+                              'of --detector matched')
+    command.add_argument('--classes', choices=('clump', 'odd', 'both'),
+                         default='both',
+                         help='clumps, other objects (odd) or both '
+                              '(default)')
+    command.add_argument('--max-radius', type=float, default=3.0,
+                         metavar='R50',
+                         help='largest distance from the centre, in radii '
+                              'of half the light (default: 3)')
+    command.add_argument('--psf', metavar='FILE|FWHM', type=_psf,
+                         help='point-spread function of the image: a FITS '
+                              'file or its full width at half maximum, in '
+                              'arcsec or with a unit such as 3pix (default: '
+                              'from the image)')
+    add_fitter_options(command)
+    command.add_argument('--out', metavar='FILE', type=local_path,
+                         default=Path('clumps.ecsv'),
+                         help='file for the table: .ecsv, .fits, .csv or '
+                              '.parquet (default: clumps.ecsv)')
+    command.add_argument('--regions', metavar='FILE', type=local_path,
+                         nargs='?', const=Path('clumps.reg'),
+                         help='write circles for DS9, too (default: '
+                              'clumps.reg)')
+    command.add_argument('--plot', metavar='FILE', type=local_path,
+                         nargs='?', const=Path('clumps.png'),
+                         help='write a figure, too (default: clumps.png)')
+    command.add_argument('--overwrite', action='store_true',
+                         help='replace results that exist')
+    add_common_options(command)
+    add_image_options(command)
+    add_plane_options(command)
+    command.set_defaults(run=_run_clumps, command=command)
+
+
+def _run_clumps(args):
+    from astro_pix2prof.image.pictures import is_picture, read_picture
+    from astro_pix2prof.inference.clumps import find_clumps
+
+    if args.out.suffix not in _FORMATS:
+        args.command.error('--out must end in .ecsv, .fits, .csv or '
+                           f'.parquet, got {args.out}')
+    check_planes(args)
+    for path, option in ((args.out, '--out'), (args.regions, '--regions'),
+                         (args.plot, '--plot')):
+        if path is not None:
+            make_folder(path.parent, args)
+            check_new(path, args, option)
+    fitter = make_fitter(args.method, args)
+    options = image_options(args)
+    check_file(args.image)
+    picture = is_picture(args.image)
+    image = args.image
+    if picture:
+        # (a picture has no zero point)
+        image = read_picture(image, options.pop('band', None))
+        options['calibrated'] = False
+    else:
+        options |= read_planes(args, args.image)
+    fit, notes = quietly(fitter.fit, image, **options)
+    if picture:
+        fit.profile.meta['picture'] = True
+    classes = (('clump', 'odd') if args.classes == 'both'
+               else args.classes)
+    clumps, more = quietly(
+        find_clumps, fit, method=args.detector, threshold=args.threshold,
+        psf=args.psf, classes=classes, max_radius=args.max_radius)
+    for note in [*notes, *more]:
+        warn(note, args, file=args.image)
+    clumps.write(args.out, format=_FORMATS[args.out.suffix],
+                 overwrite=args.overwrite)
+    if args.regions is not None:
+        from astro_pix2prof.export.clumps import clump_regions
+
+        clump_regions(clumps, frame='sky' if 'ra' in clumps.colnames
+                      else 'pixel').write(
+                          args.regions, format='ds9',
+                          overwrite=args.overwrite)
+    if args.plot is not None:
+        from astro_pix2prof.plotting.clumps import plot_clumps
+
+        save_figure(plot_clumps, args.plot, fit, clumps)
+    if not args.quiet:
+        own = clumps['class'] == 'clump'
+        meta = clumps.meta
+        print_columns([
+            ('clumps', str(int(own.sum()))),
+            ('their share of the light', f'{clumps["share"][own].sum():.1%}'),
+            ('other objects', str(int((~own).sum()))),
+            ('FWHM (pixels)', f'{meta.get("fwhm", float("nan")):.2f} '
+                              f'({meta.get("fwhm_from", "not known")})'),
+            ('table', str(args.out))])
+    return 0

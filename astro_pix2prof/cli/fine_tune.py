@@ -1,0 +1,167 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+The command ``pix2prof fine-tune``.
+"""
+
+from pathlib import Path
+
+from astro_pix2prof.cli.options import add_common_options, local_path
+from astro_pix2prof.cli.output import show_warnings, warn
+
+__all__ = ['add_fine_tune_command']
+
+
+def add_fine_tune_command(commands):
+    """
+    Add the command to the parser.
+
+    Parameters
+    ----------
+    commands : object
+        As `argparse.ArgumentParser.add_subparsers` returns it.
+    """
+    command = commands.add_parser(
+        'fine-tune', help='fine-tune a network with few examples',
+        description='Fine-tune a ring network with images and measured '
+                    'profiles of a new survey or of another kind, or fit a '
+                    'head that tells a class or a number of galaxies to '
+                    'labels.')
+    command.add_argument('weights', metavar='WEIGHTS',
+                         help="weights to start with: 'rings', a file, or "
+                              "'encoder'")
+    command.add_argument('--out', metavar='FILE', type=local_path,
+                         required=True,
+                         help='.safetensors file to write, with a model '
+                              'card beside it')
+    command.add_argument('--overwrite', action='store_true',
+                         help='replace a file that exists')
+    command.add_argument('--seed', type=int, default=0,
+                         help='seed of what is drawn (default: 0)')
+    command.add_argument('--licence', metavar='TEXT',
+                         help='licence of the weights, for the model card')
+    command.add_argument('--description', metavar='TEXT', default='',
+                         help='what they are for, likewise')
+    pairs = command.add_argument_group('ring networks')
+    pairs.add_argument('--pairs', metavar='DIR', type=local_path,
+                       help='folder of images and profiles, see the guide '
+                            'to pairs')
+    pairs.add_argument('--unfreeze', choices=('all', 'rings', 'last'),
+                       default='all',
+                       help='parts that learn (default: all)')
+    pairs.add_argument('--steps', type=int, metavar='N',
+                       help='steps of 16 images (default: 200)')
+    pairs.add_argument('--minutes', type=float, default=10.0,
+                       help='stop after this time (default: 10)')
+    pairs.add_argument('--validation', type=float, default=0.2,
+                       metavar='SHARE',
+                       help='share of the pairs to hold out (default: 0.2)')
+    labels = command.add_argument_group('the encoder')
+    labels.add_argument('--table', metavar='FILE', type=local_path,
+                        help='table of labelled galaxies, with embeddings '
+                             'or with what --images asks for')
+    labels.add_argument('--images', metavar='TEMPLATE',
+                        help="image of each galaxy, such as "
+                             "'images/{id}.fits', with columns of --table "
+                             'in braces')
+    labels.add_argument('--label', metavar='COLUMN',
+                        help='column of --table to learn')
+    labels.add_argument('--kind', choices=('classes', 'numbers'),
+                        default='classes',
+                        help='kind of the labels (default: classes)')
+    add_common_options(command)
+    command.set_defaults(run=_run_fine_tune, command=command)
+
+
+def _run_fine_tune(args):
+    with show_warnings(args):
+        tuning = _fine_tune(args)
+    if not args.quiet:
+        print(tuning)
+    return 0
+
+
+def _fine_tune(args):
+    from astro_pix2prof import fine_tune
+
+    options = {'out': args.out, 'seed': args.seed, 'licence': args.licence,
+               'description': args.description,
+               'overwrite': args.overwrite}
+    if args.weights == 'encoder':
+        _refuse(args, 'pairs')
+        _need(args, 'table', 'label')
+        return fine_tune('encoder', _read_table(args), labels=args.label,
+                         kind=args.kind, **options)
+    for name in ('table', 'images', 'label'):
+        _refuse(args, name)
+    _need(args, 'pairs')
+    return fine_tune(
+        args.weights, args.pairs, unfreeze=args.unfreeze, steps=args.steps,
+        minutes=args.minutes, validation=args.validation,
+        progress=not args.quiet, **options)
+
+
+def _need(args, *names):
+    missing = [f'--{name}' for name in names if getattr(args, name) is None]
+    if missing:
+        args.command.error(f'{args.weights} needs {" and ".join(missing)}')
+
+
+def _refuse(args, name):
+    if getattr(args, name) is not None:
+        args.command.error(f'--{name} does not belong to {args.weights}')
+
+
+def _read_table(args):
+    """
+    Read the table of labels, with the embeddings of the images.
+    """
+    from astropy.table import QTable
+
+    suffix = args.table.suffix.lower()
+    kinds = {'.csv': 'ascii.csv', '.ecsv': 'ascii.ecsv'}
+    table = QTable.read(args.table, format=kinds.get(suffix))
+    if args.label not in table.colnames:
+        msg = (f'--label: {args.table} must have the column '
+               f'{args.label!r}, it has {", ".join(table.colnames)}')
+        raise ValueError(msg)
+    if args.images is None:
+        if 'embedding' not in table.colnames:
+            msg = (f'--table: {args.table} has no column embedding: give '
+                   '--images to encode the images of the galaxies')
+            raise ValueError(msg)
+        return table
+    return _encode(args, table)
+
+
+def _encode(args, table):
+    """
+    Encode the images of a table of labels.
+    """
+    from astro_pix2prof import Pix2ProfFitter
+
+    paths = []
+    for row in table:
+        try:
+            paths.append(Path(args.images.format_map(
+                {name: row[name] for name in table.colnames})))
+        except (KeyError, ValueError, IndexError) as error:
+            msg = (f'--images: {args.images!r} must have columns of '
+                   f'{args.table} in braces ({", ".join(table.colnames)}), '
+                   f'got {error}')
+            raise ValueError(msg) from error
+    there = [path.is_file() for path in paths]
+    if not all(there):
+        absent = [str(path) for path, found in zip(paths, there,
+                                                   strict=True) if not found]
+        text = (f'--images: {len(absent)} of {len(paths)} images do not '
+                f'exist, such as {absent[0]}')
+        if not any(there):
+            raise FileNotFoundError(text)
+        warn(f'{text} (left out)', args)
+    table = table[there]
+    encoded = Pix2ProfFitter().encode(
+        [path for path, found in zip(paths, there, strict=True) if found],
+        progress=not args.quiet)
+    table['embedding'] = encoded['embedding']
+    table.meta.update(encoded.meta)
+    return table

@@ -1,0 +1,452 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Find the clumps of a galaxy, and what lies before and beside it.
+"""
+
+import warnings
+from functools import lru_cache
+
+import astropy.units as u
+import numpy as np
+import torch
+from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
+from photutils.detection import find_peaks as find_maxima
+
+from astro_pix2prof.addresses import is_address
+from astro_pix2prof.arguments import check_choice, check_number
+from astro_pix2prof.fitting.base import as_fitter
+from astro_pix2prof.image.pictures import is_picture, read_picture
+from astro_pix2prof.inference.clump_maps import find_width, make_maps
+from astro_pix2prof.inference.point_sources import fit_fluxes
+from astro_pix2prof.networks.architectures import architecture_of
+from astro_pix2prof.networks.clumps.network import (
+    CLASSES,
+    ClumpNetwork,
+    find_peaks,
+)
+from astro_pix2prof.networks.weights import load_network
+from astro_pix2prof.profile.flags import ClumpFlag, GalaxyFlag
+
+__all__ = ['class_features', 'find_clumps', 'measure_marks']
+
+
+# Thresholds: the signal-to-noise ratio of the matched filter, and the
+# probability of the network where its model card names none.
+_SNR, _PROBABILITY = 5.0, 0.3
+
+# Marks of the network that are measured have at least this score.
+_LEAST = 0.04
+
+# No clump is so close to the centre (FWHM), and those closer than that have a
+# flag.
+_CORE, _NEAR_CORE = 0.8, 2.0
+
+# Neighbours closer than this (FWHM) are blended; an edge closer than this
+# (FWHM) is near; less than this part of the PSF on good pixels is a flag.
+_BLENDED, _EDGE, _COVERED = 1.5, 1.5, 0.85
+
+# The matched filter tells a clump from another object by its distance from
+# the centre only (R50).
+_OUTSIDE = 2.2
+
+# Two classes of which none is so many times as likely as the other.
+_UNSURE = 2.0
+
+
+def find_clumps(fit, *, method='network', threshold=None, psf=None,
+                classes=CLASSES, max_radius=3.0, fitter=None,
+                weights='clumps', **options):
+    """
+    Find the clumps of a galaxy, and stars and galaxies in front of it.
+
+    The rings of the galaxy and their low Fourier modes (bars and arms) are
+    subtracted. On what is left, a small network marks the centres of clumps
+    of the galaxy and of odd objects, which are foreground stars and other
+    galaxies; or peaks of the image filtered with the point-spread function
+    (PSF) are taken. Fluxes are those of point-like sources above their
+    surroundings, neighbours fitted together.
+
+    Parameters
+    ----------
+    fit : `~astro_pix2prof.ProfileFit` or image of any kind
+        The galaxy, as ``fitter.fit(image)`` returns it. An image is
+        measured first; the path of a JPEG or PNG picture may be given.
+
+    method : {'network', 'matched'}, optional
+        'matched' takes each peak of the filtered image: it finds spiral
+        arms, too, and knows no probabilities.
+
+    threshold : float, optional
+        The least probability of an object, by default that at which
+        completeness and purity were balanced on simulated galaxies; for
+        'matched', the least signal-to-noise ratio, by default 5.
+
+    psf : optional
+        The PSF, as for `~astro_pix2prof.PSF`: a full width at half maximum
+        in arcsec or as a `~astropy.units.Quantity` in pixels will do. By
+        default that of the image (``psf_fwhm``), or the width of the stars
+        in it; or, of an enlarged image, about 3.2 of the original pixels,
+        over which its noise is correlated.
+
+    classes : str or sequence of str, optional
+        The classes that are wanted: 'clump', 'odd' or both.
+
+    max_radius : float, optional
+        The largest distance from the centre, along the ellipses, in
+        semi-major axes that hold half of the light (R50).
+
+    fitter : `~astro_pix2prof.IsophoteFitter` or other fitter, optional
+        The fitter of an image; by default a `~astro_pix2prof.Pix2ProfFitter`.
+
+    weights : str or path-like, optional
+        The weights of the network.
+
+    **options
+        The options of the fitter's ``fit`` for an image, such as
+        ``position``; a picture has ``calibrated=False`` of itself.
+
+    Returns
+    -------
+    clumps : `~astropy.table.QTable`
+        By decreasing probability (signal-to-noise ratio for 'matched'):
+        ``x``, ``y`` (pixels of the cutout that was measured, 0 is the
+        centre of the first), ``ra``, ``dec`` if there is a WCS, ``flux``
+        and ``flux_err`` in the unit of the image, ``mag`` and ``mag_err``
+        if it is calibrated, ``snr``, ``share`` and ``share_err`` (of the
+        light of the galaxy), ``radius`` (the semi-major axis of the ellipse
+        through the clump), ``radius_r50``, ``probability``, ``class`` and
+        ``flag`` (see `~astro_pix2prof.describe_flags` with 'clump'). Its
+        ``meta`` has 'fwhm' (pixels) and 'fwhm_from' ('given', 'stars',
+        'noise' or 'assumed'), 'r50', 'host_flux', 'threshold' and others.
+
+    Raises
+    ------
+    TypeError
+        If ``fit`` is a fit and there are options of an image.
+
+    ValueError
+        If an argument is out of range or unknown, or the weights are not
+        those of a clump network.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If the width of the PSF had to be assumed, or there is no galaxy.
+
+    Notes
+    -----
+    Pixels that the fitter masked as other objects are looked at, those that
+    the image itself masks are not. Nothing is reported within 0.8 FWHM of
+    the centre. See the guide for completeness and purity.
+
+    Examples
+    --------
+    >>> from astro_pix2prof import IsophoteFitter, find_clumps, load_example
+    >>> fit = IsophoteFitter().fit(load_example())
+    >>> clumps = find_clumps(fit, method='matched', psf=1.3)
+    >>> clumps.colnames[:2]
+    ['x', 'y']
+    """
+    method = check_choice(method, 'method', ('network', 'matched'))
+    if isinstance(classes, str):
+        classes = (classes,)
+    classes = tuple(check_choice(name, 'classes', CLASSES)
+                    for name in classes)
+    max_radius = check_number(max_radius, 'max_radius', above=0, most=20)
+    most = None if method == 'matched' else 1
+    threshold = check_number(threshold, 'threshold', above=0, most=most,
+                             optional=True)
+    picture = False
+    if _is_fit(fit):
+        given = [*options, *(['fitter'] if fitter is not None else [])]
+        if given:
+            msg = (f'{", ".join(given)} must not be given with a fit, whose '
+                   'image was measured before')
+            raise TypeError(msg)
+        picture = bool(fit.profile.meta.get('picture', False))
+    else:
+        fit, picture = _fit_image(fit, fitter, options)
+    if fit.profile.meta.get('flag', 0) & int(GalaxyFlag.NO_SOURCE):
+        warnings.warn('there is no galaxy in the image: no clumps are looked '
+                      'for', AstropyUserWarning, stacklevel=2)
+        return _make_table(fit, None, [], picture, {})
+    fwhm, source = find_width(fit, psf)
+    maps = make_maps(fit, fwhm, reach=max_radius)
+    if maps is None:
+        return _make_table(fit, None, [], picture, {})
+    if method == 'network':
+        network, card = _load(str(weights))
+        if threshold is None:
+            threshold = card.get('threshold', _PROBABILITY)
+        rows = _classify(_measure(fit, maps, _by_network(network, maps),
+                                  max_radius), card)
+        rows = [row for row in rows if row['probability'] >= threshold]
+        rows.sort(key=lambda row: -row['probability'])
+    else:
+        threshold = _SNR if threshold is None else threshold
+        rows = _classify(_measure(fit, maps, _by_filter(maps, threshold),
+                                  max_radius), {})
+    rows = [row for row in rows if row['class'] in classes]
+    return _make_table(fit, maps, rows, picture, {
+        'method': method, 'threshold': float(threshold),
+        'fwhm': float(fwhm), 'fwhm_from': source})
+
+
+def measure_marks(fit, psf, network, *, max_radius=3.0):
+    """
+    Measure all marks of a network, for the calibration of its classes.
+
+    Parameters
+    ----------
+    fit : `~astro_pix2prof.ProfileFit`
+        The galaxy.
+
+    psf : optional
+        As for `find_clumps`.
+
+    network : `~astro_pix2prof.networks.clumps.ClumpNetwork`
+        The network.
+
+    max_radius : float, optional
+        As for `find_clumps`.
+
+    Returns
+    -------
+    rows : list of dict
+        See `class_features`; ``x`` and ``y`` are pixels of the image.
+    """
+    maps = make_maps(fit, find_width(fit, psf)[0], reach=max_radius)
+    if maps is None:
+        return []
+    return _measure(fit, maps, _by_network(network, maps), max_radius)
+
+
+def _is_fit(fit):
+    return all(hasattr(fit, name) for name in ('profile', 'cutout', 'mask',
+                                               'sma', 'theta'))
+
+
+def _fit_image(image, fitter, options):
+    """
+    Measure an image: its fit, and whether it is a picture.
+    """
+    if fitter is None:
+        from astro_pix2prof.inference.fitter import Pix2ProfFitter
+
+        fitter = Pix2ProfFitter()
+    picture = isinstance(image, str | bytes) or hasattr(image, '__fspath__')
+    picture = picture and not is_address(image) and is_picture(image)
+    if picture:
+        image = read_picture(image, options.pop('band', None))
+        options.setdefault('calibrated', False)
+    fit = as_fitter(fitter).fit(image, **options)
+    if picture:
+        fit.profile.meta['picture'] = True
+    return fit, picture
+
+
+@lru_cache(maxsize=2)
+def _load(weights):
+    network, card = load_network(weights)
+    if not isinstance(network, ClumpNetwork):
+        msg = (f'weights must be those of a clump network, got {weights!r}, '
+               f'which are of a {architecture_of(network).title}')
+        raise ValueError(msg)
+    return network, card
+
+
+def _by_network(network, maps):
+    """
+    Run the network: x, y in the maps and probabilities of both classes.
+    """
+    with torch.inference_mode():
+        logits, offset = network(maps.maps.channels)
+        peaks = find_peaks(logits[0], offset[0], least=_LEAST)
+    return [(row[0], row[1], row[2], row[3])
+            for row in peaks.double().tolist()]
+
+
+def _by_filter(maps, threshold):
+    """
+    Find peaks of the filtered image, the clearest first.
+    """
+    image = maps.maps.compact[0].numpy().astype(float)
+    # (an area with a peak is as wide as the PSF: neighbours are told apart)
+    side = 2 * round(0.5 * maps.fwhm) + 1
+    with warnings.catch_warnings():
+        # (no peaks are no cause for a warning)
+        warnings.simplefilter('ignore', AstropyUserWarning)
+        table = find_maxima(image, threshold, box_size=max(side, 3),
+                            mask=~maps.good)
+    if table is None:
+        return []
+    rows = []
+    for x, y in zip(table['x_peak'], table['y_peak'], strict=True):
+        dx, dy = _vertex(image, int(x), int(y))
+        rows.append((x + dx, y + dy, np.nan, np.nan, image[y, x]))
+    rows.sort(key=lambda row: -row[4])
+    return [row[:4] for row in rows]
+
+
+def _vertex(image, x, y):
+    """
+    Find the vertex of the parabolas through a peak and its neighbours.
+    """
+    out = []
+    for line in (image[y, max(x - 1, 0):x + 2],
+                 image[max(y - 1, 0):y + 2, x]):
+        bend = line[0] - 2 * line[1] + line[2] if len(line) == 3 else 0.0
+        out.append(float(np.clip(0.5 * (line[0] - line[2]) / bend, -0.5, 0.5))
+                   if bend < 0 else 0.0)
+    return out
+
+
+def _measure(fit, maps, found, max_radius):
+    """
+    Measure what was found: a list of dictionaries, without classes.
+    """
+    radius = maps.maps.radius[0].numpy()
+    ny, nx = radius.shape
+    kept = []
+    for x, y, *p in found:
+        i, j = (int(np.clip(round(v), 0, n - 1))
+                for v, n in ((x, nx), (y, ny)))
+        away = float(np.hypot(x - maps.centre[0], y - maps.centre[1]))
+        if (not maps.good[j, i] or away < _CORE * maps.fwhm
+                or radius[j, i] > max_radius * maps.r50):
+            continue
+        kept.append((x, y, *p, float(radius[j, i]), away))
+    if not kept:
+        return []
+    x, y, clump, odd, sma, away = np.array(kept, dtype=float).T
+    one = maps.maps
+    variance = one.variance[0].numpy() * float(one.correlation[0])**2
+    sources = fit_fluxes(one.residual[0].numpy(), maps.good, variance, x, y,
+                         maps.fwhm)
+    apart = np.hypot(x[:, None] - x, y[:, None] - y)
+    np.fill_diagonal(apart, np.inf)
+    px, py = maps.to_image(x, y)
+    ny, nx = fit.cutout.shape
+    rows = []
+    for k, source in enumerate(sources):
+        # (what has no light above its surroundings is nothing)
+        if not source.flux > 0:
+            continue
+        border = min(px[k] + 0.5, py[k] + 0.5, nx - 0.5 - px[k],
+                     ny - 0.5 - py[k]) / maps.step
+        flag = 0
+        for is_so, bit in (
+                (border < _EDGE * maps.fwhm, ClumpFlag.EDGE),
+                (source.covered < _COVERED, ClumpFlag.MASKED),
+                (apart[k].min() < _BLENDED * maps.fwhm, ClumpFlag.BLENDED),
+                (away[k] < _NEAR_CORE * maps.fwhm, ClumpFlag.NUCLEUS)):
+            flag |= int(bit) if is_so else 0
+        flux = source.flux * maps.unit
+        rows.append({
+            'x': px[k], 'y': py[k], 'flux': flux,
+            'flux_err': source.error * maps.unit,
+            'snr': source.flux / source.error, 'share': flux / maps.flux,
+            'sma': sma[k] * maps.step, 'r50': sma[k] / maps.r50,
+            'width': source.width, 'scores': (clump[k], odd[k]),
+            'flag': flag})
+    return rows
+
+
+def class_features(row):
+    """
+    List what tells the class of an object, besides a constant.
+
+    Parameters
+    ----------
+    row : dict
+        An object that was measured: 'scores' of the network for both
+        classes, 'snr', 'share', 'r50' and 'width'.
+
+    Returns
+    -------
+    features : list of float
+    """
+    scores = np.clip(row['scores'], 1e-3, 1 - 1e-3)
+    away = np.log(row['r50'] + 0.1)
+    share = np.log(np.clip(row['share'], 1e-5, 1))
+    return [1.0, *np.log(scores / (1 - scores)), away, away**2, share,
+            share**2 / 10, np.log(np.clip(row['snr'], 0.5, 1e4)),
+            row['width']]
+
+
+def _classify(rows, card):
+    """
+    Find classes and probabilities, as calibrated on simulated galaxies.
+    """
+    for row in rows:
+        pair = row['scores']
+        if not np.isfinite(pair[0]):
+            pair = (1.0, 0.0) if row['r50'] < _OUTSIDE else (0.0, 1.0)
+            row['probability'], known = np.nan, False
+        else:
+            known = True
+            if card.get('classes'):
+                # (neither of both is the reference, with a sum of 0)
+                sums = np.array(card['classes']) @ class_features(row)
+                grown = np.exp(np.clip(sums, -30, 30))
+                pair = grown / (1 + grown.sum())
+            row['probability'] = float(max(pair))
+        row['class'] = CLASSES[0] if pair[0] >= pair[1] else CLASSES[1]
+        if not known or max(pair) < _UNSURE * min(pair):
+            row['flag'] |= int(ClumpFlag.UNSURE_CLASS)
+    return rows
+
+
+def _make_table(fit, maps, rows, picture, meta):
+    """
+    Make the catalogue.
+    """
+    cutout, profile = fit.cutout, fit.profile
+
+    def column(name, kind=float):
+        return np.array([row[name] for row in rows], dtype=kind)
+
+    table = QTable()
+    x, y = column('x'), column('y')
+    table['x'], table['y'] = x, y
+    if cutout.wcs is not None:
+        sky = np.array([cutout.sky_position(*place) for place in zip(
+            x, y, strict=True)]).reshape(-1, 2)
+        table['ra'], table['dec'] = sky.T * u.deg
+    flux, error = column('flux'), column('flux_err')
+    # (of an image of surface brightness, a flux is a sum over pixels)
+    unit = (u.Unit(cutout.unit) if cutout.unit is not None
+            else u.dimensionless_unscaled)
+    table['flux'], table['flux_err'] = flux * unit, error * unit
+    zero = profile.meta.get('zeropoint', np.nan)
+    if zero is not None and np.isfinite(zero):
+        with np.errstate(divide='ignore', invalid='ignore'):
+            table['mag'] = (zero - 2.5 * np.log10(flux)) * u.mag
+            table['mag_err'] = 1.0857362 * error / flux * u.mag
+    host = np.nan if maps is None else maps.flux
+    relative = np.nan if maps is None else maps.flux_err / host
+    with np.errstate(divide='ignore', invalid='ignore'):
+        table['snr'] = flux / error
+        table['share'] = flux / host
+        table['share_err'] = flux / host * np.hypot(
+            error / flux, np.nan_to_num(relative))
+    table['radius'] = (column('sma') * cutout.radius_scale
+                       * cutout.radius_unit)
+    table['radius_r50'] = column('r50')
+    table['probability'] = column('probability')
+    table['class'] = column('class', 'U5')
+    flag = column('flag', np.int32)
+    if picture:
+        flag |= int(ClumpFlag.NONLINEAR)
+    table['flag'] = flag
+    table.meta.update(meta)
+    table.meta.update({key: profile.meta[key] for key in (
+        'source', 'band', 'x_centre', 'y_centre', 'ra', 'dec', 'pixel_scale')
+        if key in profile.meta})
+    if maps is not None:
+        table.meta['host_flux'] = host
+        table.meta['r50'] = float(maps.r50 * maps.step * cutout.radius_scale)
+        table.meta['correlation'] = float(maps.maps.correlation[0])
+    table.meta['picture'] = picture
+    return table

@@ -1,0 +1,378 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Embeddings of galaxies: 64 numbers that tell how a galaxy looks.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from astro_pix2prof.ellipses.geometry import shape_to_components
+from astro_pix2prof.fitting.base import split_parts
+from astro_pix2prof.fitting.fit import ProfileFit
+from astro_pix2prof.inference.many import (
+    PrepareJob,
+    prepare_part,
+    read_each,
+)
+from astro_pix2prof.inference.processes import map_parts
+from astro_pix2prof.networks.encoder.maps import GalaxyMaps, make_maps
+from astro_pix2prof.networks.encoder.network import HEADS
+from astro_pix2prof.networks.weights import load_network, read_card
+from astro_pix2prof.profile.batch import ProfileBatch
+from astro_pix2prof.profile.build import build_batch
+from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.rings import MeasuredRings
+
+__all__ = ['Embeddings', 'EncodingFitter', 'encode_batches', 'encode_fits',
+           'encode_images', 'encoder_sha256']
+
+
+# The encoder that ships with the package.
+_WEIGHTS = 'encoder'
+
+_NO_SCALE = ('no embedding: the profile has too few rings, or no light, and '
+             'no half-light radius')
+
+
+class Embeddings:
+    """
+    Embeddings of n galaxies, and what the encoder sees in them.
+
+    Parameters
+    ----------
+    vectors : 2D `~numpy.ndarray` of float32, shape (n, 64)
+        The embeddings, not-a-number where there is none.
+
+    votes : dict of 1D `~numpy.ndarray` of float32, shape (n,)
+        Probabilities by the names of their columns.
+    """
+
+    def __init__(self, vectors, votes):
+        self.vectors, self.votes = vectors, votes
+
+    def __len__(self):
+        return len(self.vectors)
+
+    @property
+    def failed(self):
+        """
+        Mask of galaxies without an embedding: bool array, shape (n,).
+        """
+        return ~np.isfinite(self.vectors).all(1)
+
+    @classmethod
+    def concatenate(cls, parts):
+        """
+        Join embeddings of galaxies that follow each other.
+        """
+        parts = list(parts)
+        return cls(np.concatenate([part.vectors for part in parts]),
+                   {name: np.concatenate([part.votes[name] for part in parts])
+                    for name in parts[0].votes})
+
+    @classmethod
+    def missing(cls, n):
+        """
+        Make the embeddings of n galaxies that have none.
+        """
+        return _encode([None] * n)
+
+
+def encode_fits(fits, *, device='cpu'):
+    """
+    Compute the embeddings of galaxies that were measured.
+
+    Parameters
+    ----------
+    fits : iterable of `~astro_pix2prof.ProfileFit` or Exception
+        Full results of any fitter, as its method ``fit`` returns them; or
+        the reason why there is none.
+
+    device : str, optional
+        Where the encoder runs, such as 'cpu' or 'cuda'.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+        A row per galaxy, as of `Pix2ProfFitter.encode`.
+
+    Raises
+    ------
+    TypeError
+        If an element is neither a fit nor an exception.
+
+    Examples
+    --------
+    >>> from astro_pix2prof import IsophoteFitter, encode_fits, load_example
+    >>> table = encode_fits([IsophoteFitter().fit(load_example())])
+    >>> table['embedding'].shape
+    (1, 64)
+    """
+    profiles, maps = [], []
+    for fit in fits:
+        if isinstance(fit, BaseException):
+            profiles.append(fit)
+            maps.append(None)
+            continue
+        if not isinstance(fit, ProfileFit):
+            msg = ('fits must be results of the method fit of a fitter, or '
+                   f'exceptions, got {type(fit).__name__}')
+            raise TypeError(msg)
+        profiles.append(fit.profile)
+        noise = fit.profile.meta.get('noise')
+        if noise is None or not noise > 0:
+            noise = fit.cutout.background_noise
+        maps.append(_make_maps(
+            fit.subtracted(), fit.mask, float(noise), fit.centre, fit.sma,
+            fit.eps, np.radians(fit.theta), fit.intensity))
+    return _to_table(ProfileBatch.from_profiles(profiles),
+                     _encode(maps, device))
+
+
+def encode_images(fitter, images, *, batch_size=None, workers=0,
+                  progress=False, **options):
+    """
+    Measure galaxies with a network, and compute their embeddings.
+
+    Parameters
+    ----------
+    fitter : `~astro_pix2prof.Pix2ProfFitter`
+        The fitter.
+
+    images, batch_size, workers, progress, **options
+        As for `Pix2ProfFitter.encode`.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+    """
+    parts = list(encode_batches(fitter, images, batch_size=batch_size,
+                                workers=workers, progress=progress,
+                                **options))
+    if not parts:
+        return _to_table(ProfileBatch.concatenate([]), Embeddings.missing(0))
+    return _to_table(ProfileBatch.concatenate(part[0] for part in parts),
+                     Embeddings.concatenate(part[1] for part in parts))
+
+
+def encode_batches(fitter, images, *, batch_size=None, workers=0,
+                   progress=False, **options):
+    """
+    Measure galaxies in batches, and compute their embeddings.
+
+    Parameters
+    ----------
+    fitter : `~astro_pix2prof.Pix2ProfFitter`
+        The fitter.
+
+    images, batch_size, workers, progress, **options
+        As for `~astro_pix2prof.Pix2ProfFitter.fit_many`.
+
+    Returns
+    -------
+    parts : iterator of tuple
+        The `~astro_pix2prof.ProfileBatch` that ``fit_many`` gives, and the
+        `Embeddings` of its galaxies.
+    """
+    return fitter._batches_with(_EncodeParts(fitter), images, batch_size,
+                                workers, progress, options)
+
+
+class EncodingFitter:
+    """
+    Fitter that keeps the embeddings of the galaxies that it measures.
+
+    Parameters
+    ----------
+    fitter : `~astro_pix2prof.Pix2ProfFitter`
+        The fitter.
+
+    Attributes
+    ----------
+    plain : `~astro_pix2prof.Pix2ProfFitter`
+        The same.
+    """
+
+    def __init__(self, fitter):
+        self.plain, self._parts = fitter, []
+
+    def fit_many(self, images, **options):
+        """
+        Measure galaxies as the fitter does, and keep their embeddings.
+
+        Parameters
+        ----------
+        images, **options
+            As for `~astro_pix2prof.Pix2ProfFitter.fit_many`.
+
+        Yields
+        ------
+        batch : `~astro_pix2prof.ProfileBatch`
+        """
+        self._parts = []
+        for batch, embeddings in encode_batches(self.plain, images,
+                                                **options):
+            self._parts.append(embeddings)
+            yield batch
+
+    def embeddings(self, n_more=0):
+        """
+        Return the embeddings of the last call, and some that are missing.
+
+        Parameters
+        ----------
+        n_more : int, optional
+            The number of galaxies at the end that were not measured.
+
+        Returns
+        -------
+        embeddings : `Embeddings`
+        """
+        return Embeddings.concatenate(
+            [*self._parts, Embeddings.missing(n_more)])
+
+
+def encoder_sha256():
+    """
+    Return the checksum of the weights of the encoder (str).
+    """
+    return read_card(_WEIGHTS)['sha256']
+
+
+class _EncodeParts:
+    """
+    Measure and encode parts of the images, here or in other processes.
+    """
+
+    def __init__(self, fitter):
+        self.fitter = fitter
+
+    def __call__(self, images, size, workers, options):
+        """
+        Yield profiles and embeddings, part by part.
+        """
+        parts = split_parts(images, size)
+        job = _EncodeJob(self.fitter, options)
+        if workers == 0:
+            return map(job, parts)
+        if self.fitter.device.type == 'cpu':
+            return map_parts(job, parts, workers)
+        # the processes read, and the GPU of this one measures
+        found = map_parts(PrepareJob(self.fitter, options, pictures=True),
+                          parts, workers)
+        return (job.measure(*part) for part in found)
+
+
+class _EncodeJob:
+    """
+    Measure and encode a part of the images.
+    """
+
+    def __init__(self, fitter, options):
+        self.fitter, self.options = fitter, options
+
+    def __call__(self, part):
+        """
+        Take a list of pairs of numbers and images.
+        """
+        images = [image for _, image in part]
+        return self.measure(part[0][0], *prepare_part(
+            self.fitter, images, self.options, pictures=True))
+
+    def measure(self, start, prepared, sources):
+        """
+        Measure and encode prepared galaxies.
+        """
+        fitter = self.fitter
+        measured = read_each(fitter.reader, prepared, fitter._measure)
+        batch = build_batch(
+            measured, start=start, sources=sources, meta=fitter._all_meta(),
+            columns=fitter._ring_columns(self.options))
+        maps = [_maps_of(item, rings) if isinstance(rings, MeasuredRings)
+                else None for item, rings in zip(prepared, measured,
+                                                 strict=True)]
+        return batch, _encode(maps, fitter.device)
+
+
+def _maps_of(prepared, rings):
+    """
+    Make the maps of a galaxy that a network measured.
+    """
+    cutout = prepared.cutout
+    tilt = prepared.background.over(cutout.shape) - prepared.sky
+    return _make_maps(
+        cutout.data - (rings.sky + tilt), cutout.mask, rings.noise,
+        rings.centre, rings.sma, rings.eps, rings.theta, rings.intensity)
+
+
+def _make_maps(image, mask, noise, centre, sma, eps, theta, intensity):
+    _, config = _network('cpu')
+    e1, e2 = shape_to_components(np.asarray(eps, dtype=float),
+                                 np.asarray(theta, dtype=float))
+    # (rings without an ellipticity have none that matters)
+    return make_maps(image, ~mask, noise, centre, np.asarray(sma, float),
+                     np.nan_to_num(e1), np.nan_to_num(e2),
+                     np.asarray(intensity, float), config)
+
+
+@lru_cache(maxsize=4)
+def _network(device):
+    """
+    Load the encoder, once for each device: the network and its settings.
+    """
+    network, _ = load_network(_WEIGHTS, device=device)
+    return network, network.config
+
+
+def _encode(maps, device='cpu'):
+    """
+    Encode maps of galaxies, `None` where there are none.
+    """
+    network, config = _network(str(device))
+    there = [k for k, part in enumerate(maps) if part is not None]
+    vectors = np.full((len(maps), config.size), np.nan, dtype=np.float32)
+    names = _vote_columns()
+    votes = {name: np.full(len(maps), np.nan, dtype=np.float32)
+             for name in names}
+    if there:
+        stacked = GalaxyMaps.stack(maps[k] for k in there)
+        with torch.inference_mode():
+            found = network(GalaxyMaps(stacked.image.to(device),
+                                       stacked.rings.to(device)))
+            answers = network.votes(found)
+        vectors[there] = found.float().cpu().numpy()
+        for column, (head, offset, factor) in names.items():
+            logit = answers[head][:, 0].double().cpu().numpy()
+            votes[column][there] = 1 / (1 + np.exp(
+                -(factor * logit + offset)))
+    return Embeddings(vectors, votes)
+
+
+@lru_cache(maxsize=1)
+def _vote_columns():
+    """
+    List the probabilities: head, offset and factor of its logit, by column.
+    """
+    calibration = read_card(_WEIGHTS).get('votes', {})
+    return {f'p_{head}': (head, *calibration[head]) for head in HEADS
+            if head in calibration}
+
+
+def _to_table(batch, embeddings):
+    """
+    Make the table of galaxies with their embeddings.
+    """
+    table = batch.galaxies.copy()
+    lost = embeddings.failed & ~batch.failed
+    table['flag'] = np.where(lost, table['flag'] | GalaxyFlag.FAILED,
+                             table['flag']).astype(table['flag'].dtype)
+    table['message'] = np.where(lost, _NO_SCALE, table['message'])
+    table['embedding'] = embeddings.vectors
+    for name, values in embeddings.votes.items():
+        table[name] = values
+    card = read_card(_WEIGHTS)
+    table.meta.update(encoder=card.get('name', _WEIGHTS),
+                      encoder_sha256=card['sha256'])
+    return table

@@ -1,0 +1,265 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Measure the width of stars, and fit the fluxes of point-like sources.
+"""
+
+import numpy as np
+from astropy.stats import gaussian_fwhm_to_sigma
+from photutils.detection import find_peaks
+from scipy.ndimage import gaussian_filter
+from scipy.optimize import curve_fit
+
+__all__ = ['SourceFit', 'fit_fluxes', 'noise_width', 'star_width']
+
+
+# Stars are brighter than so many times the noise at their peak; at most so
+# many are fitted.
+_BRIGHT, _MOST = 15.0, 12
+
+# Noise that was interpolated loses half of its correlation over this part of
+# an original pixel; PSFs of surveys are so many original pixels wide. Longer
+# correlations (pixels) are not looked for.
+_HALF_LAG, _SAMPLED, _LONGEST = 0.58, 3.2, 24
+
+# The exponent of the Moffat function that stands for the PSF.
+_BETA = 3.5
+
+# Widths of a source in units of that of the PSF that are tried.
+_WIDTHS = (1.0, 1.25, 1.6)
+
+# The window around a source in FWHM, and the rounds of the fit of
+# neighbours.
+_WINDOW, _ROUNDS = 2.2, 3
+
+
+def star_width(residual, good, noise, centre):
+    """
+    Measure the width of the stars in an image.
+
+    Parameters
+    ----------
+    residual : 2D `~numpy.ndarray`, shape (ny, nx)
+        The image without its sky and its galaxy.
+
+    good : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Pixels that count.
+
+    noise : float
+        The noise of a pixel.
+
+    centre : tuple of 2 floats
+        The centre of the galaxy, which is no star.
+
+    Returns
+    -------
+    fwhm : float or `None`
+        The full width at half maximum in pixels of the sharpest that there
+        are several of; `None` without stars.
+    """
+    image = np.where(good, residual, 0.0)
+    smooth = gaussian_filter(image, 1.0)
+    peaks = find_peaks(smooth, 0.5 * _BRIGHT * noise, box_size=9,
+                       border_width=6, n_peaks=4 * _MOST)
+    if peaks is None:
+        return None
+    widths = []
+    for x, y in zip(peaks['x_peak'], peaks['y_peak'], strict=True):
+        if np.hypot(x - centre[0], y - centre[1]) < 5:
+            continue
+        width = _star(image, good, int(x), int(y), noise)
+        if width is not None:
+            widths.append(width)
+        if len(widths) >= _MOST:
+            break
+    if not widths:
+        return None
+    # galaxies and clumps are wider than stars
+    return float(np.quantile(widths, 0.25 if len(widths) > 2 else 0.0))
+
+
+def noise_width(image, sky):
+    """
+    Estimate the width of the PSF from the noise of an enlarged image.
+
+    Noise that was interpolated to smaller pixels is correlated over the
+    original ones, and the PSFs of surveys have about 3.2 of these.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        The image without its sky and its galaxy.
+
+    sky : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Pixels without objects.
+
+    Returns
+    -------
+    fwhm : float or `None`
+        In pixels; `None` if the noise is not correlated, or not seen.
+    """
+    if sky.sum() < 1000:
+        return None
+    size = 1.48 * np.median(np.abs(image[sky] - np.median(image[sky])))
+    if not size > 0:
+        return None
+    use = sky & (np.abs(image) < 4 * size)
+    value = np.where(use, image - image[use].mean(), 0.0)
+    total = np.mean(value[use]**2)
+    before = 1.0
+    for lag in range(1, _LONGEST):
+        both, product = 0, 0.0
+        for a, b, c, d in (
+                (value[:, :-lag], value[:, lag:], use[:, :-lag],
+                 use[:, lag:]),
+                (value[:-lag], value[lag:], use[:-lag], use[lag:])):
+            both += int(np.sum(c & d))
+            product += float(np.sum(a * b))
+        now = product / max(both, 1) / total
+        if now < 0.5:
+            half = lag - 1 + (before - 0.5) / max(before - now, 1e-6)
+            step = half / _HALF_LAG
+            return _SAMPLED * step if step > 1.3 else None
+        before = now
+    return None
+
+
+def _star(image, good, x, y, noise):
+    """
+    Fit a round Gaussian with a level: its FWHM, if it fits.
+    """
+    ny, nx = image.shape
+    half = 4
+    for _ in range(3):
+        if not (half <= x < nx - half and half <= y < ny - half):
+            return None
+        box = np.s_[y - half:y + half + 1, x - half:x + half + 1]
+        part = image[box]
+        if not good[box].all() or part.max() < _BRIGHT * noise:
+            return None
+        v, u = np.indices(part.shape) - half
+        start = (part.max(), 0.0, 0.0, half / 2, 0.0)
+        try:
+            found, _ = curve_fit(_round, (u.ravel(), v.ravel()),
+                                 part.ravel(), start, maxfev=200)
+        except RuntimeError:
+            return None
+        sigma = abs(found[3])
+        if sigma < 0.55 * half:
+            break
+        half = min(2 * half, 24)
+    height, dx, dy = found[:3]
+    rest = part - _round((u, v), *found)
+    if (height < _BRIGHT * noise or np.hypot(dx, dy) > sigma
+            or not 0.4 < sigma < half
+            or np.std(rest) > 0.08 * height + 1.5 * noise):
+        return None
+    return sigma / gaussian_fwhm_to_sigma
+
+
+def _round(place, height, dx, dy, sigma, level):
+    u, v = place
+    return level + height * np.exp(
+        -0.5 * ((u - dx)**2 + (v - dy)**2) / sigma**2)
+
+
+class SourceFit:
+    """
+    Result of the fit of one source.
+
+    Attributes
+    ----------
+    flux, error : float
+        In units of the noise of a pixel.
+
+    width : float
+        The FWHM in units of that of the PSF.
+
+    covered : float
+        The part of the weight of the PSF that is on good pixels.
+    """
+
+    def __init__(self, flux, error, width, covered):
+        self.flux, self.error = flux, error
+        self.width, self.covered = width, covered
+
+
+def fit_fluxes(residual, good, variance, x, y, fwhm):
+    """
+    Fit the fluxes of sources, neighbours together, above their surroundings.
+
+    Parameters
+    ----------
+    residual, variance : 2D `~numpy.ndarray`, shape (ny, nx)
+        The image without the galaxy, and the variance of its pixels.
+
+    good : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Pixels that count.
+
+    x, y : 1D `~numpy.ndarray`, shape (n,)
+        Positions in pixels.
+
+    fwhm : float
+        The full width at half maximum of the PSF in pixels.
+
+    Returns
+    -------
+    sources : list of `SourceFit`
+    """
+    shape = residual.shape
+    sources = [None] * len(x)
+    light = np.zeros(shape)
+    parts = [None] * len(x)
+    for _ in range(_ROUNDS):
+        for k, (cx, cy) in enumerate(zip(x, y, strict=True)):
+            box = _box(cx, cy, _WINDOW * fwhm, shape)
+            own = 0.0
+            if parts[k] is not None:
+                own = parts[k]
+            data = residual[box] - (light[box] - own)
+            best = None
+            for width in _WIDTHS:
+                found = _fit_one(data, good[box], variance[box], box,
+                                 (cx, cy), width * fwhm, _WINDOW * fwhm)
+                if found is not None and (best is None
+                                          or found[2] < best[2] - 4):
+                    best = (*found, width)
+            if best is None:
+                sources[k] = SourceFit(np.nan, np.nan, 1.0, 0.0)
+                continue
+            flux, error, _, template, covered, width = best
+            light[box] += max(flux, 0.0) * template - own
+            parts[k] = max(flux, 0.0) * template
+            sources[k] = SourceFit(flux, error, width, covered)
+    return sources
+
+
+def _box(x, y, half, shape):
+    ny, nx = shape
+    return np.s_[max(int(y - half), 0):min(int(y + half) + 2, ny),
+                 max(int(x - half), 0):min(int(x + half) + 2, nx)]
+
+
+def _fit_one(data, good, variance, box, centre, fwhm, window):
+    """
+    Fit the flux of a Moffat function and a level.
+    """
+    v, u = np.indices(data.shape)
+    r2 = ((u + box[1].start - centre[0])**2
+          + (v + box[0].start - centre[1])**2)
+    scale = 4 * (2**(1 / _BETA) - 1) / fwhm**2
+    template = (_BETA - 1) / np.pi * scale * (1 + scale * r2)**-_BETA
+    inside = r2 < window**2
+    weight = good * inside / variance
+    covered = float(np.sum(template[good & inside])
+                    / max(template[inside].sum(), 1e-12))
+    a, b, d = (np.sum(weight * part) for part in (
+        template**2, template, np.ones_like(template)))
+    # (what is left of the galaxy is not far from zero)
+    loose = d + d / 25
+    if not (a > 0 and a * loose > b * b):
+        return None
+    p, q = np.sum(weight * template * data), np.sum(weight * data)
+    det = a * loose - b * b
+    flux, level = (loose * p - b * q) / det, (a * q - b * p) / det
+    chi2 = np.sum(weight * (data - flux * template - level)**2)
+    return flux, np.sqrt(loose / det), chi2, template, covered

@@ -1,0 +1,126 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Figure of a galaxy and its clumps.
+"""
+
+import numpy as np
+
+from astro_pix2prof.plotting.style import _COLOURS, _given_figure
+
+__all__ = ['plot_clumps']
+
+
+# The frame that is shown, in semi-major axes that hold half of the light.
+_REACH = 3.6
+
+
+def plot_clumps(fit, clumps, *, fig=None):
+    """
+    Plot a galaxy, what is left without its rings, and its clumps.
+
+    Circles of two full widths at half maximum mark what was found: in solid
+    lines clumps of the galaxy, with their shares of its light, in dashed
+    lines stars and other galaxies.
+
+    Parameters
+    ----------
+    fit : `~astro_pix2prof.ProfileFit`
+        The galaxy, as ``fitter.fit(image)`` returns it.
+
+    clumps : `~astropy.table.QTable`
+        Its clumps, as `~astro_pix2prof.find_clumps` returns them.
+
+    fig : `~matplotlib.figure.Figure`, optional
+        The figure to draw in. By default, a new one of pyplot's.
+
+    Returns
+    -------
+    fig : `~matplotlib.figure.Figure`
+        The figure.
+
+    Raises
+    ------
+    TypeError
+        If ``fit`` is no fit, or ``clumps`` no table of clumps.
+
+    Examples
+    --------
+    .. plot::
+        :include-source:
+
+        from astro_pix2prof import (IsophoteFitter, find_clumps,
+                                    load_example, plot_clumps)
+
+        fit = IsophoteFitter().fit(load_example())
+        clumps = find_clumps(fit, psf=1.3)
+        plot_clumps(fit, clumps)
+    """
+    from matplotlib.patches import Circle, Ellipse
+    from matplotlib.patheffects import withStroke
+
+    if not all(hasattr(fit, name) for name in ('profile', 'cutout', 'sma')):
+        msg = ('fit must be the result of the method fit of a fitter, got '
+               f'{type(fit).__name__}: fitter.fit(image)')
+        raise TypeError(msg)
+    if not {'x', 'y', 'class', 'share'} <= set(
+            getattr(clumps, 'colnames', ())):
+        msg = ('clumps must be a table of find_clumps, got '
+               f'{type(clumps).__name__}')
+        raise TypeError(msg)
+    fig = _given_figure(fig, (10, 5), layout='constrained')
+    axes = fig.subplots(1, 2, sharex=True, sharey=True)
+    image = np.where(fit.cutout.mask, np.nan, fit.subtracted())
+    rest = image - fit.model()
+    noise = max(float(fit.profile.meta.get('noise') or 0.0), 1e-30)
+    scale = fit.cutout.radius_scale
+    r50 = clumps.meta.get('r50', scale * fit.sma[-1] / 3) / scale
+    fwhm = clumps.meta.get('fwhm', 3.0)
+    _show(axes[0], image, noise, 'gray_r', (-2, None))
+    _show(axes[1], rest, noise, 'RdBu_r', (-12, 12))
+    k = int(np.argmin(np.abs(fit.sma - r50)))
+    halo = [withStroke(linewidth=2.5, foreground='white')]
+    for ax in axes:
+        ax.add_patch(Ellipse(
+            fit.centre, 2 * r50, 2 * r50 * (1 - fit.eps[k]),
+            angle=fit.theta[k], fill=False, lw=0.8, ls=':',
+            ec='0.35'))
+        for row in clumps:
+            own = row['class'] == 'clump'
+            colour = _COLOURS[1] if own else _COLOURS[0]
+            ax.add_patch(Circle(
+                (row['x'], row['y']), fwhm, fill=False, ec=colour, lw=1.5,
+                ls='-' if own else '--', path_effects=halo))
+    for row in clumps:
+        if row['class'] == 'clump':
+            axes[1].annotate(
+                f'{100 * float(row["share"]):.1f}%', (row['x'], row['y']),
+                xytext=(0, 9), textcoords='offset points', ha='center',
+                fontsize=8, color=_COLOURS[1], path_effects=halo)
+    ny, nx = image.shape
+    reach = _REACH * r50 + 2 * fwhm
+    x, y = fit.centre
+    axes[0].set_xlim(max(x - reach, -0.5), min(x + reach, nx - 0.5))
+    limits = max(y - reach, -0.5), min(y + reach, ny - 0.5)
+    # (the first row of a picture is at its top)
+    axes[0].set_ylim(limits[::-1] if clumps.meta.get('picture') else limits)
+    n = int(np.sum(np.asarray(clumps['class']) == 'clump'))
+    axes[0].set_title(str(fit.profile.meta.get('source') or 'image'))
+    axes[1].set_title(f'without its rings: {n} clump{"s" * (n != 1)}, '
+                      f'{len(clumps) - n} other')
+    for ax in axes:
+        ax.set_xlabel('x (pixels)')
+    axes[0].set_ylabel('y (pixels)')
+    return fig
+
+
+def _show(ax, image, noise, colours, limits):
+    """
+    Show an image in a stretch that is linear in the noise.
+    """
+    shown = np.arcsinh(image / (3 * noise))
+    low, high = (None if limit is None else np.arcsinh(limit / 3)
+                 for limit in limits)
+    if high is None:
+        high = np.nanmax(shown) if np.isfinite(shown).any() else 1.0
+    ax.imshow(shown, origin='lower', cmap=colours, vmin=low, vmax=high,
+              interpolation='nearest')

@@ -1,0 +1,123 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Ratings that a person gave to galaxies, from a file, a table or a dict.
+"""
+
+import csv
+import os
+from collections.abc import Mapping
+
+import numpy as np
+from astropy.table import Table
+
+from astro_pix2prof.addresses import find_path, is_address
+from astro_pix2prof.survey.files import require_file
+from astro_pix2prof.wording import shown
+
+__all__ = ['read_ratings']
+
+
+def read_ratings(ratings, id_column):
+    """
+    Read ratings in any of their forms.
+
+    Parameters
+    ----------
+    ratings : dict, `~astropy.table.Table`, str or path-like
+        Ratings by the names of galaxies; or a table, or a CSV or ECSV file,
+        with the columns ``id_column`` and 'rating', and perhaps 'source'.
+        An empty rating, `None` and not-a-number take one back.
+
+    id_column : str
+        The column of names.
+
+    Returns
+    -------
+    ratings : dict of float
+        The ratings by the names as texts. Of several, the mean.
+
+    sources : dict of str
+        The files of the images, where they are told.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+
+    TypeError
+        If it is none of these, or a rating is not a number.
+
+    ValueError
+        If a column is missing, or a rating is not finite.
+    """
+    sources, of = {}, 'ratings'
+    if isinstance(ratings, Mapping):
+        pairs = list(ratings.items())
+    else:
+        if isinstance(ratings, Table):
+            columns = {name: ratings[name].tolist() for name in (
+                ratings.colnames)}
+        elif isinstance(ratings, str | os.PathLike) or is_address(ratings):
+            of = str(ratings)
+            columns = _read_columns(ratings)
+        else:
+            msg = ('ratings must be a dict, a table or a file, got '
+                   f'{shown(ratings)}')
+            raise TypeError(msg)
+        missing = [name for name in (id_column, 'rating')
+                   if name not in columns]
+        if missing:
+            msg = (f'{of}: no column {" and ".join(map(repr, missing))}; '
+                   f'there are {", ".join(columns)}')
+            raise ValueError(msg)
+        pairs = list(zip(columns[id_column], columns['rating'], strict=True))
+        if 'source' in columns and id_column != 'source':
+            sources = {str(name): str(source) for name, source in zip(
+                columns[id_column], columns['source'], strict=True)}
+    found = {}
+    for name, rating in pairs:
+        found.setdefault(str(name), []).append(_number(rating, name, of))
+    return {name: float(np.mean(values)) for name, values in found.items()
+            }, sources
+
+
+def _number(rating, name, of):
+    if rating is None or rating is np.ma.masked or (
+            isinstance(rating, str) and not rating.strip()):
+        return np.nan
+    try:
+        value = float(rating if not isinstance(rating, bool) else 'bool')
+    except (TypeError, ValueError):
+        msg = (f'{of}: the rating of {shown(name)} must be a number, got '
+               f'{shown(rating)}')
+        raise TypeError(msg) from None
+    if np.isinf(value):
+        msg = f'{of}: the rating of {shown(name)} must be finite, got {value}'
+        raise ValueError(msg)
+    return value
+
+
+def _read_columns(path):
+    path = find_path(path, 'ratings')
+    require_file(path, 'ratings')
+    if str(path).lower().endswith('.ecsv'):
+        table = Table.read(path, format='ascii.ecsv')
+        return {name: table[name].tolist() for name in table.colnames}
+    # (spreadsheets begin a file with a mark)
+    with path.open(encoding='utf-8-sig', newline='') as file:
+        try:
+            rows = list(csv.reader(file))
+        except (csv.Error, UnicodeDecodeError) as error:
+            msg = f'ratings: {path} cannot be read as CSV: {error}'
+            raise ValueError(msg) from error
+    if not rows:
+        msg = f'ratings: {path} is empty'
+        raise ValueError(msg)
+    names, *rows = [row for row in rows if row]
+    for row in rows:
+        if len(row) != len(names):
+            msg = (f'ratings: {path} has a row of {len(row)} values below '
+                   f'{len(names)} names: {row[:3]}')
+            raise ValueError(msg)
+    return {name.strip(): [row[k] for row in rows]
+            for k, name in enumerate(names)}

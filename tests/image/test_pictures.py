@@ -1,0 +1,62 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of JPEG and PNG pictures.
+"""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from astro_pix2prof.image.pictures import is_picture, read_picture
+
+COLOUR = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
+
+
+def write(tmp_path, array, mode=None):
+    path = tmp_path / 'picture.png'
+    picture = Image.fromarray(array)
+    (picture if mode is None else picture.convert(mode)).save(path)
+    return path
+
+
+def test_endings():
+    assert is_picture('a/b.JPG')
+    assert is_picture('c.jpeg')
+    assert not is_picture('jpg.fits')
+
+
+class TestRead:
+    def test_colour(self, tmp_path):
+        path = write(tmp_path, COLOUR)
+        assert_array_equal(read_picture(path), COLOUR.mean(-1))
+        assert_array_equal(read_picture(path, 2), COLOUR[..., 2])
+
+    def test_grey(self, tmp_path):
+        path = write(tmp_path, COLOUR[..., 0])
+        assert_array_equal(read_picture(path), COLOUR[..., 0])
+        deep = (COLOUR[..., 0].astype(np.uint16)) * 300
+        assert_array_equal(read_picture(write(tmp_path, deep)), deep)
+        with pytest.raises(ValueError, match='which is a grey picture; got 1'):
+            read_picture(path, 1)
+
+    def test_palette(self, tmp_path):
+        path = write(tmp_path, COLOUR, 'P')
+        assert read_picture(path).shape == (4, 5)
+
+    def test_transparent(self, tmp_path):
+        array = np.concatenate([COLOUR, np.full((4, 5, 1), 255, 'u1')], -1)
+        array[1, 2, 3] = 0
+        image = read_picture(write(tmp_path, array))
+        assert np.isnan(image[1, 2])
+        assert np.isfinite(image).sum() == 19
+
+    def test_errors(self, tmp_path):
+        with pytest.raises(ValueError, match='band must be 0'):
+            read_picture(write(tmp_path, COLOUR), 'g')
+        with pytest.raises(FileNotFoundError, match='does not exist'):
+            read_picture(tmp_path / 'no.jpg')
+        bad = tmp_path / 'bad.jpg'
+        bad.write_bytes(b'no picture')
+        with pytest.raises(ValueError, match='is no picture that can be'):
+            read_picture(bad)

@@ -1,0 +1,343 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the search for clumps.
+"""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.utils.exceptions import AstropyUserWarning
+from astropy.wcs import WCS
+from numpy.testing import assert_allclose
+from PIL import Image
+
+from astro_pix2prof import (
+    GalaxyCutout,
+    IsophoteFitter,
+    Pix2ProfFitter,
+    decode_flags,
+    find_clumps,
+    plot_clumps,
+)
+from astro_pix2prof.inference.point_sources import (
+    fit_fluxes,
+    noise_width,
+    star_width,
+)
+
+N, FWHM, SIGMA, SCALE = 128, 3.2, 1.0, 0.4
+CENTRE, Q = (63.4, 64.2), 0.7
+
+# x, y and flux; the host has about 20,000.
+CLUMPS = [(78.2, 70.3, 1500.0), (50.5, 57.0, 900.0), (70.0, 84.6, 1100.0)]
+
+
+def gaussian(x, y, flux, fwhm=FWHM, shape=(N, N)):
+    s2 = (fwhm / 2.3548)**2
+    gy, gx = np.indices(shape)
+    return flux / (2 * np.pi * s2) * np.exp(
+        -((gx - x)**2 + (gy - y)**2) / (2 * s2))
+
+
+def make_image(clumps=(), *, size=9.0, seed=1, sigma=SIGMA, nucleus=0.0,
+               q=Q):
+    gy, gx = np.indices((N, N))
+    r = np.sqrt((gx - CENTRE[0])**2 + ((gy - CENTRE[1]) / q)**2 + 3)
+    image = 20000 / (2 * np.pi * size**2 * q) * np.exp(-r / size)
+    for x, y, flux in [*clumps, (*CENTRE, nucleus)]:
+        image = image + gaussian(x, y, flux)
+    return image + np.random.default_rng(seed).normal(0, sigma, image.shape)
+
+
+OPTIONS = {'pixel_scale': SCALE, 'zeropoint': 25.0,
+           'psf_fwhm': FWHM * SCALE}
+
+
+@pytest.fixture(scope='module')
+def fitter():
+    return Pix2ProfFitter('rings-fast', device='cpu')
+
+
+@pytest.fixture(scope='module')
+def fit(fitter):
+    return fitter.fit(make_image(CLUMPS), **OPTIONS)
+
+
+@pytest.fixture(scope='module')
+def smooth(fitter):
+    return fitter.fit(make_image(), **OPTIONS)
+
+
+def near(table, x, y):
+    """
+    Select the one detection within half a FWHM.
+    """
+    away = np.hypot(table['x'] - x, table['y'] - y)
+    assert np.sum(away < 0.5 * FWHM) == 1
+    return table[int(np.argmin(away))]
+
+
+@pytest.mark.parametrize('method', ['network', 'matched'])
+class TestFind:
+    def test_found(self, fit, method):
+        table = find_clumps(fit, method=method)
+        for x, y, flux in CLUMPS:
+            row = near(table, x, y)
+            assert_allclose(row['flux'].value if hasattr(row['flux'], 'unit')
+                            else row['flux'], flux, rtol=0.2)
+            assert abs(row['x'] - x) < 0.8
+            assert row['snr'] > 15
+            host = table.meta['host_flux']
+            assert_allclose(row['share'], float(row['flux']) / host)
+            assert_allclose(host, 23500, rtol=0.06)
+            mag = 25 - 2.5 * np.log10(flux)
+            assert_allclose(row['mag'].to_value(u.mag), mag, atol=0.25)
+            dy = (y - CENTRE[1]) / Q
+            assert_allclose(row['radius'].to_value(u.arcsec),
+                            SCALE * np.hypot(x - CENTRE[0], dy), rtol=0.15)
+            assert_allclose(row['radius_r50'] * table.meta['r50'],
+                            row['radius'].to_value(u.arcsec), rtol=1e-6)
+
+    def test_smooth(self, smooth, method):
+        """
+        A galaxy without clumps has none.
+        """
+        table = find_clumps(smooth, method=method, classes='clump')
+        assert len(table) == 0
+        assert table.colnames[:2] == ['x', 'y']
+        assert table['flux'].unit is not None or len(table) == 0
+
+    def test_nucleus(self, fitter, method):
+        """
+        A point source in the centre is no clump.
+        """
+        image = make_image(nucleus=4000.0)
+        table = find_clumps(image, method=method, fitter=fitter, **OPTIONS)
+        away = np.hypot(table['x'] - CENTRE[0], table['y'] - CENTRE[1])
+        assert np.all(away > 2 * FWHM)
+
+    def test_masked(self, fitter, method):
+        """
+        Bad pixels hold nothing; a clump beside them has a flag.
+        """
+        image = make_image(CLUMPS)
+        x, y, _ = CLUMPS[0]
+        image[int(y) + 1:int(y) + 9, int(x) - 4:int(x) + 6] = np.nan
+        image[:, 20] = 1e5
+        mask = np.zeros(image.shape, bool)
+        mask[:, 20] = True
+        table = find_clumps(image, method=method, fitter=fitter, mask=mask,
+                            **OPTIONS)
+        near(table, *CLUMPS[1][:2])
+        assert np.all(np.abs(table['x'] - 20) > 2)
+        beside = np.hypot(table['x'] - x, table['y'] - y) < FWHM
+        for row in table[beside]:
+            assert 'MASKED' in decode_flags(row['flag'], kind='clump')
+
+    def test_binned_and_enlarged(self, fitter, method):
+        """
+        Positions and fluxes are those of the pixels of the image.
+        """
+        image = make_image(CLUMPS)
+        double = np.repeat(np.repeat(image, 2, 0), 2, 1) / 4
+        half = image.reshape(N // 2, 2, N // 2, 2).sum((1, 3))
+        for data, step in ((double, 2), (half, 0.5)):
+            table = find_clumps(
+                data, method=method, fitter=fitter, psf=FWHM * SCALE,
+                pixel_scale=SCALE / step, zeropoint=25.0)
+            x, y, flux = CLUMPS[0]
+            px, py = ((v + 0.5) * step - 0.5 for v in (x, y))
+            away = np.hypot(table['x'] - px, table['y'] - py)
+            row = table[int(np.argmin(away))]
+            assert away.min() < 0.6 * FWHM * step
+            assert_allclose(float(row['flux']), flux, rtol=0.3)
+
+
+class TestClasses:
+    def test_star_outside(self, fitter):
+        """
+        A bright star beyond the galaxy is odd, though the fitter masks it.
+        """
+        image = make_image([(104.0, 104.0, 20000.0)])
+        table = find_clumps(IsophoteFitter().fit(image, **OPTIONS))
+        row = near(table, 104.0, 104.0)
+        assert row['class'] == 'odd'
+        assert len(find_clumps(image, fitter=fitter, classes='clump',
+                               **OPTIONS)) == 0
+
+    def test_order(self, fit):
+        table = find_clumps(fit)
+        assert np.all(np.diff(table['probability']) <= 0)
+        assert np.all(table['probability'] >= table.meta['threshold'])
+        assert len(find_clumps(fit, threshold=0.999)) < len(table)
+
+    def test_max_radius(self, fit):
+        table = find_clumps(fit, max_radius=1.0)
+        assert np.all(table['radius_r50'] <= 1)
+
+    def test_blended(self, fitter):
+        x, y, flux = CLUMPS[0]
+        image = make_image([(x, y, flux), (x + 4.2, y, flux)])
+        table = find_clumps(image, fitter=fitter, method='matched', **OPTIONS)
+        for place in (x, x + 4.2):
+            row = near(table, place, y)
+            assert 'BLENDED' in decode_flags(row['flag'], kind='clump')
+            assert_allclose(float(row['flux']), flux, rtol=0.25)
+
+
+class TestImages:
+    def test_sky(self, fitter):
+        wcs = WCS(naxis=2)
+        wcs.wcs.ctype = 'RA---TAN', 'DEC--TAN'
+        wcs.wcs.crval, wcs.wcs.crpix = (150.0, 2.0), (60, 60)
+        wcs.wcs.cdelt = -SCALE / 3600, SCALE / 3600
+        from astropy.nddata import CCDData
+
+        image = CCDData(make_image(CLUMPS), unit='adu', wcs=wcs)
+        fit = fitter.fit(image, zeropoint=25.0)
+        table = find_clumps(fit, psf=FWHM * u.pix)
+        ra, dec = fit.cutout.sky_position(table['x'][0], table['y'][0])
+        assert table['flux'].unit == u.adu
+        assert_allclose([table['ra'][0].to_value(u.deg),
+                         table['dec'][0].to_value(u.deg)], [ra, dec])
+
+    def test_uncalibrated(self, fitter):
+        fit = fitter.fit(make_image(CLUMPS), calibrated=False)
+        table = find_clumps(fit, psf=FWHM * u.pix)
+        assert 'mag' not in table.colnames
+        assert 'ra' not in table.colnames
+        assert table['radius'].unit == u.pix
+
+    def test_picture(self, fitter, tmp_path):
+        image = make_image(CLUMPS, sigma=2.0)
+        grey = np.clip(30 + 70 * np.arcsinh(image / 30), 0, 255)
+        path = tmp_path / 'galaxy.jpg'
+        Image.fromarray(np.stack([grey] * 3, -1).astype('u1')).save(
+            path, quality=92)
+        table = find_clumps(path, fitter=fitter, psf=FWHM * u.pix,
+                            threshold=0.1)
+        assert table.meta['picture']
+        near(table, *CLUMPS[0][:2])
+        for flag in table['flag']:
+            assert 'NONLINEAR' in decode_flags(flag, kind='clump')
+
+    def test_tiny(self, fitter):
+        """
+        A galaxy of the size of the PSF is no error, and has no clumps.
+        """
+        image = gaussian(*CENTRE, 5000.0, 1.2 * FWHM)
+        image += np.random.default_rng(3).normal(0, 1, image.shape)
+        table = find_clumps(image, fitter=fitter, classes='clump', **OPTIONS)
+        assert len(table) == 0
+
+    def test_no_galaxy(self, fitter):
+        image = np.random.default_rng(5).normal(0, 1, (N, N))
+        with pytest.warns(AstropyUserWarning, match='there is no galaxy'):
+            table = find_clumps(image, fitter=fitter, **OPTIONS)
+        assert len(table) == 0
+
+    def test_edge_on(self, fitter):
+        table = find_clumps(make_image(q=0.15), fitter=fitter,
+                            classes='clump', **OPTIONS)
+        assert len(table) <= 1
+
+
+class TestWidth:
+    def test_stars(self):
+        rng = np.random.default_rng(2)
+        image = sum(gaussian(x, y, 800.0) for x, y in (
+            (20, 30), (90.3, 100.2), (40.6, 95)))
+        image += gaussian(100, 30, 4000.0, 7.0)
+        image += rng.normal(0, 1, image.shape)
+        good = np.ones(image.shape, bool)
+        assert_allclose(star_width(image, good, 1.0, CENTRE), FWHM, rtol=0.1)
+        noise = rng.normal(0, 1, image.shape)
+        assert star_width(noise, good, 1.0, CENTRE) is None
+
+    def test_noise(self):
+        """
+        Noise that was enlarged four times has pixels of four pixels.
+        """
+        from scipy.ndimage import zoom
+
+        rng = np.random.default_rng(4)
+        noise = zoom(rng.normal(0, 1, (60, 60)), 4, order=3)
+        sky = np.ones(noise.shape, bool)
+        assert_allclose(noise_width(noise, sky), 3.2 * 4, rtol=0.15)
+        assert noise_width(rng.normal(0, 1, (60, 60)),
+                           np.ones((60, 60), bool)) is None
+        assert noise_width(noise, ~sky) is None
+        assert noise_width(0 * noise, sky) is None
+
+    def test_assumed(self, fitter):
+        fit = fitter.fit(make_image(), calibrated=False)
+        with pytest.warns(AstropyUserWarning, match='the width of the PSF is '
+                          'not known, .* 3 pixels are assumed; give psf'):
+            table = find_clumps(fit)
+        assert table.meta['fwhm_from'] == 'assumed'
+
+
+class TestFluxes:
+    def test_pulls(self):
+        """
+        Errors are those of the noise.
+        """
+        rng = np.random.default_rng(6)
+        pulls = []
+        for _ in range(60):
+            image = gaussian(20.3, 19.8, 100.0, shape=(41, 41))
+            image += rng.normal(0, 1, image.shape)
+            one, = fit_fluxes(image, np.ones(image.shape, bool),
+                              np.ones(image.shape), [20.3], [19.8], FWHM)
+            pulls.append((one.flux - 100) / one.error)
+        assert 0.75 < np.std(pulls) < 1.3
+        # (a Moffat function has more light in its wings)
+        assert abs(np.mean(pulls)) < 1.5
+
+
+class TestErrors:
+    def test_arguments(self, fit):
+        with pytest.raises(ValueError, match='method must be'):
+            find_clumps(fit, method='eye')
+        with pytest.raises(ValueError, match='classes must be'):
+            find_clumps(fit, classes='star')
+        with pytest.raises(ValueError, match='threshold'):
+            find_clumps(fit, threshold=1.5)
+        with pytest.raises(TypeError, match='position must not be given with '
+                                            'a fit'):
+            find_clumps(fit, position=(3, 4))
+        with pytest.raises(ValueError, match='weights must be those of a '
+                           "clump network, got 'rings-fast'"):
+            find_clumps(fit, weights='rings-fast')
+
+    def test_fitter(self):
+        with pytest.raises(ValueError, match='a clump network measures no '
+                                             'profiles'):
+            Pix2ProfFitter('clumps')
+
+
+class TestPlot:
+    def test_marks(self, fit):
+        table = find_clumps(fit)
+        fig = plot_clumps(fit, table)
+        first, second = fig.axes
+        assert len(first.patches) == 1 + len(table)
+        own = int(np.sum(table['class'] == 'clump'))
+        assert f'{own} clump' in second.get_title()
+
+    def test_errors(self, fit):
+        with pytest.raises(TypeError, match='fit must be the result'):
+            plot_clumps(None, None)
+        with pytest.raises(TypeError, match='clumps must be a table of '
+                                            'find_clumps, got list'):
+            plot_clumps(fit, [])
+
+
+def test_cutout_of_a_surface_brightness(fitter):
+    """
+    Fluxes of an image per arcsec2 are sums over pixels in its unit.
+    """
+    image = GalaxyCutout(make_image(CLUMPS), unit='MJy/sr', pixel_scale=SCALE)
+    table = find_clumps(fitter.fit(image), psf=FWHM * SCALE)
+    assert len(table) > 0
+    assert np.all(np.isfinite(table['mag'].value))

@@ -1,0 +1,270 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of heads: classes and numbers from embeddings and few labels.
+"""
+
+import json
+
+import numpy as np
+import pytest
+from astropy.table import MaskedColumn, QTable
+from astropy.utils.exceptions import AstropyUserWarning
+
+from astro_pix2prof import Head, Pix2ProfFitter, fine_tune
+from astro_pix2prof.cli.main import main
+from astro_pix2prof.networks.weights import WeightsError
+
+pytest.importorskip('sklearn')
+
+
+@pytest.fixture(scope='module')
+def table():
+    rng = np.random.default_rng(1)
+    found = rng.normal(size=(80, 6))
+    found /= np.linalg.norm(found, axis=1)[:, None]
+    return QTable({
+        'id': np.arange(80), 'embedding': found, 'ring': found[:, 0] > 0.1,
+        'kind': np.array(['disc', 'dwarf', 'round'])[
+            found[:, :3].argmax(1)],
+        'size': 2 + found[:, 1] + rng.normal(0, 0.05, 80)},
+        meta={'encoder': 'encoder', 'encoder_sha256': 'a' * 64})
+
+
+@pytest.fixture(scope='module')
+def ring(table, tmp_path_factory):
+    out = tmp_path_factory.mktemp('heads') / 'ring.safetensors'
+    return fine_tune('encoder', table, labels='ring', out=out, seed=5,
+                     licence='CC-BY-4.0')
+
+
+def test_yes_and_no(ring, table):
+    found = ring.head.predict(table)
+    assert found.colnames == ['id', 'p_ring']
+    assert np.mean((found['p_ring'] > 0.5) == table['ring']) > 0.9
+    assert ring.table['auc'][0] > 0.9
+    assert ring.improved
+    assert 'auc' in str(ring)
+
+
+def test_read_again(ring, table):
+    """
+    A head is a safetensors file and a card, and predicts the same again.
+    """
+    head = Head(ring.path)
+    np.testing.assert_array_equal(head.predict(table)['p_ring'],
+                                  ring.head.predict(table)['p_ring'])
+    assert repr(head) == '<Head: ring, classes False, True>'
+    card = json.loads(ring.path.with_suffix('.json').read_text())
+    assert card['licence'] == 'CC-BY-4.0'
+    assert card['seed'] == 5
+    assert card['encoder']['sha256'] == 'a' * 64
+    assert card['data']['counts'] == {
+        'False': int((~table['ring']).sum()), 'True': int(
+            table['ring'].sum())}
+    assert {path.name for path in ring.path.parent.iterdir()} == {
+        'ring.safetensors', 'ring.json'}
+
+
+def test_several_classes(table, tmp_path):
+    head = fine_tune('encoder', table, labels='kind',
+                     out=tmp_path / 'a.safetensors').head
+    found = head.predict(table)
+    assert np.mean(found['kind'] == table['kind']) > 0.85
+    total = sum(found[f'p_kind_{name}'] for name in head.classes)
+    np.testing.assert_allclose(total, 1)
+    assert (found['p_kind'] == np.max([
+        found[f'p_kind_{name}'] for name in head.classes], axis=0)).all()
+    assert repr(head) == '<Head: kind, classes disc, dwarf, round>'
+
+
+def test_numbers(table, tmp_path):
+    tuning = fine_tune('encoder', table, labels='size', kind='numbers',
+                       out=tmp_path / 'a.safetensors')
+    found = tuning.head.predict(table)
+    off = np.abs(found['size'] - table['size'])
+    assert 0.5 < np.mean(off < found['size_err']) < 0.9
+    assert repr(tuning.head) == '<Head: size, a number>'
+
+
+def test_missing_embeddings(ring, table):
+    """
+    A galaxy without an embedding has no probability, and no class.
+    """
+    part = table[:3].copy()
+    part['embedding'][1] = np.nan
+    found = ring.head.predict(part)['p_ring']
+    assert np.isnan(found).tolist() == [False, True, False]
+
+
+def test_missing_labels(table, tmp_path):
+    """
+    Galaxies without a label, or without an embedding, are left out.
+    """
+    part = table.copy()
+    part['note'] = np.where(part['ring'], 'yes', 'no').astype('U4')
+    part['note'][:4] = ' '
+    part['ring'] = MaskedColumn(part['ring'], mask=np.arange(80) < 7)
+    part['embedding'][10] = np.nan
+    with pytest.warns(AstropyUserWarning, match='1 of 73 labelled galaxies '
+                                                'have no embedding'):
+        tuning = fine_tune('encoder', part, labels='ring',
+                           out=tmp_path / 'a.safetensors')
+    assert tuning.card['data']['unlabelled'] == 7
+    assert tuning.card['data']['galaxies'] == 72
+    with pytest.warns(AstropyUserWarning, match='1 of 76'):
+        tuning = fine_tune('encoder', part, labels='note',
+                           out=tmp_path / 'b.safetensors')
+    assert tuning.head.classes == ['no', 'yes']
+
+
+def test_labels_that_nothing_tells(table, tmp_path):
+    labels = np.random.default_rng(8).random(80) > 0.5
+    tuning = fine_tune('encoder', np.asarray(table['embedding']),
+                       labels=labels, out=tmp_path / 'a.safetensors')
+    assert tuning.table['auc'][0] < 0.7
+    if not tuning.improved:
+        assert 'do not tell the labels' in str(tuning)
+
+
+def test_images_are_encoded(table, tmp_path, monkeypatch):
+    """
+    A list of images is encoded, in its order.
+    """
+    monkeypatch.setattr(
+        Pix2ProfFitter, 'encode', lambda self, images, **options:
+        table[np.array(images, dtype=object).astype(str).astype(int)],
+        raising=False)
+    images = [str(k) for k in range(79, -1, -1)]
+    tuning = fine_tune('encoder', images, labels=table['ring'][::-1],
+                       out=tmp_path / 'a.safetensors')
+    assert tuning.table['auc'][0] > 0.9
+
+
+def test_wrong_labels(table, tmp_path):
+    out = tmp_path / 'a.safetensors'
+    with pytest.raises(ValueError, match='a head learns from labels'):
+        fine_tune('encoder', table, out=out)
+    with pytest.raises(ValueError, match="with the column 'bar', it has id"):
+        fine_tune('encoder', table, labels='bar', out=out)
+    with pytest.raises(ValueError, match='it has no columns'):
+        fine_tune('encoder', np.asarray(table['embedding']), labels='bar',
+                  out=out)
+    with pytest.raises(ValueError, match='one for each of 80 galaxies'):
+        fine_tune('encoder', table, labels=[1, 2], out=out)
+    with pytest.raises(ValueError, match='must hold numbers'):
+        fine_tune('encoder', table, labels='kind', kind='numbers', out=out)
+    with pytest.raises(ValueError, match='give kind numbers'):
+        fine_tune('encoder', table, labels='size', out=out)
+    with pytest.raises(ValueError, match='of the class True'):
+        fine_tune('encoder', table, labels=np.ones(80, dtype=bool), out=out)
+    with pytest.raises(ValueError, match='no galaxy has both'):
+        fine_tune('encoder', table, labels=[''] * 80, out=out)
+    with pytest.raises(ValueError, match='kind must be'):
+        fine_tune('encoder', table, labels='ring', kind='words', out=out)
+    with pytest.raises(ValueError, match='must have a column embedding'):
+        fine_tune('encoder', table['id', 'ring'], labels='ring', out=out)
+    flat = QTable({'embedding': np.ones(80)})
+    with pytest.raises(ValueError, match=r'must be 2D.*shape \(80,\)'):
+        fine_tune('encoder', flat, labels=table['ring'], out=out)
+    assert not out.exists()
+
+
+def test_other_embeddings(ring, table):
+    with pytest.raises(ValueError, match='embeddings of 6 numbers, got 3'):
+        ring.head.predict(np.ones((2, 3)))
+    other = table.copy()
+    other.meta['encoder_sha256'] = 'b' * 64
+    with pytest.raises(ValueError, match='of another encoder'):
+        ring.head.predict(other)
+
+
+def test_damaged_files(ring, tmp_path):
+    path = tmp_path / 'a.safetensors'
+    with pytest.raises(FileNotFoundError, match='must lie side by side'):
+        Head(path)
+    path.write_bytes(ring.path.read_bytes())
+    card = json.loads(ring.path.with_suffix('.json').read_text())
+    file = path.with_suffix('.json')
+    file.write_text('{')
+    with pytest.raises(WeightsError, match='not valid JSON'):
+        Head(path)
+    file.write_text(json.dumps({**card, 'architecture': 'rings'}))
+    with pytest.raises(WeightsError, match='not the model card of a head'):
+        Head(path)
+    file.write_text(json.dumps({**card, 'sha256': '0'}))
+    with pytest.raises(WeightsError, match='SHA-256'):
+        Head(path)
+    path.write_bytes(b'x')
+    from astro_pix2prof.networks.weights import file_sha256
+
+    file.write_text(json.dumps({**card, 'sha256': file_sha256(path)}))
+    with pytest.raises(WeightsError, match='not a safetensors file'):
+        Head(path)
+    from safetensors.numpy import save_file
+
+    save_file({'mean': np.ones(3)}, path)
+    file.write_text(json.dumps({**card, 'sha256': file_sha256(path)}))
+    with pytest.raises(WeightsError, match='must hold finite'):
+        Head(path)
+
+
+class TestCommand:
+    def run(self, *args):
+        return main(['fine-tune', *map(str, args)])
+
+    def test_table_with_embeddings(self, table, tmp_path, capsys):
+        table.write(tmp_path / 'labels.ecsv')
+        assert self.run('encoder', '--table', tmp_path / 'labels.ecsv',
+                        '--label', 'ring', '--out',
+                        tmp_path / 'ring.safetensors') == 0
+        assert 'auc' in capsys.readouterr().out
+        assert Head(tmp_path / 'ring.safetensors').classes == [False, True]
+
+    def test_images(self, table, tmp_path, monkeypatch, capsys):
+        """
+        Images are named by a template; those that do not exist are left
+        out, with a warning.
+        """
+        seen = []
+
+        def encode(self, images, **options):
+            seen.extend(path.name for path in images)
+            return table[[int(path.stem[1:]) for path in images]]
+
+        monkeypatch.setattr(Pix2ProfFitter, 'encode', encode, raising=False)
+        table['id', 'ring'].write(tmp_path / 'labels.csv')
+        for k in range(1, 80):
+            (tmp_path / f'g{k}.fits').touch()
+        assert self.run('encoder', '--table', tmp_path / 'labels.csv',
+                        '--images', f'{tmp_path}/g{{id}}.fits', '--label',
+                        'ring', '--out', tmp_path / 'a.safetensors') == 0
+        assert len(seen) == 79
+        assert '1 of 80 images do not exist' in capsys.readouterr().err
+        card = json.loads((tmp_path / 'a.json').read_text())
+        assert card['data']['galaxies'] == 79
+        assert card['encoder']['sha256'] == 'a' * 64
+
+    def test_problems(self, table, tmp_path, capsys):
+        table['id', 'ring'].write(tmp_path / 'labels.csv')
+        start = ['encoder', '--table', tmp_path / 'labels.csv', '--out',
+                 tmp_path / 'a.safetensors', '--label']
+        for args, text in (
+                ([*start, 'bar'], "must have the column 'bar'"),
+                ([*start, 'ring'], 'give --images'),
+                ([*start, 'ring', '--images', '{name}.fits'],
+                 '--images: .* must have columns'.replace('.* ', "'{name}"
+                                                          ".fits' ")),
+                ([*start, 'ring', '--images', '{id}.fits'],
+                 '80 of 80 images do not exist')):
+            assert self.run(*args) == 1
+            assert text in capsys.readouterr().err
+
+    @pytest.mark.parametrize(('args', 'text'), [
+        (['encoder', '--pairs', 'x'], '--pairs does not belong to encoder'),
+        (['rings', '--label', 'x'], '--label does not belong to rings'),
+        (['rings'], 'rings needs --pairs'),
+        (['encoder'], 'encoder needs --table and --label')])
+    def test_usage(self, args, text, capsys, tmp_path):
+        with pytest.raises(SystemExit):
+            self.run(*args, '--out', tmp_path / 'a.safetensors')
+        assert text in capsys.readouterr().err

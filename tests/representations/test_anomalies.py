@@ -1,0 +1,241 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the search for anomalies.
+"""
+
+import copy
+
+import numpy as np
+import pytest
+from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
+
+from astro_pix2prof import AnomalyFinder
+from astro_pix2prof.representations.acquisition import (
+    expected_improvement,
+    reduce_vectors,
+)
+
+pytest.importorskip('sklearn')
+pytest.importorskip('pyarrow')
+
+N, N_ODD = 600, 8
+
+
+def make_table(n=N, n_odd=N_ODD, seed=3):
+    """
+    Galaxies of two usual kinds and of two odd ones; which ones are odd.
+    """
+    rng = np.random.default_rng(seed)
+    embedding = rng.normal(size=(n, 16)) * np.linspace(2, 0.5, 16)
+    embedding[:n // 2, 0] += 8
+    odd = rng.choice(n, n_odd, replace=False)
+    embedding[odd[::2], 1:4] += 7
+    embedding[odd[1::2], 3:6] -= 6
+    table = QTable({'index': np.arange(n) + 5,
+                    'source': [f'{k}.fits' for k in range(n)],
+                    'flag': np.zeros(n, int),
+                    'embedding': embedding.astype('f4')})
+    return table, odd + 5
+
+
+@pytest.fixture(scope='module')
+def galaxies():
+    return make_table()
+
+
+@pytest.fixture(scope='module')
+def _finder(galaxies):
+    return AnomalyFinder(galaxies[0])
+
+
+@pytest.fixture
+def finder(_finder):
+    return copy.deepcopy(_finder)
+
+
+def test_unusual_ones_come_first(finder, galaxies):
+    scores = finder.scores
+    assert len(scores) == N
+    assert scores['rank'].tolist() == list(range(1, N + 1))
+    assert (np.diff(scores['score']) <= 0).all()
+    # half of the odd ones are among the first, 12 times the usual share
+    first = np.isin(scores['index'][:2 * N_ODD], galaxies[1])
+    assert first.sum() >= N_ODD // 2
+    assert np.isnan(scores['predicted']).all()
+    assert finder.next(3)['index'].tolist() == scores['index'][:3].tolist()
+    # the same seed, the same results
+    again = AnomalyFinder(galaxies[0]).scores
+    np.testing.assert_array_equal(again['score'], scores['score'])
+
+
+def test_ratings_teach(finder, galaxies):
+    odd = galaxies[1]
+    seen = []
+    for _ in range(4):
+        chosen = finder.next(10)['index'].tolist()
+        assert not set(chosen) & set(seen)
+        assert len(set(chosen)) == 10
+        seen += chosen
+        finder.rate({k: 5 if k in odd else 0 for k in chosen})
+    assert finder.n_rated == 40
+    scores = finder.scores
+    first = scores['index'][:N_ODD]
+    assert np.isin(first, odd).sum() >= N_ODD - 1
+    assert np.isfinite(scores['predicted']).all()
+    assert (scores['predicted_err'] > 0).all()
+    # a person's word counts: nothing rated 0 stands above a rated 5
+    rated = scores[np.isfinite(scores['rating'])]
+    np.testing.assert_array_equal(rated['score'], rated['rating'])
+
+
+def test_equal_ratings_teach_nothing(finder):
+    first = finder.next(6)['index'].tolist()
+    finder.rate(dict.fromkeys(first[:3], 0.0))
+    assert finder.next(3)['index'].tolist() == first[3:]
+    assert np.isnan(finder.scores['predicted']).all()
+    assert set(finder.scores['index'][:3]) == set(first[:3])
+
+
+def test_ratings_are_replaced_and_taken_back(finder):
+    # (7.fits is the galaxy 12)
+    finder.rate({5: 1, 6: 2, '7.fits': 3})
+    assert dict(finder.ratings.iterrows()) == {5: 1.0, 6: 2.0, 12: 3.0}
+    finder.rate({5: 4, 6: None, 12: np.nan})
+    assert dict(finder.ratings.iterrows()) == {5: 4.0}
+    finder.rate({})
+    assert finder.n_rated == 1
+
+
+def test_ratings_of_a_file(finder, tmp_path):
+    path = tmp_path / 'ratings.csv'
+    path.write_bytes('\ufeffindex,source,rating\r\n5,0.fits,4\r\n'
+                     '6,"1.fits",\r\n8,,2\r\n8,,4\r\n\r\n'.encode())
+    finder.rate(path)
+    assert dict(finder.ratings.iterrows()) == {5: 4.0, 8: 3.0}
+    ecsv = tmp_path / 'ratings.ecsv'
+    finder.ratings.write(ecsv)
+    other = copy.deepcopy(finder)
+    other.rate({5: None, 8: None})
+    other.rate(str(ecsv))
+    other.rate(finder.ratings)
+    assert dict(other.ratings.iterrows()) == {5: 4.0, 8: 3.0}
+
+
+@pytest.mark.parametrize(('text', 'match'), [
+    ('', 'is empty'),
+    ('a,b\n1,2\n', "no column 'index' and 'rating'; there are a, b"),
+    ('index,rating\n5\n', 'has a row of 1 values below 2 names'),
+    ('index,rating\n5,inf\n', "rating of '5' must be finite"),
+    ('index,rating\n4,1\n', "no galaxy '4' in the column"),
+    ('index,source,rating\n5,x.fits,1\n', "is 'x.fits' there and '0.fits' "
+     'here: they are of another survey'),
+])
+def test_wrong_files(finder, tmp_path, text, match):
+    path = tmp_path / 'ratings.csv'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=match):
+        finder.rate(path)
+    assert finder.n_rated == 0
+
+
+def test_wrong_ratings(finder, tmp_path):
+    with pytest.raises(TypeError, match="rating of 5 must be a number, got "
+                                        "'high'"):
+        finder.rate({5: 'high'})
+    with pytest.raises(TypeError, match='must be a number, got True'):
+        finder.rate({5: True})
+    with pytest.raises(TypeError, match='must be a dict, a table or a file'):
+        finder.rate([1, 2])
+    with pytest.raises(FileNotFoundError, match='does not exist'):
+        finder.rate(tmp_path / 'none.csv')
+    (tmp_path / 'x.csv').write_bytes(b'index,rating\n\xff\xfe,1\n')
+    with pytest.raises(ValueError, match='cannot be read as CSV'):
+        finder.rate(tmp_path / 'x.csv')
+    # nothing of a wrong set is taken
+    with pytest.raises(ValueError, match="no galaxy '1' in"):
+        finder.rate({5: 3, 1: 3})
+    assert finder.n_rated == 0
+
+
+def test_left_out():
+    table, _ = make_table()
+    table['embedding'][2] = np.nan
+    with pytest.warns(AstropyUserWarning, match='1 of 600 galaxies left out'):
+        finder = AnomalyFinder(table)
+    assert finder.n_left_out == 1
+    assert len(finder.scores) == N - 1
+    with pytest.warns(AstropyUserWarning, match='1 rating of galaxies with'):
+        finder.rate({7: 5, 8: 1})
+    assert finder.n_rated == 1
+
+
+@pytest.mark.parametrize('ending', ['parquet', 'ecsv'])
+def test_go_on_later(finder, tmp_path, ending):
+    chosen = finder.next(5)['index'].tolist()
+    finder.rate({k: k % 3 for k in chosen})
+    path = finder.save(tmp_path / f'finder.{ending}')
+    again = AnomalyFinder.load(path)
+    assert again.n_rated == 5
+    one, two = finder.scores, again.scores
+    assert one['index'].tolist() == two['index'].tolist()
+    np.testing.assert_allclose(one['score'], two['score'], rtol=1e-6)
+    assert (again.next(4)['index'].tolist()
+            == finder.next(4)['index'].tolist())
+    with pytest.raises(FileExistsError, match='overwrite=True'):
+        finder.save(path)
+
+
+def test_columns():
+    table, _ = make_table()
+    rng = np.random.default_rng(0)
+    table['n'], table['c'] = rng.normal(size=(2, N))
+    table['n'][40] = 50
+    finder = AnomalyFinder(table, columns=['n', 'c'])
+    assert finder.scores['index'][0] == 45
+
+
+def test_limits(finder, galaxies):
+    with pytest.raises(ValueError, match='n=601 is more than there are: 600'):
+        finder.next(N + 1)
+    small = AnomalyFinder(galaxies[0][:6])
+    small.rate({5: 1, 6: 3})
+    assert sorted(small.next(4)['index']) == [7, 8, 9, 10]
+    small.rate(dict.fromkeys(range(7, 11), 2))
+    with pytest.raises(ValueError, match='0 galaxies not rated'):
+        small.next(1)
+    assert small.scores['index'][0] == 6
+    assert repr(small) == '<AnomalyFinder: 6 galaxies, 6 rated>'
+    with pytest.raises(ValueError, match='1 galaxy with a vector: there'):
+        AnomalyFinder(galaxies[0][:1])
+    with pytest.raises(ValueError, match='n_components must be a positive'):
+        AnomalyFinder(galaxies[0], n_components=0)
+
+
+def test_the_same_galaxy_many_times():
+    table = QTable({'embedding': np.ones((30, 4))})
+    finder = AnomalyFinder(table)
+    finder.rate({0: 1, 1: 2})
+    assert len(finder.next(3)) == 3
+    assert np.isfinite(finder.scores['score']).all()
+
+
+def test_expected_improvement():
+    rng = np.random.default_rng(0)
+    mean, error = np.array([0.0, 1.0, -2.0]), np.array([1.0, 0.5, 2.0])
+    draws = mean + error * rng.normal(size=(200_000, 3))
+    expected = np.maximum(draws - 0.7, 0).mean(axis=0)
+    np.testing.assert_allclose(expected_improvement(mean, error, 0.7),
+                               expected, rtol=0.03)
+    assert expected_improvement(np.array([1.0]), np.array([0.0]), 2.0) == 0
+
+
+def test_reduce_vectors():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(500, 10)) * np.geomspace(100, 0.1, 10)
+    reduced = reduce_vectors(values, 4, 0)
+    assert reduced.shape == (500, 4)
+    np.testing.assert_allclose((reduced**2).sum(axis=1).mean(), 1)
+    # the scales differ by the square root of what they did
+    scale = np.std(reduced, axis=0)
+    np.testing.assert_allclose(scale[0] / scale[3], 10**0.5, rtol=0.1)
