@@ -9,6 +9,7 @@ from astro_pix2prof.datasets.example import load_example as load_example
 from astro_pix2prof.datasets.example import (
     load_example_truth as load_example_truth,
 )
+from astro_pix2prof.datasets.injection import inject as inject
 from astro_pix2prof.datasets.pairs import ImageProfilePair as ImageProfilePair
 from astro_pix2prof.datasets.pairs import read_pairs as read_pairs
 from astro_pix2prof.datasets.sga import read_sga as read_sga
@@ -17,6 +18,9 @@ from astro_pix2prof.datasets.tables import read_iraf_table as read_iraf_table
 from astro_pix2prof.ellipses.model import model_image as model_image
 from astro_pix2prof.evaluation.compare import (
     compare_profiles as compare_profiles,
+)
+from astro_pix2prof.evaluation.detections import (
+    measure_detections as measure_detections,
 )
 from astro_pix2prof.evaluation.evaluate import (
     evaluate_fitters as evaluate_fitters,
@@ -35,10 +39,16 @@ from astro_pix2prof.fitting.bands import BandProfiles as BandProfiles
 from astro_pix2prof.fitting.fit import ProfileFit as ProfileFit
 from astro_pix2prof.fitting.fourier import fourier_profile as fourier_profile
 from astro_pix2prof.image.cutout import GalaxyCutout as GalaxyCutout
+from astro_pix2prof.inference.clumps import find_clumps as find_clumps
+from astro_pix2prof.inference.encoder import encode_fits as encode_fits
+from astro_pix2prof.inference.fine_tuning import FineTuning as FineTuning
+from astro_pix2prof.inference.fine_tuning import fine_tune as fine_tune
 from astro_pix2prof.inference.fitter import Pix2ProfFitter as Pix2ProfFitter
+from astro_pix2prof.inference.heads import Head as Head
 from astro_pix2prof.isophote.fitter import IsophoteFit as IsophoteFit
 from astro_pix2prof.isophote.fitter import IsophoteFitter as IsophoteFitter
 from astro_pix2prof.plotting.bands import plot_colours as plot_colours
+from astro_pix2prof.plotting.clumps import plot_clumps as plot_clumps
 from astro_pix2prof.plotting.evaluation import (
     plot_evaluation as plot_evaluation,
 )
@@ -51,6 +61,7 @@ from astro_pix2prof.plotting.profiles import plot_profiles as plot_profiles
 from astro_pix2prof.plotting.weights import plot_weights as plot_weights
 from astro_pix2prof.profile.batch import ProfileBatch as ProfileBatch
 from astro_pix2prof.profile.csv_files import to_pandas as to_pandas
+from astro_pix2prof.profile.flags import ClumpFlag as ClumpFlag
 from astro_pix2prof.profile.flags import GalaxyFlag as GalaxyFlag
 from astro_pix2prof.profile.flags import RingFlag as RingFlag
 from astro_pix2prof.profile.flags import StructureFlag as StructureFlag
@@ -69,6 +80,22 @@ from astro_pix2prof.profile.table import build_profile as build_profile
 from astro_pix2prof.psf.model import PSF as PSF
 from astro_pix2prof.report.galaxy import write_galaxy_page as write_galaxy_page
 from astro_pix2prof.report.page import write_report as write_report
+from astro_pix2prof.representations.anomalies import (
+    AnomalyFinder as AnomalyFinder,
+)
+from astro_pix2prof.representations.index import (
+    SimilarityIndex as SimilarityIndex,
+)
+from astro_pix2prof.review.counter import VoteCounter as VoteCounter
+from astro_pix2prof.review.doubts import (
+    learn_flag_probabilities as learn_flag_probabilities,
+)
+from astro_pix2prof.review.queue import review_queue as review_queue
+from astro_pix2prof.review.raters import simulate_votes as simulate_votes
+from astro_pix2prof.review.tiers import ReviewTiers as ReviewTiers
+from astro_pix2prof.review.tiers import calibrate_tiers as calibrate_tiers
+from astro_pix2prof.review.votes import CombinedVotes as CombinedVotes
+from astro_pix2prof.review.votes import combine_votes as combine_votes
 from astro_pix2prof.spectra.band import band_image as band_image
 from astro_pix2prof.spectra.radial import radial_spectra as radial_spectra
 from astro_pix2prof.spectra.write import write_spectra as write_spectra

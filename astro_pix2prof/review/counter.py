@@ -173,7 +173,7 @@ class VoteCounter:
         """
         return int(np.count_nonzero(~self._late))
 
-    def set_machine(self, machine):
+    def set_machine(self, machine) -> None:
         """
         Take the probabilities of a machine in place of earlier ones.
 
@@ -320,7 +320,7 @@ class VoteCounter:
         state[self._gold[row] >= 0] = OPEN
         return np.where(decided, winner, -1), state
 
-    def refresh(self, n_iterations=_ITERATIONS):
+    def refresh(self, n_iterations=_ITERATIONS) -> None:
         """
         Learn all raters again from the votes so far, and the galaxies.
 
@@ -416,7 +416,7 @@ class VoteCounter:
         return normalise(self._log_votes + self._model.log_prior(
             n, self._machine, self._gold)).reshape(n, k, -1).sum(axis=2)
 
-    def save(self, path):
+    def save(self, path) -> None:
         """
         Write all that is known to a file, to go on from there.
 
@@ -446,7 +446,7 @@ class VoteCounter:
         os.replace(part, path)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path) -> 'VoteCounter':
         """
         Read a counter from a file, to go on from there.
 

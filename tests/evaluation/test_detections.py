@@ -108,7 +108,7 @@ class TestPositions:
             'completeness'][0] == 1
 
     def test_errors(self):
-        with pytest.raises(ValueError, match="has no 'fwhm'$"):
+        with pytest.raises(ValueError, match=r"has no 'fwhm'$"):
             measure_detections(FOUND, TRUTH)
         with pytest.raises(TypeError, match='found must be a table or Sky'):
             measure_detections([1, 2], TRUTH, radius=2)
