@@ -67,7 +67,7 @@ def add_clumps_command(commands):
                          default='both',
                          help='clumps, other objects (odd) or both '
                               '(default)')
-    command.add_argument('--max-radius', type=float, default=3.0,
+    command.add_argument('--within', type=float, default=3.0,
                          metavar='R50',
                          help='largest distance from the centre, in radii '
                               'of half the light (default: 3)')
@@ -127,7 +127,7 @@ def _run_clumps(args):
                else args.classes)
     clumps, more = quietly(
         find_clumps, fit, method=args.detector, threshold=args.threshold,
-        psf=args.psf, classes=classes, max_radius=args.max_radius)
+        psf=args.psf, classes=classes, max_radius=args.within)
     for note in [*notes, *more]:
         warn(note, args, file=args.image)
     clumps.write(args.out, format=_FORMATS[args.out.suffix],

@@ -20,7 +20,7 @@ from astro_pix2prof.networks.clumps.resampling import (
     enlargement,
 )
 from astro_pix2prof.networks.ellipse import ellipse_components
-from astro_pix2prof.profile.brightness import curve_of_growth
+from astro_pix2prof.profile.brightness import POGSON, curve_of_growth
 from astro_pix2prof.psf.model import PSF
 
 __all__ = ['ClumpMaps', 'find_width', 'make_maps']
@@ -234,7 +234,7 @@ def make_maps(fit, fwhm, *, reach):
             variance=None if variance is None else variance[None])
     relative = np.asarray(fit.profile['mag_enclosed_err'].value, float)
     relative = relative[np.isfinite(relative)]
-    error = total * (relative[-1] / 1.0857 if len(relative) else np.nan)
+    error = total * (relative[-1] / POGSON if len(relative) else np.nan)
     first = x0 + origin[0], y0 + origin[1]
     return ClumpMaps(
         found, good.numpy(), noise * (step if step > 1 else step**2),

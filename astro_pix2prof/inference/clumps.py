@@ -12,6 +12,7 @@ import torch
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 from photutils.detection import find_peaks as find_maxima
+from photutils.utils.exceptions import NoDetectionsWarning
 
 from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import check_choice, check_number
@@ -26,6 +27,7 @@ from astro_pix2prof.networks.clumps.network import (
     find_peaks,
 )
 from astro_pix2prof.networks.weights import load_network
+from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import ClumpFlag, GalaxyFlag
 
 __all__ = ['class_features', 'find_clumps', 'measure_marks']
@@ -78,9 +80,9 @@ def find_clumps(fit, *, method='network', threshold=None, psf=None,
         arms, too, and knows no probabilities.
 
     threshold : float, optional
-        The least probability of an object, by default that at which
-        completeness and purity were balanced on simulated galaxies; for
-        'matched', the least signal-to-noise ratio, by default 5.
+        The least probability that there is an object of either class, by
+        default 0.5; for 'matched', the least signal-to-noise ratio, by
+        default 5.
 
     psf : optional
         The PSF, as for `~astro_pix2prof.PSF`: a full width at half maximum
@@ -113,10 +115,11 @@ def find_clumps(fit, *, method='network', threshold=None, psf=None,
         ``x``, ``y`` (pixels of the cutout that was measured, 0 is the
         centre of the first), ``ra``, ``dec`` if there is a WCS, ``flux``
         and ``flux_err`` in the unit of the image, ``mag`` and ``mag_err``
-        if it is calibrated, ``snr``, ``share`` and ``share_err`` (of the
-        light of the galaxy), ``radius`` (the semi-major axis of the ellipse
-        through the clump), ``radius_r50``, ``probability``, ``class`` and
-        ``flag`` (see `~astro_pix2prof.describe_flags` with 'clump'). Its
+        if it is calibrated, ``snr``, ``share`` and ``share_err`` (relative
+        to the light of the rings of the profile), ``radius`` (the
+        semi-major axis of the ellipse through the clump), ``radius_r50``,
+        ``probability`` (of the class), ``class``
+        and ``flag`` (see `~astro_pix2prof.describe_flags` with 'clump'). Its
         ``meta`` has 'fwhm' (pixels) and 'fwhm_from' ('given', 'stars',
         'noise' or 'assumed'), 'r50', 'host_flux', 'threshold' and others.
 
@@ -181,7 +184,7 @@ def find_clumps(fit, *, method='network', threshold=None, psf=None,
             threshold = card.get('threshold', _PROBABILITY)
         rows = _classify(_measure(fit, maps, _by_network(network, maps),
                                   max_radius), card)
-        rows = [row for row in rows if row['probability'] >= threshold]
+        rows = [row for row in rows if row['object'] >= threshold]
         rows.sort(key=lambda row: -row['probability'])
     else:
         threshold = _SNR if threshold is None else threshold
@@ -276,7 +279,7 @@ def _by_filter(maps, threshold):
     side = 2 * round(0.5 * maps.fwhm) + 1
     with warnings.catch_warnings():
         # (no peaks are no cause for a warning)
-        warnings.simplefilter('ignore', AstropyUserWarning)
+        warnings.simplefilter('ignore', NoDetectionsWarning)
         table = find_maxima(image, threshold, box_size=max(side, 3),
                             mask=~maps.good)
     if table is None:
@@ -383,7 +386,7 @@ def _classify(rows, card):
         pair = row['scores']
         if not np.isfinite(pair[0]):
             pair = (1.0, 0.0) if row['r50'] < _OUTSIDE else (0.0, 1.0)
-            row['probability'], known = np.nan, False
+            row['probability'], row['object'], known = np.nan, 1.0, False
         else:
             known = True
             if card.get('classes'):
@@ -392,6 +395,7 @@ def _classify(rows, card):
                 grown = np.exp(np.clip(sums, -30, 30))
                 pair = grown / (1 + grown.sum())
             row['probability'] = float(max(pair))
+            row['object'] = float(sum(pair))
         row['class'] = CLASSES[0] if pair[0] >= pair[1] else CLASSES[1]
         if not known or max(pair) < _UNSURE * min(pair):
             row['flag'] |= int(ClumpFlag.UNSURE_CLASS)
@@ -419,11 +423,13 @@ def _make_table(fit, maps, rows, picture, meta):
     unit = (u.Unit(cutout.unit) if cutout.unit is not None
             else u.dimensionless_unscaled)
     table['flux'], table['flux_err'] = flux * unit, error * unit
-    zero = profile.meta.get('zeropoint', np.nan)
-    if zero is not None and np.isfinite(zero):
+    if np.isfinite(cutout.sb_zeropoint) and cutout.pixel_scale:
+        # (intensities are per square arcsecond)
+        light = flux * cutout.intensity_scale * cutout.pixel_scale**2
         with np.errstate(divide='ignore', invalid='ignore'):
-            table['mag'] = (zero - 2.5 * np.log10(flux)) * u.mag
-            table['mag_err'] = 1.0857362 * error / flux * u.mag
+            table['mag'] = (cutout.sb_zeropoint
+                            - 2.5 * np.log10(light)) * u.mag
+            table['mag_err'] = POGSON * error / flux * u.mag
     host = np.nan if maps is None else maps.flux
     relative = np.nan if maps is None else maps.flux_err / host
     with np.errstate(divide='ignore', invalid='ignore'):

@@ -207,9 +207,11 @@ class Pix2ProfFitter(ProfileFitter):
                                  ('float32', 'bfloat16'))
         architecture = find_architecture(read_card(weights)['architecture'])
         if not architecture.reader:
-            msg = (f'weights={str(weights)!r} are those of an '
-                   f'{architecture.title}, which measures no profiles: use '
-                   "weights='rings' and the method encode")
+            title = architecture.title
+            article = 'an' if title[0] in 'aeio' else 'a'
+            msg = (f'weights={str(weights)!r} are those of {article} {title}, '
+                   "which measures no profiles: use weights='rings' and the "
+                   'method encode, or find_clumps')
             raise ValueError(msg)
         usual = architecture.n_views
         if n_views is None:

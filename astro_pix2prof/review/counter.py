@@ -305,10 +305,9 @@ class VoteCounter:
         """
         Find the class of the largest probability, and whether it decides.
         """
-        k = len(self.classes)
-        probability = normalise(log_votes + self._model.log_prior(
-            len(self._galaxies), self._machine, self._gold)[row]
-        ).reshape(len(row), k, -1).sum(axis=2)
+        probability = self._model.sum_levels(normalise(
+            log_votes + self._model.log_prior(
+                len(self._galaxies), self._machine, self._gold)[row]))
         # (a class that misses its own threshold may hide one that does not)
         margin = probability - self.retire_at
         winner = np.argmax(margin, axis=1)
@@ -330,6 +329,16 @@ class VoteCounter:
         ----------
         n_iterations : int, optional
             Iterations of expectation and maximisation.
+
+        Returns
+        -------
+        converged : bool
+            Whether the last changed no probability by more than 1e-6.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``n_iterations`` is not a positive integer.
         """
         n_iterations = check_integer(n_iterations, 'n_iterations', least=1)
         model, n, k = self._model, len(self._galaxies), len(self.classes)
@@ -338,9 +347,10 @@ class VoteCounter:
                               self._label[use], n, len(self._raters), k)
         share = np.bincount(self._label[use], minlength=k) + 1.0
         model.guess = share / share.sum()
-        model.fit(counts, None, self._machine, self._gold,
-                  learn=self._gold >= 0 if self.learn == 'gold' else None,
-                  n_iterations=n_iterations)
+        *_, converged = model.fit(
+            counts, None, self._machine, self._gold,
+            learn=self._gold >= 0 if self.learn == 'gold' else None,
+            n_iterations=n_iterations)
         self._log_votes = counts @ model.log_votes()
         n_votes = np.rint(counts.sum(axis=1))
         again = (self._state == DECIDED) & (
@@ -354,6 +364,7 @@ class VoteCounter:
         self._when[new] = len(self._galaxy)
         self._next = max(len(self._galaxy) + _FIRST,
                          int(np.ceil(_GROWTH * len(self._galaxy))))
+        return converged
 
     @property
     def table(self):
@@ -412,9 +423,9 @@ class VoteCounter:
             (self._machine[known], self._probability()[known]))
 
     def _probability(self):
-        n, k = len(self._galaxies), len(self.classes)
-        return normalise(self._log_votes + self._model.log_prior(
-            n, self._machine, self._gold)).reshape(n, k, -1).sum(axis=2)
+        return self._model.sum_levels(normalise(
+            self._log_votes + self._model.log_prior(
+                len(self._galaxies), self._machine, self._gold)))
 
     def save(self, path) -> None:
         """

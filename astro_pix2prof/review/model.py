@@ -202,10 +202,26 @@ class VoteModel:
             prior[known] = -1e3
             prior[known, gold[known]] = 0.0
         return (prior[:, :, None] + np.log(np.maximum(self.shares, TINY))
-                ).reshape(n, -1)
+                ).reshape(n, self.n_classes * self.n_levels)
 
     def _evidence(self, machine):
         return np.log(np.maximum(machine, _FLOOR)) - self.centre
+
+    def sum_levels(self, probability):
+        """
+        Sum the probabilities of the levels of each class.
+
+        Parameters
+        ----------
+        probability : 2D `~numpy.ndarray`, shape (n, K * H)
+            As `expect` returns it.
+
+        Returns
+        -------
+        by_class : 2D `~numpy.ndarray`, shape (n, K)
+        """
+        return probability.reshape(
+            len(probability), self.n_classes, self.n_levels).sum(axis=2)
 
     def expect(self, counts, machine=None, gold=None):
         """
@@ -263,7 +279,7 @@ class VoteModel:
         self.counts = found.sum(axis=3).transpose(0, 2, 1)
         self._make_matrices()
         voted = np.diff(counts.indptr) > 0
-        by_class = probability.reshape(-1, k, len(levels)).sum(axis=2)
+        by_class = self.sum_levels(probability)
         free = voted if gold is None else voted & (gold < 0)
         use = free if free.any() else voted
         if use.any():

@@ -166,8 +166,8 @@ def _read(profiles):
             parts.append(table[name])
         stated.append(stated_errors(batch))
     if not columns['flag']:
-        msg = 'profiles must hold at least one galaxy, got none'
-        raise ValueError(msg)
+        # (a survey that has only begun)
+        return _read([])
     galaxies = {name: np.concatenate(
         [getattr(part, 'value', np.asarray(part)) for part in parts])
         for name, parts in columns.items()}

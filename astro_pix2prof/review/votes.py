@@ -30,6 +30,8 @@ from astro_pix2prof.review.tables import galaxy_table, rater_table
 __all__ = ['CombinedVotes', 'combine_votes']
 
 
+# Iterations when all votes are in.
+_LAST = 20
 _METHODS = ('dawid-skene', 'swap', 'majority')
 # Options of the methods that work on all votes at once.
 _BATCH = ('retire_at', 'smoothing', 'n_levels', 'n_iterations', 'tolerance',
@@ -193,10 +195,10 @@ def _count(votes, classes, unknown, gold, options):
     """
     counter = VoteCounter(classes, gold=gold, unknown=unknown, **options)
     counter.add(votes)
-    counter.refresh(20)
+    converged = counter.refresh(_LAST)
     return CombinedVotes(
         counter.table, counter.raters, counter.prevalence, 'swap',
-        counter.calibration, 20, True)
+        counter.calibration, _LAST, converged)
 
 
 def _solve(votes, method, classes, gold, *, machine=None, retire_at=0.99,
@@ -247,7 +249,7 @@ def _solve(votes, method, classes, gold, *, machine=None, retire_at=0.99,
         found, done, converged = model.fit(
             counts, share, says, true if gold else None,
             n_iterations=n_iterations, tolerance=tolerance)
-        probability = found.reshape(n, k, -1).sum(axis=2)
+        probability = model.sum_levels(found)
     table = galaxy_table(galaxies, classes, probability, counts, model)
     n_votes = np.asarray(table['n_votes'])
     table['state'] = np.where(

@@ -35,7 +35,7 @@ from benchmarks.tables import list_table
 
 HERE = Path(__file__).resolve().parent
 CLASSES = ('featured', 'smooth')
-THRESHOLDS = (0.9, 0.97, 0.99, 0.996)
+THRESHOLDS = (0.9, 0.97, 0.99, 0.996, 0.998)
 MAJORITIES = (1, 5, 10, 20, 40)
 TOLERANCE = 0.2
 # Seeds with which nothing was chosen.

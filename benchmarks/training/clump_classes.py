@@ -110,10 +110,10 @@ def choose_threshold(found, classes, rows):
     At it, the lower of completeness and purity of bright clumps is highest.
     """
     best = (0.0, 0.3)
-    own = found[:, 0] >= found[:, 1]
+    own, seen = found[:, 0] >= found[:, 1], found.sum(1)
     bright = (rows[:, 0] > 8) & (rows[:, 1] > 0.03)
     for threshold in np.arange(0.2, 0.81, 0.02):
-        kept = own & (found[:, 0] >= threshold)
+        kept = own & (seen >= threshold)
         right = (classes == 1) & kept
         counts = np.where(classes == 2, odd_weight(classes), 1.0)
         purity = (right & bright).sum() / max(

@@ -110,7 +110,7 @@ class TestPositions:
     def test_errors(self):
         with pytest.raises(ValueError, match=r"has no 'fwhm'$"):
             measure_detections(FOUND, TRUTH)
-        with pytest.raises(TypeError, match='found must be a table or Sky'):
+        with pytest.raises(TypeError, match='found must be a table or SkyC'):
             measure_detections([1, 2], TRUTH, radius=2)
         with pytest.raises(ValueError, match='truth must have the columns x '
                            'and y, or ra and dec; it has a'):

@@ -143,6 +143,15 @@ def test_machine_alone(votes):
     assert len(counter.table) == 200
 
 
+def test_nothing_yet():
+    counter = VoteCounter(['a', 'b'])
+    assert (len(counter.table), len(counter.raters)) == (0, 0)
+    counter.refresh()
+    empty = Table({'galaxy': ['x'], 'rater': ['y'], 'label': ['a']})[:0]
+    assert len(counter.add(empty)) == 0
+    assert counter.n_votes == 0
+
+
 def test_max_votes():
     counter = VoteCounter(['a', 'b'], max_votes=2)
     retired = counter.add({'galaxy': [1, 1, 1], 'rater': [1, 2, 3],

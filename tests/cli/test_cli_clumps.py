@@ -1,0 +1,80 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the command ``pix2prof clumps``.
+"""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import QTable
+
+from astro_pix2prof import load_example
+from astro_pix2prof.cli import main
+from astro_pix2prof.export.clumps import clump_regions
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / 'galaxy.fits'
+    load_example().write(path)
+    return path
+
+
+class TestCommand:
+    def test_files(self, image, tmp_path, capsys, monkeypatch):
+        pytest.importorskip('regions')
+        monkeypatch.chdir(tmp_path)
+        assert main(['clumps', str(image), '--weights', 'rings-fast',
+                     '--detector', 'matched', '--psf', '1.3', '--regions',
+                     '--plot']) == 0
+        table = QTable.read('clumps.ecsv')
+        assert len(table) > 0
+        assert table.meta['fwhm_from'] == 'given'
+        assert 'clumps' in capsys.readouterr().out
+        text = (tmp_path / 'clumps.reg').read_text()
+        assert text.count('circle') == len(table)
+        assert (tmp_path / 'clumps.png').stat().st_size > 10_000
+        # (nothing is replaced unasked)
+        with pytest.raises(SystemExit):
+            main(['clumps', str(image), '--weights', 'rings-fast'])
+        assert '--overwrite' in capsys.readouterr().err
+
+    def test_picture(self, tmp_path, capsys):
+        from PIL import Image
+
+        data = np.asarray(load_example().data, dtype=float)
+        path = tmp_path / 'galaxy.png'
+        Image.fromarray((40 + 200 * np.clip(np.arcsinh(
+            data / 0.05) / 6, -0.2, 1)).astype('u1')).save(path)
+        out = tmp_path / 'found.fits'
+        assert main(['clumps', str(path), '--weights', 'rings-fast',
+                     '--psf', '3.3pix', '--out', str(out)]) == 0
+        table = fits.getdata(out)
+        assert 'x' in table.names
+        assert 'mag' not in table.names
+
+    def test_wrong(self, image, tmp_path, capsys):
+        with pytest.raises(SystemExit):
+            main(['clumps', str(image), '--out', str(tmp_path / 'a.txt')])
+        assert '--out must end in .ecsv' in capsys.readouterr().err
+
+
+class TestRegions:
+    def test_frames(self):
+        pytest.importorskip('regions')
+        table = QTable({'x': [3.0], 'y': [4.0], 'class': ['clump'],
+                        'share': [0.05]})
+        table.meta['fwhm'] = 2.5
+        circle, = clump_regions(table, frame='pixel')
+        assert (circle.center.x, circle.radius) == (3, 2.5)
+        assert circle.meta['text'] == 'clump 5.0%'
+        with pytest.raises(ValueError, match="frame must be 'pixel': the "
+                                             'clumps have no sky'):
+            clump_regions(table)
+
+    def test_missing(self, monkeypatch):
+        import sys
+
+        monkeypatch.setitem(sys.modules, 'regions', None)
+        with pytest.raises(ImportError, match='clump_regions needs regions'):
+            clump_regions(QTable())
