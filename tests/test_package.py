@@ -310,6 +310,18 @@ def test_exports_are_listed_by_their_modules():
         assert name in listed
 
 
+def test_names_for_type_checkers():
+    """
+    The file of hints has the same names, from the same modules.
+    """
+    tree = parse(PACKAGE / '__init__.pyi')
+    found = {alias.asname: node.module.removeprefix('astro_pix2prof.')
+             for node in tree.body if isinstance(node, ast.ImportFrom)
+             for alias in node.names if alias.asname == alias.name}
+    assert found == astro_pix2prof._EXPORTS
+    assert (PACKAGE / 'py.typed').is_file()
+
+
 def test_version():
     version = astro_pix2prof.__version__
     assert version[0].isdigit()

@@ -20,7 +20,7 @@ def _open(name):
     return resources.as_file(folder / name)
 
 
-def load_example():
+def load_example() -> CCDData:
     """
     Load the image of the demo galaxy.
 

@@ -28,7 +28,7 @@ _OVERSAMPLING = 5
 
 
 def inject(galaxy, image, *, position=None, psf=None, noise=False, gain=None,
-           seed=None, **options):
+           seed=None, **options) -> CCDData:
     """
     Add a galaxy to an image.
 

@@ -116,7 +116,7 @@ def _text_columns(path):
     return None
 
 
-def read_iraf_table(path, *, pixel_scale, zeropoint=None, unit=None):
+def read_iraf_table(path, *, pixel_scale, zeropoint=None, unit=None) -> QTable:
     """
     Read a table of the task ellipse of IRAF.
 
@@ -192,7 +192,7 @@ def read_iraf_table(path, *, pixel_scale, zeropoint=None, unit=None):
     return profile
 
 
-def read_autoprof(path):
+def read_autoprof(path) -> QTable:
     """
     Read a profile of AutoProf.
 

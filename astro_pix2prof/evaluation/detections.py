@@ -24,7 +24,7 @@ _SHARE_BINS = (0, 0.01, 0.03, 0.05, 0.1, 1)
 
 def measure_detections(found, truth, *, radius=None, label='clump',
                        min_snr=0.0, min_share=0.0, snr_bins=_SNR_BINS,
-                       share_bins=_SHARE_BINS):
+                       share_bins=_SHARE_BINS) -> QTable:
     """
     Measure completeness and purity of detections.
 
@@ -101,7 +101,7 @@ def measure_detections(found, truth, *, radius=None, label='clump',
                'coordinates')
         raise ValueError(msg)
     radius = _radius(radius, found, sides[0].on_sky)
-    pairs = _match(*sides, radius)
+    pairs = _match(sides[0], sides[1], radius)
     found, truth = sides
     classes = found.label is not None and truth.label is not None
     is_found, is_true = (np.zeros(len(side), dtype=bool) for side in sides)

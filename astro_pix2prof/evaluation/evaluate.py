@@ -27,7 +27,7 @@ _LONGEST = 1000
 
 
 def evaluate_fitters(fitters, images, *, truths=None, mu_limit=MU_LIMIT,
-                     n_jobs=1, progress=False):
+                     n_jobs=1, progress=False) -> Evaluation:
     """
     Measure the errors of fitters on galaxies with known profiles.
 

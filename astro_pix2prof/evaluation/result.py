@@ -153,7 +153,7 @@ class Evaluation:
         return (f'<Evaluation of {", ".join(self.labels)} on '
                 f'{self.n_images} images>')
 
-    def to_table(self):
+    def to_table(self) -> QTable:
         """
         Make a table of the errors on each image.
 
@@ -207,7 +207,7 @@ class Evaluation:
         rows = rows[known]
         return _mean(np.abs(self._delta[rows]) < self._error[rows])
 
-    def summary(self):
+    def summary(self) -> QTable:
         """
         Make a table of the errors of each fitter.
 
@@ -225,7 +225,7 @@ class Evaluation:
         """
         return self._group([('fitter', self.labels)])
 
-    def by_band(self):
+    def by_band(self) -> QTable:
         """
         Make a table of the errors of each fitter in each band.
 
@@ -237,7 +237,7 @@ class Evaluation:
         return self._group([('fitter', self.labels),
                             ('band', self.bands)])
 
-    def by_type(self):
+    def by_type(self) -> QTable:
         """
         Make a table of the errors of each fitter for each type of galaxy.
 
@@ -286,7 +286,7 @@ class Evaluation:
         table.meta['mu_limit'] = float(self.mu_limit.value)
         return _round_display(table)
 
-    def by_radius(self, edges=None, *, band=None):
+    def by_radius(self, edges=None, *, band=None) -> QTable:
         """
         Make a table of the errors in bins of radius, where S/N > 1.
 
@@ -317,7 +317,7 @@ class Evaluation:
         return self._bins(self._radius, _edges(edges, u.arcsec),
                           ('inner', 'outer'), u.arcsec, band)
 
-    def by_surface_brightness(self, edges=None, *, band=None):
+    def by_surface_brightness(self, edges=None, *, band=None) -> QTable:
         """
         Make a table of the errors in bins of true surface brightness.
 
@@ -384,7 +384,7 @@ class Evaluation:
             table[name] = u.Quantity(table[name], SB_UNIT)
         return _round_display(table)
 
-    def write(self, path, *, overwrite=False):
+    def write(self, path, *, overwrite=False) -> None:
         """
         Write the evaluation to two ECSV files.
 
@@ -416,7 +416,7 @@ class Evaluation:
             content.write(part, format='ascii.ecsv', overwrite=True)
 
     @classmethod
-    def read(cls, path):
+    def read(cls, path) -> 'Evaluation':
         """
         Read an evaluation that `write` wrote.
 

@@ -43,7 +43,7 @@ _SEEN = 3.0
 _FLAT = 0.65
 
 
-def fourier_profile(fit, *, ellipticity=None, pa=None, radii=None):
+def fourier_profile(fit, *, ellipticity=None, pa=None, radii=None) -> QTable:
     """
     Measure Fourier modes of the light of a galaxy, of the orders 1 to 4.
 

@@ -346,7 +346,7 @@ path, optional
         self.wcs = unpack_wcs(self.wcs)
 
     @classmethod
-    def from_any(cls, image, **options):
+    def from_any(cls, image, **options) -> 'GalaxyCutout':
         """
         Make a cutout of any image.
 
@@ -466,7 +466,7 @@ path, optional
         used = np.broadcast_to(self.background, self.shape)[~self.mask]
         return float(np.mean(used, dtype=float))
 
-    def crop(self, size):
+    def crop(self, size) -> 'GalaxyCutout':
         """
         Crop around the position.
 

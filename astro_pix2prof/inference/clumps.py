@@ -58,7 +58,7 @@ _UNSURE = 2.0
 
 def find_clumps(fit, *, method='network', threshold=None, psf=None,
                 classes=CLASSES, max_radius=3.0, fitter=None,
-                weights='clumps', **options):
+                weights='clumps', **options) -> QTable:
     """
     Find the clumps of a galaxy, and stars and galaxies in front of it.
 

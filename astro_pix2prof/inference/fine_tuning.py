@@ -105,7 +105,7 @@ class FineTuning:
 def fine_tune(weights, data, *, out, labels=None, kind='classes',
               unfreeze='all', steps=None, minutes=10.0, validation=0.2,
               seed=0, licence=None, description='', overwrite=False,
-              progress=False):
+              progress=False) -> 'FineTuning':
     """
     Fine-tune a network with tens to hundreds of examples.
 

@@ -264,7 +264,7 @@ class Pix2ProfFitter(ProfileFitter):
     @classmethod
     def from_original(cls, path, *, radius_step=None, device=None,
                       batch_size=None, sky=0.0, search_radius=None,
-                      fit_centre=True):
+                      fit_centre=True) -> 'Pix2ProfFitter':
         """
         A fitter with the network that the authors of the paper published.
 
@@ -330,7 +330,7 @@ class Pix2ProfFitter(ProfileFitter):
     def fit(self, image, *, geometry=None, ellipticity=None, pa=None,
             radii=None, step=None, linear=None, max_radius=None,
             n_samples=0, seed=None, harmonics=None, free_centres=None,
-            **options):
+            **options) -> ProfileFit:
         """
         Measure a galaxy and return the full result.
 

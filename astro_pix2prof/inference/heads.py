@@ -126,7 +126,7 @@ class Head:
                 if self.classes else 'a number')
         return f'<{type(self).__name__}: {self.card["label"]}, {what}>'
 
-    def predict(self, data):
+    def predict(self, data) -> QTable:
         """
         Predict classes or numbers.
 

@@ -188,7 +188,7 @@ class ProfileBatch:
         return batch
 
     @classmethod
-    def concatenate(cls, batches):
+    def concatenate(cls, batches) -> 'ProfileBatch':
         """
         Join batches.
 
@@ -241,7 +241,7 @@ class ProfileBatch:
     def __iter__(self):
         return (self._profile(k) for k in range(len(self)))
 
-    def with_flags(self, flags):
+    def with_flags(self, flags) -> 'ProfileBatch':
         """
         Add flags to galaxies that have profiles.
 
@@ -333,7 +333,7 @@ class ProfileBatch:
             table[key] = full if unit is None else full * unit
         return table
 
-    def to_long(self):
+    def to_long(self) -> QTable:
         """
         One table with a row per ring.
 
@@ -396,7 +396,7 @@ class ProfileBatch:
                 self.meta, sort_keys=True).encode()}))
 
     @classmethod
-    def from_arrow(cls, table):
+    def from_arrow(cls, table) -> 'ProfileBatch':
         """
         The batch that `to_arrow` made a table of.
 

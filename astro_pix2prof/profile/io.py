@@ -55,7 +55,7 @@ def _format(path, given):
     return given
 
 
-def write_profile(profile, path, *, format=None, overwrite=False):
+def write_profile(profile, path, *, format=None, overwrite=False) -> None:
     """
     Write a profile to a file, with all units, flags and meta.
 
@@ -191,7 +191,7 @@ def _write_votable(profile, path):
     votable.to_xml(str(path))
 
 
-def read_profile(path, *, format=None):
+def read_profile(path, *, format=None) -> QTable:
     """
     Read a profile that `write_profile` or ``QTable.write`` wrote.
 

@@ -41,7 +41,7 @@ _COLUMNS = (
 _BAD, _OTHER = (0.80, 0.10, 0.10, 0.75), (0.95, 0.60, 0.05, 0.65)
 
 
-def write_galaxy_page(fit, out, *, overwrite=True):
+def write_galaxy_page(fit, out, *, overwrite=True) -> Path:
     """
     Write a page to look at one galaxy with.
 

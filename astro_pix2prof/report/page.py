@@ -62,7 +62,7 @@ _LABELS = {
 
 
 def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
-                 images=True, overwrite=True, galaxies=None):
+                 images=True, overwrite=True, galaxies=None) -> Path:
     """
     Write a page to look at a survey with.
 

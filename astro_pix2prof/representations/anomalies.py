@@ -172,7 +172,7 @@ class AnomalyFinder:
         return QTable({name: self.ids[rated],
                        'rating': self._ratings[rated]})
 
-    def rate(self, ratings):
+    def rate(self, ratings) -> None:
         """
         Add the ratings of a person.
 
@@ -353,7 +353,7 @@ class AnomalyFinder:
             'ratings': self._ratings[rated].tolist()}, overwrite=overwrite)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path) -> 'AnomalyFinder':
         """
         Read what `save` wrote.
 

@@ -264,7 +264,7 @@ class SimilarityIndex:
                       'n_left_out': self.n_left_out}
         return table
 
-    def duplicates(self, max_distance):
+    def duplicates(self, max_distance) -> QTable:
         """
         Find pairs of galaxies that are nearly the same.
 
@@ -346,7 +346,7 @@ class SimilarityIndex:
                           overwrite=overwrite)
 
     @classmethod
-    def load(cls, path, *, engine=None):
+    def load(cls, path, *, engine=None) -> 'SimilarityIndex':
         """
         Read an index that `save` wrote.
 

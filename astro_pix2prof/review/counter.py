@@ -173,7 +173,7 @@ class VoteCounter:
         """
         return int(np.count_nonzero(~self._late))
 
-    def set_machine(self, machine):
+    def set_machine(self, machine) -> None:
         """
         Take the probabilities of a machine in place of earlier ones.
 
@@ -319,7 +319,7 @@ class VoteCounter:
         state[self._gold[row] >= 0] = OPEN
         return np.where(decided, winner, -1), state
 
-    def refresh(self, n_iterations=_ITERATIONS):
+    def refresh(self, n_iterations=_ITERATIONS) -> None:
         """
         Learn all raters again from the votes so far, and the galaxies.
 
@@ -427,7 +427,7 @@ class VoteCounter:
             self._log_votes + self._model.log_prior(
                 len(self._galaxies), self._machine, self._gold)))
 
-    def save(self, path):
+    def save(self, path) -> None:
         """
         Write all that is known to a file, to go on from there.
 
@@ -457,7 +457,7 @@ class VoteCounter:
         os.replace(part, path)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path) -> 'VoteCounter':
         """
         Read a counter from a file, to go on from there.
 

@@ -24,7 +24,7 @@ __all__ = ['review_queue']
 
 def review_queue(profiles, budget=None, *, tiers=None, tolerance=0.2 * u.mag,
                  miss=1.0, lost=1.0, look=0.02, repair=1.0,
-                 probabilities=None):
+                 probabilities=None) -> QTable:
     """
     Order galaxies by the expected gain of a person's look.
 

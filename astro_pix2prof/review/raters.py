@@ -14,7 +14,7 @@ __all__ = ['simulate_votes']
 
 def simulate_votes(labels, n_votes=40, *, classes=None, n_raters=200,
                    ability=1.3, scatter=0.5, difficulty=0.5, bias=0.3,
-                   spammers=0.05, seed=0):
+                   spammers=0.05, seed=0) -> Table:
     """
     Simulate the votes of people on galaxies whose label is known.
 

@@ -69,7 +69,7 @@ class ReviewTiers:
 
 
 def calibrate_tiers(scores, is_bad, *, false_negative=0.01,
-                    false_positive=0.01, confidence=0.95):
+                    false_positive=0.01, confidence=0.95) -> 'ReviewTiers':
     """
     Find which galaxies may be accepted and rejected without a look.
 

@@ -90,7 +90,7 @@ class CombinedVotes:
 
 
 def combine_votes(votes, method='dawid-skene', *, classes=None, unknown=(),
-                  **options):
+                  **options) -> 'CombinedVotes':
     """
     Combine votes to one label for each galaxy, with its probability.
 

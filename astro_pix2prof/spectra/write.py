@@ -13,7 +13,7 @@ from astropy.table import QTable
 __all__ = ['write_spectra']
 
 
-def write_spectra(spectra, path, *, overwrite=False):
+def write_spectra(spectra, path, *, overwrite=False) -> None:
     """
     Write radial spectra to a FITS file.
 

@@ -43,7 +43,7 @@ _SEEN, _SMALL = 0.75, 4.0
 _FOUND = 0.7
 
 
-def bar_radius(modes, *, least=0.2, n_samples=100, seed=0):
+def bar_radius(modes, *, least=0.2, n_samples=100, seed=0) -> QTable:
     """
     Measure the radius of a bar, if there is one.
 

@@ -114,7 +114,7 @@ def find_reddening(ebv, position=None):
 
 
 def galactic_extinction(band, ebv, *, position=None, reddening='SFD',
-                        filters='SDSS'):
+                        filters='SDSS') -> float:
     """
     Calculate the Galactic extinction of a band (mag).
 

@@ -144,7 +144,7 @@ def import_statmorph():
 
 
 def measure_morphology(fit, *, psf=None, segmentation=None, fill=True,
-                       **options):
+                       **options) -> QTable:
     """
     Measure the morphology of a galaxy that was fitted, by statmorph.
 

@@ -298,7 +298,7 @@ def _apparent(magnitude):
 def physical_profile(profile, *, band=None, distance=None, redshift=None,
                      cosmology=None, ebv=0.0, position=None,
                      reddening='SFD', filters='SDSS', k_correction=None,
-                     inclination=None, thickness=0.0, solar=None):
+                     inclination=None, thickness=0.0, solar=None) -> QTable:
     """
     Convert a profile to physical units.
 

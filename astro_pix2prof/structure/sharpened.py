@@ -37,7 +37,7 @@ _UNKNOWN = 0.15
 _DRAWS = 60
 
 
-def correct_psf(profile, psf, *, seed=0):
+def correct_psf(profile, psf, *, seed=0) -> QTable:
     """
     Correct a profile for the point-spread function.
 

@@ -96,7 +96,7 @@ def finish_parts(plan, part=None):
     return count_failures(map(plan.path, plan.numbers))
 
 
-def collect_survey(out):
+def collect_survey(out) -> 'SurveyResult':
     """
     Join the shares of a survey that runs with ``part=`` measured.
 

@@ -160,7 +160,7 @@ class Survey:
                for name in ('band', 'source', 'message')
                if name in rows.column_names}})
 
-    def in_band(self, band):
+    def in_band(self, band) -> 'Survey':
         """
         Look at the profiles of another band than the reference.
 
@@ -186,7 +186,7 @@ class Survey:
         view._band = check_choice(band, 'band', tuple(self.bands))
         return view
 
-    def band_profiles(self, number):
+    def band_profiles(self, number) -> BandProfiles:
         """
         Read the profiles of a galaxy in all bands, and its colours.
 
@@ -263,7 +263,7 @@ class Survey:
         path = self.folder / TIMES
         return read_json(path) if self.settings and path.is_file() else {}
 
-    def galaxies(self, columns=None):
+    def galaxies(self, columns=None) -> QTable:
         """
         Read the columns of the galaxies, without their profiles.
 
@@ -412,7 +412,7 @@ def _are_texts(column):
             or pa.types.is_null(column.type))
 
 
-def read_survey(path):
+def read_survey(path) -> 'Survey':
     """
     Read the results of a survey.
 

@@ -70,7 +70,7 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
                invvars=None, backgrounds=None, allow_remote=False,
                structure=False, part=None, isolate=False, changed='warn',
                bands=None, reference=None, colours=None, embedding=False,
-               **options):
+               **options) -> SurveyResult:
     """
     Measure the galaxies of a catalogue.
 

@@ -153,7 +153,7 @@ class CutoutService:
         return f'<CutoutService: {self.describe()}>'
 
     @classmethod
-    def from_text(cls, text, **options):
+    def from_text(cls, text, **options) -> 'CutoutService':
         """
         Make a service of its name and layer in one text.
 
@@ -172,7 +172,7 @@ class CutoutService:
         service, _, layer = text.partition(':')
         return cls(service, layer or None, **options)
 
-    def in_band(self, band):
+    def in_band(self, band) -> 'CutoutService':
         """
         Make the same service in another band.
 
@@ -257,7 +257,7 @@ class CutoutService:
             found['band'] = self.band
         return found
 
-    def describe(self):
+    def describe(self) -> str:
         """
         Describe all that determines the images.
 
@@ -275,7 +275,7 @@ class CutoutService:
             text += f', {self.url}'
         return text
 
-    def complete(self, options):
+    def complete(self, options) -> dict:
         """
         Complete the options of all images, which the headers do not tell.
 
@@ -335,7 +335,7 @@ class CutoutService:
                    'of, to which the values refer')
             raise ValueError(msg)
 
-    def width(self, size):
+    def width(self, size) -> int:
         """
         Convert the size of a cut-out to pixels.
 
@@ -369,7 +369,7 @@ class CutoutService:
             raise ValueError(msg)
         return int(width)
 
-    def fetch(self, position, size):
+    def fetch(self, position, size) -> Path:
         """
         Fetch the image around a position, or find it in the cache.
 
@@ -407,7 +407,7 @@ class CutoutService:
         return self.fetch_name(self.name(
             float(sky.ra.deg), float(sky.dec.deg), self.width(size)))
 
-    def prepare(self):
+    def prepare(self) -> None:
         """
         Check that images can be kept.
 
@@ -418,7 +418,7 @@ class CutoutService:
         """
         self._downloader.prepare()
 
-    def name(self, ra, dec, width):
+    def name(self, ra, dec, width) -> str:
         """
         Make the name of the file of an image, which says all about it.
 
@@ -447,7 +447,7 @@ class CutoutService:
         return (f'{key[:2]}/{what}_{ra:.7f}{dec:+.7f}_{width}_{key[:12]}'
                 '.fits')
 
-    def fetch_name(self, name):
+    def fetch_name(self, name) -> Path:
         """
         Fetch the image of a name, or find it in the cache.
 

@@ -22,7 +22,7 @@ _SPLITS = ('train', 'validation', 'test')
 
 def write_shards(pairs, folder, *, n_pix=256, n_sma=None, per_shard=256,
                  split=(0.9, 0.05, 0.05), seed=0, source='',
-                 overwrite=False):
+                 overwrite=False) -> dict:
     """
     Write pairs to files from which networks are trained.
 
