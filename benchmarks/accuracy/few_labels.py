@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Tell galaxies with a ring from others, with 200 labels.
+Tell galaxies with a ring from others, with 20 to 200 labels.
 
 The galaxies are those of ``benchmarks/render/looks.py``, rendered with
 GalSim: half of them have a planted ring, the others one of the other looks.
@@ -34,7 +34,7 @@ from astro_pix2prof.networks.weights import read_card
 
 RESULT = Path(__file__).with_suffix('.json')
 
-N_TRAIN, N_TEST, N_PIX = 200, 200, 160
+N_LABELS, N_TEST, N_PIX = (20, 50, 200), 200, 160
 # No other script has this seed.
 SEED = 83_000_000
 # Training from scratch: passes, galaxies in a batch, and weights that are
@@ -112,36 +112,46 @@ def from_scratch(maps, labels, train, test, config, seed):
             maps[k] for k in test)))[:, 0].numpy()
 
 
+def compare(table, maps, labels, train, test, config, path):
+    """
+    Learn from labels, with the embeddings and from scratch, and test both.
+    """
+    tuning = fine_tune('encoder', table[train], labels=labels[train],
+                       out=path, overwrite=True)
+    p = tuning.head.predict(table[test])['p_label']
+    scratch = [roc_auc_score(labels[test], from_scratch(
+        maps, labels, train, test, config, seed)) for seed in range(DRAWS)]
+    return {
+        'train': len(train), 'test': len(test),
+        'auc': round(float(roc_auc_score(labels[test], p)), 4),
+        'auc_cross_validated': round(float(tuning.table['auc'][0]), 4),
+        'auc_from_scratch': [round(float(v), 4) for v in scratch],
+        'probability_of_rings': round(float(p[labels[test]].mean()), 4),
+        'probability_of_others': round(float(p[~labels[test]].mean()), 4)}
+
+
 def main(args=None):
     """
     Render, measure, learn, test and write.
     """
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[1])
     parser.add_argument('folder', type=Path)
-    parser.add_argument('--train', type=int, default=N_TRAIN)
+    parser.add_argument('--labels', type=int, nargs='+', default=N_LABELS,
+                        help='numbers of labelled galaxies')
     parser.add_argument('--test', type=int, default=N_TEST)
     args = parser.parse_args(args)
     torch.set_num_threads(1)
-    galaxies = render(args.folder, args.train + args.test)
+    most = max(args.labels)
+    galaxies = render(args.folder, most + args.test)
     table, maps, config = measure(galaxies)
     labels = np.array([str(galaxy['look']) == 'ringed'
                        for galaxy in galaxies])
     there = np.isfinite(table['embedding']).all(1)
-    train, test = (rows[there[rows]] for rows in (
-        np.arange(args.train), np.arange(args.train, len(galaxies))))
-    tuning = fine_tune('encoder', table[train], labels=labels[train],
-                       out=args.folder / 'ring.safetensors', overwrite=True)
-    p = tuning.head.predict(table[test])['p_label']
-    scratch = [roc_auc_score(labels[test], from_scratch(
-        maps, labels, train, test, config, seed)) for seed in range(DRAWS)]
-    result = {
-        'train': len(train), 'test': len(test),
-        'auc': round(float(roc_auc_score(labels[test], p)), 4),
-        'auc_cross_validated': round(float(tuning.table['auc'][0]), 4),
-        'auc_from_scratch': [round(float(v), 4) for v in scratch],
-        'probability_of_rings': round(float(p[labels[test]].mean()), 4),
-        'probability_of_others': round(float(p[~labels[test]].mean()), 4),
-        'encoder_sha256': table.meta['encoder_sha256']}
+    rows = np.arange(len(galaxies))
+    result = {'encoder_sha256': table.meta['encoder_sha256'], 'rows': [
+        compare(table, maps, labels, rows[:n][there[:n]],
+                rows[most:][there[most:]], config,
+                args.folder / 'ring.safetensors') for n in args.labels]}
     print(json.dumps(result, indent=1))
     RESULT.write_text(json.dumps(result, indent=1) + '\n')
     return 0

@@ -50,6 +50,17 @@ WHOLE = {
     'network_accuracy': lambda load, out, tmp: written(
         lambda path: load('accuracy.network').write_inc(
             out, path, path.parent / 'figures'), tmp),
+    'anomalies': lambda load, out, tmp: written(
+        lambda path: load('accuracy.anomalies').write_table(out, path), tmp),
+    'clumps': lambda load, out, tmp: load('accuracy.clumps').make_table(out),
+    'embeddings': lambda load, out, tmp: load(
+        'accuracy.embeddings').make_table(out),
+    # (it has one result for each survey, and reads them)
+    'fine_tuning': lambda load, out, tmp: written(
+        lambda path: load('accuracy.fine_tuning').write_table(path), tmp),
+    'neighbours': lambda load, out, tmp: written(
+        lambda path: load('throughput.neighbours').write_table(out, path),
+        tmp),
     'ablations': lambda load, out, tmp: written(
         lambda path: load('accuracy.ablations').write_table(
             out['rows'], path), tmp),
@@ -79,7 +90,9 @@ WHOLE = {
 RESULTS = {
     'accuracy': 'accuracy/run', 'network_accuracy': 'accuracy/network',
     'headline': 'accuracy/run', 'masses': 'accuracy/masses',
-    'review': 'accuracy/votes', 'rings_bars': 'accuracy/bars',
+    'fine_tuning': 'accuracy/fine_tuning_boxes',
+    'neighbours': 'throughput/neighbours', 'review': 'accuracy/votes',
+    'rings_bars': 'accuracy/bars',
     'rings_pulls': 'accuracy/harmonics', 'rings_real': 'real/harmonics',
     'spectra': 'accuracy/cubes'}
 # Files of which parts are not made of stored figures (pictures, timings):
@@ -185,3 +198,18 @@ def test_isophotes():
         assert value == f'{found[name.lower()][1]:.3f}'
     assert f'neighbour {found["neighbour"][1]:.3f}' in text
     assert f'hold for {100 * out["one_sigma_holds"]:.0f} per cent' in text
+
+
+def test_few_labels():
+    """
+    The table stands in the page itself.
+    """
+    text = (ROOT / 'docs/fine_tuning.rst').read_text(encoding='utf-8')
+    rows = stored('benchmarks/accuracy/few_labels.json')['rows']
+    assert len(rows) == 3
+    for row in rows:
+        scratch = row['auc_from_scratch']
+        found, = re.findall(rf'^{row["train"]} +(\S+) +(\S+) to (\S+)$', text,
+                            re.MULTILINE)
+        assert list(found) == [f'{value:.3f}' for value in (
+            row['auc'], min(scratch), max(scratch))]
