@@ -38,6 +38,7 @@ from astro_pix2prof.inference.tuning_pairs import (
     split_pairs,
     with_network,
 )
+from astro_pix2prof.networks.architectures import find_architecture
 from astro_pix2prof.networks.weights import (
     load_network,
     read_card,
@@ -218,7 +219,9 @@ def fine_tune(weights, data, *, out, labels=None, kind='classes',
                "learn from pairs of images and profiles: give 'encoder', or "
                'leave labels out')
         raise ValueError(msg)
-    if read_card(weights)['architecture'] != 'rings':
+    # (those that find ellipses themselves)
+    if not find_architecture(
+            read_card(weights)['architecture']).finds_geometry:
         msg = ('weights must be those of a ring network or '
                f"'encoder', got {str(weights)!r}")
         raise ValueError(msg)

@@ -512,7 +512,11 @@ def _warn_of_colours(table, relation, colour):
             f'{share:.0%} of the mass has a colour {colour} out of the range '
             f'of galaxies, {low:g} to {high:g} mag: its mass-to-light ratio '
             'means little', AstropyUserWarning, stacklevel=3)
-    if table.meta['extrapolated_fraction'] > 0.5:
+    if np.isfinite(total) and np.isnan(table.meta['extrapolated_fraction']):
+        warnings.warn(
+            'an unknown part of the mass lies beyond the last ring: the '
+            'total is the mass within it', AstropyUserWarning, stacklevel=3)
+    elif table.meta['extrapolated_fraction'] > 0.5:
         warnings.warn(
             f'{table.meta["extrapolated_fraction"]:.0%} of the mass lies '
             'beyond the last ring: the total is rough', AstropyUserWarning,

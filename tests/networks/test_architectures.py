@@ -130,9 +130,13 @@ def test_one_register():
             for node in ast.walk(ast.parse(path.read_text())):
                 if not isinstance(node, ast.Compare):
                     continue
+                # (a parameter of a galaxy, p['clumps'], is none)
+                keys = {id(part.slice) for part in ast.walk(node)
+                        if isinstance(part, ast.Subscript)}
                 names = {part.value for part in ast.walk(node)
                          if isinstance(part, ast.Constant)
-                         and isinstance(part.value, str)}
+                         and isinstance(part.value, str)
+                         and id(part) not in keys}
                 if names & set(ARCHITECTURES):
                     found.append(f'{path.name}:{node.lineno}')
     assert found == []

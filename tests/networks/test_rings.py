@@ -510,10 +510,10 @@ class TestDomain:
             channels=8, channels_find=8, hidden=8, n_angle=16,
             n_angle_fine=16))
         entry = fit_domain(network, survey='sdss-r', n_pix=[64],
-                           n_images=128)
-        assert entry['domain']['n_images'] == 128
+                           n_images=256)
+        assert entry['domain']['n_images'] == 256
         new = simulated_summaries(network, survey='sdss-r', n_pix=[64],
-                                  n_images=48, seed=5000)
+                                  n_images=64, seed=5000)
         assert (network.domain(new) > 1).float().mean() < 0.15
         assert (network.domain(new + 10) > 1).all()
         blank = network(torch.randn(4, 64, 64), torch.ones(4, 64, 64) > 0,

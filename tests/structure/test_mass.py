@@ -452,16 +452,20 @@ class TestWarnings:
                            for band in 'gi'))
         assert error[known].max() <= 1.5 * error.min()
 
-    def test_extrapolated(self):
+    @pytest.mark.parametrize(('reach', 'match'), [
+        (6.0, 'an unknown part of the mass lies beyond'),
+        (12.0, r'^[5-8]\d% of the mass lies beyond the last ring: the total '
+               'is rough')])
+    def test_extrapolated(self, reach, match):
         """
         A galaxy that its frame cuts at its centre.
         """
-        radius = np.concatenate([[0.0, 0.3], np.geomspace(0.6, 6.0, 30)])
+        radius = np.concatenate([[0.0, 0.3], np.geomspace(0.6, reach, 30)])
         bands = {band: make_profile(mu_0, radius=radius)
                  for band, mu_0 in (('g', 21.0), ('i', 20.0))}
         for profile in bands.values():
             profile.meta['flag'] = int(GalaxyFlag.TRUNCATED)
-        with pytest.warns(AstropyUserWarning, match='of the mass lies beyond'):
+        with pytest.warns(AstropyUserWarning, match=match):
             mass_profile(bands, distance=20)
 
     def test_out_of_range(self):

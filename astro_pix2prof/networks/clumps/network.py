@@ -53,7 +53,7 @@ class ClumpConfig(NetworkSettings):
     @property
     def steps(self):
         """
-        The dilations (list of int).
+        List the dilations (int).
         """
         return [int(part) for part in self.dilations.split(',')]
 

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The encoder: maps of galaxies on their ellipses to embeddings.
+Network that turns maps of galaxies on their ellipses to embeddings.
 
 Convolutions are circular in angle. The power of the Fourier orders over the
 angle does not change when a map is turned; the sum of that of a map and of
@@ -44,7 +44,7 @@ class _Block(nn.Module):
 
     def forward(self, x):
         """
-        Convolve.
+        Convolve maps, around the circle of angles.
         """
         x = functional.silu(self.first(_wrap(x)))
         return x + functional.silu(self.norm(self.second(_wrap(x))))
