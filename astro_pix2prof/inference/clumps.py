@@ -121,7 +121,9 @@ def find_clumps(fit, *, method='network', threshold=None, psf=None,
         ``probability`` (of the class), ``class``
         and ``flag`` (see `~astro_pix2prof.describe_flags` with 'clump'). Its
         ``meta`` has 'fwhm' (pixels) and 'fwhm_from' ('given', 'stars',
-        'noise' or 'assumed'), 'r50', 'host_flux', 'threshold' and others.
+        'noise' or 'assumed'), 'r50', 'host_flux', 'threshold', 'x_origin'
+        and 'y_origin' (the pixel of the image that is the first of the
+        cutout), and others.
 
     Raises
     ------
@@ -450,6 +452,8 @@ def _make_table(fit, maps, rows, picture, meta):
     table.meta.update({key: profile.meta[key] for key in (
         'source', 'band', 'x_centre', 'y_centre', 'ra', 'dec', 'pixel_scale')
         if key in profile.meta})
+    table.meta['x_origin'], table.meta['y_origin'] = (
+        int(first) for first in cutout.origin)
     if maps is not None:
         table.meta['host_flux'] = host
         table.meta['r50'] = float(maps.r50 * maps.step * cutout.radius_scale)
