@@ -50,6 +50,7 @@ class TestCommand:
         ny, nx = load_example().shape
         place = (61 + nx // 2, 37 + ny // 2)
         assert main(['clumps', str(path), '--pixel-scale', '0.4',
+                     '--uncalibrated',
                      '--method', 'isophote', '--detector', 'matched',
                      '--psf', '3pix', '--size',
                      '101', '--position', str(place[0]), str(place[1]),
@@ -82,6 +83,11 @@ class TestCommand:
         with pytest.raises(SystemExit):
             main(['clumps', str(image), '--out', str(tmp_path / 'a.txt')])
         assert '--out must end in .ecsv' in capsys.readouterr().err
+        for value in ('-1', 'nan', '21'):
+            with pytest.raises(SystemExit):
+                main(['clumps', str(image), '--within', value])
+            assert ('--within must be above 0 and at most 20, got '
+                    f'{value}') in capsys.readouterr().err
 
 
 class TestRegions:
