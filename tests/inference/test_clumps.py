@@ -100,6 +100,22 @@ class TestFind:
             assert_allclose(row['radius_r50'] * table.meta['r50'],
                             row['radius'].to_value(u.arcsec), rtol=1e-6)
 
+    @pytest.mark.parametrize('flip', [False, True])
+    def test_positions(self, method, flip):
+        """
+        Positions are right to a part of a pixel, whatever the grid.
+        """
+        places = [(82.0, 72.0), (50.0, 56.0), (70.0, 88.0)]
+        image = make_image([(x, y, 1500.0) for x, y in places])
+        if flip:
+            image = image[::-1].copy()
+            places = [(x, N - 1 - y) for x, y in places]
+        table = find_clumps(IsophoteFitter().fit(image, **OPTIONS),
+                            method=method)
+        for x, y in places:
+            row = near(table, x, y)
+            assert np.hypot(row['x'] - x, row['y'] - y) < 0.12
+
     def test_smooth(self, smooth, method):
         """
         A galaxy without clumps has none.
