@@ -103,6 +103,9 @@ def _run_clumps(args):
     if args.out.suffix not in _FORMATS:
         args.command.error('--out must end in .ecsv, .fits, .csv or '
                            f'.parquet, got {args.out}')
+    if not 0 < args.within <= 20:
+        args.command.error('--within must be above 0 and at most 20, got '
+                           f'{args.within:g}')
     check_planes(args)
     for path, option in ((args.out, '--out'), (args.regions, '--regions'),
                          (args.plot, '--plot')):

@@ -11,6 +11,9 @@ from astropy.coordinates import SkyCoord
 from astropy.stats import binom_conf_interval
 from astropy.table import QTable, Table
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from astro_pix2prof.arguments import check_number, check_positive, check_text
 
@@ -20,6 +23,9 @@ __all__ = ['measure_detections']
 # Bins of the signal-to-noise ratio and of the share of the galaxy's light.
 _SNR_BINS = (3, 5, 8, 12, 20, 50, np.inf)
 _SHARE_BINS = (0, 0.01, 0.03, 0.05, 0.1, 1)
+
+# The classes of clump catalogues.
+_CLASSES = {'clump', 'odd'}
 
 
 def measure_detections(found, truth, *, radius=None, label='clump',
@@ -39,7 +45,8 @@ def measure_detections(found, truth, *, radius=None, label='clump',
         Objects: ``x`` and ``y`` in pixels, or coordinates, or ``ra`` and
         ``dec`` of a table without ``x``. Of a table, the columns ``class``,
         ``snr``, ``share`` and ``galaxy`` are used if they are there; only
-        objects of the same ``galaxy`` are matched.
+        objects of the same ``galaxy`` are matched, where 1 and '1' are the
+        same.
 
     radius : float or `~astropy.units.Quantity`, optional
         The largest distance of a pair, in pixels or, of coordinates, in
@@ -77,8 +84,10 @@ def measure_detections(found, truth, *, radius=None, label='clump',
         If ``found`` or ``truth`` is no table and no coordinates.
 
     ValueError
-        If positions are missing or of two kinds, if there is no radius, or
-        bins do not increase.
+        If positions are missing or of two kinds, if there is no radius,
+        bins do not increase, only one table has a column ``galaxy``, a
+        least value is given for a column that is missing, or no object has
+        the class ``label``.
 
     Examples
     --------
@@ -101,6 +110,8 @@ def measure_detections(found, truth, *, radius=None, label='clump',
                'coordinates')
         raise ValueError(msg)
     radius = _radius(radius, found, sides[0].on_sky)
+    _align_galaxies(*sides)
+    _check_columns(*sides, label, min_snr, min_share)
     pairs = _match(sides[0], sides[1], radius)
     found, truth = sides
     classes = found.label is not None and truth.label is not None
@@ -157,6 +168,47 @@ def _radius(radius, found, on_sky):
     return float(fwhm) * float(u.Quantity(scale).value)
 
 
+def _align_galaxies(found, truth):
+    """
+    Make the names of galaxies of both sides comparable.
+    """
+    if found.galaxy is None and truth.galaxy is None:
+        for side in (found, truth):
+            side.galaxy = np.zeros(len(side), dtype=int)
+        return
+    if found.galaxy is None or truth.galaxy is None:
+        has, lacks = (('truth', 'found') if found.galaxy is None
+                      else ('found', 'truth'))
+        msg = (f'{lacks} has no column galaxy, but {has} has one: give both '
+               'or none')
+        raise ValueError(msg)
+    # (1 and '1' are the same galaxy)
+    if any(side.galaxy.dtype.kind in 'SUO' for side in (found, truth)):
+        for side in (found, truth):
+            side.galaxy = side.galaxy.astype(str)
+
+
+def _check_columns(found, truth, label, min_snr, min_share):
+    """
+    Refuse limits and a class of which the objects know nothing.
+    """
+    for column, least in (('snr', min_snr), ('share', min_share)):
+        for name, side in (('found', found), ('truth', truth)):
+            if least > 0 and getattr(side, column) is None:
+                msg = (f'min_{column} must be 0: {name} has no column '
+                       f'{column}')
+                raise ValueError(msg)
+    if label is None or found.label is None or truth.label is None:
+        return
+    known = {str(name) for name in (*found.label, *truth.label)}
+    # (there may be no clumps at all)
+    if known and label not in known and not known | {label} <= _CLASSES:
+        msg = (f'label must be a class of found or truth '
+               f'({", ".join(sorted(known))}), or None for all, got '
+               f'{label!r}')
+        raise ValueError(msg)
+
+
 class _Objects:
     """
     Positions of objects and what is known of them.
@@ -170,7 +222,7 @@ class _Objects:
             sky = objects.icrs
             self.x, self.y = (np.atleast_1d(part.deg)
                               for part in (sky.ra, sky.dec))
-            self.galaxy = np.zeros(len(self.x), dtype=int)
+            self.galaxy = None
             return
         if not isinstance(table, Table):
             msg = (f'{name} must be a table or SkyCoord, got '
@@ -186,7 +238,7 @@ class _Objects:
         unit = u.deg if self.on_sky else u.pix
         self.x, self.y = (_values(table[column], unit) for column in columns)
         self.galaxy = (np.asarray(table['galaxy']) if 'galaxy' in names
-                       else np.zeros(len(table), dtype=int))
+                       else None)
         if 'class' in names:
             self.label = np.asarray(table['class'], dtype=str)
         for column in ('snr', 'share'):
@@ -197,6 +249,16 @@ class _Objects:
     def __len__(self):
         return len(self.x)
 
+    def places(self):
+        """
+        List the places: pixels, or unit vectors of the sky.
+        """
+        if not self.on_sky:
+            return np.column_stack([self.x, self.y])
+        ra, dec = np.radians(self.x), np.radians(self.y)
+        return np.column_stack([np.cos(dec) * np.cos(ra),
+                                np.cos(dec) * np.sin(ra), np.sin(dec)])
+
     def select(self, label, min_snr, min_share):
         """
         Select the objects of a class that are bright enough.
@@ -205,7 +267,7 @@ class _Objects:
         if label is not None:
             use &= self.label == label
         for value, least in ((self.snr, min_snr), (self.share, min_share)):
-            if least > 0 and value is not None:
+            if least > 0:
                 use &= value >= least
         return use
 
@@ -220,25 +282,57 @@ def _match(found, truth, radius):
     """
     Match true objects and detections: pairs of indices.
     """
+    galaxies = np.unique(np.concatenate([truth.galaxy, found.galaxy]),
+                         return_inverse=True)[1]
+    number = galaxies[:len(truth)], galaxies[len(truth):]
+    # (on the sky, chords of the unit sphere)
+    reach = radius if not found.on_sky else 2 * np.sin(
+        min(np.radians(radius / 3600), np.pi) / 2)
+    sides = []
+    for side, galaxy in zip((truth, found), number, strict=True):
+        place = side.places()
+        # (objects of other galaxies are far off)
+        place = np.column_stack([place, 10.0 * reach * galaxy])
+        known = np.flatnonzero(np.isfinite(place).all(1))
+        sides.append((known, place[known]))
+    (i, first), (j, second) = sides
+    if not (len(i) and len(j)):
+        return []
+    near = cKDTree(first).sparse_distance_matrix(
+        cKDTree(second), reach * (1 + 1e-6), output_type='coo_matrix')
+    row, column, apart = near.row, near.col, near.data
+    if found.on_sky:
+        apart = 3600 * np.degrees(2 * np.arcsin(np.minimum(apart / 2, 1)))
+    use = apart <= radius * (1 + 1e-9)
+    pairs = [(int(i[k]), int(j[m])) for k, m in _assign(
+        row[use], column[use], apart[use], (len(i), len(j)), radius)]
+    # (galaxy after galaxy)
+    return sorted(pairs, key=lambda pair: (int(number[0][pair[0]]), pair))
+
+
+def _assign(row, column, apart, shape, radius):
+    """
+    Find the most pairs with the least sum of distances among those given.
+
+    Groups of objects that no pair connects are solved one by one.
+    """
+    n_row, n_column = shape
+    _, group = connected_components(coo_matrix(
+        (np.ones(len(row)), (row, n_row + column)),
+        shape=(n_row + n_column,) * 2), directed=False)
+    order = np.argsort(group[row], kind='stable')
+    ends = np.flatnonzero(np.diff(group[row[order]])) + 1
     pairs = []
-    for galaxy in np.unique(truth.galaxy):
-        i = np.flatnonzero(truth.galaxy == galaxy)
-        j = np.flatnonzero(found.galaxy == galaxy)
-        if not len(j):
-            continue
-        if found.on_sky:
-            apart = SkyCoord(truth.x[i], truth.y[i], unit='deg')[
-                :, None].separation(SkyCoord(
-                    found.x[j], found.y[j], unit='deg')).arcsec
-        else:
-            apart = np.hypot(truth.x[i, None] - found.x[j],
-                             truth.y[i, None] - found.y[j])
-        near = apart <= radius
+    for part in np.split(order, ends):
+        rows, k = np.unique(row[part], return_inverse=True)
+        columns, m = np.unique(column[part], return_inverse=True)
         # (any pair is better than none)
-        cost = np.where(near, apart, 10 * radius * (min(near.shape) + 1))
-        for row, column in zip(*linear_sum_assignment(cost), strict=True):
-            if near[row, column]:
-                pairs.append((int(i[row]), int(j[column])))
+        far = 10 * radius * (min(len(rows), len(columns)) + 1)
+        cost = np.full((len(rows), len(columns)), far)
+        cost[k, m] = apart[part]
+        for a, b in zip(*linear_sum_assignment(cost), strict=True):
+            if cost[a, b] < far:
+                pairs.append((int(rows[a]), int(columns[b])))
     return pairs
 
 

@@ -27,7 +27,9 @@ def clump_regions(clumps, *, frame='sky'):
         As `~astro_pix2prof.find_clumps` returns them.
 
     frame : {'sky', 'pixel'}, optional
-        Whether the regions are on the sky, or in pixels of the image.
+        Whether the regions are on the sky, or in pixels of the image as it
+        was given, the first of which is 0: places in the cut-out are moved
+        by ``clumps.meta['x_origin']`` and ``clumps.meta['y_origin']``.
 
     Returns
     -------
@@ -59,6 +61,8 @@ def clump_regions(clumps, *, frame='sky'):
         raise ValueError(msg)
     radius = float(clumps.meta.get('fwhm', 3.0))
     scale = float(u.Quantity(clumps.meta.get('pixel_scale', np.nan)).value)
+    # (the columns x and y are those of the cutout)
+    x0, y0 = (int(clumps.meta.get(f'{axis}_origin', 0)) for axis in 'xy')
     out = []
     for row in clumps:
         name = str(row['class'])
@@ -70,5 +74,6 @@ def clump_regions(clumps, *, frame='sky'):
                 **more))
         else:
             out.append(CirclePixelRegion(
-                PixCoord(float(row['x']), float(row['y'])), radius, **more))
+                PixCoord(float(row['x']) + x0, float(row['y']) + y0), radius,
+                **more))
     return Regions(out)

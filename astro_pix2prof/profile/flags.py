@@ -310,9 +310,10 @@ class ClumpFlag(_DescribedFlag):
         'A part of its light is missing: the flux is what a point-spread '
         'function that fits the rest would have.')
     MASKED = (
-        2, 'Pixels of its core are masked.',
-        'More than 15% of the weight of the point-spread function lies on '
-        'pixels that do not count. Flux and position rest on the others.')
+        2, 'Pixels within 1 FWHM of it are masked.',
+        'Or more than 15% of the weight of the point-spread function lies on '
+        'pixels that do not count. Flux and position rest on the others: the '
+        'clump may lie under the masked pixels, and its flux be too small.')
     BLENDED = (
         4, 'Another object is within 1.5 FWHM.',
         'The fluxes were fitted together, and their errors are '

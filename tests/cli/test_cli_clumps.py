@@ -38,6 +38,33 @@ class TestCommand:
         assert main(['clumps', str(image), '--weights', 'rings-fast']) == 1
         assert '--overwrite' in capsys.readouterr().err
 
+    def test_origin(self, tmp_path):
+        """
+        Circles without a WCS are in pixels of the file, not of the cutout.
+        """
+        regions = pytest.importorskip('regions')
+        data = np.pad(np.asarray(load_example().data, dtype=float),
+                      ((37, 0), (61, 0)), mode='reflect')
+        path, out = tmp_path / 'bare.fits', tmp_path / 'bare.ecsv'
+        fits.writeto(path, data)
+        ny, nx = load_example().shape
+        place = (61 + nx // 2, 37 + ny // 2)
+        assert main(['clumps', str(path), '--pixel-scale', '0.4',
+                     '--uncalibrated',
+                     '--method', 'isophote', '--detector', 'matched',
+                     '--psf', '3pix', '--size',
+                     '101', '--position', str(place[0]), str(place[1]),
+                     '--out', str(out),
+                     '--regions', str(tmp_path / 'bare.reg')]) == 0
+        table = QTable.read(out)
+        assert len(table) > 0
+        x0, y0 = table.meta['x_origin'], table.meta['y_origin']
+        assert (x0, y0) == (place[0] - 50, place[1] - 50)
+        circles = regions.Regions.read(tmp_path / 'bare.reg')
+        np.testing.assert_allclose(
+            [(c.center.x, c.center.y) for c in circles],
+            np.transpose([table['x'] + x0, table['y'] + y0]), atol=0.01)
+
     def test_picture(self, tmp_path, capsys):
         from PIL import Image
 
@@ -56,6 +83,11 @@ class TestCommand:
         with pytest.raises(SystemExit):
             main(['clumps', str(image), '--out', str(tmp_path / 'a.txt')])
         assert '--out must end in .ecsv' in capsys.readouterr().err
+        for value in ('-1', 'nan', '21'):
+            with pytest.raises(SystemExit):
+                main(['clumps', str(image), '--within', value])
+            assert ('--within must be above 0 and at most 20, got '
+                    f'{value}') in capsys.readouterr().err
 
 
 class TestRegions:

@@ -81,6 +81,64 @@ class TestRates:
         assert measure_detections(found, truth, radius=2, label=None)[
             'completeness'][0] == 0
 
+    def test_galaxy_names(self):
+        """
+        Numbers and texts of galaxies are compared as texts.
+        """
+        truth, found = TRUTH.copy(), FOUND.copy()
+        truth['galaxy'] = [1, 1, 2, 2]
+        found['galaxy'] = ['1', '1', '2', '3', '3']
+        bins = measure_detections(found, truth, radius=2, label=None)
+        assert bins.meta['pairs'] == [[0, 0], [1, 1], [2, 2]]
+        for one, other, message in (
+                (found, TRUTH, 'truth has no column galaxy, but found has'),
+                (FOUND, truth, 'found has no column galaxy, but truth has')):
+            with pytest.raises(ValueError, match=message):
+                measure_detections(one, other, radius=2)
+
+    def test_many(self):
+        """
+        Many objects take little, and are matched as few are.
+        """
+        rng = np.random.default_rng(4)
+        n = 20_000
+        x, y = rng.uniform(0, 10_000, (2, n))
+        order = rng.permutation(n)
+        truth = Table({'x': x, 'y': y})
+        found = Table({'x': x[order] + 0.01, 'y': y[order]})
+        bins = measure_detections(found, truth, radius=3)
+        assert (bins['completeness'][0], bins['purity'][0]) == (1.0, 1.0)
+        pairs = np.array(bins.meta['pairs'])
+        assert np.mean(order[pairs[:, 1]] == pairs[:, 0]) > 0.99
+
+    @pytest.mark.parametrize('sky', [False, True])
+    def test_crowded(self, sky):
+        """
+        Chains of neighbours have the best pairs of all.
+        """
+        from scipy.optimize import linear_sum_assignment
+
+        rng = np.random.default_rng(8)
+        (ax, ay), (bx, by) = rng.uniform(0, 20, (2, 2, 60))
+        apart = np.hypot(ax[:, None] - bx, ay[:, None] - by)
+        cost = np.where(apart <= 2, apart, 1e4)
+        i, j = linear_sum_assignment(cost)
+        use = cost[i, j] < 1e4
+        names = ('ra', 'dec') if sky else ('x', 'y')
+        scale = 3600.0 if sky else 1.0
+        bins = measure_detections(
+            Table([bx / scale, by / scale], names=names),
+            Table([ax / scale, ay / scale], names=names), radius=2)
+        pairs = np.array(bins.meta['pairs'])
+        assert len(pairs) == use.sum() > 30
+        assert_allclose(apart[tuple(pairs.T)].sum(), cost[i, j][use].sum())
+
+    def test_unknown_places(self):
+        found = FOUND.copy()
+        found['x'][0] = np.nan
+        bins = measure_detections(found, TRUTH, radius=2, label=None)
+        assert bins.meta['pairs'] == [[1, 1], [2, 2], [3, 3]]
+
     def test_nothing(self):
         bins = measure_detections(FOUND[:0], TRUTH, radius=2)
         assert bins['completeness'][0] == 0
@@ -118,6 +176,22 @@ class TestPositions:
         with pytest.raises(ValueError, match='must both have pixels'):
             measure_detections(FOUND, SkyCoord([1], [2], unit='deg'),
                                radius=2)
+        for column in ('snr', 'share'):
+            bare = TRUTH.copy()
+            bare.remove_column(column)
+            for found, truth, name in ((FOUND, bare, 'truth'),
+                                       (bare, FOUND, 'found')):
+                with pytest.raises(ValueError, match=f'min_{column} must be '
+                                   f'0: {name} has no column {column}'):
+                    measure_detections(found, truth, radius=2,
+                                       **{f'min_{column}': 0.01})
+        with pytest.raises(ValueError, match=r'label must be a class of found '
+                           r"or truth \(clump, odd\), or None .* got 'star'"):
+            measure_detections(FOUND, TRUTH, radius=2, label='star')
+        bins = measure_detections(TRUTH, TRUTH, radius=2)
+        assert bins.meta['pairs'] == [[k, k] for k in range(4)]
+        only = TRUTH[3:]
+        assert measure_detections(only, only, radius=2)['n_truth'][0] == 0
         with pytest.raises(ValueError, match='snr_bins must be two or more '
                                              'increasing'):
             measure_detections(FOUND, TRUTH, radius=2, snr_bins=(3, 1))

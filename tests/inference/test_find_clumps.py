@@ -24,6 +24,7 @@ from astro_pix2prof.inference.point_sources import (
     noise_width,
     star_width,
 )
+from astro_pix2prof.profile.flags import GalaxyFlag
 
 N, FWHM, SIGMA, SCALE = 128, 3.2, 1.0, 0.4
 CENTRE, Q = (63.4, 64.2), 0.7
@@ -99,6 +100,22 @@ class TestFind:
             assert_allclose(row['radius_r50'] * table.meta['r50'],
                             row['radius'].to_value(u.arcsec), rtol=1e-6)
 
+    @pytest.mark.parametrize('flip', [False, True])
+    def test_positions(self, method, flip):
+        """
+        Positions are right to a part of a pixel, whatever the grid.
+        """
+        places = [(82.0, 72.0), (50.0, 56.0), (70.0, 88.0)]
+        image = make_image([(x, y, 1500.0) for x, y in places])
+        if flip:
+            image = image[::-1].copy()
+            places = [(x, N - 1 - y) for x, y in places]
+        table = find_clumps(IsophoteFitter().fit(image, **OPTIONS),
+                            method=method)
+        for x, y in places:
+            row = near(table, x, y)
+            assert np.hypot(row['x'] - x, row['y'] - y) < 0.12
+
     def test_smooth(self, smooth, method):
         """
         A galaxy without clumps has none.
@@ -133,6 +150,23 @@ class TestFind:
         beside = np.hypot(table['x'] - x, table['y'] - y) < FWHM
         for row in table[beside]:
             assert 'MASKED' in decode_flags(row['flag'], kind='clump')
+
+    @pytest.mark.parametrize('dx', [-2, -1, 1, 2])
+    def test_gap(self, method, dx):
+        """
+        A masked column drives a clump away: it has a flag, others have not.
+        """
+        x, y, _ = CLUMPS[0]
+        image = make_image(CLUMPS)
+        image[:, round(x) + dx] = np.nan
+        table = find_clumps(IsophoteFitter().fit(image, **OPTIONS),
+                            method=method)
+        beside = np.hypot(table['x'] - x, table['y'] - y) < FWHM
+        assert beside.any()
+        for row in table[beside]:
+            assert 'MASKED' in decode_flags(row['flag'], kind='clump')
+        row = near(table, *CLUMPS[1][:2])
+        assert 'MASKED' not in decode_flags(row['flag'], kind='clump')
 
     def test_binned_and_enlarged(self, fitter, method):
         """
@@ -228,7 +262,9 @@ class TestImages:
         """
         image = gaussian(*CENTRE, 5000.0, 1.2 * FWHM)
         image += np.random.default_rng(3).normal(0, 1, image.shape)
-        table = find_clumps(image, fitter=fitter, classes='clump', **OPTIONS)
+        with pytest.warns(AstropyUserWarning, match='POINT_SOURCE'):
+            table = find_clumps(image, fitter=fitter, classes='clump',
+                                **OPTIONS)
         assert len(table) == 0
 
     def test_no_galaxy(self, fitter):
@@ -237,9 +273,35 @@ class TestImages:
             table = find_clumps(image, fitter=fitter, **OPTIONS)
         assert len(table) == 0
 
+    def test_doubtful(self, fit, recwarn):
+        """
+        The flag of the galaxy is kept, and warned of where it matters.
+        """
+        table = find_clumps(fit, method='matched')
+        before = int(fit.profile.meta['flag'])
+        assert table.meta['galaxy_flag'] == before
+        assert not recwarn.list
+        for name in ('CENTRE_UNCERTAIN', 'GEOMETRY_UNCERTAIN',
+                     'POINT_SOURCE', 'FAILED'):
+            fit.profile.meta['flag'] = before | int(GalaxyFlag[name])
+            try:
+                with pytest.warns(AstropyUserWarning,
+                                  match=f'the galaxy has the flag {name}: '):
+                    table = find_clumps(fit, method='matched')
+            finally:
+                fit.profile.meta['flag'] = before
+            assert name in table.meta['galaxy_flags'].split()
+
+    @pytest.mark.parametrize('width', [0.1, 50.0])
+    def test_width(self, fit, width):
+        with pytest.warns(AstropyUserWarning,
+                          match='pixels: outside 1 to 30, clumps are not'):
+            find_clumps(fit, method='matched', psf=width * u.pix)
+
     def test_edge_on(self, fitter):
-        table = find_clumps(make_image(q=0.15), fitter=fitter,
-                            classes='clump', **OPTIONS)
+        with pytest.warns(AstropyUserWarning, match='GEOMETRY_UNCERTAIN'):
+            table = find_clumps(make_image(q=0.15), fitter=fitter,
+                                classes='clump', **OPTIONS)
         assert len(table) <= 1
 
 
