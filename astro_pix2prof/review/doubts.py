@@ -9,9 +9,8 @@ from scipy.special import erfc
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import GalaxyFlag
 
-__all__ = ['FLAG_PROBABILITIES', 'NO_GALAXY', 'UNFLAGGED',
-           'explain_doubts', 'learn_flag_probabilities', 'list_causes',
-           'stated_errors',
+__all__ = ['FLAG_PROBABILITIES', 'NO_GALAXY', 'UNFLAGGED', 'explain_doubts',
+           'learn_flag_probabilities', 'list_causes', 'stated_errors',
            'wrong_probability']
 
 
