@@ -126,7 +126,7 @@ def plot_gallery(fits, *, labels=None, n_columns=4, radius_scale='r1/4',
 
 def _is_empty(profile):
     """
-    Whether no galaxy was found, so that there are no magnitudes.
+    Check if no galaxy was found, so that there are no magnitudes.
     """
     flag = int(profile.meta.get('flag', 0))
     return bool(flag & GalaxyFlag.NO_SOURCE) and not _is_calibrated(profile)
