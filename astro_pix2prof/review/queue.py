@@ -9,6 +9,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable, Table
 
+from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import check_integer, check_number
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.flags import GalaxyFlag
@@ -162,13 +163,12 @@ def _read(profiles):
     if isinstance(profiles, Table):
         # (one profile)
         profiles = [profiles]
-    if not isinstance(profiles, (Survey, ProfileBatch, list, tuple, str,
-                                 os.PathLike)):
+    if isinstance(profiles, (str, os.PathLike)) or is_address(profiles):
+        profiles = read_survey(profiles)
+    if not isinstance(profiles, (Survey, ProfileBatch, list, tuple)):
         msg = ('profiles must be a Survey, the path of one, a ProfileBatch '
                f'or a list of profiles, got {type(profiles).__name__}')
         raise TypeError(msg)
-    if isinstance(profiles, (str, os.PathLike)):
-        profiles = read_survey(profiles)
     if isinstance(profiles, list | tuple):
         profiles = ProfileBatch.from_profiles(list(profiles))
     batches = ([profiles] if isinstance(profiles, ProfileBatch)
