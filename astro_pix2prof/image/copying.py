@@ -5,8 +5,10 @@ Copy the header of an image for another image of the same pixels.
 
 import os
 import re
-from contextlib import closing
+from collections.abc import Mapping
+from contextlib import closing, suppress
 
+import numpy as np
 from astropy.io import fits
 from astropy.nddata import NDData
 
@@ -73,11 +75,17 @@ def _add_cards(result, header):
     Add the cards of a header; those that cannot be read are left out.
     """
     if not isinstance(header, fits.Header):
-        for key, value in dict(header).items():
-            if isinstance(key, str) and isinstance(
-                    value, (str, bool, int, float)) and (
+        for key in header:
+            value = header[key]
+            if str(key).lower() == 'header' and isinstance(
+                    value, (Mapping, fits.Header)):
+                _add_cards(result, value)
+            elif isinstance(key, str) and isinstance(
+                    value, (str, bool, int, float, np.generic)) and (
                         not _OF_FILE.fullmatch(key.upper())):
-                result[key] = value
+                # (no place in a FITS header: not-a-number, line breaks)
+                with suppress(ValueError):
+                    result[key] = value
         return
     for card in header.cards:
         try:

@@ -12,12 +12,14 @@ from astropy.modeling.models import Const2D, Gaussian2D, Sersic2D
 from astropy.nddata import (
     CCDData,
     InverseVariance,
+    NDData,
     StdDevUncertainty,
     UnknownUncertainty,
     VarianceUncertainty,
 )
 from astropy.stats import gaussian_fwhm_to_sigma
 from astropy.utils.exceptions import AstropyUserWarning
+from astropy.wcs import WCS
 from numpy.testing import assert_allclose, assert_array_equal
 
 from astro_pix2prof import (
@@ -29,6 +31,7 @@ from astro_pix2prof import (
     load_example_truth,
     model_image,
 )
+from astro_pix2prof.image.plain import read_plain
 
 SHAPE = (101, 121)
 SIGMA = 3.0
@@ -327,6 +330,18 @@ class TestHeader:
         first, last = GalaxyCutout(image, **options), GalaxyCutout(twice)
         for name in ('zeropoint', 'gain', 'saturation', 'pixel_scale'):
             assert_allclose(getattr(last, name), getattr(first, name))
+
+    def test_other_containers(self, hdulist, tmp_path):
+        hdu = hdulist['SCI']
+        data = NDData(hdu.data, unit='adu', wcs=WCS(hdu.header),
+                      meta={'header': hdu.header, 'MAGZERO': np.float64(26),
+                            'SEEING': np.nan})
+        assert inject(BLOB, data).header['MAGZERO'] == 26
+        assert inject(BLOB, data).header['SATURATE'] == 6e4
+        fits.PrimaryHDU(hdu.data, hdu.header).writeto(tmp_path / 'a.fits')
+        plain = read_plain(tmp_path / 'a.fits')
+        assert plain is not None
+        assert inject(BLOB, plain).header['EXPTIME'] == 90
 
     def test_pixels_are_unpacked_once(self, hdulist):
         hdu = hdulist['SCI']
