@@ -56,6 +56,7 @@ from astro_pix2prof.plotting.evaluation import (
     plot_evaluation_profiles as plot_evaluation_profiles,
 )
 from astro_pix2prof.plotting.fit import plot_fit as plot_fit
+from astro_pix2prof.plotting.gallery import plot_gallery as plot_gallery
 from astro_pix2prof.plotting.mass import plot_mass_profile as plot_mass_profile
 from astro_pix2prof.plotting.profiles import plot_profiles as plot_profiles
 from astro_pix2prof.plotting.weights import plot_weights as plot_weights

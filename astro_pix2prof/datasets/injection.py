@@ -6,7 +6,7 @@ Add galaxies of known profiles to images, to see what a fitter recovers.
 import astropy.units as u
 import numpy as np
 from astropy.io import fits
-from astropy.modeling import Fittable2DModel
+from astropy.modeling import CompoundModel, Fittable2DModel
 from astropy.nddata import CCDData, StdDevUncertainty
 from astropy.table import Table
 from astropy.wcs import WCS
@@ -16,7 +16,13 @@ from scipy.signal import fftconvolve
 from astro_pix2prof.arguments import check_flag
 from astro_pix2prof.ellipses.geometry import profile_ellipses
 from astro_pix2prof.ellipses.model import ring_model
+from astro_pix2prof.image.copying import image_header
 from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.image.units import (
+    is_counts_like,
+    is_rate,
+    is_surface_brightness,
+)
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.psf.model import PSF
 
@@ -80,7 +86,8 @@ def inject(galaxy, image, *, position=None, psf=None, noise=False, gain=None,
     Returns
     -------
     result : `~astropy.nddata.CCDData`
-        A new image with the galaxy. A standard deviation or variance grows
+        A new image with the galaxy, in the unit of the image and with its
+        header. A standard deviation or variance grows
         by the noise that is added. The header holds the truth, numbered
         from 1 on (n) if several are added one after another: ``INJXn`` and
         ``INJYn`` (pixels from 0 on), ``INJRAn`` and ``INJDEn`` (deg),
@@ -119,13 +126,14 @@ def inject(galaxy, image, *, position=None, psf=None, noise=False, gain=None,
     cutout = GalaxyCutout.from_any(image, **{key: value for key, value in {
         'position': position, 'gain': gain, **options}.items()
         if value is not None})
+    result = _as_ccddata(image, cutout, options.get('hdu'),
+                         options.get('band'))
     if noise and cutout.gain is None:
-        msg = ('noise needs the electrons per data unit, and the header has '
-               'none: give gain=')
+        why = _why_no_gain(result)
+        msg = f'noise needs the electrons per data unit, and {why}; give gain='
         raise ValueError(msg)
-    result = _as_ccddata(image, cutout)
     # (very small and very large values have another unit in the cutout)
-    factor = cutout._data_scale if isinstance(image, CCDData) else 1.0
+    factor = cutout._data_scale
     kernel = None if psf is None else _kernel(psf, cutout.pixel_scale)
     kind, model = _draw(galaxy, cutout,
                         0 if kernel is None else len(kernel) // 2)
@@ -152,6 +160,21 @@ def inject(galaxy, image, *, position=None, psf=None, noise=False, gain=None,
     _write_truth(result.header, cutout, factor * model.sum(), model.sum(),
                  kind)
     return result
+
+
+def _why_no_gain(image):
+    """
+    Tell why the header gives no electrons per data unit.
+    """
+    key = next((key for key in ('GAIN', 'EGAIN', 'CCDGAIN')
+                if key in image.header), None)
+    if key is None:
+        return 'the header has none'
+    if not is_counts_like(image.unit) or is_surface_brightness(image.unit):
+        return (f'{key} of the header is electrons per count and not used '
+                f"for the unit '{image.unit}'")
+    rate = ', or no exposure time' if is_rate(image.unit) else ''
+    return f'the header has no valid one{rate}: {key}={image.header[key]!r}'
 
 
 def _kernel(psf, pixel_scale):
@@ -182,6 +205,11 @@ def _draw(galaxy, cutout, margin):
         return 'profile', _draw_profile(galaxy, cutout, shape, (x, y))
     if isinstance(galaxy, Fittable2DModel):
         return 'model', _draw_model(galaxy, shape, x, y)
+    if isinstance(galaxy, CompoundModel):
+        msg = ('galaxy must be a single model: add the parts of a compound '
+               'model one after another (inject(b, inject(a, image))), or '
+               'give an array')
+        raise TypeError(msg)
     if isinstance(galaxy, np.ndarray | list):
         galaxy = np.asarray(galaxy, dtype=float)
         if galaxy.ndim == 2 and galaxy.size:
@@ -273,7 +301,7 @@ def _draw_array(array, shape, x, y):
     return canvas
 
 
-def _as_ccddata(image, cutout):
+def _as_ccddata(image, cutout, hdu, band):
     """
     Copy an image, or make one of what was read.
     """
@@ -283,19 +311,38 @@ def _as_ccddata(image, cutout):
         result.header = fits.Header(result.header) if isinstance(
             result.header, fits.Header) else dict(result.header)
         return result
-    header = fits.Header()
-    for key, value in (('OBJECT', cutout.name), ('FILTER', cutout.band),
-                       ('GAIN', cutout.gain)):
+    # (in the unit of the image, which its header speaks of)
+    scale = cutout._data_scale
+    header = image_header(image, hdu=hdu, band=band)
+    cards = [('OBJECT', cutout.name), ('FILTER', cutout.band)]
+    if not header:
+        cards += [('GAIN', None if cutout.gain is None
+                   else cutout.gain / scale), *_zeropoint_cards(cutout)]
+    for key, value in cards:
         if value is not None:
             header[key] = value
     data = cutout.data if cutout.background is None else (
         cutout.data + cutout.background)
     return CCDData(
-        np.asarray(data, dtype=float), unit=cutout.unit, header=header,
+        scale * np.asarray(data, dtype=float),
+        unit=u.Unit(cutout.unit / scale), header=header,
         mask=cutout.mask.copy(),
         wcs=cutout.wcs if isinstance(cutout.wcs, WCS) else None,
         uncertainty=None if cutout.noise is None else StdDevUncertainty(
-            np.asarray(cutout.noise, dtype=float)))
+            scale * np.asarray(cutout.noise, dtype=float)))
+
+
+def _zeropoint_cards(cutout):
+    """
+    List the zero point of counts, which have none by their unit.
+    """
+    unit = u.Unit(cutout.unit / cutout._data_scale)
+    if (not is_counts_like(unit) or is_surface_brightness(unit)
+            or not np.isfinite(cutout.zeropoint)):
+        return []
+    return [('MAGZERO', float(cutout.zeropoint
+                              + 2.5 * np.log10(cutout._data_scale))),
+            ('MAGSYS', cutout.mag_system)]
 
 
 def _more_noise(uncertainty, variance):

@@ -14,7 +14,7 @@ from astropy.wcs import WCS, Sip, WcsError
 from astropy.wcs.wcsapi import BaseLowLevelWCS, HighLevelWCSWrapper
 from astropy.wcs.wcsapi.wrappers.base import BaseWCSWrapper
 
-from astro_pix2prof.arguments import check_number
+from astro_pix2prof.arguments import check_number, read_text_quantity
 
 __all__ = ['BrokenWCSError', 'axis_senses', 'celestial_wcs',
            'check_inside', 'find_pixel_scale', 'image_to_sky_angle',
@@ -491,8 +491,9 @@ def pixel_size(size, pixel_scale=None, shape=None):
 
     Parameters
     ----------
-    size : int, tuple of int or `~astropy.units.Quantity`
-        Pixels, (ny, nx) pixels or an angle (or two).
+    size : int, tuple of int, `~astropy.units.Quantity` or str
+        Pixels, (ny, nx) pixels or an angle (or two), which may be a text
+        such as '40 arcsec'.
 
     pixel_scale : float, optional
         The pixel scale in arcsec.
@@ -516,10 +517,12 @@ def pixel_size(size, pixel_scale=None, shape=None):
         pixel scale, or too large.
     """
     several = isinstance(size, (tuple, list)) or np.ndim(size) > 0
-    values = list(size) if several else [size, size]
+    values = [read_text_quantity(value) for value in (
+        list(size) if several else [size, size])]
     if len(values) != 2 or any(isinstance(value, (str, bytes))
                                for value in values):
-        msg = f'size must be one or two numbers, (ny, nx), got {size!r}'
+        msg = ('size must be one or two numbers, (ny, nx), or angles such as '
+               f"'40 arcsec', got {size!r}")
         raise ValueError(msg)
     angles = [isinstance(value, u.Quantity) and value.unit != u.pix
               for value in values]

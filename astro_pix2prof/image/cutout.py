@@ -125,7 +125,7 @@ path, optional
         '184.7 12.4' (degrees). By default, the position of the
         `~astropy.nddata.Cutout2D` or the middle.
 
-    size : int, tuple of int or `~astropy.units.Quantity`, optional
+    size : int, tuple of int, `~astropy.units.Quantity` or str, optional
         Crop to this size around the position: pixels, (ny, nx) pixels or an
         angle (or two), at most four times the frame (or 1024 pixels). Pixels
         beyond the image are masked.

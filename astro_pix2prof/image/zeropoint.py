@@ -10,7 +10,11 @@ import astropy.units as u
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
-from astro_pix2prof.arguments import check_choice, check_number
+from astro_pix2prof.arguments import (
+    check_choice,
+    check_number,
+    read_text_quantity,
+)
 from astro_pix2prof.image.header import _exposure_time, header_number
 from astro_pix2prof.image.units import (
     is_counts_like,
@@ -247,6 +251,7 @@ def _given_zeropoint(zeropoint, unit, system):
     per_area = is_surface_brightness(unit)
     if isinstance(zeropoint, ZeroPoint):
         return zeropoint
+    zeropoint = read_text_quantity(zeropoint)
     if isinstance(zeropoint, u.Quantity):
         if not zeropoint.isscalar:
             msg = ('zeropoint must be one number, got an array of shape '

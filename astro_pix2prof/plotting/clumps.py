@@ -3,8 +3,11 @@
 Figure of a galaxy and its clumps.
 """
 
+import astropy.units as u
 import numpy as np
+from astropy.coordinates import SkyCoord
 
+from astro_pix2prof.image.astrometry import sky_to_pixel
 from astro_pix2prof.plotting.style import _COLOURS, _new_figure
 
 __all__ = ['plot_clumps']
@@ -12,6 +15,8 @@ __all__ = ['plot_clumps']
 
 # The frame that is shown, in semi-major axes that hold half of the light.
 _REACH = 3.6
+# Pixels that the centres of two fits of the same galaxy may be apart.
+_APART = 5.0
 
 
 def plot_clumps(fit, clumps, *, fig=None):
@@ -43,6 +48,9 @@ def plot_clumps(fit, clumps, *, fig=None):
     TypeError
         If ``fit`` is no fit, or ``clumps`` no table of clumps.
 
+    ValueError
+        If the clumps are those of another frame or galaxy than the fit.
+
     Examples
     --------
     .. plot::
@@ -67,6 +75,7 @@ def plot_clumps(fit, clumps, *, fig=None):
         msg = ('clumps must be a table of find_clumps, got '
                f'{type(clumps).__name__}')
         raise TypeError(msg)
+    _check_frame(fit, clumps)
     fig = _new_figure(fig, (10, 5))
     axes = fig.subplots(1, 2, sharex=True, sharey=True)
     image = np.where(fit.cutout.mask, np.nan, fit.subtracted())
@@ -111,6 +120,32 @@ def plot_clumps(fit, clumps, *, fig=None):
         ax.set_xlabel('x (pixels)')
     axes[0].set_ylabel('y (pixels)')
     return fig
+
+
+def _check_frame(fit, clumps):
+    """
+    Check that the pixels of clumps are those of the fit.
+    """
+    if 'x_centre' in clumps.meta and 'x_centre' in fit.profile.meta:
+        apart = np.hypot(*(
+            float(clumps.meta[key]) - float(fit.profile.meta[key])
+            for key in ('x_centre', 'y_centre')))
+    else:
+        apart = 0.0
+    # (a part that was cut out has the centre of the whole image, but not
+    # its pixels)
+    if fit.cutout.wcs is not None and len(clumps) and (
+            {'ra', 'dec'} <= set(clumps.colnames)):
+        ra, dec = (float(u.Quantity(clumps[name][0], u.deg).value)
+                   for name in ('ra', 'dec'))
+        x, y = sky_to_pixel(fit.cutout.wcs, SkyCoord(ra, dec, unit='deg'))
+        apart = max(apart, np.hypot(x - float(clumps['x'][0]),
+                                    y - float(clumps['y'][0])))
+    if apart > _APART:
+        msg = (f'clumps must be those of this fit, but lie {apart:.0f} pixels '
+               'off: they are of another frame, cutout or galaxy; call '
+               'find_clumps with this fit')
+        raise ValueError(msg)
 
 
 def _show(ax, image, noise, colours, limits):

@@ -24,6 +24,7 @@ from astro_pix2prof.plotting.columns import (
 )
 from astro_pix2prof.plotting.galaxy import GalaxyView
 from astro_pix2prof.plotting.style import _COLOURS, _band, _new_figure, _style
+from astro_pix2prof.profile.flags import GalaxyFlag
 
 __all__ = ['plot_gallery']
 
@@ -37,7 +38,8 @@ def plot_gallery(fits, *, labels=None, n_columns=4, radius_scale='r1/4',
     """
     Plot several galaxies with their isophotes, and their profiles below.
 
-    All profiles have the same axes where all are calibrated.
+    All profiles have the same axes where all are calibrated, but for those
+    without any galaxy.
 
     Parameters
     ----------
@@ -93,29 +95,41 @@ def plot_gallery(fits, *, labels=None, n_columns=4, radius_scale='r1/4',
                             (_PICTURE + _PROFILE) * n_rows + 0.3))
     grid = fig.add_gridspec(2 * n_rows, n_columns,
                             height_ratios=(_PICTURE, _PROFILE) * n_rows)
-    # (profiles with and without magnitudes have no axis in common)
-    shared = len({(_is_calibrated(fit.profile), _unit_text(fit.profile))
-                  for fit in fits}) == 1 and _is_calibrated(fits[0].profile)
+    # (profiles with and without magnitudes have no axis in common; one
+    # without a galaxy has nothing to compare)
+    seen = [fit.profile for fit in fits if not _is_empty(fit.profile)]
+    shared = (len({(_is_calibrated(profile), _unit_text(profile))
+                   for profile in seen}) == 1 and _is_calibrated(seen[0]))
     first = None
     for k, (fit, label) in enumerate(zip(fits, labels, strict=True)):
         row, column = divmod(k, n_columns)
         colours = _draw_picture(fig.add_subplot(grid[2 * row, column]), fit,
                                 label)
-        ax = fig.add_subplot(grid[2 * row + 1, column], sharex=first,
-                             sharey=first)
-        first = ax if shared and first is None else first
+        joins = shared and not _is_empty(fit.profile)
+        other = first if joins else None
+        ax = fig.add_subplot(grid[2 * row + 1, column], sharex=other,
+                             sharey=other)
+        first = ax if joins and first is None else first
         _draw_profile(ax, fit.profile, colours, scale)
-        shown = [one.profile for one in fits] if shared else [fit.profile]
+        shown = seen if joins else [fit.profile]
         _set_brightness_axis(ax, shown)
         _style(ax)
         _set_radius_axis(ax, scale, shown)
-        if column and shared:
+        if column and joins:
             ax.tick_params(labelleft=False)
         if column:
             ax.set_ylabel('')
         if k + n_columns >= len(fits):
             ax.set_xlabel(f'a [{_unit_text(fit.profile)}]')
     return fig
+
+
+def _is_empty(profile):
+    """
+    Check if no galaxy was found, so that there are no magnitudes.
+    """
+    flag = int(profile.meta.get('flag', 0))
+    return bool(flag & GalaxyFlag.NO_SOURCE) and not _is_calibrated(profile)
 
 
 def _draw_picture(ax, fit, label):

@@ -372,7 +372,12 @@ def read_machine(machine, classes):
     ------
     TypeError, ValueError
         If it is no such table, a galaxy is there twice, or a number is
-        negative.
+        negative or above 1 (such as per cent).
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If no row can be used.
     """
     table = as_table(machine, 'machine', ('galaxy',))
     columns = []
@@ -389,11 +394,17 @@ def read_machine(machine, classes):
     values = np.column_stack(columns)
     names, index = read_names(table['galaxy'])
     total = values.sum(axis=1)
-    if np.any(values < 0) or np.any(total == 0):
+    # (a little above 1 by rounding)
+    bad = (values < 0) | (values > 1.001)
+    if np.any(bad) or np.any(total == 0):
+        got = f', got {values[bad][0]:g}' if np.any(bad) else ''
         msg = ('machine must have probabilities from 0 to 1 that are not all '
-               '0 for a galaxy')
+               f'0 for a galaxy{got}')
         raise ValueError(msg)
     use = (index >= 0) & np.isfinite(total)
+    if len(use) and not np.any(use):
+        warnings.warn('machine has no galaxy with finite probabilities and '
+                      'is of no use', AstropyUserWarning, stacklevel=3)
     if len(np.unique(index[use])) < np.count_nonzero(use):
         again = np.flatnonzero(np.bincount(index[use]) > 1)[0]
         msg = f'machine has galaxy {names[again]} more than once'

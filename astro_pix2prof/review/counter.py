@@ -499,9 +499,12 @@ class VoteCounter:
                 setattr(counter._model, name, arrays[f'model_{name}'])
         except (KeyError, TypeError, AttributeError, ValueError, EOFError,
                 zipfile.BadZipFile) as error:
-            msg = (f'path={str(path)!r} is not the file of a VoteCounter: '
-                   f'{error}')
-            raise ValueError(msg) from error
+            # (numpy would have other files unpickled, which is unsafe)
+            why = ('it is damaged, of another kind or of another version'
+                   if 'pickle' in str(error) else error)
+            msg = (f'path={str(path)!r} is not the file of a VoteCounter, as '
+                   f'its method save writes it: {why}')
+            raise ValueError(msg) from None
         counter.learn, counter._next = settings['learn'], settings['next']
         counter.n_skipped = settings['n_skipped']
         counter.n_repeated = settings['n_repeated']

@@ -9,7 +9,7 @@ from scipy.special import erfc
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import GalaxyFlag
 
-__all__ = ['FLAG_PROBABILITIES', 'UNFLAGGED', 'explain_doubts',
+__all__ = ['FLAG_PROBABILITIES', 'NO_GALAXY', 'UNFLAGGED', 'explain_doubts',
            'learn_flag_probabilities', 'list_causes', 'stated_errors',
            'wrong_probability']
 
@@ -41,6 +41,9 @@ FLAG_PROBABILITIES = {
     'WRONG_NOISE': 0.08,
     'GEOMETRY_UNCERTAIN': 0.065,
 }
+# Nothing to measure, or no galaxy: nobody uses such a profile, even if its
+# rings are right, which is what the probabilities are about.
+NO_GALAXY = GalaxyFlag.NO_SOURCE | GalaxyFlag.POINT_SOURCE
 # Of a flag that is not listed.
 _OTHER = 0.1
 
@@ -161,7 +164,12 @@ def explain_doubts(causes, stated, messages):
     reasons : list of str
     """
     names = list(causes)
-    first = np.argmax([causes[name] for name in names], axis=0)
+    # (no galaxy is what matters, however probable the errors of rings are)
+    first = np.argmax([
+        causes[name] + (0 if name not in GalaxyFlag.__members__
+                        or not GalaxyFlag[name] & NO_GALAXY
+                        else 2 * (causes[name] > 0)) for name in names],
+        axis=0)
     reasons = []
     for row, (k, error, message) in enumerate(zip(
             first.tolist(), stated, messages, strict=True)):
@@ -174,6 +182,9 @@ def explain_doubts(causes, stated, messages):
                            'half of the profile is not positive')
         elif name == 'FAILED':
             reasons.append(f'FAILED: {message or "nothing was measured"}')
+        elif GalaxyFlag[name] & NO_GALAXY:
+            reasons.append(f'no galaxy, {name}: '
+                           + GalaxyFlag[name].line.rstrip('.'))
         else:
             reasons.append(f'{name}: '
                            + GalaxyFlag[name].line.rstrip('.'))

@@ -3,15 +3,19 @@
 The order in which a person looks at galaxies.
 """
 
+import os
+
 import astropy.units as u
 import numpy as np
-from astropy.table import QTable
+from astropy.table import QTable, Table
 
+from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import check_integer, check_number
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.texts import text_array
 from astro_pix2prof.review.doubts import (
+    NO_GALAXY,
     explain_doubts,
     list_causes,
     stated_errors,
@@ -35,7 +39,7 @@ def review_queue(profiles, budget=None, *, tiers=None, tolerance=0.2 * u.mag,
 
     Parameters
     ----------
-    profiles : `Survey`, path, `ProfileBatch` or list of profiles
+    profiles : `Survey`, path, `ProfileBatch`, profile or list of profiles
         The galaxies. A survey of several bands is judged by its reference.
 
     budget : int, optional
@@ -67,9 +71,10 @@ def review_queue(profiles, budget=None, *, tiers=None, tolerance=0.2 * u.mag,
     queue : `~astropy.table.QTable`
         One row a galaxy, those to look at first. Columns: rank (1 for the
         first; 0 for galaxies that are not looked at), index, source, tier
-        ('look', 'reject' or 'accept'), p_wrong, expected_gain, reason, flag,
-        stated_error (the median error, in mag, over the rings within two
-        half-light radii), ra and dec.
+        ('look', 'reject' or 'accept'; 'reject' for those that are no galaxy
+        by their flag, POINT_SOURCE or NO_SOURCE), p_wrong, expected_gain,
+        reason, flag, stated_error (the median error, in mag, over the rings
+        within two half-light radii), ra and dec.
 
     Raises
     ------
@@ -104,15 +109,20 @@ def review_queue(profiles, budget=None, *, tiers=None, tolerance=0.2 * u.mag,
     flags = np.asarray(galaxies['flag'])
     causes = list_causes(flags, stated, tolerance, probabilities)
     p = 1 - np.prod([1 - cause for cause in causes.values()], axis=0)
-    accept, reject = p * miss, lost * (1 - p + repair * p)
+    # Nobody uses what was not measured: it is looked at or rejected.
+    failed = (flags & GalaxyFlag.FAILED) != 0
+    accept = np.where(failed, np.inf, p * miss)
+    reject = lost * (1 - p + repair * p)
     gain = np.minimum(accept, reject) - look
     if tiers is None:
         tier = np.where(gain > 0, 'look', np.where(
             accept <= reject, 'accept', 'reject'))
     else:
         tier = tiers.assign(p)
-    # Nobody uses what was not measured.
-    tier[(tier == 'accept') & ((flags & GalaxyFlag.FAILED) != 0)] = 'look'
+    tier[(tier == 'accept') & failed] = 'look'
+    # No galaxy was seen: right or wrong, there is nothing to use.
+    absent = ((flags & NO_GALAXY) != 0) & ~failed
+    tier[absent], gain[absent] = 'reject', -look
     place = np.array([('look', 'reject', 'accept').index(name)
                       for name in tier], dtype=int)
     order = np.lexsort((galaxies['index'], -p, -np.round(gain, 12), place))
@@ -150,8 +160,15 @@ def _read(profiles):
     """
     Read the columns of galaxies, and the errors that profiles state.
     """
-    if not isinstance(profiles, (Survey, ProfileBatch, list, tuple)):
+    if isinstance(profiles, Table):
+        # (one profile)
+        profiles = [profiles]
+    if isinstance(profiles, (str, os.PathLike)) or is_address(profiles):
         profiles = read_survey(profiles)
+    if not isinstance(profiles, (Survey, ProfileBatch, list, tuple)):
+        msg = ('profiles must be a Survey, the path of one, a ProfileBatch '
+               f'or a list of profiles, got {type(profiles).__name__}')
+        raise TypeError(msg)
     if isinstance(profiles, list | tuple):
         profiles = ProfileBatch.from_profiles(list(profiles))
     batches = ([profiles] if isinstance(profiles, ProfileBatch)

@@ -176,8 +176,13 @@ def combine_votes(votes, method='dawid-skene', *, classes=None, unknown=(),
         raise ValueError(msg)
     gold = read_gold(options.pop('gold', None))
     if classes is None:
-        classes = sorted({*(coded.labels[k] for k in np.unique(coded.label)),
-                          *gold.values()})
+        classes = sorted({coded.labels[k] for k in np.unique(coded.label)})
+        new = sorted({*gold.values()} - {*classes})
+        if new:
+            msg = (f'gold has the label {new[0]!r}, which nobody voted for '
+                   f'(the labels are {", ".join(map(repr, classes))}): mend '
+                   'it, or give classes= if it is one')
+            raise ValueError(msg)
         if len(classes) < 2:
             msg = ('votes must hold two labels at least, or classes say '
                    f'which there are; got {classes[0]!r} alone')

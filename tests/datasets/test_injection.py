@@ -12,15 +12,18 @@ from astropy.modeling.models import Const2D, Gaussian2D, Sersic2D
 from astropy.nddata import (
     CCDData,
     InverseVariance,
+    NDData,
     StdDevUncertainty,
     UnknownUncertainty,
     VarianceUncertainty,
 )
 from astropy.stats import gaussian_fwhm_to_sigma
 from astropy.utils.exceptions import AstropyUserWarning
+from astropy.wcs import WCS
 from numpy.testing import assert_allclose, assert_array_equal
 
 from astro_pix2prof import (
+    GalaxyCutout,
     Pix2ProfFitter,
     compare_profiles,
     inject,
@@ -28,6 +31,7 @@ from astro_pix2prof import (
     load_example_truth,
     model_image,
 )
+from astro_pix2prof.image.plain import read_plain
 
 SHAPE = (101, 121)
 SIGMA = 3.0
@@ -279,6 +283,92 @@ class TestKinds:
         assert_allclose(image.header['INJFL1'], FLUX * 1e-20, rtol=1e-6)
 
 
+CARDS = {'MAGZERO': 27.5, 'EXPTIME': 90.0, 'SATURATE': 6e4, 'GAIN': 2.0}
+
+
+class TestHeader:
+    """
+    The header of the extension that was read is that of the result.
+    """
+
+    @pytest.fixture(name='hdulist')
+    def fixture_hdulist(self, field):
+        header = field.wcs.to_header()
+        header.update(CARDS)
+        header['BUNIT'] = 'adu'
+        header['EXTNAME'] = 'SCI'
+        header['HISTORY'] = 'a step'
+        primary = fits.PrimaryHDU()
+        primary.header['TELESCOP'] = 'one'
+        noise = np.random.default_rng(2).normal(100, 5, SHAPE)
+        return fits.HDUList([primary, fits.ImageHDU(noise * 0, name='OTHER'),
+                             fits.ImageHDU(noise, header)])
+
+    @pytest.mark.parametrize('kind', ['path', 'hdulist', 'hdu'])
+    def test_kept(self, hdulist, tmp_path, kind):
+        hdulist.writeto(tmp_path / 'a.fits')
+        image, options = {
+            'path': (tmp_path / 'a.fits', {'hdu': 'SCI'}),
+            'hdulist': (hdulist, {'hdu': 'SCI'}),
+            'hdu': (hdulist['SCI'], {})}[kind]
+        result = inject(BLOB, image, position=(60, 50), **options)
+        for key, value in CARDS.items():
+            assert result.header[key] == value
+        assert result.unit == 'adu'
+        assert list(result.header['HISTORY']) == ['a step']
+        assert ('TELESCOP' in result.header) == (kind != 'hdu')
+        assert not {'EXTNAME', 'BUNIT', 'NAXIS', 'CRVAL1', 'PC1_1'} & set(
+            result.header)
+        # and it goes on from a file, with the same zero point and place
+        result.write(tmp_path / 'b.fits')
+        twice = inject(BLOB, tmp_path / 'b.fits', position=(30, 30))
+        assert twice.header['NINJECT'] == 2
+        assert twice.header['INJX1'] == 60
+        assert_allclose(twice.header['INJMG2'],
+                        27.5 - 2.5 * np.log10(FLUX), atol=1e-3)
+        assert_allclose(twice.header['INJRA1'], result.header['INJRA1'])
+        first, last = GalaxyCutout(image, **options), GalaxyCutout(twice)
+        for name in ('zeropoint', 'gain', 'saturation', 'pixel_scale'):
+            assert_allclose(getattr(last, name), getattr(first, name))
+
+    def test_other_containers(self, hdulist, tmp_path):
+        hdu = hdulist['SCI']
+        data = NDData(hdu.data, unit='adu', wcs=WCS(hdu.header),
+                      meta={'header': hdu.header, 'MAGZERO': np.float64(26),
+                            'SEEING': np.nan})
+        assert inject(BLOB, data).header['MAGZERO'] == 26
+        assert inject(BLOB, data).header['SATURATE'] == 6e4
+        fits.PrimaryHDU(hdu.data, hdu.header).writeto(tmp_path / 'a.fits')
+        plain = read_plain(tmp_path / 'a.fits')
+        assert plain is not None
+        assert inject(BLOB, plain).header['EXPTIME'] == 90
+
+    def test_pixels_are_unpacked_once(self, hdulist):
+        hdu = hdulist['SCI']
+        hdu.data /= 50
+        hdu.header.update(BSOFTEN=1.0, BOFFSET=0.0)
+        result = inject(BLOB, hdu)
+        assert 'BSOFTEN' not in result.header
+        assert_allclose(GalaxyCutout(result).data, result.data)
+
+    def test_scaled_values(self, hdulist):
+        hdu = hdulist['SCI']
+        hdu.data *= 1e-20
+        hdu.header['MAGZERO'] = -22.5
+        result = inject(np.full((3, 3), 1e-19), hdu)
+        assert result.unit == 'adu'
+        assert result.header['MAGZERO'] == -22.5
+        first, last = GalaxyCutout(hdu), GalaxyCutout(result)
+        assert first._data_scale != 1
+        assert_allclose(last.sb_zeropoint, first.sb_zeropoint)
+
+    def test_cutout_of_counts(self, hdulist):
+        cutout = GalaxyCutout(hdulist['SCI'])
+        last = GalaxyCutout(inject(BLOB, cutout))
+        for name in ('zeropoint', 'gain', 'mag_system'):
+            assert getattr(last, name) == getattr(cutout, name)
+
+
 class TestErrors:
     def test_galaxy(self, field):
         with pytest.raises(TypeError, match='galaxy must be a profile, a 2D'):
@@ -292,6 +382,21 @@ class TestErrors:
             inject(np.full((3, 3), np.nan), field)
         with pytest.raises(ValueError, match='galaxy must have light in the'):
             inject(np.zeros((3, 3)), field)
+
+        with pytest.raises(TypeError, match='compound model one after'):
+            inject(Sersic2D() + BLOB, field)
+
+    @pytest.mark.parametrize(('unit', 'match'), [
+        ('nmgy', "GAIN of the header is electrons per count and not used "
+                 "for the unit 'nmgy'; give gain="),
+        ('adu / arcsec2', 'is electrons per count and not used for'),
+        ('adu / s', 'no valid one, or no exposure time: GAIN=2.0')])
+    def test_gain_of_counts(self, field, unit, match):
+        field.unit = unit
+        field.header['GAIN'] = 2.0
+        field.header['MAGZERO'] = 25.0
+        with pytest.raises(ValueError, match=match):
+            inject(BLOB, field, noise=True)
 
     def test_rings(self, galaxy_ccd, sersic_profile):
         profile = sersic_profile.copy()

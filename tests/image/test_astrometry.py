@@ -295,6 +295,15 @@ class TestSize:
         with pytest.raises(TypeError, match='size must be a finite number'):
             pixel_size(size)
 
+    def test_texts(self):
+        assert pixel_size('40 arcsec', 0.4) == (100, 100)
+        assert pixel_size(('4 arcsec', 20), 0.4) == (10, 20)
+        with pytest.raises(ValueError, match="angles such as '40 arcsec', got "
+                                             "'40'"):
+            pixel_size('40', 0.4)
+        with pytest.raises(ValueError, match="an angle, got the unit 'Jy'"):
+            pixel_size('40 Jy', 0.4)
+
     def test_two_quantities(self):
         assert pixel_size((4 * u.arcsec, 20 * u.pix), 0.4) == (10, 20)
 

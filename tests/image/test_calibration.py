@@ -201,6 +201,11 @@ class TestFindZeropoint:
         with pytest.raises(ValueError, match='zeropoint must be one number'):
             find_zeropoint(u.ct, zeropoint=[25, 26] * u.mag)
 
+    def test_text(self):
+        assert find_zeropoint(u.adu, zeropoint='27.5 mag').value == 27.5
+        with pytest.raises(ValueError, match="zeropoint has the unit 'Jy'"):
+            find_zeropoint(u.adu, zeropoint='27.5 Jy')
+
     @pytest.mark.parametrize('zeropoint', [
         3631 * u.Jy, u.Magnitude(25, u.mag(u.s))])
     def test_bad_unit(self, zeropoint):

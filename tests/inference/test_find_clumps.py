@@ -6,6 +6,7 @@ Tests of the search for clumps.
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.nddata import CCDData
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
 from numpy.testing import assert_allclose
@@ -389,6 +390,30 @@ class TestPlot:
         assert len(first.patches) == 1 + len(table)
         own = int(np.sum(table['class'] == 'clump'))
         assert f'{own} clump' in second.get_title()
+
+    def test_other_frame(self, fit):
+        table = find_clumps(fit, method='matched')
+        other = table.copy()
+        other.meta['x_centre'] += 8
+        with pytest.raises(ValueError, match='clumps must be those of this '
+                                             'fit, but lie 8 pixels off'):
+            plot_clumps(fit, other)
+
+    def test_cut_out(self, make_wcs):
+        """
+        A part has the centre of the whole image, but not its pixels.
+        """
+        whole = GalaxyCutout(CCDData(make_image(CLUMPS), unit='nmgy',
+                                     wcs=make_wcs((N, N))))
+        fits = [IsophoteFitter().fit(cutout)
+                for cutout in (whole, whole.crop(100))]
+        tables = [find_clumps(one, method='matched', psf=FWHM * SCALE)
+                  for one in fits]
+        assert all(len(table) for table in tables)
+        plot_clumps(fits[0], tables[0])
+        plot_clumps(fits[1], tables[1])
+        with pytest.raises(ValueError, match='but lie 20 pixels off'):
+            plot_clumps(fits[1], tables[0])
 
     def test_errors(self, fit):
         with pytest.raises(TypeError, match='fit must be the result'):

@@ -5,9 +5,11 @@ Tests of the poster of several galaxies.
 
 import numpy as np
 import pytest
+from astropy.nddata import CCDData
 
 from astro_pix2prof import (
     GalaxyCutout,
+    GalaxyFlag,
     IsophoteFitter,
     plot_gallery,
     plot_profiles,
@@ -47,6 +49,26 @@ class TestPlotGallery:
             # (no more ticks than can be drawn)
             assert len(ax.xaxis.get_minorticklocs()) == 0
         assert 'arcsec' in profiles[-1].get_xlabel()
+
+    def test_without_a_galaxy(self, fit, make_wcs):
+        """
+        One without a galaxy leaves the others their axes.
+        """
+        noise = np.random.default_rng(3).normal(0, 0.1, (80, 80))
+        empty = IsophoteFitter().fit(CCDData(noise, unit='nmgy',
+                                             wcs=make_wcs((80, 80))))
+        assert empty.profile.meta['flag'] & GalaxyFlag.NO_SOURCE
+        fig = plot_gallery([empty, fit, fit], labels=['', 'a', 'b'])
+        fig.draw_without_rendering()
+        alone, *others = fig.axes[1::2]
+        assert others[0].get_shared_x_axes().joined(*others)
+        assert others[0].get_shared_y_axes().joined(*others)
+        assert not others[0].get_shared_y_axes().joined(alone, others[0])
+        # the axes are those of the galaxies alone
+        plain = plot_gallery([fit, fit]).axes[1]
+        assert others[0].get_ylim() == plain.get_ylim()
+        # and none but such: nothing is shared
+        assert len(plot_gallery([empty, empty]).axes) == 4
 
     def test_one(self, fit):
         fig = plot_gallery(fit, radius_scale='log')

@@ -102,6 +102,11 @@ def test_save(votes, tmp_path):
     np.savez(path, a=1)
     with pytest.raises(ValueError, match='is not the file of a VoteCounter'):
         VoteCounter.load(path)
+    path.write_text('SIMPLE  =                    T')
+    with pytest.raises(ValueError, match='as its method save writes it') as (
+            found):
+        VoteCounter.load(path)
+    assert 'pickle' not in str(found.value)
     with pytest.raises(FileNotFoundError):
         VoteCounter.load(tmp_path / 'none')
 

@@ -124,6 +124,42 @@ def test_failed_is_not_accepted(batch):
     assert queue['tier'][queue['source'] == ''] == 'look'
 
 
+def test_failed_at_negative_gain(batch):
+    """
+    A look that costs more than it brings is not worth it.
+    """
+    queue = review_queue(batch, look=5)
+    assert np.all(queue['expected_gain'] < 0)
+    assert 'look' not in queue['tier']
+    assert queue['tier'][queue['source'] == ''] == 'reject'
+    assert np.all(queue['rank'] == 0)
+
+
+@pytest.mark.parametrize('name', ['POINT_SOURCE', 'NO_SOURCE'])
+@pytest.mark.parametrize('with_tiers', [False, True])
+def test_no_galaxy(name, with_tiers):
+    """
+    The flag says that there is no galaxy, however right the rings are.
+    """
+    tiers = calibrate_tiers(
+        np.arange(1000) / 1000, np.arange(1000) >= 500) if with_tiers else None
+    profile = make_profile(GalaxyFlag[name] | GalaxyFlag.OUT_OF_DOMAIN)
+    queue = review_queue([make_profile(), profile], tiers=tiers)
+    row = queue[queue['index'] == 1][0]
+    assert row['tier'] == 'reject'
+    assert row['rank'] == 0
+    assert row['expected_gain'] < 0 < row['p_wrong'] < 1
+    assert row['reason'].startswith(f'no galaxy, {name}: ')
+    assert row['reason'].endswith('; also OUT_OF_DOMAIN')
+
+
+def test_one_profile():
+    queue = review_queue(make_profile(source='one'))
+    assert queue['source'].tolist() == ['one']
+    with pytest.raises(TypeError, match='or a list of profiles, got float'):
+        review_queue(3.0)
+
+
 @pytest.mark.parametrize(('options', 'match'), [
     ({'budget': -1}, 'budget must be an integer of at least 0'),
     ({'tolerance': 1 * u.m}, "tolerance must be in 'mag'"),

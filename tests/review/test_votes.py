@@ -253,6 +253,10 @@ VOTES = make_votes(ROWS)
     (VOTES, {'min_votes': 2}, TypeError, "'min_votes' is not an option of"),
     (VOTES, {'gold': {'A': 'x', 'B': 'disc'}, 'classes': ['disc', 'star']},
      ValueError, "gold have the label 'x'"),
+    (VOTES, {'gold': {'A': 'dics', 'B': 'star'}}, ValueError,
+     "gold has the label 'dics', which nobody .* are 'disc', 'star'.: mend"),
+    (VOTES, {'machine': {'galaxy': ['A'], 'disc': [30.0], 'star': [70.0]}},
+     ValueError, 'probabilities from 0 to 1 .* got 30'),
     (VOTES, {'gold': {'galaxy': [1, 1], 'label': ['disc', 'star']}},
      ValueError, 'gold: galaxy 1 has two labels'),
     (VOTES, {'retire_at': 0.4}, ValueError, 'retire_at must be .*above 0.5'),
@@ -281,6 +285,20 @@ def test_machine_without_numbers():
     result = combine_votes(VOTES, machine=machine)
     assert by_galaxy(result)['B'] == 'star'
     assert set(by_galaxy(result)) == {'A', 'B', 'C'}
+
+
+def test_machine_without_any_number():
+    machine = Table({'galaxy': ['A', 'B'], 'disc': [np.nan] * 2,
+                     'star': [np.nan] * 2})
+    with pytest.warns(AstropyUserWarning, match='no galaxy with finite prob'):
+        result = combine_votes(VOTES, machine=machine)
+    assert by_galaxy(result)['B'] == 'star'
+
+
+def test_gold_of_a_class_without_votes():
+    result = combine_votes(VOTES, gold={'C': 'ring'},
+                           classes=['disc', 'ring', 'star'])
+    assert by_galaxy(result)['C'] == 'ring'
 
 
 @pytest.mark.parametrize(('options', 'error', 'match'), [
