@@ -48,6 +48,13 @@ def test_column(catalogue, tmp_path):
     for file in survey.files:
         schema = pq.read_schema(file)
         assert schema.field('embedding').type == pa.list_(pa.float32(), 64)
+    # whoever uses them knows of which encoder they are
+    expected = Pix2ProfFitter().encode([]).meta
+    for source in (survey, read_survey(survey.files[1])):
+        meta = source.galaxies(['id', 'embedding']).meta
+        for key in ('encoder', 'encoder_sha256'):
+            assert meta[key] == expected[key]
+        assert 'encoder' not in source.galaxies(['id']).meta
     # the columns of lists are read on request, the probabilities always
     names = survey.galaxies().colnames
     assert 'embedding' not in names
