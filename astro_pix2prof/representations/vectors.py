@@ -506,14 +506,15 @@ def _check_vectors(column, name):
 
 def _failed(rows):
     """
-    Tell the rows without a measurement.
+    Tell the rows without a measurement, or of an image without a galaxy.
     """
     if 'flag' not in rows.colnames:
         return np.zeros(len(rows), dtype=bool)
     flag = np.asarray(rows['flag'])
     if flag.dtype.kind not in 'iu':
         return np.zeros(len(rows), dtype=bool)
-    return (flag & GalaxyFlag.FAILED) != 0
+    # (noise has an embedding, too, which means nothing)
+    return (flag & (GalaxyFlag.FAILED | GalaxyFlag.NO_SOURCE)) != 0
 
 
 def _find_id(rows, given):

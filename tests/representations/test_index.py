@@ -182,6 +182,19 @@ def test_left_out(table):
         index.query(105)
 
 
+def test_no_source(table):
+    """
+    An image without a galaxy has an embedding, which is like nothing.
+    """
+    table['flag'][8] = int(GalaxyFlag.NO_SOURCE)
+    table['flag'][9] = int(GalaxyFlag.UNCALIBRATED)
+    with pytest.warns(AstropyUserWarning, match='1 not measured'):
+        index = SimilarityIndex(table)
+    assert index.left_out == {'not measured': 1}
+    assert 108 not in index.query(103, n=58)['index']
+    assert 109 in index.query(103, n=58)['index']
+
+
 def test_survey(survey, table):
     with pytest.warns(AstropyUserWarning, match='1 not measured'):
         index = SimilarityIndex(survey, keep=['source', 'mag'])
