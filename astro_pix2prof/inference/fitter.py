@@ -436,6 +436,9 @@ class Pix2ProfFitter(ProfileFitter):
 
         Raises
         ------
+        TypeError
+            If ``images`` is a single image.
+
         TypeError, ValueError
             If ``batch_size`` or ``workers`` is no integer or out of range.
 

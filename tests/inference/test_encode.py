@@ -3,6 +3,8 @@
 Tests of embeddings of images.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from astropy.utils.exceptions import AstropyUserWarning
@@ -129,6 +131,24 @@ class TestEncode:
         with pytest.raises(ValueError, match='batch_size must be a positive '
                                              'integer, got 0'):
             fitter.encode([example], batch_size=0)
+
+    @pytest.mark.parametrize(('image', 'match'), [
+        ('a.png', "got the path 'a.png'"), (Path('a.fits'), 'got the path'),
+        (b'a.fits', 'got the path'),
+        (np.zeros((9, 8)), r'array of the shape \(9, 8\)'),
+        (np.ma.zeros((9, 8)), r'array of the shape \(9, 8\)'),
+        (np.zeros((9, 8, 3)), r'array of the shape \(9, 8, 3\)'),
+        (('a.fits', {'position': (1, 1)}), 'an image with its options'),
+        (3, 'got int')])
+    def test_one_image(self, fitter, image, match):
+        match = rf'give one image in a list.*{match}'
+        for measure in (fitter.encode, fitter.fit_many,
+                        IsophoteFitter().fit_many):
+            with pytest.raises(TypeError, match=match):
+                measure(image)
+
+    def test_a_stack_is_a_list(self, fitter):
+        assert len(fitter.encode(np.zeros((2, 5, 5)))) == 2
 
     def test_weights(self):
         with pytest.raises(ValueError, match='are those of an encoder, which '
