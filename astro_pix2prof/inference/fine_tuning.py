@@ -27,6 +27,7 @@ from astro_pix2prof.inference.heads import (
     Head,
     read_embeddings,
     usable_labels,
+    warn_of_encoder,
     write_head,
 )
 from astro_pix2prof.inference.tuning_pairs import (
@@ -197,8 +198,8 @@ def fine_tune(weights, data, *, out, labels=None, kind='classes',
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        For pairs and galaxies that are left out, and profiles that are
-        doubtful.
+        For pairs and galaxies that are left out, profiles that are
+        doubtful, and embeddings whose encoder is not known.
     """
     out = Path(out)
     if out.suffix != '.safetensors':
@@ -398,6 +399,7 @@ def _tune_encoder(data, labels, out, common, *, kind, progress):
         table = Pix2ProfFitter().encode(list(data), progress=progress)
     embedding, values, left_out = usable_labels(
         read_embeddings(table), values, kind, label)
+    warn_of_encoder(table, stacklevel=3)
     fitted = fit_head(embedding, values, kind=kind, seed=common['seed'])
     meta = getattr(table, 'meta', {})
     card = {

@@ -108,6 +108,20 @@ def test_options_of_the_encoder(tmp_path):
                   kind='numbers')
 
 
+def test_unknown_encoder(ring, table, tmp_path):
+    plain = table.copy()
+    plain.meta.clear()
+    match = "encoder of the column 'embedding' is not known"
+    with pytest.warns(AstropyUserWarning, match=match):
+        head = fine_tune('encoder', plain, labels='ring',
+                         out=tmp_path / 'a.safetensors').head
+    with pytest.warns(AstropyUserWarning, match=match):
+        found = ring.head.predict(plain)
+    assert (found['p_ring'] == ring.head.predict(table)['p_ring']).all()
+    # (it was said when it was fitted)
+    assert len(head.predict(plain)) == 80
+
+
 def test_missing_embeddings(ring, table):
     """
     A galaxy without an embedding has no probability, and no class.
