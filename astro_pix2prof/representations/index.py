@@ -99,8 +99,8 @@ class SimilarityIndex:
     >>> from astro_pix2prof import SimilarityIndex
     >>> table = QTable({
     ...     'name': ['a', 'b', 'c'],
-    ...     'embedding': np.array([[1, 0], [0.9, 0.1], [0, 1]])})
-    >>> index = SimilarityIndex(table)
+    ...     'vector': np.array([[1, 0], [0.9, 0.1], [0, 1]])})
+    >>> index = SimilarityIndex(table, column='vector')
     >>> index.query('a', n=2)['name'].tolist()
     ['b', 'c']
     """
