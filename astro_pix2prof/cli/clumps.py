@@ -23,6 +23,7 @@ from astro_pix2prof.cli.output import (
     print_columns,
     quietly,
     save_figure,
+    show_warnings,
     warn,
 )
 from astro_pix2prof.cli.planes import check_planes, read_planes
@@ -97,7 +98,12 @@ def add_clumps_command(commands):
 
 
 def _run_clumps(args):
-    from astro_pix2prof.image.pictures import is_picture, read_picture
+    from astro_pix2prof.image.pictures import (
+        is_picture,
+        picture_options,
+        read_picture,
+        warn_of_calibration,
+    )
     from astro_pix2prof.inference.clumps import find_clumps
 
     if args.out.suffix not in _FORMATS:
@@ -118,9 +124,10 @@ def _run_clumps(args):
     picture = is_picture(args.image)
     image = args.image
     if picture:
-        # (a picture has no zero point)
+        with show_warnings(args):
+            warn_of_calibration(options, str(image))
         image = read_picture(image, options.pop('band', None))
-        options['calibrated'] = False
+        options = picture_options(options)
     else:
         options |= read_planes(args, args.image)
     fit, notes = quietly(fitter.fit, image, **options)

@@ -87,11 +87,12 @@ def _fine_tune(args):
                'description': args.description,
                'overwrite': args.overwrite}
     if args.weights == 'encoder':
-        _refuse(args, 'pairs')
+        for name in ('pairs', 'unfreeze', 'steps', 'minutes', 'validation'):
+            _refuse(args, name)
         _need(args, 'table', 'label')
         return fine_tune('encoder', _read_table(args), labels=args.label,
                          kind=args.kind, **options)
-    for name in ('table', 'images', 'label'):
+    for name in ('table', 'images', 'label', 'kind'):
         _refuse(args, name)
     _need(args, 'pairs')
     return fine_tune(
@@ -107,7 +108,7 @@ def _need(args, *names):
 
 
 def _refuse(args, name):
-    if getattr(args, name) is not None:
+    if getattr(args, name) != args.command.get_default(name):
         args.command.error(f'--{name} does not belong to {args.weights}')
 
 

@@ -144,10 +144,23 @@ def _run_similar(args):
         if args.out is not None:
             write_table(table, args.out, overwrite=args.overwrite)
     if not args.quiet:
+        for name in args.id:
+            _print_asked(index, name)
         print_galaxies(table, ('rank', 'distance', args.id_column or 'index'))
         if args.out is not None:
             print(f'table in {args.out.resolve()}')
     return 0
+
+
+def _print_asked(index, name):
+    """
+    Print which galaxy was asked for.
+    """
+    row = index.find(name)
+    source = (f': {index.galaxies["source"][row]}'
+              if 'source' in index.galaxies.colnames else '')
+    print(f'like the galaxy with the {index.id_column} '
+          f'{index.ids[row]}{source}')
 
 
 def print_galaxies(table, first):

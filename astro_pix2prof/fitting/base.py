@@ -7,6 +7,8 @@ import itertools
 import os
 from abc import ABC, abstractmethod
 
+import numpy as np
+
 from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import (
     check_choice,
@@ -25,6 +27,7 @@ from astro_pix2prof.fitting.processes import map_parts
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
 from astro_pix2prof.fitting.settings import call_options, settings_of
 from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.image.pictures import is_picture
 from astro_pix2prof.profile.batch import ProfileBatch
 
 __all__ = ['FunctionFitter', 'PartJob', 'ProfileFitter', 'as_fitter',
@@ -129,6 +132,9 @@ class ProfileFitter(ABC):
 
         Raises
         ------
+        TypeError
+            If ``images`` is a single image.
+
         TypeError, ValueError
             If ``batch_size`` or ``workers`` is no integer or out of range.
 
@@ -287,6 +293,7 @@ class ProfileFitter(ABC):
         batches : iterator
             Of what ``parts`` gives.
         """
+        _check_images(images)
         if batch_size is None:
             batch_size = max(_BATCH, getattr(self, 'batch_size', 1))
         return self._batches(
@@ -474,6 +481,31 @@ class PartJob:
         """
         start, images = part[0][0], [image for _, image in part]
         return self.fitter._measure_part(start, images, self.options)
+
+
+def _check_images(images):
+    """
+    Refuse a single image, whose letters or rows would count as images.
+    """
+    is_pair = isinstance(images, tuple) and len(images) == 2 and isinstance(
+        images[1], dict)
+    is_array = isinstance(images, np.ndarray) and images.dtype != object and (
+        images.ndim < 3)
+    if isinstance(images, str | bytes | os.PathLike):
+        what = f'the path {os.fspath(images)!r}'
+    elif is_address(images):
+        what = f'the address {images}'
+    elif is_pair:
+        what = 'an image with its options'
+    elif is_array or is_picture(images):
+        what = f'an array of the shape {np.shape(images)}'
+    elif not hasattr(images, '__iter__'):
+        what = type(images).__name__
+    else:
+        return
+    msg = ('images must be a list of images, or another iterable: give one '
+           f'image in a list, [image]; got {what}')
+    raise TypeError(msg)
 
 
 def split_parts(images, size):

@@ -7,14 +7,21 @@ and cannot be calibrated. They show how a galaxy looks.
 """
 
 import os
+import warnings
 
 import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
 
-__all__ = ['is_picture', 'read_picture']
+__all__ = ['is_picture', 'picture_options', 'read_picture',
+           'warn_of_calibration']
 
 
 # Endings of files of pictures.
 _ENDINGS = ('.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff')
+
+
+# Options that calibrate an image.
+_CALIBRATING = 'zeropoint', 'unit', 'mag_system'
 
 
 def is_picture(image):
@@ -88,6 +95,63 @@ def read_picture(image, band=None):
                f'got {band!r}')
         raise ValueError(msg)
     return values if hidden is None else np.where(hidden, np.nan, values)
+
+
+def picture_options(options):
+    """
+    Choose the options that do not calibrate an image.
+
+    Parameters
+    ----------
+    options : dict
+        Options of a call.
+
+    Returns
+    -------
+    options : dict
+        Those that a picture can have, with ``calibrated=False``: its values
+        are no fluxes, whatever is asked for.
+    """
+    return {**{name: value for name, value in options.items()
+               if name not in _CALIBRATING}, 'calibrated': False}
+
+
+def warn_of_calibration(options, name, stacklevel=2):
+    """
+    Warn of options that would calibrate a picture.
+
+    Parameters
+    ----------
+    options : dict
+        Options of a call.
+
+    name : str
+        The name of the picture; it may be empty.
+
+    stacklevel : int, optional
+        As of `warnings.warn`, seen from the caller.
+
+    Returns
+    -------
+    warned : bool
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If there are such options.
+    """
+    given = [option for option in _CALIBRATING
+             if options.get(option) is not None]
+    if options.get('calibrated') is True:
+        given.append('calibrated')
+    if not given:
+        return False
+    which = f'the picture {name}' if name else 'a colour picture'
+    msg = (f'{which} has no zero point, since its values are no fluxes: '
+           f'{" and ".join(f"{option}=" for option in given)} not used for '
+           'pictures')
+    warnings.warn(msg, AstropyUserWarning, stacklevel=stacklevel + 1)
+    return True
 
 
 def _decode(image):

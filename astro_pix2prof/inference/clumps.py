@@ -17,7 +17,12 @@ from photutils.utils.exceptions import NoDetectionsWarning
 from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import check_choice, check_number
 from astro_pix2prof.fitting.base import as_fitter
-from astro_pix2prof.image.pictures import is_picture, read_picture
+from astro_pix2prof.image.pictures import (
+    is_picture,
+    picture_options,
+    read_picture,
+    warn_of_calibration,
+)
 from astro_pix2prof.inference.clump_maps import find_width, make_maps
 from astro_pix2prof.inference.point_sources import fit_fluxes
 from astro_pix2prof.networks.architectures import architecture_of
@@ -274,8 +279,9 @@ def _fit_image(image, fitter, options):
     picture = isinstance(image, str | bytes) or hasattr(image, '__fspath__')
     picture = picture and not is_address(image) and is_picture(image)
     if picture:
+        warn_of_calibration(options, str(image), stacklevel=3)
         image = read_picture(image, options.pop('band', None))
-        options.setdefault('calibrated', False)
+        options = picture_options(options)
     fit = as_fitter(fitter).fit(image, **options)
     if picture:
         fit.profile.meta['picture'] = True

@@ -9,13 +9,15 @@ import numpy as np
 import torch
 
 from astro_pix2prof.ellipses.geometry import shape_to_components
-from astro_pix2prof.fitting.base import split_parts
+from astro_pix2prof.fitting.base import split_options, split_parts
 from astro_pix2prof.fitting.fit import ProfileFit
+from astro_pix2prof.image.pictures import warn_of_calibration
 from astro_pix2prof.inference.many import (
     PrepareJob,
     prepare_part,
     read_each,
     shared_meta,
+    takes_picture,
 )
 from astro_pix2prof.inference.processes import map_parts
 from astro_pix2prof.networks.encoder.maps import GalaxyMaps, make_maps
@@ -256,7 +258,7 @@ class _EncodeParts:
         """
         Yield profiles and embeddings, part by part.
         """
-        parts = split_parts(images, size)
+        parts = split_parts(_watch_pictures(images, options), size)
         job = _EncodeJob(self.fitter, options)
         if workers == 0:
             return map(job, parts)
@@ -266,6 +268,18 @@ class _EncodeParts:
         found = map_parts(PrepareJob(self.fitter, options, pictures=True),
                           parts, workers)
         return (job.measure(*part) for part in found)
+
+
+def _watch_pictures(images, options):
+    """
+    Pass images on, and warn once if a picture is to be calibrated.
+    """
+    warned = False
+    for item in images:
+        image, own, source = split_options(item, options)
+        if not warned and takes_picture(image, own):
+            warned = warn_of_calibration(own, source)
+        yield item
 
 
 class _EncodeJob:

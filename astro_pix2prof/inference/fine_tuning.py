@@ -27,6 +27,7 @@ from astro_pix2prof.inference.heads import (
     Head,
     read_embeddings,
     usable_labels,
+    warn_of_encoder,
     write_head,
 )
 from astro_pix2prof.inference.tuning_pairs import (
@@ -61,6 +62,9 @@ _ENCODER = 'encoder'
 
 # The fewest pairs, and the steps of a training.
 _LEAST_PAIRS, _STEPS = 20, 100
+
+# The longest time (minutes), and the share of pairs that is held out.
+_MINUTES, _VALIDATION = 10.0, 0.2
 
 
 @dataclass
@@ -104,8 +108,9 @@ class FineTuning:
 
 
 def fine_tune(weights, data, *, out, labels=None, kind='classes',
-              unfreeze='all', steps=None, minutes=10.0, validation=0.2,
-              seed=0, licence=None, description='', overwrite=False,
+              unfreeze='all', steps=None, minutes=_MINUTES,
+              validation=_VALIDATION, seed=0, licence=None, description='',
+              overwrite=False,
               progress=False) -> 'FineTuning':
     """
     Fine-tune a network with tens to hundreds of examples.
@@ -147,7 +152,8 @@ def fine_tune(weights, data, *, out, labels=None, kind='classes',
         profile and states its errors.
 
     steps : int, optional
-        The number of steps of 16 images, by default 100.
+        The number of steps of 16 images, by default 100. This, ``minutes``
+        and ``validation`` are for ring networks, too.
 
     minutes : float, optional
         Stop after this time, if the steps take longer.
@@ -179,7 +185,7 @@ def fine_tune(weights, data, *, out, labels=None, kind='classes',
     ValueError
         If there are too few pairs or labels, or all labels are of one
         class; if profiles do not belong to their images; or an argument is
-        out of range.
+        out of range, or not used with these weights.
 
     TypeError
         If an argument is of the wrong kind.
@@ -193,8 +199,8 @@ def fine_tune(weights, data, *, out, labels=None, kind='classes',
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        For pairs and galaxies that are left out, and profiles that are
-        doubtful.
+        For pairs and galaxies that are left out, profiles that are
+        doubtful, and embeddings whose encoder is not known.
     """
     out = Path(out)
     if out.suffix != '.safetensors':
@@ -212,8 +218,12 @@ def fine_tune(weights, data, *, out, labels=None, kind='classes',
         or 'not stated', 'seed': seed,
         'date': time.strftime('%Y-%m-%d', time.gmtime())}
     if str(weights) == _ENCODER:
+        _refuse_unused('the encoder', unfreeze=(unfreeze, 'all'),
+                       steps=(steps, None), minutes=(minutes, _MINUTES),
+                       validation=(validation, _VALIDATION))
         return _tune_encoder(data, labels, out, common, kind=check_choice(
-            kind, 'kind', ('classes', 'numbers')))
+            kind, 'kind', ('classes', 'numbers')), progress=check_flag(
+                progress, 'progress'))
     if labels is not None:
         msg = (f'labels are for the encoder; the weights {str(weights)!r} '
                "learn from pairs of images and profiles: give 'encoder', or "
@@ -225,6 +235,7 @@ def fine_tune(weights, data, *, out, labels=None, kind='classes',
         msg = ('weights must be those of a ring network or '
                f"'encoder', got {str(weights)!r}")
         raise ValueError(msg)
+    _refuse_unused('a ring network', kind=(kind, 'classes'))
     return _tune_rings(
         weights, data, out, common,
         validation=check_number(validation, 'validation', least=0.1,
@@ -234,6 +245,17 @@ def fine_tune(weights, data, *, out, labels=None, kind='classes',
                             least=1),
         minutes=check_positive(minutes, 'minutes'),
         progress=check_flag(progress, 'progress'))
+
+
+def _refuse_unused(what, **options):
+    """
+    Refuse options that would change nothing: values and defaults by name.
+    """
+    given = [f'{name}=' for name, (value, default) in options.items()
+             if value != default]
+    if given:
+        msg = f'{" and ".join(given)} not used with {what}: leave it out'
+        raise ValueError(msg)
 
 
 def _tune_rings(weights, data, out, common, *, validation, unfreeze, steps,
@@ -360,7 +382,7 @@ class _Progress:
         self.bar.set_postfix_str(f'held-out error {score:.4f} mag')
 
 
-def _tune_encoder(data, labels, out, common, *, kind):
+def _tune_encoder(data, labels, out, common, *, kind, progress):
     label, values = 'label', labels
     if labels is None:
         msg = ('labels must be a column of data or one label for each '
@@ -377,9 +399,10 @@ def _tune_encoder(data, labels, out, common, *, kind):
         values = data[labels]
     table = data
     if not isinstance(data, Table) and not _is_numeric(data):
-        table = Pix2ProfFitter().encode(list(data))
+        table = Pix2ProfFitter().encode(list(data), progress=progress)
     embedding, values, left_out = usable_labels(
         read_embeddings(table), values, kind, label)
+    warn_of_encoder(table, stacklevel=3)
     fitted = fit_head(embedding, values, kind=kind, seed=common['seed'])
     meta = getattr(table, 'meta', {})
     card = {

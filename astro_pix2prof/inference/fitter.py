@@ -419,8 +419,9 @@ class Pix2ProfFitter(ProfileFitter):
         Parameters
         ----------
         images : iterable
-            As for `fit_many`; and colour pictures, uncalibrated: arrays of
-            shape (ny, nx, 3) and files such as JPEG and PNG.
+            As for `fit_many`; and colour pictures: arrays of shape
+            (ny, nx, 3) and files such as JPEG and PNG. Pictures hold no
+            fluxes and are never calibrated.
 
         batch_size, workers, progress, **options : optional
             As for `fit_many`.
@@ -435,6 +436,9 @@ class Pix2ProfFitter(ProfileFitter):
 
         Raises
         ------
+        TypeError
+            If ``images`` is a single image.
+
         TypeError, ValueError
             If ``batch_size`` or ``workers`` is no integer or out of range.
 

@@ -152,6 +152,11 @@ class Head:
         ValueError
             If the embeddings are of another length or, as far as the table
             tells, of another encoder.
+
+        Warns
+        -----
+        `~astropy.utils.exceptions.AstropyUserWarning`
+            If a table does not tell its encoder.
         """
         embedding = read_embeddings(data)
         if embedding.shape[1] != len(self.mean):
@@ -166,6 +171,8 @@ class Head:
                    f'{other[:12]}) than the head ({own[:12]}): encode the '
                    'images again, or fit the head again')
             raise ValueError(msg)
+        if own:
+            warn_of_encoder(data)
         table = QTable()
         for name in _NAMES:
             if isinstance(data, Table) and name in data.colnames:
@@ -199,6 +206,30 @@ class Head:
         table[f'p_{label}'] = p[np.arange(len(p)), best]
         for k, name in enumerate(names):
             table[f'p_{label}_{name}'] = p[:, k]
+
+
+def warn_of_encoder(data, stacklevel=2):
+    """
+    Warn of embeddings whose encoder is not known.
+
+    Parameters
+    ----------
+    data : `~astropy.table.Table` or 2D array_like
+        Embeddings; the meta of a table tells the encoder.
+
+    stacklevel : int, optional
+        As of `warnings.warn`, seen from the caller.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        For a table that does not tell it.
+    """
+    if isinstance(data, Table) and not data.meta.get('encoder_sha256'):
+        msg = ("the encoder of the column 'embedding' is not known, so that "
+               'a head for another one is not noticed: the meta of the table '
+               "has no 'encoder_sha256', which fitter.encode writes")
+        warnings.warn(msg, AstropyUserWarning, stacklevel=stacklevel + 1)
 
 
 def is_yes_no(classes):

@@ -4,7 +4,11 @@ Measure many galaxies at once with a network.
 """
 
 from astro_pix2prof.fitting.base import split_options, take_options
-from astro_pix2prof.image.pictures import is_picture, read_picture
+from astro_pix2prof.image.pictures import (
+    is_picture,
+    picture_options,
+    read_picture,
+)
 from astro_pix2prof.inference.preparation import (
     PreparedGalaxy,
     read_galaxies,
@@ -12,7 +16,7 @@ from astro_pix2prof.inference.preparation import (
 from astro_pix2prof.profile.build import build_batch
 
 __all__ = ['PrepareJob', 'measure_prepared', 'prepare_part', 'read_each',
-           'shared_meta']
+           'shared_meta', 'takes_picture']
 
 
 class PrepareJob:
@@ -76,11 +80,8 @@ def prepare_part(fitter, images, options, *, pictures=False):
         sources.append(source)
         try:
             choice = take_options(own)
-            if pictures and is_picture(image) and not {
-                    'band', 'hdu'} & own.keys():
-                image = read_picture(image)
-                # (its values are no fluxes)
-                own = {'calibrated': False, **own}
+            if pictures and takes_picture(image, own):
+                image, own = read_picture(image), picture_options(own)
             cutout = fitter._read_image(image, own)
             prepared.append(fitter._prepare(cutout, **choice))
         except Exception as error:
@@ -88,6 +89,25 @@ def prepare_part(fitter, images, options, *, pictures=False):
             # others.
             prepared.append(error)
     return prepared, sources
+
+
+def takes_picture(image, options):
+    """
+    Tell whether an image is to be read as a colour picture.
+
+    Parameters
+    ----------
+    image : object
+        The image.
+
+    options : dict
+        Its options; those that choose a plane mean a cube.
+
+    Returns
+    -------
+    found : bool
+    """
+    return is_picture(image) and not {'band', 'hdu'} & options.keys()
 
 
 def measure_prepared(fitter, start, prepared, sources, columns=()):

@@ -295,6 +295,9 @@ def with_network(fitter, network, card):
     other.reader = fitter.architecture.make_reader(
         network, card, batch_size=fitter.batch_size,
         min_snr=fitter.min_snr, measure_noise=measure_noise)
+    # (a card without error model does not tell it, and what is measured
+    # and calibrated must be what will be read)
+    other.reader.sky_factor = fitter.reader.sky_factor
     return other
 
 

@@ -184,7 +184,7 @@ class AnomalyFinder:
             with the column of names and 'rating', as the page of
             `~astro_pix2prof.write_report` exports it. A later rating of a
             galaxy replaces an earlier one; `None` or an empty one takes it
-            back.
+            back (in a table or file, also not-a-number).
 
         Raises
         ------

@@ -3,8 +3,11 @@
 The galaxies that are most like a given one.
 """
 
+import warnings
+
 import numpy as np
 from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.arguments import (
     check_choice,
@@ -75,6 +78,11 @@ class SimilarityIndex:
     ImportError
         If the package is not installed.
 
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If galaxies are left out, or the encoder of embeddings is not known.
+
     Attributes
     ----------
     n_left_out, left_out : int and dict of int
@@ -91,8 +99,8 @@ class SimilarityIndex:
     >>> from astro_pix2prof import SimilarityIndex
     >>> table = QTable({
     ...     'name': ['a', 'b', 'c'],
-    ...     'embedding': np.array([[1, 0], [0.9, 0.1], [0, 1]])})
-    >>> index = SimilarityIndex(table)
+    ...     'vector': np.array([[1, 0], [0.9, 0.1], [0, 1]])})
+    >>> index = SimilarityIndex(table, column='vector')
     >>> index.query('a', n=2)['name'].tolist()
     ['b', 'c']
     """
@@ -104,6 +112,12 @@ class SimilarityIndex:
         engine = check_choice(engine, 'engine', tuple(ENGINES), optional=True)
         vectors = GalaxyVectors(table, column=column, columns=columns,
                                 id_column=id_column, keep=keep)
+        if columns is None and column == 'embedding' and not vectors.encoder:
+            msg = ("the encoder of the column 'embedding' is not known, and "
+                   'embeddings of another one will not be noticed: the meta '
+                   "of the table has no 'encoder_sha256', which "
+                   'fitter.encode writes')
+            warnings.warn(msg, AstropyUserWarning, stacklevel=3)
         self._set_up(vectors, metric or (
             'cosine' if columns is None else 'euclidean'), engine)
 
@@ -133,6 +147,35 @@ class SimilarityIndex:
         The names of the galaxies (1D `~numpy.ndarray`).
         """
         return self._vectors.ids
+
+    @property
+    def id_column(self):
+        """
+        The column that names a galaxy (str).
+        """
+        return self._vectors.id_column
+
+    def find(self, name):
+        """
+        Find a galaxy by its name.
+
+        Parameters
+        ----------
+        name : str or int
+            The value of ``id_column``; if none was chosen, a text may also
+            be that of any other column of texts.
+
+        Returns
+        -------
+        row : int
+            The row in ``galaxies``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such galaxy, or several.
+        """
+        return self._vectors.find(name)
 
     @property
     def embeddings(self):

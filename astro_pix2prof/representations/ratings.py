@@ -26,7 +26,8 @@ def read_ratings(ratings, id_column):
     ratings : dict, `~astropy.table.Table`, str or path-like
         Ratings by the names of galaxies; or a table, or a CSV or ECSV file,
         with the columns ``id_column`` and 'rating', and perhaps 'source'.
-        An empty rating, `None` and not-a-number take one back.
+        An empty rating and `None` take one back, and so does not-a-number
+        in a table or file, where it means that there is none.
 
     id_column : str
         The column of names.
@@ -75,13 +76,15 @@ def read_ratings(ratings, id_column):
             sources = {str(name): str(source) for name, source in zip(
                 columns[id_column], columns['source'], strict=True)}
     found = {}
+    is_dict = isinstance(ratings, Mapping)
     for name, rating in pairs:
-        found.setdefault(str(name), []).append(_number(rating, name, of))
+        found.setdefault(str(name), []).append(
+            _number(rating, name, of, is_dict))
     return {name: float(np.mean(values)) for name, values in found.items()
             }, sources
 
 
-def _number(rating, name, of):
+def _number(rating, name, of, needs_finite):
     if rating is None or rating is np.ma.masked or (
             isinstance(rating, str) and not rating.strip()):
         return np.nan
@@ -91,8 +94,9 @@ def _number(rating, name, of):
         msg = (f'{of}: the rating of {shown(name)} must be a number, got '
                f'{shown(rating)}')
         raise TypeError(msg) from None
-    if np.isinf(value):
-        msg = f'{of}: the rating of {shown(name)} must be finite, got {value}'
+    if np.isinf(value) or (needs_finite and np.isnan(value)):
+        msg = (f'{of}: the rating of {shown(name)} must be finite, got '
+               f'{value}')
         raise ValueError(msg)
     return value
 

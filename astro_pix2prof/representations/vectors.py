@@ -354,7 +354,45 @@ path-like
         msg = (f'no galaxy {shown(name)} in the column {where} of '
                f'{counted(len(self), "galaxy", "galaxies")}, the first of '
                f'which is {str(self.ids[0])!r}')
+        for other, _ in self._columns_with(str(name)):
+            msg += f'; the column {other!r} has it: give id_column={other!r}'
+            break
         raise ValueError(msg)
+
+    def _columns_with(self, name):
+        """
+        Find the galaxies that other columns of names call so.
+
+        Yields
+        ------
+        column, rows : str and 1D `~numpy.ndarray` of int
+            Of each column in which there are such galaxies.
+        """
+        if self.chosen_id:
+            return
+        for other in self.rows.colnames:
+            is_name = other.lower().endswith('id') or other.lower() == 'name'
+            if other == self.id_column or not is_name:
+                continue
+            column = np.asarray(self.rows[other])
+            if column.dtype.kind in 'iuUO':
+                rows = np.flatnonzero(column.astype(str) == name)
+                if len(rows):
+                    yield other, rows
+
+    def _warn_of_other_names(self, name, row):
+        """
+        Warn that a galaxy was found by its number, and another has the id.
+        """
+        for other, rows in self._columns_with(name):
+            if row not in rows:
+                source = (f' ({self.rows["source"][row]})'
+                          if 'source' in self.rows.colnames else '')
+                msg = (f'{shown(name)} was taken for the galaxy of the '
+                       f'column {self.id_column!r}{source}; the column '
+                       f'{other!r} has it for another one: give '
+                       f'id_column={other!r} to mean that')
+                warnings.warn(msg, AstropyUserWarning, stacklevel=4)
 
     def of(self, given):
         """
@@ -382,6 +420,7 @@ path-like
         """
         if isinstance(given, str | np.str_) or _is_integer(given):
             row = self.find(str(given) if isinstance(given, str) else given)
+            self._warn_of_other_names(str(given), row)
             return self.values[row:row + 1].astype(float), {row}
         if isinstance(given, Row):
             given = given.table[given.index:given.index + 1]
@@ -506,14 +545,15 @@ def _check_vectors(column, name):
 
 def _failed(rows):
     """
-    Tell the rows without a measurement.
+    Tell the rows without a measurement, or of an image without a galaxy.
     """
     if 'flag' not in rows.colnames:
         return np.zeros(len(rows), dtype=bool)
     flag = np.asarray(rows['flag'])
     if flag.dtype.kind not in 'iu':
         return np.zeros(len(rows), dtype=bool)
-    return (flag & GalaxyFlag.FAILED) != 0
+    # (noise has an embedding, too, which means nothing)
+    return (flag & (GalaxyFlag.FAILED | GalaxyFlag.NO_SOURCE)) != 0
 
 
 def _find_id(rows, given):

@@ -4,6 +4,7 @@ The results of a survey, read part by part.
 """
 
 import copy
+import re
 
 import astropy.units as u
 import numpy as np
@@ -32,7 +33,7 @@ from astro_pix2prof.survey.files import (
     read_settings,
     require_file,
 )
-from astro_pix2prof.survey.integrity import recover_settings
+from astro_pix2prof.survey.integrity import read_identity, recover_settings
 from astro_pix2prof.survey.storage import is_folder
 from astro_pix2prof.survey.text import read_ecsv
 
@@ -278,7 +279,9 @@ class Survey:
         -------
         table : `~astropy.table.QTable`
             One row per galaxy, with units. A column of texts holds Python
-            objects if a few long ones would widen it a lot.
+            objects if a few long ones would widen it a lot. With the column
+            ``embedding``, the meta tells its encoder as that of
+            `Pix2ProfFitter.encode` does.
 
         Raises
         ------
@@ -326,7 +329,18 @@ class Survey:
             if units[name] is not None and values.dtype.kind in 'if':
                 unit = u.Unit(units[name], parse_strict='silent')
             table[name] = values if unit is None else values * unit
+        if 'embedding' in columns and (encoder := self._encoder()):
+            table.meta.update(encoder='encoder', encoder_sha256=encoder)
         return table
+
+    def _encoder(self):
+        """
+        Find the checksum of the encoder of the embeddings, '' if not known.
+        """
+        # (a single file knows the survey that it is a part of)
+        settings = self.settings or read_identity(self.files[0])[0]
+        found = settings.get('embedding')
+        return found if isinstance(found, str) else ''
 
     def _batch(self, path):
         """
@@ -395,6 +409,11 @@ def _count_rows(path):
         metadata = pq.read_metadata(as_source(path))
         names = metadata.schema.to_arrow_schema().names
     except (pa.ArrowException, OSError) as error:
+        if not _may_be_part(path):
+            msg = (f'survey: {path} is no file of a survey: give the folder '
+                   'that pix2prof survey has written, or one of its Parquet '
+                   'files')
+            raise ValueError(msg) from error
         msg = (f'survey: {path} cannot be read as a Parquet file; delete it '
                f'and run the survey again: {error}')
         raise ValueError(msg) from error
@@ -403,6 +422,20 @@ def _count_rows(path):
                'that pix2prof survey has written, or one of its files')
         raise ValueError(msg)
     return metadata.num_rows, len(names)
+
+
+def _may_be_part(path):
+    """
+    Tell whether a file that cannot be read may be a damaged part.
+
+    Nobody is told to delete a file that a survey has not written.
+    """
+    if not re.fullmatch(r'part-\d+\.parquet', path.name):
+        return False
+    with path.open('rb') as file:
+        # (one that was cut off begins as it should; so may one of zeros)
+        start = file.read(4)
+    return start in (b'PAR1', b'') or not start.strip(b'\0')
 
 
 def _are_texts(column):

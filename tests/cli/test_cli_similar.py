@@ -48,6 +48,7 @@ def test_similar(survey, tmp_path, capsys):
     assert main([*args, '--out', str(out)]) == 0
     text = capsys.readouterr().out
     assert f'table in {out}' in text
+    assert 'like the galaxy with the index 10: images/10.fits' in text
     assert 'images/11.fits' in text
     table = QTable.read(out)
     assert set(table['index'][:2]) == {9, 11}

@@ -3,8 +3,11 @@
 Tests of embeddings of images.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
@@ -129,6 +132,24 @@ class TestEncode:
                                              'integer, got 0'):
             fitter.encode([example], batch_size=0)
 
+    @pytest.mark.parametrize(('image', 'match'), [
+        ('a.png', "got the path 'a.png'"), (Path('a.fits'), 'got the path'),
+        (b'a.fits', 'got the path'),
+        (np.zeros((9, 8)), r'array of the shape \(9, 8\)'),
+        (np.ma.zeros((9, 8)), r'array of the shape \(9, 8\)'),
+        (np.zeros((9, 8, 3)), r'array of the shape \(9, 8, 3\)'),
+        (('a.fits', {'position': (1, 1)}), 'an image with its options'),
+        (3, 'got int')])
+    def test_one_image(self, fitter, image, match):
+        match = rf'give one image in a list.*{match}'
+        for measure in (fitter.encode, fitter.fit_many,
+                        IsophoteFitter().fit_many):
+            with pytest.raises(TypeError, match=match):
+                measure(image)
+
+    def test_a_stack_is_a_list(self, fitter):
+        assert len(fitter.encode(np.zeros((2, 5, 5)))) == 2
+
     def test_weights(self):
         with pytest.raises(ValueError, match='are those of an encoder, which '
                                              'measures no profiles'):
@@ -185,3 +206,33 @@ class TestPictures:
         assert np.isnan(grey[0]).all()
         assert_array_equal(read_picture(Image.fromarray(picture)), grey)
         assert (read_picture(picture[..., :3]) == 60).all()
+
+    @pytest.mark.parametrize('options', [
+        {'zeropoint': 22.5}, {'unit': 'nmgy'}, {'calibrated': True},
+        {'zeropoint': 22.5, 'mag_system': 'AB'}])
+    @pytest.mark.parametrize('own', [True, False])
+    def test_never_calibrated(self, fitter, example, picture, options, own):
+        """
+        A zero point that is given for all images is not one of pictures.
+        """
+        images, shared = [picture, picture], {'pixel_scale': 0.396}
+        if own:
+            images = [(image, options) for image in images]
+        else:
+            shared |= options
+        match = f'a colour picture has no zero point.*{next(iter(options))}='
+        with pytest.warns(AstropyUserWarning, match=match) as found:
+            table = fitter.encode(images, **shared)
+        assert len(found) == 1
+        assert (table['flag'] & GalaxyFlag.UNCALIBRATED).all()
+        assert np.isnan(table['mag']).all()
+        assert np.isfinite(table['embedding']).all()
+
+    def test_mixed_with_images(self, fitter, pixels, picture, tmp_path):
+        path = tmp_path / 'galaxy.png'
+        Image.fromarray(picture).save(path)
+        with pytest.warns(AstropyUserWarning, match='galaxy.png has no zero '
+                                                    'point'):
+            table = fitter.encode([pixels, path], zeropoint=22.5,
+                                  pixel_scale=0.396)
+        assert_array_equal(np.isfinite(table['mag']), [True, False])

@@ -256,6 +256,11 @@ class TestImages:
         near(table, *CLUMPS[0][:2])
         for flag in table['flag']:
             assert 'NONLINEAR' in decode_flags(flag, kind='clump')
+        with pytest.warns(AstropyUserWarning, match='has no zero point'):
+            again = find_clumps(path, fitter=fitter, psf=FWHM * u.pix,
+                                threshold=0.1, zeropoint=25.0)
+        assert again.colnames == table.colnames
+        assert 'mag' not in again.colnames or np.isnan(again['mag']).all()
 
     def test_tiny(self, fitter):
         """

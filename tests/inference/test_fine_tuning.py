@@ -132,6 +132,10 @@ def test_not_better_keeps_the_start(pairs, tmp_path, monkeypatch):
     tuning = fine_tune('rings', pairs, out=tmp_path / 'a.safetensors',
                        steps=1)
     assert not tuning.improved
+    # the same weights have the same errors
+    for name in ('median_error', 'mean_error', 'bias'):
+        before, after = tuning.table[name]
+        np.testing.assert_allclose(after.value, before.value, rtol=1e-5)
     assert 'those of the start' in tuning.card['result']
     assert 'did not become better' in str(tuning)
     tuned, start = (load_network(weights)[0].state_dict()

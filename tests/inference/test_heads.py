@@ -86,6 +86,42 @@ def test_numbers(table, tmp_path):
     assert repr(tuning.head) == '<Head: size, a number>'
 
 
+@pytest.mark.parametrize('option', [
+    {'steps': 5}, {'unfreeze': 'last'}, {'minutes': 1.0},
+    {'validation': 0.4}])
+def test_options_of_ring_networks(table, tmp_path, capsys, option):
+    (name, value), out = next(iter(option.items())), tmp_path / 'a.safetensors'
+    with pytest.raises(ValueError, match=f'{name}= not used with the '
+                                         'encoder'):
+        fine_tune('encoder', table, labels='ring', out=out, **option)
+    with pytest.raises(SystemExit):
+        main(['fine-tune', 'encoder', '--table', 'x.ecsv', '--label', 'ring',
+              '--out', str(out), f'--{name}', str(value)])
+    assert f'--{name} does not belong to encoder' in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_options_of_the_encoder(tmp_path):
+    with pytest.raises(ValueError, match='kind= not used with a ring '
+                                         'network'):
+        fine_tune('rings', [], out=tmp_path / 'a.safetensors',
+                  kind='numbers')
+
+
+def test_unknown_encoder(ring, table, tmp_path):
+    plain = table.copy()
+    plain.meta.clear()
+    match = "encoder of the column 'embedding' is not known"
+    with pytest.warns(AstropyUserWarning, match=match):
+        head = fine_tune('encoder', plain, labels='ring',
+                         out=tmp_path / 'a.safetensors').head
+    with pytest.warns(AstropyUserWarning, match=match):
+        found = ring.head.predict(plain)
+    assert (found['p_ring'] == ring.head.predict(table)['p_ring']).all()
+    # (it was said when it was fitted)
+    assert len(head.predict(plain)) == 80
+
+
 def test_missing_embeddings(ring, table):
     """
     A galaxy without an embedding has no probability, and no class.

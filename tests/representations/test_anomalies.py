@@ -101,7 +101,12 @@ def test_ratings_are_replaced_and_taken_back(finder):
     # (7.fits is the galaxy 12)
     finder.rate({5: 1, 6: 2, '7.fits': 3})
     assert dict(finder.ratings.iterrows()) == {5: 1.0, 6: 2.0, 12: 3.0}
-    finder.rate({5: 4, 6: None, 12: np.nan})
+    finder.rate({5: 4, 6: None})
+    finder.rate(QTable({'index': [12], 'rating': [np.nan]}))
+    assert dict(finder.ratings.iterrows()) == {5: 4.0}
+    for wrong in (np.nan, np.inf, 'nan'):
+        with pytest.raises(ValueError, match='rating of 5 must be finite'):
+            finder.rate({5: wrong})
     assert dict(finder.ratings.iterrows()) == {5: 4.0}
     finder.rate({})
     assert finder.n_rated == 1

@@ -182,6 +182,54 @@ def test_left_out(table):
         index.query(105)
 
 
+def test_unknown_encoder(table):
+    table.meta.clear()
+    with pytest.warns(AstropyUserWarning, match='encoder of the column '
+                                                "'embedding' is not known"):
+        index = SimilarityIndex(table)
+    assert index.encoder == ''
+    # other vectors have none
+    table.rename_column('embedding', 'vector')
+    assert len(SimilarityIndex(table, column='vector')) == N
+    assert len(SimilarityIndex(table, columns=['mag'])) == N
+
+
+def test_number_or_id(table):
+    """
+    A number that is the id of another galaxy is told.
+    """
+    table['objID'] = np.arange(N)[::-1] + 100
+    index = SimilarityIndex(table)
+    match = (r"'110' was taken for the galaxy of the column 'index' "
+             r"\(g10.fits\); the column 'objID' has it for another one: give "
+             "id_column='objID'")
+    with pytest.warns(AstropyUserWarning, match=match):
+        index.query(110, n=1)
+    assert index.id_column == 'index'
+    assert index.find('g3.fits') == 3
+    assert index.query('g3.fits', n=1)['index'][0] == 107
+    named = SimilarityIndex(table, id_column='objID')
+    assert named.query(100 + N - 1 - 3, n=1)['index'][0] == 107
+    table['objID'] += 1000
+    index = SimilarityIndex(table)
+    with pytest.raises(ValueError, match="the column 'objID' has it: give "
+                                         "id_column='objID'"):
+        index.query(1110)
+
+
+def test_no_source(table):
+    """
+    An image without a galaxy has an embedding, which is like nothing.
+    """
+    table['flag'][8] = int(GalaxyFlag.NO_SOURCE)
+    table['flag'][9] = int(GalaxyFlag.UNCALIBRATED)
+    with pytest.warns(AstropyUserWarning, match='1 not measured'):
+        index = SimilarityIndex(table)
+    assert index.left_out == {'not measured': 1}
+    assert 108 not in index.query(103, n=58)['index']
+    assert 109 in index.query(103, n=58)['index']
+
+
 def test_survey(survey, table):
     with pytest.warns(AstropyUserWarning, match='1 not measured'):
         index = SimilarityIndex(survey, keep=['source', 'mag'])
@@ -435,7 +483,8 @@ def test_missing_packages(table, monkeypatch):
 
 
 def test_names_without_a_column():
-    table = QTable({'embedding': np.eye(4)})
+    table = QTable({'embedding': np.eye(4)},
+                   meta={'encoder_sha256': 'a' * 64})
     index = SimilarityIndex(table)
     assert index.query(2, n=1)['index'].tolist() == [0]
     assert repr(index) == ('<SimilarityIndex: 4 galaxies, 4 numbers each, '

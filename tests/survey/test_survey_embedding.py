@@ -11,8 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 from numpy.testing import assert_allclose
+from PIL import Image
 
 from astro_pix2prof import (
+    GalaxyCutout,
+    GalaxyFlag,
     Pix2ProfFitter,
     load_example,
     read_survey,
@@ -45,6 +48,13 @@ def test_column(catalogue, tmp_path):
     for file in survey.files:
         schema = pq.read_schema(file)
         assert schema.field('embedding').type == pa.list_(pa.float32(), 64)
+    # whoever uses them knows of which encoder they are
+    expected = Pix2ProfFitter().encode([]).meta
+    for source in (survey, read_survey(survey.files[1])):
+        meta = source.galaxies(['id', 'embedding']).meta
+        for key in ('encoder', 'encoder_sha256'):
+            assert meta[key] == expected[key]
+        assert 'encoder' not in source.galaxies(['id']).meta
     # the columns of lists are read on request, the probabilities always
     names = survey.galaxies().colnames
     assert 'embedding' not in names
@@ -99,3 +109,22 @@ def test_command_line(catalogue, tmp_path, capsys):
         main(['survey', str(catalogue), '--out', str(tmp_path / 'other'),
               '--embedding', '--method', 'isophote'])
     assert '--embedding needs --method pix2prof' in capsys.readouterr().err
+
+
+def test_pictures_are_not_calibrated(tmp_path):
+    """
+    The zero point of a survey is none of the pictures in it.
+    """
+    image = GalaxyCutout.from_any(load_example()).data
+    grey = np.clip(255 * np.arcsinh(20 * np.clip(image, 0, None)
+                                    / image.max()) / 4, 0, 255).astype('u1')
+    Image.fromarray(np.stack([grey] * 3, -1)).save(tmp_path / 'a.png')
+    load_example().write(tmp_path / 'b.fits')
+    path = tmp_path / 'catalogue.csv'
+    Table({'image': ['a.png', 'b.fits']}).write(path)
+    main(['survey', str(path), '--out', str(tmp_path / 'out'),
+          '--workers', '1', '--embedding', '--quiet', '--zeropoint',
+          '22.5', '--pixel-scale', '0.4'])
+    table = read_survey(tmp_path / 'out').galaxies()
+    assert np.isfinite(table['mag']).tolist() == [False, True]
+    assert table['flag'][0] & GalaxyFlag.UNCALIBRATED

@@ -583,3 +583,21 @@ class TestProcesses:
         monkeypatch.setattr('astro_pix2prof.inference.processes.count_gpus',
                             lambda: 0)
         assert cluster.default_workers(use_gpus=True) == cores
+
+
+@pytest.mark.parametrize(('name', 'content'), [
+    ('catalogue.fits', b'SIMPLE  =  T'), ('a.png', b'\x89PNG'),
+    ('part-000000.parquet', b'SIMPLE  =  T'), ('mine.parquet', b'PAR1 cut')])
+def test_foreign_files_are_not_to_be_deleted(tmp_path, name, content):
+    """
+    Nobody is told to delete what a survey has not written.
+    """
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f'{name} is no file of a survey'
+                       ) as error:
+        read_survey(path)
+    assert 'delete' not in str(error.value)
+    (tmp_path / 'part-000001.parquet').write_bytes(b'PAR1 cut off')
+    with pytest.raises(ValueError, match='delete it and run the survey'):
+        read_survey(tmp_path / 'part-000001.parquet')
