@@ -107,7 +107,7 @@ def fill(values, n, rng, *, neighbours=5):
     They are no more extreme than those they lie between, so that what
     follows from them is a guide, and no measurement.
     """
-    index = SimilarityIndex(QTable({'embedding': values}))
+    index = SimilarityIndex(QTable({'vector': values}), column='vector')
     near = np.array([index.query(k, n=neighbours)['index']
                      for k in range(len(values))])
     first = rng.integers(len(values), size=n - len(values))
@@ -170,7 +170,7 @@ def measure_neighbours(found):
     kinds = found['type'][good]
     index = SimilarityIndex(QTable({
         'index': np.arange(good.sum()), 'kind': kinds,
-        'embedding': found['embedding'][good]}))
+        'vector': found['embedding'][good]}), column='vector')
     rows = {}
     for kind in ODD:
         same = [(index.query(int(k), n=10)['kind'] == kind).mean()

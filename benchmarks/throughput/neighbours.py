@@ -86,9 +86,9 @@ def measure(vectors, engine, rows, true):
     figures : dict
         'build_s' and 'query_ms' (processor times), 'recall' and others.
     """
-    table = QTable({'index': np.arange(len(vectors)), 'embedding': vectors})
+    table = QTable({'index': np.arange(len(vectors)), 'vector': vectors})
     start = time.process_time()
-    index = SimilarityIndex(table, engine=engine)
+    index = SimilarityIndex(table, column='vector', engine=engine)
     build = time.process_time() - start
     times, recall = [], []
     for row, nearest in zip(rows, true, strict=True):

@@ -3,7 +3,9 @@
 Tests of the benchmarks of searches for similar and odd galaxies.
 """
 
+import importlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,24 +13,43 @@ import pytest
 pytest.importorskip('galsim')
 pytest.importorskip('sklearn')
 
-from benchmarks.accuracy import anomalies
-from benchmarks.render.odd import ODD, render_small
-from benchmarks.throughput import neighbours
+ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize('kind', ODD)
-def test_odd_galaxies(kind):
-    image, par = render_small((3, 1), kind=kind)
-    assert image.shape == (128, 128)
-    assert par['type'] == kind
-    assert par['r_e'] > 3 * par['fwhm']
-    # it lies near the middle, above the noise
-    assert image[60:68, 60:68].max() > 10 * par['noise']
-    again, _ = render_small((3, 1), kind=kind)
-    np.testing.assert_array_equal(image, again)
+@pytest.fixture(name='load')
+def fixture_load(monkeypatch):
+    """
+    Import a module of the benchmarks.
+    """
+    monkeypatch.syspath_prepend(ROOT)
+    return lambda name: importlib.import_module(f'benchmarks.{name}')
 
 
-def test_plant_and_fill():
+@pytest.fixture(name='anomalies')
+def load_anomalies(load):
+    return load('accuracy.anomalies')
+
+
+@pytest.fixture(name='neighbours')
+def load_neighbours(load):
+    return load('throughput.neighbours')
+
+
+def test_odd_galaxies(load):
+    odd = load('render.odd')
+    assert len(odd.ODD) == 3
+    for kind in odd.ODD:
+        image, par = odd.render_small((3, 1), kind=kind)
+        assert image.shape == (128, 128)
+        assert par['type'] == kind
+        assert par['r_e'] > 3 * par['fwhm']
+        # it lies near the middle, above the noise
+        assert image[60:68, 60:68].max() > 10 * par['noise']
+        again, _ = odd.render_small((3, 1), kind=kind)
+        np.testing.assert_array_equal(image, again)
+
+
+def test_plant_and_fill(anomalies):
     rng = np.random.default_rng(0)
     usual, odd = rng.normal(size=(30, 4)), np.full((5, 4), 9.0)
     values, is_odd = anomalies.plant(usual, odd, 3, rng)
@@ -44,13 +65,14 @@ def test_plant_and_fill():
     assert (more[30:] @ unit.T).max(axis=1).min() > 0.5
 
 
-def test_tables(tmp_path):
+def test_tables(tmp_path, load, anomalies, neighbours):
     row = {'n': 100, 'planted': 1, 'runs': 1, 'seconds': 2.0,
            **dict.fromkeys(('purity_0', 'purity_20', 'purity_50',
                             'purity_100'), 0.5)}
     near = {'same_of_10': 0.4, 'base_rate': 0.01}
     (tmp_path / 'anomalies.json').write_text(json.dumps({
-        'encoder': 'x', 'neighbours': dict.fromkeys(ODD, near), 'purity': [
+        'encoder': 'x', 'neighbours': dict.fromkeys(
+            load('render.odd').ODD, near), 'purity': [
             {'kind': 'all', 'ratings': 'chosen', **row},
             {'kind': 'ring', 'ratings': 'random', 'emulated': True,
              **row}]}))
@@ -69,7 +91,7 @@ def test_tables(tmp_path):
     assert '98.7%' in text
 
 
-def test_true_neighbours():
+def test_true_neighbours(neighbours):
     vectors = neighbours.draw_vectors(500, 2)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
     rows, = neighbours.find_true(vectors, [7], 5)

@@ -141,7 +141,11 @@ class TestSummary:
         pq.write_table(pa.table({'a': [1]}), path)
         with pytest.raises(ValueError, match="has no column 'profile'"):
             summarise_survey(path)
+        # (only a damaged file of a survey is to be deleted)
         path.write_bytes(b'PAR1 cut off')
+        with pytest.raises(ValueError, match='is no file of a survey: give'):
+            summarise_survey(path)
+        path = path.rename(tmp_path / 'part-000000.parquet')
         with pytest.raises(ValueError, match='delete it and run the survey'):
             summarise_survey(path)
 

@@ -429,7 +429,8 @@ class TestMassProfile:
                                    radius=np.linspace(0, 60, 40))
             profile.meta['flag'] = int(GalaxyFlag.TRUNCATED)
             bands[band] = profile
-        table = mass_profile(bands, distance=20)
+        with pytest.warns(AstropyUserWarning, match='an unknown part of the'):
+            table = mass_profile(bands, distance=20)
         assert_allclose(table.meta['mass'], table['mass_enclosed'][-1].value)
         assert np.isnan(table.meta['mass_err'])
         assert np.isnan(table.meta['extrapolated_fraction'])
