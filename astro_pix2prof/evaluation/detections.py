@@ -104,7 +104,7 @@ def measure_detections(found, truth, *, radius=None, label='clump',
     min_share = check_number(min_share, 'min_share', least=0)
     edges = {'snr': _edges(snr_bins, 'snr_bins'),
              'share': _edges(share_bins, 'share_bins')}
-    sides = [_Objects(found, 'found'), _Objects(truth, 'truth')]
+    sides = (_Objects(found, 'found'), _Objects(truth, 'truth'))
     if sides[0].on_sky != sides[1].on_sky:
         msg = ('found and truth must both have pixels x and y, or both '
                'coordinates')

@@ -358,7 +358,7 @@ class Pix2ProfFitter(ProfileFitter):
             profile: from north through east if the image has a WCS,
             otherwise from +x counter-clockwise.
 
-        radii, step, linear, max_radius : optional
+        radii, step, linear, max_radius, harmonics, free_centres : optional
             As in the settings of the fitter, for this image.
 
         n_samples : int, optional
@@ -367,9 +367,6 @@ class Pix2ProfFitter(ProfileFitter):
 
         seed : int, optional
             The seed of these.
-
-        harmonics, free_centres : bool, optional
-            As in the settings of the fitter, for this image.
 
         **options
             Passed to `GalaxyCutout`: ``zeropoint``, ``pixel_scale``,
