@@ -77,5 +77,7 @@ def test_syntax(readme):
     """
     core = pytest.importorskip('docutils.core')
     text = readme.README.read_text(encoding='utf-8')
-    core.publish_doctree(text, settings_overrides={
+    tree = core.publish_doctree(text, settings_overrides={
         'halt_level': 2, 'report_level': 2})
+    assert not list(tree.findall(lambda node: node.tagname in (
+        'system_message', 'problematic')))
