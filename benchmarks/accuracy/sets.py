@@ -6,6 +6,8 @@ A set is rendered once and measured once by each method; what is found in
 the folder is used again.
 """
 
+import hashlib
+import json
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -336,7 +338,11 @@ def measure_set(paths, folder, fitter, *, n_jobs=1, fresh=False):
     profiles : dict of `~pathlib.Path`
         The folders of the profiles of the two fitters.
     """
-    profiles = {NETWORK: folder / f'network_{fitter.card["sha256"][:12]}',
+    # (the same weights measure otherwise with other settings)
+    used = json.dumps([fitter.card.get(key) for key in (
+        'sha256', 'config', 'error_model')])
+    used = hashlib.sha256(used.encode()).hexdigest()[:12]
+    profiles = {NETWORK: folder / f'network_{used}',
                 ISOPHOTES: folder / 'isophotes'}
     for part in profiles.values():
         part.mkdir(parents=True, exist_ok=True)

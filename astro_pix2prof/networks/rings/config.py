@@ -64,6 +64,11 @@ class RingConfig(NetworkSettings):
         Whether ellipses may take the step that makes the light along them
         even; only of ``thin`` ones.
 
+    settle : bool
+        Whether flat ellipses take last steps to where the light along them
+        is even, other than in training; only of ``thin`` ones, along which
+        the network looks.
+
     sky_prior : bool
         Whether the error of the sky that was subtracted before is an input.
 
@@ -87,6 +92,7 @@ class RingConfig(NetworkSettings):
     norm_each: bool = True
     thin: bool = False
     harmonics: bool = False
+    settle: bool = False
     sky_prior: bool = False
     geometry_errors: bool = False
 
@@ -99,6 +105,9 @@ class RingConfig(NetworkSettings):
             raise ValueError(msg)
         if self.harmonics and not (self.thin and self.refine):
             msg = 'harmonics: networks with thin and refine have them only'
+            raise ValueError(msg)
+        if self.settle and not (self.thin and self.refine):
+            msg = 'settle: networks with thin and refine have it only'
             raise ValueError(msg)
         for name in ('n_angle', 'n_angle_fine'):
             if getattr(self, name) % 8:

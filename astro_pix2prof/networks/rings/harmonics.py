@@ -24,7 +24,7 @@ __all__ = ['HarmonicGate', 'harmonic_step']
 _LONGEST = 0.6
 
 
-def harmonic_step(value, weight, radii, e, number):
+def harmonic_step(value, weight, radii, e, number, *, shrink=True):
     """
     Calculate the step of each ellipse that makes its light even.
 
@@ -43,6 +43,11 @@ def harmonic_step(value, weight, radii, e, number):
 
     number : `torch.Tensor`, shape (B, K)
         The number of independent samples of each ring.
+
+    shrink : bool, optional
+        Whether steps, and their errors, go to zero where the light does not
+        decline by more than its noise. Otherwise their errors grow there,
+        as those of steps that are to be drawn together with others have to.
 
     Returns
     -------
@@ -73,8 +78,8 @@ def harmonic_step(value, weight, radii, e, number):
     error = scatter * (2 / (number * norm / n).clamp(min=1)).sqrt()
     slope = _slope(mean, radii)
     # a slope of noise must not make a step
-    even = slope / (slope.square() + _slope(error, radii, add=True).square()
-                    + error.square())
+    doubt = _slope(error, radii, add=True).square() + error.square()
+    even = slope / (slope.square() + doubt)
     size = (e.square().sum(-1) + 1e-8).sqrt()
     # (the axis of a circle is any)
     c, s = torch.where(size[..., None] > 1e-3, e / size[..., None],
@@ -86,7 +91,13 @@ def harmonic_step(value, weight, radii, e, number):
         [along * c - across * s, along * s + across * c], -1)
     long = (step.square().sum(-1, keepdim=True) + 1e-12).sqrt()
     step = step * (_LONGEST * torch.tanh(long / _LONGEST) / long)
-    return step, (2 * even.abs() * error).clamp(min=1e-4)
+    error = (2 * even.abs() * error).clamp(min=1e-4)
+    if shrink:
+        return step, error
+    doubt = doubt / (slope.square() + doubt)
+    # (of a quotient, of which both parts have errors)
+    error = error.square() + doubt * step.square().sum(-1)
+    return step, (error.sqrt() / (1 - doubt).clamp(min=1e-3)).clamp(max=10)
 
 
 def _slope(mean, radii, *, add=False):

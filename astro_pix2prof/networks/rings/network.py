@@ -24,6 +24,7 @@ from astro_pix2prof.networks.rings.sampling import (
     ellipse_points,
     ring_radii,
 )
+from astro_pix2prof.networks.rings.settling import settle_ellipses
 from astro_pix2prof.networks.rings.stages import (
     CircleStage,
     EllipseStage,
@@ -272,6 +273,9 @@ class RingNetwork(nn.Module):
             if not hold:
                 centre = centre.detach() + seen.shift
                 centres.append(centre)
+        if self.config.settle and fixed is None and not self.training:
+            e = self._settle(pyramid, centre.detach(), radii, e.detach(),
+                             seen.weight.detach())
         return self._measure(measured, centre, radii, e, seen, prior,
                              centres, shapes, fixed=fixed is not None,
                              filled=None if look is None else pyramid)
@@ -329,13 +333,10 @@ class RingNetwork(nn.Module):
         Predict weights of points, steps to better ellipses, and the sky.
         """
         x, y, arc = self._points(centre, radii, e)
-        eps = ellipticity(*e.unbind(-1))
-        level = self.ring_levels(pyramid, radii, eps)
+        level = self.ring_levels(pyramid, radii, ellipticity(*e.unbind(-1)))
         fine = None
         if self.config.harmonics:
-            number = (arc.sum(-1) / 2.0**level[..., 0]).clamp(
-                1, self.config.n_angle_fine)
-            fine = *pyramid.sample(x, y, level), number
+            fine = self._light(pyramid, x, y, arc, level)
         level = level + 1
         value, valid = pyramid.sample(x, y, level)
         if prior is not None:
@@ -347,6 +348,25 @@ class RingNetwork(nn.Module):
         if not self.config.attention:
             weight = torch.ones_like(weight)
         return _Look(weight, *others)
+
+    def _light(self, pyramid, x, y, arc, level):
+        """
+        Sample the light along ellipses, and count independent samples.
+        """
+        number = (arc.sum(-1) / 2.0**level[..., 0]).clamp(
+            1, self.config.n_angle_fine)
+        return *pyramid.sample(x, y, level), number
+
+    def _settle(self, pyramid, centre, radii, e, weight):
+        """
+        Take the last steps of flat ellipses.
+        """
+        def look(e):
+            level = self.ring_levels(pyramid, radii,
+                                     ellipticity(*e.unbind(-1)))
+            return self._light(pyramid, *self._points(centre, radii, e),
+                               level)
+        return settle_ellipses(look, radii, e, weight)
 
     def _measure(self, pyramid, centre, radii, e, seen, prior, centres,
                  shapes, fixed=False, filled=None):

@@ -1,0 +1,160 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Last steps of flat ellipses.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from astro_pix2prof.networks.rings.config import RingConfig
+from astro_pix2prof.networks.rings.network import RingNetwork
+from astro_pix2prof.networks.rings.sampling import ellipse_points, ring_radii
+from astro_pix2prof.networks.rings.settling import settle_ellipses
+
+RADII = ring_radii(60, ratio=1.2)
+N_ANGLE = 48
+
+
+def ellipses(eps, angle):
+    eps, angle = (torch.as_tensor(part, dtype=torch.float32).expand(
+        1, len(RADII)) for part in (eps, angle))
+    return torch.stack([eps * torch.cos(2 * angle),
+                        eps * torch.sin(2 * angle)], -1)
+
+
+def disc(eps, angle, *, noise=0.0, envelope=0.0, seed=0):
+    """
+    Look along ellipses at an exponential disc of scale length 12.
+
+    With an ``envelope``, this share of its light is a rounder one.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def look(e):
+        dx, dy, arc = ellipse_points(RADII.expand(e.shape[:2]), e[..., 0],
+                                     e[..., 1], N_ANGLE)
+        u = dx * np.cos(angle) + dy * np.sin(angle)
+        v = dy * np.cos(angle) - dx * np.sin(angle)
+        light = (1 - envelope) * torch.exp(
+            -torch.hypot(u, v / (1 - eps)) / 12)
+        light = 100 * (light + envelope * torch.exp(
+            -torch.hypot(u, v / 0.6) / 12))
+        light = light + noise * torch.randn(light.shape, generator=generator)
+        return light, torch.ones_like(light), arc.sum(-1).clamp(1, N_ANGLE)
+    return look
+
+
+def off(found, eps, angle):
+    """
+    Largest error of the logarithm of the axis ratio and of the angle.
+    """
+    found = found[0, (RADII > 6) & (RADII < 45)].numpy()
+    size = np.hypot(*found.T)
+    turn = 0.5 * np.arctan2(found[:, 1], found[:, 0]) - angle
+    return (np.abs(np.log((1 - size) / (1 - eps))).max(),
+            np.abs((turn + np.pi / 2) % np.pi - np.pi / 2).max())
+
+
+@pytest.mark.parametrize('noise', [0.0, 0.5])
+@pytest.mark.parametrize('angle', [0.0, 0.4, 1.5, -1.2])
+def test_thin_disc(angle, noise):
+    """
+    Ellipses that are too round, or too thin, become those of the disc.
+    """
+    for eps in (0.8, 0.92):
+        for wrong in (1.25, 0.85):
+            start = ellipses(1 - wrong * (1 - eps), angle + 0.2 * (1 - eps))
+            found = settle_ellipses(
+                disc(eps, angle, noise=noise), RADII, start,
+                torch.ones(1, len(RADII), N_ANGLE))
+            before, after = off(start, eps, angle), off(found, eps, angle)
+            assert before[0] > 0.15
+            assert after[0] < 0.03 + 0.12 * noise
+            assert after[1] < before[1] / 2 + 0.02 * noise
+
+
+def test_round_ellipses_stay():
+    """
+    Ellipses that are not flat stay as they are, and right ones nearly.
+    """
+    weight = torch.ones(1, len(RADII), N_ANGLE)
+    start = ellipses(0.5, 0.3)
+    found = settle_ellipses(disc(0.3, 0.7), RADII, start, weight)
+    torch.testing.assert_close(found, start, rtol=0, atol=1e-6)
+    start = ellipses(0.85, 0.3)
+    found = settle_ellipses(disc(0.85, 0.3), RADII, start, weight)
+    assert off(found, 0.85, 0.3)[0] < 0.02
+
+
+def test_weights():
+    """
+    Points without weight do not count: a star beside the disc.
+    """
+    start = ellipses(0.8, 0.4)
+    weight = torch.ones(1, len(RADII), N_ANGLE)
+    plain = disc(0.85, 0.4)
+
+    def starry(e):
+        light, valid, number = plain(e)
+        light[..., 5:9] += 50
+        return light, valid, number
+
+    bent = settle_ellipses(starry, RADII, start, weight)
+    assert off(bent, 0.85, 0.4)[0] > 0.1
+    weight[..., 5:9] = 0
+    found = settle_ellipses(starry, RADII, start, weight)
+    assert off(found, 0.85, 0.4)[0] < 0.05
+
+
+def test_noise_makes_no_step():
+    """
+    Where there is no light, ellipses keep their shape.
+    """
+    start = ellipses(0.85, 0.4)
+    generator = torch.Generator().manual_seed(3)
+
+    def sky(e):
+        light = torch.randn(1, len(RADII), N_ANGLE, generator=generator)
+        return light, torch.ones_like(light), torch.full(
+            (1, len(RADII)), 48.0)
+
+    found = settle_ellipses(sky, RADII, start,
+                            torch.ones(1, len(RADII), N_ANGLE))
+    assert off(found, 0.85, 0.4)[0] < 0.1
+
+
+def test_network():
+    """
+    The network takes the steps when it measures, not when it learns.
+    """
+    torch.manual_seed(0)
+    settings = dict(ratio=1.2, n_angle=32, n_angle_fine=48, channels=8,
+                    channels_find=8, hidden=16, thin=True, sequence='conv')
+    network = RingNetwork(RingConfig(settle=True, **settings)).eval()
+    plain = RingNetwork(RingConfig(**settings)).eval()
+    plain.load_state_dict(network.state_dict())
+    y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0),
+                          indexing='ij')
+    image = 60 * torch.exp(-torch.hypot(x - 47.5, (y - 47.5) / 0.15) / 9)
+    args = (image[None], torch.ones(1, 96, 96, dtype=torch.bool),
+            torch.full((1, 2), 47.5))
+    with torch.inference_mode():
+        # (it has learned nothing: flat ellipses are given to it as those
+        # that its last look found)
+        e = ellipses(0.7, 0.0)[:, :len(network.radii((96, 96)))]
+        found = network._settle(
+            *_pyramid(network, *args), e, torch.ones(1, e.shape[1], 48))
+        r = network.radii((96, 96))
+        middle = found[0, (r > 8) & (r < 30), 0]
+        assert (middle > 0.78).all()
+        round_ones, same = network(*args), plain(*args)
+    torch.testing.assert_close(round_ones.e1, same.e1)
+    with pytest.raises(ValueError, match='settle'):
+        RingConfig(settle=True)
+
+
+def _pyramid(network, image, good, start):
+    from astro_pix2prof.networks.rings.sampling import Pyramid
+
+    return Pyramid(image, good), start, network.radii(image.shape[1:])
