@@ -46,6 +46,7 @@ fwhm = {'g': 1.6, 'r': 1.35, 'i': 1.15}          # arcsec
 
 
 def intensity(mu):
+    """Convert mag/arcsec2 to nanomaggies in a pixel."""
     return scale**2 * 10**(0.4 * (22.5 - mu))    # nanomaggies in a pixel
 
 
@@ -123,6 +124,7 @@ fig = plot_colours(bands)
 
 
 def true_mu(band, radius, dust=0.0):
+    """Calculate the true surface brightness (mag/arcsec2)."""
     return -2.5 * np.log10(sum(
         Sersic1D(10**(-0.4 * (mu + galactic_extinction(band, dust))), r_e,
                  n)(radius)

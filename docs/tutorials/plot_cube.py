@@ -39,6 +39,7 @@ slope = {'bulge': 1.0, 'disc': -1.2}
 
 
 def spectrum(part):
+    """Draw the spectrum of a part, in units of its continuum."""
     return (wave / 5500)**slope[part] * (1 + sum(
         depth * np.exp(-0.5 * ((wave - centre) / width)**2)
         for centre, (depth, width) in lines[part].items()))
@@ -51,6 +52,7 @@ radius = np.hypot(x * np.cos(theta) + y * np.sin(theta),
 
 
 def brightness(part, r):
+    """Calculate the continuum of a part at a radius (arcsec)."""
     return {'bulge': 8.0 * np.exp(-r / 1.3), 'disc': 1.6 * np.exp(-r / 4.5)}[
         part]
 
@@ -142,6 +144,7 @@ plt.show()
 
 
 def equivalent_width(flux, low, high):
+    """Measure the equivalent width (Angstrom)."""
     line = (wave > low) & (wave < high)
     side = (np.abs(wave - (low + high) / 2) < 0.5 * (high - low) + 60) & ~line
     continuum = np.polyval(np.polyfit(wave[side], flux[side], 1), wave)

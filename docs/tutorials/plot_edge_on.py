@@ -40,10 +40,12 @@ discs = {'thin': (20.8, 7.0, 1.5), 'thick': (23.0, 8.0, 5.0)}
 
 
 def intensity(mu):
+    """Convert mag/arcsec2 to nanomaggies in a pixel."""
     return scale**2 * 10**(0.4 * (22.5 - mu))    # nanomaggies in a pixel
 
 
 def edge_on(mu_0, h, z_0, along, height):
+    """Calculate the light of a disc seen from the side."""
     u = np.maximum(np.abs(along), 1e-3) / h
     return intensity(mu_0) * u * k1(u) / np.cosh(height / z_0)**2
 
@@ -82,6 +84,7 @@ angle = fit.cutout.from_sky_pa(major.meta['angle'])
 
 
 def draw(centre, half_length, half_width, colour):
+    """Draw a strip across the galaxy."""
     corner = np.array(fit.centre) + (
         [(centre - half_length) / scale, -half_width / scale]
         @ np.array([[np.cos(np.radians(angle)), np.sin(np.radians(angle))],
@@ -112,6 +115,7 @@ kernel /= kernel.sum()
 
 
 def seen(values):
+    """Smear a cut along the heights by the seeing."""
     return np.convolve(values, kernel, mode='same')
 
 
@@ -140,6 +144,7 @@ plt.show()
 
 
 def two_discs(height, thin, z_thin, thick, z_thick):
+    """Calculate a thin and a thick disc behind the seeing."""
     model = seen(thin / np.cosh(fine / z_thin)**2
                  + thick / np.cosh(fine / z_thick)**2)
     return np.interp(height, fine, model)
@@ -160,10 +165,10 @@ for name, k in (('thin', 1), ('thick', 3)):
 # --------------------------
 #
 # The profile along ellipses and the one along the major axis are different
-# things: an ellipse that is not as flat as the disc leaves it. So does a wedge,
-# here of 20 degrees along arcs of circles, which widens outwards. A strip of
-# constant width stays in the disc. The dashed line is what both discs have in
-# the strip.
+# things: an ellipse that is not as flat as the disc leaves it. So does a
+# wedge, here of 20 degrees along arcs of circles, which widens outwards. A
+# strip of constant width stays in the disc. The dashed line is what both discs
+# have in the strip.
 
 wedges = sector_profiles(fit, 4, opening=20, ellipses='circles')
 names = list(wedges)

@@ -39,11 +39,13 @@ colours = {'discy': '#0072B2', 'boxy': '#D55E00'}
 
 
 def along_axes(ellip, theta):
+    """Calculate coordinates along the axes of an ellipse (arcsec)."""
     along = x * np.cos(theta) + y * np.sin(theta)
     return along, (y * np.cos(theta) - x * np.sin(theta)) / (1 - ellip)
 
 
 def observe(light, seed):
+    """Put light on a sky, behind seeing and with noise."""
     rng = np.random.default_rng(seed)
     sky = CCDData(rng.normal(0, 0.01, x.shape), unit='nmgy', wcs=wcs)
     return inject(light, sky, position=(128, 128), psf=1.1, noise=True,
@@ -95,8 +97,8 @@ ax.legend(frameon=False)
 plt.show()
 
 # %%
-# Beyond 8 arcsec, both are found. Inside, the seeing makes isophotes round, and
-# the deviation is lost with the ellipticity.
+# Beyond 8 arcsec, both are found. Inside, the seeing makes isophotes round,
+# and the deviation is lost with the ellipticity.
 #
 # A bar
 # -----
@@ -110,6 +112,7 @@ disc, length, phase = Sersic1D(amplitude=0.12, r_eff=17, n=1), 12.0, 60.0
 
 
 def barred(along, across):
+    """Calculate the light of a barred galaxy in its plane."""
     radius, angle = np.hypot(along, across), np.arctan2(across, along)
     turned = angle - np.radians(phase)
     inside = 1 - (radius * np.cos(turned) / length)**2 - (
@@ -177,9 +180,9 @@ plt.show()
 # %%
 # Strength and phase of the bar are those that were put in. Its end is where
 # half of the amplitude is left, which is 9.6 arcsec here: the length of 12
-# arcsec is where its last light is. Papers differ in what they call the length;
-# say which one you use. In the inner 3 arcsec, the seeing has made the nucleus
-# round, and a round nucleus is no circle in the plane of the disc.
+# arcsec is where its last light is. Papers differ in what they call the
+# length; say which one you use. In the inner 3 arcsec, the seeing has made the
+# nucleus round, and a round nucleus is no circle in the plane of the disc.
 
 for name in ('bar_radius', 'bar_strength', 'bar_phase'):
     print(f'{name:13s} {row[name]:.2f} +- {row[f"{name}_err"]:.2f}')

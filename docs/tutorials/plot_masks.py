@@ -12,8 +12,8 @@ the truth with and without a mask.
 # A crowded galaxy
 # ----------------
 #
-# The galaxy is a disc with a bulge, whose profile is known. A galaxy half as
-# bright lies beside it, a bright star on its disc, and fainter stars around.
+# The galaxy is a disc with a bulge, whose profile is known. A galaxy almost
+# as bright lies beside it, a bright star on its disc, and fainter stars around.
 
 import warnings
 
@@ -37,6 +37,7 @@ scale = 0.396
 
 
 def intensity(mu):
+    """Convert mag/arcsec2 to nanomaggies in a pixel."""
     return scale**2 * 10**(0.4 * (22.5 - mu))    # nanomaggies in a pixel
 
 
@@ -117,6 +118,7 @@ for label, fit in fits.items():
 
 
 def true_mu(radius):
+    """Calculate the true surface brightness (mag/arcsec2)."""
     return -2.5 * np.log10(sum(Sersic1D(10**(-0.4 * mu), r_e, n)(radius)
                                for mu, r_e, n in parts))
 
@@ -145,10 +147,10 @@ plt.show()
 # %%
 # Without a mask, the isophotes are too bright by 0.4 mag at 10 arcsec, where
 # the star is, and by magnitudes where the neighbour begins. The others stay
-# within 0.1 mag of the truth to 22 arcsec. At 8 arcsec the masked isophotes are
-# too bright by 0.1 mag, three of their errors: the wings of the star. In the
+# within 0.1 mag of the truth to 22 arcsec; the masked isophotes are too bright
+# by 0.1 mag at 8 arcsec, beside the star, which is two of their errors. In the
 # last rings of the network there is light of the neighbour, and its errors do
-# not know all of it; the circle that we painted removes half of it.
+# not know all of it; the circle that we painted removes most of it.
 
 true_total = -2.5 * np.log10(sum(
     10**(-0.4 * alone.header[f'INJMG{k}']) for k in (1, 2)))

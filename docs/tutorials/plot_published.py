@@ -14,8 +14,8 @@ masks.
 #
 # For an example that needs no download, the "paper" is made here: photutils
 # fits ellipses to the demo galaxy, with a sky from sigma clipping and no mask,
-# and the table is written as the task ellipse of IRAF does it, in counts. Yours
-# is a file, and this step falls away.
+# and the table is written as the task ellipse of IRAF does it, in counts.
+# Yours is a file: begin with the next step.
 
 # sphinx_gallery_thumbnail_number = 2
 
@@ -60,7 +60,8 @@ Table({'SMA': isophotes.sma, 'INTENS': isophotes.intens,
 # -------
 #
 # Such a table tells neither the pixel scale nor the zero point: both stand in
-# the paper. Position angles of IRAF count from the y axis; here they are turned.
+# the paper. Position angles of IRAF count from the y axis; here they are
+# turned.
 
 theirs = read_iraf_table(paper, pixel_scale=0.396,
                          zeropoint=22.5 + 2.5 * np.log10(270))
@@ -72,8 +73,8 @@ fig = plot_profiles({'paper': theirs, 'ours': ours.profile},
 
 
 # %%
-# The two agree to 5 arcsec, and differ by 0.3 mag farther out, by far more than
-# both errors. Who is right?
+# The two agree to 5 arcsec, and differ by 0.3 mag farther out, by far more
+# than both errors. Who is right?
 #
 # The same ellipses
 # -----------------
@@ -140,9 +141,10 @@ axes[2].set(xlim=(0, 40), ylim=(0.8, -0.8),
 plt.show()
 
 # %%
-# The ellipses explain what differs within 17 arcsec. The sky of the paper is too
-# high by six thousandths of a nanomaggy, and hides that stars and background
-# galaxies, which it did not mask, make its rings too bright from 18 arcsec on.
+# The ellipses explain what differs within 17 arcsec. The sky of the paper is
+# too high by six thousandths of a nanomaggy, and hides that stars and
+# background galaxies, which it did not mask, make its rings too bright from 18
+# arcsec on.
 #
 # Who is right?
 # -------------

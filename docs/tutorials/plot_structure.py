@@ -36,6 +36,7 @@ scale = 0.396
 
 
 def intensity(mu):
+    """Convert mag/arcsec2 to nanomaggies in a pixel."""
     return scale**2 * 10**(0.4 * (22.5 - mu))    # nanomaggies in a pixel
 
 
@@ -45,6 +46,7 @@ ellip = 0.3
 
 
 def make_image(seed):
+    """Observe the galaxy, with noise of this seed."""
     rng = np.random.default_rng(seed)
     image = CCDData(rng.normal(0, 0.022, (256, 256)), unit='nmgy',
                     wcs=load_example().wcs)
@@ -66,6 +68,7 @@ profile = fitter(make_image(4), n_samples=300, seed=1)
 
 
 def true_mu(radius):
+    """Calculate the true surface brightness (mag/arcsec2)."""
     return -2.5 * np.log10(sum(Sersic1D(10**(-0.4 * mu), r_e, n)(radius)
                                for mu, r_e, n in parts.values()))
 
@@ -99,6 +102,7 @@ grid = np.geomspace(0.01, 300, 4000)
 
 
 def true_light(*names):
+    """Integrate the light of some parts within each radius."""
     mu = -2.5 * np.log10(sum(
         Sersic1D(10**(-0.4 * mu), r_e, n)(grid)
         for mu, r_e, n in (parts[name] for name in names)))
@@ -134,6 +138,7 @@ for name, value in truth.items():
 
 
 def derive(radius, mu):
+    """Calculate a magnitude, R25 and a scale length."""
     inside = np.linspace(5, 25, 300)
     intensity = 10**(-0.4 * np.interp(inside, radius, mu))
     magnitude = -2.5 * np.log10(np.trapezoid(
@@ -183,8 +188,8 @@ fig.legend(*axes[0].get_legend_handles_labels(), frameon=False, ncols=4,
 plt.show()
 
 # %%
-# The magnitude is the sum of many rings: if their errors were independent, it
-# would be known more than twice better than it is. For a size it matters less. The
+# The magnitude is the sum of many rings: were their errors independent, its
+# error would be less than half. For a size it matters less. The
 # scatter by noise alone is about half of the error of the samples, which has
 # room for what the network does wrong in all images of a galaxy alike, and for
 # arms, stars and neighbours, of which this smooth galaxy has none.
