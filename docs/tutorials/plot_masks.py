@@ -12,8 +12,8 @@ the truth with and without a mask.
 # A crowded galaxy
 # ----------------
 #
-# The galaxy is a disc with a bulge, whose profile is known. A galaxy almost
-# as bright lies beside it, a bright star on its disc, and fainter stars around.
+# The galaxy is a disc with a bulge, whose profile is known. A galaxy almost as
+# bright lies beside it, a bright star on its disc, and fainter stars around.
 
 import warnings
 
@@ -150,7 +150,7 @@ plt.show()
 # within 0.1 mag of the truth to 22 arcsec; the masked isophotes are too bright
 # by 0.1 mag at 8 arcsec, beside the star, which is two of their errors. In the
 # last rings of the network there is light of the neighbour, and its errors do
-# not know all of it; the circle that we painted removes most of it.
+# not know all of it; the circle that we painted removes about half of it.
 
 true_total = -2.5 * np.log10(sum(
     10**(-0.4 * alone.header[f'INJMG{k}']) for k in (1, 2)))
