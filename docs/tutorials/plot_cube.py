@@ -109,8 +109,8 @@ for one in spectra[::5]:
 # the old bulge give way to the emission lines of the disc.
 
 colours = plt.get_cmap('plasma')(np.linspace(0.05, 0.85, len(spectra)))
-fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6),
-                                  layout='constrained', width_ratios=(1, 1.4))
+fig, (left, right) = plt.subplots(1, 2, figsize=(9, 5),
+                                  layout='constrained', width_ratios=(1, 1.2))
 left.imshow(np.arcsinh(image.data / 300), origin='lower', cmap='gray_r')
 left.set_axis_off()
 for k, (one, colour) in enumerate(zip(spectra, colours, strict=True)):

@@ -61,8 +61,8 @@ Table({'SMA': isophotes.sma, 'INTENS': isophotes.intens,
 #
 # Such a table tells neither the pixel scale nor the zero point: both stand in
 # the paper. Position angles of IRAF count from the y axis; here they are
-# turned. (If a paper lists radii and surface brightnesses only, a table of these
-# two columns, with units, may be plotted and compared as well.)
+# turned. If a paper lists radii and surface brightnesses only, a table of
+# these two columns, with units, may be plotted and compared as well.
 
 theirs = read_iraf_table(paper, pixel_scale=0.396,
                          zeropoint=22.5 + 2.5 * np.log10(270))
