@@ -159,7 +159,9 @@ plt.show()
 # --------
 #
 # The colour tells the mass of the stars per light. With a distance, and the
-# dust of the Milky Way taken off, the profile is one of solar masses.
+# dust of the Milky Way taken off, the profile is one of solar masses. The
+# matched colours are used, and the light of i as it is: only within 0.3 kpc it
+# lies below the truth, by the seeing of i.
 
 mass = mass_profile(bands, distance=60 * u.Mpc, ebv=ebv)
 fig = plot_mass_profile(mass)
@@ -176,9 +178,10 @@ fig.axes[0].legend(frameon=False)
 plt.show()
 
 # %%
-# The total, and what other relations make of the same colours. They agree with
-# each other less well than the errors of the photometry: the mass of the stars
-# is known to about 0.2 dex, whatever the image.
+# The total, and what other relations make of the same colours. The truth has
+# the mass-to-light ratios of the first, which is met within its error. The
+# relations agree less well with each other than the photometry is certain: the
+# mass of the stars is known to about 0.2 dex, whatever the image.
 
 ring_area = 2 * np.pi * (1 - ellip) * (1e3 * kpc)**2
 print(f'truth                   '

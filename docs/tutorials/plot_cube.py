@@ -129,7 +129,7 @@ for name, place in (('H$\\beta$', 4863), ('[OIII]', 5008), ('Mg', 5176),
     right.axvline(place, color='0.85', lw=0.8, zorder=0)
     right.text(place, 8.3, name, rotation=90, ha='center', va='top',
                fontsize='small', color='0.3')
-right.set(xlim=(4690, 7120), ylim=(0.4, 8.5), yticks=[],
+right.set(xlim=(4690, 7200), ylim=(0.4, 8.5), yticks=[],
           xlabel='Wavelength [Angstrom]', ylabel='Flux, shifted')
 plt.show()
 

@@ -151,9 +151,9 @@ plt.show()
 # -------------
 #
 # The galaxy is simulated, so that we know. On the ellipses of the paper, our
-# mask and our sky do not help: from 22 mag/arcsec2 on, its profile and ours on
-# its ellipses are too faint by 0.2 mag and more. On ellipses that follow the
-# galaxy, the differences are 0.02 mag, but for the last ring.
+# mask and our sky do not help: from 22 to 27 mag/arcsec2, its profile and ours
+# on its ellipses are too faint by 0.2 mag and more. On ellipses that follow
+# the galaxy, the differences are 0.02 mag, but for the last ring.
 
 table = compare_profiles({'paper': theirs, 'ours': ours.profile,
                           'ours on their ellipses': forced.profile},
