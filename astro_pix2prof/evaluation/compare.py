@@ -9,6 +9,7 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
+from astro_pix2prof.profile.checks import complete_profile
 from astro_pix2prof.profile.table import interpolate_profile
 
 __all__ = ['compare_profiles']
@@ -22,11 +23,12 @@ def compare_profiles(profiles, reference, *,
     Parameters
     ----------
     profiles : dict of `~astropy.table.QTable`
-        The profiles by their labels.
+        The profiles by their labels. The columns ``radius`` and
+        ``surface_brightness`` are enough, as a paper may have them.
 
     reference : `~astropy.table.QTable`
-        The profile to compare with, interpolated to the radii of each of
-        the others.
+        The profile to compare with, of such columns at least, interpolated
+        to the radii of each of the others.
 
     edges : sequence of float, optional
         The edges of the bins, in mag/arcsec2 of the reference.
@@ -41,8 +43,11 @@ def compare_profiles(profiles, reference, *,
 
     Raises
     ------
+    TypeError
+        If something is no profile table.
+
     ValueError
-        If the edges do not increase.
+        If the edges do not increase, or a column has a wrong unit.
 
     Examples
     --------
@@ -60,7 +65,9 @@ def compare_profiles(profiles, reference, *,
         raise ValueError(msg)
     unit = u.mag / u.arcsec**2
     rows = []
+    reference = complete_profile(reference, 'reference')
     for label, profile in profiles.items():
+        profile = complete_profile(profile, f'profiles[{label!r}]')
         level = interpolate_profile(reference, profile['radius'])
         level = u.Quantity(level).to_value(unit)
         value = u.Quantity(profile['surface_brightness']).to_value(unit)

@@ -24,7 +24,7 @@ from astro_pix2prof.plotting.style import (
     _new_figure,
     _style,
 )
-from astro_pix2prof.profile.checks import check_profile
+from astro_pix2prof.profile.checks import complete_profile
 from astro_pix2prof.profile.table import interpolate_profile
 
 __all__ = ['plot_profiles']
@@ -40,7 +40,9 @@ def plot_profiles(profiles, *, reference=None, radius_scale='linear',
     profiles : `~astropy.table.QTable`, or dict or sequence of these
         A profile, or several by their labels. In a sequence their labels
         are the names of the weights (``isophotes`` where there are none) or
-        the bands, if these differ, else numbers.
+        the bands, if these differ, else numbers. Of a published one, a
+        table with the columns ``radius`` and ``surface_brightness`` is
+        enough.
 
     reference : str or `~astropy.table.QTable`, optional
         The label of the profile, or a further one, from which the lower
@@ -94,7 +96,7 @@ def plot_profiles(profiles, *, reference=None, radius_scale='linear',
             raise ValueError(msg)
         reference = profiles[reference]
     elif reference is not None:
-        reference = check_profile(reference, 'reference')
+        reference = complete_profile(reference, 'reference')
     units = {_unit_text(profile) for profile in (
         *profiles.values(), *([] if reference is None else [reference]))}
     if len(units) > 1:
@@ -167,7 +169,7 @@ def _labelled(profiles):
                     for label, profile in profiles.items()}
     elif isinstance(profiles, list | tuple):
         labels = [f'profile {k}' for k in range(1, len(profiles) + 1)]
-        known = [check_profile(profile, f'profiles[{label!r}]')
+        known = [complete_profile(profile, f'profiles[{label!r}]')
                  for label, profile in zip(labels, profiles, strict=True)]
         for found in ([_fitter_text(profile) for profile in known],
                       [profile.meta.get('band') for profile in known]):
@@ -176,10 +178,10 @@ def _labelled(profiles):
                 break
         profiles = dict(zip(labels, profiles, strict=True))
     else:
-        profile = check_profile(profiles, 'profiles')
+        profile = complete_profile(profiles, 'profiles')
         return {_fitter_text(profile) or 'profile': profile}
     if not profiles:
         msg = 'profiles must hold at least one profile, got none'
         raise ValueError(msg)
-    return {label: check_profile(profile, f'profiles[{label!r}]')
+    return {label: complete_profile(profile, f'profiles[{label!r}]')
             for label, profile in profiles.items()}

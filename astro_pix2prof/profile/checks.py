@@ -8,10 +8,14 @@ import numpy as np
 from astropy.table import QTable
 
 from astro_pix2prof.profile.brightness import SB_UNIT
-from astro_pix2prof.profile.columns import OPTIONAL_COLUMNS, is_profile
+from astro_pix2prof.profile.columns import (
+    OPTIONAL_COLUMNS,
+    RING_COLUMNS,
+    is_profile,
+)
 from astro_pix2prof.profile.meta import profile_meta
 
-__all__ = ['check_profile']
+__all__ = ['check_profile', 'complete_profile']
 
 
 # The units that a column may have; `None` is no unit.
@@ -88,6 +92,50 @@ def check_profile(profile, name='profile', *, ordered=False):
                    f'got {np.array2string(radius, threshold=6, precision=3)}')
             raise ValueError(msg)
     return profile
+
+
+def complete_profile(table, name='profile'):
+    """
+    Complete a table of radii and surface brightness to a profile.
+
+    Tables of papers often have no more columns. The others are
+    not-a-number, and the flags 0. What is a profile is checked only.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        A profile, or a table with the columns ``radius`` (arcsec or pixels)
+        and ``surface_brightness`` (mag/arcsec2) at least, with units.
+
+    name : str, optional
+        The name of the argument, for messages.
+
+    Returns
+    -------
+    profile : `~astropy.table.QTable`
+        The profile, checked.
+
+    Raises
+    ------
+    TypeError
+        If it is no profile table, and has not these two columns.
+
+    ValueError
+        As for `check_profile`, which includes columns without a unit.
+    """
+    needed = ('radius', 'surface_brightness')
+    if is_profile(table) or not all(
+            column in getattr(table, 'colnames', ()) for column in needed):
+        return check_profile(table, name)
+    profile = QTable(table, copy=True)
+    for column, (unit, _) in RING_COLUMNS.items():
+        if column not in profile.colnames:
+            values = np.full(len(profile), np.nan)
+            profile[column] = (values * unit
+                               if isinstance(unit, u.UnitBase) else values)
+    if 'flag' not in table.colnames:
+        profile['flag'] = np.zeros(len(profile), dtype=np.int32)
+    return check_profile(profile, name)
 
 
 def _checked_column(values, column, name):

@@ -9,10 +9,10 @@ import numpy as np
 from astropy.table import QTable
 
 from astro_pix2prof.profile.brightness import POGSON
-from astro_pix2prof.profile.flags import RingFlag
+from astro_pix2prof.profile.flags import LARGE_CORRECTION, RingFlag
 from astro_pix2prof.structure.growth import draw_intensities
 
-__all__ = ['BandLight', 'read_band']
+__all__ = ['BandLight', 'match_light', 'read_band']
 
 
 @dataclass
@@ -102,6 +102,58 @@ class BandLight:
         found[(radius < own[0] - 1e-6) | (radius > own[-1] + 1e-6)] |= (
             RingFlag.EXTRAPOLATED)
         return found
+
+
+def match_light(light, colours, band):
+    """
+    Change the light of a band to that behind the PSF of all bands.
+
+    Parameters
+    ----------
+    light : `BandLight`
+        The light of the band, as measured.
+
+    colours : `~astropy.table.QTable`
+        The table of colours of ``fit_bands``, with matched PSFs.
+
+    band : str
+        The band.
+
+    Returns
+    -------
+    matched : `BandLight`
+        With the brightness and the errors of the table. Rings that the table
+        does not know are as they were. Enclosed magnitudes are left out, as
+        they are those of the image.
+    """
+    profile = light.profile
+    radius = profile['radius'].value
+    rings = colours['radius'].to_value(profile['radius'].unit)
+    # (rounding apart, both have the same rings)
+    beyond = (radius < rings[0] - 1e-6) | (radius > rings[-1] + 1e-6)
+    own, error = (profile[name] for name in (
+        'surface_brightness', 'surface_brightness_err'))
+    seen, seen_err = (np.where(beyond, np.nan, np.interp(
+        radius, rings, colours[name].value)) for name in (
+            band, f'{band}_err'))
+    change = np.nan_to_num(seen - own.value)
+    with np.errstate(invalid='ignore', divide='ignore'):
+        more = seen_err / error.value
+    more = np.where(np.isfinite(more), np.maximum(more, 1.0), 1.0)
+    factor = 10**(-0.4 * change)
+    matched = QTable(profile, copy=True)
+    matched.remove_columns([name for name in (
+        'mag_enclosed', 'mag_enclosed_err', 'surface_brightness_samples')
+        if name in matched.colnames])
+    matched['surface_brightness'] = own + change * own.unit
+    matched['surface_brightness_err'] = error * more
+    matched['intensity'] = profile['intensity'] * factor
+    matched['intensity_err'] = profile['intensity_err'] * factor * more
+    flag = np.array(profile['flag']) & ~int(RingFlag.UNRESOLVED)
+    flag[np.abs(change) > LARGE_CORRECTION] |= int(RingFlag.PSF_CORRECTED)
+    matched['flag'] = flag
+    rows = factor * (light.rows[:1] + more * (light.rows - light.rows[:1]))
+    return BandLight(matched, rows)
 
 
 def read_band(profile, n_samples, rng):

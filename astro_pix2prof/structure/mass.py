@@ -21,7 +21,11 @@ from astro_pix2prof.profile.brightness import (
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.profile.samples import check_n_samples
-from astro_pix2prof.structure.band_light import BandLight, read_band
+from astro_pix2prof.structure.band_light import (
+    BandLight,
+    match_light,
+    read_band,
+)
 from astro_pix2prof.structure.colours import hold_colours
 from astro_pix2prof.structure.growth import (
     N_RINGS,
@@ -225,7 +229,10 @@ def mass_profile(bands, *, relation='taylor2011', colour=None, light=None,
     errors of two bands are taken as independent. The result of
     ``fit_bands`` was measured on the ellipses of one band: the error of the
     surface density is then at least as large as that of the reference's
-    surface brightness, which knows the error of the ellipses.
+    surface brightness, which knows the error of the ellipses. If it has
+    colours of matched PSFs (``psf=``), these are used, and
+    ``meta['psf_matched']`` is the band of the broadest PSF; the light stays
+    as measured.
 
     Examples
     --------
@@ -271,13 +278,21 @@ def mass_profile(bands, *, relation='taylor2011', colour=None, light=None,
     n_rows = min(len(band.rows) for band in read.values())
     for band in read.values():
         band.rows = band.rows[:n_rows]
-    measured = _measure_rings(read, relation, colour, light, found,
-                              max_colour_err, rng)
+    seen, seeing = read, {}
+    colours = getattr(bands, 'colours', None)
+    if 'psf_matched' in getattr(colours, 'meta', ()):
+        # the colours of the table; the light stays as sharp as it is
+        seen = {band: match_light(one, colours, band)
+                for band, one in read.items()}
+        seeing = {'psf_matched': colours.meta['psf_matched']}
+    measured = _measure_rings(read[light], seen, relation, colour, light,
+                              found, max_colour_err, rng)
     table = _make_table(checked[light], measured, found)
     _add_shape_error(table, bands, light, read[light])
     _put_totals(table, checked[light], measured, found, seed)
     _warn_of_colours(table, relation, colour)
     _put_meta(table, checked[light], relation, colour, light, found)
+    table.meta.update(seeing)
     table.meta['distance_scatter'] = (
         0.0 if distance_err is None else 2 / _LN10 * distance_err
         / found.scale.luminosity_distance)
@@ -323,14 +338,13 @@ class _Measured:
     reliable: np.ndarray
 
 
-def _measure_rings(read, relation, colour, light, found, max_colour_err,
-                   rng):
+def _measure_rings(band, matched, relation, colour, light, found,
+                   max_colour_err, rng):
     """
     Measure colours, mass-to-light ratios and surface densities.
     """
-    band = read[light]
     radius = band.profile['radius'].value
-    blue, red = (read[part] for part in colour.split('-'))
+    blue, red = (matched[part] for part in colour.split('-'))
     seen = blue.magnitudes(radius) - red.magnitudes(radius)
     seen -= (found.extinction(colour.split('-')[0])
              - found.extinction(colour.split('-')[1]))

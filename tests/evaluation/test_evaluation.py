@@ -43,6 +43,18 @@ class TestCompareProfiles:
                         atol=1e-12)
         assert_allclose(table['faint'].to_value(SB), [22.2, 30, 22.2, 30])
 
+    def test_published(self, line):
+        # a paper may have radii and surface brightness only
+        paper = line['radius', 'surface_brightness']
+        paper['surface_brightness'] += 0.2 * SB
+        for args, median in ((({'paper': paper}, line), 0.2),
+                             (({'line': line}, paper), -0.2)):
+            table = compare_profiles(*args, edges=(10, 30))
+            assert_allclose(table['median'].to_value(SB), [median])
+        match = 'reference must be a profile table'
+        with pytest.raises(TypeError, match=match):
+            compare_profiles({'line': line}, paper['radius', ])
+
     def test_nothing_in_common(self, line):
         other = line.copy()
         other['radius'] += 10 * u.arcsec

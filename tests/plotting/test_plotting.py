@@ -393,6 +393,16 @@ class TestPlotProfiles:
             labels = [text.get_text() for text in top.get_legend().texts]
             assert labels == ['one', 'two']
 
+    def test_published(self, sersic_profile):
+        # a paper may have radii and surface brightness only
+        paper = sersic_profile['radius', 'surface_brightness']
+        paper['surface_brightness'] += 0.25 * SB
+        fig = plot_profiles({'paper': paper, 'ours': sersic_profile},
+                            reference='ours')
+        assert_allclose(fig.axes[1].get_lines()[0].get_ydata(), 0.25)
+        fig = plot_profiles({'ours': sersic_profile}, reference=paper)
+        assert_allclose(fig.axes[1].get_lines()[0].get_ydata(), -0.25)
+
     def test_other_reference(self, sersic_profile):
         other = sersic_profile.copy()
         other['surface_brightness'] += 0.25 * SB

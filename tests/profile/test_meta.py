@@ -21,7 +21,7 @@ from astro_pix2prof import (
     sample_profile,
     write_profile,
 )
-from astro_pix2prof.profile.checks import check_profile
+from astro_pix2prof.profile.checks import check_profile, complete_profile
 from astro_pix2prof.profile.meta import (
     correlation_text,
     profile_meta,
@@ -305,6 +305,44 @@ class TestCheck:
     def test_no_profile(self, table):
         with pytest.raises(TypeError, match='mine must be a profile table'):
             check_profile(table, 'mine')
+
+
+class TestComplete:
+    def published(self):
+        return Table({
+            'radius': [0.1, 0.2, 0.4] * u.arcmin,
+            'surface_brightness': [20, 21, 23] * u.mag / u.arcsec**2,
+            'note': ['a', 'b', '']})
+
+    def test_published(self):
+        table = self.published()
+        profile = complete_profile(table)
+        assert_allclose(profile['radius'].value, [6, 12, 24])
+        assert profile['radius'].unit == u.arcsec
+        assert np.isnan(profile['intensity'].value).all()
+        assert profile['pa'].unit == u.deg
+        assert np.all(profile['flag'] == 0)
+        assert table.colnames == ['radius', 'surface_brightness', 'note']
+        assert check_profile(profile) is profile
+        full = make_profile()
+        assert complete_profile(full) is full
+
+    def test_own_columns(self):
+        table = self.published()
+        table['ellipticity'] = [0.1, 0.2, 0.3]
+        table['flag'] = [0, 1, 2]
+        profile = complete_profile(table)
+        assert_allclose(profile['ellipticity'], [0.1, 0.2, 0.3])
+        assert list(profile['flag']) == [0, 1, 2]
+
+    def test_wrong(self):
+        table = self.published()
+        table['radius'].unit = None
+        with pytest.raises(ValueError, match='column radius in arcsec or pix'):
+            complete_profile(table)
+        del table['radius']
+        with pytest.raises(TypeError, match='theirs must be a profile table'):
+            complete_profile(table, 'theirs')
 
 
 class TestReader:

@@ -20,7 +20,9 @@ from astro_pix2prof import (
     mass_profile,
     measure_structure,
 )
+from astro_pix2prof.fitting.bands import BandProfiles, make_colours
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+from astro_pix2prof.structure.band_light import match_light, read_band
 from astro_pix2prof.structure.colours import hold_colours
 from astro_pix2prof.structure.k_corrections import PolynomialKCorrection
 from astro_pix2prof.structure.mass import check_mass_options
@@ -565,3 +567,72 @@ def test_unlike_profiles():
     sharp['psf_correction'] = 0.0
     with pytest.warns(AstropyUserWarning, match='of g are corrected for'):
         mass_profile({'g': sharp, 'i': here}, distance=50 * u.Mpc)
+
+
+class TestMatched:
+    """
+    Bands whose colours are those behind one point-spread function.
+    """
+
+    @pytest.fixture(name='bands')
+    def fixture_bands(self):
+        # the seeing of g has taken light from its centre
+        sharp, i_band = make_profile(20.5), make_profile(19.5)
+        radius = sharp['radius'].value
+        loss = 0.4 * np.exp(-radius)
+        g_band = sharp.copy()
+        g_band['surface_brightness'] += loss * u.mag / u.arcsec**2
+        g_band['intensity'] *= 10**(-0.4 * loss)
+        zero = np.zeros(len(radius), dtype=np.int32)
+        columns = {'g': sharp['surface_brightness'].value,
+                   'i': i_band['surface_brightness'].value,
+                   'g-i': np.full(len(radius), 1.0)}
+        for name in tuple(columns):
+            columns[f'{name}_err'] = np.full(len(radius), 0.01)
+            columns[f'{name}_flag'] = zero
+        colours = make_colours(sharp['radius'], columns, [('g', 'i')])
+        return BandProfiles({'g': g_band, 'i': i_band}, colours, 'i')
+
+    def test_colours(self, bands):
+        plain = mass_profile(bands, distance=50 * u.Mpc)
+        assert plain['colour'][0].value > 1.3
+        assert 'psf_matched' not in plain.meta
+        bands.colours.meta['psf_matched'] = 'i'
+        table = mass_profile(bands, distance=50 * u.Mpc)
+        assert_allclose(table['colour'].value[:30], 1.0, atol=1e-6)
+        assert table.meta['psf_matched'] == 'i'
+        known = mass_profile({'g': make_profile(20.5),
+                              'i': bands.profiles['i']},
+                             distance=50 * u.Mpc)
+        assert_allclose(table.meta['mass'], known.meta['mass'], rtol=1e-6)
+
+    def test_light_stays(self, bands):
+        # the light is in i here, whose PSF is not the broadest
+        bands.colours.meta['psf_matched'] = 'g'
+        bands.profiles['i'], bands.profiles['g'] = (
+            bands.profiles['g'], bands.profiles['i'])
+        bands.colours['i'] = bands.profiles['g']['surface_brightness']
+        bands.colours['g'] = bands.colours['i'] + 1 * bands.colours['i'].unit
+        table = mass_profile(bands, distance=50 * u.Mpc)
+        assert_allclose(table['colour'].value[:30], 1.0, atol=1e-6)
+        light = table['mass_density'] / table['mass_to_light']
+        measured = bands.profiles['i']['intensity']
+        assert_allclose((light / light[20])[:40],
+                        (measured / measured[20])[:40], rtol=1e-6)
+
+    def test_errors_and_flags(self, bands):
+        profile = bands.profiles['g']
+        bands.colours['g_err'][0] = (
+            3 * profile['surface_brightness_err'][0])
+        light = read_band(profile, 50, np.random.default_rng(1))
+        matched = match_light(light, bands.colours, 'g')
+        assert matched.profile['flag'][0] == RingFlag.PSF_CORRECTED
+        assert matched.profile['flag'][-1] == 0
+        zero = np.zeros(1)
+        assert_allclose(matched.error(zero), 3 * light.error(zero))
+        assert_allclose(np.std(matched.rows[1:, 0] / matched.rows[0, 0]),
+                        3 * np.std(light.rows[1:, 0] / light.rows[0, 0]))
+        # what the table does not know stays as it was
+        short = match_light(light, bands.colours[:10], 'g')
+        assert_allclose(short.rows[:, 20], light.rows[:, 20])
+        assert short.rows[0, 0] > light.rows[0, 0]
