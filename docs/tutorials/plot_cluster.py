@@ -4,9 +4,9 @@ A survey on a cluster
 =====================
 
 A survey runs for hours on many machines, and something always breaks. Here a
-survey is killed, a file of its results is damaged, and a cluster of two workers
-finishes the rest. You see which galaxies each run measured, and that the
-results are the same to the last bit. It needs ``pip install
+survey is killed, a file of its results is damaged, and a cluster of two
+workers finishes the rest. You see which galaxies each run measured, and that
+the results are the same to the last bit. It needs ``pip install
 'astro_pix2prof[survey]'``.
 """
 
@@ -100,8 +100,8 @@ print(f'{result.n_skipped} galaxies were done, {result.n_done} are done now')
 # Who did what
 # ------------
 #
-# Each column is a part with its three galaxies. The frames tell which run measured
-# them.
+# Each column is a part with its three galaxies. The frames tell which run
+# measured them.
 
 first = {path.name for path in before}
 styles = {'before it was killed': '#E69F00', 'two workers': '#0072B2',

@@ -75,8 +75,9 @@ for name in ('encoder', 'decoder'):
 # --------------------
 #
 # The network knows images of the SDSS in nanomaggies, of 256 pixels, with the
-# galaxy in the middle. It divides by fixed numbers, so that an image in another
-# unit is another galaxy to it: a file that has no unit must be converted first.
+# galaxy in the middle. It divides by fixed numbers, so that an image in
+# another unit is another galaxy to it: a file that has no unit must be
+# converted first.
 #
 # `Pix2ProfFitter.from_original <astro_pix2prof.Pix2ProfFitter.from_original>`
 # does all of this and gives the same table as any other fitter.
@@ -152,8 +153,8 @@ for name, profile in profiles.items():
     print(f'{name:10s} median error {np.median(off):.3f} mag')
 
 # %%
-# The whole fitter adds nothing to what the network writes: the values are those
-# of the network itself.
+# The whole fitter adds nothing to what the network writes: the values are
+# those of the network itself.
 
 print(np.array_equal(network.profile(image.data).astype(np.float32),
                      original['surface_brightness'].value.astype(np.float32)))

@@ -13,15 +13,17 @@ from a few ratings. It needs ``pip install 'astro_pix2prof[search]'``.
 # --------
 #
 # Seventy-two galaxies of all types are simulated, with more bars, rings and
-# tails than the local Universe has. `~astro_pix2prof.simulation.visible_features`
-# knows what an observer could see in each image: the truth of this tutorial.
-# Yours are the images of a survey; see the end.
+# tails than the local Universe has.
+# `~astro_pix2prof.simulation.visible_features` knows what an observer could
+# see in each image: the truth of this tutorial. Yours are the images of a
+# survey; see the end.
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from astro_pix2prof import AnomalyFinder, Pix2ProfFitter, SimilarityIndex
 from astro_pix2prof.simulation import GalaxySimulator, visible_features
+from astro_pix2prof.simulation.labels import CLASSES
 
 n = 72
 galaxies = GalaxySimulator('sdss-r', n_pix=96, features=True,
@@ -29,8 +31,7 @@ galaxies = GalaxySimulator('sdss-r', n_pix=96, features=True,
 images = galaxies.image.numpy()
 truth = {name: values.numpy()
          for name, values in visible_features(galaxies).items()}
-types = np.array(['elliptical', 'lenticular', 'spiral', 'dwarf',
-                  'edge-on'])[truth['type']]
+types = np.array(list(CLASSES))[truth['type']]
 
 # %%
 # Sixty-four numbers
@@ -57,9 +58,9 @@ like = index.query(examples['edge-on'], n=6)
 like['rank', 'distance', 'index', 'radius_50']
 
 # %%
-# Look at them. On the left is the galaxy that was asked with, beside it are its
-# six nearest. Blue frames have the same true type; spirals and lenticulars, or
-# dwarfs and ellipticals, are often alike in truth, too.
+# Look at them. On the left is the galaxy that was asked with, beside it are
+# its six nearest. Blue frames have the same true type; spirals and
+# lenticulars, or dwarfs and ellipticals, are often alike in truth, too.
 
 
 def draw(ax, number, colour=None):
@@ -68,7 +69,7 @@ def draw(ax, number, colour=None):
     """
     size = np.nan_to_num(table['radius_50'][number].value / 0.396, nan=10)
     half = int(np.clip(5 * size, 14, 47))
-    x, y = (int(round(v)) for v in galaxies.centre[number].tolist())
+    x, y = (round(v) for v in galaxies.centre[number].tolist())
     cut = images[number][max(y - half, 0):y + half + 1,
                          max(x - half, 0):x + half + 1]
     cut = np.arcsinh(cut / float(galaxies.sigma[number]) / 2)
@@ -122,7 +123,8 @@ print(f'{found[-1]:.0f} of {truth["tides"].sum():.0f} galaxies with tails '
 
 # %%
 # Above, the galaxies that score highest in the end; orange frames have a tail
-# in truth. Below, how the search went, beside looks in random order.
+# in truth. First come those that were rated 5, then those that nobody has
+# looked at yet. Below, how the search went, beside looks in random order.
 
 fig = plt.figure(figsize=(9, 5.6), layout='constrained')
 top, bottom = fig.subfigures(2, 1, height_ratios=(1.15, 1))
@@ -130,6 +132,9 @@ best = finder.scores['index'][:14]
 for ax, number in zip(top.subplots(2, 7).flat, best, strict=True):
     draw(ax, number, '#D55E00' if truth['tides'][number] else '0.8')
 ax = bottom.subplots()
+new = [k for k in finder.scores['index'].tolist() if k not in looked_at][:5]
+print(f'{truth["tides"][new].sum():.0f} of the 5 best that nobody has looked '
+      'at have a tail')
 looks = np.arange(1, len(looked_at) + 1)
 ax.step(looks, found, where='post', color='#D55E00', label='with ratings')
 ax.plot(looks, looks * truth['tides'].mean(), color='0.4', ls='--',
@@ -140,8 +145,8 @@ ax.legend(frameon=False)
 plt.show()
 
 # %%
-# Seventy galaxies are few to learn from: the gain grows with the survey. For a
-# survey, ``pix2prof survey --embedding`` writes the embeddings, and ``pix2prof
-# anomalies`` a page on which you rate by clicking. :doc:`/similarity` has all
-# of it and says how well it does, :doc:`/embeddings` how the numbers come
-# about.
+# Seventy galaxies are few to learn from, and the numbers above are of so few.
+# For a survey, ``pix2prof survey --embedding`` writes the embeddings, and
+# ``pix2prof anomalies`` a page on which you rate by clicking.
+# :doc:`/similarity` has all of it and says how well it does,
+# :doc:`/embeddings` how the numbers come about.

@@ -15,8 +15,8 @@ flags, and how far all profiles are from the true ones. The survey needs
 #
 # The galaxies are simulated as the SDSS would see them in r, so that the truth
 # is known. These are 24, for a page that is built in seconds: write 1000 and
-# all below stays as it is. One file is cut off, as after a transfer that broke:
-# there is always one.
+# all below stays as it is. One file is cut off, as after a transfer that
+# broke: there is always one.
 
 from collections import Counter
 from pathlib import Path
