@@ -71,7 +71,9 @@ print(f'{len(survey)} of {survey.settings["n_rows"]} galaxies are there')
 # A file appears when it is complete, so that nothing is half done, and what is
 # there can be used. Then a disk fault cuts one of these files off:
 
-before[0].write_bytes(before[0].read_bytes()[:3000])
+damaged = before[0]
+damaged.write_bytes(damaged.read_bytes()[:3000])
+print(f'{damaged.name} has {damaged.stat().st_size} bytes now')
 
 # %%
 # Two workers
@@ -111,7 +113,7 @@ fig, axes = plt.subplots(3, 6, figsize=(9, 5), layout='constrained')
 for number, (ax, image) in enumerate(zip(axes.T.flat, galaxies.image,
                                          strict=True)):
     part = f'part-{number // 3:06d}.parquet'
-    label = labels[2 if part == before[0].name else part not in first]
+    label = labels[2 if part == damaged.name else part not in first]
     sigma = float(galaxies.sigma[number])
     image = np.arcsinh(image.numpy() / sigma / 2)
     ax.imshow(image, origin='lower', cmap='gray_r', vmin=-1,
@@ -123,6 +125,7 @@ for number, (ax, image) in enumerate(zip(axes.T.flat, galaxies.image,
 fig.legend([plt.Line2D([], [], color=colour, lw=4)
             for colour in styles.values()], labels, frameon=False,
            loc='outside lower center', ncols=3)
+plt.show()
 
 # %%
 # Without Dask: array jobs

@@ -59,6 +59,7 @@ for (top, bottom), k in zip(axes.T, brightest, strict=True):
 axes[0, 0].set_ylabel('image')
 axes[1, 0].set_ylabel('taken for sky')
 fig.colorbar(shown, ax=axes[1], label='noise of a pixel', shrink=0.9)
+plt.show()
 
 # %%
 # Tune

@@ -101,6 +101,7 @@ right.set(xlabel='Right votes [%]', ylabel='Skill that was found')
 right.scatter([], [], color='#0072B2', label='people')
 right.scatter([], [], color='#CC79A7', label='those who say anything')
 right.legend(frameon=False)
+plt.show()
 
 # %%
 # Who always says 'none' is right on three galaxies in four, and yet has no

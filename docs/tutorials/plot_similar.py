@@ -81,7 +81,6 @@ def draw(ax, number, colour=None):
 
 
 fig, axes = plt.subplots(4, 7, figsize=(9, 5.4), layout='constrained')
-n_same = n_shown = 0
 for row, (name, number) in zip(axes, examples.items(), strict=True):
     draw(row[0], number, '0.15')
     row[0].set_ylabel(name)
@@ -89,6 +88,7 @@ for row, (name, number) in zip(axes, examples.items(), strict=True):
                         strict=True):
         same = types[near] == name
         draw(ax, near, '#0072B2' if same else '0.8')
+plt.show()
 
 # %%
 # Is it right?

@@ -153,6 +153,7 @@ def draw(ax, number):
 fig, axes = plt.subplots(4, 6, figsize=(9, 6.1), layout='constrained')
 for number, ax in enumerate(axes.flat):
     draw(ax, number)
+plt.show()
 
 # %%
 # Is it right?
@@ -187,6 +188,7 @@ right.set(xlabel='True magnitude within the last ring')
 right.plot([], [], 'o', color='#0072B2', label='others')
 right.plot([], [], 'o', color='#D55E00', label='doubtful by their flags')
 right.legend(frameon=False)
+plt.show()
 
 # %%
 # In numbers, for all rings of the left panel:
