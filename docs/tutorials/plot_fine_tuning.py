@@ -54,7 +54,7 @@ for (top, bottom), k in zip(axes.T, brightest, strict=True):
     top.imshow(np.arcsinh((galaxies.image[k].numpy() - taken[k]) / sigma / 2),
                origin='lower', cmap='gray_r', vmin=-1)
     shown = bottom.imshow(taken[k] / sigma, origin='lower', cmap='viridis',
-                          vmin=0, vmax=5)
+                          vmin=0, vmax=10)
     for ax in (top, bottom):
         ax.set(xticks=[], yticks=[])
 axes[0, 0].set_ylabel('image')
@@ -72,8 +72,8 @@ plt.show()
 # step and to calibrate the errors.
 #
 # **This run is far too small**: 28 pairs and 30 steps, for a page that is
-# built in half a minute. Take 200 pairs and the 100 steps of the default: one
-# to two minutes on one core, and as long again to read the images.
+# built in half a minute. Take 200 pairs and the 100 steps of the default: that
+# is a minute of one core.
 
 tuning = fine_tune('rings', folder / 'pairs', out=folder / 'my.safetensors',
                    steps=30, seed=1, licence='CC-BY-4.0',
@@ -91,7 +91,7 @@ tuning.table
 # The held-out galaxies chose the step; so the 12 that were kept apart decide.
 # A line is a galaxy.
 
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True,
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharex=True, sharey=True,
                          layout='constrained')
 errors = {}
 for ax, (label, weights) in zip(axes, {
