@@ -61,10 +61,11 @@ catalogue.write(folder / 'galaxies.fits')
 # The survey
 # ----------
 #
-# One call measures everything. A thousand images of this size take five
+# One call measures everything. A thousand images of this size take some
 # minutes on one core. Leave ``n_workers`` out to use all cores, and stop it
-# whenever you like: the same call goes on. In the shell, it is ``pix2prof
-# survey galaxies.fits --images path --structure --out results``.
+# whenever you like: the same call goes on. In the shell, it is::
+#
+#     pix2prof survey galaxies.fits --images path --structure --out results
 
 result = run_survey(folder / 'galaxies.fits', folder / 'results',
                     images='path', structure=True, n_workers=1)
