@@ -87,7 +87,7 @@ print(f'{bins["completeness"][0]:.0%} of {bins["n_truth"][0]} clumps were '
 
 # %%
 # The field of the demo galaxy has objects of its own, and two of them are
-# listed as clumps, each with less than 1.5 per cent of the light. In one band,
+# listed as clumps, each with less than 1 per cent of the light. In one band,
 # a compact clump and a star look the same: if that matters to you, look at a
 # second band.
 #

@@ -157,9 +157,13 @@ class TestTutorials:
                  for alias in node.names]
         assert names
         for module, name in names:
-            # (training needs an extra)
-            found = pytest.importorskip(module, exc_type=ImportError)
-            assert hasattr(found, name), (module, name)
+            try:
+                assert hasattr(import_module(module), name), (module, name)
+            except ImportError as error:
+                # (training needs an extra)
+                if (error.name or '').startswith('astro_pix2prof'):
+                    raise
+                pytest.skip(str(error))
 
     @pytest.mark.parametrize('path', find_tutorials(),
                              ids=lambda path: path.stem)
