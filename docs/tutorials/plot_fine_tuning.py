@@ -127,7 +127,7 @@ for low, high in ((18, 21), (21, 23), (23, 24), (24, 26)):
     print()
 
 # %%
-# So few pairs take about half of the fault away in the outskirts. Some of it
+# So few pairs take part of the fault away, in the outskirts most. Some of it
 # will always stay: in one image, light that was taken looks like light that
 # never was there. With 200 pairs of another such survey, the error falls by 40
 # per cent: :doc:`/fine_tuning` has these figures, and what can be learned and
