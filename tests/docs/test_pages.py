@@ -3,6 +3,7 @@
 Tests of what the pages of the documentation say, and of their checker.
 """
 
+import ast
 import json
 import re
 from importlib import import_module, util
@@ -138,6 +139,46 @@ class TestColumns:
         assert names - wanted <= {
             'mag_total', 'r50', 'structure_flag', '_input', 'sky', 'pixel',
             'embedding', 'p_bar'}
+
+
+def find_tutorials():
+    return sorted((DOCS / 'tutorials').glob('plot_*.py'))
+
+
+class TestTutorials:
+    @pytest.mark.parametrize('path', find_tutorials(),
+                             ids=lambda path: path.stem)
+    def test_names(self, path):
+        # each name that a tutorial imports from this package is there
+        names = [(node.module, alias.name)
+                 for node in ast.walk(ast.parse(path.read_text('utf-8')))
+                 if isinstance(node, ast.ImportFrom)
+                 and node.module.startswith('astro_pix2prof')
+                 for alias in node.names]
+        assert names
+        for module, name in names:
+            try:
+                assert hasattr(import_module(module), name), (module, name)
+            except ImportError as error:
+                # (training needs an extra)
+                if (error.name or '').startswith('astro_pix2prof'):
+                    raise
+                pytest.skip(str(error))
+
+    @pytest.mark.parametrize('path', find_tutorials(),
+                             ids=lambda path: path.stem)
+    def test_links(self, path):
+        text = path.read_text('utf-8')
+        for page in re.findall(r':doc:`(?:[^`<]*<)?/([\w/]+)>?`', text):
+            assert (DOCS / f'{page}.rst').is_file(), page
+
+    def test_pages(self):
+        # the tutorials that pages lead to are there
+        linked = {name for page in DOCS.glob('*.rst') for name in re.findall(
+            r'generated/tutorials/(plot_\w+)', page.read_text('utf-8'))}
+        stems = {path.stem for path in find_tutorials()}
+        assert len(linked) > 7
+        assert linked <= stems
 
 
 @pytest.fixture(name='checker')
