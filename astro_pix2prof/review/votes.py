@@ -3,7 +3,10 @@
 Combine the votes of people, and of a machine, to one label for each galaxy.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.table import QTable
@@ -26,6 +29,12 @@ from astro_pix2prof.review.ballots import (
 from astro_pix2prof.review.counter import VoteCounter, read_thresholds
 from astro_pix2prof.review.model import VoteModel, count_matrix
 from astro_pix2prof.review.tables import galaxy_table, rater_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal
+
+    from astropy.table import Table
 
 __all__ = ['CombinedVotes', 'combine_votes']
 
@@ -89,8 +98,11 @@ class CombinedVotes:
                 f'{len(self.raters)} raters, {self.method}>')
 
 
-def combine_votes(votes, method='dawid-skene', *, classes=None, unknown=(),
-                  **options) -> 'CombinedVotes':
+def combine_votes(
+        votes: Table,
+        method: Literal['dawid-skene', 'swap', 'majority'] = 'dawid-skene', *,
+        classes: Sequence[str] | None = None, unknown: Sequence[str] = (),
+        **options: Any) -> CombinedVotes:
     """
     Combine votes to one label for each galaxy, with its probability.
 
