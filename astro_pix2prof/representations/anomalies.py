@@ -198,7 +198,8 @@ class AnomalyFinder:
         ratings : dict, `~astropy.table.Table`, str or path-like
             Numbers by the names of the galaxies, the larger the more
             interesting, such as 0 to 5; or a table, or a CSV or ECSV file,
-            with the column of names and 'rating', as the page of
+            with the column of names, or another column that names them
+            here too ('id', 'name', 'source'), and 'rating', as the page of
             `~astro_pix2prof.write_report` exports it. A later rating of a
             galaxy replaces an earlier one; `None` or an empty one takes it
             back (in a table or file, also not-a-number).
@@ -209,11 +210,15 @@ class AnomalyFinder:
             If it is none of these, or a rating is not a number.
 
         ValueError
-            If there is no such galaxy, a rating is not finite, or the
-            ratings are of the images of another survey.
+            If there is no such galaxy, or several have a name, a rating is
+            not finite, or the ratings are of the images of another survey.
         """
-        found, sources = read_ratings(ratings, self._vectors.id_column)
-        self._check_sources(sources)
+        found, sources, column = read_ratings(
+            ratings, self._vectors.id_column, self._vectors.name_columns())
+        if column == self._vectors.id_column:
+            self._check_sources(sources)
+        else:
+            found = self._vectors.rename(found, column)
         rows, values, absent = [], [], 0
         for name, value in found.items():
             if name in self._vectors.ids_left_out:

@@ -5,11 +5,13 @@ Combine the votes of people, and of a machine, to one label for each galaxy.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.arguments import (
     check_choice,
@@ -41,6 +43,8 @@ __all__ = ['CombinedVotes', 'combine_votes']
 
 # Iterations when all votes are in.
 _LAST = 20
+# Galaxies with two votes that tell whether raters agree.
+_FEWEST = 50
 _METHODS = ('dawid-skene', 'swap', 'majority')
 # Options of the methods that work on all votes at once.
 _BATCH = ('retire_at', 'smoothing', 'n_levels', 'n_iterations', 'tolerance',
@@ -201,9 +205,37 @@ def combine_votes(
             raise ValueError(msg)
     classes = read_classes(classes)
     read_gold(gold, classes)
+    if method != 'majority' and not gold:
+        _warn_of_chance(coded, classes)
     if method == 'swap':
         return _count(votes, classes, unknown, gold, options)
     return _solve(coded, method, classes, gold, **options)
+
+
+def _warn_of_chance(votes, classes):
+    """
+    Warn if votes on a galaxy agree no more than those on different ones.
+
+    Where most raters guess, the fit finds classes among the raters, not
+    among the galaxies, and its probabilities are near 1 and wrong.
+    """
+    label, k = code_labels(votes, classes), len(classes)
+    first = first_votes(votes.galaxy, votes.rater)
+    n = len(votes.galaxies)
+    counts = np.bincount(votes.galaxy[first] * k + label[first],
+                         minlength=n * k).reshape(n, k)
+    total = counts.sum(axis=1)
+    pairs = total * (total - 1)
+    if np.count_nonzero(pairs) < _FEWEST:
+        return
+    same = np.sum(counts * (counts - 1)) / pairs.sum()
+    chance = np.sum((counts.sum(axis=0) / counts.sum())**2)
+    if same <= chance:
+        msg = ('two votes on a galaxy agree no more often than by chance '
+               f'({same:.0%}, against {chance:.0%}): most raters guess, and '
+               'the probabilities may be near 1 and wrong; give labels that '
+               'are known (gold=), or leave out raters')
+        warnings.warn(msg, AstropyUserWarning, stacklevel=3)
 
 
 def _count(votes, classes, unknown, gold, options):
