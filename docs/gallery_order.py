@@ -17,7 +17,7 @@ ORDER = (
     # many galaxies
     'twelve', 'survey', 'cluster', 'similar', 'review',
     # networks
-    'train', 'fine_tune', 'original',
+    'train', 'fine_tune', 'fine_tuning', 'original',
 )
 
 

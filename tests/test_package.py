@@ -5,6 +5,7 @@ Tests of the package as a whole: imports, names and metadata.
 
 import ast
 import functools
+import inspect
 import subprocess
 import sys
 import tomllib
@@ -393,3 +394,38 @@ def test_readme_commands():
 def test_setup_has_no_metadata():
     lines = (ROOT / 'setup.py').read_text(encoding='utf-8').splitlines()
     assert lines == ['from setuptools import setup', 'setup()']
+
+
+def find_hintless(function, name):
+    """
+    List the arguments of a function without a hint, and its result.
+    """
+    signature = inspect.signature(function)
+    found = [f'{name}: {part.name}' for part in signature.parameters.values()
+             if part.annotation is part.empty
+             and part.name not in ('self', 'cls')]
+    if signature.return_annotation is signature.empty:
+        found.append(f'{name}: result')
+    return found
+
+
+def test_hints():
+    """
+    Public functions and methods have a hint for each argument and result.
+    """
+    pytest.importorskip('sklearn')
+    found = []
+    for name in astro_pix2prof._EXPORTS:
+        item = getattr(astro_pix2prof, name)
+        if inspect.isfunction(item):
+            found += find_hintless(item, name)
+            continue
+        for key in dir(item):
+            part = inspect.getattr_static(item, key)
+            part = getattr(part, '__func__', getattr(part, 'fget', part))
+            if (inspect.isfunction(part) and not issubclass(item, int)
+                    and (key in ('__init__', '__call__')
+                         or not key.startswith('_'))
+                    and part.__module__.startswith('astro_pix2prof')):
+                found += find_hintless(part, f'{name}.{key}')
+    assert not found
