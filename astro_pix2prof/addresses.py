@@ -59,6 +59,8 @@ class _Name(str):
 
     __slots__ = ('place',)
 
+    place: Path
+
 
 class _Content(io.BytesIO):
     """
@@ -89,7 +91,7 @@ def is_address(path):
             and hasattr(path, 'storage_options') and hasattr(path, 'fs'))
 
 
-def find_path(path, name='the path'):
+def find_path(path, name='the path') -> Path:
     """
     Make a path of a text, or of an address once it is known to be of use.
 

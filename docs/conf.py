@@ -17,6 +17,9 @@ except ImportError:
 
 from sphinx.util.docutils import SphinxDirective
 
+# (gallery_order.py)
+sys.path.append(str(Path(__file__).parent))
+
 # -- Project ------------------------------------------------------------------
 with (Path(__file__).parents[1] / 'pyproject.toml').open('rb') as file:
     _project = tomllib.load(file)['project']
@@ -32,6 +35,8 @@ version = '.'.join(release.split('.')[:2])
 highlight_language = 'python3'
 exclude_patterns += ['tutorials/*', 'reference/api/*.inc']
 root_doc = 'index'
+# the docstrings name the types of arguments
+autodoc_typehints = 'none'
 
 extensions += ['sphinx_gallery.gen_gallery']
 
@@ -101,7 +106,7 @@ sphinx_gallery_conf = {
     'backreferences_dir': 'generated/backreferences',
     'filename_pattern': r'/plot_',
     # the first steps come first
-    'within_subsection_order': 'FileNameSortKey',
+    'within_subsection_order': 'gallery_order.sort_tutorials',
     'doc_module': ('astro_pix2prof',),
     'abort_on_example_error': True,
     'show_memory': False,

@@ -5,6 +5,7 @@ Tests of the package as a whole: imports, names and metadata.
 
 import ast
 import functools
+import inspect
 import subprocess
 import sys
 import tomllib
@@ -75,9 +76,22 @@ def parse(path):
     return ast.parse(path.read_text(encoding='utf-8'))
 
 
+def executed(tree):
+    """
+    List the nodes of a module but for those under ``if TYPE_CHECKING``.
+    """
+    hints = {id(child) for node in ast.walk(tree)
+             if isinstance(node, ast.If) and isinstance(node.test, ast.Name)
+             and node.test.id == 'TYPE_CHECKING'
+             for line in node.body for child in ast.walk(line)}
+    return [node for node in ast.walk(tree) if id(node) not in hints]
+
+
 def find_imports(path):
     """
     Find the modules that a file imports: at the top level, and anywhere.
+
+    Imports for type checkers are never executed: they count nowhere.
     """
     tree = parse(path)
 
@@ -88,7 +102,7 @@ def find_imports(path):
             return {node.module} if node.level == 0 else {'.'}
         return set()
 
-    nodes, inside = list(ast.walk(tree)), set()
+    nodes, inside = executed(tree), set()
     for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             inside |= {id(child) for child in ast.walk(node)}
@@ -108,8 +122,10 @@ def first(names):
 def test_find_imports(tmp_path):
     path = tmp_path / 'module.py'
     path.write_text('import a.b\nif a:\n    from c.d import e\n'
-                    'def f():\n    import g\n    from .h import i\n')
-    assert find_imports(path) == ({'a.b', 'c.d'}, {'a.b', 'c.d', 'g', '.'})
+                    'def f():\n    import g\n    from .h import i\n'
+                    'if TYPE_CHECKING:\n    import j\nelse:\n    import k\n')
+    assert find_imports(path) == (
+        {'a.b', 'c.d', 'k'}, {'a.b', 'c.d', 'g', '.', 'k'})
 
 
 def find_own(path):
@@ -118,7 +134,7 @@ def find_own(path):
     """
     tree = parse(path)
     return [(*node.module.split('.')[1:2], node.module, alias.name)
-            for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+            for node in executed(tree) if isinstance(node, ast.ImportFrom)
             and node.module and node.module.startswith('astro_pix2prof.')
             for alias in node.names]
 
@@ -378,3 +394,38 @@ def test_readme_commands():
 def test_setup_has_no_metadata():
     lines = (ROOT / 'setup.py').read_text(encoding='utf-8').splitlines()
     assert lines == ['from setuptools import setup', 'setup()']
+
+
+def find_hintless(function, name):
+    """
+    List the arguments of a function without a hint, and its result.
+    """
+    signature = inspect.signature(function)
+    found = [f'{name}: {part.name}' for part in signature.parameters.values()
+             if part.annotation is part.empty
+             and part.name not in ('self', 'cls')]
+    if signature.return_annotation is signature.empty:
+        found.append(f'{name}: result')
+    return found
+
+
+def test_hints():
+    """
+    Public functions and methods have a hint for each argument and result.
+    """
+    pytest.importorskip('sklearn')
+    found = []
+    for name in astro_pix2prof._EXPORTS:
+        item = getattr(astro_pix2prof, name)
+        if inspect.isfunction(item):
+            found += find_hintless(item, name)
+            continue
+        for key in dir(item):
+            part = inspect.getattr_static(item, key)
+            part = getattr(part, '__func__', getattr(part, 'fget', part))
+            if (inspect.isfunction(part) and not issubclass(item, int)
+                    and (key in ('__init__', '__call__')
+                         or not key.startswith('_'))
+                    and part.__module__.startswith('astro_pix2prof')):
+                found += find_hintless(part, f'{name}.{key}')
+    assert not found

@@ -3,6 +3,10 @@
 Profiles along the major or the minor axis of a galaxy.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from astro_pix2prof.arguments import check_choice, check_flag
@@ -13,6 +17,16 @@ from astro_pix2prof.cuts.table import make_cut
 from astro_pix2prof.ellipses.given import check_pa
 from astro_pix2prof.fitting.radii import geometric_radii
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+    from astropy.table import QTable
+    from astropy.units import Quantity
+    from numpy.typing import ArrayLike
+
+    from astro_pix2prof import ProfileFit
+
 __all__ = ['axis_profile']
 
 
@@ -20,8 +34,12 @@ __all__ = ['axis_profile']
 _WIDTH, _STEP = 3.0, 0.06
 
 
-def axis_profile(fit, axis='major', *, width=None, pa=None, fold=True,
-                 radii=None, mask=None):
+def axis_profile(
+        fit: ProfileFit, axis: Literal['major', 'minor'] = 'major', *,
+        width: float | str | Quantity | None = None,
+        pa: float | Quantity | None = None, fold: bool = True,
+        radii: Sequence[float] | Quantity | Sequence[str] | None = None,
+        mask: ArrayLike | None = None) -> QTable:
     """
     Measure the profile along the major or the minor axis.
 

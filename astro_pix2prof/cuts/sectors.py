@@ -3,6 +3,10 @@
 Profiles of a galaxy in wedges around its centre.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from astro_pix2prof.arguments import (
@@ -19,6 +23,16 @@ from astro_pix2prof.cuts.lengths import (
 from astro_pix2prof.cuts.table import make_cut
 from astro_pix2prof.profile.flags import RingFlag
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+    from astropy.table import QTable
+    from astropy.units import Quantity
+    from numpy.typing import ArrayLike
+
+    from astro_pix2prof import ProfileFit
+
 __all__ = ['sector_profiles']
 
 
@@ -31,8 +45,13 @@ _OF_ELLIPSES = (RingFlag.EXTENDED | RingFlag.INTERPOLATED
 _SAMPLES, _FINE, _NEAR = 12, 2.0, 32.0
 
 
-def sector_profiles(fit, n_sectors=4, *, angles=None, opening=None,
-                    ellipses='fitted', radii=None, mask=None):
+def sector_profiles(
+        fit: ProfileFit, n_sectors: int = 4, *,
+        angles: Sequence[float] | Quantity | None = None,
+        opening: float | Quantity | None = None,
+        ellipses: Literal['fitted', 'circles'] = 'fitted',
+        radii: Sequence[float] | Quantity | Sequence[str] | None = None,
+        mask: ArrayLike | None = None) -> dict[str, QTable]:
     """
     Measure the profiles of a galaxy in wedges around its centre.
 

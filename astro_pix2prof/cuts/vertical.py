@@ -3,6 +3,10 @@
 Vertical profiles of edge-on galaxies.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import astropy.units as u
 import numpy as np
 from astropy.table import vstack
@@ -14,6 +18,15 @@ from astro_pix2prof.cuts.strips import both_sides, strip_points
 from astro_pix2prof.cuts.table import make_cut
 from astro_pix2prof.ellipses.given import check_pa
 from astro_pix2prof.fitting.radii import geometric_radii
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from astropy.table import QTable
+    from astropy.units import Quantity
+    from numpy.typing import ArrayLike
+
+    from astro_pix2prof import ProfileFit
 
 __all__ = ['vertical_profile']
 
@@ -27,8 +40,12 @@ _STEP, _REACH, _LEAST = 0.1, 1.5, 3.0
 _PART, _WIDTH = 0.05, 3.0
 
 
-def vertical_profile(fit, radii, *, width=None, heights=None, pa=None,
-                     fold_heights=True, fold_radii=True, mask=None):
+def vertical_profile(
+        fit: ProfileFit, radii: Sequence[float] | Quantity | Sequence[str], *,
+        width: float | str | Quantity | None = None,
+        heights: Sequence[float] | Quantity | Sequence[str] | None = None,
+        pa: float | Quantity | None = None, fold_heights: bool = True,
+        fold_radii: bool = True, mask: ArrayLike | None = None) -> QTable:
     """
     Measure how an edge-on galaxy declines with height above its disc.
 

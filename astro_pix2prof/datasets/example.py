@@ -3,11 +3,17 @@
 The galaxy that ships with the package.
 """
 
+from __future__ import annotations
+
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from astropy.nddata import CCDData
 
 from astro_pix2prof.profile.io import read_profile
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
 
 __all__ = ['load_example', 'load_example_truth']
 
@@ -45,7 +51,7 @@ def load_example() -> CCDData:
         return CCDData.read(path)
 
 
-def load_example_truth():
+def load_example_truth() -> QTable:
     """
     Load the true profile of the demo galaxy.
 

@@ -3,6 +3,10 @@
 Add galaxies of known profiles to images, to see what a fitter recovers.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import astropy.units as u
 import numpy as np
 from astropy.io import fits
@@ -26,6 +30,16 @@ from astro_pix2prof.image.units import (
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.psf.model import PSF
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from astropy.coordinates import SkyCoord
+    from astropy.table import QTable
+    from numpy.typing import ArrayLike
+
+    from astro_pix2prof.typing import ImageLike, PSFLike
+
 __all__ = ['inject']
 
 
@@ -33,8 +47,12 @@ __all__ = ['inject']
 _OVERSAMPLING = 5
 
 
-def inject(galaxy, image, *, position=None, psf=None, noise=False, gain=None,
-           seed=None, **options) -> CCDData:
+def inject(galaxy: QTable | ArrayLike | Callable[..., Any], image: ImageLike,
+           *, position: tuple[float, float] | SkyCoord | str | None = None,
+           psf: PSFLike | None = None, noise: bool = False,
+           gain: float | None = None,
+           seed: int | np.random.Generator | None = None,
+           **options: Any) -> CCDData:
     """
     Add a galaxy to an image.
 

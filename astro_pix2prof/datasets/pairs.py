@@ -3,10 +3,13 @@
 Pairs of a galaxy image and its measured profile, to train networks with.
 """
 
+from __future__ import annotations
+
 import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -18,6 +21,11 @@ from astropy.utils.exceptions import AstropyUserWarning
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.flags import RingFlag
 from astro_pix2prof.profile.io import read_profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['BAD_FILE', 'ImageProfilePair', 'collect_pairs', 'read_pairs',
            'sky_noise']
@@ -235,7 +243,8 @@ def sky_noise(cutout):
     return cutout.background_noise
 
 
-def read_pairs(folder, *, strict=False):
+def read_pairs(folder: PathLike, *,
+               strict: bool = False) -> Iterator[ImageProfilePair]:
     """
     Read the images and profiles of a folder.
 

@@ -3,9 +3,12 @@
 Images and profiles of the Siena Galaxy Atlas as image-profile pairs.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -18,6 +21,11 @@ from astro_pix2prof.datasets.pairs import (
     sky_noise,
 )
 from astro_pix2prof.image.cutout import GalaxyCutout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['read_sga']
 
@@ -49,7 +57,8 @@ _Y = ('BY', 'Y0_MOMENT', 'Y0')
 _MAX_SHIFT = 5.0
 
 
-def read_sga(folder, *, bands='griz', strict=False):
+def read_sga(folder: PathLike, *, bands: str | Sequence[str] = 'griz',
+             strict: bool = False) -> Iterator[ImageProfilePair]:
     """
     Read the images and profiles of the Siena Galaxy Atlas.
 

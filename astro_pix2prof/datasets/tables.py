@@ -3,9 +3,12 @@
 Read profiles that IRAF and AutoProf have measured.
 """
 
+from __future__ import annotations
+
 import warnings
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -20,6 +23,11 @@ from astro_pix2prof.profile.brightness import (
     sb_to_intensity,
 )
 from astro_pix2prof.profile.columns import make_table
+
+if TYPE_CHECKING:
+    from astropy.units import UnitBase
+
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['read_autoprof', 'read_foreign_ellipses', 'read_iraf_table',
            'recognise_table']
@@ -116,7 +124,9 @@ def _text_columns(path):
     return None
 
 
-def read_iraf_table(path, *, pixel_scale, zeropoint=None, unit=None) -> QTable:
+def read_iraf_table(path: PathLike, *, pixel_scale: float,
+                    zeropoint: float | None = None,
+                    unit: str | UnitBase | None = None) -> QTable:
     """
     Read a table of the task ellipse of IRAF.
 
@@ -192,7 +202,7 @@ def read_iraf_table(path, *, pixel_scale, zeropoint=None, unit=None) -> QTable:
     return profile
 
 
-def read_autoprof(path) -> QTable:
+def read_autoprof(path: PathLike) -> QTable:
     """
     Read a profile of AutoProf.
 

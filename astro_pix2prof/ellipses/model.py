@@ -3,6 +3,10 @@
 Images made from the ellipses and values of a profile.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import astropy.units as u
 import numpy as np
 from scipy.ndimage import map_coordinates
@@ -13,6 +17,13 @@ from astro_pix2prof.ellipses.geometry import (
     shape_to_components,
 )
 from astro_pix2prof.image.cutout import GalaxyCutout
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from astropy.table import QTable
+
+    from astro_pix2prof.typing import ImageLike
 
 __all__ = ['ellipse_model', 'elliptical_radius', 'model_image', 'ring_model',
            'ring_values']
@@ -134,7 +145,8 @@ def ring_values(shape, centre, sma, eps, theta, values, good):
     return image
 
 
-def model_image(profile, image, **options):
+def model_image(profile: QTable, image: ImageLike,
+                **options: Any) -> np.ndarray:
     """
     Make the image that is constant along the ellipses of a profile.
 

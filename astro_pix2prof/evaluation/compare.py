@@ -3,7 +3,10 @@
 Differences between two profiles.
 """
 
+from __future__ import annotations
+
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -12,11 +15,16 @@ from astropy.table import QTable
 from astro_pix2prof.profile.checks import complete_profile
 from astro_pix2prof.profile.table import interpolate_profile
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 __all__ = ['compare_profiles']
 
 
-def compare_profiles(profiles, reference, *,
-                     edges=(0.0, 20.0, 22.0, 24.0, 25.0, 26.0, 27.0, 35.0)):
+def compare_profiles(
+        profiles: dict[str, QTable], reference: QTable, *,
+        edges: Sequence[float] = (0.0, 20.0, 22.0, 24.0, 25.0, 26.0, 27.0,
+            35.0)) -> QTable:
     """
     Compare profiles with a reference in bins of surface brightness.
 
@@ -79,7 +87,7 @@ def compare_profiles(profiles, reference, *,
                 rows.append((label, bright, faint, found.size,
                              np.median(found), np.median(np.abs(found))))
     names = ('profile', 'bright', 'faint', 'n_rings', 'median', 'median_abs')
-    columns = list(zip(*rows, strict=True)) or [[]] * len(names)
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
     table = QTable(dict(zip(names, (
         np.array(column, dtype=kind) for column, kind in zip(
             columns, (str, float, float, int, float, float), strict=True)),

@@ -3,7 +3,10 @@
 Completeness and purity of lists of detections.
 """
 
+from __future__ import annotations
+
 import itertools
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -17,6 +20,11 @@ from scipy.spatial import cKDTree
 
 from astro_pix2prof.arguments import check_number, check_positive, check_text
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from astropy.units import Quantity
+
 __all__ = ['measure_detections']
 
 
@@ -28,9 +36,12 @@ _SHARE_BINS = (0, 0.01, 0.03, 0.05, 0.1, 1)
 _CLASSES = {'clump', 'odd'}
 
 
-def measure_detections(found, truth, *, radius=None, label='clump',
-                       min_snr=0.0, min_share=0.0, snr_bins=_SNR_BINS,
-                       share_bins=_SHARE_BINS) -> QTable:
+def measure_detections(found: Table | SkyCoord, truth: Table | SkyCoord, *,
+                       radius: float | Quantity | None = None,
+                       label: str | None = 'clump', min_snr: float = 0.0,
+                       min_share: float = 0.0,
+                       snr_bins: Sequence[float] = _SNR_BINS,
+                       share_bins: Sequence[float] = _SHARE_BINS) -> QTable:
     """
     Measure completeness and purity of detections.
 

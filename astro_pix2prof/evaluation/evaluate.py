@@ -3,11 +3,14 @@
 Measure the errors of fitters on galaxies with known profiles.
 """
 
+from __future__ import annotations
+
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -19,6 +22,14 @@ from astro_pix2prof.evaluation.result import MU_LIMIT, Evaluation
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.brightness import SB_UNIT, intensity_to_sb
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from astropy.units import Quantity
+
+    from astro_pix2prof.typing import ImageLike
+
 __all__ = ['evaluate_fitters']
 
 
@@ -26,8 +37,11 @@ __all__ = ['evaluate_fitters']
 _LONGEST = 1000
 
 
-def evaluate_fitters(fitters, images, *, truths=None, mu_limit=MU_LIMIT,
-                     n_jobs=1, progress=False) -> Evaluation:
+def evaluate_fitters(fitters: dict[str, Callable[..., Any]],
+                     images: Sequence[ImageLike], *,
+                     truths: Sequence[Table] | None = None,
+                     mu_limit: float | Quantity = MU_LIMIT, n_jobs: int = 1,
+                     progress: bool = False) -> Evaluation:
     """
     Measure the errors of fitters on galaxies with known profiles.
 

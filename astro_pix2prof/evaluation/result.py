@@ -3,14 +3,24 @@
 The errors of fitters on galaxies whose true profiles are known.
 """
 
+from __future__ import annotations
+
 from itertools import pairwise, product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
 from astro_pix2prof.profile.brightness import POGSON, SB_UNIT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from astropy.units import Quantity
+
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['Evaluation']
 
@@ -118,7 +128,8 @@ class Evaluation:
         The number of images.
     """
 
-    def __init__(self, runs, rings, *, mu_limit=MU_LIMIT):
+    def __init__(self, runs: QTable, rings: QTable, *,
+                 mu_limit: Quantity = MU_LIMIT) -> None:
         for name, table, columns in (('runs', runs, RUN_COLUMNS),
                                      ('rings', rings, RING_COLUMNS)):
             missing = set(columns) - set(getattr(table, 'colnames', ()))
@@ -140,10 +151,10 @@ class Evaluation:
         self._bright = self._mu < self.mu_limit.value
         self._delta = rings['difference'].to_value(SB_UNIT)
         self._error = rings['error'].to_value(SB_UNIT)
-        self._table = None
+        self._table: QTable | None = None
 
     @property
-    def bands(self):
+    def bands(self) -> list[str]:
         """
         The names of the bands, from blue to red (list of str).
         """
@@ -286,7 +297,8 @@ class Evaluation:
         table.meta['mu_limit'] = float(self.mu_limit.value)
         return _round_display(table)
 
-    def by_radius(self, edges=None, *, band=None) -> QTable:
+    def by_radius(self, edges: Quantity | Sequence[float] | None = None, *,
+                  band: str | None = None) -> QTable:
         """
         Make a table of the errors in bins of radius, where S/N > 1.
 
@@ -317,7 +329,9 @@ class Evaluation:
         return self._bins(self._radius, _edges(edges, u.arcsec),
                           ('inner', 'outer'), u.arcsec, band)
 
-    def by_surface_brightness(self, edges=None, *, band=None) -> QTable:
+    def by_surface_brightness(self,
+                              edges: Quantity | Sequence[float] | None = None,
+                              *, band: str | None = None) -> QTable:
         """
         Make a table of the errors in bins of true surface brightness.
 
@@ -384,7 +398,7 @@ class Evaluation:
             table[name] = u.Quantity(table[name], SB_UNIT)
         return _round_display(table)
 
-    def write(self, path, *, overwrite=False) -> None:
+    def write(self, path: PathLike, *, overwrite: bool = False) -> None:
         """
         Write the evaluation to two ECSV files.
 
@@ -416,7 +430,7 @@ class Evaluation:
             content.write(part, format='ascii.ecsv', overwrite=True)
 
     @classmethod
-    def read(cls, path) -> 'Evaluation':
+    def read(cls, path: PathLike) -> Evaluation:
         """
         Read an evaluation that `write` wrote.
 

@@ -3,7 +3,10 @@
 Write the images of a fit: model, residual, mask and weights.
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
@@ -12,6 +15,12 @@ from astropy.wcs import WCS, FITSFixedWarning
 
 from astro_pix2prof.ellipses.model import model_image
 from astro_pix2prof.export.source import check_fit, masked_pixels, new_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from astro_pix2prof import ProfileFit
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['write_pixels']
 
@@ -33,7 +42,8 @@ _CARDS = {
 }
 
 
-def write_pixels(fit, path, *, overwrite=False):
+def write_pixels(fit: ProfileFit, path: PathLike, *,
+                 overwrite: bool = False) -> Path:
     """
     Write model, residual, mask and weights of a fit as FITS images.
 
@@ -110,7 +120,7 @@ def write_pixels(fit, path, *, overwrite=False):
     if weight is not None:
         add('WEIGHT', weight.astype(np.float32), unit=False)
     if np.ndim(fit.tilt):
-        add('SKY', (fit.sky + fit.tilt).astype(np.float32))
+        add('SKY', np.asarray(fit.sky + fit.tilt, np.float32))
     hdus.writeto(path, overwrite=overwrite)
     return path
 

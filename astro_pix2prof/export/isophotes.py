@@ -3,17 +3,25 @@
 Isophote lists and apertures of photutils.
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from astro_pix2prof.ellipses.model import model_image
 from astro_pix2prof.export.source import fit_rings, masked_pixels
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from astro_pix2prof import ProfileFit
+
 __all__ = ['to_apertures', 'to_isophote_list']
 
 
-def to_isophote_list(fit):
+def to_isophote_list(fit: ProfileFit) -> Any:
     """
     Make the isophote list of photutils from a fit.
 
@@ -106,7 +114,7 @@ def _filled(fit):
     return image
 
 
-def to_apertures(fit, *, sky=False):
+def to_apertures(fit: ProfileFit, *, sky: bool = False) -> list[Any]:
     """
     Make an elliptical aperture of photutils from each ring.
 

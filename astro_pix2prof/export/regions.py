@@ -3,6 +3,10 @@
 Isophotes and masks as regions of DS9 and astropy.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.ndimage import find_objects, label
 
@@ -19,6 +23,13 @@ from astro_pix2prof.export.source import (
 )
 from astro_pix2prof.extras import missing_extra
 
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any, Literal
+
+    from astro_pix2prof import ProfileFit
+    from astro_pix2prof.typing import PathLike
+
 __all__ = ['to_regions', 'write_regions']
 
 # (the examples need the package regions)
@@ -29,7 +40,8 @@ __doctest_requires__ = {'to_regions': ['regions']}
 _COLOURS = {'isophote': 'cyan', 'bad': 'red', 'other': 'orange'}
 
 
-def to_regions(fit, *, frame='sky', n_rings=None, mask=True):
+def to_regions(fit: ProfileFit, *, frame: Literal['sky', 'pixel'] = 'sky',
+               n_rings: int | None = None, mask: bool = True) -> Any:
     """
     Make regions of the isophotes and of the mask of a fit.
 
@@ -101,8 +113,10 @@ def to_regions(fit, *, frame='sky', n_rings=None, mask=True):
     return Regions(found)
 
 
-def write_regions(fit, path, *, frame='sky', n_rings=None, mask=True,
-                  overwrite=False):
+def write_regions(fit: ProfileFit, path: PathLike, *,
+                  frame: Literal['sky', 'pixel'] = 'sky',
+                  n_rings: int | None = None, mask: bool = True,
+                  overwrite: bool = False) -> Path:
     """
     Write the isophotes and the mask of a fit as a region file of DS9.
 

@@ -121,7 +121,7 @@ def masked_pixels(fit):
     return bad, others & ~bad
 
 
-def new_path(path, overwrite):
+def new_path(path, overwrite) -> Path:
     """
     Check that a file may be written.
 

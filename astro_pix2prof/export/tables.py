@@ -3,6 +3,10 @@
 Tables as the task ellipse of IRAF and AutoProf write them.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import astropy.units as u
 import numpy as np
 from astropy.table import Table
@@ -10,6 +14,12 @@ from astropy.table import Table
 from astro_pix2prof.export.isophotes import to_isophote_list
 from astro_pix2prof.export.source import check_fit, new_path
 from astro_pix2prof.profile.brightness import POGSON
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from astro_pix2prof import ProfileFit
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['write_autoprof', 'write_iraf_table']
 
@@ -42,7 +52,8 @@ _AUTOPROF = (
     ('pixels', 'count'), ('maskedpixels', 'count'))
 
 
-def write_iraf_table(fit, path, *, overwrite=False):
+def write_iraf_table(fit: ProfileFit, path: PathLike, *,
+                     overwrite: bool = False) -> Path:
     """
     Write a fit as a table of the task ellipse of IRAF.
 
@@ -134,7 +145,8 @@ def _ascii(text):
                    for c in text)
 
 
-def write_autoprof(fit, path, *, overwrite=False):
+def write_autoprof(fit: ProfileFit, path: PathLike, *,
+                   overwrite: bool = False) -> Path:
     """
     Write a fit as a profile of AutoProf.
 

@@ -3,9 +3,12 @@
 The interface of all fitters.
 """
 
+from __future__ import annotations
+
 import itertools
 import os
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,6 +33,15 @@ from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.image.pictures import is_picture
 from astro_pix2prof.profile.batch import ProfileBatch
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any, Literal
+
+    from astropy.table import QTable
+
+    from astro_pix2prof import BandProfiles
+    from astro_pix2prof.typing import ImageLike
+
 __all__ = ['FunctionFitter', 'PartJob', 'ProfileFitter', 'as_fitter',
            'check_settings', 'split_options', 'split_parts',
            'take_options']
@@ -48,7 +60,7 @@ class ProfileFitter(ABC):
     many galaxies at once overrides ``_measure_part``.
     """
 
-    def __call__(self, image, **options):
+    def __call__(self, image: ImageLike, **options: Any) -> QTable:
         """
         Measure the profile of a galaxy.
 
@@ -93,8 +105,10 @@ class ProfileFitter(ABC):
         fit : `ProfileFit`
         """
 
-    def fit_many(self, images, *, batch_size=None, workers=0, progress=False,
-                 **options):
+    def fit_many(self, images: Iterable[ImageLike], *,
+                 batch_size: int | None = None, workers: int = 0,
+                 progress: bool = False,
+                 **options: Any) -> Iterator[ProfileBatch]:
         """
         Measure any number of galaxies.
 
@@ -150,8 +164,12 @@ class ProfileFitter(ABC):
         return self._batches_with(self._parts, images, batch_size, workers,
                                   progress, options)
 
-    def fit_bands(self, images, *, reference=None, colours=None, psf=None,
-                  predict='light', **options):
+    def fit_bands(self, images: dict[str, Any], *,
+                  reference: str | None = None,
+                  colours: Sequence[str] | None = None,
+                  psf: dict[str, Any] | None = None,
+                  predict: Literal['light', 'mass'] = 'light',
+                  **options: Any) -> BandProfiles:
         """
         Measure a galaxy in several bands on the same ellipses.
 

@@ -3,13 +3,21 @@
 The full result of a fit, the same for all fitters.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from astro_pix2prof.ellipses.model import ellipse_model, ring_values
 from astro_pix2prof.fitting.objects import find_objects, low_weight
 from astro_pix2prof.profile.flags import decode_flags
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+
+    from astro_pix2prof.image.cutout import GalaxyCutout
 
 __all__ = ['ProfileFit']
 
@@ -51,16 +59,16 @@ class ProfileFit:
         The sky of each pixel less ``sky``; 0 where the sky is flat.
     """
 
-    profile: object
-    cutout: object
+    profile: QTable
+    cutout: GalaxyCutout
     mask: np.ndarray
     sky: float
-    centre: tuple
+    centre: tuple[float, float]
     sma: np.ndarray
     eps: np.ndarray
     theta: np.ndarray
     intensity: np.ndarray
-    weight: np.ndarray = None
+    weight: np.ndarray | None = None
     tilt: np.ndarray | float = 0.0
 
     def __repr__(self):
@@ -73,7 +81,7 @@ class ProfileFit:
                 f'({self.centre[0]:.2f}, {self.centre[1]:.2f}), sky '
                 f'{self.sky:.4g}, flags: {", ".join(flags) or "none"}>')
 
-    def model(self):
+    def model(self) -> np.ndarray:
         """
         Make the image that is constant along the ellipses.
 
@@ -87,7 +95,7 @@ class ProfileFit:
                              self.eps[ok], np.radians(self.theta[ok]),
                              self.intensity[ok])
 
-    def subtracted(self):
+    def subtracted(self) -> np.ndarray:
         """
         Subtract the sky from the image.
 
@@ -98,7 +106,7 @@ class ProfileFit:
         """
         return self.cutout.data - (self.sky + self.tilt)
 
-    def weight_map(self):
+    def weight_map(self) -> np.ndarray | None:
         """
         Map how much the pixels count in the means of their rings.
 
@@ -119,7 +127,7 @@ class ProfileFit:
                            self.eps, np.radians(self.theta), self.weight,
                            ~self.mask)
 
-    def object_mask(self):
+    def object_mask(self) -> np.ndarray | None:
         """
         Find the pixels in which the network saw another object.
 

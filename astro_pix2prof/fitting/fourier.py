@@ -3,7 +3,10 @@
 Fourier modes of a galaxy along the circles of its disc.
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -21,6 +24,12 @@ from astro_pix2prof.fitting.harmonics import ring_noise, ring_width
 from astro_pix2prof.fitting.radii import RingRadii, geometric_radii
 from astro_pix2prof.image.astrometry import axis_senses, local_matrix
 from astro_pix2prof.profile.flags import RingFlag
+
+if TYPE_CHECKING:
+    from astropy.units import Quantity
+    from numpy.typing import ArrayLike
+
+    from astro_pix2prof import ProfileFit
 
 __all__ = ['fourier_profile']
 
@@ -43,7 +52,10 @@ _SEEN = 3.0
 _FLAT = 0.65
 
 
-def fourier_profile(fit, *, ellipticity=None, pa=None, radii=None) -> QTable:
+def fourier_profile(fit: ProfileFit, *,
+                    ellipticity: float | str | Quantity | None = None,
+                    pa: float | str | Quantity | None = None,
+                    radii: ArrayLike | Quantity | None = None) -> QTable:
     """
     Measure Fourier modes of the light of a galaxy, of the orders 1 to 4.
 

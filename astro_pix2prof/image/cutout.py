@@ -3,9 +3,12 @@
 A galaxy image of any kind, with its noise, mask and calibration.
 """
 
+from __future__ import annotations
+
 import copy
 import inspect
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -44,6 +47,15 @@ from astro_pix2prof.image.packing import pack_wcs, unpack_wcs
 from astro_pix2prof.image.planes import clean_planes, cut_window, data_scale
 from astro_pix2prof.image.position import find_place, read_position
 from astro_pix2prof.image.reading import read_background, read_image
+
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from astropy.nddata import NDUncertainty
+    from astropy.units import Quantity, UnitBase
+    from numpy.typing import ArrayLike
+
+    from astro_pix2prof.typing import ImageLike, PathLike
 
 __all__ = ['GalaxyCutout']
 
@@ -256,13 +268,37 @@ path, optional
 22.500 AB, 0 masked>
     """
 
+    # (those of `Calibration`)
+    intensity_unit: UnitBase
+    intensity_scale: float
+    radius_unit: UnitBase
+    radius_scale: float
+    zeropoint: float
+    sb_zeropoint: float
+    mag_system: str
+    mag_unit: UnitBase
+
     @named_options
-    def __init__(self, image, *, mask=None, uncertainty=None, noise=None,
-                 invvar=None, bad_bits=None, background=None,
-                 pixel_scale=None, native_pixel_scale=None, zeropoint=None,
-                 unit=None, gain=None, band=None, hdu=None, position=None,
-                 size=None, calibrated=True, psf_fwhm=None, saturation=None,
-                 name=None, mag_system=None):
+    def __init__(
+            self, image: ImageLike, *, mask: ArrayLike | None = None,
+            uncertainty: NDUncertainty | ArrayLike | None = None,
+            noise: float | ArrayLike | Quantity | None = None,
+            invvar: ArrayLike | Quantity | None = None,
+            bad_bits: int | None = None,
+            background: ArrayLike | Quantity | PathLike | Any | None = None,
+            pixel_scale: float | Quantity | None = None,
+            native_pixel_scale: float | Quantity | None = None,
+            zeropoint: float | Quantity | None = None,
+            unit: str | UnitBase | None = None,
+            gain: float | Quantity | None = None,
+            band: str | int | None = None,
+            hdu: int | str | tuple[str, int] | None = None,
+            position: tuple[float, float] | SkyCoord | str | None = None,
+            size: int | tuple[int, int] | Quantity | str | None = None,
+            calibrated: bool = True, psf_fwhm: float | Quantity | None = None,
+            saturation: float | Quantity | None = None,
+            name: str | None = None,
+            mag_system: Literal['AB', 'ST', 'Vega'] | None = None) -> None:
 
         if isinstance(image, GalaxyCutout):
             msg = ('image is a GalaxyCutout already: use its crop method, or '
@@ -346,7 +382,7 @@ path, optional
         self.wcs = unpack_wcs(self.wcs)
 
     @classmethod
-    def from_any(cls, image, **options) -> 'GalaxyCutout':
+    def from_any(cls, image: ImageLike, **options: Any) -> GalaxyCutout:
         """
         Make a cutout of any image.
 
@@ -441,14 +477,14 @@ path, optional
                 f'{np.count_nonzero(self.mask)} masked>')
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """
         The shape (ny, nx) of the cutout.
         """
         return self.data.shape
 
     @cached_property
-    def background_noise(self):
+    def background_noise(self) -> float:
         """
         The standard deviation of the sky in one pixel, in data units.
 
@@ -457,7 +493,7 @@ path, optional
         return measure_noise(self.data, self.mask)
 
     @cached_property
-    def background_level(self):
+    def background_level(self) -> float:
         """
         The mean of the background that was subtracted, in data units.
         """
@@ -466,7 +502,7 @@ path, optional
         used = np.broadcast_to(self.background, self.shape)[~self.mask]
         return float(np.mean(used, dtype=float))
 
-    def crop(self, size) -> 'GalaxyCutout':
+    def crop(self, size: int | tuple[int, int] | Quantity) -> GalaxyCutout:
         """
         Crop around the position.
 
@@ -486,7 +522,7 @@ path, optional
         _check_usable(new.mask, cropped=True)
         return new
 
-    def pixel_to_sky(self, x, y):
+    def pixel_to_sky(self, x: ArrayLike, y: ArrayLike) -> SkyCoord | None:
         """
         Find the sky coordinates of pixel positions.
 
@@ -504,7 +540,7 @@ path, optional
             return None
         return self.wcs.pixel_to_world(x, y)
 
-    def sky_position(self, x, y):
+    def sky_position(self, x: float, y: float) -> tuple[float, float]:
         """
         Calculate right ascension and declination of a pixel position.
 
@@ -520,9 +556,10 @@ path, optional
         """
         if self.wcs is None:
             return np.nan, np.nan
-        return tuple(float(v) for v in pixel_to_icrs(self.wcs, x, y))
+        ra, dec = pixel_to_icrs(self.wcs, x, y)
+        return float(ra), float(dec)
 
-    def to_sky_pa(self, theta):
+    def to_sky_pa(self, theta: ArrayLike) -> tuple[Any, str]:
         """
         Turn angles in the image into position angles.
 
@@ -544,7 +581,7 @@ path, optional
         frame = 'pixel' if self._matrix is None else 'sky'
         return image_to_sky_angle(self._matrix, theta), frame
 
-    def from_sky_pa(self, pa):
+    def from_sky_pa(self, pa: ArrayLike) -> float | np.ndarray:
         """
         Turn position angles into angles in the image.
 

@@ -3,8 +3,11 @@
 Find the clumps of a galaxy, and what lies before and beside it.
 """
 
+from __future__ import annotations
+
 import warnings
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -34,6 +37,14 @@ from astro_pix2prof.networks.clumps.network import (
 from astro_pix2prof.networks.weights import load_network
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import ClumpFlag, GalaxyFlag, decode_flags
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal
+
+    from astro_pix2prof import ProfileFit
+    from astro_pix2prof.fitting.base import ProfileFitter
+    from astro_pix2prof.typing import ImageLike, PathLike, PSFLike
 
 __all__ = ['class_features', 'find_clumps', 'measure_marks']
 
@@ -72,9 +83,12 @@ _DOUBTFUL = (GalaxyFlag.CENTRE_UNCERTAIN | GalaxyFlag.GEOMETRY_UNCERTAIN
 _UNSURE = 2.0
 
 
-def find_clumps(fit, *, method='network', threshold=None, psf=None,
-                classes=CLASSES, max_radius=3.0, fitter=None,
-                weights='clumps', **options) -> QTable:
+def find_clumps(fit: ProfileFit | ImageLike, *,
+                method: Literal['network', 'matched'] = 'network',
+                threshold: float | None = None, psf: PSFLike | None = None,
+                classes: str | Sequence[str] = CLASSES,
+                max_radius: float = 3.0, fitter: ProfileFitter | None = None,
+                weights: PathLike = 'clumps', **options: Any) -> QTable:
     """
     Find the clumps of a galaxy, and stars and galaxies in front of it.
 

@@ -3,7 +3,10 @@
 Embeddings of galaxies: 64 numbers that tell how a galaxy looks.
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,6 +30,11 @@ from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.build import build_batch
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.rings import MeasuredRings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from astropy.table import QTable
 
 __all__ = ['Embeddings', 'EncodingFitter', 'encode_batches', 'encode_fits',
            'encode_images', 'encoder_sha256']
@@ -83,7 +91,8 @@ class Embeddings:
         return _encode([None] * n)
 
 
-def encode_fits(fits, *, device='cpu'):
+def encode_fits(fits: Iterable[ProfileFit | Exception], *,
+                device: str = 'cpu') -> QTable:
     """
     Compute the embeddings of galaxies that were measured.
 
@@ -113,7 +122,8 @@ def encode_fits(fits, *, device='cpu'):
     >>> table['embedding'].shape
     (1, 64)
     """
-    profiles, maps = [], []
+    profiles: list[Any] = []
+    maps: list[Any] = []
     for fit in fits:
         if isinstance(fit, BaseException):
             profiles.append(fit)

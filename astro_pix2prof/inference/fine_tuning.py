@@ -3,11 +3,14 @@
 Fine-tune the networks of the package with few examples of one's own.
 """
 
+from __future__ import annotations
+
 import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -53,6 +56,14 @@ from astro_pix2prof.training.few_pairs import (
     shift_domain,
     tune_network,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Literal
+
+    from numpy.typing import ArrayLike
+
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['FineTuning', 'fine_tune']
 
@@ -107,11 +118,15 @@ class FineTuning:
         return '\n'.join([*lines, f'weights: {self.path}'])
 
 
-def fine_tune(weights, data, *, out, labels=None, kind='classes',
-              unfreeze='all', steps=None, minutes=_MINUTES,
-              validation=_VALIDATION, seed=0, licence=None, description='',
-              overwrite=False,
-              progress=False) -> 'FineTuning':
+def fine_tune(
+        weights: PathLike, data: PathLike | Iterable[Any] | Table | ArrayLike,
+        *, out: PathLike, labels: str | ArrayLike | None = None,
+        kind: Literal['classes', 'numbers'] = 'classes',
+        unfreeze: Literal['all', 'rings', 'last'] = 'all',
+        steps: int | None = None, minutes: float = _MINUTES,
+        validation: float = _VALIDATION, seed: int = 0,
+        licence: str | None = None, description: str = '',
+        overwrite: bool = False, progress: bool = False) -> FineTuning:
     """
     Fine-tune a network with tens to hundreds of examples.
 

@@ -3,8 +3,11 @@
 The network method: image in, profile out.
 """
 
+from __future__ import annotations
+
 import os
 import warnings
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -60,6 +63,16 @@ from astro_pix2prof.profile.samples import (
     check_n_samples,
     sample_profile,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Literal
+
+    from astropy.table import QTable
+    from astropy.units import Quantity
+    from numpy.typing import ArrayLike
+
+    from astro_pix2prof.typing import EllipsesLike, ImageLike, PathLike
 
 __all__ = ['Pix2ProfFitter']
 
@@ -196,11 +209,16 @@ class Pix2ProfFitter(ProfileFitter):
     """
 
     @named_settings
-    def __init__(self, weights='rings', *, device=None, batch_size=None,
-                 n_views=None, sky='auto', search_radius=None, fit_centre=True,
-                 min_snr=1.0, radii=None, step=None, linear=None,
-                 max_radius=None, precision='float32', harmonics=False,
-                 free_centres=False):
+    def __init__(
+            self, weights: PathLike = 'rings', *, device: str | None = None,
+            batch_size: int | None = None, n_views: int | None = None,
+            sky: float | Literal['auto', 'plane'] = 'auto',
+            search_radius: float | None = None, fit_centre: bool = True,
+            min_snr: float = 1.0, radii: ArrayLike | Quantity | None = None,
+            step: float | Quantity | None = None, linear: bool | None = None,
+            max_radius: float | Quantity | None = None,
+            precision: Literal['float32', 'bfloat16'] = 'float32',
+            harmonics: bool = False, free_centres: bool = False) -> None:
         self.harmonics = check_flag(harmonics, 'harmonics')
         self.free_centres = check_flag(free_centres, 'free_centres')
         self._choose_radii(RingRadii(radii, step, linear, max_radius))
@@ -262,9 +280,11 @@ class Pix2ProfFitter(ProfileFitter):
             setattr(self, name, getattr(choice, name))
 
     @classmethod
-    def from_original(cls, path, *, radius_step=None, device=None,
-                      batch_size=None, sky=0.0, search_radius=None,
-                      fit_centre=True) -> 'Pix2ProfFitter':
+    def from_original(cls, path: PathLike, *, radius_step: float | None = None,
+                      device: str | None = None, batch_size: int | None = None,
+                      sky: float | Literal['auto', 'plane'] = 0.0,
+                      search_radius: float | None = None,
+                      fit_centre: bool = True) -> Pix2ProfFitter:
         """
         A fitter with the network that the authors of the paper published.
 
@@ -327,10 +347,14 @@ class Pix2ProfFitter(ProfileFitter):
         return (f'<{type(self).__name__}: weights {self.weights!r}, '
                 f'{self.card["architecture"]}, on {self.device}>')
 
-    def fit(self, image, *, geometry=None, ellipticity=None, pa=None,
-            radii=None, step=None, linear=None, max_radius=None,
-            n_samples=0, seed=None, harmonics=None, free_centres=None,
-            **options) -> ProfileFit:
+    def fit(self, image: ImageLike, *, geometry: EllipsesLike | None = None,
+            ellipticity: float | str | Quantity | None = None,
+            pa: float | str | Quantity | None = None,
+            radii: ArrayLike | Quantity | None = None,
+            step: float | Quantity | None = None, linear: bool | None = None,
+            max_radius: float | Quantity | None = None, n_samples: int = 0,
+            seed: int | None = None, harmonics: bool | None = None,
+            free_centres: bool | None = None, **options: Any) -> ProfileFit:
         """
         Measure a galaxy and return the full result.
 
@@ -404,8 +428,9 @@ class Pix2ProfFitter(ProfileFitter):
             intensity=rings.intensity, weight=weight,
             tilt=prepared.background.over(cutout.shape) - prepared.sky)
 
-    def encode(self, images, *, batch_size=None, workers=0, progress=False,
-               **options):
+    def encode(self, images: Iterable[ImageLike], *,
+               batch_size: int | None = None, workers: int = 0,
+               progress: bool = False, **options: Any) -> QTable:
         """
         Measure galaxies and compute their embeddings.
 

@@ -3,9 +3,12 @@
 Heads: classes or numbers of galaxies from their embeddings.
 """
 
+from __future__ import annotations
+
 import json
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.table import QTable, Table
@@ -14,6 +17,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from astro_pix2prof.networks.weights import WeightsError, file_sha256
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['Head', 'read_embeddings']
 
@@ -90,7 +98,7 @@ class Head:
         The classes; empty for numbers.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: PathLike) -> None:
         path = Path(path)
         card_file = path.with_suffix('.json')
         for file in (path, card_file):
@@ -126,7 +134,7 @@ class Head:
                 if self.classes else 'a number')
         return f'<{type(self).__name__}: {self.card["label"]}, {what}>'
 
-    def predict(self, data) -> QTable:
+    def predict(self, data: Table | ArrayLike) -> QTable:
         """
         Predict classes or numbers.
 

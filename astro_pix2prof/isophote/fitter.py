@@ -3,8 +3,11 @@
 The classical method: isophotes fitted with photutils, automated.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from inspect import signature
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +24,14 @@ from astro_pix2prof.isophote.steps import IsophoteSteps
 from astro_pix2prof.profile.build import make_profile
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.wording import shown
+
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from astropy.units import Quantity
+    from numpy.typing import ArrayLike
+
+    from astro_pix2prof.typing import EllipsesLike, ImageLike
 
 __all__ = ['IsophoteFit', 'IsophoteFitter']
 
@@ -145,11 +156,16 @@ class IsophoteFitter(ProfileFitter):
     """
 
     @named_settings
-    def __init__(self, *, step=0.06, sky='auto', sky_err=0.0,
-                 search_radius=None, fit_centre=True, max_sma=None,
-                 min_snr=1.0, radii=None, linear=None, max_radius=None,
-                 smooth=True, mask_sources=True, initial=None,
-                 harmonics=False, free_centres=False):
+    def __init__(
+            self, *, step: float | Quantity = 0.06,
+            sky: float | Literal['auto', 'plane'] = 'auto',
+            sky_err: float = 0.0, search_radius: float | None = None,
+            fit_centre: bool = True, max_sma: float | None = None,
+            min_snr: float = 1.0, radii: ArrayLike | Quantity | None = None,
+            linear: bool | None = None,
+            max_radius: float | Quantity | None = None, smooth: bool = True,
+            mask_sources: bool = True, initial: ProfileFitter | None = None,
+            harmonics: bool = False, free_centres: bool = False) -> None:
         check_initial(initial)
         self.max_sma = check_number(max_sma, 'max_sma', least=2,
                                     optional=True)
@@ -176,9 +192,16 @@ class IsophoteFitter(ProfileFitter):
                    if not _is_default(value, _DEFAULTS[name])]
         return f'{type(self).__name__}({", ".join(changed)})'
 
-    def fit(self, image, *, geometry=None, ellipticity=None, pa=None,
-            radii=None, step=None, linear=None, max_radius=None,
-            initial=None, harmonics=None, free_centres=None, **options):
+    def fit(
+            self, image: ImageLike, *, geometry: EllipsesLike | None = None,
+            ellipticity: float | str | Quantity | None = None,
+            pa: float | str | Quantity | None = None,
+            radii: ArrayLike | Quantity | None = None,
+            step: float | Quantity | None = None, linear: bool | None = None,
+            max_radius: float | Quantity | None = None,
+            initial: EllipsesLike | ProfileFitter | None = None,
+            harmonics: bool | None = None, free_centres: bool | None = None,
+            **options: Any) -> IsophoteFit:
         """
         Measure a galaxy and return the full result.
 

@@ -97,6 +97,9 @@ class IsophoteSteps:
         Radii that were asked for.
     """
 
+    # pixels that do not count, once the rings are measured
+    mask: np.ndarray
+
     def __init__(self, settings, cutout, given=None, initial=None,
                  radii=None):
         self.settings = settings

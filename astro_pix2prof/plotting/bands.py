@@ -3,11 +3,18 @@
 Figures of a galaxy in several bands.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from astro_pix2prof.fitting.bands import BandProfiles
 from astro_pix2prof.plotting.style import _COLOURS, _band, _new_figure, _style
 from astro_pix2prof.profile.flags import RingFlag
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ['plot_colours']
 
@@ -16,7 +23,7 @@ __all__ = ['plot_colours']
 _LARGEST = 1.0
 
 
-def plot_colours(result, *, fig=None):
+def plot_colours(result: BandProfiles, *, fig: Figure | None = None) -> Figure:
     """
     Plot the profiles of all bands and, below, the colours.
 

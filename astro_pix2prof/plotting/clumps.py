@@ -3,12 +3,22 @@
 Figure of a galaxy and its clumps.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 
 from astro_pix2prof.image.astrometry import sky_to_pixel
 from astro_pix2prof.plotting.style import _COLOURS, _new_figure
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+    from matplotlib.figure import Figure
+
+    from astro_pix2prof import ProfileFit
 
 __all__ = ['plot_clumps']
 
@@ -19,7 +29,8 @@ _REACH = 3.6
 _APART = 5.0
 
 
-def plot_clumps(fit, clumps, *, fig=None):
+def plot_clumps(fit: ProfileFit, clumps: QTable, *,
+                fig: Figure | None = None) -> Figure:
     """
     Plot a galaxy, what is left without its rings, and its clumps.
 

@@ -3,12 +3,19 @@
 Figures of the errors of fitters: figures 3 to 5 of Smith et al. (2021).
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import astropy.units as u
 import numpy as np
 
 from astro_pix2prof.evaluation.result import Evaluation
 from astro_pix2prof.plotting.style import _COLOURS, _new_figure, _style
 from astro_pix2prof.profile.brightness import SB_UNIT
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ['plot_evaluation', 'plot_evaluation_profiles']
 
@@ -22,7 +29,8 @@ _REACH = 0.1
 _TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
-def plot_evaluation(evaluation, *, fig=None):
+def plot_evaluation(evaluation: Evaluation, *,
+                    fig: Figure | None = None) -> Figure:
     """
     Plot the distribution of the errors of fitters, and where they are large.
 
@@ -113,7 +121,9 @@ def plot_evaluation(evaluation, *, fig=None):
     return fig
 
 
-def plot_evaluation_profiles(evaluation, *, n=25, seed=0, fig=None):
+def plot_evaluation_profiles(evaluation: Evaluation, *, n: int = 25,
+                             seed: int = 0,
+                             fig: Figure | None = None) -> Figure:
     """
     Plot profiles of a random sample of images beside the truth.
 

@@ -3,8 +3,11 @@
 Figures of profiles and of the galaxies that they describe.
 """
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,11 +36,23 @@ from astro_pix2prof.plotting.style import _COLOURS, _band, _new_figure, _style
 from astro_pix2prof.profile.brightness import curve_of_growth
 from astro_pix2prof.profile.checks import check_profile
 
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from astropy.table import QTable
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+
+    from astro_pix2prof.typing import ImageLike
+
 __all__ = ['plot_fit']
 
 
-def plot_fit(image, profile, *, mask=None, model=None, beside=None,
-             radius_scale='linear', fig=None, **options):
+def plot_fit(image: ImageLike, profile: QTable, *,
+             mask: ArrayLike | None = None, model: ArrayLike | None = None,
+             beside: dict[str, QTable] | None = None,
+             radius_scale: Literal['linear', 'log', 'r1/4'] = 'linear',
+             fig: Figure | None = None, **options: Any) -> Figure:
     """
     Plot a galaxy and its profile.
 

@@ -3,7 +3,10 @@
 A poster of several galaxies with their profiles.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +29,12 @@ from astro_pix2prof.plotting.galaxy import GalaxyView
 from astro_pix2prof.plotting.style import _COLOURS, _band, _new_figure, _style
 from astro_pix2prof.profile.flags import GalaxyFlag
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+    from matplotlib.figure import Figure
+
 __all__ = ['plot_gallery']
 
 
@@ -33,8 +42,10 @@ __all__ = ['plot_gallery']
 _WIDTH, _PICTURE, _PROFILE = 2.6, 2.5, 1.5
 
 
-def plot_gallery(fits, *, labels=None, n_columns=4, radius_scale='r1/4',
-                 fig=None):
+def plot_gallery(fits: Sequence[ProfileFit], *,
+                 labels: Sequence[str] | None = None, n_columns: int = 4,
+                 radius_scale: Literal['linear', 'log', 'r1/4'] = 'r1/4',
+                 fig: Figure | None = None) -> Figure:
     """
     Plot several galaxies with their isophotes, and their profiles below.
 

@@ -3,9 +3,17 @@
 Figures of stellar-mass profiles.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from astro_pix2prof.plotting.style import _COLOURS, _band, _new_figure, _style
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+    from matplotlib.figure import Figure
 
 __all__ = ['plot_mass_profile']
 
@@ -14,7 +22,7 @@ _NEEDED = ('radius_kpc', 'mass_density', 'mass_density_err', 'colour',
            'colour_err', 'colour_held', 'mass_enclosed')
 
 
-def plot_mass_profile(table, *, fig=None):
+def plot_mass_profile(table: QTable, *, fig: Figure | None = None) -> Figure:
     """
     Plot the surface density of the mass, the mass within, and the colour.
 

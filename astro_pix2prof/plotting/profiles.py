@@ -3,7 +3,10 @@
 Figures of several profiles.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,11 +30,20 @@ from astro_pix2prof.plotting.style import (
 from astro_pix2prof.profile.checks import complete_profile
 from astro_pix2prof.profile.table import interpolate_profile
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+    from astropy.table import QTable
+    from matplotlib.figure import Figure
+
 __all__ = ['plot_profiles']
 
 
-def plot_profiles(profiles, *, reference=None, radius_scale='linear',
-                  fig=None):
+def plot_profiles(profiles: QTable | dict[str, QTable] | Sequence[QTable], *,
+                  reference: str | QTable | None = None,
+                  radius_scale: Literal['linear', 'log', 'r1/4'] = 'linear',
+                  fig: Figure | None = None) -> Figure:
     """
     Compare the profiles of several fitters, or of several bands.
 

@@ -3,10 +3,17 @@
 A figure of how much the pixels of a galaxy count.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.plotting.columns import _isophote_levels, _level_colours
 from astro_pix2prof.plotting.galaxy import GalaxyView
 from astro_pix2prof.plotting.style import _new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ['plot_weights']
 
@@ -14,7 +21,7 @@ __all__ = ['plot_weights']
 _OBJECT_COLOUR = '#D55E00'
 
 
-def plot_weights(fit, *, fig=None):
+def plot_weights(fit: ProfileFit, *, fig: Figure | None = None) -> Figure:
     """
     Plot a galaxy and, beside it, how much its pixels count.
 

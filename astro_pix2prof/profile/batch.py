@@ -3,8 +3,11 @@
 The profiles of many galaxies in columns.
 """
 
+from __future__ import annotations
+
 import json
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -24,6 +27,13 @@ from astro_pix2prof.profile.columns import (
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.meta import store_correlation
 from astro_pix2prof.profile.texts import text_array, utf8_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from astropy.table import Table
+    from numpy.typing import ArrayLike
 
 __all__ = ['ProfileBatch']
 
@@ -81,7 +91,9 @@ class ProfileBatch:
     (1, Unit("arcsec"))
     """
 
-    def __init__(self, galaxies, rings, offsets, meta=None):
+    def __init__(self, galaxies: dict[str, Any], rings: dict[str, Any],
+                 offsets: ArrayLike,
+                 meta: dict[str, Any] | None = None) -> None:
         self.offsets = np.asarray(offsets, dtype=np.int64)
         self.meta = dict(meta or {})
         n = len(self.offsets) - 1
@@ -114,7 +126,9 @@ class ProfileBatch:
                     raise ValueError(msg)
 
     @classmethod
-    def from_profiles(cls, profiles, *, sources=None, start=0, columns=()):
+    def from_profiles(cls, profiles: Sequence[QTable | Exception], *,
+                      sources: Sequence[str] | None = None, start: int = 0,
+                      columns: Sequence[str] = ()) -> ProfileBatch:
         """
         Make a batch of single profiles.
 
@@ -150,7 +164,8 @@ class ProfileBatch:
         galaxies['index'] = np.arange(start, start + n)
         if sources is not None:
             galaxies['source'][:] = [str(s) for s in sources]
-        tables, meta = [], {}
+        tables: list[Any] = []
+        meta: dict[str, Any] = {}
         for k, profile in enumerate(profiles):
             if isinstance(profile, BaseException):
                 galaxies['flag'][k] = GalaxyFlag.FAILED
@@ -188,7 +203,7 @@ class ProfileBatch:
         return batch
 
     @classmethod
-    def concatenate(cls, batches) -> 'ProfileBatch':
+    def concatenate(cls, batches: Iterable[ProfileBatch]) -> ProfileBatch:
         """
         Join batches.
 
@@ -241,7 +256,7 @@ class ProfileBatch:
     def __iter__(self):
         return (self._profile(k) for k in range(len(self)))
 
-    def with_flags(self, flags) -> 'ProfileBatch':
+    def with_flags(self, flags: np.ndarray) -> ProfileBatch:
         """
         Add flags to galaxies that have profiles.
 
@@ -262,21 +277,21 @@ class ProfileBatch:
                           self._rings, self.offsets, self.meta)
 
     @property
-    def failed(self):
+    def failed(self) -> np.ndarray:
         """
         Mask of galaxies that could not be measured: bool array, shape (n,).
         """
         return (self._galaxies['flag'] & GalaxyFlag.FAILED) != 0
 
     @property
-    def radius_unit(self):
+    def radius_unit(self) -> str | None:
         """
         The unit of radii that all galaxies share, `None` if they differ.
         """
         return self._common('radius_unit')
 
     @cached_property
-    def galaxies(self):
+    def galaxies(self) -> QTable:
         """
         One row per galaxy: `~astropy.table.QTable`.
 
@@ -294,7 +309,7 @@ class ProfileBatch:
         return table
 
     @cached_property
-    def rings(self):
+    def rings(self) -> QTable:
         """
         The rings of all galaxies, one after the other: `QTable`.
 
@@ -308,7 +323,7 @@ class ProfileBatch:
         table.meta.update(self.meta)
         return table
 
-    def to_table(self):
+    def to_table(self) -> QTable:
         """
         One table with a row per galaxy and arrays as columns.
 
@@ -349,7 +364,7 @@ class ProfileBatch:
                          index=0, name='index')
         return table
 
-    def to_arrow(self):
+    def to_arrow(self) -> Table:
         """
         An Arrow table with nested profiles, for Parquet.
 
@@ -396,7 +411,7 @@ class ProfileBatch:
                 self.meta, sort_keys=True).encode()}))
 
     @classmethod
-    def from_arrow(cls, table) -> 'ProfileBatch':
+    def from_arrow(cls, table: Table) -> ProfileBatch:
         """
         The batch that `to_arrow` made a table of.
 

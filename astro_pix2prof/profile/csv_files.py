@@ -3,7 +3,10 @@
 Profiles as CSV files and as data frames of pandas.
 """
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -11,6 +14,9 @@ from astropy.table import QTable, Table
 
 from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.profile.checks import check_profile
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ['read_csv', 'to_pandas', 'write_csv']
 
@@ -35,7 +41,7 @@ def _plain_columns(profile):
     return columns, units
 
 
-def to_pandas(profile):
+def to_pandas(profile: QTable) -> pd.DataFrame:
     """
     Make a data frame of pandas of a profile.
 

@@ -8,12 +8,19 @@ line, and a paragraph that says what it means and what to do. The constants,
 report all follow from these rows.
 """
 
+from __future__ import annotations
+
 import enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from astro_pix2prof.wording import shown
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike
 
 __all__ = ['ClumpFlag', 'FlagDescription', 'GalaxyFlag', 'RingFlag',
            'StructureFlag', 'decode_flags', 'decode_structure_flags',
@@ -371,7 +378,7 @@ def _kind(kind):
     raise ValueError(msg)
 
 
-def describe_flags(kind='ring'):
+def describe_flags(kind: str = 'ring') -> list[Any]:
     """
     List the flags of a kind, with their meaning.
 
@@ -410,7 +417,7 @@ def describe_flags(kind='ring'):
 _LARGEST = 2**31 - 1
 
 
-def decode_flags(value, kind='ring'):
+def decode_flags(value: int | ArrayLike, kind: str = 'ring') -> Any:
     """
     List the names of the flags that are set.
 
@@ -475,7 +482,7 @@ def decode_flags(value, kind='ring'):
     return [flag.name for flag in members if bits & flag]
 
 
-def decode_structure_flags(value):
+def decode_structure_flags(value: int | ArrayLike) -> list[Any]:
     """
     List the names of the `StructureFlag` bits that are set.
 

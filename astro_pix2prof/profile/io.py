@@ -3,9 +3,12 @@
 Reading and writing of profile tables.
 """
 
+from __future__ import annotations
+
 import json
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -20,6 +23,11 @@ from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.columns import is_profile
 from astro_pix2prof.profile.csv_files import read_csv, write_csv
 from astro_pix2prof.profile.meta import META_KEY, UNIT_KEY
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['read_profile', 'write_profile', 'write_table']
 
@@ -55,7 +63,11 @@ def _format(path, given):
     return given
 
 
-def write_profile(profile, path, *, format=None, overwrite=False) -> None:
+def write_profile(
+        profile: QTable, path: PathLike, *,
+        format: Literal['ecsv', 'fits', 'parquet', 'votable', 'csv'] |
+            None = None,
+        overwrite: bool = False) -> None:
     """
     Write a profile to a file, with all units, flags and meta.
 
@@ -191,7 +203,10 @@ def _write_votable(profile, path):
     votable.to_xml(str(path))
 
 
-def read_profile(path, *, format=None) -> QTable:
+def read_profile(
+        path: PathLike, *,
+        format: Literal['ecsv', 'fits', 'parquet', 'votable', 'csv'] |
+            None = None) -> QTable:
     """
     Read a profile that `write_profile` or ``QTable.write`` wrote.
 

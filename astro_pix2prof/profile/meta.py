@@ -6,11 +6,19 @@ FITS cuts keys of up to eight characters to upper case and drops dicts;
 VOTable drops all meta but the descriptions of columns.
 """
 
+from __future__ import annotations
+
 import json
 import numbers
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from astropy.table import QTable
 
 __all__ = ['check_correlation', 'correlation_text', 'intensity_scale',
            'profile_correlation', 'profile_meta', 'profile_sky_err',
@@ -109,7 +117,7 @@ def _parse(text):
         return text
 
 
-def profile_correlation(profile):
+def profile_correlation(profile: QTable) -> dict[str, Any] | None:
     """
     Find the correlation of the errors of a profile's rings.
 

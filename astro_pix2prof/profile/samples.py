@@ -3,6 +3,10 @@
 Noisy versions of a profile, with errors that are correlated along radius.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import astropy.units as u
 import numpy as np
 
@@ -14,6 +18,10 @@ from astro_pix2prof.profile.meta import (
     profile_meta,
     profile_sky_err,
 )
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+    from astropy.units import Quantity
 
 __all__ = ['check_n_samples', 'correlated_noise', 'intensity_covariance',
            'ring_correlations', 'sample_intensity', 'sample_profile']
@@ -240,7 +248,8 @@ def intensity_covariance(profile):
     return share * np.outer(ring, ring) + np.outer(sky, sky)
 
 
-def sample_profile(profile, n_samples, *, seed=None):
+def sample_profile(profile: QTable, n_samples: int, *,
+                   seed: int | None = None) -> Quantity:
     """
     Draw noisy versions of a profile, with correlated errors.
 

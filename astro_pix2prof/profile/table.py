@@ -3,6 +3,10 @@
 Build profile tables of given values, and interpolate them.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import astropy.units as u
 import numpy as np
 
@@ -10,6 +14,14 @@ from astro_pix2prof.profile.build import make_profile
 from astro_pix2prof.profile.columns import is_profile
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.rings import MeasuredRings
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from astropy.table import QTable
+    from numpy.typing import ArrayLike
+
+    from astro_pix2prof import GalaxyCutout
 
 __all__ = ['build_profile', 'interpolate_profile']
 
@@ -48,12 +60,17 @@ def _semi_major_axes(sma):
     raise ValueError(msg)
 
 
-def build_profile(cutout, sma, intensity, intensity_err, *, ellipticity,
-                  theta, ellipticity_err=None, theta_err=None, n_valid=None,
-                  flag=None, mag_enclosed=None, centre=None, sky=0.0,
-                  sky_err=0.0, noise=None, fitter='', galaxy_flag=0,
-                  weights=None, sha256=None, meta=None,
-                  surface_brightness_err=None):
+def build_profile(
+        cutout: GalaxyCutout, sma: ArrayLike, intensity: ArrayLike,
+        intensity_err: ArrayLike, *, ellipticity: ArrayLike, theta: ArrayLike,
+        ellipticity_err: ArrayLike | None = None,
+        theta_err: ArrayLike | None = None, n_valid: ArrayLike | None = None,
+        flag: ArrayLike | None = None, mag_enclosed: ArrayLike | None = None,
+        centre: tuple[float, float] | None = None, sky: float = 0.0,
+        sky_err: float = 0.0, noise: float | None = None, fitter: str = '',
+        galaxy_flag: int = 0, weights: str | None = None,
+        sha256: str | None = None, meta: dict[str, Any] | None = None,
+        surface_brightness_err: ArrayLike | None = None) -> QTable:
     """
     Build the profile table.
 

@@ -3,9 +3,12 @@
 Point-spread functions of any kind.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import warnings
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -26,6 +29,13 @@ from astro_pix2prof.image.companions import split_extension
 from astro_pix2prof.image.files import open_fits, read_pixels
 from astro_pix2prof.psf.sampled import sample_array, sample_function
 from astro_pix2prof.wording import shown
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from astropy.units import Quantity
+
+    from astro_pix2prof.typing import PSFLike
 
 __all__ = ['PSF']
 
@@ -101,8 +111,10 @@ class PSF:
     <PSF: moffat, FWHM 1.2 arcsec>
     """
 
-    def __init__(self, psf, *, pixel_scale=None, oversampling=None,
-                 beta=None):
+    def __init__(self, psf: PSFLike, *,
+                 pixel_scale: float | Quantity | None = None,
+                 oversampling: float | None = None,
+                 beta: float | None = None) -> None:
         self.beta = check_number(beta, 'beta', above=1, optional=True)
         # (an extent per pixel is one per pixel)
         own = check_positive(pixel_scale, 'pixel_scale',
@@ -150,7 +162,7 @@ class PSF:
                 f'{self.fwhm:.3g} {unit}>')
 
     @property
-    def fwhm(self):
+    def fwhm(self) -> float | Quantity:
         """
         Full width at half maximum, in arcsec or in pixels of the image.
         """
@@ -158,7 +170,7 @@ class PSF:
             return self._width
         return self._sampled.fwhm
 
-    def sampled(self, pixel_scale=None):
+    def sampled(self, pixel_scale: float | None = None) -> Any:
         """
         Sample the function on a fine grid.
 

@@ -3,6 +3,8 @@
 A page about one galaxy: its image to zoom into, its rings to point at.
 """
 
+from __future__ import annotations
+
 import base64
 import io
 import json
@@ -10,6 +12,7 @@ import os
 import re
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +23,9 @@ from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.report.pictures import _average, _colours, _grey
 from astro_pix2prof.report.values import _number, _numbers, _text
+
+if TYPE_CHECKING:
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['write_galaxy_page']
 
@@ -41,7 +47,8 @@ _COLUMNS = (
 _BAD, _OTHER = (0.80, 0.10, 0.10, 0.75), (0.95, 0.60, 0.05, 0.65)
 
 
-def write_galaxy_page(fit, out, *, overwrite=True) -> Path:
+def write_galaxy_page(fit: ProfileFit, out: PathLike, *,
+                      overwrite: bool = True) -> Path:
     """
     Write a page to look at one galaxy with.
 

@@ -3,12 +3,15 @@
 The report on a survey: one HTML page that holds all it shows.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 import re
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -39,6 +42,11 @@ from astro_pix2prof.report.values import _duration, _share, _shown_unit
 from astro_pix2prof.survey.results import read_survey
 from astro_pix2prof.wording import counted
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from astro_pix2prof.typing import PathLike
+
 __all__ = ['write_report']
 
 
@@ -61,8 +69,10 @@ _LABELS = {
 }
 
 
-def write_report(survey, out='report.html', *, n_gallery=60, seed=0,
-                 images=True, overwrite=True, galaxies=None) -> Path:
+def write_report(survey: PathLike, out: PathLike = 'report.html', *,
+                 n_gallery: int = 60, seed: int = 0,
+                 images: bool | PathLike = True, overwrite: bool = True,
+                 galaxies: Sequence[int] | None = None) -> Path:
     """
     Write a page to look at a survey with.
 

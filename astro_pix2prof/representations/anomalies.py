@@ -3,7 +3,10 @@
 The galaxies that are unlike others, and those that interest a person.
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.table import QTable
@@ -19,6 +22,16 @@ from astro_pix2prof.representations.neighbours import import_sklearn
 from astro_pix2prof.representations.ratings import read_ratings
 from astro_pix2prof.representations.vectors import GalaxyVectors
 from astro_pix2prof.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from astropy.table import Table
+
+    from astro_pix2prof import Survey
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['AnomalyFinder']
 
@@ -102,8 +115,12 @@ class AnomalyFinder:
     """
 
     @named_options
-    def __init__(self, table, *, column='embedding', columns=None,
-                 id_column=None, keep=None, n_components=40, seed=0):
+    def __init__(self, table: Table | Survey | PathLike, *,
+                 column: str = 'embedding',
+                 columns: Sequence[str] | None = None,
+                 id_column: str | None = None,
+                 keep: Sequence[str] | None = None, n_components: int = 40,
+                 seed: int = 0) -> None:
         self.n_components = check_integer(n_components, 'n_components',
                                           least=1)
         self.seed = check_integer(seed, 'seed', least=0, most=2**32 - 1)
@@ -134,21 +151,21 @@ class AnomalyFinder:
         return -forest.fit(self._points).score_samples(self._points)
 
     @property
-    def n_left_out(self):
+    def n_left_out(self) -> int:
         """
         Number of galaxies that were left out (int).
         """
         return sum(self.left_out.values())
 
     @property
-    def ids(self):
+    def ids(self) -> np.ndarray:
         """
         The names of the galaxies (1D `~numpy.ndarray`).
         """
         return self._vectors.ids
 
     @property
-    def n_rated(self):
+    def n_rated(self) -> int:
         """
         Number of galaxies that are rated (int).
         """
@@ -163,7 +180,7 @@ class AnomalyFinder:
                 f'{self.n_rated} rated>')
 
     @property
-    def ratings(self):
+    def ratings(self) -> QTable:
         """
         The ratings so far (`~astropy.table.QTable`).
         """
@@ -172,7 +189,7 @@ class AnomalyFinder:
         return QTable({name: self.ids[rated],
                        'rating': self._ratings[rated]})
 
-    def rate(self, ratings) -> None:
+    def rate(self, ratings: dict[Any, Any] | Table | PathLike) -> None:
         """
         Add the ratings of a person.
 
@@ -181,7 +198,8 @@ class AnomalyFinder:
         ratings : dict, `~astropy.table.Table`, str or path-like
             Numbers by the names of the galaxies, the larger the more
             interesting, such as 0 to 5; or a table, or a CSV or ECSV file,
-            with the column of names and 'rating', as the page of
+            with the column of names, or another column that names them
+            here too ('id', 'name', 'source'), and 'rating', as the page of
             `~astro_pix2prof.write_report` exports it. A later rating of a
             galaxy replaces an earlier one; `None` or an empty one takes it
             back (in a table or file, also not-a-number).
@@ -192,11 +210,15 @@ class AnomalyFinder:
             If it is none of these, or a rating is not a number.
 
         ValueError
-            If there is no such galaxy, a rating is not finite, or the
-            ratings are of the images of another survey.
+            If there is no such galaxy, or several have a name, a rating is
+            not finite, or the ratings are of the images of another survey.
         """
-        found, sources = read_ratings(ratings, self._vectors.id_column)
-        self._check_sources(sources)
+        found, sources, column = read_ratings(
+            ratings, self._vectors.id_column, self._vectors.name_columns())
+        if column == self._vectors.id_column:
+            self._check_sources(sources)
+        else:
+            found = self._vectors.rename(found, column)
         rows, values, absent = [], [], 0
         for name, value in found.items():
             if name in self._vectors.ids_left_out:
@@ -240,7 +262,7 @@ class AnomalyFinder:
             self._predicted = self._model.predict()
         return self._predicted
 
-    def next(self, n=10):
+    def next(self, n: int = 10) -> QTable:
         """
         Choose the galaxies to rate next.
 
@@ -274,7 +296,7 @@ class AnomalyFinder:
         return self._describe(rows)
 
     @property
-    def scores(self):
+    def scores(self) -> QTable:
         """
         All galaxies, the most interesting first: `~astropy.table.QTable`.
 
@@ -321,7 +343,7 @@ class AnomalyFinder:
                       'encoder': self.encoder, 'seed': self.seed}
         return table
 
-    def save(self, path, *, overwrite=False):
+    def save(self, path: PathLike, *, overwrite: bool = False) -> Path:
         """
         Write vectors and ratings to a file, to go on later.
 
@@ -353,7 +375,7 @@ class AnomalyFinder:
             'ratings': self._ratings[rated].tolist()}, overwrite=overwrite)
 
     @classmethod
-    def load(cls, path) -> 'AnomalyFinder':
+    def load(cls, path: PathLike) -> AnomalyFinder:
         """
         Read what `save` wrote.
 

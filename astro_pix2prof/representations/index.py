@@ -3,7 +3,10 @@
 The galaxies that are most like a given one.
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.table import QTable
@@ -19,6 +22,17 @@ from astro_pix2prof.representations.files import load_table, save_table
 from astro_pix2prof.representations.neighbours import ENGINES, make_engine
 from astro_pix2prof.representations.vectors import GalaxyVectors
 from astro_pix2prof.wording import counted, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from typing import Any, Literal
+
+    from astropy.table import Row, Table
+    from numpy.typing import ArrayLike
+
+    from astro_pix2prof import Pix2ProfFitter, Survey
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['SimilarityIndex']
 
@@ -106,8 +120,13 @@ class SimilarityIndex:
     """
 
     @named_options
-    def __init__(self, table, *, column='embedding', columns=None,
-                 metric=None, engine=None, id_column=None, keep=None):
+    def __init__(self, table: Table | Survey | PathLike, *,
+                 column: str = 'embedding',
+                 columns: Sequence[str] | None = None,
+                 metric: Literal['cosine', 'euclidean'] | None = None,
+                 engine: Literal['sklearn', 'faiss', 'usearch'] | None = None,
+                 id_column: str | None = None,
+                 keep: Sequence[str] | None = None) -> None:
         metric = check_choice(metric, 'metric', _METRICS, optional=True)
         engine = check_choice(engine, 'engine', tuple(ENGINES), optional=True)
         vectors = GalaxyVectors(table, column=column, columns=columns,
@@ -128,34 +147,34 @@ class SimilarityIndex:
             engine, self._searched(vectors.values, vectors.ids))
 
     @property
-    def n_left_out(self):
+    def n_left_out(self) -> int:
         """
         Number of galaxies that were left out (int).
         """
         return sum(self.left_out.values())
 
     @property
-    def exact(self):
+    def exact(self) -> bool:
         """
         State of the search: no nearer galaxy is missed (bool).
         """
         return self._search.exact
 
     @property
-    def ids(self):
+    def ids(self) -> np.ndarray:
         """
         The names of the galaxies (1D `~numpy.ndarray`).
         """
         return self._vectors.ids
 
     @property
-    def id_column(self):
+    def id_column(self) -> str:
         """
         The column that names a galaxy (str).
         """
         return self._vectors.id_column
 
-    def find(self, name):
+    def find(self, name: str | int) -> int:
         """
         Find a galaxy by its name.
 
@@ -178,14 +197,14 @@ class SimilarityIndex:
         return self._vectors.find(name)
 
     @property
-    def embeddings(self):
+    def embeddings(self) -> np.ndarray:
         """
         The vectors (2D `~numpy.ndarray`, shape (n, d)).
         """
         return self._vectors.values
 
     @property
-    def galaxies(self):
+    def galaxies(self) -> QTable:
         """
         The columns that are kept (`~astropy.table.QTable`).
         """
@@ -200,7 +219,12 @@ class SimilarityIndex:
                 f'{self.embeddings.shape[1]} numbers each, {self.metric}, '
                 f'{self.engine}>')
 
-    def query(self, of=None, n=10, *, images=None, fitter=None):
+    def query(
+            self,
+            of: str | int | ArrayLike | Row | Table | Sequence[Any] |
+                None = None,
+            n: int = 10, *, images: Any = None,
+            fitter: Pix2ProfFitter | None = None) -> QTable:
         """
         Find the galaxies that are most like one, or like several.
 
@@ -307,7 +331,7 @@ class SimilarityIndex:
                       'n_left_out': self.n_left_out}
         return table
 
-    def duplicates(self, max_distance) -> QTable:
+    def duplicates(self, max_distance: float) -> QTable:
         """
         Find pairs of galaxies that are nearly the same.
 
@@ -359,7 +383,7 @@ class SimilarityIndex:
                        f'{name}_2': self.ids[second[order]],
                        'distance': distance[order]})
 
-    def save(self, path, *, overwrite=False):
+    def save(self, path: PathLike, *, overwrite: bool = False) -> Path:
         """
         Write the index to a file.
 
@@ -389,7 +413,10 @@ class SimilarityIndex:
                           overwrite=overwrite)
 
     @classmethod
-    def load(cls, path, *, engine=None) -> 'SimilarityIndex':
+    def load(
+            cls, path: PathLike, *,
+            engine: Literal['sklearn', 'faiss', 'usearch'] |
+                None = None) -> SimilarityIndex:
         """
         Read an index that `save` wrote.
 

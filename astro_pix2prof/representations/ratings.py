@@ -17,7 +17,7 @@ from astro_pix2prof.wording import shown
 __all__ = ['read_ratings']
 
 
-def read_ratings(ratings, id_column):
+def read_ratings(ratings, id_column, others=()):
     """
     Read ratings in any of their forms.
 
@@ -32,6 +32,9 @@ def read_ratings(ratings, id_column):
     id_column : str
         The column of names.
 
+    others : sequence of str, optional
+        Columns of names that may take its place if it is not there.
+
     Returns
     -------
     ratings : dict of float
@@ -39,6 +42,9 @@ def read_ratings(ratings, id_column):
 
     sources : dict of str
         The files of the images, where they are told.
+
+    column : str
+        The column that the names are of.
 
     Raises
     ------
@@ -65,11 +71,15 @@ def read_ratings(ratings, id_column):
             msg = ('ratings must be a dict, a table or a file, got '
                    f'{shown(ratings)}')
             raise TypeError(msg)
+        if id_column not in columns:
+            id_column = next((name for name in others if name in columns),
+                             id_column)
         missing = [name for name in (id_column, 'rating')
                    if name not in columns]
         if missing:
             msg = (f'{of}: no column {" and ".join(map(repr, missing))}; '
-                   f'there are {", ".join(columns)}')
+                   f'there are {", ".join(columns)}; ratings need '
+                   'the number and a column that names the galaxies')
             raise ValueError(msg)
         pairs = list(zip(columns[id_column], columns['rating'], strict=True))
         if 'source' in columns and id_column != 'source':
@@ -81,7 +91,7 @@ def read_ratings(ratings, id_column):
         found.setdefault(str(name), []).append(
             _number(rating, name, of, is_dict))
     return {name: float(np.mean(values)) for name, values in found.items()
-            }, sources
+            }, sources, id_column
 
 
 def _number(rating, name, of, needs_finite):

@@ -359,6 +359,54 @@ path-like
             break
         raise ValueError(msg)
 
+    def name_columns(self):
+        """
+        List the columns that can name a galaxy besides ``id_column``.
+
+        Returns
+        -------
+        columns : list of str
+        """
+        return [name for name in _IDS
+                if name in self.rows.colnames and name != self.id_column]
+
+    def rename(self, values, column):
+        """
+        Name galaxies by ``id_column`` that another column names.
+
+        Parameters
+        ----------
+        values : dict
+            By the names in the other column, as texts.
+
+        column : str
+            The other column.
+
+        Returns
+        -------
+        values : dict
+            By the names in ``id_column``, as texts.
+
+        Raises
+        ------
+        ValueError
+            If a galaxy is not there, or several have the name.
+        """
+        rows = {}
+        for row, name in enumerate(map(str, self.rows[column])):
+            rows.setdefault(name, []).append(row)
+        out = {}
+        for name, value in values.items():
+            found = rows.get(name, [])
+            if len(found) != 1:
+                number = 'no galaxy' if not found else (
+                    f'{len(found)} galaxies')
+                msg = (f'{number} {shown(name)} in the column {column!r}: '
+                       f'name the galaxies by the column {self.id_column!r}')
+                raise ValueError(msg)
+            out[str(self.ids[found[0]])] = value
+        return out
+
     def _columns_with(self, name):
         """
         Find the galaxies that other columns of names call so.

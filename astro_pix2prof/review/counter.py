@@ -3,10 +3,13 @@
 Count votes as they come, and retire galaxies whose class is known.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +29,14 @@ from astro_pix2prof.review.ballots import (
 )
 from astro_pix2prof.review.model import VoteModel, count_matrix, normalise
 from astro_pix2prof.review.tables import galaxy_table, rater_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal
+
+    from astropy.table import QTable, Table
+
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['VoteCounter', 'read_thresholds']
 
@@ -123,9 +134,14 @@ class VoteCounter:
          7 smooth       2
     """
 
-    def __init__(self, classes, *, gold=None, machine=None, retire_at=0.99,
-                 min_votes=1, max_votes=None, smoothing=4.0, n_levels=3,
-                 learn='all', unknown=()):
+    def __init__(self, classes: Sequence[str], *,
+                 gold: Table | dict[Any, Any] | None = None,
+                 machine: Table | None = None,
+                 retire_at: float | dict[str, float] = 0.99,
+                 min_votes: int = 1, max_votes: int | None = None,
+                 smoothing: float = 4.0, n_levels: int = 3,
+                 learn: Literal['all', 'gold'] = 'all',
+                 unknown: Sequence[str] = ()) -> None:
         self.classes = read_classes(classes)
         k = len(self.classes)
         self.retire_at = read_thresholds(retire_at, self.classes)
@@ -167,13 +183,13 @@ class VoteCounter:
                 'decided>')
 
     @property
-    def n_votes(self):
+    def n_votes(self) -> int:
         """
         The votes that count, without late ones: int.
         """
         return int(np.count_nonzero(~self._late))
 
-    def set_machine(self, machine) -> None:
+    def set_machine(self, machine: Table) -> None:
         """
         Take the probabilities of a machine in place of earlier ones.
 
@@ -212,7 +228,7 @@ class VoteCounter:
                  np.zeros((more, self._log_votes.shape[1]))])
         return numbers
 
-    def add(self, votes):
+    def add(self, votes: Table) -> QTable:
         """
         Count more votes.
 
@@ -319,7 +335,7 @@ class VoteCounter:
         state[self._gold[row] >= 0] = OPEN
         return np.where(decided, winner, -1), state
 
-    def refresh(self, n_iterations=_ITERATIONS) -> None:
+    def refresh(self, n_iterations: int = _ITERATIONS) -> None:
         """
         Learn all raters again from the votes so far, and the galaxies.
 
@@ -367,7 +383,7 @@ class VoteCounter:
         return converged
 
     @property
-    def table(self):
+    def table(self) -> QTable:
         """
         One row a galaxy: `~astropy.table.QTable`.
 
@@ -390,14 +406,14 @@ class VoteCounter:
         return table
 
     @property
-    def prevalence(self):
+    def prevalence(self) -> dict[str, float]:
         """
         The share of each class: dict of float.
         """
         return self._model.prevalence_of(self.classes)
 
     @property
-    def calibration(self):
+    def calibration(self) -> dict[str, Any] | None:
         """
         The calibration of the machine (dict), `None` if there is none.
 
@@ -408,7 +424,7 @@ class VoteCounter:
         return self._model.calibration_of(self.classes)
 
     @property
-    def raters(self):
+    def raters(self) -> QTable:
         """
         One row a rater: `~astropy.table.QTable`.
 
@@ -427,7 +443,7 @@ class VoteCounter:
             self._log_votes + self._model.log_prior(
                 len(self._galaxies), self._machine, self._gold)))
 
-    def save(self, path) -> None:
+    def save(self, path: PathLike) -> None:
         """
         Write all that is known to a file, to go on from there.
 
@@ -457,7 +473,7 @@ class VoteCounter:
         os.replace(part, path)
 
     @classmethod
-    def load(cls, path) -> 'VoteCounter':
+    def load(cls, path: PathLike) -> VoteCounter:
         """
         Read a counter from a file, to go on from there.
 

@@ -3,11 +3,18 @@
 The probability that a profile is wrong, from its flags and errors.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.special import erfc
 
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import GalaxyFlag
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ['FLAG_PROBABILITIES', 'NO_GALAXY', 'UNFLAGGED', 'explain_doubts',
            'learn_flag_probabilities', 'list_causes', 'stated_errors',
@@ -195,8 +202,10 @@ def explain_doubts(causes, stated, messages):
     return reasons
 
 
-def learn_flag_probabilities(flags, stated, is_wrong, *, tolerance=0.2,
-                             weight=10.0, start=None):
+def learn_flag_probabilities(
+        flags: ArrayLike, stated: ArrayLike, is_wrong: ArrayLike, *,
+        tolerance: float = 0.2, weight: float = 10.0,
+        start: dict[str, float] | None = None) -> dict[str, float]:
     """
     Learn how often each flag makes a profile wrong, from looks.
 

@@ -3,7 +3,10 @@
 The order in which a person looks at galaxies.
 """
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -23,12 +26,22 @@ from astro_pix2prof.review.doubts import (
 from astro_pix2prof.review.tiers import ReviewTiers
 from astro_pix2prof.survey.results import Survey, read_survey
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from astropy.units import Quantity
+
+    from astro_pix2prof.typing import PathLike
+
 __all__ = ['review_queue']
 
 
-def review_queue(profiles, budget=None, *, tiers=None, tolerance=0.2 * u.mag,
-                 miss=1.0, lost=1.0, look=0.02, repair=1.0,
-                 probabilities=None) -> QTable:
+def review_queue(
+        profiles: Survey | PathLike | ProfileBatch | QTable | Sequence[QTable],
+        budget: int | None = None, *, tiers: ReviewTiers | None = None,
+        tolerance: float | Quantity = 0.2 * u.mag, miss: float = 1.0,
+        lost: float = 1.0, look: float = 0.02, repair: float = 1.0,
+        probabilities: dict[str, float] | None = None) -> QTable:
     """
     Order galaxies by the expected gain of a person's look.
 

@@ -3,18 +3,27 @@
 Simulate the votes of people who err.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from astropy.table import Table
 
 from astro_pix2prof.arguments import check_integer, check_number
 from astro_pix2prof.review.ballots import number_values, read_names
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 __all__ = ['simulate_votes']
 
 
-def simulate_votes(labels, n_votes=40, *, classes=None, n_raters=200,
-                   ability=1.3, scatter=0.5, difficulty=0.5, bias=0.3,
-                   spammers=0.05, seed=0) -> Table:
+def simulate_votes(labels: Sequence[str] | Sequence[int], n_votes: int = 40, *,
+                   classes: Sequence[str] | None = None, n_raters: int = 200,
+                   ability: float = 1.3, scatter: float = 0.5,
+                   difficulty: float = 0.5, bias: float = 0.3,
+                   spammers: float = 0.05, seed: int = 0) -> Table:
     """
     Simulate the votes of people on galaxies whose label is known.
 

@@ -3,12 +3,18 @@
 Three tiers of review: accept, look and reject, with calibrated rates.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import beta, binom
 
 from astro_pix2prof.arguments import check_number
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ['ReviewTiers', 'calibrate_tiers']
 
@@ -49,7 +55,7 @@ class ReviewTiers:
     n_bad: int
     n_good: int
 
-    def assign(self, scores):
+    def assign(self, scores: ArrayLike) -> np.ndarray:
         """
         Assign galaxies to tiers.
 
@@ -68,8 +74,10 @@ class ReviewTiers:
             scores >= self.reject_from, 'reject', 'look'))
 
 
-def calibrate_tiers(scores, is_bad, *, false_negative=0.01,
-                    false_positive=0.01, confidence=0.95) -> 'ReviewTiers':
+def calibrate_tiers(scores: ArrayLike, is_bad: ArrayLike, *,
+                    false_negative: float = 0.01,
+                    false_positive: float | None = 0.01,
+                    confidence: float | None = 0.95) -> ReviewTiers:
     """
     Find which galaxies may be accepted and rejected without a look.
 

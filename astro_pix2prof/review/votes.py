@@ -3,10 +3,15 @@
 Combine the votes of people, and of a machine, to one label for each galaxy.
 """
 
+from __future__ import annotations
+
+import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.arguments import (
     check_choice,
@@ -27,11 +32,19 @@ from astro_pix2prof.review.counter import VoteCounter, read_thresholds
 from astro_pix2prof.review.model import VoteModel, count_matrix
 from astro_pix2prof.review.tables import galaxy_table, rater_table
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal
+
+    from astropy.table import Table
+
 __all__ = ['CombinedVotes', 'combine_votes']
 
 
 # Iterations when all votes are in.
 _LAST = 20
+# Galaxies with two votes that tell whether raters agree.
+_FEWEST = 50
 _METHODS = ('dawid-skene', 'swap', 'majority')
 # Options of the methods that work on all votes at once.
 _BATCH = ('retire_at', 'smoothing', 'n_levels', 'n_iterations', 'tolerance',
@@ -89,8 +102,11 @@ class CombinedVotes:
                 f'{len(self.raters)} raters, {self.method}>')
 
 
-def combine_votes(votes, method='dawid-skene', *, classes=None, unknown=(),
-                  **options) -> 'CombinedVotes':
+def combine_votes(
+        votes: Table,
+        method: Literal['dawid-skene', 'swap', 'majority'] = 'dawid-skene', *,
+        classes: Sequence[str] | None = None, unknown: Sequence[str] = (),
+        **options: Any) -> CombinedVotes:
     """
     Combine votes to one label for each galaxy, with its probability.
 
@@ -189,9 +205,37 @@ def combine_votes(votes, method='dawid-skene', *, classes=None, unknown=(),
             raise ValueError(msg)
     classes = read_classes(classes)
     read_gold(gold, classes)
+    if method != 'majority' and not gold:
+        _warn_of_chance(coded, classes)
     if method == 'swap':
         return _count(votes, classes, unknown, gold, options)
     return _solve(coded, method, classes, gold, **options)
+
+
+def _warn_of_chance(votes, classes):
+    """
+    Warn if votes on a galaxy agree no more than those on different ones.
+
+    Where most raters guess, the fit finds classes among the raters, not
+    among the galaxies, and its probabilities are near 1 and wrong.
+    """
+    label, k = code_labels(votes, classes), len(classes)
+    first = first_votes(votes.galaxy, votes.rater)
+    n = len(votes.galaxies)
+    counts = np.bincount(votes.galaxy[first] * k + label[first],
+                         minlength=n * k).reshape(n, k)
+    total = counts.sum(axis=1)
+    pairs = total * (total - 1)
+    if np.count_nonzero(pairs) < _FEWEST:
+        return
+    same = np.sum(counts * (counts - 1)) / pairs.sum()
+    chance = np.sum((counts.sum(axis=0) / counts.sum())**2)
+    if same <= chance:
+        msg = ('two votes on a galaxy agree no more often than by chance '
+               f'({same:.0%}, against {chance:.0%}): most raters guess, and '
+               'the probabilities may be near 1 and wrong; give labels that '
+               'are known (gold=), or leave out raters')
+        warnings.warn(msg, AstropyUserWarning, stacklevel=3)
 
 
 def _count(votes, classes, unknown, gold, options):

@@ -3,7 +3,10 @@
 The image of a cube through a filter.
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import astropy.constants as const
 import astropy.units as u
@@ -16,6 +19,12 @@ from astro_pix2prof.arguments import check_integer, check_number, check_text
 from astro_pix2prof.spectra.cubes import open_cube
 from astro_pix2prof.spectra.filters import read_filter
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from astropy.units import UnitBase
+    from numpy.typing import ArrayLike
+
 __all__ = ['band_image']
 
 
@@ -24,8 +33,11 @@ __all__ = ['band_image']
 _BEYOND, _TOO_MUCH = 0.01, 0.5
 
 
-def band_image(cube, filter='white', *, hdu=None, unit=None, mask=None,
-               bad_bits=None, min_coverage=0.9, name=None):
+def band_image(cube: Any, filter: str | tuple[Any, ...] | np.ndarray = 'white',
+               *, hdu: int | str | tuple[str, int] | None = None,
+               unit: str | UnitBase | None = None,
+               mask: ArrayLike | None = None, bad_bits: int | None = None,
+               min_coverage: float = 0.9, name: str | None = None) -> CCDData:
     """
     Make the image of a cube through a filter.
 

@@ -3,7 +3,10 @@
 Spectra of elliptical annuli.
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -27,12 +30,28 @@ from astro_pix2prof.spectra.annuli import make_annuli
 from astro_pix2prof.spectra.covariance import covariance_factor
 from astro_pix2prof.spectra.cubes import open_cube
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal
+
+    from astropy.units import Quantity, UnitBase
+    from numpy.typing import ArrayLike
+    from specutils import SpectrumList
+
+    from astro_pix2prof.typing import EllipsesLike
+
 __all__ = ['radial_spectra']
 
 
-def radial_spectra(cube, profile, *, edges=None, statistic='sum', fill=True,
-                   covariance=None, min_valid=0.5, hdu=None, unit=None,
-                   mask=None, bad_bits=None):
+def radial_spectra(
+        cube: Any, profile: EllipsesLike, *,
+        edges: ArrayLike | Quantity | None = None,
+        statistic: Literal['sum', 'mean'] = 'sum', fill: bool = True,
+        covariance: float | Literal['manga'] | Callable[..., Any] |
+            None = None,
+        min_valid: float = 0.5, hdu: int | str | tuple[str, int] | None = None,
+        unit: str | UnitBase | None = None, mask: ArrayLike | None = None,
+        bad_bits: int | None = None) -> SpectrumList:
     """
     Measure one spectrum for each annulus of the ellipses of a profile.
 

@@ -3,17 +3,28 @@
 Files of radial spectra.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
 from astropy.io import fits
 from astropy.table import QTable
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from specutils import Spectrum
+
+    from astro_pix2prof.typing import PathLike
+
 __all__ = ['write_spectra']
 
 
-def write_spectra(spectra, path, *, overwrite=False) -> None:
+def write_spectra(spectra: Sequence[Spectrum], path: PathLike, *,
+                  overwrite: bool = False) -> None:
     """
     Write radial spectra to a FITS file.
 

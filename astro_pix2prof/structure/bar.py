@@ -3,6 +3,8 @@
 Length and strength of the bar of a galaxy from its Fourier modes.
 """
 
+from __future__ import annotations
+
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
@@ -43,7 +45,8 @@ _SEEN, _SMALL = 0.75, 4.0
 _FOUND = 0.7
 
 
-def bar_radius(modes, *, least=0.2, n_samples=100, seed=0) -> QTable:
+def bar_radius(modes: QTable, *, least: float = 0.2, n_samples: int = 100,
+               seed: int = 0) -> QTable:
     """
     Measure the radius of a bar, if there is one.
 

@@ -3,6 +3,10 @@
 Extinction by dust of the Milky Way.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -10,6 +14,12 @@ from astropy.coordinates import SkyCoord
 from astro_pix2prof.arguments import check_choice, check_number
 from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.structure.bandpasses import find_bandpass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal
+
+    from astropy.units import Quantity
 
 __all__ = ['extinction_coefficient', 'find_reddening', 'galactic_extinction']
 
@@ -113,8 +123,11 @@ def find_reddening(ebv, position=None):
     return check_number(ebv, 'ebv', unit=u.mag, least=0)
 
 
-def galactic_extinction(band, ebv, *, position=None, reddening='SFD',
-                        filters='SDSS') -> float:
+def galactic_extinction(
+        band: str | Quantity, ebv: float | Literal['sfd'] | Callable[..., Any],
+        *, position: SkyCoord | None = None,
+        reddening: Literal['SFD', 'SF11'] = 'SFD',
+        filters: Literal['SDSS', 'DES', 'PS1'] = 'SDSS') -> float:
     """
     Calculate the Galactic extinction of a band (mag).
 

@@ -3,15 +3,23 @@
 Inclination of discs.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import astropy.units as u
 import numpy as np
 
 from astro_pix2prof.arguments import check_number
 
+if TYPE_CHECKING:
+    from astropy.units import Quantity
+
 __all__ = ['disc_inclination', 'face_on_factor']
 
 
-def disc_inclination(ellipticity, *, thickness=0.2):
+def disc_inclination(ellipticity: float, *,
+                     thickness: float = 0.2) -> Quantity:
     """
     Calculate the inclination of a disc from its ellipticity.
 

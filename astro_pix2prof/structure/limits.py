@@ -3,6 +3,10 @@
 Limits: how faint an image goes, and what rings without signal tell.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import astropy.units as u
 import numpy as np
 
@@ -12,10 +16,16 @@ from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.profile.meta import intensity_scale, profile_meta
 
+if TYPE_CHECKING:
+    from astropy.table import QTable
+    from astropy.units import Quantity
+
 __all__ = ['surface_brightness_limit', 'upper_limits']
 
 
-def surface_brightness_limit(profile, *, n_sigma=3.0, box=10 * u.arcsec):
+def surface_brightness_limit(
+        profile: QTable, *, n_sigma: float = 3.0,
+        box: float | Quantity = 10 * u.arcsec) -> Quantity:
     """
     Calculate the surface-brightness limit of the image of a profile.
 
@@ -78,7 +88,7 @@ def surface_brightness_limit(profile, *, n_sigma=3.0, box=10 * u.arcsec):
         n_sigma * noise, zeropoint=meta['sb_zeropoint'])[0]) * SB_UNIT
 
 
-def upper_limits(profile, *, n_sigma=3.0):
+def upper_limits(profile: QTable, *, n_sigma: float = 3.0) -> Quantity:
     """
     Calculate upper limits for the rings of a profile without signal.
 

@@ -3,9 +3,12 @@
 Stellar-mass profiles from profiles of several bands.
 """
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -41,6 +44,15 @@ from astro_pix2prof.structure.physical import (
     find_corrections,
 )
 from astro_pix2prof.structure.relations import find_relation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal
+
+    from astropy.cosmology import FLRW
+    from astropy.units import Quantity
+
+    from astro_pix2prof import BandProfiles, MassRelation
 
 __all__ = ['MASS_OPTIONS', 'check_mass_options', 'mass_profile']
 
@@ -120,11 +132,21 @@ def check_mass_options(bands, *, relation='taylor2011', colour=None,
             found.k(band, np.ones(1))
 
 
-def mass_profile(bands, *, relation='taylor2011', colour=None, light=None,
-                 distance=None, distance_err=None, redshift=None,
-                 cosmology=None, ebv=0.0, position=None, reddening='SFD',
-                 filters='SDSS', k_correction=None, inclination=None,
-                 thickness=0.0, max_colour_err=0.1, n_samples=200, seed=0):
+def mass_profile(
+        bands: BandProfiles | dict[str, QTable], *,
+        relation: str | MassRelation = 'taylor2011', colour: str | None = None,
+        light: str | None = None, distance: float | Quantity | None = None,
+        distance_err: float | Quantity | None = None,
+        redshift: float | None = None, cosmology: FLRW | None = None,
+        ebv: float | Literal['sfd'] | Callable[..., Any] = 0.0,
+        position: SkyCoord | None = None,
+        reddening: Literal['SFD', 'SF11'] = 'SFD',
+        filters: Literal['SDSS', 'DES', 'PS1'] = 'SDSS',
+        k_correction: Callable[..., Any] | dict[str, float] | str |
+            None = None,
+        inclination: float | Quantity | None = None, thickness: float = 0.0,
+        max_colour_err: float = 0.1, n_samples: int = 200,
+        seed: int = 0) -> QTable:
     """
     Measure the stellar-mass profile of a galaxy from its colour.
 

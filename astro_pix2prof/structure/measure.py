@@ -3,8 +3,11 @@
 Measurement of structural parameters of a galaxy from its profile.
 """
 
+from __future__ import annotations
+
 import warnings
 from functools import partial
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -45,6 +48,13 @@ from astro_pix2prof.structure.growth import (
 )
 from astro_pix2prof.structure.limits import surface_brightness_limit
 from astro_pix2prof.structure.smeared import read_rings, refuse_corrected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from astropy.table import QTable
+
+    from astro_pix2prof.typing import PSFLike
 
 __all__ = ['measure_structure']
 
@@ -147,9 +157,13 @@ def _checked_fractions(fractions):
     return [part for part in parts.tolist() if part not in PARTS]
 
 
-def measure_structure(profile, *, levels=LEVELS, n_samples=200, seed=0,
-                      fits=True, psf=None, petrosian_ratio=PETROSIAN_RATIO,
-                      petrosian_aperture=PETROSIAN_APERTURE, fractions=()):
+def measure_structure(profile: QTable | ProfileBatch, *,
+                      levels: Sequence[float] = LEVELS, n_samples: int = 200,
+                      seed: int = 0, fits: bool = True,
+                      psf: PSFLike | None = None,
+                      petrosian_ratio: float = PETROSIAN_RATIO,
+                      petrosian_aperture: float = PETROSIAN_APERTURE,
+                      fractions: Sequence[float] = ()) -> QTable:
     """
     Measure structural parameters of a galaxy, with errors.
 

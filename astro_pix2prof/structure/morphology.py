@@ -3,8 +3,10 @@
 Morphology of a galaxy beside its profile, by statmorph.
 """
 
+from __future__ import annotations
+
 import warnings
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import astropy.units as u
 import numpy as np
@@ -15,6 +17,14 @@ from scipy.ndimage import binary_fill_holes, gaussian_filter, label
 from astro_pix2prof.arguments import check_flag, check_positive
 from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.psf.model import PSF
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from astro_pix2prof import ProfileFit
+    from astro_pix2prof.typing import PSFLike
 
 __all__ = ['MORPHOLOGY_COLUMNS', 'find_segment', 'import_statmorph',
            'measure_morphology']
@@ -143,8 +153,9 @@ def import_statmorph():
     return statmorph
 
 
-def measure_morphology(fit, *, psf=None, segmentation=None, fill=True,
-                       **options) -> QTable:
+def measure_morphology(fit: ProfileFit, *, psf: PSFLike | None = None,
+                       segmentation: ArrayLike | None = None,
+                       fill: bool = True, **options: Any) -> QTable:
     """
     Measure the morphology of a galaxy that was fitted, by statmorph.
 

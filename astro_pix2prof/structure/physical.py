@@ -3,9 +3,12 @@
 Profiles in physical units: kpc, luminosities and absolute magnitudes.
 """
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -33,6 +36,13 @@ from astro_pix2prof.structure.k_corrections import (
     K_CORRECTIONS,
     PolynomialKCorrection,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal
+
+    from astropy.cosmology import FLRW
+    from astropy.units import Quantity
 
 __all__ = ['DENSITY_ZERO', 'Corrections', 'absolute_magnitude',
            'check_calibrated', 'find_corrections', 'physical_profile']
@@ -229,10 +239,16 @@ def _solar(band, filters, solar):
     return solar
 
 
-def absolute_magnitude(magnitude, *, band, distance=None, redshift=None,
-                       cosmology=None, ebv=0.0, position=None,
-                       reddening='SFD', filters='SDSS', k_correction=None,
-                       colour=None):
+def absolute_magnitude(
+        magnitude: float | np.ndarray | Quantity, *, band: str,
+        distance: float | Quantity | None = None,
+        redshift: float | None = None, cosmology: FLRW | None = None,
+        ebv: float | Literal['sfd'] | Callable[..., Any] = 0.0,
+        position: SkyCoord | None = None,
+        reddening: Literal['SFD', 'SF11'] = 'SFD',
+        filters: Literal['SDSS', 'DES', 'PS1'] = 'SDSS',
+        k_correction: Callable[..., Any] | dict[str, float] | None = None,
+        colour: float | None = None) -> Quantity:
     """
     Convert an apparent magnitude to an absolute one.
 
@@ -295,10 +311,17 @@ def _apparent(magnitude):
         raise ValueError(msg) from error
 
 
-def physical_profile(profile, *, band=None, distance=None, redshift=None,
-                     cosmology=None, ebv=0.0, position=None,
-                     reddening='SFD', filters='SDSS', k_correction=None,
-                     inclination=None, thickness=0.0, solar=None) -> QTable:
+def physical_profile(
+        profile: QTable, *, band: str | None = None,
+        distance: float | Quantity | None = None,
+        redshift: float | None = None, cosmology: FLRW | None = None,
+        ebv: float | Literal['sfd'] | Callable[..., Any] = 0.0,
+        position: SkyCoord | None = None,
+        reddening: Literal['SFD', 'SF11'] = 'SFD',
+        filters: Literal['SDSS', 'DES', 'PS1'] = 'SDSS',
+        k_correction: Callable[..., Any] | dict[str, float] | None = None,
+        inclination: float | Quantity | None = None, thickness: float = 0.0,
+        solar: float | None = None) -> QTable:
     """
     Convert a profile to physical units.
 

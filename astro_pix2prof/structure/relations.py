@@ -7,6 +7,8 @@ magnitudes in the filters of SDSS, at rest and corrected for Galactic
 extinction, but not for dust of the galaxy itself.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -75,7 +77,7 @@ class MassRelation:
     system: str = 'AB'
     filters: str = 'SDSS'
 
-    def solar_magnitude(self, band):
+    def solar_magnitude(self, band: str) -> float | None:
         """
         Find the absolute magnitude of the sun in a band.
         """
@@ -83,7 +85,8 @@ class MassRelation:
             return self.sun[band]
         return find_bandpass(band, self.filters).sun
 
-    def log_mass_to_light(self, colour, name, band):
+    def log_mass_to_light(self, colour: float | np.ndarray, name: str,
+                          band: str) -> np.ndarray:
         """
         Calculate log10(M/L) from a colour.
 

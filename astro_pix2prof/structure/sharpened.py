@@ -3,6 +3,10 @@
 Correction of a profile for the point-spread function.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
@@ -27,6 +31,9 @@ from astro_pix2prof.structure.smeared import (
     refuse_corrected,
 )
 
+if TYPE_CHECKING:
+    from astro_pix2prof.typing import PSFLike
+
 __all__ = ['correct_psf']
 
 
@@ -37,7 +44,7 @@ _UNKNOWN = 0.15
 _DRAWS = 60
 
 
-def correct_psf(profile, psf, *, seed=0) -> QTable:
+def correct_psf(profile: QTable, psf: PSFLike, *, seed: int = 0) -> QTable:
     """
     Correct a profile for the point-spread function.
 

@@ -3,9 +3,12 @@
 Join the shares of a survey: the table of failures, and the times.
 """
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from astro_pix2prof.survey.failures import count_failures, write_failures
 from astro_pix2prof.survey.files import (
@@ -20,6 +23,9 @@ from astro_pix2prof.survey.stop import resumable
 from astro_pix2prof.survey.storage import find_folder, is_folder
 from astro_pix2prof.survey.times import join_times
 from astro_pix2prof.wording import counted
+
+if TYPE_CHECKING:
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['SurveyResult', 'collect_survey', 'finish_parts']
 
@@ -62,7 +68,7 @@ class SurveyResult:
     n_failed_bands: dict = field(default_factory=dict)
 
     @property
-    def n_measured(self):
+    def n_measured(self) -> int:
         """
         Count the galaxies that have a profile, now or from before (int).
         """
@@ -96,7 +102,7 @@ def finish_parts(plan, part=None):
     return count_failures(map(plan.path, plan.numbers))
 
 
-def collect_survey(out) -> 'SurveyResult':
+def collect_survey(out: PathLike) -> SurveyResult:
     """
     Join the shares of a survey that runs with ``part=`` measured.
 

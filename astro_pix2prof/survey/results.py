@@ -3,8 +3,11 @@
 The results of a survey, read part by part.
 """
 
+from __future__ import annotations
+
 import copy
 import re
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -36,6 +39,12 @@ from astro_pix2prof.survey.files import (
 from astro_pix2prof.survey.integrity import read_identity, recover_settings
 from astro_pix2prof.survey.storage import is_folder
 from astro_pix2prof.survey.text import read_ecsv
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['Survey', 'read_survey']
 
@@ -84,7 +93,7 @@ class Survey:
         The band whose ellipses all share, and the colours.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: PathLike) -> None:
         path = find_path(path, 'survey')
         if is_folder(path, 'survey '):
             # (each part knows them, too)
@@ -146,7 +155,7 @@ class Survey:
         return self[item:item + 1][0]
 
     @property
-    def failures(self):
+    def failures(self) -> QTable:
         """
         The galaxies that were not measured: `~astropy.table.QTable`.
 
@@ -161,7 +170,7 @@ class Survey:
                for name in ('band', 'source', 'message')
                if name in rows.column_names}})
 
-    def in_band(self, band) -> 'Survey':
+    def in_band(self, band: str) -> Survey:
         """
         Look at the profiles of another band than the reference.
 
@@ -187,7 +196,7 @@ class Survey:
         view._band = check_choice(band, 'band', tuple(self.bands))
         return view
 
-    def band_profiles(self, number) -> BandProfiles:
+    def band_profiles(self, number: int) -> BandProfiles:
         """
         Read the profiles of a galaxy in all bands, and its colours.
 
@@ -255,7 +264,7 @@ class Survey:
         return self._read(self.files[k]).slice(number - self._starts[k], 1)
 
     @property
-    def times(self):
+    def times(self) -> dict[str, Any]:
         """
         The galaxies, seconds and processes of the calls so far (dict).
 
@@ -264,7 +273,7 @@ class Survey:
         path = self.folder / TIMES
         return read_json(path) if self.settings and path.is_file() else {}
 
-    def galaxies(self, columns=None) -> QTable:
+    def galaxies(self, columns: Sequence[str] | None = None) -> QTable:
         """
         Read the columns of the galaxies, without their profiles.
 
@@ -445,7 +454,7 @@ def _are_texts(column):
             or pa.types.is_null(column.type))
 
 
-def read_survey(path) -> 'Survey':
+def read_survey(path: PathLike) -> Survey:
     """
     Read the results of a survey.
 

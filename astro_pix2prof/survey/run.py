@@ -3,10 +3,13 @@
 Measure the galaxies of a catalogue, in parallel and restartable.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import time
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
@@ -43,6 +46,16 @@ from astro_pix2prof.survey.storage import (
 from astro_pix2prof.survey.times import RunClock, join_times, times_file
 from astro_pix2prof.wording import counted
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Literal
+
+    from astropy.table import Table
+    from astropy.units import Quantity
+
+    from astro_pix2prof.fitting.base import ProfileFitter
+    from astro_pix2prof.typing import PathLike
+
 __all__ = ['run_survey']
 
 
@@ -63,14 +76,24 @@ _OF_FITTERS = ('method', 'weights', 'device', 'sky', 'search_radius',
                'fit_centre', 'min_snr', *RADIUS_OPTIONS, *HARMONIC_OPTIONS)
 
 
-def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
-               scheduler=None, n_workers=None, readers=0, progress=False,
-               overwrite=False, columns=None, ra=None, dec=None, x=None,
-               y=None, size=None, masks=None, uncertainties=None,
-               invvars=None, backgrounds=None, allow_remote=False,
-               structure=False, part=None, isolate=False, changed='warn',
-               bands=None, reference=None, colours=None, embedding=False,
-               **options) -> SurveyResult:
+def run_survey(
+        catalogue: PathLike | Table, out: PathLike, *,
+        images: str | Sequence[str] | CutoutService | Callable[..., Any] |
+            None = None,
+        fitter: ProfileFitter | dict[str, Any] | None = None,
+        chunk_size: int = 500, scheduler: str | None = None,
+        n_workers: int | None = None, readers: int = 0, progress: bool = False,
+        overwrite: bool = False, columns: Sequence[str] | None = None,
+        ra: str | None = None, dec: str | None = None, x: str | None = None,
+        y: str | None = None, size: int | str | Quantity | None = None,
+        masks: str | None = None, uncertainties: str | None = None,
+        invvars: str | None = None, backgrounds: str | None = None,
+        allow_remote: bool = False, structure: bool = False,
+        part: str | tuple[int, int] | None = None, isolate: bool = False,
+        changed: Literal['warn', 'redo', 'ignore'] = 'warn',
+        bands: dict[str, Any] | Sequence[str] | None = None,
+        reference: str | None = None, colours: Sequence[str] | None = None,
+        embedding: bool = False, **options: Any) -> SurveyResult:
     """
     Measure the galaxies of a catalogue.
 
@@ -300,7 +323,7 @@ def run_survey(catalogue, out, *, images=None, fitter=None, chunk_size=500,
         options = bands.options
     # (first, so that nothing is done for results that have no place)
     out = find_folder(out, 'out')
-    if is_address(out) and out.protocol == 'memory' and (
+    if getattr(out, 'protocol', '') == 'memory' and (
             n_workers != 1 or scheduler is not None):
         msg = (f'out={str(out)!r} is the memory of one process, where others '
                'cannot write: give n_workers=1')

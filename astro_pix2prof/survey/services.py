@@ -3,11 +3,14 @@
 Services on the web that cut images of galaxies out of sky surveys.
 """
 
+from __future__ import annotations
+
 import hashlib
 import io
 import re
 import urllib.parse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
@@ -31,6 +34,13 @@ from astro_pix2prof.survey.download import (
     DownloadError,
     answer_text,
 )
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from astropy.units import Quantity
+
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['CutoutService']
 
@@ -118,8 +128,11 @@ class CutoutService:
     ('nmgy', 0.262)
     """
 
-    def __init__(self, service, layer=None, *, band=None, pixel_scale=None,
-                 cache=None, rate=1.0, url=None):
+    def __init__(self, service: str,
+                 layer: str | None = None, *, band: str | None = None,
+                 pixel_scale: float | Quantity | None = None,
+                 cache: PathLike | None = None, rate: float = 1.0,
+                 url: str | None = None) -> None:
         self.service = check_choice(service, 'service', tuple(_URLS))
         self.layer = check_text(layer, 'layer', optional=True)
         self.band = check_text(band, 'band', optional=True)
@@ -153,7 +166,7 @@ class CutoutService:
         return f'<CutoutService: {self.describe()}>'
 
     @classmethod
-    def from_text(cls, text, **options) -> 'CutoutService':
+    def from_text(cls, text: str, **options: Any) -> CutoutService:
         """
         Make a service of its name and layer in one text.
 
@@ -172,7 +185,7 @@ class CutoutService:
         service, _, layer = text.partition(':')
         return cls(service, layer or None, **options)
 
-    def in_band(self, band) -> 'CutoutService':
+    def in_band(self, band: str) -> CutoutService:
         """
         Make the same service in another band.
 
@@ -248,7 +261,7 @@ class CutoutService:
         return {}
 
     @property
-    def options(self):
+    def options(self) -> dict[str, Any]:
         """
         Options of `~astro_pix2prof.GalaxyCutout` for its images (dict).
         """
@@ -275,7 +288,7 @@ class CutoutService:
             text += f', {self.url}'
         return text
 
-    def complete(self, options) -> dict:
+    def complete(self, options: dict[str, Any]) -> dict:
         """
         Complete the options of all images, which the headers do not tell.
 
@@ -335,7 +348,7 @@ class CutoutService:
                    'of, to which the values refer')
             raise ValueError(msg)
 
-    def width(self, size) -> int:
+    def width(self, size: int | str | Quantity) -> int:
         """
         Convert the size of a cut-out to pixels.
 
@@ -369,7 +382,8 @@ class CutoutService:
             raise ValueError(msg)
         return int(width)
 
-    def fetch(self, position, size) -> Path:
+    def fetch(self, position: tuple[float, float] | SkyCoord | str,
+              size: int | str | Quantity) -> Path:
         """
         Fetch the image around a position, or find it in the cache.
 
@@ -418,7 +432,7 @@ class CutoutService:
         """
         self._downloader.prepare()
 
-    def name(self, ra, dec, width) -> str:
+    def name(self, ra: float, dec: float, width: int) -> str:
         """
         Make the name of the file of an image, which says all about it.
 
@@ -447,7 +461,7 @@ class CutoutService:
         return (f'{key[:2]}/{what}_{ra:.7f}{dec:+.7f}_{width}_{key[:12]}'
                 '.fits')
 
-    def fetch_name(self, name) -> Path:
+    def fetch_name(self, name: str) -> Path:
         """
         Fetch the image of a name, or find it in the cache.
 

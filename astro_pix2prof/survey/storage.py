@@ -24,7 +24,7 @@ __all__ = ['absolute_path', 'check_place', 'copy_file', 'find_folder',
            'remove_tree']
 
 
-def find_folder(path, name):
+def find_folder(path, name) -> Path:
     """
     Make the path of a folder for results.
 

@@ -3,16 +3,25 @@
 Write and read files of image-profile pairs for training.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import warnings
 from numbers import Integral
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from astro_pix2prof.networks.ellipse import ellipse_components, ellipse_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from astro_pix2prof import ImageProfilePair
+    from astro_pix2prof.typing import PathLike
 
 __all__ = ['read_shards', 'write_shards']
 
@@ -20,9 +29,12 @@ __all__ = ['read_shards', 'write_shards']
 _SPLITS = ('train', 'validation', 'test')
 
 
-def write_shards(pairs, folder, *, n_pix=256, n_sma=None, per_shard=256,
-                 split=(0.9, 0.05, 0.05), seed=0, source='',
-                 overwrite=False) -> dict:
+def write_shards(pairs: Iterable[ImageProfilePair], folder: PathLike, *,
+                 n_pix: int = 256, n_sma: int | None = None,
+                 per_shard: int = 256,
+                 split: tuple[float, float, float] = (0.9, 0.05, 0.05),
+                 seed: int = 0, source: str = '',
+                 overwrite: bool = False) -> dict:
     """
     Write pairs to files from which networks are trained.
 

@@ -230,6 +230,13 @@ def summarise(truth, found, galaxies):
     return out
 
 
+def _share(value, number):
+    """
+    A rate and the number that it is of; a dash alone where there is none.
+    """
+    return f'{value:.2f} (of {number})' if number else text(None)
+
+
 def make_table(out):
     """
     Make the tables of the page of the documentation.
@@ -245,7 +252,7 @@ def make_table(out):
             one = out['sets'][name][method]
             bright, any_ = one['bright'], one['bright_any']
             rows.append([label, title, *(
-                f'{text(part[key], ".2f")} (of {part[n]})'
+                _share(part[key], part[n])
                 for part, key, n in (
                     (bright, 'completeness', 'n_truth'),
                     (bright, 'purity', 'n_found'),
@@ -268,7 +275,7 @@ def make_table(out):
         else:
             label = f'{100 * one["low"]:g} to {100 * high:g}% of the light'
         rows.append([label, *(
-            f'{text(part[key], ".2f")} (of {part[n]})'
+            _share(part[key], part[n])
             for part in (one, two) for key, n in (
                 ('completeness', 'n_truth'), ('purity', 'n_found')))])
     return '\n'.join([*lines, *list_table(heading, rows)]).rstrip() + '\n'

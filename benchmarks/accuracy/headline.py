@@ -99,7 +99,7 @@ def rows_of(run, captioner):
         (f'{speed["fitter_seconds"]:.2f} s', 'for a galaxy of 256 x 256 '
          'pixels by the network on one core, '
          f'{speed["fitter_faster"]:.0f} times faster than the isophote fit '
-         'in the same minute', ':doc:`throughput`')]
+         'measured beside it', ':doc:`throughput`')]
 
 
 CAPTION = (

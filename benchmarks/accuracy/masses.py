@@ -235,6 +235,8 @@ def measure_real(fitter, data):
     return found
 
 
+# The fitters, as the pages call them.
+_LABELS = {'Pix2ProfFitter': 'rings', 'IsophoteFitter': 'isophotes'}
 _ROWS = (('total', 'total mass'), ('r50', 'radius of half the mass'),
          ('enclosed', 'mass within a ring'),
          ('density', 'surface density, all rings'),
@@ -254,11 +256,11 @@ def write_inc(path, found):
              '      - Bias (dex)', '      - Median deviation (dex)',
              '      - Within 1 and 2 errors']
     for key, title in _ROWS:
-        for fitter in ('Pix2ProfFitter', 'IsophoteFitter'):
+        for fitter, label in _LABELS.items():
             row = found.get(fitter, {}).get(key)
             if row is None:
                 continue
-            lines += [f'    * - {title}', f'      - ``{fitter}``',
+            lines += [f'    * - {title}', f'      - {label}',
                       f'      - {row["n"]}', f'      - {row["bias_dex"]:+.3f}',
                       f'      - {row["median_abs_dex"]:.3f}',
                       f'      - {row["within_error"]:.0%}, '
@@ -274,7 +276,7 @@ def write_inc(path, found):
             row = real[name]
             lines += [f'    * - ``{name}``',
                       f'      - {row["colour"]}, {row["light"]}',
-                      f'      - {row["log_mass"]:.3f} +- '
+                      f'      - {row["log_mass"]:.3f} ± '
                       f'{row["log_mass_err"]:.3f}',
                       f'      - {row["of_totals"]:.3f}',
                       f'      - {row["r50_kpc"]:.2f}']

@@ -11,9 +11,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
-WAYS = {'ellipses': 'True ellipses', 'network': '``Pix2ProfFitter``',
-        'isophotes': '``IsophoteFitter``'}
-REAL = {'isophotes': '``IsophoteFitter``', 'network': '``Pix2ProfFitter``',
+WAYS = {'ellipses': 'True ellipses', 'network': 'rings',
+        'isophotes': 'isophotes'}
+REAL = {'isophotes': 'isophotes', 'network': 'rings',
         'pixels': 'Pixels, the centre of each ring as in the table',
         'pixels, polar angle': 'The same with the polar angle',
         'photutils': '`photutils.isophote`, the same centres'}

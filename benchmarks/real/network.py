@@ -315,8 +315,9 @@ def draw(name, bands):
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
 
-    width = 4.4 if len(bands) > 1 else 5.6
-    fig = plt.figure(figsize=(width * len(bands), 13.0))
+    # (of three bands, small enough that the page does not shrink the text)
+    width = 3.5 if len(bands) > 1 else 5.2
+    fig = plt.figure(figsize=(width * len(bands), 11.5))
     # panels that share an axis touch
     fig.set_layout_engine('constrained', h_pad=0.03, hspace=0.0)
     parts = fig.subfigures(3, len(bands), squeeze=False,
@@ -405,7 +406,7 @@ def main(args=None):
             found, card, LARGEST_ERROR)) + '\n')
         for name, bands in measured.items():
             draw(name, bands).savefig(
-                args.out / f'{file_stem(name)}.png', dpi=100)
+                args.out / f'{file_stem(name)}.png', dpi=120)
 
 
 if __name__ == '__main__':

@@ -234,3 +234,18 @@ class TestChecker:
         with pytest.raises(SystemExit):
             checker.main([str(tmp_path)])
         assert 'there are no pages in' in capsys.readouterr().err
+
+
+def test_gallery_order():
+    """
+    Each tutorial has its place; one that the list does not name comes last.
+    """
+    spec = util.spec_from_file_location('gallery_order',
+                                        DOCS / 'gallery_order.py')
+    order = util.module_from_spec(spec)
+    spec.loader.exec_module(order)
+    assert len(set(order.ORDER)) == len(order.ORDER)
+    names = ['a/plot_zebra.py', 'a/plot_train.py', 'a/plot_units.py',
+             'a/plot_apple.py', 'a/plot_first_profile.py']
+    assert sorted(names, key=order.sort_tutorials) == [
+        names[k] for k in (4, 2, 1, 3, 0)]

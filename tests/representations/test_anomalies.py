@@ -144,6 +144,31 @@ def test_wrong_files(finder, tmp_path, text, match):
     assert finder.n_rated == 0
 
 
+def test_ratings_by_another_column(galaxies, finder, tmp_path):
+    """
+    A file that names galaxies by another column is understood.
+    """
+    path = tmp_path / 'ratings.csv'
+    path.write_text('source,rating\n7.fits,4\n0.fits,1\n')
+    finder.rate(path)
+    assert finder.ratings['index'].tolist() == [5, 12]
+    assert finder.ratings['rating'].tolist() == [1, 4]
+    with pytest.raises(ValueError, match="no galaxy '7' in the column "
+                                         "'source': name the galaxies by"):
+        finder.rate(QTable({'source': ['7'], 'rating': [1]}))
+    # (a column that the galaxies do not have)
+    with pytest.raises(ValueError, match="no column 'index'; there are id, "
+                                         'rating; ratings need'):
+        finder.rate(QTable({'id': [7], 'rating': [1]}))
+    table = galaxies[0].copy()
+    table['name'] = ['twin'] * 2 + [f'n{k}' for k in range(2, N)]
+    twins = AnomalyFinder(table)
+    twins.rate(QTable({'name': ['n3'], 'rating': [1]}))
+    assert twins.ratings['index'].tolist() == [8]
+    with pytest.raises(ValueError, match="2 galaxies 'twin' in the column"):
+        twins.rate(QTable({'name': ['twin'], 'rating': [1]}))
+
+
 def test_wrong_ratings(finder, tmp_path):
     with pytest.raises(TypeError, match="rating of 5 must be a number, got "
                                         "'high'"):

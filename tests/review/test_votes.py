@@ -326,3 +326,30 @@ def test_simulate():
     again = simulate_votes(['a', 'b'] * 500, 10, n_raters=50, scatter=0,
                            difficulty=0, bias=0, spammers=0, ability=1.3)
     assert np.all(again == votes)
+
+
+@pytest.mark.parametrize('method', ['dawid-skene', 'swap'])
+def test_raters_who_guess(method):
+    """
+    Certain labels of raters who guess are told of.
+    """
+    true = np.where(np.random.default_rng(7).random(200) < 0.3, 'a', 'b')
+    votes = simulate_votes(true, 10, n_raters=50, spammers=0.9, seed=7)
+    match = 'agree no more often than by chance'
+    with pytest.warns(AstropyUserWarning, match=match):
+        result = combine_votes(votes, method)
+    right = result.labels['label'] == true[
+        result.labels['galaxy'].astype(int)]
+    assert result.labels['probability'].mean() > np.mean(right) + 0.1
+    # (known labels tell who guesses, and a share of votes claims nothing)
+    gold = {galaxy: true[int(galaxy)] for galaxy in result.labels['galaxy']}
+    combine_votes(votes, method, gold=gold)
+    combine_votes(votes, 'majority')
+
+
+def test_raters_who_do_not_guess(recwarn):
+    true = np.where(np.random.default_rng(8).random(200) < 0.3, 'a', 'b')
+    combine_votes(simulate_votes(true, 10, n_raters=50, spammers=0.3, seed=8))
+    # few galaxies tell nothing
+    combine_votes(make_votes([('A', 'x', 'a'), ('A', 'y', 'b')]))
+    assert not [w for w in recwarn if 'by chance' in str(w.message)]
