@@ -35,9 +35,13 @@ from benchmarks.accuracy.clumps import CASES, MIN_SHARE, MIN_SNR
 # their training, and the strength with which weights are held at zero.
 _HEADS, _UNITS, _STEPS, _RATE, _DECAY = 4, 24, 250, 1e-2, 1e-3
 
-# Weights of bright objects, of odd ones and of nothing. Frames of the
-# simulator are crowded with stars and neighbours.
+# Weights of bright objects, of odd ones and of nothing in training. Frames of
+# the simulator are crowded with stars and neighbours.
 _BRIGHT, _ODD, _NOTHING = 4.0, 0.7, 0.5
+
+# The part of odd objects among those that volunteers marked in galaxies, for
+# which the probabilities are given.
+_VOLUNTEERS = 0.28
 
 # Marks of the network with a lower score teach nothing.
 _LEAST = 0.12
@@ -128,7 +132,15 @@ def true_clumps(truth):
             (snr > MIN_SNR) & (share > MIN_SHARE))
 
 
-def train_head(marks, *, odd=_ODD, seed=1):
+def odd_weight(classes):
+    """
+    Compute the weight of odd objects that gives them their usual part.
+    """
+    n, n_odd = ((classes == k).sum() for k in (1, 2))
+    return float(_VOLUNTEERS / (1 - _VOLUNTEERS) * n / max(n_odd, 1))
+
+
+def train_head(marks, *, odd=None, seed=1):
     """
     Train a class head: the mean of several of `_UNITS` units.
 
@@ -138,7 +150,8 @@ def train_head(marks, *, odd=_ODD, seed=1):
         The marks.
 
     odd : float, optional
-        The weight of odd objects.
+        The weight of odd objects, for which the probabilities are; by
+        default that of `odd_weight`.
 
     seed : int, optional
         The seed of the first weights.
@@ -154,7 +167,7 @@ def train_head(marks, *, odd=_ODD, seed=1):
     middle, size = x.mean(0), x.std(0) + 0.05
     x = (x - middle) / size
     weight = torch.where(torch.tensor(marks.bright[use]), _BRIGHT, 1.0)
-    weight = weight * torch.tensor([_NOTHING, 1.0, odd])[y]
+    weight = weight * torch.tensor([_NOTHING, 1.0, _ODD])[y]
     weight /= weight.sum()
     heads = []
     for k in range(_HEADS):
@@ -176,12 +189,14 @@ def train_head(marks, *, odd=_ODD, seed=1):
     # (side by side, they are one head of all units)
     first = torch.cat([head[0].weight for head in heads]).detach() / size
     bias = torch.cat([head[0].bias for head in heads]).detach()
+    last = torch.stack([head[2].bias for head in heads]).mean(0).detach()
+    # (another weight of a class is another constant)
+    last[2] += np.log((odd or odd_weight(marks.classes)) / _ODD)
     return {
         '0.weight': first, '0.bias': bias - first @ middle,
         '2.weight': torch.cat([head[2].weight for head in heads],
                               1).detach() / _HEADS,
-        '2.bias': torch.stack([head[2].bias for head in heads]).mean(
-            0).detach()}
+        '2.bias': last}
 
 
 def probabilities(state, features):
@@ -194,7 +209,7 @@ def probabilities(state, features):
     return torch.softmax(x, 1).numpy()
 
 
-def left_out(marks, *, odd=_ODD):
+def left_out(marks, *, odd=None):
     """
     Compute the probabilities of marks from heads that did not see them.
     """
@@ -243,7 +258,7 @@ def join(parts):
                  sum(part.n_wanted for part in parts))
 
 
-def finish(network, card, marks, path, *, odd=_ODD, entries=None):
+def finish(network, card, marks, path, *, odd=None, entries=None):
     """
     Train the head on all marks, and write weights and model card.
     """
@@ -266,7 +281,7 @@ def finish(network, card, marks, path, *, odd=_ODD, entries=None):
             'galaxies': n_galaxies,
             'marks': [int(n) for n in np.bincount(marks.classes,
                                                   minlength=3)],
-            'odd_weight': odd,
+            'odd_weight': round(odd or odd_weight(marks.classes), 3),
             'completeness': round(float(rates[0]), 3),
             'purity': round(float(rates[1]), 3),
             'unit': ('bright clumps of simulated galaxies that were left '
@@ -282,7 +297,8 @@ def main():
     parser.add_argument('weights')
     parser.add_argument('--galaxies', nargs='+', metavar='SEED:N',
                         default=['9001:320'])
-    parser.add_argument('--odd', type=float, default=_ODD)
+    parser.add_argument('--odd', type=float, default=None,
+                        help='weight of odd objects (default: volunteers)')
     parser.add_argument('--out', type=Path, required=True,
                         metavar='FILE.safetensors')
     args = parser.parse_args()
