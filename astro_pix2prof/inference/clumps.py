@@ -26,6 +26,12 @@ from astro_pix2prof.image.pictures import (
     read_picture,
     warn_of_calibration,
 )
+from astro_pix2prof.inference.clump_classes import (
+    N_MEASURED,
+    classify_marks,
+    describe_surroundings,
+    seen_at,
+)
 from astro_pix2prof.inference.clump_maps import find_width, make_maps
 from astro_pix2prof.inference.point_sources import fit_fluxes
 from astro_pix2prof.networks.architectures import architecture_of
@@ -46,7 +52,7 @@ if TYPE_CHECKING:
     from astro_pix2prof.fitting.base import ProfileFitter
     from astro_pix2prof.typing import ImageLike, PathLike, PSFLike
 
-__all__ = ['class_features', 'find_clumps', 'measure_marks']
+__all__ = ['find_clumps', 'measure_marks']
 
 
 # Thresholds: the signal-to-noise ratio of the matched filter, and the
@@ -59,8 +65,10 @@ _SHARPEST, _WIDEST = 1.0, 30.0
 # Marks of the network that are measured have at least this score.
 _LEAST = 0.04
 
-# The peak of the filtered image lies so close to a mark of the network (FWHM).
-_BESIDE = 0.4
+# The peak of the filtered image lies so close to a mark of the network, and
+# of marks that are closer than that to each other only the clearest counts
+# (FWHM).
+_BESIDE, _SAME = 0.4, 0.7
 
 # No clump is so close to the centre (FWHM), and those closer than that have a
 # flag.
@@ -70,17 +78,10 @@ _CORE, _NEAR_CORE = 0.8, 2.0
 # (FWHM) is near; less than this part of the PSF on good pixels is a flag.
 _BLENDED, _EDGE, _COVERED = 1.5, 1.5, 0.85
 
-# The matched filter tells a clump from another object by its distance from
-# the centre only (R50).
-_OUTSIDE = 2.2
-
 # Flags of a galaxy whose rings are not to be trusted, nor what is left
 # without them.
 _DOUBTFUL = (GalaxyFlag.CENTRE_UNCERTAIN | GalaxyFlag.GEOMETRY_UNCERTAIN
              | GalaxyFlag.POINT_SOURCE | GalaxyFlag.FAILED)
-
-# Two classes of which none is so many times as likely as the other.
-_UNSURE = 2.0
 
 
 def find_clumps(fit: ProfileFit | ImageLike, *,
@@ -234,14 +235,14 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
         network, card = _load(str(weights))
         if threshold is None:
             threshold = card.get('threshold', _PROBABILITY)
-        rows = _classify(_measure(fit, maps, _by_network(network, maps),
-                                  max_radius), card)
+        rows = classify_marks(_measure(fit, maps, *_by_network(
+            network, maps), max_radius), network)
         rows = [row for row in rows if row['object'] >= threshold]
         rows.sort(key=lambda row: -row['probability'])
     else:
         threshold = _SNR if threshold is None else threshold
-        rows = _classify(_measure(fit, maps, _by_filter(maps, threshold),
-                                  max_radius), {})
+        rows = classify_marks(_measure(fit, maps, _by_filter(
+            maps, threshold), None, max_radius))
     rows = [row for row in rows if row['class'] in classes]
     return _make_table(fit, maps, rows, picture, {
         'method': method, 'threshold': float(threshold),
@@ -269,12 +270,13 @@ def measure_marks(fit, psf, network, *, max_radius=3.0):
     Returns
     -------
     rows : list of dict
-        See `class_features`; ``x`` and ``y`` are pixels of the image.
+        As `~astro_pix2prof.inference.clump_classes.class_features` takes
+        them, with ``seen``; ``x`` and ``y`` are pixels of the image.
     """
     maps = make_maps(fit, find_width(fit, psf)[0], reach=max_radius)
     if maps is None:
         return []
-    return _measure(fit, maps, _by_network(network, maps), max_radius)
+    return _measure(fit, maps, *_by_network(network, maps), max_radius)
 
 
 def _is_fit(fit):
@@ -309,20 +311,39 @@ def _load(weights):
         msg = (f'weights must be those of a clump network, got {weights!r}, '
                f'which are of a {architecture_of(network).title}')
         raise ValueError(msg)
+    if network.config.measured not in (0, N_MEASURED):
+        msg = (f'weights: the class head of {weights!r} takes '
+               f'{network.config.measured} numbers of a mark, this version '
+               f'measures {N_MEASURED}: train the head again')
+        raise ValueError(msg)
     return network, card
 
 
 def _by_network(network, maps):
     """
-    Run the network: x, y in the maps and probabilities of both classes.
+    Run the network: x, y, probabilities of both classes; what it saw there.
     """
     with torch.inference_mode():
-        logits, offset = network(maps.maps.channels)
+        logits, offset, seen = network.look(maps.maps.channels)
         peaks = find_peaks(logits[0], offset[0], least=_LEAST)
+        seen = seen_at(seen[0], peaks[:, :2])
     rows = peaks.double().tolist()
     places = _sharpen(maps, [row[:2] for row in rows])
-    return [(*place, row[2], row[3])
-            for place, row in zip(places, rows, strict=True)]
+    kept = _clearest(places, _SAME * maps.fwhm)
+    return ([(*places[k], *rows[k][2:4]) for k in kept],
+            [seen[k] for k in kept])
+
+
+def _clearest(places, radius):
+    """
+    Leave out marks beside clearer ones: one object is marked once.
+    """
+    kept = []
+    for k, (x, y) in enumerate(places):
+        if all(np.hypot(x - places[j][0], y - places[j][1]) >= radius
+               for j in kept):
+            kept.append(k)
+    return kept
 
 
 def _sharpen(maps, places):
@@ -392,14 +413,15 @@ def _vertex(image, x, y):
     return out
 
 
-def _measure(fit, maps, found, max_radius):
+def _measure(fit, maps, found, seen, max_radius):
     """
     Measure what was found: a list of dictionaries, without classes.
     """
+    shapes = seen is not None
     radius = maps.maps.radius[0].numpy()
     ny, nx = radius.shape
-    kept = []
-    for x, y, *p in found:
+    kept, rest = [], []
+    for k, (x, y, *p) in enumerate(found):
         i, j = (int(np.clip(round(v), 0, n - 1))
                 for v, n in ((x, nx), (y, ny)))
         away = float(np.hypot(x - maps.centre[0], y - maps.centre[1]))
@@ -407,13 +429,17 @@ def _measure(fit, maps, found, max_radius):
                 or radius[j, i] > max_radius * maps.r50):
             continue
         kept.append((x, y, *p, float(radius[j, i]), away))
+        rest.append(seen[k] if shapes else None)
     if not kept:
         return []
     x, y, clump, odd, sma, away = np.array(kept, dtype=float).T
     one = maps.maps
     variance = one.variance[0].numpy() * float(one.correlation[0])**2
     sources = fit_fluxes(one.residual[0].numpy(), maps.good, variance, x, y,
-                         maps.fwhm)
+                         maps.fwhm, shapes=shapes)
+    around = (describe_surroundings(maps, x, y) if shapes
+              else [{}] * len(x))
+    light = maps.flux / maps.unit / (np.pi * maps.r50**2)
     apart = np.hypot(x[:, None] - x, y[:, None] - y)
     np.fill_diagonal(apart, np.inf)
     px, py = maps.to_image(x, y)
@@ -439,8 +465,13 @@ def _measure(fit, maps, found, max_radius):
             'flux_err': source.error * maps.unit,
             'snr': source.flux / source.error, 'share': flux / maps.flux,
             'sma': sma[k] * maps.step, 'r50': sma[k] / maps.r50,
-            'width': source.width, 'scores': (clump[k], odd[k]),
-            'flag': flag})
+            'scores': (clump[k], odd[k]), 'flag': flag})
+        if shapes:
+            rows[-1].update(
+                around[k], seen=rest[k], light=light,
+                peak=source.flux / (1.13 * maps.fwhm**2),
+                log_width=source.log_width, extended=source.extended,
+                elongation=source.elongation)
     return rows
 
 
@@ -461,52 +492,6 @@ def _near_masked(mask, x, y, radius):
         out.append(bool(np.any(np.hypot(column + x0 - cx, row + y0 - cy)
                                <= radius)))
     return out
-
-
-def class_features(row):
-    """
-    List what tells the class of an object, besides a constant.
-
-    Parameters
-    ----------
-    row : dict
-        An object that was measured: 'scores' of the network for both
-        classes, 'snr', 'share', 'r50' and 'width'.
-
-    Returns
-    -------
-    features : list of float
-    """
-    scores = np.clip(row['scores'], 1e-3, 1 - 1e-3)
-    away = np.log(row['r50'] + 0.1)
-    share = np.log(np.clip(row['share'], 1e-5, 1))
-    return [1.0, *np.log(scores / (1 - scores)), away, away**2, share,
-            share**2 / 10, np.log(np.clip(row['snr'], 0.5, 1e4)),
-            row['width']]
-
-
-def _classify(rows, card):
-    """
-    Find classes and probabilities, as calibrated on simulated galaxies.
-    """
-    for row in rows:
-        pair = row['scores']
-        if not np.isfinite(pair[0]):
-            pair = (1.0, 0.0) if row['r50'] < _OUTSIDE else (0.0, 1.0)
-            row['probability'], row['object'], known = np.nan, 1.0, False
-        else:
-            known = True
-            if card.get('classes'):
-                # (neither of both is the reference, with a sum of 0)
-                sums = np.array(card['classes']) @ class_features(row)
-                grown = np.exp(np.clip(sums, -30, 30))
-                pair = grown / (1 + grown.sum())
-            row['probability'] = float(max(pair))
-            row['object'] = float(sum(pair))
-        row['class'] = CLASSES[0] if pair[0] >= pair[1] else CLASSES[1]
-        if not known or max(pair) < _UNSURE * min(pair):
-            row['flag'] |= int(ClumpFlag.UNSURE_CLASS)
-    return rows
 
 
 def _make_table(fit, maps, rows, picture, meta):

@@ -29,8 +29,10 @@ _HALF_LAG, _SAMPLED, _LONGEST = 0.58, 3.2, 24
 # PSF, and 13% too small for an exponent of 3.
 _BETA = 4.765
 
-# Widths of a source in units of that of the PSF that are tried.
+# Widths of a source in units of that of the PSF that are tried, for its flux
+# and for its shape.
 _WIDTHS = (1.0, 1.25, 1.6)
+_SHAPES = (0.7, 0.85, 1.0, 1.15, 1.35, 1.6, 2.0, 2.5)
 
 # The window around a source in FWHM, and the rounds of the fit of
 # neighbours.
@@ -183,14 +185,25 @@ class SourceFit:
 
     covered : float
         The part of the weight of the PSF that is on good pixels.
+
+    log_width : float
+        The natural logarithm of the width that fits best, from 0.7 to 2.5.
+
+    extended : float
+        The significance of that width against that of the PSF, in standard
+        deviations; negative if it is less.
+
+    elongation : float
+        The ellipticity (a^2 - b^2) / (a^2 + b^2) of second moments.
     """
 
     def __init__(self, flux, error, width, covered):
         self.flux, self.error = flux, error
         self.width, self.covered = width, covered
+        self.log_width = self.extended = self.elongation = 0.0
 
 
-def fit_fluxes(residual, good, variance, x, y, fwhm):
+def fit_fluxes(residual, good, variance, x, y, fwhm, *, shapes=False):
     """
     Fit the fluxes of sources, neighbours together, above their surroundings.
 
@@ -207,6 +220,9 @@ def fit_fluxes(residual, good, variance, x, y, fwhm):
 
     fwhm : float
         The full width at half maximum of the PSF in pixels.
+
+    shapes : bool, optional
+        Whether widths and elongations are measured, too.
 
     Returns
     -------
@@ -237,7 +253,51 @@ def fit_fluxes(residual, good, variance, x, y, fwhm):
             light[box] += max(flux, 0.0) * template - own
             parts[k] = max(flux, 0.0) * template
             sources[k] = SourceFit(flux, error, width, covered)
+    for k, (cx, cy) in enumerate(zip(x, y, strict=True)):
+        if shapes and parts[k] is not None:
+            box = _box(cx, cy, _WINDOW * fwhm, shape)
+            data = residual[box] - (light[box] - parts[k])
+            _shape(sources[k], data, good[box], variance[box], box,
+                   (cx, cy), fwhm)
     return sources
+
+
+def _shape(source, data, good, variance, box, centre, fwhm):
+    """
+    Measure the width and the elongation of a source.
+    """
+    window = _WINDOW * fwhm
+    found = [_fit_one(data, good, variance, box, centre, width * fwhm, window)
+             for width in _SHAPES]
+    if any(one is None for one in found):
+        return
+    chi2 = np.array([one[2] if one[0] > 0 else np.inf for one in found])
+    best = int(np.argmin(chi2))
+    if not np.isfinite(chi2[best]):
+        return
+    width = np.log(_SHAPES)
+    place = width[best]
+    if 0 < best < len(width) - 1 and np.isfinite(
+            chi2[best - 1:best + 2]).all():
+        # the vertex of the parabola through three points
+        bend, slope, _ = np.polyfit(width[best - 1:best + 2] - place,
+                                    chi2[best - 1:best + 2], 2)
+        if bend > 0:
+            place -= slope / (2 * bend)
+    plain = chi2[_SHAPES.index(1.0)]
+    gain = max(plain - chi2[best], 0.0) if np.isfinite(plain) else 0.0
+    source.log_width = float(place)
+    source.extended = float(np.sign(place) * np.sqrt(gain))
+    v, u = np.indices(data.shape)
+    u = u + box[1].start - centre[0]
+    v = v + box[0].start - centre[1]
+    r2 = u * u + v * v
+    weight = np.exp(-0.5 * r2 / (0.5 * fwhm)**2) * (
+        good & (r2 < window**2)) * data
+    sums = [float(np.sum(weight * part)) for part in (
+        u * u - v * v, 2 * u * v, r2)]
+    if sums[2] > 0:
+        source.elongation = min(float(np.hypot(*sums[:2])) / sums[2], 1.0)
 
 
 def _box(x, y, half, shape):

@@ -42,9 +42,8 @@ def _galaxy(rng, r50, flux):
     arms = rng.choice([0.0, 0.0, rng.uniform(0.05, 0.2)])
     parts = [disc.withFlux(flux * (1 - bulge - arms))]
     if bulge:
-        parts.append(galsim.Sersic(
-            rng.uniform(1.5, 4), half_light_radius=r50 * rng.uniform(
-                0.12, 0.35), trunc=6 * r50).withFlux(flux * bulge))
+        index, size = rng.uniform(1.5, 4), r50 * rng.uniform(0.12, 0.35)
+        parts.append(_bulge(index, size, 6 * r50).withFlux(flux * bulge))
     if arms:
         pitch, turn = np.tan(np.radians(rng.uniform(12, 30))), rng.uniform(
             0, np.pi)
@@ -57,6 +56,17 @@ def _galaxy(rng, r50, flux):
                 a * np.cos(p), a * np.sin(p))
                 for a, p, w in zip(r, phi, weight, strict=True)]
     return galsim.Sum(parts).shear(shear), q, beta
+
+
+def _bulge(index, size, end):
+    """
+    Make a bulge that ends at a radius, if GalSim can solve for it.
+    """
+    try:
+        return galsim.Sersic(index, half_light_radius=size, trunc=end)
+    except galsim.GalSimError:
+        # (far beyond its light, no root is found: it need not end)
+        return galsim.Sersic(index, half_light_radius=size)
 
 
 def _objects(rng, r50, q, beta, flux, fwhm):

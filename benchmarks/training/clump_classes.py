@@ -1,15 +1,18 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Calibrate the classes and probabilities of a clump network.
+Train the class head of a clump network.
 
-The marks of the network on simulated galaxies are measured as in use; a
-logistic regression of their scores, brightness, place and width tells
-whether a mark is a clump, another object or nothing.
+The marks of the network on simulated galaxies are measured as in use: each
+is fitted, its rings are subtracted, and brightness, place, width and
+surroundings of the marks are measured. From these, and from what the network
+saw, a small head learns whether a mark is a clump, another object or
+nothing. Galaxies that are left out tell how well it does.
 
-    python -m benchmarks.training.clump_classes WEIGHTS --n 200 --seed 611
+    python -m benchmarks.training.clump_classes WEIGHTS --out FILE.safetensors
 """
 
 import argparse
+import dataclasses
 import json
 import warnings
 from pathlib import Path
@@ -19,47 +22,114 @@ import torch
 from astropy.table import Table
 
 from astro_pix2prof import Pix2ProfFitter, measure_detections
-from astro_pix2prof.inference.clumps import class_features, measure_marks
-from astro_pix2prof.networks.weights import load_network
-from benchmarks.accuracy.clumps import CASES
+from astro_pix2prof.inference.clump_classes import (
+    N_MEASURED,
+    class_features,
+)
+from astro_pix2prof.inference.clumps import measure_marks
+from astro_pix2prof.networks.clumps import ClumpNetwork
+from astro_pix2prof.networks.weights import load_network, write_weights
+from benchmarks.accuracy.clumps import CASES, MIN_SHARE, MIN_SNR
 
-# Strength with which coefficients are held at zero.
-_RIDGE = 1.0
+# Heads whose mean is taken, and units of each; steps and learning rate of
+# their training, and the strength with which weights are held at zero.
+_HEADS, _UNITS, _STEPS, _RATE, _DECAY = 4, 24, 250, 1e-2, 1e-3
 
-# The part of odd objects among those that volunteers marked in galaxies. The
-# simulator's frames hold more stars and neighbours, which count by less.
-_ODD = 0.28
+# Weights of bright objects, of odd ones and of nothing in training. Frames of
+# the simulator are crowded with stars and neighbours.
+_BRIGHT, _ODD, _NOTHING = 4.0, 0.7, 0.5
+
+# The part of odd objects among those that volunteers marked in galaxies, for
+# which the probabilities are given.
+_VOLUNTEERS = 0.28
+
+# Marks of the network with a lower score teach nothing.
+_LEAST = 0.12
+
+# Galaxies are left out in so many turns.
+_FOLDS = 4
 
 
-def gather(weights, name, n, seed):
+@dataclasses.dataclass
+class Marks:
     """
-    Measure the marks on galaxies of a set: features, classes, rows.
+    Marks of a network on galaxies whose truth is known.
 
-    The class is 0 for nothing, 1 for a clump and 2 for another object.
+    Attributes
+    ----------
+    features : 2D `~numpy.ndarray`, shape (n, C + M)
+        What the network saw, and the numbers measured.
+
+    classes : 1D int `~numpy.ndarray`, shape (n,)
+        0 for nothing, 1 for a clump, 2 for another object.
+
+    bright : 1D bool `~numpy.ndarray`, shape (n,)
+        Marks with the signal-to-noise ratio and share that count.
+
+    score : 1D `~numpy.ndarray`, shape (n,)
+        The higher of both scores of the network.
+
+    wanted : 1D bool `~numpy.ndarray`, shape (n,)
+        Marks of true clumps that are that bright.
+
+    galaxy : 1D int `~numpy.ndarray`, shape (n,)
+        The number of the galaxy.
+
+    n_wanted : int
+        The number of true clumps that are that bright.
     """
-    network, _ = load_network(weights)
+
+    features: np.ndarray
+    classes: np.ndarray
+    bright: np.ndarray
+    score: np.ndarray
+    wanted: np.ndarray
+    galaxy: np.ndarray
+    n_wanted: int
+
+
+def gather(network, name, n, seed, *, first=0):
+    """
+    Measure the marks of a network on galaxies of a set: `Marks`.
+    """
     fitter = Pix2ProfFitter(device='cpu')
-    features, classes, rows, n_bright = [], [], [], 0
-    for image, _, truth, fwhm in CASES[name](n, seed):
-        marks = measure_marks(fitter.fit(image), None, network)
-        share = truth['share']
-        share = np.asarray(share.filled(0) if hasattr(share, 'filled')
-                           else share)
-        snr = np.asarray(truth['snr'])
-        own = np.asarray(truth['class']) == 'clump'
-        n_bright += int((own & (snr > 8) & (share > 0.03)).sum())
-        kind = np.zeros(len(marks), dtype=int)
-        if marks:
-            found = Table({'x': [row['x'] for row in marks],
-                           'y': [row['y'] for row in marks]})
+    columns, n_wanted = [[] for _ in range(6)], 0
+    for k, (image, _, truth, fwhm) in enumerate(CASES[name](n, seed)):
+        try:
+            rows = measure_marks(fitter.fit(image), None, network)
+        except ValueError:
+            # (an image that no fitter takes)
+            continue
+        own, bright = true_clumps(truth)
+        n_wanted += int((own & bright).sum())
+        kind = np.zeros(len(rows), dtype=int)
+        wanted = np.zeros(len(rows), dtype=bool)
+        if rows:
+            found = Table({name: [row[name] for row in rows]
+                           for name in ('x', 'y')})
             for i, j in measure_detections(
                     found, truth, radius=fwhm, label=None).meta['pairs']:
                 kind[j] = 1 if own[i] else 2
-        features += [class_features(row) for row in marks]
-        classes += kind.tolist()
-        rows += [(row['snr'], row['share']) for row in marks]
-    return (np.array(features), np.array(classes), np.array(rows),
-            n_bright)
+                wanted[j] = own[i] and bright[i]
+        for column, values in zip(columns, (
+                [np.concatenate([row['seen'].numpy(), class_features(row)])
+                 for row in rows], kind,
+                [row['snr'] > MIN_SNR and row['share'] > MIN_SHARE
+                 for row in rows], [max(row['scores']) for row in rows],
+                wanted, [first + k] * len(rows)), strict=True):
+            column += list(values)
+    return Marks(*(np.array(column) for column in columns), n_wanted)
+
+
+def true_clumps(truth):
+    """
+    Tell which true objects are clumps, and which are bright.
+    """
+    share, snr = (np.asarray(column.filled(0) if hasattr(column, 'filled')
+                             else column)
+                  for column in (truth['share'], truth['snr']))
+    return (np.asarray(truth['class']) == 'clump',
+            (snr > MIN_SNR) & (share > MIN_SHARE))
 
 
 def odd_weight(classes):
@@ -67,85 +137,181 @@ def odd_weight(classes):
     Compute the weight of odd objects that gives them their usual part.
     """
     n, n_odd = ((classes == k).sum() for k in (1, 2))
-    return _ODD / (1 - _ODD) * n / max(n_odd, 1)
+    return float(_VOLUNTEERS / (1 - _VOLUNTEERS) * n / max(n_odd, 1))
 
 
-def fit_classes(features, classes):
+def train_head(marks, *, odd=None, seed=1):
     """
-    Fit the logistic regression: coefficients of clump and odd, (2, K).
+    Train a class head: the mean of several of `_UNITS` units.
+
+    Parameters
+    ----------
+    marks : `Marks`
+        The marks.
+
+    odd : float, optional
+        The weight of odd objects, for which the probabilities are; by
+        default that of `odd_weight`.
+
+    seed : int, optional
+        The seed of the first weights.
+
+    Returns
+    -------
+    state : dict of `torch.Tensor`
+        The weights of ``ClumpNetwork.judge``.
     """
-    x = torch.tensor(features, dtype=torch.float64)
-    y = torch.tensor(classes)
-    each = torch.tensor([1.0, 1.0, odd_weight(classes)], dtype=torch.float64)
-    weight = torch.zeros(2, x.shape[1], dtype=torch.float64,
-                         requires_grad=True)
-    optimiser = torch.optim.LBFGS([weight], max_iter=200,
-                                  line_search_fn='strong_wolfe')
+    use = (marks.score > _LEAST) | marks.bright
+    x = torch.tensor(marks.features[use], dtype=torch.float32)
+    y = torch.tensor(marks.classes[use])
+    middle, size = x.mean(0), x.std(0) + 0.05
+    x = (x - middle) / size
+    weight = torch.where(torch.tensor(marks.bright[use]), _BRIGHT, 1.0)
+    weight = weight * torch.tensor([_NOTHING, 1.0, _ODD])[y]
+    weight /= weight.sum()
+    heads = []
+    for k in range(_HEADS):
+        torch.manual_seed(seed + k)
+        head = torch.nn.Sequential(torch.nn.Linear(x.shape[1], _UNITS),
+                                   torch.nn.ReLU(),
+                                   torch.nn.Linear(_UNITS, 3))
+        optimiser = torch.optim.Adam(head.parameters(), lr=_RATE)
+        for step in range(_STEPS):
+            optimiser.param_groups[0]['lr'] = _RATE * (1 - step / _STEPS)
+            loss = (torch.nn.functional.cross_entropy(
+                head(x), y, reduction='none') * weight).sum()
+            loss = loss + _DECAY * sum(
+                (layer.weight**2).sum() for layer in (head[0], head[2]))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        heads.append(head)
+    # (side by side, they are one head of all units)
+    first = torch.cat([head[0].weight for head in heads]).detach() / size
+    bias = torch.cat([head[0].bias for head in heads]).detach()
+    last = torch.stack([head[2].bias for head in heads]).mean(0).detach()
+    # (another weight of a class is another constant)
+    last[2] += np.log((odd or odd_weight(marks.classes)) / _ODD)
+    return {
+        '0.weight': first, '0.bias': bias - first @ middle,
+        '2.weight': torch.cat([head[2].weight for head in heads],
+                              1).detach() / _HEADS,
+        '2.bias': last}
 
-    def closure():
-        optimiser.zero_grad()
-        sums = torch.cat([x.new_zeros(len(x), 1), x @ weight.T], 1)
-        loss = torch.nn.functional.cross_entropy(
-            sums, y, weight=each, reduction='sum')
-        loss = loss + 0.5 * _RIDGE * (weight[:, 1:]**2).sum()
-        loss.backward()
-        return loss
 
-    optimiser.step(closure)
-    return weight.detach().numpy()
-
-
-def probabilities(weight, features):
+def probabilities(state, features):
     """
-    Compute the probabilities of clump and odd: (N, 2).
+    Compute the probabilities of nothing, clump and odd: (N, 3).
     """
-    grown = np.exp(np.clip(features @ weight.T, -30, 30))
-    return grown / (1 + grown.sum(1, keepdims=True))
+    x = torch.tensor(features, dtype=torch.float32)
+    x = torch.relu(x @ state['0.weight'].T + state['0.bias'])
+    x = x @ state['2.weight'].T + state['2.bias']
+    return torch.softmax(x, 1).numpy()
 
 
-def choose_threshold(found, classes, rows):
+def left_out(marks, *, odd=None):
     """
-    Choose a threshold of probability, and tell how good it is.
+    Compute the probabilities of marks from heads that did not see them.
+    """
+    found = np.zeros((len(marks.classes), 3))
+    for fold in range(_FOLDS):
+        out = marks.galaxy % _FOLDS == fold
+        part = Marks(*(getattr(marks, item.name)[~out]
+                       for item in dataclasses.fields(Marks)[:-1]), 0)
+        found[out] = probabilities(train_head(part, odd=odd),
+                                   marks.features[out])
+    return found
 
-    At it, the lower of completeness and purity of bright clumps is highest.
+
+def measure(marks, found, threshold):
     """
-    best = (0.0, 0.3)
-    own, seen = found[:, 0] >= found[:, 1], found.sum(1)
-    bright = (rows[:, 0] > 8) & (rows[:, 1] > 0.03)
-    for threshold in np.arange(0.2, 0.81, 0.02):
-        kept = own & (seen >= threshold)
-        right = (classes == 1) & kept
-        counts = np.where(classes == 2, odd_weight(classes), 1.0)
-        purity = (right & bright).sum() / max(
-            counts[kept & bright].sum(), 1e-9)
-        # (of the marks)
-        complete = (right & bright).sum() / max(
-            (bright & (classes == 1)).sum(), 1)
-        best = max(best, (min(purity, complete), float(threshold)))
-    return best
+    Measure completeness and purity of bright clumps at a threshold.
+    """
+    kept = (found[:, 1] >= found[:, 2]) & (found[:, 1:].sum(1) >= threshold)
+    right = kept & (marks.classes == 1)
+    return ((right & marks.wanted).sum() / max(marks.n_wanted, 1),
+            (right & marks.bright).sum() / max(
+                (kept & marks.bright).sum(), 1))
+
+
+def choose_threshold(marks, found):
+    """
+    Choose the threshold at which the lower of both rates is highest.
+
+    The rates that differ by less than their errors count as equal: of
+    those, the threshold nearest to 0.5 is taken.
+    """
+    rates = {threshold: min(measure(marks, found, threshold))
+             for threshold in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)}
+    best = max(rates.values())
+    return min((key for key, value in rates.items() if value > best - 0.03),
+               key=lambda key: abs(key - 0.5))
+
+
+def join(parts):
+    """
+    Join marks of several sets of galaxies.
+    """
+    return Marks(*(np.concatenate([getattr(part, item.name)
+                                   for part in parts])
+                   for item in dataclasses.fields(Marks)[:-1]),
+                 sum(part.n_wanted for part in parts))
+
+
+def finish(network, card, marks, path, *, odd=None, entries=None):
+    """
+    Train the head on all marks, and write weights and model card.
+    """
+    found = left_out(marks, odd=odd)
+    threshold = choose_threshold(marks, found)
+    rates = measure(marks, found, threshold)
+    config = dataclasses.replace(network.config, measured=N_MEASURED)
+    new = ClumpNetwork(config)
+    state = {key: value for key, value in network.state_dict().items()
+             if not key.startswith('judge.')}
+    state.update({f'judge.{key}': value for key, value in train_head(
+        marks, odd=odd).items()})
+    new.load_state_dict(state)
+    card = {key: value for key, value in card.items() if key not in (
+        'classes', 'calibration', 'config', 'parameters', 'precision',
+        'sha256')}
+    n_galaxies = len(np.unique(marks.galaxy))
+    card.update(
+        threshold=threshold, class_head={
+            'galaxies': n_galaxies,
+            'marks': [int(n) for n in np.bincount(marks.classes,
+                                                  minlength=3)],
+            'odd_weight': round(odd or odd_weight(marks.classes), 3),
+            'completeness': round(float(rates[0]), 3),
+            'purity': round(float(rates[1]), 3),
+            'unit': ('bright clumps of simulated galaxies that were left '
+                     'out, in four turns')}, **(entries or {}))
+    return write_weights(new, card, path)
 
 
 def main():
     """
-    Calibrate, and write the entries of the model card.
+    Measure the marks, train, and write.
     """
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('weights')
-    parser.add_argument('--n', type=int, default=200)
-    parser.add_argument('--seed', type=int, default=611)
-    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--galaxies', nargs='+', metavar='SEED:N',
+                        default=['9001:320'])
+    parser.add_argument('--odd', type=float, default=None,
+                        help='weight of odd objects (default: volunteers)')
+    parser.add_argument('--out', type=Path, required=True,
+                        metavar='FILE.safetensors')
     args = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter('ignore')
-    features, classes, rows, n_bright = gather(
-        args.weights, 'simulator', args.n, args.seed)
-    weight = fit_classes(features, classes)
-    found = probabilities(weight, features)
-    value, threshold = choose_threshold(found, classes, rows)
-    print(len(classes), np.bincount(classes), n_bright, value, threshold)
-    args.out.write_text(json.dumps({
-        'classes': np.round(weight, 4).tolist(),
-        'threshold': round(threshold, 3)}) + '\n', encoding='utf-8')
+    network, card = load_network(args.weights)
+    parts, first = [], 0
+    for item in args.galaxies:
+        seed, n = map(int, item.split(':'))
+        parts.append(gather(network, 'simulator', n, seed, first=first))
+        first += n
+    path = finish(network, card, join(parts), args.out, odd=args.odd)
+    print(path, json.dumps(load_network(path)[1]['class_head']))
 
 
 if __name__ == '__main__':

@@ -20,11 +20,20 @@ from astro_pix2prof import (
     find_clumps,
     plot_clumps,
 )
+from astro_pix2prof.inference.clump_classes import (
+    N_MEASURED,
+    class_features,
+    class_probabilities,
+    classify_marks,
+)
+from astro_pix2prof.inference.clumps import _clearest, measure_marks
 from astro_pix2prof.inference.point_sources import (
     fit_fluxes,
     noise_width,
     star_width,
 )
+from astro_pix2prof.networks.clumps import ClumpConfig, ClumpNetwork
+from astro_pix2prof.networks.weights import load_network, write_weights
 from astro_pix2prof.profile.flags import GalaxyFlag
 
 N, FWHM, SIGMA, SCALE = 128, 3.2, 1.0, 0.4
@@ -366,7 +375,119 @@ class TestFluxes:
         assert abs(np.mean(pulls)) < 0.5
 
 
+    def test_shapes(self):
+        """
+        Widths and elongations tell wide and long sources from point sources.
+        """
+        good = np.ones((61, 61), bool)
+        gy, gx = np.indices(good.shape)
+        found = {}
+        for name, wide, long in (('star', 1.0, 1.0), ('wide', 1.5, 1.5),
+                                 ('long', 1.0, 1.9), ('thin', 0.75, 0.75)):
+            r2 = ((gx - 30.2) / long)**2 + ((gy - 29.7) / wide)**2
+            scale = 4 * (2**(1 / 4.765) - 1) / FWHM**2
+            image = 60 * (1 + scale * r2)**-4.765
+            found[name], = fit_fluxes(image, good, good * 1.0, [30.2], [29.7],
+                                      FWHM, shapes=True)
+        assert abs(found['star'].log_width) < 0.05
+        assert_allclose(found['wide'].log_width, np.log(1.5), atol=0.1)
+        assert found['star'].extended < 2 < 10 < found['wide'].extended
+        assert found['thin'].extended < -5
+        assert found['star'].elongation < 0.03 < 0.1 < found[
+            'long'].elongation
+        plain, = fit_fluxes(image, good, good * 1.0, [30.2], [29.7], FWHM)
+        assert plain.log_width == plain.extended == plain.elongation == 0
+
+    def test_hidden(self):
+        """
+        A source of which nothing is seen has no shape, and is no error.
+        """
+        good = np.zeros((31, 31), bool)
+        one, = fit_fluxes(np.zeros(good.shape), good, good + 1.0, [15.0],
+                          [15.0], FWHM, shapes=True)
+        assert one.extended == one.elongation == 0
+
+
+class TestMarks:
+    def test_once(self):
+        """
+        Of marks beside each other, the first, which is clearest, counts.
+        """
+        places = [(10.0, 10.0), (11.0, 10.5), (14.0, 10.0), (10.0, 12.3),
+                  (12.5, 10.0)]
+        # (the last is beside the third)
+        assert _clearest(places, 2.2) == [0, 2, 3]
+        assert _clearest([], 2.2) == []
+
+    @pytest.mark.parametrize('angle', [0.0, 0.8, 2.5])
+    def test_near_nucleus(self, angle):
+        """
+        A bright clump near the nucleus is one object.
+        """
+        x = CENTRE[0] + 2.2 * FWHM * np.cos(angle)
+        y = CENTRE[1] + 2.2 * FWHM * np.sin(angle)
+        image = make_image([(x, y, 1500.0)])
+        table = find_clumps(IsophoteFitter().fit(image, **OPTIONS),
+                            threshold=0.05)
+        away = np.hypot(table['x'] - x, table['y'] - y)
+        assert np.sum(away < 0.69 * FWHM) == 1
+
+    def test_measured(self, fit):
+        network, card = load_network('clumps')
+        assert network.config.measured == N_MEASURED
+        rows = measure_marks(fit, FWHM * u.pix, network)
+        assert np.isfinite([class_features(row) for row in rows]).all()
+        by_place = {k: min(rows, key=lambda row, k=k: np.hypot(
+            row['x'] - CLUMPS[k][0], row['y'] - CLUMPS[k][1]))
+            for k in range(3)}
+        # point sources on a disc, with nothing around them
+        for row in by_place.values():
+            assert abs(row['log_width']) < 0.25
+            assert row['elongation'] < 0.15
+            assert row['peak'] > 3 * abs(row['halo'])
+            assert row['apart'] > 1
+        # the first two face each other, the third nothing
+        assert by_place[0]['opposite'] > 50
+        assert by_place[2]['opposite'] < 5
+        assert card['class_head']['galaxies'] > 200
+
+    def test_crowded(self):
+        """
+        Sources beside the galaxy make its frame crowded.
+        """
+        rng = np.random.default_rng(8)
+        stars = [(x, y, 2500.0) for x, y in rng.uniform(8, 120, (25, 2))
+                 if np.hypot(x - CENTRE[0], y - CENTRE[1]) > 38]
+        network, _ = load_network('clumps')
+        crowding = [measure_marks(IsophoteFitter().fit(image, **OPTIONS),
+                                  None, network)[0]['crowding']
+                    for image in (make_image(CLUMPS),
+                                  make_image([*CLUMPS, *stars]))]
+        assert crowding[1] > crowding[0] + 1
+
+    def test_no_head(self):
+        """
+        Without a class head, the scores of the network are probabilities.
+        """
+        network = ClumpNetwork(ClumpConfig(channels=8, dilations='1'))
+        rows = [{'scores': (0.2, 0.7), 'r50': 1.0, 'flag': 0}]
+        assert_allclose(class_probabilities(network, rows), [[0.2, 0.7]])
+        assert class_probabilities(network, []).shape == (0, 2)
+        row, = classify_marks(rows, network)
+        assert row['class'] == 'odd'
+        assert row['flag'] == 0
+
+
 class TestErrors:
+    def test_other_head(self, fit, tmp_path):
+        network = ClumpNetwork(ClumpConfig(channels=8, dilations='1',
+                                           measured=3))
+        path = write_weights(network, {'name': 'x', 'architecture': 'clumps'},
+                             tmp_path / 'x.safetensors')
+        with pytest.raises(ValueError, match='takes 3 numbers of a mark, '
+                                             'this version measures 17'):
+            find_clumps(fit, weights=path)
+
     def test_arguments(self, fit):
         with pytest.raises(ValueError, match='method must be'):
             find_clumps(fit, method='eye')

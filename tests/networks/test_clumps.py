@@ -193,7 +193,28 @@ class TestNetwork:
         assert_close(peaks[1, 2], torch.sigmoid(torch.tensor(1.0)))
         assert len(find_peaks(logits, offset, least=0.99)) == 0
 
+    def test_class_head(self):
+        config = ClumpConfig(channels=8, dilations='1', measured=5)
+        network = ClumpNetwork(config)
+        image = torch.randn(1, 8, 24, 24)
+        logits, offset, seen = network.look(image)
+        assert_close(network(image), (logits, offset))
+        assert seen.shape == (1, 8, 12, 12)
+        marks = seen[0, :, 3:6, 4].T
+        measured = torch.zeros(3, 5)
+        found = network.classify(marks, measured)
+        assert found.shape == (3, 3)
+        # both that is seen and that is measured counts
+        assert not torch.equal(found, network.classify(marks, measured + 1))
+        assert not torch.equal(found, network.classify(marks + 1, measured))
+        bare = ClumpNetwork(ClumpConfig(channels=8, dilations='1'))
+        assert not any(name.startswith('judge') for name in bare.state_dict())
+        with pytest.raises(ValueError, match='has no class head: train one'):
+            bare.classify(marks, measured)
+
     def test_settings(self):
+        with pytest.raises(ValueError, match='from 0 to 256, got -1'):
+            ClumpConfig(measured=-1)
         with pytest.raises(ValueError, match='multiple of 8, got 12'):
             ClumpConfig(channels=12)
         with pytest.raises(ValueError, match="with commas, got '1;2'"):

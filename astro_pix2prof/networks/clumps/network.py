@@ -21,6 +21,9 @@ CLASSES = ('clump', 'odd')
 # The side of a cell of the heat maps in pixels.
 STRIDE = 2
 
+# Units of the hidden layer that tells classes.
+_HIDDEN = 96
+
 
 @dataclass(frozen=True)
 class ClumpConfig(NetworkSettings):
@@ -34,12 +37,21 @@ class ClumpConfig(NetworkSettings):
 
     dilations : str
         The dilation of each residual block, with commas.
+
+    measured : int
+        The numbers that are measured of each mark, from which a class head
+        tells what it is; 0 for a network without one.
     """
 
     channels: int = 32
     dilations: str = '1,2,4'
+    measured: int = 0
 
     def __post_init__(self):
+        if not 0 <= self.measured <= 256:
+            msg = ('measured must be an integer from 0 to 256, got '
+                   f'{self.measured}')
+            raise ValueError(msg)
         if self.channels < 8 or self.channels % 8:
             msg = ('channels must be a positive multiple of 8, got '
                    f'{self.channels}')
@@ -104,6 +116,11 @@ class ClumpNetwork(nn.Module):
         # at first, nearly everywhere is nothing
         with torch.no_grad():
             self.head[-1].bias[:len(CLASSES)] = -4.0
+        self.judge = None
+        if config.measured:
+            self.judge = nn.Sequential(
+                nn.Linear(width + config.measured, _HIDDEN), nn.ReLU(),
+                nn.Linear(_HIDDEN, 1 + len(CLASSES)))
 
     def forward(self, channels):
         """
@@ -123,9 +140,58 @@ class ClumpNetwork(nn.Module):
             The place (x, y) of its centre, from the middle of the cell, in
             cells.
         """
+        return self.look(channels)[:2]
+
+    def look(self, channels):
+        """
+        Mark the centres of objects, and tell what is seen around them.
+
+        Parameters
+        ----------
+        channels : `torch.Tensor`, shape (B, 8, H, W)
+            As for `forward`.
+
+        Returns
+        -------
+        logits, offset : `torch.Tensor`, shape (B, 2, h, w)
+            As of `forward`.
+
+        seen : `torch.Tensor`, shape (B, C, h, w)
+            The last hidden layer, for `classify`.
+        """
         x = functional.relu(self.stem(channels))
-        out = self.head(self.blocks(x))
-        return out[:, :len(CLASSES)], out[:, len(CLASSES):]
+        seen = self.head[:2](self.blocks(x))
+        out = self.head[2](seen)
+        return out[:, :len(CLASSES)], out[:, len(CLASSES):], seen
+
+    def classify(self, seen, measured):
+        """
+        Tell what marks are, with the class head.
+
+        Parameters
+        ----------
+        seen : `torch.Tensor`, shape (N, C)
+            The last hidden layer at the marks.
+
+        measured : `torch.Tensor`, shape (N, M)
+            The numbers measured of the marks, see
+            `~astro_pix2prof.inference.clump_classes.class_features`.
+
+        Returns
+        -------
+        logits : `torch.Tensor`, shape (N, 3)
+            Of nothing, and of each of ``CLASSES``.
+
+        Raises
+        ------
+        ValueError
+            If the network has no class head.
+        """
+        if self.judge is None:
+            msg = ('the network has no class head: train one with '
+                   'benchmarks.training.clump_classes')
+            raise ValueError(msg)
+        return self.judge(torch.cat([seen, measured], 1))
 
 
 def find_peaks(logits, offset, *, least=0.05):
