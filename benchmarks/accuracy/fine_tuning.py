@@ -122,8 +122,9 @@ def write_table(path):
             f'{after["within_1_sigma"]:.0%}',
             f'{found["cpu_minutes"]:.1f}'])
     path.write_text('\n'.join(list_table(
-        ['', 'Pairs', 'Before (mag)', 'After (mag)', 'Change of the median (68%)',
-         'of the mean', 'Galaxies that are better',
+        ['', 'Pairs', 'Before (mag)', 'After (mag)',
+         'Change of the median (68%)', 'of the mean',
+         'Galaxies that are better',
          'Within 1 sigma before', 'after', 'CPU minutes'],
         rows)).rstrip() + '\n')
 
