@@ -314,6 +314,9 @@ def usable_labels(embedding, labels, kind, label):
     left_out : dict of int
         The numbers of others: 'unlabelled' and 'without_embedding'.
 
+    used : 1D `~numpy.ndarray` of int
+        The rows of the galaxies that can be used.
+
     Raises
     ------
     ValueError
@@ -363,4 +366,4 @@ def usable_labels(embedding, labels, kind, label):
         raise ValueError(msg)
     return embedding[use], labels[use], {
         'unlabelled': int(np.count_nonzero(~known)),
-        'without_embedding': lost}
+        'without_embedding': lost}, np.flatnonzero(use)
