@@ -225,7 +225,9 @@ class _Training:
         weight, bias = fit_linear(
             self.embedding[train], self.target[train], kind=self.kind,
             strength=self.strength)
-        linear = torch.nn.Linear(weight.shape[1], len(weight))
+        # (random weights would take from the user's random numbers)
+        linear = torch.nn.utils.skip_init(torch.nn.Linear, weight.shape[1],
+                                          len(weight))
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(weight))
             linear.bias.copy_(torch.from_numpy(bias))

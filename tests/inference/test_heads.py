@@ -5,6 +5,7 @@ Tests of heads: classes and numbers from embeddings and few labels.
 
 import copy
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -369,6 +370,21 @@ def test_other_embeddings(ring, table):
     other.meta['encoder_sha256'] = 'b' * 64
     with pytest.raises(ValueError, match='of another encoder'):
         ring.head.predict(other)
+
+
+@pytest.mark.parametrize(('data', 'match'), [
+    ('a.fits', r"got 'a\.fits': of images, give Pix2ProfFitter\(\)\.encode"),
+    (Path('folder'), r"got 'folder': .* of a survey, survey\.galaxies"),
+    (['a.fits', 'b.fits'], 'got an object of the type list'),
+    (object(), 'got an object of the type object')])
+def test_no_embeddings(ring, data, match):
+    with pytest.raises(TypeError, match=match):
+        ring.head.predict(data)
+
+
+def test_row(ring, table):
+    with pytest.raises(TypeError, match=r'got a row: give table\[k:k \+ 1\]'):
+        ring.head.predict(table[0])
 
 
 def test_damaged_files(ring, tmp_path):
