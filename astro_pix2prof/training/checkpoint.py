@@ -94,6 +94,11 @@ def check_run(folder, recipe, processes=1):
     processes : int, optional
         The number of processes that are to go on.
 
+    Returns
+    -------
+    processes : int
+        The number of processes of the run.
+
     Raises
     ------
     ValueError
@@ -124,6 +129,7 @@ def check_run(folder, recipe, processes=1):
                f'{processes}: go on with as many, give another folder, or do '
                'not resume')
         raise ValueError(msg)
+    return known['processes']
 
 
 def _check_recipe(folder, recipe, found):

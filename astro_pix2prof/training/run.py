@@ -206,8 +206,10 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
         if isinstance(trainer.strategy, DDPStrategy):
             # some settings leave parts of a network without a gradient
             trainer.strategy._ddp_kwargs['find_unused_parameters'] = True
+        processes = trainer.world_size
         if resume:
-            check_run(folder, recipe, trainer.world_size)
+            # (a complete run is exported by any number)
+            processes = check_run(folder, recipe, processes)
         if trainer.is_global_zero:
             _write_note(folder / 'recipe.json', recipe)
         if progress:
@@ -217,7 +219,7 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
             ckpt_path=last if resume else None)
     if trainer.is_global_zero:
         return export(module, folder, record,
-                      metrics={'processes': trainer.world_size})
+                      metrics={'processes': processes})
     return None
 
 
@@ -237,7 +239,8 @@ def _describe_steps(recipe, processes):
     Describe the number of images that a step of a run shows.
     """
     sizes = ' or '.join(str(n * processes) for n in recipe.data.batch_size)
-    return (f'{recipe.name}: {processes} processes, {sizes} images in each '
+    word = 'process' if processes == 1 else 'processes'
+    return (f'{recipe.name}: {processes} {word}, {sizes} images in each '
             f'of {recipe.training.steps} steps, learning rate '
             f'{recipe.training.learning_rate:g} as in the recipe')
 

@@ -128,7 +128,7 @@ class TestOtherNumber:
         assert (folder / 'last.ckpt').read_bytes() == before
 
     def test_as_many(self, folder):
-        check_run(folder, small_recipe(), 2)
+        assert check_run(folder, small_recipe(), 2) == 2
 
     def test_complete(self, folder):
         """
@@ -136,13 +136,13 @@ class TestOtherNumber:
         """
         state = read_state(folder)
         torch.save({**state, 'global_step': 6}, folder / 'last.ckpt')
-        check_run(folder, small_recipe(), 1)
+        assert check_run(folder, small_recipe(), 1) == 2
 
     def test_earlier_version(self, folder):
         state = read_state(folder)
         del state['run']
         torch.save(state, folder / 'last.ckpt')
-        check_run(folder, small_recipe(), 5)
+        assert check_run(folder, small_recipe(), 5) == 5
 
     def test_checkpoint_of_another_recipe(self, folder):
         """
@@ -212,3 +212,5 @@ def test_steps_are_stated():
     text = run._describe_steps(small_recipe(), 3)
     assert text == ('encoder: 3 processes, 12 images in each of 6 steps, '
                     'learning rate 0.003 as in the recipe')
+    assert run._describe_steps(small_recipe(), 1).startswith(
+        'encoder: 1 process, 4 images')
