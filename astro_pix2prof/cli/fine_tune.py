@@ -41,13 +41,15 @@ def add_fine_tune_command(commands):
                          help='licence of the weights, for the model card')
     command.add_argument('--description', metavar='TEXT', default='',
                          help='what they are for, likewise')
+    command.add_argument('--unfreeze', choices=('all', 'rings', 'last'),
+                         help='parts of the network that learn: of ring '
+                              'networks (default: all), or, with 100 '
+                              'labels at least, of the encoder: all or '
+                              'last (default: none)')
     pairs = command.add_argument_group('ring networks')
     pairs.add_argument('--pairs', metavar='DIR', type=local_path,
                        help='folder of images and profiles, see the guide '
                             'to pairs')
-    pairs.add_argument('--unfreeze', choices=('all', 'rings', 'last'),
-                       default='all',
-                       help='parts that learn (default: all)')
     pairs.add_argument('--steps', type=int, metavar='N',
                        help='steps of 16 images (default: 100)')
     pairs.add_argument('--minutes', type=float, default=10.0,
@@ -87,11 +89,21 @@ def _fine_tune(args):
                'description': args.description,
                'overwrite': args.overwrite}
     if args.weights == 'encoder':
-        for name in ('pairs', 'unfreeze', 'steps', 'minutes', 'validation'):
+        for name in ('pairs', 'steps', 'minutes', 'validation'):
             _refuse(args, name)
         _need(args, 'table', 'label')
-        return fine_tune('encoder', _read_table(args), labels=args.label,
-                         kind=args.kind, **options)
+        if args.unfreeze is None:
+            return fine_tune('encoder', _read_table(args), labels=args.label,
+                             kind=args.kind, **options)
+        if args.unfreeze == 'rings':
+            args.command.error("--unfreeze of the encoder must be 'all' or "
+                               "'last'")
+        _need(args, 'images')
+        table, paths = _find_images(args, _read_labels(args))
+        table['image'] = [str(path) for path in paths]
+        return fine_tune('encoder', table, labels=args.label,
+                         kind=args.kind, unfreeze=args.unfreeze,
+                         progress=not args.quiet, **options)
     for name in ('table', 'images', 'label', 'kind'):
         _refuse(args, name)
     _need(args, 'pairs')
@@ -112,9 +124,9 @@ def _refuse(args, name):
         args.command.error(f'--{name} does not belong to {args.weights}')
 
 
-def _read_table(args):
+def _read_labels(args):
     """
-    Read the table of labels, with the embeddings of the images.
+    Read the table of labels.
     """
     from astropy.table import QTable
 
@@ -125,6 +137,14 @@ def _read_table(args):
         msg = (f'--label: {args.table} must have the column '
                f'{args.label!r}, it has {", ".join(table.colnames)}')
         raise ValueError(msg)
+    return table
+
+
+def _read_table(args):
+    """
+    Read the table of labels, with the embeddings of the images.
+    """
+    table = _read_labels(args)
     if args.images is None:
         if 'embedding' not in table.colnames:
             msg = (f'--table: {args.table} has no column embedding: give '
@@ -134,12 +154,10 @@ def _read_table(args):
     return _encode(args, table)
 
 
-def _encode(args, table):
+def _find_images(args, table):
     """
-    Encode the images of a table of labels.
+    Find the images of a table: the rows that have one, and their paths.
     """
-    from astro_pix2prof import Pix2ProfFitter
-
     paths = []
     for row in table:
         try:
@@ -159,10 +177,18 @@ def _encode(args, table):
         if not any(there):
             raise FileNotFoundError(text)
         warn(f'{text} (left out)', args)
-    table = table[there]
-    encoded = Pix2ProfFitter().encode(
-        [path for path, found in zip(paths, there, strict=True) if found],
-        progress=not args.quiet)
+    return table[there], [path for path, found in zip(paths, there,
+                                                      strict=True) if found]
+
+
+def _encode(args, table):
+    """
+    Encode the images of a table of labels.
+    """
+    from astro_pix2prof import Pix2ProfFitter
+
+    table, paths = _find_images(args, table)
+    encoded = Pix2ProfFitter().encode(paths, progress=not args.quiet)
     table['embedding'] = encoded['embedding']
     table.meta.update(encoded.meta)
     return table

@@ -25,7 +25,11 @@ from astro_pix2prof.inference.many import (
 from astro_pix2prof.inference.processes import map_parts
 from astro_pix2prof.networks.encoder.maps import GalaxyMaps, make_maps
 from astro_pix2prof.networks.encoder.network import HEADS
-from astro_pix2prof.networks.weights import load_network, read_card
+from astro_pix2prof.networks.weights import (
+    find_weights,
+    load_network,
+    read_card,
+)
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.build import build_batch
 from astro_pix2prof.profile.flags import GalaxyFlag
@@ -36,8 +40,11 @@ if TYPE_CHECKING:
 
     from astropy.table import QTable
 
-__all__ = ['Embeddings', 'EncodingFitter', 'encode_batches', 'encode_fits',
-           'encode_images', 'encoder_sha256']
+    from astro_pix2prof.typing import PathLike
+
+__all__ = ['Embeddings', 'EncodingFitter', 'check_encoder',
+           'encode_batches', 'encode_fits', 'encode_images',
+           'encode_with_maps', 'encoder_sha256']
 
 
 # The encoder that ships with the package.
@@ -84,15 +91,15 @@ class Embeddings:
                     for name in parts[0].votes})
 
     @classmethod
-    def missing(cls, n):
+    def missing(cls, n, encoder=_WEIGHTS):
         """
         Make the embeddings of n galaxies that have none.
         """
-        return _encode([None] * n)
+        return _encode([None] * n, encoder=encoder)
 
 
 def encode_fits(fits: Iterable[ProfileFit | Exception], *,
-                device: str = 'cpu') -> QTable:
+                encoder: PathLike = _WEIGHTS, device: str = 'cpu') -> QTable:
     """
     Compute the embeddings of galaxies that were measured.
 
@@ -101,6 +108,10 @@ def encode_fits(fits: Iterable[ProfileFit | Exception], *,
     fits : iterable of `~astro_pix2prof.ProfileFit` or Exception
         Full results of any fitter, as its method ``fit`` returns them; or
         the reason why there is none.
+
+    encoder : str or path-like, optional
+        The weights of the encoder: a ``.safetensors`` file that `fine_tune`
+        wrote.
 
     device : str, optional
         Where the encoder runs, such as 'cpu' or 'cuda'.
@@ -115,6 +126,9 @@ def encode_fits(fits: Iterable[ProfileFit | Exception], *,
     TypeError
         If an element is neither a fit nor an exception.
 
+    ValueError
+        If ``encoder`` are not the weights of an encoder.
+
     Examples
     --------
     >>> from astro_pix2prof import IsophoteFitter, encode_fits, load_example
@@ -122,6 +136,7 @@ def encode_fits(fits: Iterable[ProfileFit | Exception], *,
     >>> table['embedding'].shape
     (1, 64)
     """
+    check_encoder(encoder)
     profiles: list[Any] = []
     maps: list[Any] = []
     for fit in fits:
@@ -141,13 +156,69 @@ def encode_fits(fits: Iterable[ProfileFit | Exception], *,
         # none that are masked)
         maps.append(_make_maps(
             fit.subtracted(), fit.cutout.mask, float(noise), fit.centre,
-            fit.sma, fit.eps, np.radians(fit.theta), fit.intensity))
+            fit.sma, fit.eps, np.radians(fit.theta), fit.intensity, encoder))
     return _to_table(ProfileBatch.from_profiles(profiles),
-                     _encode(maps, device))
+                     _encode(maps, device, encoder), encoder)
+
+
+def check_encoder(encoder):
+    """
+    Check that weights are those of an encoder.
+
+    Parameters
+    ----------
+    encoder : str or path-like
+        The weights.
+
+    Raises
+    ------
+    ValueError
+        If they are of another network.
+    """
+    architecture = read_card(encoder)['architecture']
+    if architecture != 'encoder':
+        msg = (f'encoder must be the weights of an encoder, got '
+               f'{str(encoder)!r}, which are of the architecture '
+               f'{architecture!r}')
+        raise ValueError(msg)
+
+
+def encode_with_maps(fitter, images, *, encoder=_WEIGHTS, progress=False):
+    """
+    Measure galaxies, and compute their embeddings and their maps.
+
+    Parameters
+    ----------
+    fitter : `~astro_pix2prof.Pix2ProfFitter`
+        The fitter.
+
+    images : iterable
+        As for `Pix2ProfFitter.encode`.
+
+    encoder : str or path-like, optional
+        The weights of the encoder.
+
+    progress : bool, optional
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    table : `~astropy.table.QTable`
+        As of `Pix2ProfFitter.encode`.
+
+    maps : list of `~astro_pix2prof.networks.encoder.maps.GalaxyMaps`
+        A map for each galaxy; `None` where there is no embedding.
+    """
+    kept = []
+    parts = list(fitter._batches_with(
+        _EncodeParts(fitter, encoder, kept), images, None, 0, progress, {}))
+    return _to_table(
+        ProfileBatch.concatenate(part[0] for part in parts),
+        Embeddings.concatenate(part[1] for part in parts), encoder), kept
 
 
 def encode_images(fitter, images, *, batch_size=None, workers=0,
-                  progress=False, **options):
+                  progress=False, encoder=_WEIGHTS, **options):
     """
     Measure galaxies with a network, and compute their embeddings.
 
@@ -156,24 +227,27 @@ def encode_images(fitter, images, *, batch_size=None, workers=0,
     fitter : `~astro_pix2prof.Pix2ProfFitter`
         The fitter.
 
-    images, batch_size, workers, progress, **options
+    images, batch_size, workers, progress, encoder, **options
         As for `Pix2ProfFitter.encode`.
 
     Returns
     -------
     table : `~astropy.table.QTable`
     """
+    check_encoder(encoder)
     parts = list(encode_batches(fitter, images, batch_size=batch_size,
                                 workers=workers, progress=progress,
-                                **options))
+                                encoder=encoder, **options))
     if not parts:
-        return _to_table(ProfileBatch.concatenate([]), Embeddings.missing(0))
+        return _to_table(ProfileBatch.concatenate([]),
+                         Embeddings.missing(0, encoder), encoder)
     return _to_table(ProfileBatch.concatenate(part[0] for part in parts),
-                     Embeddings.concatenate(part[1] for part in parts))
+                     Embeddings.concatenate(part[1] for part in parts),
+                     encoder)
 
 
 def encode_batches(fitter, images, *, batch_size=None, workers=0,
-                   progress=False, **options):
+                   progress=False, encoder=_WEIGHTS, **options):
     """
     Measure galaxies in batches, and compute their embeddings.
 
@@ -185,14 +259,17 @@ def encode_batches(fitter, images, *, batch_size=None, workers=0,
     images, batch_size, workers, progress, **options
         As for `~astro_pix2prof.Pix2ProfFitter.fit_many`.
 
+    encoder : str or path-like, optional
+        The weights of the encoder.
+
     Returns
     -------
     parts : iterator of tuple
         The `~astro_pix2prof.ProfileBatch` that ``fit_many`` gives, and the
         `Embeddings` of its galaxies.
     """
-    return fitter._batches_with(_EncodeParts(fitter), images, batch_size,
-                                workers, progress, options)
+    return fitter._batches_with(_EncodeParts(fitter, encoder), images,
+                                batch_size, workers, progress, options)
 
 
 class EncodingFitter:
@@ -249,27 +326,29 @@ class EncodingFitter:
             [*self._parts, Embeddings.missing(n_more)])
 
 
-def encoder_sha256():
+def encoder_sha256(encoder=_WEIGHTS):
     """
-    Return the checksum of the weights of the encoder (str).
+    Return the checksum of the weights of an encoder (str).
     """
-    return read_card(_WEIGHTS)['sha256']
+    return read_card(encoder)['sha256']
 
 
 class _EncodeParts:
     """
     Measure and encode parts of the images, here or in other processes.
+
+    Maps are appended to ``kept``, if it is given, without other processes.
     """
 
-    def __init__(self, fitter):
-        self.fitter = fitter
+    def __init__(self, fitter, encoder=_WEIGHTS, kept=None):
+        self.fitter, self.encoder, self.kept = fitter, encoder, kept
 
     def __call__(self, images, size, workers, options):
         """
         Yield profiles and embeddings, part by part.
         """
         parts = split_parts(_watch_pictures(images, options), size)
-        job = _EncodeJob(self.fitter, options)
+        job = _EncodeJob(self.fitter, options, self.encoder, self.kept)
         if workers == 0:
             return map(job, parts)
         if self.fitter.device.type == 'cpu':
@@ -297,8 +376,9 @@ class _EncodeJob:
     Measure and encode a part of the images.
     """
 
-    def __init__(self, fitter, options):
+    def __init__(self, fitter, options, encoder, kept=None):
         self.fitter, self.options = fitter, options
+        self.encoder, self.kept = encoder, kept
 
     def __call__(self, part):
         """
@@ -317,13 +397,15 @@ class _EncodeJob:
         batch = build_batch(
             measured, start=start, sources=sources, meta=shared_meta(fitter),
             columns=fitter._ring_columns(self.options))
-        maps = [_maps_of(item, rings) if isinstance(rings, MeasuredRings)
-                else None for item, rings in zip(prepared, measured,
-                                                 strict=True)]
-        return batch, _encode(maps, fitter.device)
+        maps = [_maps_of(item, rings, self.encoder)
+                if isinstance(rings, MeasuredRings) else None
+                for item, rings in zip(prepared, measured, strict=True)]
+        if self.kept is not None:
+            self.kept.extend(maps)
+        return batch, _encode(maps, fitter.device, self.encoder)
 
 
-def _maps_of(prepared, rings):
+def _maps_of(prepared, rings, encoder):
     """
     Make the maps of a galaxy that a network measured.
     """
@@ -331,11 +413,13 @@ def _maps_of(prepared, rings):
     tilt = prepared.background.over(cutout.shape) - prepared.sky
     return _make_maps(
         cutout.data - (rings.sky + tilt), cutout.mask, rings.noise,
-        rings.centre, rings.sma, rings.eps, rings.theta, rings.intensity)
+        rings.centre, rings.sma, rings.eps, rings.theta, rings.intensity,
+        encoder)
 
 
-def _make_maps(image, mask, noise, centre, sma, eps, theta, intensity):
-    _, config = _network('cpu')
+def _make_maps(image, mask, noise, centre, sma, eps, theta, intensity,
+               encoder):
+    _, config = _network(encoder, 'cpu')
     e1, e2 = shape_to_components(np.asarray(eps, dtype=float),
                                  np.asarray(theta, dtype=float))
     # (rings without an ellipticity have none that matters)
@@ -344,23 +428,34 @@ def _make_maps(image, mask, noise, centre, sma, eps, theta, intensity):
                      np.asarray(intensity, float), config)
 
 
+def _network(encoder, device):
+    """
+    Load an encoder, once for each device: the network and its settings.
+    """
+    return _load(str(encoder), device, _time_of(encoder))
+
+
+def _time_of(encoder):
+    """
+    Return the time of the weights, a file that may be written again.
+    """
+    return find_weights(encoder).stat().st_mtime_ns
+
+
 @lru_cache(maxsize=4)
-def _network(device):
-    """
-    Load the encoder, once for each device: the network and its settings.
-    """
-    network, _ = load_network(_WEIGHTS, device=device)
+def _load(encoder, device, time):
+    network, _ = load_network(encoder, device=device)
     return network, network.config
 
 
-def _encode(maps, device='cpu'):
+def _encode(maps, device='cpu', encoder=_WEIGHTS):
     """
     Encode maps of galaxies, `None` where there are none.
     """
-    network, config = _network(str(device))
+    network, config = _network(encoder, str(device))
     there = [k for k, part in enumerate(maps) if part is not None]
     vectors = np.full((len(maps), config.size), np.nan, dtype=np.float32)
-    names = _vote_columns()
+    names = _vote_columns(str(encoder), _time_of(encoder))
     votes = {name: np.full(len(maps), np.nan, dtype=np.float32)
              for name in names}
     if there:
@@ -377,17 +472,18 @@ def _encode(maps, device='cpu'):
     return Embeddings(vectors, votes)
 
 
-@lru_cache(maxsize=1)
-def _vote_columns():
+@lru_cache(maxsize=4)
+def _vote_columns(encoder, time):
     """
     List the probabilities: head, offset and factor of its logit, by column.
     """
-    calibration = read_card(_WEIGHTS).get('votes', {})
+    # (an encoder that learned something else has forgotten what they meant)
+    calibration = read_card(encoder).get('votes', {})
     return {f'p_{head}': (head, *calibration[head]) for head in HEADS
             if head in calibration}
 
 
-def _to_table(batch, embeddings):
+def _to_table(batch, embeddings, encoder=_WEIGHTS):
     """
     Make the table of galaxies with their embeddings.
     """
@@ -399,7 +495,7 @@ def _to_table(batch, embeddings):
     table['embedding'] = embeddings.vectors
     for name, values in embeddings.votes.items():
         table[name] = values
-    card = read_card(_WEIGHTS)
+    card = read_card(encoder)
     table.meta.update(encoder=card.get('name', _WEIGHTS),
                       encoder_sha256=card['sha256'])
     return table

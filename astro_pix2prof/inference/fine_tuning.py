@@ -25,6 +25,10 @@ from astro_pix2prof.arguments import (
     check_text,
 )
 from astro_pix2prof.datasets.pairs import read_pairs
+from astro_pix2prof.inference.encoder import (
+    encode_with_maps,
+    encoder_sha256,
+)
 from astro_pix2prof.inference.fitter import Pix2ProfFitter
 from astro_pix2prof.inference.heads import (
     Head,
@@ -43,12 +47,14 @@ from astro_pix2prof.inference.tuning_pairs import (
     with_network,
 )
 from astro_pix2prof.networks.architectures import find_architecture
+from astro_pix2prof.networks.encoder.maps import GalaxyMaps
 from astro_pix2prof.networks.weights import (
     load_network,
     read_card,
     write_weights,
 )
 from astro_pix2prof.training.few_labels import fit_head
+from astro_pix2prof.training.few_maps import ENCODER_PARTS, tune_encoder
 from astro_pix2prof.training.few_pairs import (
     PARTS,
     make_squares,
@@ -122,7 +128,7 @@ def fine_tune(
         weights: PathLike, data: PathLike | Iterable[Any] | Table | ArrayLike,
         *, out: PathLike, labels: str | ArrayLike | None = None,
         kind: Literal['classes', 'numbers'] = 'classes',
-        unfreeze: Literal['all', 'rings', 'last'] = 'all',
+        unfreeze: Literal['all', 'rings', 'last'] | None = None,
         steps: int | None = None, minutes: float = _MINUTES,
         validation: float = _VALIDATION, seed: int = 0,
         licence: str | None = None, description: str = '',
@@ -136,7 +142,8 @@ def fine_tune(
     these do not become better, the weights are those of the start.
 
     With the encoder, a head is fitted that tells a class or a number of a
-    galaxy from its embedding.
+    galaxy from its embedding. With some hundreds of labels, the encoder may
+    learn, too (``unfreeze``).
 
     Parameters
     ----------
@@ -162,9 +169,13 @@ def fine_tune(
         or texts or integers.
 
     unfreeze : {'all', 'rings', 'last'}, optional
-        Parts of the ring network that learn: all; not those that find the
-        first centre and ellipses; or only the last one, which corrects the
-        profile and states its errors.
+        Parts of the ring network that learn: all (by default); not those
+        that find the first centre and ellipses; or only the last one, which
+        corrects the profile and states its errors. Of the encoder, none by
+        default; 'all', or 'last', those after the maps were read. It then
+        needs images as ``data``, or a table with their paths in a column
+        ``image``, and 100 labels at least. Unless it stays as it was, it is
+        written to ``NAME_encoder.safetensors`` beside the head.
 
     steps : int, optional
         The number of steps of 16 images, by default 100. This, ``minutes``
@@ -221,10 +232,7 @@ def fine_tune(
     if out.suffix != '.safetensors':
         msg = f'out must end in .safetensors, got {str(out)!r}'
         raise ValueError(msg)
-    for file in (out, out.with_suffix('.json')):
-        if file.exists() and not check_flag(overwrite, 'overwrite'):
-            msg = f'out: {file} exists; give overwrite=True to replace it'
-            raise OSError(msg)
+    _check_new(out, overwrite)
     seed = check_integer(seed, 'seed', least=0)
     common = {
         'name': out.stem,
@@ -233,12 +241,15 @@ def fine_tune(
         or 'not stated', 'seed': seed,
         'date': time.strftime('%Y-%m-%d', time.gmtime())}
     if str(weights) == _ENCODER:
-        _refuse_unused('the encoder', unfreeze=(unfreeze, 'all'),
-                       steps=(steps, None), minutes=(minutes, _MINUTES),
+        _refuse_unused('the encoder', steps=(steps, None),
+                       minutes=(minutes, _MINUTES),
                        validation=(validation, _VALIDATION))
-        return _tune_encoder(data, labels, out, common, kind=check_choice(
-            kind, 'kind', ('classes', 'numbers')), progress=check_flag(
-                progress, 'progress'))
+        if unfreeze is not None:
+            check_choice(unfreeze, 'unfreeze', tuple(ENCODER_PARTS))
+        return _tune_encoder(
+            data, labels, out, common, kind=check_choice(
+                kind, 'kind', ('classes', 'numbers')), unfreeze=unfreeze,
+            overwrite=overwrite, progress=check_flag(progress, 'progress'))
     if labels is not None:
         msg = (f'labels are for the encoder; the weights {str(weights)!r} '
                "learn from pairs of images and profiles: give 'encoder', or "
@@ -255,11 +266,22 @@ def fine_tune(
         weights, data, out, common,
         validation=check_number(validation, 'validation', least=0.1,
                                 most=0.5),
-        unfreeze=check_choice(unfreeze, 'unfreeze', tuple(PARTS)),
+        unfreeze=check_choice('all' if unfreeze is None else unfreeze,
+                              'unfreeze', tuple(PARTS)),
         steps=check_integer(_STEPS if steps is None else steps, 'steps',
                             least=1),
         minutes=check_positive(minutes, 'minutes'),
         progress=check_flag(progress, 'progress'))
+
+
+def _check_new(path, overwrite):
+    """
+    Check that neither weights nor their card exist, unless to be replaced.
+    """
+    for file in (path, path.with_suffix('.json')):
+        if file.exists() and not check_flag(overwrite, 'overwrite'):
+            msg = f'out: {file} exists; give overwrite=True to replace it'
+            raise OSError(msg)
 
 
 def _refuse_unused(what, **options):
@@ -397,7 +419,8 @@ class _Progress:
         self.bar.set_postfix_str(f'held-out error {score:.4f} mag')
 
 
-def _tune_encoder(data, labels, out, common, *, kind, progress):
+def _tune_encoder(data, labels, out, common, *, kind, unfreeze, overwrite,
+                  progress):
     label, values = 'label', labels
     if labels is None:
         msg = ('labels must be a column of data or one label for each '
@@ -412,20 +435,23 @@ def _tune_encoder(data, labels, out, common, *, kind, progress):
                    f'{labels!r}, it has {known}')
             raise ValueError(msg)
         values = data[labels]
-    table = data
-    if not isinstance(data, Table) and not _is_numeric(data):
+    table, maps = data, None
+    if unfreeze is not None:
+        _check_new(_encoder_file(out), overwrite)
+        table, maps = encode_with_maps(
+            Pix2ProfFitter(), _images_of(data), progress=progress)
+    elif not isinstance(data, Table) and not _is_numeric(data):
         table = Pix2ProfFitter().encode(list(data), progress=progress)
-    embedding, values, left_out = usable_labels(
+    embedding, values, left_out, used = usable_labels(
         read_embeddings(table), values, kind, label)
     warn_of_encoder(table, stacklevel=3)
-    fitted = fit_head(embedding, values, kind=kind, seed=common['seed'])
     meta = getattr(table, 'meta', {})
+    start = {'name': meta.get('encoder', _ENCODER),
+             'sha256': meta.get('encoder_sha256', '')}
     card = {
         **common, 'kind': kind, 'label': label,
-        'start': {'weights': meta.get('encoder', _ENCODER),
-                  'sha256': meta.get('encoder_sha256', '')},
-        'encoder': {'name': meta.get('encoder', _ENCODER),
-                    'sha256': meta.get('encoder_sha256', '')},
+        'start': {'weights': start['name'], 'sha256': start['sha256']},
+        'encoder': start,
         'data': {'kind': 'embeddings of labelled galaxies',
                  'galaxies': len(values), **left_out,
                  'counts': _counts(values) if kind == 'classes' else {}},
@@ -434,6 +460,12 @@ def _tune_encoder(data, labels, out, common, *, kind, progress):
         'limits': 'galaxies and images like the labelled ones; '
                   'probabilities hold for their shares of the classes',
         'software': _software()}
+    note = ''
+    if maps is None:
+        fitted = fit_head(embedding, values, kind=kind, seed=common['seed'])
+    else:
+        fitted, note = _unfreeze([maps[k] for k in used], embedding, values,
+                                 out, card, kind, unfreeze, progress)
     figures = {name: value for name, value in fitted.metrics.items()
                if isinstance(value, float)}
     found = QTable(rows=[figures])
@@ -443,9 +475,91 @@ def _tune_encoder(data, labels, out, common, *, kind, progress):
                 if kind == 'classes' else figures['explained'] > 0)
     card['result'] = ('the embeddings tell the labels' if improved else
                       'the embeddings do not tell the labels; more labels '
-                      'may help')
+                      'may help') + note
     head = Head(write_head(fitted, card, out))
     return FineTuning(head.path, found, improved, head.card, head)
+
+
+def _images_of(data):
+    """
+    Return the images that an encoder learns from.
+    """
+    if isinstance(data, Table) and 'image' in data.colnames:
+        return [str(path) for path in data['image']]
+    if isinstance(data, Table) or _is_numeric(data):
+        msg = ('data must be a list of images, or a table with their paths '
+               'in a column image, with unfreeze=: an encoder learns from '
+               'images and not from embeddings')
+        raise ValueError(msg)
+    return list(data)
+
+
+def _encoder_file(out):
+    """
+    Return the path of the encoder of a head.
+    """
+    return out.with_name(f'{out.stem}_encoder.safetensors')
+
+
+def _unfreeze(maps, embedding, values, out, card, kind, unfreeze, progress):
+    """
+    Train the encoder with a head, write it, and complete the head's card.
+
+    Returns
+    -------
+    fitted : `~astro_pix2prof.training.few_labels.FittedHead`
+        The head.
+
+    note : str
+        What became of the encoder.
+    """
+    network, _ = load_network(_ENCODER)
+    with _Trainings(progress) as show:
+        tuned = tune_encoder(
+            network, GalaxyMaps.stack(maps), embedding, values, kind=kind,
+            unfreeze=unfreeze, seed=card['seed'], progress=show)
+    card['training'] = {
+        'unfreeze': unfreeze, 'passes': tuned.epochs,
+        'held_out_losses': [[n, round(loss, 5)] for n, loss in tuned.curve]}
+    if not tuned.improved:
+        return tuned.head, ('; held-out galaxies did not become better when '
+                            'the encoder learned, which stays as it was')
+    start = read_card(_ENCODER)
+    path = write_weights(tuned.network, {
+        **{key: card[key] for key in ('description', 'licence', 'seed',
+                                      'date', 'start', 'data', 'training',
+                                      'software')},
+        'name': _encoder_file(out).stem, 'architecture': 'encoder',
+        'embedding': start.get('embedding', {}),
+        'losses': 'those of the head', 'metrics': tuned.head.metrics,
+        'limits': card['limits']}, _encoder_file(out))
+    card['encoder'] = {'name': path.stem, 'sha256': encoder_sha256(path)}
+    card['losses'] = ('cross-entropy' if kind == 'classes' else
+                      'squared error') + ' of the head and the encoder'
+    return tuned.head, f'; with the embeddings of {path.name}'
+
+
+class _Trainings:
+    """
+    Progress bar of several trainings.
+    """
+
+    def __init__(self, shown):
+        self.shown, self.bar = shown, None
+
+    def __enter__(self):
+        return self.show if self.shown else None
+
+    def __exit__(self, *args):
+        if self.bar is not None:
+            self.bar.close()
+
+    def show(self, done, n):
+        from tqdm import tqdm
+
+        if self.bar is None:
+            self.bar = tqdm(total=n, unit='training')
+        self.bar.update(done - self.bar.n)
 
 
 def _is_numeric(data):

@@ -446,15 +446,15 @@ class Pix2ProfFitter(ProfileFitter):
             fluxes and are never calibrated.
 
         batch_size, workers, progress, **options : optional
-            As for `fit_many`.
+            As for `fit_many`; and ``encoder``, the weights of an encoder
+            that `fine_tune` wrote.
 
         Returns
         -------
         table : `~astropy.table.QTable`
             The columns of ``ProfileBatch.galaxies``; ``embedding``, shape
             (n, 64), of unit length; and probabilities such as ``p_bar``.
-            What cannot be encoded is a row with the flag ``FAILED``, a
-            message and no embedding (NaN).
+            A galaxy without one has the flag ``FAILED``, a message and NaN.
 
         Raises
         ------

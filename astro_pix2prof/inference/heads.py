@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.table import QTable, Table
+from astropy.table import QTable, Row, Table
 from astropy.utils.exceptions import AstropyUserWarning
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
@@ -50,6 +50,9 @@ def read_embeddings(data):
     ------
     ValueError
         If there is no such column, or it has another shape.
+
+    TypeError
+        If the data are neither, such as a row, images or a path.
     """
     if isinstance(data, Table):
         if 'embedding' not in data.colnames:
@@ -58,12 +61,28 @@ def read_embeddings(data):
                    f'{", ".join(data.colnames)}')
             raise ValueError(msg)
         data = data['embedding']
-    values = np.ma.filled(np.ma.asarray(data, dtype=float), np.nan)
+    if isinstance(data, Row):
+        msg = ('embeddings must be a table or an array of them, got a row: '
+               'give table[k:k + 1] in place of table[k]')
+        raise TypeError(msg)
+    try:
+        values = np.ma.filled(np.ma.asarray(data, dtype=float), np.nan)
+    except (TypeError, ValueError) as error:
+        msg = ('embeddings must be a table with a column embedding, or an '
+               f'array, got {_name_of(data)}: of images, give '
+               'Pix2ProfFitter().encode(images); of a survey, '
+               'survey.galaxies(); of a file, QTable.read(file)')
+        raise TypeError(msg) from error
     if values.ndim != 2 or not values.shape[1]:
         msg = ('embeddings must be 2D, a row for each galaxy, got the shape '
                f'{values.shape}')
         raise ValueError(msg)
     return np.asarray(values)
+
+
+def _name_of(data):
+    return (repr(str(data)) if isinstance(data, (str, Path))
+            else f'an object of the type {type(data).__name__}')
 
 
 class Head:
@@ -160,6 +179,9 @@ class Head:
         ValueError
             If the embeddings are of another length or, as far as the table
             tells, of another encoder.
+
+        TypeError
+            If ``data`` are neither, such as a row or a path.
 
         Warns
         -----
@@ -322,6 +344,9 @@ def usable_labels(embedding, labels, kind, label):
     left_out : dict of int
         The numbers of others: 'unlabelled' and 'without_embedding'.
 
+    used : 1D `~numpy.ndarray` of int
+        The rows of the galaxies that can be used.
+
     Raises
     ------
     ValueError
@@ -371,4 +396,4 @@ def usable_labels(embedding, labels, kind, label):
         raise ValueError(msg)
     return embedding[use], labels[use], {
         'unlabelled': int(np.count_nonzero(~known)),
-        'without_embedding': lost}
+        'without_embedding': lost}, np.flatnonzero(use)

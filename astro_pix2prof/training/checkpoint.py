@@ -11,7 +11,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from astro_pix2prof.networks.weights import WeightsError, load_checkpoint
 
 __all__ = ['CheckpointSaver', 'SafeCheckpointIO', 'check_run',
-           'read_checkpoint']
+           'describe_run', 'read_checkpoint']
 
 
 # What a run needs to go on, as Lightning names it.
@@ -59,7 +59,27 @@ def read_checkpoint(path):
     return checkpoint
 
 
-def check_run(folder, recipe):
+def describe_run(recipe, processes):
+    """
+    Describe a run for its checkpoints.
+
+    Parameters
+    ----------
+    recipe : `~astro_pix2prof.training.recipe.Recipe`
+        The recipe of the run.
+
+    processes : int
+        The number of processes.
+
+    Returns
+    -------
+    run : dict
+        Its 'recipe' (digest) and 'processes'.
+    """
+    return {'recipe': recipe.digest, 'processes': processes}
+
+
+def check_run(folder, recipe, processes=1):
     """
     Check that a run can go on from the last checkpoint in its folder.
 
@@ -71,11 +91,19 @@ def check_run(folder, recipe):
     recipe : `~astro_pix2prof.training.recipe.Recipe`
         The recipe of the run.
 
+    processes : int, optional
+        The number of processes that are to go on.
+
+    Returns
+    -------
+    processes : int
+        The number of processes of the run.
+
     Raises
     ------
     ValueError
         If the folder holds a run of another recipe, or does not say of
-        which.
+        which; or one that is not complete, of another number of processes.
     WeightsError
         If the checkpoint cannot be read.
     """
@@ -86,12 +114,33 @@ def check_run(folder, recipe):
         msg = (f'folder: {note} does not say of which recipe the run in '
                f'{folder} is: give another folder, or do not resume')
         raise ValueError(msg) from error
+    _check_recipe(folder, recipe, found)
+    checkpoint = read_checkpoint(folder / 'last.ckpt')
+    # (checkpoints of earlier versions do not tell)
+    known = checkpoint.get('run', describe_run(recipe, processes))
+    # the note is that of the last start, which may have left no checkpoint
+    _check_recipe(folder, recipe, known['recipe'])
+    # a step on so many processes shows so many batches: with others, the
+    # galaxies that follow would not be those that have not been shown
+    if known['processes'] != processes and (
+            checkpoint['global_step'] < recipe.training.steps):
+        msg = (f'folder: {folder} holds a run of {known["processes"]} '
+               f'processes (devices times nodes), this would be one of '
+               f'{processes}: go on with as many, give another folder, or do '
+               'not resume')
+        raise ValueError(msg)
+    return known['processes']
+
+
+def _check_recipe(folder, recipe, found):
+    """
+    Check that a digest is that of the recipe.
+    """
     if found != recipe.digest:
         msg = (f'folder: {folder} holds a run of another recipe '
                f'({found}, this is {recipe.digest}): give another '
                'folder, or do not resume')
         raise ValueError(msg)
-    read_checkpoint(folder / 'last.ckpt')
 
 
 class SafeCheckpointIO(TorchCheckpointIO):

@@ -10,7 +10,8 @@ import numpy as np
 
 from astro_pix2prof.extras import missing_extra
 
-__all__ = ['FittedHead', 'fit_head']
+__all__ = ['FittedHead', 'choose_factor', 'figures_of', 'fit_head',
+           'fit_linear']
 
 
 # Strengths of the regularisation to choose from: inverse ones of logistic
@@ -109,9 +110,89 @@ def fit_head(embedding, labels, *, kind='classes', seed=0):
     return fit(x, labels, mean, scale, seed)
 
 
-def _fit_classes(x, labels, mean, scale, seed):
+def choose_factor(logits, target):
+    """
+    Choose the factor of held-out logits with which probabilities hold.
+
+    Parameters
+    ----------
+    logits : `~numpy.ndarray`, shape (r, n, k)
+        Of n galaxies and k classes, by r heads.
+
+    target : 1D `~numpy.ndarray` of int, shape (n,)
+        The numbers of their classes.
+
+    Returns
+    -------
+    factor : float
+    """
+    return min(_FACTORS, key=lambda f: _log_loss(f * logits, target))
+
+
+def figures_of(probability, target):
+    """
+    Summarise probabilities of held-out galaxies.
+
+    Parameters
+    ----------
+    probability : 2D `~numpy.ndarray`, shape (n, k)
+        Of k classes.
+
+    target : 1D `~numpy.ndarray` of int, shape (n,)
+        The numbers of the classes.
+
+    Returns
+    -------
+    figures : dict of float
+        'log_loss', 'log_loss_of_shares' (of the shares of the classes
+        alone), 'accuracy' and 'auc'.
+    """
     from sklearn.metrics import roc_auc_score
 
+    share = np.bincount(target) / len(target)
+    if probability.shape[1] == 2:
+        auc = roc_auc_score(target, probability[:, 1])
+    else:
+        auc = roc_auc_score(target, probability, multi_class='ovr')
+    return {'log_loss': _loss_of(probability, target),
+            'log_loss_of_shares': float(-np.sum(share * np.log(share))),
+            'accuracy': float(np.mean(probability.argmax(1) == target)),
+            'auc': float(auc)}
+
+
+def fit_linear(embedding, target, *, kind, strength):
+    """
+    Fit a head with a given strength of the regularisation.
+
+    Parameters
+    ----------
+    embedding : 2D `~numpy.ndarray`, shape (n, d)
+        Finite embeddings.
+
+    target : 1D `~numpy.ndarray`, shape (n,)
+        The numbers of the classes, or numbers.
+
+    kind : {'classes', 'numbers'}
+        Their kind.
+
+    strength : float
+        As the metrics of `fit_head` have it.
+
+    Returns
+    -------
+    weight, bias : `~numpy.ndarray`, shapes (k, d) and (k,)
+        Of the embeddings as they are, not standardised.
+    """
+    from sklearn.linear_model import Ridge
+
+    mean, scale = embedding.mean(0), np.maximum(embedding.std(0), 1e-6)
+    model = _logistic(strength) if kind == 'classes' else Ridge(strength)
+    model.fit((embedding - mean) / scale, target)
+    weight = np.atleast_2d(model.coef_) / scale
+    return weight, np.atleast_1d(model.intercept_) - weight @ mean
+
+
+def _fit_classes(x, labels, mean, scale, seed):
     classes, target, counts = np.unique(labels, return_inverse=True,
                                         return_counts=True)
     if len(classes) < 2:
@@ -132,21 +213,13 @@ def _fit_classes(x, labels, mean, scale, seed):
         if best is None or loss < best[0]:
             best = loss, c, logits
     _, c, logits = best
-    factor = min(_FACTORS, key=lambda f: _log_loss(f * logits, target))
+    factor = choose_factor(logits, target)
     probability = _softmax(factor * logits).mean(0)
     model = _logistic(c).fit(x, target)
-    share = counts / counts.sum()
     metrics = {
         'validation': f'{len(folds[0])} folds, drawn {len(folds)} times',
-        'log_loss': _loss_of(probability, target),
-        'log_loss_of_shares': float(-np.sum(share * np.log(share))),
-        'accuracy': float(np.mean(probability.argmax(1) == target)),
-        'strength': float(c), 'factor': float(factor)}
-    if len(classes) == 2:
-        auc = roc_auc_score(target, probability[:, 1])
-    else:
-        auc = roc_auc_score(target, probability, multi_class='ovr')
-    metrics['auc'] = float(auc)
+        'strength': float(c), 'factor': float(factor),
+        **figures_of(probability, target)}
     return FittedHead(
         mean, scale, factor * model.coef_, factor * model.intercept_,
         classes.tolist(), metrics, probability)

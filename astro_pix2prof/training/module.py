@@ -14,6 +14,7 @@ from astro_pix2prof.networks.weights import (
     describe_mismatch,
     load_network,
 )
+from astro_pix2prof.training.checkpoint import describe_run
 from astro_pix2prof.training.tasks.registry import make_task
 
 __all__ = ['ProfileModule', 'make_network']
@@ -174,6 +175,13 @@ class ProfileModule(lightning.LightningModule):
             self.average.multi_avg_fn = get_ema_multi_avg_fn(decay)
             self.average.update_parameters(self.network)
 
+    def on_save_checkpoint(self, checkpoint):
+        """
+        Note in a checkpoint which run it is of.
+        """
+        checkpoint['run'] = describe_run(self.recipe,
+                                         self.trainer.world_size)
+
     def validation_step(self, batch, number):
         """
         Compute the errors (mag) of a batch of images.
@@ -185,10 +193,21 @@ class ProfileModule(lightning.LightningModule):
         Log the median over images of the median absolute deviation.
         """
         if self._errors:
-            errors = torch.cat(self._errors)
+            errors = self._gather(torch.cat(self._errors))
             self._errors = []
-            self.log('val_mad', errors.median(), prog_bar=True,
-                     sync_dist=True)
-            self.log('val_mad_mean', errors.mean(), sync_dist=True)
+            self.log('val_mad', errors.median(), prog_bar=True)
+            self.log('val_mad_mean', errors.mean())
             self.log('presentations', self.presentations.float())
             self.log('skipped', self.skipped.float())
+
+    def _gather(self, errors):
+        """
+        Gather the errors of the images of all processes.
+        """
+        world = self.trainer.world_size
+        if world == 1:
+            return errors
+        # (their numbers may differ from process to process)
+        found = [None] * world
+        torch.distributed.all_gather_object(found, errors.cpu())
+        return torch.cat(found).to(errors.device)

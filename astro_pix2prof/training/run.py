@@ -15,6 +15,8 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.utilities import rank_zero_info
 
 from astro_pix2prof import __version__
 from astro_pix2prof.networks.architectures import ARCHITECTURES
@@ -95,7 +97,8 @@ class _Record(Callback):
             if self._mark is not None and now > self._mark[0]:
                 speed = (shown - self._mark[1]) / (now - self._mark[0])
                 module.log('images_per_s', speed, prog_bar=True)
-                left = module.recipe.presentations - shown
+                left = (module.recipe.presentations * trainer.world_size
+                        - shown)
                 module.log('hours_left', max(left, 0) / max(speed, 1e-9)
                            / 3600, prog_bar=True)
             self._mark = (now, shown)
@@ -136,7 +139,8 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
 
     accelerator, devices, num_nodes : optional
         As for `lightning.Trainer`; with more than one process, gradients
-        are averaged over all of them (DDP).
+        are averaged over all of them (DDP). The batches of the recipe are
+        those of each process, and its learning rate is not changed.
 
     max_minutes : float, optional
         Stop after this time, with a checkpoint.
@@ -155,7 +159,8 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
     Raises
     ------
     ValueError
-        If the folder holds a run of another recipe.
+        If the folder holds a run of another recipe, or one that is not
+        complete, of another number of processes.
     WeightsError
         If the last checkpoint is damaged, or holds anything but tensors,
         numbers and text.
@@ -166,13 +171,7 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
     folder.mkdir(parents=True, exist_ok=True)
     t = recipe.training
     last = folder / 'last.ckpt'
-    note = folder / 'recipe.json'
     resume = resume and last.exists()
-    if resume:
-        check_run(folder, recipe)
-    note.write_text(json.dumps({'digest': recipe.digest,
-                                **recipe.to_dict()}, indent=1) + '\n',
-                    encoding='utf-8')
     lightning.seed_everything(t.seed, verbose=False)
     module = ProfileModule(recipe)
     record = _Record()
@@ -204,12 +203,46 @@ def train(recipe, folder, *, resume=True, accelerator='auto', devices='auto',
             num_sanity_val_steps=0, enable_progress_bar=progress,
             enable_model_summary=False, default_root_dir=folder,
             plugins=[SafeCheckpointIO()])
+        if isinstance(trainer.strategy, DDPStrategy):
+            # some settings leave parts of a network without a gradient
+            trainer.strategy._ddp_kwargs['find_unused_parameters'] = True
+        processes = trainer.world_size
+        if resume:
+            # (a complete run is exported by any number)
+            processes = check_run(folder, recipe, processes)
+        if trainer.is_global_zero:
+            _write_note(folder / 'recipe.json', recipe)
+        if progress:
+            rank_zero_info(_describe_steps(recipe, trainer.world_size))
         trainer.fit(module, datamodule=ProfileData(
             recipe, module.network.config),
             ckpt_path=last if resume else None)
     if trainer.is_global_zero:
-        return export(module, folder, record)
+        return export(module, folder, record,
+                      metrics={'processes': processes})
     return None
+
+
+def _write_note(path, recipe):
+    """
+    Write the recipe of a run, which other processes may read just now.
+    """
+    temporary = path.with_suffix('.tmp')
+    temporary.write_text(json.dumps({'digest': recipe.digest,
+                                     **recipe.to_dict()}, indent=1) + '\n',
+                         encoding='utf-8')
+    temporary.replace(path)
+
+
+def _describe_steps(recipe, processes):
+    """
+    Describe the number of images that a step of a run shows.
+    """
+    sizes = ' or '.join(str(n * processes) for n in recipe.data.batch_size)
+    word = 'process' if processes == 1 else 'processes'
+    return (f'{recipe.name}: {processes} {word}, {sizes} images in each '
+            f'of {recipe.training.steps} steps, learning rate '
+            f'{recipe.training.learning_rate:g} as in the recipe')
 
 
 def export(module, folder, record=None, *, metrics=None):

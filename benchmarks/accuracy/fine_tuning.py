@@ -1,20 +1,23 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""
+r"""
 Fine-tune the ring network to what no training has seen.
 
 Two kinds of pairs, see ``benchmarks/render/unseen.py``: ``boxes``, a survey
 whose sky was subtracted in small boxes, and ``atlas``, profiles along
 ellipses of one shape. With the first pairs of a folder the network is
 tuned, as a user would; other galaxies, at which nobody has looked before,
-give the figures. The result goes to
-``benchmarks/accuracy/fine_tuning_KIND.json``.
+give the figures, the same ones for any number of pairs. The result goes
+to ``benchmarks/accuracy/fine_tuning_KIND.json``, with the number of pairs
+in its name if there are not 200.
 
     python -m benchmarks.accuracy.fine_tuning build/fine_tuning boxes
-    python -m benchmarks.accuracy.fine_tuning build/fine_tuning atlas
+    python -m benchmarks.accuracy.fine_tuning build/fine_tuning atlas \
+        --pairs 1000
     python -m benchmarks.accuracy.fine_tuning --table docs/fine_tuning.inc
 """
 
 import argparse
+import itertools
 import json
 import sys
 import time
@@ -34,9 +37,16 @@ from benchmarks.tables import list_table
 RESULTS = Path(__file__).parent
 
 # The scenes: Legacy Surveys r, in frames of 128 pixels. No other script has
-# this seed. The first are to tune with, the last to test.
+# this seed. The first are to tune with, the next to test, and those after
+# them to tune with if there are to be more pairs.
 SURVEY, N_PIX, SEED = 'legacy-r', 128, 8102
 N_TRAIN, N_TEST = 200, 150
+
+# Scenes that are rendered beyond those, as some cannot be.
+_SPARE = 10
+
+# Numbers of pairs in the table.
+PAIRS = 50, 200, 1000
 
 
 def render_scenes(folder, n):
@@ -57,12 +67,13 @@ def render_scenes(folder, n):
     return sorted(folder.glob('galaxy_*.fits'))
 
 
-def make_pairs(scenes, folder, kind):
+def make_pairs(scenes, folder, kind, n_pairs):
     """
     Write the pairs of a kind: those to tune with and those to test.
     """
-    for part, paths in (('train', scenes[:N_TRAIN]),
-                        ('test', scenes[N_TRAIN:N_TRAIN + N_TEST])):
+    test = scenes[N_TRAIN:N_TRAIN + N_TEST]
+    others = [*scenes[:N_TRAIN], *scenes[N_TRAIN + N_TEST + _SPARE:]]
+    for part, paths in (('train', others[:n_pairs]), ('test', test)):
         (folder / part).mkdir(parents=True, exist_ok=True)
         for path in paths:
             target = folder / part / path.name
@@ -80,6 +91,14 @@ def summarise(fitter, test):
             errors.summary().items()}, errors.rings.per_image
 
 
+def result_file(kind, pairs):
+    """
+    Return the path of the stored result of so many pairs of a kind.
+    """
+    more = '' if pairs == N_TRAIN else f'_{pairs}'
+    return RESULTS / f'fine_tuning_{kind}{more}.json'
+
+
 def write_table(path):
     """
     Write the stored results as a table for the documentation.
@@ -87,15 +106,15 @@ def write_table(path):
     titles = {'boxes': 'a survey that subtracts the sky in small boxes',
               'atlas': 'profiles along ellipses of one shape'}
     rows = []
-    for kind, title in titles.items():
-        file = RESULTS / f'fine_tuning_{kind}.json'
+    for (kind, title), pairs in itertools.product(titles.items(), PAIRS):
+        file = result_file(kind, pairs)
         if not file.exists():
             continue
         found = json.loads(file.read_text())
         before, after = found['before'], found['after']
         low, high = found['change_of_median_68']
         rows.append([
-            title, f'{before["median_error"]:.3f}',
+            title, f'{pairs}', f'{before["median_error"]:.3f}',
             f'{after["median_error"]:.3f}',
             f'{found["change_of_median"]:+.0%} ({low:+.0%} to {high:+.0%})',
             f'{found["change_of_mean"]:+.0%}', f'{found["better"]:.0%}',
@@ -103,8 +122,9 @@ def write_table(path):
             f'{after["within_1_sigma"]:.0%}',
             f'{found["cpu_minutes"]:.1f}'])
     path.write_text('\n'.join(list_table(
-        ['', 'Before (mag)', 'After (mag)', 'Change of the median (68%)',
-         'of the mean', 'Galaxies that are better',
+        ['', 'Pairs', 'Before (mag)', 'After (mag)',
+         'Change of the median (68%)', 'of the mean',
+         'Galaxies that are better',
          'Within 1 sigma before', 'after', 'CPU minutes'],
         rows)).rstrip() + '\n')
 
@@ -128,9 +148,11 @@ def main(args=None):
     if args.kind is None:
         parser.error('a folder and a kind are needed')
     torch.set_num_threads(1)
-    scenes = render_scenes(args.folder / 'scenes', N_TRAIN + N_TEST + 10)
+    least = N_TRAIN + N_TEST + _SPARE
+    scenes = render_scenes(args.folder / 'scenes', least + max(
+        0, args.pairs - N_TRAIN))
     place = args.folder / args.kind
-    make_pairs(scenes, place, args.kind)
+    make_pairs(scenes, place, args.kind, args.pairs)
     pairs = list(read_pairs(place / 'train'))[:args.pairs]
     began = time.process_time()
     tuning = fine_tune('rings', pairs, out=args.folder / (
@@ -163,11 +185,8 @@ def main(args=None):
         'steps': tuning.card['training']['steps'],
         'start_sha256': tuning.card['start']['sha256']}
     print(json.dumps(result, indent=1))
-    name = f'fine_tuning_{args.kind}'
-    if args.pairs != N_TRAIN:
-        name += f'_{args.pairs}'
-    (RESULTS / f'{name}.json').write_text(json.dumps(result, indent=1)
-                                          + '\n')
+    result_file(args.kind, args.pairs).write_text(
+        json.dumps(result, indent=1) + '\n')
     return 0
 
 
