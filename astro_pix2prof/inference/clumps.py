@@ -235,8 +235,9 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
         network, card = _load(str(weights))
         if threshold is None:
             threshold = card.get('threshold', _PROBABILITY)
-        rows = classify_marks(_measure(fit, maps, *_by_network(
-            network, maps), max_radius), network)
+        found, seen = _by_network(network, maps)
+        rows = classify_marks(_measure(fit, maps, found, seen, max_radius),
+                              network)
         rows = [row for row in rows if row['object'] >= threshold]
         rows.sort(key=lambda row: -row['probability'])
     else:
