@@ -21,7 +21,6 @@ from astro_pix2prof.arguments import (
     check_positive,
 )
 from astro_pix2prof.background.noise import measure_noise
-from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.base import (
     PartJob,
     ProfileFitter,
@@ -29,7 +28,7 @@ from astro_pix2prof.fitting.base import (
     split_parts,
 )
 from astro_pix2prof.fitting.fit import ProfileFit
-from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
+from astro_pix2prof.fitting.flags import flag_rings
 from astro_pix2prof.fitting.harmonics import RingChoice, add_harmonics
 from astro_pix2prof.fitting.radii import (
     RADII_META,
@@ -38,26 +37,23 @@ from astro_pix2prof.fitting.radii import (
     enclosed_magnitudes,
 )
 from astro_pix2prof.fitting.settings import named_settings
+from astro_pix2prof.inference.captions import rings_of_caption
 from astro_pix2prof.inference.many import (
     PrepareJob,
     measure_prepared,
     prepare_part,
 )
 from astro_pix2prof.inference.preparation import (
-    add_sky_and_correlation,
     check_readable,
     prepare_galaxy,
     read_galaxies,
-    subtracted_sky,
 )
 from astro_pix2prof.inference.processes import map_parts
-from astro_pix2prof.inference.radii import measure_own_shape, rings_at
+from astro_pix2prof.inference.radii import rings_at
 from astro_pix2prof.networks.architectures import find_architecture
 from astro_pix2prof.networks.weights import load_network, read_card
-from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.build import make_profile
 from astro_pix2prof.profile.meta import correlation_text
-from astro_pix2prof.profile.rings import MeasuredRings
 from astro_pix2prof.profile.samples import (
     SAMPLES,
     check_n_samples,
@@ -545,7 +541,7 @@ class Pix2ProfFitter(ProfileFitter):
         """
         Convert the network output to rings at the radii asked for.
         """
-        rings = self._rings(prepared, caption)
+        rings = rings_of_caption(prepared, caption)
         sma = prepared.radii.wanted(prepared.cutout, rings.sma)
         if sma is None:
             return rings, caption.weight
@@ -555,71 +551,3 @@ class Pix2ProfFitter(ProfileFitter):
         part.mag_enclosed = enclosed_magnitudes(rings, part)
         part.meta.update(RADII_META)
         return part, weight
-
-    def _rings(self, prepared, caption):
-        """
-        Convert the network output to ring measurements and flags.
-        """
-        cutout, sma = prepared.cutout, caption.sma
-        centre = prepared.centre
-        if caption.e1 is not None:
-            e1, e2, centre = caption.e1, caption.e2, caption.centre
-        elif prepared.ellipses is not None:
-            e1, e2 = (np.interp(sma, prepared.ellipses[0], part)
-                      for part in prepared.ellipses[1:])
-        else:
-            e1, e2 = (np.full(len(sma), prepared.eps * part(
-                2 * prepared.theta)) for part in (np.cos, np.sin))
-        eps, theta = np.hypot(e1, e2), 0.5 * np.arctan2(e2, e1)
-        sky, sky_err = subtracted_sky(prepared, caption)
-        n_valid, mean = caption.valid, None
-        if caption.valid is None:
-            pixels = measure_rings(
-                prepared.image, ~cutout.mask, centre, sma, eps, theta,
-                sigma=prepared.sigma, clip=3.0)
-            n_valid, mean = pixels.n_valid, pixels.mean
-        rings = MeasuredRings(
-            cutout=cutout, sma=sma, intensity=caption.intensity,
-            intensity_err=None, eps=eps, theta=theta, n_valid=n_valid,
-            flag=np.zeros(len(sma), dtype=np.int32),
-            galaxy_flag=prepared.flag,
-            centre=tuple(float(c) for c in centre), sky=sky, sky_err=sky_err,
-            noise=prepared.sigma, sb_err=caption.error,
-            noise_correlation=prepared.background.correlation,
-            mag_enclosed_err=caption.enclosed_error)
-        if prepared.ellipses is None:
-            rings.eps_err, rings.theta_err = (caption.eps_error,
-                                              caption.pa_error)
-        if caption.centre_error is not None and not (
-                prepared.hold or prepared.forced):
-            rings.centre_err = float(caption.centre_error)
-        if caption.e1 is None:
-            # (a ring network states its error, photon noise included)
-            rings.sb_err = np.hypot(caption.error, POGSON / np.maximum(
-                rings.photon_snr, 1e-3))
-        rings.sb_err = add_sky_and_correlation(
-            prepared, sma, rings.photon_snr, rings.intensity, rings.sb_err,
-            sky_error=caption.trust.get('sky_untold'))
-        rings.intensity_err = rings.intensity * rings.sb_err / POGSON
-        excess = caption.trust.get('excess', 0.0)
-        if prepared.ellipses is not None and caption.weight is not None:
-            own = measure_own_shape(rings, prepared, caption.weight)
-            if own is not None:
-                rings.intensity, rings.intensity_err = own
-                rings.sb_err = POGSON * own[1] / np.maximum(
-                    np.abs(own[0]), 1e-3 * own[1])
-                excess = 0.0
-        rings.flag = flag_rings(rings, fixed=caption.e1 is None
-                                or prepared.ellipses is not None)
-        trust = caption.trust
-        # (a network that looks once moves every centre in its last look)
-        shift = trust.get('shift' if caption.centre_error is None
-                          else 'hidden', 0.0)
-        is_whole = np.isfinite(rings.intensity).all()
-        rings.galaxy_flag = flag_galaxy(rings, Evidence(
-            search=prepared.search, forced=prepared.forced,
-            held=prepared.hold, truncated=caption.reached_edge, shift=shift,
-            centre_error=caption.centre_error, neighbour=excess, mean=mean,
-            tilt=prepared.background.over(cutout.shape) - prepared.sky,
-            distance=trust.get('distance', 0.0) if is_whole else np.inf))
-        return rings

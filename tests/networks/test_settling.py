@@ -97,7 +97,7 @@ def test_weights():
 
     def starry(e):
         light, valid, number = plain(e)
-        light[..., 5:9] += 50
+        light[..., 5:9] += 200
         return light, valid, number
 
     bent = settle_ellipses(starry, RADII, start, weight)
