@@ -36,9 +36,10 @@ def number(kind=float, *, least=None, above=None, most=None):
     if above is not None:
         wanted += f' above {above:g}'
     if least is not None:
-        wanted += f' from {least:g} on' if most is None else f' from {least:g}'
+        wanted += (f' of {least:g} or more' if most is None else
+                   f' from {least:g}')
     if most is not None:
-        wanted += f' to {most:g}'
+        wanted += f' {"to" if above is None else "and at most"} {most:g}'
 
     def read(text):
         try:

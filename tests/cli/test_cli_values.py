@@ -27,11 +27,11 @@ def test_number(kind, limits, text, value):
     (float, {}, 'x', "must be a finite number, got 'x'"),
     (float, {}, 'inf', 'must be a finite number, got'),
     (float, {'above': 0}, ' 0', "must be a finite number above 0, got '0'"),
-    (float, {'above': 0, 'most': 20}, '21', 'number above 0 to 20, got'),
+    (float, {'above': 0, 'most': 20}, '21', 'above 0 and at most 20, got'),
     (float, {'least': 0, 'most': 1}, '1.01', 'number from 0 to 1, got'),
-    (float, {'least': 0}, '-1', 'a finite number from 0 on, got'),
-    (int, {'least': 0}, '1.5', 'an integer from 0 on, got'),
-    (int, {'least': 1}, '0', 'an integer from 1 on, got')])
+    (float, {'least': 0}, '-1', 'a finite number of 0 or more, got'),
+    (int, {'least': 0}, '1.5', 'an integer of 0 or more, got'),
+    (int, {'least': 1}, '0', 'an integer of 1 or more, got')])
 def test_number_out_of_range(kind, limits, text, match):
     with pytest.raises(argparse.ArgumentTypeError, match=match):
         number(kind, **limits)(text)

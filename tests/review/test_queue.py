@@ -299,4 +299,5 @@ def test_command(batch, tmp_path, capsys):
     assert '--look must be' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(['review', str(survey), '--budget', '-1'])
-    assert '--budget: must be 0 or more' in capsys.readouterr().err
+    text = capsys.readouterr().err
+    assert '--budget: must be an integer of 0 or more' in text
