@@ -27,6 +27,7 @@ import difflib
 import functools
 import inspect
 import numbers
+import re
 
 import astropy.units as u
 import numpy as np
@@ -35,7 +36,7 @@ from astro_pix2prof.wording import shown
 
 __all__ = ['check_choice', 'check_flag', 'check_integer', 'check_number',
            'check_options', 'check_positive', 'check_text', 'known_as',
-           'named_options', 'read_text_quantity']
+           'named_options', 'read_lengths', 'read_text_quantity']
 
 
 # Names that options have in other programs, with those that they have here.
@@ -59,6 +60,10 @@ _OTHER_NAMES = {
     'geometry': ('ellipses', 'isophotes'),
     'min_snr': ('snr', 'sn', 'min_sn'),
 }
+
+# Names of units that astropy does not know, or knows as others.
+_UNITS = {'"': 'arcsec', "'": 'arcmin', 'px': 'pix', 'pixel': 'pix',
+          'pixels': 'pix'}
 
 
 def _refuse(error, name, kind, value):
@@ -104,6 +109,38 @@ def read_text_quantity(value):
         return value
     # ('nan' is a number without a unit)
     return value if found.unit == u.dimensionless_unscaled else found
+
+
+def read_lengths(text):
+    """
+    Read lengths with one unit, or numbers.
+
+    Parameters
+    ----------
+    text : str
+        Such as '1,2,5,10arcsec', '5 10 20', '2pix' or '10%'.
+
+    Returns
+    -------
+    lengths : list of float or `~astropy.units.Quantity`
+        A list of numbers, or a quantity.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    # (the e of 1e3 is followed by a digit)
+    match = re.fullmatch(r"""\s*(.*?)[\s,]*([a-zA-Z"'%]*)\s*""", text)
+    try:
+        values = [float(part) for part in re.split(r'[\s,]+', match[1])]
+        if not match[2]:
+            return values
+        return values * u.Unit(_UNITS.get(match[2], match[2]))
+    except (AttributeError, ValueError):
+        msg = ('text must be numbers, or numbers followed by a unit such as '
+               f'1,2,5arcsec, got {text!r}')
+        raise ValueError(msg) from None
 
 
 def _strip_unit(value, name, unit, equivalencies):

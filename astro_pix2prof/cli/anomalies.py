@@ -14,6 +14,7 @@ from astro_pix2prof.cli.similar import (
     print_galaxies,
     vector_options,
 )
+from astro_pix2prof.cli.values import number
 
 __all__ = ['add_anomalies_command']
 
@@ -49,11 +50,12 @@ def add_anomalies_command(commands):
     command.add_argument('--images', metavar='DIR', type=local_path,
                          help='where the images for the page are now, if '
                               'not where they were measured')
-    command.add_argument('--components', type=int, default=40, metavar='N',
+    command.add_argument('--components', type=number(int, least=1),
+                         default=40, metavar='N',
                          dest='n_components',
                          help='principal components of the embeddings that '
                               'are used (default: 40)')
-    command.add_argument('--seed', type=int, default=0,
+    command.add_argument('--seed', type=number(int, least=0), default=0,
                          help='of the search (default: 0)')
     add_common_options(command)
     command.set_defaults(run=_run_anomalies, command=command)
@@ -68,7 +70,7 @@ def _run_anomalies(args):
         args.command.error('argument --images: only --page shows images')
     if args.page is not None:
         check_new(args.page, args, '--page')
-        make_folder(args.page.parent, args)
+        make_folder(args.page.parent, args, '--page')
     with show_warnings(args):
         finder = AnomalyFinder(args.survey, seed=args.seed,
                                n_components=args.n_components, **options)

@@ -27,6 +27,7 @@ from astro_pix2prof.cli.output import (
     warn,
 )
 from astro_pix2prof.cli.planes import check_planes, read_planes
+from astro_pix2prof.cli.values import number
 
 __all__ = ['add_clumps_command']
 
@@ -61,15 +62,15 @@ def add_clumps_command(commands):
                          default='network',
                          help='how to find clumps: by a network (default), '
                               'or as peaks of the filtered image')
-    command.add_argument('--threshold', type=float, metavar='P',
+    command.add_argument('--threshold', type=number(above=0), metavar='P',
                          help='least probability, or signal-to-noise ratio '
                               'of --detector matched')
     command.add_argument('--classes', choices=('clump', 'odd', 'both'),
                          default='both',
                          help='clumps, other objects (odd) or both '
                               '(default)')
-    command.add_argument('--within', type=float, default=3.0,
-                         metavar='R50',
+    command.add_argument('--within', type=number(above=0, most=20),
+                         default=3.0, metavar='R50',
                          help='largest distance from the centre, in radii '
                               'of half the light (default: 3)')
     command.add_argument('--psf', metavar='FILE|FWHM', type=_psf,
@@ -109,14 +110,14 @@ def _run_clumps(args):
     if args.out.suffix not in _FORMATS:
         args.command.error('--out must end in .ecsv, .fits, .csv or '
                            f'.parquet, got {args.out}')
-    if not 0 < args.within <= 20:
-        args.command.error('--within must be above 0 and at most 20, got '
-                           f'{args.within:g}')
+    if args.detector == 'network' and (args.threshold or 0) > 1:
+        args.command.error('argument --threshold: must be a probability, at '
+                           f'most 1, for a network, got {args.threshold:g}')
     check_planes(args)
     for path, option in ((args.out, '--out'), (args.regions, '--regions'),
                          (args.plot, '--plot')):
         if path is not None:
-            make_folder(path.parent, args)
+            make_folder(path.parent, args, option)
             check_new(path, args, option)
     fitter = make_fitter(args.method, args)
     options = image_options(args)

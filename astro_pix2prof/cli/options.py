@@ -9,6 +9,7 @@ import re
 
 from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.cli.output import option_text
+from astro_pix2prof.cli.values import number, unit
 
 __all__ = ['add_common_options', 'add_fitter_options', 'add_image_options',
            'add_network_options', 'add_plane_options', 'any_path',
@@ -58,16 +59,16 @@ def add_image_options(command, *, position=None, size=None, each=False,
     group = command.add_argument_group(
         'the images', 'Whatever is not given comes from the header.')
     add = functools.partial(_add, group, each, by_band=by_band)
-    add('--zeropoint', type=float, metavar='MAG',
+    add('--zeropoint', type=number(), metavar='MAG',
         help='magnitude of one data unit in one pixel')
     add('--mag-system', type=_mag_system, choices=('AB', 'ST', 'Vega'),
         help='magnitude system of the zero point')
-    add('--pixel-scale', type=float, metavar='ARCSEC',
+    add('--pixel-scale', type=number(above=0), metavar='ARCSEC',
         help='size of a pixel, if there is no WCS')
-    add('--native-pixel-scale', type=float, metavar='ARCSEC',
+    add('--native-pixel-scale', type=number(above=0), metavar='ARCSEC',
         help='size of the pixels to which the values refer, for cut-outs of '
              'sky viewers')
-    add('--unit', help='unit of the data, such as nanomaggy')
+    add('--unit', type=unit, help='unit of the data, such as nanomaggy')
     add('--position', nargs=2, metavar=('X', 'Y'), help=position or (
         'position of the galaxy: two numbers are pixels from 0; right '
         'ascension and declination have units, such as 184.73d 12.41d, '
@@ -80,11 +81,11 @@ def add_image_options(command, *, position=None, size=None, each=False,
              'image)')
     add('--band', type=int_or_str,
         help='band or plane of a cube, or name of the band')
-    add('--gain', type=float, metavar='G',
+    add('--gain', type=number(above=0), metavar='G',
         help='electrons per data unit, for the Poisson noise')
-    add('--psf-fwhm', type=float, metavar='ARCSEC',
+    add('--psf-fwhm', type=number(above=0), metavar='ARCSEC',
         help='full width at half maximum of the point-spread function')
-    add('--saturation', type=float, metavar='LEVEL',
+    add('--saturation', type=number(above=0), metavar='LEVEL',
         help='data value from which pixels are saturated')
     add('--bad-bits', type=bit_flags, metavar='BITS',
         help='bits of integer masks that reject a pixel, such as 5 or 0x5 '
@@ -352,7 +353,7 @@ def lengths(text):
     argparse.ArgumentTypeError
         If it is none.
     """
-    from astro_pix2prof.fitting.radii import read_lengths
+    from astro_pix2prof.arguments import read_lengths
 
     try:
         return read_lengths(text)

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from astro_pix2prof.addresses import is_address
 
 __all__ = ['SUFFIXES', 'add_radius_scale', 'check_file', 'check_new',
-           'file_stem', 'make_folder', 'option_text', 'output_stems',
-           'print_columns', 'print_differences', 'quietly', 'report',
-           'save_figure', 'show_warnings', 'warn']
+           'check_table', 'file_stem', 'make_folder', 'option_text',
+           'output_stems', 'print_columns', 'print_differences', 'quietly',
+           'report', 'save_figure', 'show_warnings', 'warn']
 
 
 SUFFIXES = {'ecsv': '.ecsv', 'fits': '.fits', 'parquet': '.parquet'}
@@ -315,7 +315,7 @@ def check_file(path):
         raise OSError(msg)
 
 
-def make_folder(folder, args):
+def make_folder(folder, args, option='--out'):
     """
     Make the folder for the results; end the program if that fails.
 
@@ -326,14 +326,17 @@ def make_folder(folder, args):
 
     args : `argparse.Namespace`
         The arguments.
+
+    option : str, optional
+        The option that asks for it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        args.command.error(f'argument --out: {folder}: '
+        args.command.error(f'argument {option}: {folder}: '
                            f'{error.strerror.lower()}')
     if not os.access(folder, os.W_OK | os.X_OK):
-        args.command.error(f'argument --out: {folder}: no permission to '
+        args.command.error(f'argument {option}: {folder}: no permission to '
                            'write there')
 
 
@@ -363,6 +366,26 @@ def check_new(path, args, option='--out'):
     if path.exists() and not args.overwrite:
         msg = f'{option}: {path} exists: give --overwrite to replace it'
         raise FileExistsError(msg)
+
+
+def check_table(path, args, option='--out'):
+    """
+    End the program if a table cannot be written, as its ending tells.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+
+    args : `argparse.Namespace`
+        The arguments.
+
+    option : str, optional
+        The option that asks for the file.
+    """
+    if path.suffix.lower() not in ('.ecsv', '.csv', '.fits', '.parquet'):
+        args.command.error(f'argument {option}: must end in .ecsv, .csv, '
+                           f'.fits or .parquet, got {path}')
 
 
 def add_radius_scale(command):

@@ -6,7 +6,7 @@ Results of ``pix2prof fit`` besides the profile of a galaxy.
 from pathlib import Path
 
 from astro_pix2prof.cli.options import length, lengths, local_path
-from astro_pix2prof.cli.output import SUFFIXES
+from astro_pix2prof.cli.output import SUFFIXES, make_folder
 
 __all__ = ['FORMATS', 'add_product_options', 'check_products',
            'product_files', 'table_suffix', 'write_products', 'write_table']
@@ -116,9 +116,9 @@ def check_products(args):
         if len(args.images) > 1 and '{name}' not in str(args.html):
             args.command.error('argument --html: several images need {name} '
                                "in the name, such as '{name}.html'")
-        if not args.html.parent.is_dir():
-            args.command.error('argument --html: there is no folder '
-                               f'{args.html.parent}')
+        # (a folder with the name of each image is made with its page)
+        if '{name}' not in str(args.html.parent):
+            make_folder(args.html.parent, args, '--html')
     if args.regions:
         try:
             import regions  # noqa: F401
@@ -257,6 +257,7 @@ def _write_regions(fit, path, args):
 def _write_page(fit, path, args):
     from astro_pix2prof.report.galaxy import write_galaxy_page
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_galaxy_page(fit, path, overwrite=args.overwrite)
 
 

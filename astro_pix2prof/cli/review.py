@@ -12,10 +12,12 @@ from astro_pix2prof.cli.options import (
 )
 from astro_pix2prof.cli.output import (
     check_new,
+    check_table,
     make_folder,
     print_columns,
     show_warnings,
 )
+from astro_pix2prof.cli.values import number
 
 __all__ = ['add_review_command']
 
@@ -41,7 +43,8 @@ def add_review_command(commands):
     command.add_argument('survey', metavar='SURVEY', type=any_path,
                          help='the folder that pix2prof survey has written, '
                               'or one Parquet file')
-    command.add_argument('--budget', metavar='N', type=int, default=200,
+    command.add_argument('--budget', metavar='N', type=number(int, least=0),
+                         default=200,
                          help='how many galaxies can be looked at (default: '
                               '200)')
     command.add_argument('--out', metavar='FILE', type=local_path,
@@ -51,19 +54,23 @@ def add_review_command(commands):
     command.add_argument('--all', action='store_true',
                          help='write all galaxies, not only those to look '
                               'at')
-    command.add_argument('--tolerance', metavar='MAG', type=float,
+    command.add_argument('--tolerance', metavar='MAG', type=number(above=0),
                          default=0.2,
                          help='the error from which on a profile is wrong '
                               '(default: 0.2 mag)')
-    command.add_argument('--miss', metavar='COST', type=float, default=1.0,
+    command.add_argument('--miss', metavar='COST', type=number(least=0),
+                         default=1.0,
                          help='the cost of a wrong profile that is used '
                               '(default: 1)')
-    command.add_argument('--lost', metavar='COST', type=float, default=1.0,
+    command.add_argument('--lost', metavar='COST', type=number(least=0),
+                         default=1.0,
                          help='the cost of a good profile that is not used '
                               '(default: 1)')
-    command.add_argument('--look', metavar='COST', type=float, default=0.02,
+    command.add_argument('--look', metavar='COST', type=number(least=0),
+                         default=0.02,
                          help='the cost of a look (default: 0.02)')
-    command.add_argument('--repair', metavar='SHARE', type=float,
+    command.add_argument('--repair', metavar='SHARE',
+                         type=number(least=0, most=1),
                          default=1.0,
                          help='the share of wrong profiles that a look '
                               'rights (default: 1)')
@@ -77,9 +84,7 @@ def _run_review(args):
     from astro_pix2prof.profile.io import write_table
     from astro_pix2prof.review.queue import review_queue
 
-    if args.budget < 0:
-        args.command.error('argument --budget: must be 0 or more, got '
-                           f'{args.budget}')
+    check_table(args.out, args)
     check_new(args.out, args)
     make_folder(args.out.parent, args)
     with show_warnings(args):

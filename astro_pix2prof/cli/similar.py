@@ -15,9 +15,11 @@ from astro_pix2prof.cli.options import (
 from astro_pix2prof.cli.output import (
     check_file,
     check_new,
+    check_table,
     make_folder,
     show_warnings,
 )
+from astro_pix2prof.cli.values import number
 
 __all__ = ['add_similar_command', 'add_vector_options', 'print_galaxies',
            'vector_options']
@@ -78,7 +80,7 @@ def add_vector_options(command):
     add('survey', metavar='SURVEY', type=any_path,
         help='the folder that pix2prof survey has written, or one Parquet '
              'file')
-    add('-n', type=int, default=20, metavar='N',
+    add('-n', type=number(int, least=1), default=20, metavar='N',
         help='how many galaxies to list (default: 20)')
     add('--out', metavar='TABLE', type=local_path,
         help='write the table, with all columns: .ecsv, .fits, .parquet or '
@@ -111,9 +113,8 @@ def vector_options(args):
     options : dict
         Those of the vectors.
     """
-    if args.n < 1:
-        args.command.error(f'argument -n: must be 1 or more, got {args.n}')
     if args.out is not None:
+        check_table(args.out, args)
         check_new(args.out, args)
         make_folder(args.out.parent, args)
     return {'column': args.column, 'columns': args.columns,

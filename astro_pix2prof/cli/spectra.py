@@ -24,6 +24,7 @@ from astro_pix2prof.cli.output import (
     quietly,
     warn,
 )
+from astro_pix2prof.cli.values import unit
 
 __all__ = ['add_spectra_command']
 
@@ -80,7 +81,7 @@ def add_spectra_command(commands):
     command.add_argument('--hdu', type=hdu_name, metavar='EXT',
                          help='extension of the flux: number, name, or '
                               'NAME,VERSION')
-    command.add_argument('--unit', help='unit of the flux, such as '
+    command.add_argument('--unit', type=unit, help='unit of the flux, such as '
                                         "'1e-17 erg/s/cm2/Angstrom'")
     command.add_argument('--bad-bits', type=bit_flags, metavar='BITS',
                          help='bits of the mask of the cube that reject a '
@@ -102,7 +103,7 @@ def _run_spectra(args):
     for path, option in ((args.out, '--out'), (args.image, '--image')):
         if path is not None:
             check_new(path, args, option)
-            make_folder(path.parent, args)
+            make_folder(path.parent, args, option)
     check_file(args.cube)
     options = {'hdu': args.hdu, 'unit': args.unit, 'bad_bits': args.bad_bits}
     profile = _profile(args, options)

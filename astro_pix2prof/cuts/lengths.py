@@ -6,8 +6,8 @@ Lengths and angles that a user gives for a cut.
 import astropy.units as u
 import numpy as np
 
+from astro_pix2prof.arguments import read_lengths
 from astro_pix2prof.ellipses.given import check_pa
-from astro_pix2prof.fitting.radii import read_lengths
 from astro_pix2prof.wording import shown
 
 __all__ = ['read_angle', 'read_angles', 'read_distances', 'read_width']

@@ -3,7 +3,6 @@
 The radii at which a user wants a profile.
 """
 
-import re
 from dataclasses import dataclass
 
 import astropy.units as u
@@ -13,6 +12,7 @@ from astro_pix2prof.arguments import (
     check_flag,
     check_number,
     check_positive,
+    read_lengths,
 )
 from astro_pix2prof.profile.brightness import (
     curve_of_growth,
@@ -21,7 +21,7 @@ from astro_pix2prof.profile.brightness import (
 from astro_pix2prof.wording import shown
 
 __all__ = ['RADII_META', 'RADIUS_OPTIONS', 'RingRadii',
-           'enclosed_magnitudes', 'geometric_radii', 'read_lengths']
+           'enclosed_magnitudes', 'geometric_radii']
 
 
 # Options of fitters and of their calls from which the radii follow.
@@ -30,10 +30,6 @@ RADIUS_OPTIONS = ('radii', 'step', 'linear', 'max_radius')
 
 # The entry of the meta of a profile whose radii the user chose.
 RADII_META = {'radii': 'given'}
-
-# Names of units that astropy does not know, or knows as others.
-_UNITS = {'"': 'arcsec', "'": 'arcmin', 'px': 'pix', 'pixel': 'pix',
-          'pixels': 'pix'}
 
 # Largest number of rings: more are a wrong unit.
 _MOST = 20_000
@@ -286,38 +282,6 @@ class RingRadii:
                    f'{_MOST} rings out to {end:.0f} pixels')
             raise ValueError(msg)
         return step * np.arange(int(end / step) + 1)
-
-
-def read_lengths(text):
-    """
-    Read lengths with one unit, or numbers.
-
-    Parameters
-    ----------
-    text : str
-        Such as '1,2,5,10arcsec', '5 10 20', '2pix' or '10%'.
-
-    Returns
-    -------
-    lengths : list of float or `~astropy.units.Quantity`
-        A list of numbers, or a quantity.
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-    """
-    # (the e of 1e3 is followed by a digit)
-    match = re.fullmatch(r"""\s*(.*?)[\s,]*([a-zA-Z"'%]*)\s*""", text)
-    try:
-        values = [float(part) for part in re.split(r'[\s,]+', match[1])]
-        if not match[2]:
-            return values
-        return values * u.Unit(_UNITS.get(match[2], match[2]))
-    except (AttributeError, ValueError):
-        msg = ('text must be numbers, or numbers followed by a unit such as '
-               f'1,2,5arcsec, got {text!r}')
-        raise ValueError(msg) from None
 
 
 def _plain(value, name):

@@ -3,6 +3,7 @@
 Read arrays and choose the plane of a cube.
 """
 
+import re
 import warnings
 
 import astropy.units as u
@@ -12,7 +13,11 @@ from astropy.utils.masked import Masked
 
 from astro_pix2prof.image.header import _header_text
 from astro_pix2prof.image.planes import ImageParts
-from astro_pix2prof.image.units import parse_unit
+from astro_pix2prof.image.units import (
+    is_counts_like,
+    is_rate,
+    parse_unit,
+)
 
 __all__ = []
 
@@ -168,10 +173,14 @@ def _header_unit(parts):
     Take the unit from BUNIT if the image has no unit of its own.
     """
     text = _header_text(parts.header, 'BUNIT')
-    if parts.unit is not None or text is None:
+    if parts.unit is not None:
+        return
+    if text is None:
+        parts.unit = _drizzled_unit(parts.header, None)
+        parts.unit_from_header = parts.unit is not None
         return
     try:
-        parts.unit = parse_unit(text)
+        parts.unit = _drizzled_unit(parts.header, parse_unit(text))
     except ValueError as exc:
         if 'not understood' not in str(exc):
             # magnitudes or flux per beam: unit= has to say more
@@ -181,3 +190,25 @@ def _header_unit(parts):
                           'give unit= if it matters',
                           AstropyUserWarning, stacklevel=2)
     parts.unit_from_header = True
+
+
+def _drizzled_unit(header, unit):
+    """
+    Correct a unit by what drizzle notes of its output: 'cps' or 'counts'.
+
+    BUNIT may be that of the exposures, which are in counts.
+    """
+    noted = {str(header[key]).strip().lower() for key in header
+             if re.fullmatch(r'D\d{3}OUUN', key)}
+    if noted not in ({'cps'}, {'counts'}):
+        return unit
+    is_per_second = noted == {'cps'}
+    if unit is None:
+        return u.ct / u.s if is_per_second else u.ct
+    if not is_counts_like(unit) or is_rate(unit) == is_per_second:
+        return unit
+    right = unit / u.s if is_per_second else unit * u.s
+    warnings.warn(f"BUNIT='{unit}' contradicts D001OUUN='{noted.pop()}', the "
+                  f"output of drizzle: the unit is taken as '{right}'; give "
+                  'unit= if it is another', AstropyUserWarning, stacklevel=3)
+    return right

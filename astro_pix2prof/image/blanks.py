@@ -12,6 +12,8 @@ from scipy.ndimage import (
     minimum_filter,
 )
 
+from astro_pix2prof.image.few_values import find_few_values
+
 __all__ = ['find_blanks']
 
 
@@ -86,7 +88,8 @@ def find_blanks(data, mask):
     Survey edges, gaps between chips, corners of rotated images and bad
     columns are often filled with a constant. A connected group of equal
     values is such a blank if it is larger than chance allows, given how
-    often its value occurs elsewhere. These are no blanks: a saturated
+    often its value occurs elsewhere; an area of a few values is one, too
+    (a ramp of steps, a pattern). These are no blanks: a saturated
     core, the rounded sky of integer images, the empty pixels of sparse
     photon counts, replicated pixels, and the constant sky of an image
     without noise.
@@ -113,12 +116,14 @@ def find_blanks(data, mask):
     >>> print(find_blanks(data, np.zeros(data.shape, bool)).sum())
     896
     """
-    blank = np.zeros(data.shape, dtype=bool)
+    good = ~mask & np.isfinite(data)
+    blank = _few_valued(data, good)
+    if blank.any():
+        good &= ~blank
     across = data[:, 1:] == data[:, :-1]
     along = data[1:] == data[:-1]
     if np.count_nonzero(across) + np.count_nonzero(along) < _LEAST - 1:
         return blank
-    good = ~mask & np.isfinite(data)
     across &= good[:, 1:] & good[:, :-1]
     along &= good[1:] & good[:-1]
     if np.count_nonzero(across) + np.count_nonzero(along) < _LEAST - 1:
@@ -132,12 +137,35 @@ def find_blanks(data, mask):
     large[unlikely] = True
     # (infinite pixels have no differences)
     image = _Frame(np.where(good, data, 0), good, good & ~large[groups],
-                   across, along)
+                   across, along, large[groups] | blank)
     boxes = find_objects(groups)
     for number in unlikely:
         box = tuple(slice(max(s.start - _NEAR - 1, 0), s.stop + _NEAR + 1)
                     for s in boxes[number - 1])
         blank[box] |= image.blank_part(groups[box] == number, box)
+    return blank
+
+
+def _few_valued(data, good):
+    """
+    The pixels of areas that hold a few values only.
+    """
+    blank = np.zeros(data.shape, dtype=bool)
+    areas = find_few_values(data, good)
+    if not areas:
+        return blank
+    for area in areas:
+        blank |= area
+    rest = good & ~blank
+    none = np.zeros(data.shape, dtype=bool)
+    frame = _Frame(np.where(good, data, 0), good, rest, none[:, 1:],
+                   none[1:])
+    if not (len(frame.values) and frame.noisy):
+        return none
+    for area in areas:
+        beside = data[_grown(area) & rest].astype(float)
+        if not len(beside) or frame.is_saturated(data[area].max(), beside):
+            blank &= ~area
     return blank
 
 
@@ -213,10 +241,14 @@ class _Frame:
 
     across, along : 2D bool `~numpy.ndarray`
         Pixels that equal the next in their row, and in their column.
+
+    groups : 2D bool `~numpy.ndarray`, optional
+        The pixels of suspicious groups.
     """
 
-    def __init__(self, data, good, rest, across, along):
+    def __init__(self, data, good, rest, across, along, groups=None):
         self.data, self.good, self.rest = data, good, rest
+        self.groups, self.touching = groups, None
         self.across, self.along = across, along
         self.values = data[rest]
         self.total = np.count_nonzero(good)
@@ -296,12 +328,15 @@ class _Frame:
             return none
         around = _grown(group) & rest
         beside = data[around].astype(float)
+        if not len(beside):
+            # (the steps of a ramp lie side by side)
+            beside = self._beside_all(group, box)
         # (rounding makes plateaus, too)
         least = _ROUNDING * float(np.spacing(np.abs(value)))
         if not len(beside) or not np.median(
                 np.abs(beside - float(value))) > least:
             return none
-        if self._is_saturated(value, beside):
+        if self.is_saturated(value, beside):
             return none
         if not self.noisy:
             return group if self._jumps(group, box, value) else none
@@ -337,9 +372,31 @@ class _Frame:
             return group if expected < np.log(_CHANCE) else none
         return self._solid_part(group, rest, data, share)
 
-    def _is_saturated(self, value, beside):
+    def _beside_all(self, group, box):
+        """
+        The values around all groups that touch each other.
+        """
+        if self.touching is None:
+            self.touching = label(self.groups)[0]
+        number = self.touching[box][group][0]
+        return self.data[_grown(self.touching == number)
+                         & self.rest].astype(float)
+
+    def is_saturated(self, value, beside):
         """
         Tell whether equal pixels are the top of a bright source.
+
+        Parameters
+        ----------
+        value : float
+            Their value.
+
+        beside : 1D `~numpy.ndarray`
+            The pixels around them.
+
+        Returns
+        -------
+        result : bool
         """
         top = float(self.values.max())
         middle = float(np.median(self.values))

@@ -35,6 +35,21 @@ _OPENERS = ((b'\x1f\x8b\x08', gzip.open), (b'BZh', bz2.open),
             (b'\xfd7zXZ\x00', lzma.open))
 
 
+# How other files begin that are taken for FITS files (in lower case), and
+# what to do.
+_PICTURE = ('a picture and no FITS file, whose values are stretched and no '
+            'fluxes: take the FITS image for a profile')
+_OTHERS = (
+    *((start, _PICTURE) for start in (
+        b'\xff\xd8\xff', b'\x89png', b'gif8', b'ii*\x00', b'mm\x00*',
+        b'webp')),
+    (b'\x93numpy', 'an array of numpy and no FITS file: give what '
+                   'numpy.load reads from it'),
+    (b'\x89hdf', 'an HDF5 file and no FITS file: give its array'),
+    *((start, 'a web page and no FITS file: a download that failed?')
+      for start in (b'<!doctype', b'<html')))
+
+
 class _Decompressed(io.BytesIO):
     """
     The content of a compressed file, which keeps its name.
@@ -101,11 +116,29 @@ def _open_hdus(path, name):
     except Exception as exc:
         # (astropy raises almost anything for files that are damaged, and
         # leaves them open)
+        known = _other_kind(source)
         if hasattr(source, 'close'):
             source.close()
-        msg = f'{name} is not a readable FITS file: {_reason(exc)}'
+        msg = (f'{name} is {known}' if known else
+               f'{name} is not a readable FITS file: {_reason(exc)}')
         raise OSError(msg) from exc
     return hdulist
+
+
+def _other_kind(source):
+    """
+    Tell which other kind of file it is, and what to do; or nothing.
+    """
+    try:
+        source.seek(0)
+        start = source.read(16)
+    except (AttributeError, ValueError, OSError):
+        # (it was not opened, or is closed)
+        return ''
+    if start[:4] == b'RIFF' and start[8:12] == b'WEBP':
+        start = b'WEBP'
+    return next((text for first, text in _OTHERS
+                 if start.lstrip().lower().startswith(first)), '')
 
 
 def _reason(exc):

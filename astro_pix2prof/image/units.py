@@ -44,6 +44,11 @@ _WORDS = {
 _RATES = {'cps': 'ct/s', 'dnps': 'DN/s', 'e-ps': 'electron/s',
           'eps': 'electron/s'}
 
+# Spellings in small letters or capitals only that leave open what is meant
+# (mjy alone is mJy, and MJY/SR is MJy/sr).
+_AMBIGUOUS = (r'mjy\s*[/ .]\s*(sr|ster|steradian)(\*\*|\^)?(-1)?'
+              r'|MJY(/PIX(EL)?)?')
+
 _NO_UNIT = ('', 'none', 'unknown', 'n/a', 'dimensionless', 'arbitrary',
             'relative', 'unitless', 'undefined', 'null')
 
@@ -119,6 +124,10 @@ def parse_unit(unit):
 
 
 def _parse_text(text):
+    if re.fullmatch(_AMBIGUOUS, text):
+        msg = (f"unit '{text}' may be mJy or MJy, which differ by 22.5 mag: "
+               'spell it as one of them')
+        raise ValueError(msg)
     candidates = (text, _respell(text))
     with warnings.catch_warnings():
         # Several slashes are discouraged, but frequent and unambiguous.

@@ -152,6 +152,10 @@ def header_zeropoint(header, unit=u.dimensionless_unscaled):
         return _inverse_sensitivity(header, unit)
 
     used = found[0]
+    sensitivity = _inverse_sensitivity(header, unit)
+    if sensitivity is not None and not sensitivity.per_area and (
+            sensitivity.system == used.system):
+        found.append(sensitivity)
     for other in found[1:]:
         if abs(other.value - used.value) > _ZEROPOINT_TOLERANCE:
             warnings.warn(f'the header gives {used.source}={used.value:.4f} '

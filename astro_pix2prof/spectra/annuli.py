@@ -12,6 +12,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from photutils.aperture import EllipticalAperture
 from scipy.sparse import csr_array, vstack
 
+from astro_pix2prof.arguments import read_lengths
 from astro_pix2prof.wording import shown
 
 __all__ = ['Annuli', 'make_annuli']
@@ -72,11 +73,11 @@ def make_annuli(ellipses, centre, shape, pixel_scale, edges=None):
     pixel_scale : float or `None`
         The pixel scale in arcsec.
 
-    edges : 1D array_like or `~astropy.units.Quantity`, optional
+    edges : 1D array_like, `~astropy.units.Quantity` or str, optional
         The semi-major axes between the annuli, the inner edge of the first
-        included; plain numbers are pixels. By default, half-way between the
-        rings, from the centre to half a step beyond the last, and at least
-        a pixel apart.
+        included; plain numbers are pixels, and a text is such as
+        '0,2,4arcsec'. By default, half-way between the rings, from the
+        centre to half a step beyond the last, and at least a pixel apart.
 
     Returns
     -------
@@ -158,6 +159,13 @@ def _check_edges(edges, pixel_scale):
     Convert given edges to pixels.
     """
     given = edges
+    if isinstance(edges, str):
+        try:
+            edges = read_lengths(edges)
+        except ValueError:
+            msg = ("edges must be lengths such as '0,2,4arcsec', got "
+                   f'{shown(given)}')
+            raise ValueError(msg) from None
     if isinstance(edges, u.Quantity):
         if edges.unit.is_equivalent(u.arcsec) and pixel_scale is not None:
             edges = edges.to_value(u.arcsec) / pixel_scale

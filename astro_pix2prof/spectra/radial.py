@@ -70,10 +70,11 @@ def radial_spectra(
         of this cube, the mask is used too. Otherwise, anything that fitters
         take as ``geometry``.
 
-    edges : 1D array_like or `~astropy.units.Quantity`, optional
+    edges : 1D array_like, `~astropy.units.Quantity` or str, optional
         The semi-major axes between the annuli, the inner edge of the first
-        included; plain numbers are spaxels. By default, half-way between
-        the rings of the profile, and at least a spaxel apart.
+        included; plain numbers are spaxels, and a text is such as
+        '0,2,4arcsec'. By default, half-way between the rings of the
+        profile, and at least a spaxel apart.
 
     statistic : {'sum', 'mean'}, optional
         The flux density of each annulus, or its mean surface brightness,

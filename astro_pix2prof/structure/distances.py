@@ -8,9 +8,13 @@ from dataclasses import dataclass
 import astropy.units as u
 import numpy as np
 
-from astro_pix2prof.arguments import check_number, check_positive
+from astro_pix2prof.arguments import (
+    check_number,
+    check_positive,
+    read_text_quantity,
+)
 
-__all__ = ['PhysicalScale', 'find_scale']
+__all__ = ['PhysicalScale', 'check_megaparsec', 'find_scale']
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,30 @@ class PhysicalScale:
         return float(10 * np.log10(1 + self.redshift))
 
 
+def check_megaparsec(value, name):
+    """
+    Refuse milliparsec, which stand for megaparsec.
+
+    Parameters
+    ----------
+    value : object
+        A distance, its error, or anything else.
+
+    name : str
+        The name of the argument.
+
+    Raises
+    ------
+    ValueError
+        If it is in mpc.
+    """
+    unit = getattr(read_text_quantity(value), 'unit', None)
+    if unit == u.mpc:
+        msg = (f'{name} must be the distance of a galaxy, got {value} in '
+               'milliparsec: megaparsec are written Mpc')
+        raise ValueError(msg)
+
+
 def find_scale(distance=None, redshift=None, cosmology=None):
     """
     Find distance and scale of a galaxy.
@@ -94,8 +122,9 @@ def find_scale(distance=None, redshift=None, cosmology=None):
         If an argument is of the wrong kind.
 
     ValueError
-        If neither distance nor redshift is given, a value is out of range,
-        or there is a cosmology beside a distance.
+        If neither distance nor redshift is given, a value is out of range
+        or in mpc (milliparsec, which nobody means), or there is a cosmology
+        beside a distance.
 
     Examples
     --------
@@ -106,6 +135,7 @@ def find_scale(distance=None, redshift=None, cosmology=None):
     """
     redshift = check_number(redshift, 'redshift', above=-0.1, most=1100,
                             optional=True)
+    check_megaparsec(distance, 'distance')
     distance = check_positive(distance, 'distance', unit=u.Mpc,
                               optional=True)
     if distance is not None:

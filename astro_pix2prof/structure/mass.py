@@ -30,6 +30,7 @@ from astro_pix2prof.structure.band_light import (
     read_band,
 )
 from astro_pix2prof.structure.colours import hold_colours
+from astro_pix2prof.structure.distances import check_megaparsec
 from astro_pix2prof.structure.growth import (
     N_RINGS,
     REFINE,
@@ -117,6 +118,8 @@ def check_mass_options(bands, *, relation='taylor2011', colour=None,
         If one is wrong.
     """
     _, colour, light = find_relation(relation, tuple(bands), colour, light)
+    check_megaparsec(options.get('distance'), 'distance')
+    check_megaparsec(distance_err, 'distance_err')
     check_number(distance_err, 'distance_err', unit=u.Mpc, least=0,
                  optional=True)
     check_positive(max_colour_err, 'max_colour_err', unit=u.mag)
@@ -280,6 +283,7 @@ def mass_profile(
         cosmology=cosmology, ebv=ebv, position=position,
         reddening=reddening, filters=filters, k_correction=k_correction,
         inclination=inclination, thickness=thickness, colour=colour)
+    check_megaparsec(distance_err, 'distance_err')
     distance_err = check_number(distance_err, 'distance_err', unit=u.Mpc,
                                 least=0, optional=True)
     if found.filters != relation.filters:

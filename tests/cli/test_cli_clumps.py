@@ -86,8 +86,8 @@ class TestCommand:
         for value in ('-1', 'nan', '21'):
             with pytest.raises(SystemExit):
                 main(['clumps', str(image), '--within', value])
-            assert ('--within must be above 0 and at most 20, got '
-                    f'{value}') in capsys.readouterr().err
+            assert ('--within: must be a finite number above 0 and at most '
+                    f'20, got {value!r}') in capsys.readouterr().err
 
 
 class TestRegions:

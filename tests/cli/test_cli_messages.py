@@ -52,9 +52,6 @@ class TestCommonErrors:
         (['--pixel-scale', 1], 'no zero point: give --unit'),
         (['--pixel-scale', 1], "'MJy/sr'), --zeropoint (the magnitude of one "
          'data unit), or --uncalibrated for a profile'),
-        (['--pixel-scale', 1, '--unit', 'blorp'], "blorp' is not understood"),
-        (['--pixel-scale', -1, '--unit', 'nmgy'],
-         '--pixel-scale must be'),
         (['--hdu', 7], '--hdu 7 is not in the file'),
         (['--hdu', 'SCI,2'], '--hdu SCI,2 is not in the file'),
         (['--band', 3], '--band 3 chooses the plane of a cube'),
@@ -101,10 +98,12 @@ class TestCommonErrors:
         (['--sky', 'banana'],
          "--sky must be 'auto', 'plane' or a finite number"),
         (['--sky', 'nan'], '--sky must be'),
+        (['--unit', 'blorp'], "argument --unit: 'blorp' is not understood"),
+        (['--pixel-scale', '-1'], 'argument --pixel-scale: must be a finite'),
         (['--weights', 'none'], '--weights must be a name')])
     def test_fitter(self, raw, capsys, options, message):
         """
-        Wrong options of the fitter are wrong usage, said once.
+        Options that are wrong for each image are wrong usage, said once.
         """
         method = 'pix2prof' if '--weights' in options else 'isophote'
         with pytest.raises(SystemExit) as info:

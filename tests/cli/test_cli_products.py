@@ -122,7 +122,7 @@ def test_formats(image_file, tmp_path, format, end, sersic_profile):
 
 @pytest.mark.parametrize(('args', 'match'), [
     (['--html', 'galaxy.fits'], "argument --html: must end in .html, got 'g"),
-    (['--html', 'no/where/a.html'], 'argument --html: there is no folder no'),
+    (['--html', '/dev/null/a.html'], 'argument --html: /dev/null: '),
     (['b.fits', '--html', 'a.html'], 'argument --html: several images need'),
     (['--html', 'https://a.org/a.html'], 'argument --html: must be a path of'),
     (['--sectors', '0'], "argument --sectors: must be an integer from 1 to"),
@@ -137,6 +137,14 @@ def test_usage(args, match, image_file, capsys):
         run('fit', image_file, *args)
     assert info.value.code == 2
     assert match in ' '.join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize('page', ['new/a.html', 'new/{name}/a.html'])
+def test_page_in_a_new_folder(page, image_file, tmp_path):
+    assert run('fit', image_file, '--out', tmp_path, '--quiet', '--html',
+               tmp_path / page) == 0
+    path = tmp_path / page.replace('{name}', 'galaxy')
+    assert '</html>' in path.read_text()
 
 
 def test_image_without_wcs(galaxy_ccd, tmp_path, capsys):

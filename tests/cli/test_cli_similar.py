@@ -99,7 +99,7 @@ def test_similar_by_image(survey, monkeypatch, tmp_path, galaxy_ccd, capsys):
 
 @pytest.mark.parametrize(('args', 'match'), [
     ([], 'give a galaxy: --id or --image'),
-    (['--id', '1', '-n', '0'], 'argument -n: must be 1 or more'),
+    (['--id', '1', '-n', '0'], 'argument -n: must be an integer of 1 or more'),
     (['--image', 'x.fits', '--columns', 'c'], 'an image has no --columns'),
     (['--id', '1', '--engine', 'x'], 'argument --engine'),
 ])

@@ -140,6 +140,45 @@ class TestZeroPoints:
         cutout = GalaxyCutout(fits.PrimaryHDU(array, header))
         assert cutout.unit == u.Unit(unit)
 
+    @pytest.mark.parametrize(('bunit', 'drizzled', 'unit'), [
+        (None, 'cps', 'ct/s'), (None, 'counts', 'ct'),
+        ('ELECTRONS/S', 'cps', 'electron/s'),
+        ('ELECTRONS', 'counts', 'electron')])
+    def test_unit_of_drizzle(self, bunit, drizzled, unit, array):
+        """
+        PHOTFLAM is per second: the exposure time counts for counts only.
+        """
+        header = make_header(EXPTIME=100.0, PHOTFLAM=1e-19, PHOTPLAM=8000.0,
+                             D001OUUN=drizzled)
+        if bunit is not None:
+            header['BUNIT'] = bunit
+        cutout = GalaxyCutout(fits.PrimaryHDU(array, header))
+        assert cutout.unit == u.Unit(unit)
+        zero = -2.5 * np.log10(1e-19 * 8000**2 / 2.99792458e18) - 48.6
+        if 's' not in unit:
+            zero += 5
+        assert cutout.zeropoint == pytest.approx(zero, abs=2e-3)
+
+    @pytest.mark.parametrize(('bunit', 'drizzled', 'unit'), [
+        ('ELECTRONS', 'cps', 'electron/s'), ('COUNTS/S', 'counts', 'ct')])
+    def test_stale_unit_of_drizzle(self, bunit, drizzled, unit, array):
+        header = make_header(EXPTIME=100.0, MAGZP=25.0, BUNIT=bunit,
+                             D001OUUN=drizzled, D002OUUN=drizzled)
+        with pytest.warns(AstropyUserWarning,
+                          match=f"D001OUUN='{drizzled}', the output of dri"):
+            cutout = GalaxyCutout(fits.PrimaryHDU(array, header))
+        assert cutout.unit == u.Unit(unit)
+
+    @pytest.mark.parametrize('notes', [
+        {'D001OUUN': 'cps', 'D002OUUN': 'counts'}, {'D001OUUN': 'odd'}])
+    def test_notes_of_drizzle_that_say_nothing(self, notes, array):
+        header = make_header(MAGZP=25.0, BUNIT='ELECTRONS', **notes)
+        assert GalaxyCutout(fits.PrimaryHDU(array, header)).unit == u.electron
+
+    def test_flux_is_no_unit_of_drizzle(self, array):
+        header = make_header(BUNIT='uJy', D001OUUN='cps')
+        assert GalaxyCutout(fits.PrimaryHDU(array, header)).unit == u.uJy
+
 
 class TestPacked:
     def pack(self, flux, softening, offset):

@@ -65,6 +65,54 @@ def test_blank_in_rounded_image(image, area, sky):
     assert np.count_nonzero(found & ~blank) < 60
 
 
+def _filled(kind, shape):
+    """
+    What fills an area: a ramp of a few steps, or patterns.
+    """
+    y, x = np.indices(shape)
+    return {
+        'ramp': lambda: np.minimum(x // 9, 6) * 0.5 * NOISE,
+        'ramp of codes': lambda: -90.0 - y // 30,
+        'chequered': lambda: (x + y) % 2 * 0.01 * NOISE,
+        'stripes': lambda: x % 3 - 1.0,
+        'random': lambda: np.random.default_rng(3).integers(0, 4, shape)
+        * 1.0}[kind]()
+
+
+@pytest.mark.parametrize('kind', ['ramp', 'ramp of codes', 'chequered',
+                                  'stripes', 'random'])
+@pytest.mark.parametrize('area', ['strip', 'corner', 'around a frame'])
+def test_few_values(image, area, kind):
+    blank = _areas()[area]
+    data = np.where(blank, _filled(kind, image.shape), image)
+    found = find_blanks(data, np.zeros(image.shape, bool))
+    # (a step that ends at the area in a few pixels is hard to tell)
+    assert np.count_nonzero(blank & ~found) < 0.03 * np.count_nonzero(blank)
+    assert not (found & ~blank).any()
+
+
+def test_steps_side_by_side():
+    """
+    The inner steps of a small ramp touch no pixel of the sky.
+    """
+    data = np.random.default_rng(5).normal(size=(200, 200))
+    data[:, 188:] = np.repeat([0.0, 0.1, 0.2], 4)
+    assert (find_blanks(data, np.zeros(data.shape, bool))
+            == (np.arange(200) >= 188)).all()
+
+
+@pytest.mark.parametrize('step', [1, 3])
+def test_rounded_sky_around_a_galaxy_of_many_values(step):
+    """
+    Values that recur are rounded if all others are on their grid.
+    """
+    y, x = np.indices((160, 160))
+    data = 1e5 * np.exp(-np.hypot(x - 80, y - 80) / 15)
+    data = np.round((data + np.random.default_rng(2).normal(
+        0, 0.6, data.shape)) / step) * step
+    assert not find_blanks(data, np.zeros(data.shape, bool)).any()
+
+
 def test_known_bad_pixels_are_no_blank(image):
     mask = _areas()['strip']
     assert not _found(np.where(mask, 0.0, image), mask).any()

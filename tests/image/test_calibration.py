@@ -145,6 +145,24 @@ class TestHeader:
         assert zero.value == 25.0
         assert header_zeropoint({'MAGZP': 25.0, 'ZP': 25.001}).value == 25.0
 
+    @pytest.mark.parametrize('keyword', ['ZP', 'MAGZERO'])
+    def test_disagreement_with_the_sensitivity(self, keyword):
+        # 26.269 of one electron per second
+        header = {keyword: 25.0, 'PHOTFLAM': 3.0386574e-20,
+                  'PHOTPLAM': 10551.0}
+        with pytest.warns(AstropyUserWarning,
+                          match=f'gives {keyword}=25.0000 and PHOTFLAM and '
+                                r'PHOTPLAM=26\.26'):
+            zero = header_zeropoint(header, u.electron / u.s)
+        assert zero.value == 25.0
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            header_zeropoint({**header, keyword: 26.269},
+                             u.electron / u.s)
+            # (magnitudes of other systems differ)
+            header_zeropoint({**header, 'MAGSYS': 'Vega'},
+                             u.electron / u.s)
+
     def test_magzpt_with_exposure_time(self):
         header = {'MAGZPT': 25.0, 'EXPTIME': 100.0}
         # 25 + 2.5 log10(100)

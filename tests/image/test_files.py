@@ -72,6 +72,23 @@ class TestRegular:
         with pytest.raises(OSError, match=r'a\.fits is not a readable FITS'):
             read(tmp_path / 'a.fits')
 
+    @pytest.mark.parametrize(('content', 'match'), [
+        (b'\xff\xd8\xff\xe0', 'is a picture and no FITS file'),
+        (b'\x89PNG\r\n\x1a\n', 'is a picture and no FITS file'),
+        (b'GIF89a', 'is a picture'), (b'II*\0', 'is a picture'),
+        (b'MM\0*', 'is a picture'), (b'RIFF\0\0\0\0WEBP', 'is a picture'),
+        (b'\x93NUMPY', 'is an array of numpy .* give what numpy'),
+        (b'\x89HDF\r\n', 'is an HDF5 file'),
+        (b'\n<!DOCTYPE html>', 'is a web page .* download that failed'),
+        (b'<html>', 'is a web page')])
+    @pytest.mark.parametrize('packed', [False, True])
+    def test_other_kinds_of_files(self, content, match, packed, tmp_path):
+        content += bytes(200)
+        (tmp_path / 'a.fits').write_bytes(
+            gzip.compress(content) if packed else content)
+        with pytest.raises(OSError, match=rf'a\.fits {match}'):
+            open_fits(tmp_path / 'a.fits')
+
     def test_name_in_other_bytes(self, raw, array, tmp_path):
         path = os.fsencode(tmp_path) + b'/a\xe9.fits'
         with open(path, 'wb') as stream:

@@ -98,3 +98,12 @@ def test_kinds():
         assert is_surface_brightness(parse_unit(unit))
     for unit in (u.Jy, u.adu, u.Jy / u.arcsec, u.dimensionless_unscaled):
         assert not is_surface_brightness(unit)
+
+
+@pytest.mark.parametrize('text', [
+    'mjy/sr', 'mjy / sr', 'mjy sr-1', 'mjy sr**-1', 'MJY', 'MJY/PIXEL'])
+def test_ambiguous_jansky(text):
+    with pytest.raises(ValueError, match='may be mJy or MJy, which differ'):
+        parse_unit(text)
+    assert parse_unit('mJy/sr') == u.mJy / u.sr
+    assert parse_unit('mjy') == u.mJy

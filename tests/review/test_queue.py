@@ -294,9 +294,11 @@ def test_command(batch, tmp_path, capsys):
                  '--quiet', '--overwrite']) == 0
     assert capsys.readouterr() == ('', '')
     assert len(QTable.read(out)) == 6
-    assert main(['review', str(survey), '--look', '-1', '--out', str(out),
-                 '--overwrite']) == 1
-    assert '--look must be' in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main(['review', str(survey), '--budget', '-1'])
-    assert '--budget: must be 0 or more' in capsys.readouterr().err
+    for option, kind in (('--look', 'a finite number'),
+                         ('--budget', 'an integer')):
+        with pytest.raises(SystemExit) as info:
+            main(['review', str(survey), option, '-1', '--out', str(out),
+                  '--overwrite'])
+        assert info.value.code == 2
+        text = capsys.readouterr().err
+        assert f'{option}: must be {kind} of 0 or more' in text

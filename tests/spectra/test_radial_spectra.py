@@ -231,6 +231,25 @@ def test_masked_values_are_filled():
     assert direct[2].meta['n_valid'][0] < 0.95
 
 
+@pytest.mark.parametrize('text', ['0,0.8,1.6arcsec', '0 4 8', '0,4,8pix'])
+def test_edges_as_text(text):
+    cube, profile = make_cube(random_data(2)), make_profile()
+    unit = u.arcsec if 'arcsec' in text else u.pix
+    wanted = [0, 0.8, 1.6] if 'arcsec' in text else [0, 4, 8]
+    found, expected = (radial_spectra(cube, profile, edges=edges)
+                       for edges in (text, wanted * unit))
+    assert len(found) == 2
+    for one, other in zip(found, expected, strict=True):
+        assert_array_equal(one.flux, other.flux)
+        assert one.meta['sma_out'] == other.meta['sma_out']
+
+
+def test_edges_that_are_no_lengths():
+    with pytest.raises(ValueError, match="edges must be lengths such as '0,2"):
+        radial_spectra(make_cube(random_data(2)), make_profile(),
+                       edges='0,2,far')
+
+
 def test_annulus_beyond_the_frame():
     data = np.full((2, *SHAPE), 3.0)
     cube = make_cube(data)

@@ -497,6 +497,7 @@ class TestErrors:
         ({'distance': 5, 'relation': 'zibetti2009', 'colour': 'r-i'},
          'bands must have these, got g, i, and r-i was asked for'),
         ({'distance': 5, 'distance_err': -1}, 'distance_err must be'),
+        ({'distance': 5, 'distance_err': '1 mpc'}, '1 mpc in milliparsec'),
         ({'distance': 5, 'max_colour_err': 0}, 'max_colour_err must be'),
         ({'redshift': 0.1, 'k_correction': {'g': 0.1}},
          "k_correction must have a value for the band 'i'"),

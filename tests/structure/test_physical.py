@@ -75,6 +75,10 @@ class TestScale:
         ({}, 'give distance= or redshift='),
         ({'distance': 0}, 'distance must be positive'),
         ({'distance': 3 * u.s}, "distance must be .* got the unit 's'"),
+        # (nobody means milliparsec)
+        ({'distance': '20 mpc'}, '20 mpc in milliparsec: .* written Mpc'),
+        ({'distance': '20mpc'}, 'milliparsec'),
+        ({'distance': 20 * u.mpc}, 'milliparsec'),
         ({'redshift': 0}, 'redshift must be positive without a distance'),
         ({'redshift': -1}, 'redshift must be a finite number above'),
         ({'distance': 2, 'cosmology': Planck18},

@@ -1,0 +1,86 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Types of options whose values are checked before anything is read.
+
+A value that is wrong for every file is wrong usage: the program ends with the
+status 2 and the name of the option, and not with that of a file that failed.
+"""
+
+import argparse
+import math
+
+__all__ = ['number', 'unit']
+
+
+def number(kind=float, *, least=None, above=None, most=None):
+    """
+    Make the type of an option for a finite number in a range.
+
+    Parameters
+    ----------
+    kind : {float, int}, optional
+        The type of the number.
+
+    least, most : float, optional
+        The range, ends included.
+
+    above : float, optional
+        The number has to be larger than this.
+
+    Returns
+    -------
+    read : callable
+        It converts a text, and raises `argparse.ArgumentTypeError`.
+    """
+    wanted = 'a finite number' if kind is float else 'an integer'
+    if above is not None:
+        wanted += f' above {above:g}'
+    if least is not None:
+        wanted += (f' of {least:g} or more' if most is None else
+                   f' from {least:g}')
+    if most is not None:
+        wanted += f' {"to" if above is None else "and at most"} {most:g}'
+
+    def read(text):
+        try:
+            value = kind(text)
+        except (ValueError, OverflowError):
+            value = math.nan
+        if (not math.isfinite(value)
+                or (least is not None and value < least)
+                or (above is not None and value <= above)
+                or (most is not None and value > most)):
+            msg = f'must be {wanted}, got {text.strip()!r}'
+            raise argparse.ArgumentTypeError(msg)
+        return value
+
+    return read
+
+
+def unit(text):
+    """
+    Check a unit of pixels.
+
+    Parameters
+    ----------
+    text : str
+        The unit.
+
+    Returns
+    -------
+    text : str
+        The same.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is not known, or no unit that pixels can have.
+    """
+    from astro_pix2prof.image.units import parse_unit
+
+    try:
+        parse_unit(text)
+    except (TypeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            ' '.join(str(error).split()).removeprefix('unit ')) from None
+    return text
