@@ -261,6 +261,8 @@ def test_astronomy_without_torch():
 def test_fit_is_light(tmp_path):
     """
     One fit by a network imports nothing that it does not use.
+
+    No figure, no other method and no evaluation, for example.
     """
     image = str(PACKAGE / 'datasets' / 'data' / 'demo_galaxy_r.fits.gz')
     code = (
@@ -281,6 +283,7 @@ def test_fit_is_light(tmp_path):
              'astropy.modeling', 'astropy.convolution',
              'astropy.visualization', 'astro_pix2prof.simulation',
              'astro_pix2prof.training', 'astro_pix2prof.isophote',
+             'astro_pix2prof.evaluation', 'astro_pix2prof.structure',
              'astro_pix2prof.plotting', 'astro_pix2prof.survey'}
     assert heavy & set(modules) == set()
 

@@ -46,9 +46,9 @@ def to_isophote_list(fit):
     Examples
     --------
     >>> from photutils.isophote import build_ellipse_model
-    >>> from astro_pix2prof import IsophoteFitter, load_example
+    >>> from astro_pix2prof import Pix2ProfFitter, load_example
     >>> from astro_pix2prof import to_isophote_list
-    >>> fit = IsophoteFitter().fit(load_example())
+    >>> fit = Pix2ProfFitter().fit(load_example())
     >>> isophotes = to_isophote_list(fit)
     >>> model = build_ellipse_model(fit.cutout.shape, isophotes)
     """
@@ -137,9 +137,9 @@ def to_apertures(fit, *, sky=False):
     Examples
     --------
     >>> from photutils.aperture import aperture_photometry
-    >>> from astro_pix2prof import IsophoteFitter, load_example
+    >>> from astro_pix2prof import Pix2ProfFitter, load_example
     >>> from astro_pix2prof import to_apertures
-    >>> fit = IsophoteFitter().fit(load_example())
+    >>> fit = Pix2ProfFitter().fit(load_example())
     >>> apertures = to_apertures(fit)
     >>> sums = aperture_photometry(fit.subtracted(), apertures[-10:])
     """

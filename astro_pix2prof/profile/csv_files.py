@@ -14,6 +14,9 @@ from astro_pix2prof.profile.checks import check_profile
 
 __all__ = ['read_csv', 'to_pandas', 'write_csv']
 
+# (the examples need an optional package)
+__doctest_requires__ = {'to_pandas': ['pandas']}
+
 
 def _plain_columns(profile):
     """

@@ -41,6 +41,9 @@ from astro_pix2prof.wording import counted
 
 __all__ = ['write_report']
 
+# (the examples need an optional package)
+__doctest_requires__ = {'write_report': ['pyarrow']}
+
 
 _DATA = Path(__file__).parent / 'template'
 

@@ -22,6 +22,9 @@ from astro_pix2prof.wording import counted
 
 __all__ = ['AnomalyFinder']
 
+# (the examples need an optional package)
+__doctest_requires__ = {'AnomalyFinder': ['sklearn']}
+
 # Trees of the forest, and galaxies that each sees.
 _TREES, _SAMPLES = 200, 512
 

@@ -22,6 +22,9 @@ from astro_pix2prof.wording import counted, shown
 
 __all__ = ['SimilarityIndex']
 
+# (the examples need an optional package)
+__doctest_requires__ = {'SimilarityIndex': ['sklearn']}
+
 _METRICS = ('cosine', 'euclidean')
 
 # Pairs beyond which a search for duplicates is given up.

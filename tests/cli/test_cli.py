@@ -112,22 +112,6 @@ class TestMain:
             text = capsys.readouterr().out
             assert max(map(len, text.splitlines())) <= 80
 
-    def test_fit_imports_what_it_uses(self, image_file, tmp_path):
-        """
-        No figure, no other method and no evaluation is imported.
-        """
-        code = ('import sys; from astro_pix2prof.cli.main import main\n'
-                f'assert main(["fit", {str(image_file)!r}, "--out", '
-                f'{str(tmp_path)!r}, "--quiet"]) == 0\n'
-                'print(*[name for name in sys.modules if name in '
-                '("matplotlib", "pandas", "pyarrow", "dask", "lightning", '
-                '"astro_pix2prof.isophote.fitter", '
-                '"astro_pix2prof.evaluation", "astro_pix2prof.survey", '
-                '"astro_pix2prof.structure")])')
-        done = subprocess.run([sys.executable, '-c', code], check=True,
-                              capture_output=True, text=True)
-        assert done.stdout.strip() == ''
-
     def test_reader_of_the_output_ends(self, sersic_profile, tmp_path):
         """
         As in ``pix2prof compare ... | head -1``: no error is shown.

@@ -27,7 +27,7 @@ class Disc(ProfileFitter):
     """
 
     def fit(self, image, **options):
-        return IsophoteFitter(step=0.3).fit(image, **options)
+        return Pix2ProfFitter().fit(image, **options)
 
 
 @pytest.fixture(scope='module', params=FITTERS)
