@@ -20,7 +20,12 @@ from astropy.io import fits
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
-from astro_pix2prof import GalaxyCutout, read_profile, write_profile
+from astro_pix2prof import (
+    GalaxyCutout,
+    Pix2ProfFitter,
+    read_profile,
+    write_profile,
+)
 from astro_pix2prof.cli import main
 from astro_pix2prof.cli.methods import METHODS
 from astro_pix2prof.cli.output import file_stem
@@ -634,6 +639,9 @@ class TestDemo:
         assert profile['mag_enclosed'][-1].value == pytest.approx(14.5,
                                                                   abs=0.05)
         # a second time, elsewhere, and without a word
+        # (the isophotes need not be measured again)
+        monkeypatch.setattr('astro_pix2prof.cli.demo.make_fitter',
+                            lambda method, args: Pix2ProfFitter())
         assert run('demo', '--out', tmp_path / 'again', '--quiet') == 0
         assert capsys.readouterr().out == ''
         assert (tmp_path / 'again' / 'demo_galaxy_r.png').exists()
