@@ -169,7 +169,7 @@ class TestFit:
         fits.writeto('sky.fits', level)
         with fits.open(image, mode='update') as hdus:
             hdus[0].data += level.astype('f4')
-        sky = ('--sky', '0')
+        sky = ('--sky', '0', '--method', 'isophote')
         spoilt, good = self.fit(*sky), self.fit(*sky, '--background',
                                                 'sky.fits')
         at = np.argmin(np.abs(good['radius'].value - 25 * 0.396))

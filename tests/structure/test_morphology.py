@@ -20,12 +20,7 @@ from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose, assert_array_equal
 
-from astro_pix2prof import (
-    GalaxyCutout,
-    IsophoteFitter,
-    Pix2ProfFitter,
-    measure_morphology,
-)
+from astro_pix2prof import GalaxyCutout, IsophoteFitter, measure_morphology
 from astro_pix2prof.cli import main
 from astro_pix2prof.psf.model import PSF
 from astro_pix2prof.structure.morphology import (
@@ -55,7 +50,7 @@ def make_image(seed=0, *, star=None, amplitude=60.0):
 
 
 def fit_image(image, **options):
-    return Pix2ProfFitter().fit(image * u.nJy, pixel_scale=0.5, **options)
+    return IsophoteFitter().fit(image * u.nJy, pixel_scale=0.5, **options)
 
 
 @pytest.fixture(scope='module')
