@@ -339,9 +339,9 @@ def test_checkout_without_installation(tmp_path):
     folder.mkdir()
     source = (PACKAGE / '__init__.py').read_text(encoding='utf-8')
     (folder / '__init__.py').write_text(source, encoding='utf-8')
-    # -S: without site-packages, hence without the metadata
+    # without site-packages and PYTHONPATH, hence without the metadata
     done = subprocess.run(
-        [sys.executable, '-S', '-c',
+        [sys.executable, '-SE', '-c',
          'import astro_pix2prof; print(astro_pix2prof.__version__)'],
         cwd=tmp_path, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == '0+unknown'

@@ -72,6 +72,10 @@ def calls(monkeypatch, sersic_profile):
 
     monkeypatch.setitem(METHODS, 'pix2prof', network)
     monkeypatch.setitem(METHODS, 'isophote', isophotes)
+    # (a figure takes two seconds; that of a real fit is drawn)
+    monkeypatch.setattr(
+        'astro_pix2prof.plotting.fit.plot_fit',
+        lambda image, profile, *, fig, **options: fig)
     return seen
 
 
