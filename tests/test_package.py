@@ -277,6 +277,8 @@ def test_astronomy_without_torch():
 def test_fit_is_light(tmp_path):
     """
     One fit by a network imports nothing that it does not use.
+
+    No figure, no other method and no evaluation, for example.
     """
     image = str(PACKAGE / 'datasets' / 'data' / 'demo_galaxy_r.fits.gz')
     code = (
@@ -297,6 +299,7 @@ def test_fit_is_light(tmp_path):
              'astropy.modeling', 'astropy.convolution',
              'astropy.visualization', 'astro_pix2prof.simulation',
              'astro_pix2prof.training', 'astro_pix2prof.isophote',
+             'astro_pix2prof.evaluation', 'astro_pix2prof.structure',
              'astro_pix2prof.plotting', 'astro_pix2prof.survey'}
     assert heavy & set(modules) == set()
 
@@ -352,9 +355,9 @@ def test_checkout_without_installation(tmp_path):
     folder.mkdir()
     source = (PACKAGE / '__init__.py').read_text(encoding='utf-8')
     (folder / '__init__.py').write_text(source, encoding='utf-8')
-    # -S: without site-packages, hence without the metadata
+    # without site-packages and PYTHONPATH, hence without the metadata
     done = subprocess.run(
-        [sys.executable, '-S', '-c',
+        [sys.executable, '-SE', '-c',
          'import astro_pix2prof; print(astro_pix2prof.__version__)'],
         cwd=tmp_path, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == '0+unknown'

@@ -93,9 +93,9 @@ def axis_profile(
 
     Examples
     --------
-    >>> from astro_pix2prof import IsophoteFitter, axis_profile
+    >>> from astro_pix2prof import Pix2ProfFitter, axis_profile
     >>> from astro_pix2prof import load_example
-    >>> fit = IsophoteFitter().fit(load_example())
+    >>> fit = Pix2ProfFitter().fit(load_example())
     >>> profile = axis_profile(fit, 'minor', width='2arcsec')
     >>> profile.meta['cut']
     'minor axis'

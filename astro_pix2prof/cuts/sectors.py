@@ -104,9 +104,9 @@ def sector_profiles(
 
     Examples
     --------
-    >>> from astro_pix2prof import IsophoteFitter, load_example
+    >>> from astro_pix2prof import Pix2ProfFitter, load_example
     >>> from astro_pix2prof import sector_profiles
-    >>> fit = IsophoteFitter().fit(load_example())
+    >>> fit = Pix2ProfFitter().fit(load_example())
     >>> profiles = sector_profiles(fit, angles=[0, 90], opening=40)
     >>> list(profiles)
     ['0 deg', '90 deg']

@@ -105,9 +105,9 @@ def vertical_profile(
 
     Examples
     --------
-    >>> from astro_pix2prof import IsophoteFitter, load_example
+    >>> from astro_pix2prof import Pix2ProfFitter, load_example
     >>> from astro_pix2prof import vertical_profile
-    >>> fit = IsophoteFitter().fit(load_example())
+    >>> fit = Pix2ProfFitter().fit(load_example())
     >>> table = vertical_profile(fit, '0,4arcsec', heights='0,1,2,4arcsec')
     >>> table.colnames[:3]
     ['radius', 'height', 'surface_brightness']

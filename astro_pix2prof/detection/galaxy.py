@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from astropy.utils import minversion
 from astropy.utils.exceptions import AstropyUserWarning
 from scipy.ndimage import (
     binary_dilation,
@@ -483,8 +484,10 @@ def _segments(smooth, threshold, blind, contrast, bad):
         segments = detect_sources(smooth, threshold, n_pixels=6, mask=blind)
         if segments is None:
             return np.zeros(smooth.shape, int)
+        # (photutils 3.1 has no bar, and a warning for who wants none)
+        bar = {} if minversion('photutils', '3.1') else {'progress_bar': False}
         parts = deblend_sources(smooth, segments, n_pixels=6, n_levels=24,
-                                contrast=contrast, progress_bar=False).data
+                                contrast=contrast, **bar).data
     return _joined(parts, segments.data, bad)
 
 

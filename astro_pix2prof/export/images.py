@@ -88,14 +88,14 @@ def write_pixels(fit: ProfileFit, path: PathLike, *,
     --------
     >>> from tempfile import TemporaryDirectory
     >>> from astropy.io import fits
-    >>> from astro_pix2prof import IsophoteFitter, load_example
+    >>> from astro_pix2prof import Pix2ProfFitter, load_example
     >>> from astro_pix2prof import write_pixels
-    >>> fit = IsophoteFitter().fit(load_example())
+    >>> fit = Pix2ProfFitter().fit(load_example())
     >>> with TemporaryDirectory() as folder:
     ...     path = write_pixels(fit, f'{folder}/pixels.fits')
     ...     with fits.open(path) as hdus:
     ...         [hdu.name for hdu in hdus]
-    ['PRIMARY', 'MODEL', 'RESIDUAL', 'MASK']
+    ['PRIMARY', 'MODEL', 'RESIDUAL', 'MASK', 'WEIGHT']
     """
     check_fit(fit)
     path = new_path(path, overwrite)

@@ -81,9 +81,9 @@ def to_regions(fit: ProfileFit, *, frame: Literal['sky', 'pixel'] = 'sky',
 
     Examples
     --------
-    >>> from astro_pix2prof import IsophoteFitter, load_example
+    >>> from astro_pix2prof import Pix2ProfFitter, load_example
     >>> from astro_pix2prof import to_regions
-    >>> fit = IsophoteFitter().fit(load_example())
+    >>> fit = Pix2ProfFitter().fit(load_example())
     >>> regions = to_regions(fit, n_rings=5, mask=False)
     >>> len(regions)
     5

@@ -253,9 +253,9 @@ class ProfileFitter(ABC):
 
         Examples
         --------
-        >>> from astro_pix2prof import IsophoteFitter, load_example
+        >>> from astro_pix2prof import Pix2ProfFitter, load_example
         >>> image = load_example()
-        >>> IsophoteFitter().fit_bands({'g': image, 'r': image})
+        >>> Pix2ProfFitter().fit_bands({'g': image, 'r': image})
         <BandProfiles: g, r on the ellipses of r, ... rings>
         """
         predict = check_choice(predict, 'predict', ('light', 'mass'))

@@ -121,9 +121,9 @@ def fourier_profile(fit: ProfileFit, *,
 
     Examples
     --------
-    >>> from astro_pix2prof import (IsophoteFitter, fourier_profile,
+    >>> from astro_pix2prof import (Pix2ProfFitter, fourier_profile,
     ...                             load_example)
-    >>> modes = fourier_profile(IsophoteFitter().fit(load_example()))
+    >>> modes = fourier_profile(Pix2ProfFitter().fit(load_example()))
     >>> bool(modes['amplitude_2'][10] < 0.2)
     True
     """

@@ -185,8 +185,8 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
 
     Examples
     --------
-    >>> from astro_pix2prof import IsophoteFitter, find_clumps, load_example
-    >>> fit = IsophoteFitter().fit(load_example())
+    >>> from astro_pix2prof import Pix2ProfFitter, find_clumps, load_example
+    >>> fit = Pix2ProfFitter().fit(load_example())
     >>> clumps = find_clumps(fit, method='matched', psf=1.3)
     >>> clumps.colnames[:2]
     ['x', 'y']

@@ -131,8 +131,8 @@ def encode_fits(fits: Iterable[ProfileFit | Exception], *,
 
     Examples
     --------
-    >>> from astro_pix2prof import IsophoteFitter, encode_fits, load_example
-    >>> table = encode_fits([IsophoteFitter().fit(load_example())])
+    >>> from astro_pix2prof import Pix2ProfFitter, encode_fits, load_example
+    >>> table = encode_fits([Pix2ProfFitter().fit(load_example())])
     >>> table['embedding'].shape
     (1, 64)
     """

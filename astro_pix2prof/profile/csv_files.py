@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ['read_csv', 'to_pandas', 'write_csv']
 
+# (the examples need an optional package)
+__doctest_requires__ = {'to_pandas': ['pandas']}
+
 
 def _plain_columns(profile):
     """

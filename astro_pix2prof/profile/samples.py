@@ -296,9 +296,9 @@ def sample_profile(profile: QTable, n_samples: int, *,
 
     Examples
     --------
-    >>> from astro_pix2prof import (IsophoteFitter, load_example,
+    >>> from astro_pix2prof import (Pix2ProfFitter, load_example,
     ...                             sample_profile)
-    >>> profile = IsophoteFitter()(load_example())
+    >>> profile = Pix2ProfFitter()(load_example())
     >>> samples = sample_profile(profile, 50, seed=1)
     >>> samples.shape == (len(profile), 50)
     True

@@ -87,9 +87,9 @@ def write_galaxy_page(fit: ProfileFit, out: PathLike, *,
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
-    >>> from astro_pix2prof import IsophoteFitter, load_example
+    >>> from astro_pix2prof import Pix2ProfFitter, load_example
     >>> from astro_pix2prof import write_galaxy_page
-    >>> fit = IsophoteFitter().fit(load_example())
+    >>> fit = Pix2ProfFitter().fit(load_example())
     >>> with TemporaryDirectory() as folder:
     ...     path = write_galaxy_page(fit, f'{folder}/galaxy.html')
     ...     path.read_text(encoding='utf-8')[:15]

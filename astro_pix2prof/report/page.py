@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 
 __all__ = ['write_report']
 
+# (the examples need an optional package)
+__doctest_requires__ = {'write_report': ['pyarrow']}
+
 
 _DATA = Path(__file__).parent / 'template'
 

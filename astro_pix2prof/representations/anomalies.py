@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ['AnomalyFinder']
 
+# (the examples need an optional package)
+__doctest_requires__ = {'AnomalyFinder': ['sklearn']}
+
 # Trees of the forest, and galaxies that each sees.
 _TREES, _SAMPLES = 200, 512
 

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ['SimilarityIndex']
 
+# (the examples need an optional package)
+__doctest_requires__ = {'SimilarityIndex': ['sklearn']}
+
 _METRICS = ('cosine', 'euclidean')
 
 # Pairs beyond which a search for duplicates is given up.

@@ -99,9 +99,9 @@ def bar_radius(modes: QTable, *, least: float = 0.2, n_samples: int = 100,
 
     Examples
     --------
-    >>> from astro_pix2prof import (IsophoteFitter, bar_radius,
+    >>> from astro_pix2prof import (Pix2ProfFitter, bar_radius,
     ...                             fourier_profile, load_example)
-    >>> bar = bar_radius(fourier_profile(IsophoteFitter().fit(
+    >>> bar = bar_radius(fourier_profile(Pix2ProfFitter().fit(
     ...     load_example())))
     >>> bool(bar['is_barred'][0])
     False

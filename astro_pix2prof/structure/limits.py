@@ -64,9 +64,9 @@ def surface_brightness_limit(
 
     Examples
     --------
-    >>> from astro_pix2prof import (IsophoteFitter, load_example,
+    >>> from astro_pix2prof import (Pix2ProfFitter, load_example,
     ...                             surface_brightness_limit)
-    >>> limit = surface_brightness_limit(IsophoteFitter()(load_example()))
+    >>> limit = surface_brightness_limit(Pix2ProfFitter()(load_example()))
     >>> print(f'{limit:.0f}')
     27 mag / arcsec2
     """
@@ -120,9 +120,9 @@ def upper_limits(profile: QTable, *, n_sigma: float = 3.0) -> Quantity:
 
     Examples
     --------
-    >>> from astro_pix2prof import (IsophoteFitter, load_example,
+    >>> from astro_pix2prof import (Pix2ProfFitter, load_example,
     ...                             upper_limits)
-    >>> profile = IsophoteFitter()(load_example())
+    >>> profile = Pix2ProfFitter()(load_example())
     >>> profile['upper_limit'] = upper_limits(profile)
     >>> profile['upper_limit'][0]
     <Quantity nan mag / arcsec2>

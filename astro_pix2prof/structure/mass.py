@@ -262,9 +262,9 @@ def mass_profile(
     Examples
     --------
     >>> import astropy.units as u
-    >>> from astro_pix2prof import (IsophoteFitter, load_example,
+    >>> from astro_pix2prof import (Pix2ProfFitter, load_example,
     ...                             mass_profile)
-    >>> profile = IsophoteFitter()(load_example())
+    >>> profile = Pix2ProfFitter()(load_example())
     >>> table = mass_profile({'g': profile, 'i': profile},
     ...                      distance=50 * u.Mpc)
     >>> table['mass_density'].unit

@@ -390,9 +390,9 @@ def physical_profile(
     Examples
     --------
     >>> import astropy.units as u
-    >>> from astro_pix2prof import (IsophoteFitter, load_example,
+    >>> from astro_pix2prof import (Pix2ProfFitter, load_example,
     ...                             physical_profile)
-    >>> profile = IsophoteFitter()(load_example())
+    >>> profile = Pix2ProfFitter()(load_example())
     >>> table = physical_profile(profile, band='r', distance=50 * u.Mpc)
     >>> table['luminosity_density'].unit
     Unit("solLum / pc2")

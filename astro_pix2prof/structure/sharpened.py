@@ -93,9 +93,9 @@ def correct_psf(profile: QTable, psf: PSFLike, *, seed: int = 0) -> QTable:
 
     Examples
     --------
-    >>> from astro_pix2prof import (IsophoteFitter, correct_psf,
+    >>> from astro_pix2prof import (Pix2ProfFitter, correct_psf,
     ...                             load_example)
-    >>> profile = IsophoteFitter()(load_example())
+    >>> profile = Pix2ProfFitter()(load_example())
     >>> sharp = correct_psf(profile, 1.3)
     >>> bool(sharp['psf_correction'][0] < 0)
     True

@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 
 __all__ = ['run_survey']
 
+# (the examples need an optional package)
+__doctest_requires__ = {'run_survey': ['pyarrow']}
+
 
 # Options of GalaxyCutout that are the same for all images.
 _OPTIONS = ('zeropoint', 'pixel_scale', 'native_pixel_scale', 'unit', 'gain',

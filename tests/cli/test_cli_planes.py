@@ -127,8 +127,8 @@ class TestFit:
         return 'galaxy.fits'
 
     def fit(self, *options):
-        assert main(['fit', 'galaxy.fits', '--method', 'isophote',
-                     '--overwrite', '--quiet', *options]) == 0
+        assert main(['fit', 'galaxy.fits', '--overwrite', '--quiet',
+                     *options]) == 0
         return read_profile('galaxy_profile.ecsv')
 
     def test_mask(self, image, galaxy_ccd):
@@ -169,7 +169,7 @@ class TestFit:
         fits.writeto('sky.fits', level)
         with fits.open(image, mode='update') as hdus:
             hdus[0].data += level.astype('f4')
-        sky = ('--sky', '0')
+        sky = ('--sky', '0', '--method', 'isophote')
         spoilt, good = self.fit(*sky), self.fit(*sky, '--background',
                                                 'sky.fits')
         at = np.argmin(np.abs(good['radius'].value - 25 * 0.396))
@@ -186,8 +186,8 @@ class TestFit:
     def test_one_of_the_files_is_missing(self, image, galaxy_ccd, capsys):
         galaxy_ccd.write('other.fits')
         fits.writeto('galaxy_m.fits', np.zeros(galaxy_ccd.shape, dtype='u1'))
-        assert main(['fit', image, 'other.fits', '--method', 'isophote',
-                     '--mask', '{name}_m.fits']) == 1
+        assert main(['fit', image, 'other.fits', '--mask',
+                     '{name}_m.fits']) == 1
         text = capsys.readouterr()
         assert ('pix2prof: error: other.fits: --mask: no such file: '
                 'other_m.fits' in text.err)

@@ -264,7 +264,7 @@ def test_quiet(catalogue, tmp_path, capsys):
     shutil.copytree(catalogue.parent, folder)
     args = ['survey', str(folder / catalogue.name), '--out',
             str(tmp_path / 'out'), '--workers', '1', '--quiet', '--columns',
-            'id', '--method', 'isophote', '--max-radius', '4']
+            'id', '--max-radius', '4']
     assert main(args) == 0
     text = capsys.readouterr()
     assert (text.out, text.err) == ('', '')

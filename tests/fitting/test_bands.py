@@ -123,7 +123,7 @@ class TestFitBands:
         """
         The band with the most signal; colours as asked for.
         """
-        result = IsophoteFitter().fit_bands(
+        result = Pix2ProfFitter().fit_bands(
             {'a': images['g'], 'u': images['u'], 'b': images['r']},
             colours=['b-a', 'a-u'])
         assert result.reference == 'b'
@@ -137,7 +137,7 @@ class TestFitBands:
         """
         Both hold for the reference; the others follow on their own pixels.
         """
-        result = IsophoteFitter().fit_bands(
+        result = Pix2ProfFitter().fit_bands(
             {'r': images['r'], 'i': images['i']}, position=(50, 50),
             size=(80, 80), calibrated={'r': True, 'i': True})
         assert not result.failed
@@ -150,11 +150,11 @@ class TestFitBands:
 
     def test_nothing(self, images):
         with pytest.raises(ValueError, match='no band that can be measured'):
-            IsophoteFitter().fit_bands({'r': images['u'], 'i': images['u']})
+            Pix2ProfFitter().fit_bands({'r': images['u'], 'i': images['u']})
 
     def test_reference_fails(self, images):
         with pytest.raises(ValueError, match='pixel'):
-            IsophoteFitter().fit_bands(images, reference='u')
+            Pix2ProfFitter().fit_bands(images, reference='u')
 
     @pytest.mark.parametrize(('change', 'match'), [
         ({'reference': 'z'}, r"reference must be one of \['g', 'r'"),
@@ -167,18 +167,18 @@ class TestFitBands:
         ({'images': {'g': 1, 2: 2}}, 'must have two or more bands')])
     def test_wrong_input(self, images, change, match):
         with pytest.raises(ValueError, match=match):
-            IsophoteFitter().fit_bands(**{'images': images, **change})
+            Pix2ProfFitter().fit_bands(**{'images': images, **change})
 
     @pytest.mark.parametrize('name', ['distance', 'redshift'])
     def test_mass_was_meant(self, images, name):
         with pytest.raises(TypeError, match="give predict='mass', too"):
-            IsophoteFitter().fit_bands(images, **{name: 0.1})
+            Pix2ProfFitter().fit_bands(images, **{name: 0.1})
 
     def test_flags_of_ellipses(self, images):
         """
         Uncertain ellipses are uncertain in all bands, neighbours in one.
         """
-        fitter = IsophoteFitter()
+        fitter = Pix2ProfFitter()
 
         def fit(image, **options):
             found = fitter.fit(image, **options)
@@ -199,7 +199,7 @@ class TestFitBands:
     def test_same_path(self, images, tmp_path):
         path = tmp_path / 'both.fits'
         images['r'].write(path)
-        fitter = IsophoteFitter()
+        fitter = Pix2ProfFitter()
         with pytest.warns(AstropyUserWarning,
                           match='bands g and r are the same image'):
             fitter.fit_bands({'g': str(path), 'r': path})
@@ -208,7 +208,7 @@ class TestFitBands:
 
     def test_wrong_type(self, images):
         with pytest.raises(TypeError, match='images must be a dict'):
-            IsophoteFitter().fit_bands(list(images.values()))
+            Pix2ProfFitter().fit_bands(list(images.values()))
 
     def test_network(self):
         image = load_example()
@@ -251,7 +251,7 @@ class TestWithoutWCS:
         """
         The shapes of the images count, not those they are cut to.
         """
-        self.check(IsophoteFitter().fit_bands(
+        self.check(Pix2ProfFitter().fit_bands(
             plain, reference='r', size=size, **PLAIN))
 
     def test_one_with_wcs(self, plain, images):
@@ -260,12 +260,12 @@ class TestWithoutWCS:
         """
         own = {'g': CCDData(plain['g'], unit='nmgy', wcs=images['r'].wcs),
                'r': plain['r']}
-        failed = IsophoteFitter().fit_bands(
+        failed = Pix2ProfFitter().fit_bands(
             own, reference='r', **PLAIN).failed
         assert 'no WCS of the reference, so' in failed['g']
 
     def test_scales(self, plain):
-        failed = IsophoteFitter().fit_bands(
+        failed = Pix2ProfFitter().fit_bands(
             {band: plain[band] for band in 'ur'}, unit='nmgy',
             pixel_scale={'r': PIXEL, 'u': 0.2}).failed
         assert ('no WCS of the image and of the reference, so that both must '
@@ -275,16 +275,16 @@ class TestWithoutWCS:
     def test_all(self, plain):
         with pytest.raises(ValueError, match="of one shape and cut at one "
                                              r"place, got g: \(97, 93\)"):
-            IsophoteFitter().fit_bands(plain, reference='all', size=81,
+            Pix2ProfFitter().fit_bands(plain, reference='all', size=81,
                                        **PLAIN)
         with pytest.raises(ValueError, match=r'from pixel \(12, 12\)'):
-            IsophoteFitter().fit_bands(
+            Pix2ProfFitter().fit_bands(
                 {band: plain[band] for band in 'ur'}, reference='all',
                 size=81, position={'r': (50, 50), 'u': (52, 52)},
                 **PLAIN)
 
         with pytest.raises(ValueError, match=r'pixel scale, got u: 0\.2 a'):
-            IsophoteFitter().fit_bands(
+            Pix2ProfFitter().fit_bands(
                 {band: plain[band] for band in 'ur'}, reference='all',
                 unit='nmgy', pixel_scale={'r': PIXEL, 'u': 0.2})
 

@@ -13,7 +13,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from astro_pix2prof import GalaxyCutout, IsophoteFitter
+from astro_pix2prof import GalaxyCutout, IsophoteFitter, Pix2ProfFitter
 from astro_pix2prof.fitting.joint import GEOMETRY_FLAGS, stack_bands
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 
@@ -155,7 +155,7 @@ class TestJoint:
         """
         Flags of the geometry hold for all bands, others do not.
         """
-        fitter = IsophoteFitter()
+        fitter = Pix2ProfFitter()
         fit = fitter.fit
 
         def with_flags(image, **options):
@@ -211,18 +211,18 @@ class TestJoint:
     def test_bad_band(self, three):
         bad = three['g'].copy()
         bad.data = np.full(bad.shape, np.nan)
-        result = IsophoteFitter().fit_bands(
+        result = Pix2ProfFitter().fit_bands(
             {'g': three['g'], 'x': bad}, reference='all')
         assert list(result.failed) == ['x']
         with pytest.raises(ValueError, match='no band that can be measured'):
-            IsophoteFitter().fit_bands({'x': bad, 'y': bad}, reference='all')
+            Pix2ProfFitter().fit_bands({'x': bad, 'y': bad}, reference='all')
 
     def test_without_wcs(self, three):
         arrays = {band: three[band].data for band in 'gi'}
         with pytest.raises(ValueError, match="reference='all' needs images"):
-            IsophoteFitter().fit_bands(arrays, reference='all',
+            Pix2ProfFitter().fit_bands(arrays, reference='all',
                                        calibrated=False)
-        result = IsophoteFitter().fit_bands(
+        result = Pix2ProfFitter().fit_bands(
             {'a': arrays['g'], 'b': arrays['g']}, reference='all',
             calibrated=False)
         assert list(result.profiles) == ['a', 'b']
@@ -236,7 +236,7 @@ def test_position_in_pixels(two, make_wcs):
     moved.wcs.crpix -= 10, 0
     images = {'g': CCDData(two['g'].data[:, 10:], unit='nmgy', wcs=moved),
               'r': two['r']}
-    fitter = IsophoteFitter()
+    fitter = Pix2ProfFitter()
     with pytest.warns(AstropyUserWarning, match=(
             r'position=\(60, 60\) in pixels is not the same place in all '
             r'bands: g and r are 4.0 arcsec apart. Give sky coordinates')):

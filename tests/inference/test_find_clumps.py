@@ -120,7 +120,7 @@ class TestFind:
         if flip:
             image = image[::-1].copy()
             places = [(x, N - 1 - y) for x, y in places]
-        table = find_clumps(IsophoteFitter().fit(image, **OPTIONS),
+        table = find_clumps(Pix2ProfFitter().fit(image, **OPTIONS),
                             method=method)
         for x, y in places:
             row = near(table, x, y)
@@ -169,7 +169,7 @@ class TestFind:
         x, y, _ = CLUMPS[0]
         image = make_image(CLUMPS)
         image[:, round(x) + dx] = np.nan
-        table = find_clumps(IsophoteFitter().fit(image, **OPTIONS),
+        table = find_clumps(Pix2ProfFitter().fit(image, **OPTIONS),
                             method=method)
         beside = np.hypot(table['x'] - x, table['y'] - y) < FWHM
         assert beside.any()
@@ -203,7 +203,7 @@ class TestClasses:
         A bright star beside the galaxy is odd, though the fitter masks it.
         """
         image = make_image([(88.0, 88.0, 20000.0)])
-        table = find_clumps(IsophoteFitter().fit(image, **OPTIONS))
+        table = find_clumps(Pix2ProfFitter().fit(image, **OPTIONS))
         row = near(table, 88.0, 88.0)
         assert row['class'] == 'odd'
         assert len(find_clumps(image, fitter=fitter, classes='clump',

@@ -2,7 +2,7 @@
 """
 Random hostile images: a profile that holds together, or a clear error.
 
-The quick tests try 60 images; ``--slow`` tries 5,000.
+The quick tests try 24 images; ``--slow`` tries 5,000.
 """
 
 import warnings
@@ -112,13 +112,13 @@ QUIET = {'deadline': None, 'derandomize': True, 'database': None,
          'suppress_health_check': list(HealthCheck)}
 
 
-@settings(max_examples=60, **QUIET)
+@settings(max_examples=24, **QUIET)
 @given(images())
 def test_network(drawn):
     check(NETWORK, drawn)
 
 
-@settings(max_examples=12, **QUIET)
+@settings(max_examples=6, **QUIET)
 @given(images())
 def test_isophotes(drawn):
     check(ISOPHOTES, drawn)

@@ -10,7 +10,7 @@ from astropy.nddata import CCDData
 from astro_pix2prof import (
     GalaxyCutout,
     GalaxyFlag,
-    IsophoteFitter,
+    Pix2ProfFitter,
     plot_gallery,
     plot_profiles,
 )
@@ -21,7 +21,7 @@ matplotlib.use('agg')
 
 @pytest.fixture(scope='module', name='fit')
 def fixture_fit(_galaxy_ccd):
-    return IsophoteFitter().fit(GalaxyCutout(_galaxy_ccd))
+    return Pix2ProfFitter().fit(GalaxyCutout(_galaxy_ccd))
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ class TestPlotGallery:
         One without a galaxy leaves the others their axes.
         """
         noise = np.random.default_rng(3).normal(0, 0.1, (80, 80))
-        empty = IsophoteFitter().fit(CCDData(noise, unit='nmgy',
+        empty = Pix2ProfFitter().fit(CCDData(noise, unit='nmgy',
                                              wcs=make_wcs((80, 80))))
         assert empty.profile.meta['flag'] & GalaxyFlag.NO_SOURCE
         fig = plot_gallery([empty, fit, fit], labels=['', 'a', 'b'])

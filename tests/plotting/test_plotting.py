@@ -174,7 +174,9 @@ class TestPlotFit:
         assert len(fig.axes[0].patches) == 0
 
     @pytest.mark.parametrize('shape', [
-        (128, 128), (40, 128), (70, 128), (128, 36), (128, 80), (128, 100)])
+        (40, 128), (128, 36), (128, 100), *(
+            pytest.param(shape, marks=pytest.mark.slow)
+            for shape in ((128, 128), (70, 128), (128, 80)))])
     def test_oblong(self, galaxy_ccd, sersic_profile, shape):
         """
         The pictures are of one size, in line, large, and within the figure.

@@ -317,7 +317,7 @@ def test_command_line(tmp_path, capsys):
             amplitude=amplitude).astype('f4'), header)
     out = tmp_path / 'out'
     args = ['fit', str(tmp_path / 'a.fits'), str(tmp_path / 'b.fits'),
-            '--method', 'isophote', '--pixel-scale', '0.5', '--quiet',
+            '--pixel-scale', '0.5', '--quiet',
             '--morphology', '--out', str(out)]
     assert main(args) == 0
     table = QTable.read(out / 'morphology.ecsv')
@@ -337,7 +337,7 @@ def test_unlike_units(tmp_path):
                      fits.Header({'BUNIT': unit}))
     out = tmp_path / 'out'
     assert main(['fit', str(tmp_path / 'a.fits'), str(tmp_path / 'b.fits'),
-                 '--method', 'isophote', '--pixel-scale', '0.5', '--quiet',
+                 '--pixel-scale', '0.5', '--quiet',
                  '--morphology', '--psf', '1.5', '--out', str(out)]) == 0
     table = QTable.read(out / 'morphology.ecsv')
     assert list(table['sky_mean_unit']) == ['nJy', 'MJy / sr']
@@ -364,7 +364,7 @@ def test_command_line_without_a_galaxy(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(
         'astro_pix2prof.structure.morphology.measure_morphology', fail)
-    assert main(['fit', str(tmp_path / 'a.fits'), '--method', 'isophote',
+    assert main(['fit', str(tmp_path / 'a.fits'),
                  '--pixel-scale', '0.5', '--morphology', '--out',
                  str(tmp_path)]) == 1
     assert 'no morphology: no segment' in capsys.readouterr().err

@@ -20,6 +20,8 @@ from astro_pix2prof.training.checkpoint import (
     read_checkpoint,
 )
 
+pytestmark = pytest.mark.usefixtures('small_encoder')
+
 RECIPE = read_recipe(
     'captioner', network={'size': 16, 'n_pix': 64, 'layers': 1,
                           'max_length': 64, 'halt_window': 20},
@@ -46,7 +48,7 @@ def run(folder, **options):
 
 
 @pytest.fixture(name='state', scope='module')
-def make_state(tmp_path_factory):
+def make_state(tmp_path_factory, small_encoder):
     """
     The checkpoint of a run that is not complete.
     """

@@ -131,7 +131,8 @@ class TestFake:
         values['truth'] = truth
         recipe = read_recipe('tutorial', architecture=name, network=settings,
                              data={'length': 0.3})
-        network = ARCHITECTURES[name].make_network(settings)
+        with torch.device('meta'):
+            network = ARCHITECTURES[name].make_network(settings)
         with FakeTensorMode():
             move(network)
             task = make_task(recipe, network.config)
@@ -182,8 +183,9 @@ class TestFake:
         frame = Frame(np.ones(shape, np.float32), np.zeros(shape, bool), 0.1,
                       (32.0, 30.0), position=(130.0, 128.0), **more)
         settings = {'rings': SMALL, 'captioner': CAPTION}
-        network = (item.make_network(settings[name]) if item.config
-                   else item.network_class())
+        with torch.device('meta'):
+            network = (item.make_network(settings[name]) if item.config
+                       else item.network_class())
         with FakeTensorMode():
             move(network)
             reader = item.make_reader(network, {}, **options)
