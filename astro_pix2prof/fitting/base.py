@@ -5,14 +5,9 @@ The interface of all fitters.
 
 from __future__ import annotations
 
-import itertools
-import os
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import (
     check_choice,
     check_flag,
@@ -22,15 +17,18 @@ from astro_pix2prof.arguments import (
     check_positive,
 )
 from astro_pix2prof.background.level import MEASURED
-from astro_pix2prof.ellipses.given import GEOMETRY_OPTIONS
 from astro_pix2prof.fitting.bands import measure_bands
 from astro_pix2prof.fitting.forced import ForcedImage
 from astro_pix2prof.fitting.harmonics import HARMONIC_OPTIONS, RingChoice
+from astro_pix2prof.fitting.parts import (
+    PartJob,
+    check_images,
+    split_options,
+    split_parts,
+)
 from astro_pix2prof.fitting.processes import map_parts
-from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
 from astro_pix2prof.fitting.settings import call_options, settings_of
 from astro_pix2prof.image.cutout import GalaxyCutout
-from astro_pix2prof.image.pictures import is_picture
 from astro_pix2prof.profile.batch import ProfileBatch
 
 if TYPE_CHECKING:
@@ -42,9 +40,8 @@ if TYPE_CHECKING:
     from astro_pix2prof import BandProfiles
     from astro_pix2prof.typing import ImageLike
 
-__all__ = ['FunctionFitter', 'PartJob', 'ProfileFitter', 'as_fitter',
-           'check_settings', 'split_options', 'split_parts',
-           'take_options']
+__all__ = ['FunctionFitter', 'ProfileFitter', 'as_fitter',
+           'check_settings']
 
 # Galaxies of a batch: enough that what is done once for a batch is little,
 # few enough that their images fit into memory many times.
@@ -311,7 +308,7 @@ class ProfileFitter(ABC):
         batches : iterator
             Of what ``parts`` gives.
         """
-        _check_images(images)
+        check_images(images)
         if batch_size is None:
             batch_size = max(_BATCH, getattr(self, 'batch_size', 1))
         return self._batches(
@@ -475,128 +472,3 @@ def check_settings(sky, search_radius, fit_centre, min_snr):
                               optional=True),
             check_flag(fit_centre, 'fit_centre'),
             check_positive(min_snr, 'min_snr'))
-
-
-class PartJob:
-    """
-    Measure a part of the images, here or in another process.
-
-    Parameters
-    ----------
-    fitter : `ProfileFitter`
-        The fitter.
-
-    options : dict
-        Options for all images.
-    """
-
-    def __init__(self, fitter, options):
-        self.fitter, self.options = fitter, options
-
-    def __call__(self, part):
-        """
-        Measure a part: a list of pairs of numbers and images.
-        """
-        start, images = part[0][0], [image for _, image in part]
-        return self.fitter._measure_part(start, images, self.options)
-
-
-def _check_images(images):
-    """
-    Refuse a single image, whose letters or rows would count as images.
-    """
-    is_pair = isinstance(images, tuple) and len(images) == 2 and isinstance(
-        images[1], dict)
-    is_array = isinstance(images, np.ndarray) and images.dtype != object and (
-        images.ndim < 3)
-    if isinstance(images, str | bytes | os.PathLike):
-        what = f'the path {os.fspath(images)!r}'
-    elif is_address(images):
-        what = f'the address {images}'
-    elif is_pair:
-        what = 'an image with its options'
-    elif is_array or is_picture(images):
-        what = f'an array of the shape {np.shape(images)}'
-    elif not hasattr(images, '__iter__'):
-        what = type(images).__name__
-    else:
-        return
-    msg = ('images must be a list of images, or another iterable: give one '
-           f'image in a list, [image]; got {what}')
-    raise TypeError(msg)
-
-
-def split_parts(images, size):
-    """
-    Split an iterable into lists of pairs of numbers and elements.
-
-    Parameters
-    ----------
-    images : iterable
-        The elements.
-
-    size : int
-        The length of a list.
-
-    Yields
-    ------
-    part : list of tuple
-    """
-    numbered = enumerate(images)
-    while part := list(itertools.islice(numbered, size)):
-        yield part
-
-
-def split_options(item, options):
-    """
-    Separate an image from the options of its own.
-
-    Parameters
-    ----------
-    item : image or tuple
-        An image, or an image and a dict of options of its own.
-
-    options : dict
-        Options for all images.
-
-    Returns
-    -------
-    image : image
-        The image.
-
-    options : dict
-        The options for this image.
-
-    source : str
-        The path or the name of the image; empty if it has none.
-    """
-    own = dict(options)
-    if isinstance(item, tuple) and len(item) == 2 and isinstance(
-            item[1], dict):
-        item, own = item[0], {**own, **item[1]}
-    is_path = isinstance(item, str | os.PathLike)
-    source = os.fspath(item) if is_path else getattr(item, 'name', None) or ''
-    if is_address(item):
-        source = str(item)
-    return item, own, source
-
-
-def take_options(options):
-    """
-    Take the options of radii, ellipses and columns out of those of a call.
-
-    Parameters
-    ----------
-    options : dict
-        The options of a call; those that are found are removed.
-
-    Returns
-    -------
-    found : dict
-        Some of ``geometry``, ``ellipticity``, ``pa``, ``radii``, ``step``,
-        ``linear``, ``max_radius``, ``harmonics`` and ``free_centres``.
-    """
-    return {name: options.pop(name)
-            for name in (*GEOMETRY_OPTIONS, *RADIUS_OPTIONS,
-                         *HARMONIC_OPTIONS)
-            if name in options}

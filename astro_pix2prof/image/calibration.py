@@ -21,8 +21,8 @@ from astro_pix2prof.image.units import (
 from astro_pix2prof.image.zeropoint import find_zeropoint, unit_zeropoint
 
 __all__ = ['Calibration', 'check_brightness', 'choose_unit',
-           'find_calibration', 'find_gain', 'find_saturation', 'given_gain',
-           'given_saturation']
+           'find_calibration', 'find_gain', 'find_saturation', 'given_fwhm',
+           'given_gain', 'given_saturation']
 
 
 # No image has its brightest pixel beyond these (mag/arcsec2): the Sun has -11,
@@ -178,6 +178,28 @@ def given_gain(gain, unit):
         # counts may be called anything
         units += [u.electron / count for count in (u.adu, u.ct, u.DN)]
     return check_positive(gain, 'gain', unit=tuple(units), optional=True)
+
+
+def given_fwhm(psf_fwhm, pixel_scale):
+    """
+    Convert the full width at half maximum of a PSF to arcsec.
+
+    Parameters
+    ----------
+    psf_fwhm : float or `~astropy.units.Quantity` or None
+        In arcsec, or in pixels with that unit.
+
+    pixel_scale : float or None
+        In arcsec.
+
+    Returns
+    -------
+    psf_fwhm : float or None
+    """
+    pixels = () if pixel_scale is None else u.pixel_scale(
+        pixel_scale * u.arcsec / u.pix)
+    return check_positive(psf_fwhm, 'psf_fwhm', unit=u.arcsec,
+                          equivalencies=pixels, optional=True)
 
 
 def given_saturation(saturation, unit):

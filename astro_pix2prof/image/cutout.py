@@ -28,9 +28,7 @@ from astro_pix2prof.image.astrometry import (
     find_pixel_scale,
     image_to_sky_angle,
     local_matrix,
-    pixel_size,
     pixel_to_icrs,
-    shift_wcs,
     sky_to_image_angle,
     sky_to_pixel,
 )
@@ -40,11 +38,13 @@ from astro_pix2prof.image.calibration import (
     find_calibration,
     find_gain,
     find_saturation,
+    given_fwhm,
     given_gain,
     given_saturation,
 )
+from astro_pix2prof.image.cropping import check_usable, crop_cutout
 from astro_pix2prof.image.packing import pack_wcs, unpack_wcs
-from astro_pix2prof.image.planes import clean_planes, cut_window, data_scale
+from astro_pix2prof.image.planes import clean_planes, data_scale
 from astro_pix2prof.image.position import find_place, read_position
 from astro_pix2prof.image.reading import read_background, read_image
 
@@ -344,7 +344,7 @@ path, optional
         self.saturation = given_saturation(saturation, unit)
         if self.saturation is None:
             self.saturation = find_saturation(unit, header)
-        self.psf_fwhm = self._check_fwhm(psf_fwhm)
+        self.psf_fwhm = given_fwhm(psf_fwhm, self.pixel_scale)
 
         self._data_scale = scale = data_scale(parts.data, mask)
         calibration = find_calibration(
@@ -366,8 +366,8 @@ path, optional
             check_brightness(calibration, np.max(
                 self.data, where=~self.mask, initial=-np.inf), self.unit)
         if size is not None:
-            self._crop(size)
-        _check_usable(self.mask, cropped=size is not None)
+            crop_cutout(self, size)
+        check_usable(self.mask, cropped=size is not None)
 
     def __copy__(self):
         new = object.__new__(type(self))
@@ -456,7 +456,7 @@ path, optional
                 new._matrix = local_matrix(new.wcs, x, y)
         if 'size' in options:
             new._crop(options['size'])
-            _check_usable(new.mask, cropped=True)
+            check_usable(new.mask, cropped=True)
         return new
 
     def __repr__(self):
@@ -518,8 +518,8 @@ path, optional
             old one are masked.
         """
         new = copy.copy(self)
-        new._crop(size)
-        _check_usable(new.mask, cropped=True)
+        crop_cutout(new, size)
+        check_usable(new.mask, cropped=True)
         return new
 
     def pixel_to_sky(self, x: ArrayLike, y: ArrayLike) -> SkyCoord | None:
@@ -597,40 +597,3 @@ path, optional
             axis.
         """
         return sky_to_image_angle(self._matrix, pa)
-
-    def _check_fwhm(self, psf_fwhm):
-        scale = self.pixel_scale
-        pixels = () if scale is None else u.pixel_scale(
-            scale * u.arcsec / u.pix)
-        return check_positive(psf_fwhm, 'psf_fwhm', unit=u.arcsec,
-                              equivalencies=pixels, optional=True)
-
-    def _crop(self, size):
-        shape = pixel_size(size, self.pixel_scale, self.shape)
-        x, y = self.position
-        # the rounding of astropy.nddata.Cutout2D
-        x0 = int(np.ceil(x - shape[1] / 2))
-        y0 = int(np.ceil(y - shape[0] / 2))
-
-        for name in ('background_noise', 'background_level'):
-            self.__dict__.pop(name, None)
-        if np.ndim(self.background):
-            self.background = cut_window(self.background, (x0, y0), shape,
-                                         np.nan)
-        self.data = cut_window(self.data, (x0, y0), shape, 0)
-        if self.noise is not None:
-            good = self.noise[~self.mask]
-            fill = np.median(good) if good.size else 0
-            self.noise = cut_window(self.noise, (x0, y0), shape, fill)
-        self.mask = cut_window(self.mask, (x0, y0), shape, True)
-        self.position = (x - x0, y - y0)
-        self.origin = (self.origin[0] + x0, self.origin[1] + y0)
-        self.wcs = shift_wcs(self.wcs, (x0, y0), shape)
-
-
-def _check_usable(mask, *, cropped):
-    if np.all(mask):
-        where = ' in the cropped part' if cropped else ''
-        msg = (f'the image has no usable pixel{where}: all are masked or '
-               'not finite')
-        raise ValueError(msg)

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from astro_pix2prof.ellipses.geometry import shape_to_components
-from astro_pix2prof.fitting.base import split_options, split_parts
 from astro_pix2prof.fitting.fit import ProfileFit
+from astro_pix2prof.fitting.parts import split_options, split_parts
 from astro_pix2prof.image.pictures import warn_of_calibration
 from astro_pix2prof.inference.many import (
     PrepareJob,
@@ -23,6 +23,7 @@ from astro_pix2prof.inference.many import (
     takes_picture,
 )
 from astro_pix2prof.inference.processes import map_parts
+from astro_pix2prof.networks.architectures import find_architecture
 from astro_pix2prof.networks.encoder.maps import GalaxyMaps, make_maps
 from astro_pix2prof.networks.encoder.network import HEADS
 from astro_pix2prof.networks.weights import (
@@ -175,11 +176,11 @@ def check_encoder(encoder):
     ValueError
         If they are of another network.
     """
-    architecture = read_card(encoder)['architecture']
-    if architecture != 'encoder':
+    architecture = find_architecture(read_card(encoder)['architecture'])
+    if not architecture.gives_embeddings:
         msg = (f'encoder must be the weights of an encoder, got '
                f'{str(encoder)!r}, which are of the architecture '
-               f'{architecture!r}')
+               f'{architecture.name!r}')
         raise ValueError(msg)
 
 

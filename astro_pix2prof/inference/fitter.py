@@ -21,15 +21,11 @@ from astro_pix2prof.arguments import (
     check_positive,
 )
 from astro_pix2prof.background.noise import measure_noise
-from astro_pix2prof.fitting.base import (
-    PartJob,
-    ProfileFitter,
-    check_settings,
-    split_parts,
-)
+from astro_pix2prof.fitting.base import ProfileFitter, check_settings
 from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.fitting.flags import flag_rings
 from astro_pix2prof.fitting.harmonics import RingChoice, add_harmonics
+from astro_pix2prof.fitting.parts import PartJob, split_parts
 from astro_pix2prof.fitting.radii import (
     RADII_META,
     RADIUS_OPTIONS,

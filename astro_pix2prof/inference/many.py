@@ -3,7 +3,7 @@
 Measure many galaxies at once with a network.
 """
 
-from astro_pix2prof.fitting.base import split_options, take_options
+from astro_pix2prof.fitting.parts import split_options, take_options
 from astro_pix2prof.image.pictures import (
     is_picture,
     picture_options,

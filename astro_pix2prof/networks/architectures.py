@@ -61,6 +61,9 @@ class Architecture:
         Whether the network measures the centre, the ellipses and the usable
         part of the rings. If not, they are measured on the image.
 
+    gives_embeddings : bool
+        Whether the network gives embeddings of measured galaxies.
+
     states_errors : bool
         Whether the network states an error for each ring. If not, errors
         follow from the scatter of the views.
@@ -92,6 +95,7 @@ class Architecture:
     calibrated: bool = False
     bfloat16: bool = False
     finds_geometry: bool = False
+    gives_embeddings: bool = False
     states_errors: bool = False
     has_domain: bool = False
     error_unit: str = 'mag'
@@ -258,7 +262,7 @@ ARCHITECTURES = {item.name: item for item in (
         'encoder', 'encoder',
         network=_NETWORKS + 'encoder.network:Encoder',
         config=_NETWORKS + 'encoder.config:EncoderConfig',
-        task=_TASKS + 'encoder:EncoderTask',
+        task=_TASKS + 'encoder:EncoderTask', gives_embeddings=True,
         # logarithms of likelihoods
         error_unit='nat'),
 )}

@@ -13,19 +13,23 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import check_text
-from astro_pix2prof.profile.flags import GalaxyFlag
-from astro_pix2prof.profile.texts import text_array
 from astro_pix2prof.representations.files import (
     survey_columns,
     survey_vectors,
+)
+from astro_pix2prof.representations.rows import (
+    ID_COLUMNS,
+    check_names,
+    check_vectors,
+    failed_rows,
+    find_id,
+    numbers_of,
+    require_columns,
 )
 from astro_pix2prof.survey.results import Survey, read_survey
 from astro_pix2prof.wording import counted, shown
 
 __all__ = ['GalaxyVectors', 'describe_encoder']
-
-# Columns that are taken for the name of a galaxy, if none is given.
-_IDS = ('index', 'id', 'name', 'source')
 
 # Rows that a message lists.
 _LISTED = 5
@@ -119,9 +123,9 @@ path-like
         source = _read_source(source)
         self.scaling = None
         if columns is not None:
-            columns = _check_names(columns, 'columns')
+            columns = check_names(columns, 'columns')
         if keep is not None:
-            keep = _check_names(keep, 'keep')
+            keep = check_names(keep, 'keep')
         wanted = None if keep is None else list(dict.fromkeys(
             [*keep, *([id_column] if id_column else []), *(columns or [])]))
         if isinstance(source, Survey):
@@ -131,7 +135,7 @@ path-like
         self.encoder = '' if columns is not None else describe_encoder(meta)
         if columns is not None:
             values = self._measure_scaling(rows, columns)
-        self.id_column = _find_id(rows, id_column)
+        self.id_column = find_id(rows, id_column)
         self._leave_out(rows, values)
 
     def _from_survey(self, survey, columns, wanted):
@@ -164,7 +168,7 @@ path-like
             wanted = [name for name in table.colnames
                       if name != self.column and table[name].ndim == 1]
         else:
-            _require(table, wanted, 'keep')
+            require_columns(table, wanted, 'keep')
             wanted = list(dict.fromkeys(
                 [*wanted, *(name for name in ('index', 'flag')
                             if name in table.colnames)]))
@@ -173,7 +177,7 @@ path-like
             rows[name] = table[name]
         if not wanted:
             rows['index'] = np.arange(len(table))
-        values = None if columns is not None else _check_vectors(
+        values = None if columns is not None else check_vectors(
             table[self.column], self.column)
         return rows, table.meta, values
 
@@ -181,13 +185,13 @@ path-like
         """
         Standardise columns of numbers, and keep how.
         """
-        _require(rows, columns, 'columns')
-        good = ~_failed(rows)
+        require_columns(rows, columns, 'columns')
+        good = ~failed_rows(rows)
         names, units, centres, scales = [], [], [], []
         for name in columns:
             column = rows[name]
             unit = getattr(column, 'unit', None)
-            values = _numbers(column, name)[good]
+            values = numbers_of(column, name)[good]
             values = values[np.isfinite(values)]
             if len(values) == 0:
                 msg = f'columns: {name!r} has no finite values'
@@ -207,7 +211,7 @@ path-like
         return self._standardise(rows)
 
     def _standardise(self, table):
-        _require(table, self.scaling['name'].tolist(), 'the table')
+        require_columns(table, self.scaling['name'].tolist(), 'the table')
         found = []
         for name, unit, centre, scale in self.scaling.iterrows():
             column, name = table[name], str(name)
@@ -219,14 +223,14 @@ path-like
                     msg = (f"{name!r} must be in '{unit}', got the unit "
                            f"'{its}'")
                     raise ValueError(msg) from None
-            found.append((_numbers(column, name) - centre) / scale)
+            found.append((numbers_of(column, name) - centre) / scale)
         return np.stack(found, axis=1)
 
     def _leave_out(self, rows, values):
         """
         Keep the galaxies that have a vector, and count the others.
         """
-        failed = _failed(rows)
+        failed = failed_rows(rows)
         finite = np.isfinite(values).all(axis=1) & (values.shape[1] > 0)
         reasons = {'not measured': failed,
                    'not finite': ~failed & ~finite}
@@ -367,7 +371,7 @@ path-like
         -------
         columns : list of str
         """
-        return [name for name in _IDS
+        return [name for name in ID_COLUMNS
                 if name in self.rows.colnames and name != self.id_column]
 
     def rename(self, values, column):
@@ -498,14 +502,14 @@ path-like
         if self.scaling is not None:
             values = self._standardise(table)
         else:
-            _require(table, [self.column], 'the table')
+            require_columns(table, [self.column], 'the table')
             its = describe_encoder(table.meta)
             if its and self.encoder and its != self.encoder:
                 msg = (f'the embeddings of the table are of the encoder '
                        f'{its!r}, and those of the index of '
                        f'{self.encoder!r}: their distances mean nothing')
                 raise ValueError(msg)
-            values = _check_vectors(table[self.column], self.column)
+            values = check_vectors(table[self.column], self.column)
         values = self._check(values, 'the table')
         rows = set()
         if self.id_column in table.colnames:
@@ -545,80 +549,3 @@ def _read_source(source):
 def _is_integer(value):
     return (isinstance(value, int | np.integer)
             and not isinstance(value, bool))
-
-
-def _check_names(names, argument):
-    if isinstance(names, str) or not all(
-            isinstance(name, str) for name in names):
-        msg = f'{argument} must be a list of names, got {shown(names)}'
-        raise TypeError(msg)
-    names = list(dict.fromkeys(names))
-    if not names:
-        msg = f'{argument} must name at least one column'
-        raise ValueError(msg)
-    return names
-
-
-def _require(table, names, argument):
-    missing = [name for name in names if name not in table.colnames]
-    if missing:
-        msg = (f'{argument}: no column {", ".join(map(repr, missing))}; '
-               f'there are {", ".join(table.colnames)}')
-        raise ValueError(msg)
-
-
-def _numbers(column, name):
-    """
-    Convert a column to floats; what is masked is not-a-number.
-    """
-    values = getattr(column, 'value', column)
-    if np.asarray(values).dtype.kind not in 'iufb' or values.ndim != 1:
-        msg = f'columns: {name!r} must hold numbers, got {values.dtype}'
-        raise ValueError(msg)
-    return np.ma.filled(np.ma.asarray(values, dtype=float), np.nan)
-
-
-def _check_vectors(column, name):
-    values = getattr(column, 'value', column)
-    if values.dtype.kind == 'O':
-        lengths = {np.size(value) for value in values}
-        if len(lengths) == 1:
-            values = np.array(list(map(np.asarray, values)))
-    if values.ndim != 2 or np.asarray(values).dtype.kind not in 'fiu':
-        msg = (f'the column {name!r} must hold a vector of numbers for each '
-               f'row, got the shape {values.shape} of {values.dtype}')
-        raise ValueError(msg)
-    return np.ma.filled(np.ma.asarray(values, dtype=float), np.nan)
-
-
-def _failed(rows):
-    """
-    Tell the rows without a measurement, or of an image without a galaxy.
-    """
-    if 'flag' not in rows.colnames:
-        return np.zeros(len(rows), dtype=bool)
-    flag = np.asarray(rows['flag'])
-    if flag.dtype.kind not in 'iu':
-        return np.zeros(len(rows), dtype=bool)
-    # (noise has an embedding, too, which means nothing)
-    return (flag & (GalaxyFlag.FAILED | GalaxyFlag.NO_SOURCE)) != 0
-
-
-def _find_id(rows, given):
-    if given is not None:
-        _require(rows, [given], 'id_column')
-        name = given
-    else:
-        name = next((name for name in _IDS if name in rows.colnames), None)
-    if name is None:
-        rows.add_column(np.arange(len(rows)), index=0, name='index')
-        return 'index'
-    column = rows[name]
-    if np.asarray(column).dtype.kind not in 'iuUSO' or column.ndim != 1:
-        msg = (f'id_column={name!r} must hold integers or texts, got '
-               f'{column.dtype}')
-        raise ValueError(msg)
-    if column.dtype.kind == 'S':
-        rows[name] = text_array([text.decode() if isinstance(text, bytes)
-                                 else text for text in column.tolist()])
-    return name

@@ -457,7 +457,7 @@ class TestOptions:
         A ring that knows of its neighbours may be better than alone, but
         only so much.
         """
-        from astro_pix2prof.inference.fitter import POGSON
+        from astro_pix2prof.profile.brightness import POGSON
 
         profile = request.getfixturevalue(name)(example)
         noise = profile.meta['noise'] / 0.396**2
