@@ -439,7 +439,8 @@ path, optional
         if 'saturation' in options:
             new.saturation = given_saturation(
                 options['saturation'], unit) / image._data_scale
-        new.psf_fwhm = (image._check_fwhm(options.get('psf_fwhm'))
+        new.psf_fwhm = (given_fwhm(options.get('psf_fwhm'),
+                                   image.pixel_scale)
                         or image.psf_fwhm)
         new.name = check_text(options.get('name', new.name), 'name',
                               optional=True)
@@ -455,7 +456,7 @@ path, optional
             if new.wcs is not None:
                 new._matrix = local_matrix(new.wcs, x, y)
         if 'size' in options:
-            new._crop(options['size'])
+            crop_cutout(new, options['size'])
             check_usable(new.mask, cropped=True)
         return new
 
