@@ -132,6 +132,9 @@ def _run_similar(args):
                            'give --id')
     options = vector_options(args)
     given = image_options(args)
+    if given and not args.image:
+        args.command.error('the options of images are of --image, which is '
+                           'not given')
     for path in args.image:
         check_file(path)
     with show_warnings(args):

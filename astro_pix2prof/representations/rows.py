@@ -7,10 +7,10 @@ import numpy as np
 
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.texts import text_array
-from astro_pix2prof.wording import shown
+from astro_pix2prof.wording import counted, shown
 
 __all__ = ['ID_COLUMNS', 'check_names', 'check_vectors', 'failed_rows',
-           'find_id', 'numbers_of', 'require_columns']
+           'find_id', 'numbers_of', 'refuse_failed', 'require_columns']
 
 # Columns that are taken for the name of a galaxy, if none is given.
 ID_COLUMNS = ('index', 'id', 'name', 'source')
@@ -80,6 +80,27 @@ def failed_rows(rows):
         return np.zeros(len(rows), dtype=bool)
     # (noise has an embedding, too, which means nothing)
     return (flag & (GalaxyFlag.FAILED | GalaxyFlag.NO_SOURCE)) != 0
+
+
+def refuse_failed(rows):
+    """
+    Refuse galaxies that could not be measured, or are none, with the reason.
+    """
+    failed = np.flatnonzero(failed_rows(rows))
+    if not len(failed):
+        return
+    row = rows[int(failed[0])]
+    name = next((f'{row[name]}' for name in ('source', 'name', 'id', 'index')
+                 if name in rows.colnames and f'{row[name]}'), 'one')
+    reason = 'there is no galaxy in it (NO_SOURCE)'
+    if int(row['flag']) & GalaxyFlag.FAILED:
+        reason = 'it could not be measured'
+        if 'message' in rows.colnames and f'{row["message"]}':
+            reason += f': {row["message"]}'
+    others = (f', and {counted(len(failed) - 1, "other")}'
+              if len(failed) > 1 else '')
+    msg = f'{name}{others} has no embedding: {reason}'
+    raise ValueError(msg)
 
 
 def find_id(rows, given):

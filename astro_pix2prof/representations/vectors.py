@@ -24,6 +24,7 @@ from astro_pix2prof.representations.rows import (
     failed_rows,
     find_id,
     numbers_of,
+    refuse_failed,
     require_columns,
 )
 from astro_pix2prof.survey.results import Survey, read_survey
@@ -499,6 +500,7 @@ path-like
         if len(table) == 0:
             msg = 'of is a table without rows'
             raise ValueError(msg)
+        refuse_failed(table)
         if self.scaling is not None:
             values = self._standardise(table)
         else:

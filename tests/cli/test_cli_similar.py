@@ -101,6 +101,7 @@ def test_similar_by_image(survey, monkeypatch, tmp_path, galaxy_ccd, capsys):
     ([], 'give a galaxy: --id or --image'),
     (['--id', '1', '-n', '0'], 'argument -n: must be an integer of 1 or more'),
     (['--image', 'x.fits', '--columns', 'c'], 'an image has no --columns'),
+    (['--id', '1', '--zeropoint', '25'], 'options of images are of --image'),
     (['--id', '1', '--engine', 'x'], 'argument --engine'),
 ])
 def test_wrong_usage(survey, capsys, args, match):

@@ -230,6 +230,26 @@ def test_no_source(table):
     assert 109 in index.query(103, n=58)['index']
 
 
+@pytest.mark.parametrize(('flag', 'message', 'match'), [
+    (GalaxyFlag.FAILED, 'no such file',
+     'a.fits has no embedding: it could not be measured: no such file'),
+    (GalaxyFlag.FAILED, '', 'a.fits has no embedding: it could not be m'),
+    (GalaxyFlag.NO_SOURCE, '', r'no galaxy in it \(NO_SOURCE\)')])
+def test_asked_with_what_failed(table, flag, message, match):
+    """
+    An image that could not be measured, or shows no galaxy, is no query.
+    """
+    asked = table[:2].copy()
+    asked['source'] = ['b.fits', 'a.fits']
+    asked['message'] = ['', message]
+    asked['flag'] = [0, int(flag)]
+    with pytest.raises(ValueError, match=match):
+        SimilarityIndex(table).query(asked, n=1)
+    asked['flag'] = int(flag)
+    with pytest.raises(ValueError, match='and 1 other has no embedding'):
+        SimilarityIndex(table).query(asked, n=1)
+
+
 def test_survey(survey, table):
     with pytest.warns(AstropyUserWarning, match='1 not measured'):
         index = SimilarityIndex(survey, keep=['source', 'mag'])
