@@ -67,6 +67,7 @@ def split_time(paths, n, out, *, weights='rings', precision='float32'):
     import torch
 
     from astro_pix2prof import Pix2ProfFitter
+    from astro_pix2prof.inference import fitter as fitting
     from astro_pix2prof.inference import many as fit_many
 
     torch.set_num_threads(1)
@@ -85,7 +86,7 @@ def split_time(paths, n, out, *, weights='rings', precision='float32'):
                 (fitter, '_read_image', 'read'),
                 (fitter, '_prepare', 'prepare'),
                 (fitter.reader, 'read', 'around'),
-                (fitter, '_rings', 'rings'))))
+                (fitting, 'rings_of_caption', 'rings'))))
 
     def write(tables):
         import pyarrow as pa

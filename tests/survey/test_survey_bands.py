@@ -796,7 +796,7 @@ class TestCommand:
         (['--bands', 'g,r', '--mag-system', 'g=AC,r=AB'],
          "argument --mag-system: invalid choice: 'AC'"),
         (['--bands', 'g,r', '--gain', 'g=x,r=1'],
-         'argument --gain: invalid float value'),
+         'argument --gain: must be a finite number above 0'),
     ])
     def test_usage(self, folder, tmp_path, capsys, args, match):
         with pytest.raises(SystemExit, match='2'):
