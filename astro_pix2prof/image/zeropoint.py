@@ -48,6 +48,9 @@ _VEGA_SURVEYS = ('2MASS', 'WISE')
 
 _ST = u.erg / u.s / u.cm**2 / u.AA
 
+# Keywords of fluxes, from which magnitudes of one system follow.
+_FLUXES = ('PHOTFLAM', 'PHOTMJSR')
+
 # A disagreement between two zero points that is worth a warning, in mag.
 _ZEROPOINT_TOLERANCE = 0.01
 
@@ -317,7 +320,8 @@ def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None):
         If ``zeropoint`` is not a number.
 
     ValueError
-        If ``zeropoint`` is not a finite magnitude or ``mag_system`` is not
+        If ``mag_system`` is not the system of a flux of unit or header, or
+        ``zeropoint`` is not a finite magnitude or ``mag_system`` is not
         known.
 
     Warns
@@ -340,10 +344,12 @@ def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None):
                           f'({of_unit.system})',
                           AstropyUserWarning, stacklevel=2)
         return given
-    if of_unit is not None:
-        return of_unit
-    found = header_zeropoint(header, unit)
-    if found is not None and mag_system is not None:
-        found = ZeroPoint(found.value, mag_system, found.per_area,
-                          found.source)
-    return found
+    found = of_unit or header_zeropoint(header, unit)
+    if found is None or mag_system in (None, found.system):
+        return found
+    if found is of_unit or any(key in found.source for key in _FLUXES):
+        msg = (f'mag_system={mag_system!r} does not go with {found.source}, '
+               f'from which magnitudes of the system {found.system} follow: '
+               'leave mag_system out, or give zeropoint= in that system')
+        raise ValueError(msg)
+    return ZeroPoint(found.value, mag_system, found.per_area, found.source)

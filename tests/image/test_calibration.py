@@ -207,6 +207,24 @@ class TestFindZeropoint:
         zero = find_zeropoint(u.ct, header={'ZP': 25.0}, mag_system='ST')
         assert (zero.value, zero.system) == (25.0, 'ST')
 
+    @pytest.mark.parametrize(('unit', 'header', 'system', 'match'), [
+        (u.electron / u.s, {'PHOTFLAM': 7e-20, 'PHOTPLAM': 8045.5}, 'ST',
+         "mag_system='ST' does not go with PHOTFLAM and PHOTPLAM, from which "
+         'magnitudes of the system AB'),
+        (u.electron / u.s, {'PHOTFLAM': 7e-20}, 'AB', 'system ST follow'),
+        (u.DN / u.s, {'PHOTMJSR': 0.5}, 'Vega', 'with PHOTMJSR'),
+        (u.Jy, {}, 'Vega', "with unit 'Jy', from which"),
+        (u.nmgy, {}, 'ST', 'system AB follow')])
+    def test_system_of_a_flux(self, unit, header, system, match):
+        """
+        Magnitudes from a flux are of one system, whatever is asked for.
+        """
+        with pytest.raises(ValueError, match=match):
+            find_zeropoint(unit, header=header, mag_system=system)
+        zero = find_zeropoint(unit, header=header)
+        assert find_zeropoint(unit, header=header,
+                              mag_system=zero.system) == zero
+
     def test_surface_brightness(self):
         zero = find_zeropoint(u.DN / u.arcsec**2, zeropoint=25)
         assert zero.per_area

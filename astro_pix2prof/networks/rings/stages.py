@@ -33,6 +33,10 @@ __all__ = ['CircleStage', 'EllipseStage', 'GeometryErrors', 'MeanCorrection',
 # that a magnitude exists.
 _FLOOR = 0.2
 
+# Over so many rings, what is added to faint ones may be so many times their
+# noise in the mean, and once more at this signal-to-noise ratio.
+_NEAR, _COMMON, _BRIGHT = 7, 0.75, 8.0
+
 
 def positive(z):
     """
@@ -342,6 +346,8 @@ class MeanCorrection(nn.Module):
         if self.active and self.gated:
             gate = torch.sigmoid(out[..., 3:])
             add = add + (gate * away.clamp(-5, 5)).sum(-1)
+            if not self.training:
+                add = _bounded(add, snr)
             # close to the centre, pixels and interpolation are coarse
             room = 0.02 + 0.3 * torch.exp(-(radii / 2.5)**2)
             mean = mean * (1 + room * torch.tanh(scale)) + add * noise
@@ -427,6 +433,22 @@ def _even(fine, weight, radii, e):
     """
     value, valid, number = fine
     return harmonic_step(value, weight * valid, radii, e, number)
+
+
+def _bounded(add, snr):
+    """
+    Hold what is added to the means of rings to what their noise allows.
+
+    Noise is averaged over neighbours, and then what is added comes to nothing
+    over several rings. Where faint rings would all be moved to the same side,
+    the network takes the galaxy for one of those that it knows: the pixels
+    are right. (Bright rings say so themselves.)
+    """
+    common, bright = (functional.avg_pool1d(functional.pad(
+        part[:, None], (_NEAR // 2, _NEAR // 2), mode='replicate'), _NEAR,
+        1)[:, 0] for part in (add, snr.clamp(min=0)))
+    most = _COMMON + (bright / _BRIGHT)**2
+    return add - common + torch.minimum(torch.maximum(common, -most), most)
 
 
 def _moved(rows, step):
