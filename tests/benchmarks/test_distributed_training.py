@@ -46,7 +46,7 @@ def test_without_apart(distributed):
 
 
 def test_script(distributed):
-    ast.parse(distributed._SCRIPT)
+    assert ast.parse(distributed._SCRIPT).body
 
 
 def test_options(distributed, capsys):
