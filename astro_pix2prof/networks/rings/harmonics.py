@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from astro_pix2prof.networks.rings.layers import log_shape
+from astro_pix2prof.networks.rings.layers import average_rings, log_shape
 
 __all__ = ['HarmonicGate', 'harmonic_step']
 
@@ -162,9 +162,7 @@ class HarmonicGate(nn.Module):
         long = (step.square().sum(-1) + 1e-10).sqrt()
         # one ring that goes where its neighbours do not follows an arm
         there = log_shape(e) + step
-        near = functional.avg_pool1d(functional.pad(
-            there.transpose(1, 2), (2, 2), mode='replicate'), 5,
-            1).transpose(1, 2)
+        near = average_rings(there, 5)
         alone = ((there - near).square().sum(-1) + 1e-10).sqrt()
         apart = ((step - own).square().sum(-1) + 1e-10).sqrt()
         seen = torch.stack([

@@ -350,6 +350,30 @@ def ring_median(value, use):
     return torch.nan_to_num(hidden.nanmedian(-1).values)
 
 
+def average_rings(value, n):
+    """
+    Average each ring with its neighbours.
+
+    Parameters
+    ----------
+    value : `torch.Tensor`, shape (B, K) or (B, K, C)
+        A value, or several, of each ring.
+
+    n : int
+        The number of rings, odd; the outermost ones are repeated.
+
+    Returns
+    -------
+    mean : `torch.Tensor`
+        Of the same shape.
+    """
+    rows = value[..., None] if value.dim() == 2 else value
+    mean = functional.avg_pool1d(functional.pad(
+        rows.transpose(1, 2), (n // 2, n // 2), mode='replicate'), n,
+        1).transpose(1, 2)
+    return mean[..., 0] if value.dim() == 2 else mean
+
+
 def vector_fields(one, two, angle):
     """
     Project fields along rings on vectors for each ring.

@@ -13,11 +13,14 @@ too, and the network tells them apart.
 import math
 
 import torch
-from torch.nn import functional
 
 from astro_pix2prof.networks.ellipse import ellipticity, position_angle
 from astro_pix2prof.networks.rings.harmonics import harmonic_step
-from astro_pix2prof.networks.rings.layers import log_shape, shape_of_log
+from astro_pix2prof.networks.rings.layers import (
+    average_rings,
+    log_shape,
+    shape_of_log,
+)
 
 __all__ = ['settle_ellipses']
 
@@ -79,7 +82,7 @@ def settle_ellipses(look, radii, e, weight):
             harmonic_step(value, part * counts, radii, e, number,
                           shrink=False)
             for counts in (1.0, _directions(e, value.shape[-1])))
-        step, apart = 0.5 * (even + seen), _smooth(even - seen)
+        step, apart = 0.5 * (even + seen), average_rings(even - seen, 5)
         error = (0.5 * (error.square() + other.square()) + _LEAST**2
                  + (_ODD * apart).square().sum(-1)).sqrt()
         own = torch.diag_embed(error.square())
@@ -100,11 +103,3 @@ def _directions(e, n_angle):
     anomaly = t - position_angle(*e.unbind(-1))[..., None]
     stands = q / (torch.cos(anomaly)**2 + (q * torch.sin(anomaly))**2)
     return stands / stands.mean(-1, keepdim=True)
-
-
-def _smooth(step):
-    """
-    Average the steps of five rings.
-    """
-    return functional.avg_pool1d(functional.pad(
-        step.transpose(1, 2), (2, 2), mode='replicate'), 5, 1).transpose(1, 2)

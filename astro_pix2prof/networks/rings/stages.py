@@ -18,6 +18,7 @@ from astro_pix2prof.networks.rings.layers import (
     RingBlock,
     RingConv,
     ShapeLoan,
+    average_rings,
     full,
     log_shape,
     make_sequence,
@@ -444,9 +445,8 @@ def _bounded(add, snr):
     the network takes the galaxy for one of those that it knows: the pixels
     are right. (Bright rings say so themselves.)
     """
-    common, bright = (functional.avg_pool1d(functional.pad(
-        part[:, None], (_NEAR // 2, _NEAR // 2), mode='replicate'), _NEAR,
-        1)[:, 0] for part in (add, snr.clamp(min=0)))
+    common, bright = (average_rings(part, _NEAR)
+                      for part in (add, snr.clamp(min=0)))
     most = _COMMON + (bright / _BRIGHT)**2
     return add - common + torch.minimum(torch.maximum(common, -most), most)
 
