@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional
 
 __all__ = ['RingBlock', 'RingConv', 'RingConvSequence', 'RingSequence',
-           'ShapeLoan', 'full', 'log_shape', 'make_sequence', 'ring_median',
-           'shape_of_log', 'vector_fields']
+           'ShapeLoan', 'average_rings', 'full', 'log_shape',
+           'make_sequence', 'ring_median', 'shape_of_log', 'vector_fields']
 
 
 # Length of the vectors by which rings are compared.
