@@ -366,8 +366,7 @@ def _is_flux_scale(value):
 
 def _difference(zero, other, pixel_scale):
     """
-    Magnitudes from another zero point to one; `None` if they cannot be
-    compared.
+    Magnitudes from another zero point to one; `None` if they do not compare.
     """
     if zero.system != other.system:
         return None

@@ -169,7 +169,7 @@ def _check_prefix(text):
     first, second = match[1], match[2][0]
     per_steradian = bool(_STERADIAN.search(text))
     is_small = first == 'm' and second == 'j'
-    is_trusted = first == 'm' and second == 'J' or match[0] == 'MJy'
+    is_trusted = match[0] == 'MJy' or (first, second) == ('m', 'J')
     if not is_trusted and is_small == per_steradian:
         msg = (f"unit '{text}' may be mJy or MJy, which differ by 22.5 mag: "
                'spell it as one of them')

@@ -140,7 +140,7 @@ def find_scale(distance=None, redshift=None, cosmology=None):
     """
     redshift = check_number(redshift, 'redshift', optional=True)
     if redshift is not None and not -0.1 < redshift <= _MOST_REDSHIFT:
-        msg = (f'redshift must be a number above -0.1 of at most '
+        msg = ('redshift must be a finite number above -0.1 of at most '
                f'{_MOST_REDSHIFT:g}, got {redshift!r}: a velocity in km/s is '
                'to be divided by 299792')
         raise ValueError(msg)

@@ -352,7 +352,7 @@ class TestFiles:
             GalaxyCutout(images, hdu=0)
 
     def test_no_image(self):
-        with pytest.raises(ValueError, match='list of extensions holds no image$'):
+        with pytest.raises(ValueError, match=r'extensions holds no image$'):
             GalaxyCutout(fits.HDUList([fits.PrimaryHDU()]))
 
     def test_not_fits(self, tmp_path):
