@@ -51,8 +51,9 @@ _LEAST, _MOST, _CGS = 5.0, 45.0, (-48.6, -21.1)
 # second.
 _FLUX_SCALES, _FAINTEST_RATE = (22.5, 23.9, 31.4, 8.9, 16.4, 28.9), 29.5
 
-# The least pivot wavelength (Angstrom): below, it is in another unit.
-_SHORTEST = 100.0
+# The least pivot wavelength (Angstrom), where hydrogen hides all galaxies:
+# below, it is in another unit.
+_SHORTEST = 900.0
 
 _SYSTEM_KEYWORDS = ('PHOTSYS', 'MAGSYS', 'ZPSYS')
 

@@ -274,8 +274,9 @@ def test_photfnu():
                        mag_system='Vega')
 
 
-def test_wavelength_in_microns():
-    header = make_header({**HST, 'PHOTPLAM': 1.0551, 'BUNIT': 'electron/s'})
+@pytest.mark.parametrize('pivot', [1.0551, 805.7, 1e-6])
+def test_wavelength_in_another_unit(pivot):
+    header = make_header({**HST, 'PHOTPLAM': pivot, 'BUNIT': 'electron/s'})
     with pytest.raises(ValueError, match='PHOTPLAM is in Angstrom'):
         GalaxyCutout(fits.PrimaryHDU(IMAGE, header), pixel_scale=0.4)
 
