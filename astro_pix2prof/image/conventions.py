@@ -42,9 +42,10 @@ _CASU = {'VIRCAM': 'Vega', 'WFCAM': 'Vega', 'WFC': None}
 # Data units of a magnitude: of 0 (HSC, early LSST), of 20 (SDSS to DR7).
 _FLUX_KEYWORDS = {'FLUXMAG0': 0.0, 'FLUX20': 20.0}
 
-# Zero points (mag) that one count of any image has, a jansky being 8.9; and
-# the ones of the fluxes per frequency and wavelength in cgs units.
-_LEAST, _MOST, _CGS = 5.0, 45.0, (-48.6, -21.1)
+# Numbers near 0 and beyond 90 are placeholders and no zero points (mag): the
+# brightest that is common is 8.9, of a jansky. Of others that cannot be, the
+# brightness of the image tells.
+_NEAR_ZERO, _TOO_FAR = 5.0, 90.0
 
 # Zero points of images that are scaled to a unit of flux: nanomaggies, uJy,
 # nJy, Jy, mJy, 10 nJy. No telescope has one beyond the last number in a
@@ -176,8 +177,7 @@ def _is_possible(value):
     """
     Tell whether a zero point is none of 0, 1, -1, 99, -99 and their like.
     """
-    return _LEAST <= value <= _MOST or any(
-        abs(value - other) < 0.05 for other in _CGS)
+    return _NEAR_ZERO <= abs(value) < _TOO_FAR
 
 
 def _of_flux(keyword, header):
@@ -188,7 +188,8 @@ def _of_flux(keyword, header):
     if value is None or value <= 0:
         return None
     zero = float(_FLUX_KEYWORDS[keyword] + 2.5 * np.log10(value))
-    if not _is_possible(zero):
+    # (1 is the one of maggies; 30 is a magnitude in place of a flux)
+    if not _is_possible(zero) and zero != 0:
         return None
     return StatedZero(keyword, zero, _header_system(header),
                       text=_with_zero(f'{keyword}={value:.6g}', zero))

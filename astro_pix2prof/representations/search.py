@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What all searches among the vectors of galaxies share.
+Share the parts of all searches among the vectors of galaxies.
 """
 
 from __future__ import annotations

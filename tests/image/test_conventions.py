@@ -229,7 +229,7 @@ def test_numbers_that_are_texts(value, number):
 
 
 @pytest.mark.parametrize('value', [
-    0.0, -1.0, 1.0, -2.5, 50.0, 99.0, -99.0, '26,3', 'none', True])
+    0.0, -1.0, 1.0, -2.5, 4.9, 99.0, -99.0, '26,3', 'none', True])
 def test_no_zero_points(value):
     header = make_header({'MAGZERO': value, 'BUNIT': 'adu'})
     match = (rf'no zero point: .* The header has MAGZERO={value!r}, which is '
@@ -242,8 +242,8 @@ def test_no_zero_points(value):
 
 
 @pytest.mark.parametrize(('value', 'right'), [
-    (5.0, 5.0), (45.0, 45.0), (8.9, 8.9), (-48.6, -48.6), (-21.1, -21.1),
-    (4.99, None), (45.1, None), (-48.0, None)])
+    (5.0, 5.0), (-5.0, -5.0), (8.9, 8.9), (-48.6, -48.6), (89.9, 89.9),
+    (4.99, None), (-4.99, None), (90.0, None), (-90.0, None)])
 def test_range_of_zero_points(value, right):
     zero = find_quietly({'MAGZP': value}, '')
     assert (zero and zero.value) == right
@@ -252,6 +252,19 @@ def test_range_of_zero_points(value, right):
 def test_magnitude_in_place_of_a_flux():
     header = make_header({'FLUXMAG0': 30.0})
     with pytest.raises(ValueError, match=r'The header has FLUXMAG0=30\.0, wh'):
+        GalaxyCutout(fits.PrimaryHDU(IMAGE, header), pixel_scale=0.4)
+
+
+def test_maggies():
+    assert find_quietly({'FLUXMAG0': 1.0}, '').value == 0.0
+    assert find_quietly({'FLUXMAG0': 3631.0}, '').value == pytest.approx(
+        8.9, abs=1e-3)
+    assert find_quietly({'FLUXMAG0': 30.0}, '') is None
+
+
+def test_zero_point_that_cannot_be():
+    header = make_header({'MAGZERO': 50.0, 'BUNIT': 'adu'})
+    with pytest.warns(AstropyUserWarning, match='mag/arcsec2, which cannot'):
         GalaxyCutout(fits.PrimaryHDU(IMAGE, header), pixel_scale=0.4)
 
 

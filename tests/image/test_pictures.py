@@ -66,7 +66,7 @@ class TestRead:
             read_picture(bad)
         Image.new('RGB', (60, 50), 'red').save(bad)
         bad.write_bytes(bad.read_bytes()[:-40])
-        with pytest.raises(ValueError, match='is no picture that .* truncat'):
+        with pytest.raises(ValueError, match=r'is no picture that .* truncat'):
             read_picture(bad)
 
     @pytest.mark.parametrize('kind', ['f4', 'u1'])
