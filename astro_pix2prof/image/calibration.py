@@ -379,7 +379,8 @@ def _refuse_uncalibrated(unit, header):
               if not text.startswith('FPA.ZP=')]
     if unread:
         msg += (f'. The header has {", ".join(unread)}, which is not used: '
-                'the keyword is not known, or no zero point has this value')
+                'the keyword is not known, no zero point has this value, or '
+                'the unit has none')
     raise ValueError(msg)
 
 

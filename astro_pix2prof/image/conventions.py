@@ -66,8 +66,8 @@ _VEGA_PREFIX = 'UNW_'
 
 # The words of comments that tell what a zero point belongs to.
 _IN_A_SECOND = re.compile(
-    r'(\bper\s+|/\s*)s(ec(ond)?s?)?\b|\b(s|sec)(\^|\*\*)?\(?-1\b|'
-    r'\b(1|one)[\s-]*s(ec(ond)?)?\b', re.IGNORECASE)
+    r'(\bper\s+|/\s*)s(ec(ond)?s?)?\b(?![./])|\b(s|sec)(\^|\*\*)?\(?-1\b|'
+    r'\b(1|one)[\s-]*s(ec(ond)?)?\b(?![./])', re.IGNORECASE)
 _IN_A_UNIT = re.compile(
     r'\b(per|1|one)\s+(count|adu|dn|electron|e-|data|pixel)', re.IGNORECASE)
 

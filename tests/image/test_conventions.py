@@ -184,6 +184,21 @@ def test_comment_tells_seconds(keyword, comment):
     assert find_quietly(cards, 'adu') is None
 
 
+@pytest.mark.parametrize('comment', [
+    '', '[mag] zero point', 'AB/ST', 'from stars of S/N > 100', 'level 1 S/N',
+    'error of 1 s.d.', '1-sigma', 'sources per square degree'])
+def test_comment_that_tells_nothing(comment):
+    cards = {'MAGZERO': (26.0, comment), 'EXPTIME': 100.0}
+    assert find_quietly(cards, 'adu').value == 26.0
+
+
+@pytest.mark.parametrize('unit', ['K', 'K km/s', 'erg/s/cm2', 'electron/DN'])
+def test_units_without_zero_point(unit):
+    header = make_header({'MAGZERO': 25.0, 'BUNIT': unit})
+    with pytest.raises(ValueError, match=r'MAGZERO=25\.0, .* unit has none'):
+        GalaxyCutout(fits.PrimaryHDU(IMAGE, header), pixel_scale=0.4)
+
+
 def test_comment_of_a_file(tmp_path):
     path = tmp_path / 'a.fits'
     header = make_header({
