@@ -13,6 +13,7 @@ from scipy.ndimage import binary_dilation
 
 from astro_pix2prof import (
     GalaxyCutout,
+    IsophoteFitter,
     Pix2ProfFitter,
     build_profile,
     load_example,
@@ -53,6 +54,24 @@ def find_line(ax, label):
 
 
 class TestPlotFit:
+    def test_of_fit(self):
+        fit = IsophoteFitter().fit(load_example())
+        mask = np.zeros(fit.cutout.shape, bool)
+        mask[:20, :30] = True
+        for given, kept in ((plot_fit(fit), fit.mask),
+                            (plot_fit(fit, mask=mask), mask)):
+            other = plot_fit(fit.cutout, fit.profile, mask=kept)
+            for own, drawn in zip(given.axes, other.axes, strict=True):
+                assert own.get_ylim() == drawn.get_ylim()
+                for a, b in zip(own.images, drawn.images, strict=True):
+                    assert_allclose(a.get_array().filled(-1),
+                                    b.get_array().filled(-1))
+        # another profile on the fit's image
+        fig = plot_fit(fit, fit.profile[:10])
+        assert fig.axes[2].get_xlim()[1] < given.axes[2].get_xlim()[1]
+        with pytest.raises(TypeError, match=r'profile= is missing: .*fit\)'):
+            plot_fit(fit.cutout)
+
     def test_panels(self, galaxy_ccd, sersic_profile):
         fig = plot_fit(galaxy_ccd, sersic_profile)
         fig.draw_without_rendering()
