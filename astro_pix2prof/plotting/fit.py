@@ -181,8 +181,17 @@ def plot_fit(image: ImageLike | ProfileFit, profile: QTable | None = None, *,
     title = ', '.join(
         text for text in (_source_text(profile, cutout), _band_text(profile),
                           _fitter_text(profile)) if text)
-    stack[0].set_title(title, loc='left')
+    _write_title(stack[0], title)
     return fig
+
+
+def _write_title(ax, text):
+    """
+    Write a title that is as wide as the axes at most.
+    """
+    title = ax.set_title(text, loc='left')
+    wide = title.get_window_extent().width / ax.get_window_extent().width
+    title.set_fontsize(title.get_fontsize() / max(wide, 1.0))
 
 
 def _make_panels(fig, aspect):

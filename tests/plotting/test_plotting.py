@@ -72,6 +72,21 @@ class TestPlotFit:
         with pytest.raises(TypeError, match=r'profile= is missing: .*fit\)'):
             plot_fit(fit.cutout)
 
+    @pytest.mark.parametrize('name', ['m51', 60 * 'w'])
+    def test_title_fits(self, galaxy_ccd, sersic_profile, name):
+        profile = sersic_profile.copy()
+        profile.meta['source'] = f'{name}.fits'
+        fig = plot_fit(galaxy_ccd, profile)
+        fig.draw_without_rendering()
+        ax = fig.axes[2]
+        title = next(text for text in ax.get_children()
+                     if isinstance(text, matplotlib.text.Text)
+                     and text.get_text() == ax.get_title(loc='left'))
+        assert name in title.get_text()
+        assert (title.get_window_extent().x1
+                <= ax.get_window_extent().x1 + 1)
+        assert (title.get_fontsize() == 12) == (name == 'm51')
+
     def test_panels(self, galaxy_ccd, sersic_profile):
         fig = plot_fit(galaxy_ccd, sersic_profile)
         fig.draw_without_rendering()
