@@ -65,6 +65,10 @@ _OTHER_NAMES = {
 _UNITS = {'"': 'arcsec', "'": 'arcmin', 'px': 'pix', 'pixel': 'pix',
           'pixels': 'pix'}
 
+# Units of which a text may have the wrong capitals.
+_COMMON_UNITS = ('Mpc', 'Gpc', 'kpc', 'pc', 'lyr', 'km', 'arcsec', 'arcmin',
+                 'deg', 'mag', 'pix', 'Jy', 's')
+
 
 def _refuse(error, name, kind, value):
     msg = f'{name} must be {kind}, got {shown(value)}'
@@ -163,6 +167,22 @@ def _strip_unit(value, name, unit, equivalencies):
                 else f"in '{wanted}'")
         msg = f"{name} must be {kind}, got the unit '{value.unit}'"
         raise ValueError(msg) from None
+
+
+def _refuse_unit(value, name):
+    """
+    Refuse a text with a number whose unit is not known.
+    """
+    match = isinstance(value, str) and re.fullmatch(
+        r'\s*[+-]?[\d.]+(?:[eE][+-]?\d+)?\s*([A-Za-z]+)\s*', value)
+    if not match or match[1].lower() in ('nan', 'inf'):
+        return
+    near = [known for known in _COMMON_UNITS
+            if known.lower() == match[1].lower()]
+    hint = f'write {near[0]}' if near else (
+        'give a number, or a unit that astropy.units knows')
+    msg = f'{name} has the unit {match[1]!r}, which is not known: {hint}'
+    raise ValueError(msg)
 
 
 def check_integer(value, name, *, least=None, most=None, optional=False):
@@ -272,6 +292,8 @@ def check_number(value, name, *, unit=None, least=None, above=None,
         kind = 'a positive, finite number'
     number = _plain_number(_strip_unit(value, name, unit, equivalencies))
     if number is None:
+        if unit is not None:
+            _refuse_unit(value, name)
         _refuse(TypeError, name, kind, value)
     try:
         number = float(number)

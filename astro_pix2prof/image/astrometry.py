@@ -29,6 +29,10 @@ _MAX_NON_SQUARE = 0.01
 # is singular, or was before zeros in it were replaced.
 _SINGULAR = 10
 
+# Pixels (arcsec) beyond which the WCS is wrong: a CDELT that is missing is 1
+# degree, one in arcsec without CUNIT is taken for degrees.
+_SMALLEST, _LARGEST = 1e-6, 360.0
+
 # The largest size of a crop, in frames, and in pixels of small frames.
 _MAX_FRAMES, _MAX_SMALL = 4, 1024
 
@@ -194,8 +198,8 @@ def local_matrix(wcs, x, y):
     Raises
     ------
     BrokenWCSError
-        If the WCS has no sky coordinates there, or its matrix is
-        singular.
+        If the WCS has no sky coordinates there, its matrix is singular, or
+        its pixels are larger than 360 or smaller than 1e-6 arcsec.
     """
     steps = np.array([[0.5, -0.5, 0.0, 0.0], [0.0, 0.0, 0.5, -0.5]])
     try:
@@ -223,6 +227,11 @@ def local_matrix(wcs, x, y):
         reason = (f'its pixels are {large * u.rad.to(u.arcsec):.4g} by '
                   f'{small * u.rad.to(u.arcsec):.4g} arcsec, as the matrix '
                   'of CD, or of PC and CDELT, is singular or wrong')
+        raise BrokenWCSError(reason)
+    size = np.sqrt(large * small) * u.rad.to(u.arcsec)
+    if not _SMALLEST < size < _LARGEST:
+        reason = (f'its pixels are {size:.4g} arcsec large, as if CD or CDELT '
+                  'were missing or not in degrees (CUNIT)')
         raise BrokenWCSError(reason)
     return matrix * u.rad.to(u.arcsec)
 

@@ -11,6 +11,7 @@ import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.arguments import check_positive
+from astro_pix2prof.image.conventions import unread_keywords
 from astro_pix2prof.image.header import _exposure_time, header_number
 from astro_pix2prof.image.units import (
     is_counts_like,
@@ -22,12 +23,16 @@ from astro_pix2prof.image.zeropoint import find_zeropoint, unit_zeropoint
 
 __all__ = ['Calibration', 'check_brightness', 'choose_unit',
            'find_calibration', 'find_gain', 'find_saturation', 'given_fwhm',
-           'given_gain', 'given_saturation']
+           'given_gain', 'given_saturation', 'refuse_unscaled']
 
 
 # No image has its brightest pixel beyond these (mag/arcsec2): the Sun has -11,
 # and the deepest images are lost in noise before 35.
 _BRIGHTEST, _FAINTEST = -12.0, 40.0
+
+# Keywords of the size of pixels, in units that differ.
+_SCALE_KEYWORDS = ('PIXSCALE', 'PIXSCAL1', 'PIXSCAL', 'SECPIX', 'SECPIX1',
+                   'PIXSIZE', 'PIXSIZE1', 'SCALE', 'PSCALE')
 
 _GAIN_KEYWORDS = ('GAIN', 'EGAIN', 'CCDGAIN')
 
@@ -289,8 +294,9 @@ def find_calibration(unit, header, *, pixel_scale=None,
         If there is no zero point and ``calibrated`` is `True`; or if
         ``native_pixel_scale`` goes with a unit of surface brightness.
     """
-    zero = find_zeropoint(unit, zeropoint=zeropoint, mag_system=mag_system,
-                          header=header)
+    zero = find_zeropoint(
+        unit, zeropoint=zeropoint, mag_system=mag_system, header=header,
+        pixel_scale=native_pixel_scale or pixel_scale)
     if zero is None and calibrated:
         _refuse_uncalibrated(unit, header)
     scale, native = pixel_scale, native_pixel_scale
@@ -362,11 +368,41 @@ def _refuse_uncalibrated(unit, header):
            "flux unit like 'nmgy', 'Jy' or 'MJy/sr'), zeropoint= "
            '(the magnitude of one data unit), or calibrated=False '
            'for a profile without magnitudes')
-    if 'PHOTFLAM' in header or 'PHOTMJSR' in header:
-        msg += (". PHOTFLAM and PHOTMJSR of the header need a unit "
+    if any(key in header for key in ('PHOTFLAM', 'PHOTMJSR', 'PHOTFNU')):
+        msg += (". PHOTFLAM, PHOTFNU and PHOTMJSR of the header need a unit "
                 "like 'electron/s' or 'DN/s', or else 'electron' or "
-                "'DN' and an exposure time")
+                "'DN' and an exposure time; PHOTPLAM is in Angstrom")
     if 'FPA.ZP' in header:
         msg += ('. FPA.ZP of the header is the magnitude of one count per '
                 'second and needs an exposure time')
+    unread = [text for text in unread_keywords(header)
+              if not text.startswith('FPA.ZP=')]
+    if unread:
+        msg += (f'. The header has {", ".join(unread)}, which is not used: '
+                'the keyword is not known, or no zero point has this value')
+    raise ValueError(msg)
+
+
+def refuse_unscaled(header):
+    """
+    Refuse an image without a pixel scale.
+
+    Parameters
+    ----------
+    header : mapping
+        Header values by upper-case keyword.
+
+    Raises
+    ------
+    ValueError
+        Always; the message has the keyword that may hold the scale.
+    """
+    msg = ('the image has no pixel scale: give an image with a celestial WCS '
+           'or pixel_scale= in arcsec')
+    for keyword in _SCALE_KEYWORDS:
+        value = header_number(header, keyword)
+        if value is not None and value > 0:
+            msg += (f' ({keyword}={value:g} of the header does not tell its '
+                    f'unit: pixel_scale={value:g} if it is in arcsec)')
+            break
     raise ValueError(msg)

@@ -41,6 +41,7 @@ from astro_pix2prof.image.calibration import (
     given_fwhm,
     given_gain,
     given_saturation,
+    refuse_unscaled,
 )
 from astro_pix2prof.image.cropping import check_usable, crop_cutout
 from astro_pix2prof.image.packing import pack_wcs, unpack_wcs
@@ -335,9 +336,7 @@ path, optional
         self.position_given = place.given
         self.pixel_scale = find_pixel_scale(place.matrix, pixel_scale)
         if self.pixel_scale is None and calibrated:
-            msg = ('the image has no pixel scale: give an image with a '
-                   'celestial WCS or pixel_scale= in arcsec')
-            raise ValueError(msg)
+            refuse_unscaled(header)
         self.gain = given_gain(gain, unit)
         if self.gain is None:
             self.gain = find_gain(unit, header)

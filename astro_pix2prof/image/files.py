@@ -18,6 +18,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.addresses import find_path, is_address, open_address
+from astro_pix2prof.image.file_kinds import describe_kind, describe_zip
 from astro_pix2prof.image.windows import map_window
 
 __all__ = ['check_sums', 'open_fits', 'read_pixels']
@@ -35,19 +36,10 @@ _OPENERS = ((b'\x1f\x8b\x08', gzip.open), (b'BZh', bz2.open),
             (b'\xfd7zXZ\x00', lzma.open))
 
 
-# How other files begin that are taken for FITS files (in lower case), and
-# what to do.
-_PICTURE = ('a picture and no FITS file, whose values are stretched and no '
-            'fluxes: take the FITS image for a profile')
-_OTHERS = (
-    *((start, _PICTURE) for start in (
-        b'\xff\xd8\xff', b'\x89png', b'gif8', b'ii*\x00', b'mm\x00*',
-        b'webp')),
-    (b'\x93numpy', 'an array of numpy and no FITS file: give what '
-                   'numpy.load reads from it'),
-    (b'\x89hdf', 'an HDF5 file and no FITS file: give its array'),
-    *((start, 'a web page and no FITS file: a download that failed?')
-      for start in (b'<!doctype', b'<html')))
+class _ZipError(OSError):
+    """
+    Error for a zip file that holds no single file.
+    """
 
 
 class _Decompressed(io.BytesIO):
@@ -116,29 +108,14 @@ def _open_hdus(path, name):
     except Exception as exc:
         # (astropy raises almost anything for files that are damaged, and
         # leaves them open)
-        known = _other_kind(source)
+        known = (str(exc) if isinstance(exc, _ZipError)
+                 else describe_kind(source))
         if hasattr(source, 'close'):
             source.close()
         msg = (f'{name} is {known}' if known else
                f'{name} is not a readable FITS file: {_reason(exc)}')
         raise OSError(msg) from exc
     return hdulist
-
-
-def _other_kind(source):
-    """
-    Tell which other kind of file it is, and what to do; or nothing.
-    """
-    try:
-        source.seek(0)
-        start = source.read(16)
-    except (AttributeError, ValueError, OSError):
-        # (it was not opened, or is closed)
-        return ''
-    if start[:4] == b'RIFF' and start[8:12] == b'WEBP':
-        start = b'WEBP'
-    return next((text for first, text in _OTHERS
-                 if start.lstrip().lower().startswith(first)), '')
 
 
 def _reason(exc):
@@ -212,9 +189,8 @@ def _open_source(path):
 def _open_zip(path, mode):
     archive = zipfile.ZipFile(path)
     names = archive.namelist()
-    if len(names) != 1:
-        msg = f'a zip file must hold one file, it holds {len(names)}'
-        raise OSError(msg)
+    if len(names) != 1 or names[0].endswith('.npy'):
+        raise _ZipError(describe_zip(archive))
     return archive.open(names[0])
 
 

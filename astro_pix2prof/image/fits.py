@@ -23,6 +23,7 @@ from astro_pix2prof.image.header import _header_text, header_values, read_wcs
 from astro_pix2prof.image.plain import read_plain
 from astro_pix2prof.image.planes import ErrorPlane, mask_to_bool
 from astro_pix2prof.image.units import parse_unit
+from astro_pix2prof.wording import counted
 
 __all__ = ['choose_hdu']
 
@@ -44,6 +45,10 @@ _WEIGHT_NAMES = ('WHT', 'WGT', 'WEIGHT', 'EXP', 'EXPTIME', 'NEXP',
 _OTHER_NAMES = (*_WEIGHT_NAMES, 'CON', 'CTX', 'AREA', 'PSF', 'PSFIMAGE',
                 'PSFSIZE', 'VAR_POISSON', 'VAR_RNOISE', 'VAR_FLAT', 'SAMP',
                 'TIME', 'D2IMARR', 'WCSDVARR')
+
+
+# Extensions that a message lists.
+_LISTED = 6
 
 
 def _read_file(path, hdu, band, bad_bits):
@@ -212,9 +217,13 @@ def choose_hdu(hdulist, hdu, band):
     images = [item for item in hdulist if _is_image(item)]
     science = [item for item in images if not _role(item)] or images[:1]
     flat = [item for item in science if len(item.shape) == 2] or science
+    name = hdulist.filename()
+    place = f'the file {name}' if name else 'the list of extensions'
     if not flat:
-        name = hdulist.filename()
-        msg = f'the file {name or ""} holds no image'.replace('  ', ' ')
+        tables = [item for item in hdulist if not item.is_image]
+        msg = f'{place} holds no image' + (
+            f', but {counted(len(tables), "table")} ({_list_hdus(tables)}): '
+            'give the file of the image' if tables else '')
         raise ValueError(msg)
     if isinstance(band, str) and len(flat) > 1:
         bands = [_hdu_band(item) for item in flat]
@@ -225,7 +234,26 @@ def choose_hdu(hdulist, hdu, band):
                        f'({known})')
                 raise ValueError(msg)
             return flat[bands.index(band)]
+    if len(flat) > 1:
+        known = sorted({_hdu_band(item) for item in flat} - {None})
+        more = f', or band= ({", ".join(known)})' if len(known) > 1 else ''
+        numbers = [hdulist.index_of(item) for item in flat]
+        warnings.warn(f'{place} holds {len(flat)} images '
+                      f'({_list_hdus(flat, numbers)}): the first is taken; '
+                      f'choose one with hdu={more}', AstropyUserWarning,
+                      stacklevel=3)
     return flat[0]
+
+
+def _list_hdus(items, numbers=None):
+    """
+    List some extensions by their numbers and names, for messages.
+    """
+    numbers = [''] * len(items) if numbers is None else numbers
+    names = [f'{number} {item.name}'.strip() or 'without a name'
+             for number, item in zip(numbers, items, strict=True)]
+    return ', '.join(names[:_LISTED]) + (
+        ', ...' if len(names) > _LISTED else '')
 
 
 def _companions(hdulist, chosen):

@@ -14,11 +14,18 @@ from astropy.wcs import WCS, FITSFixedWarning
 
 from astro_pix2prof.image.astrometry import BrokenWCSError
 
-__all__ = ['header_number', 'header_values', 'header_wcs', 'read_wcs']
+__all__ = ['header_comment', 'header_keywords', 'header_number',
+           'header_values', 'header_wcs', 'read_wcs']
 
 
+# (EXP_TIME: UKIDSS)
 _EXPTIME_KEYWORDS = ('EXPTIME', 'TEXPTIME', 'EXPOSURE', 'XPOSURE',
-                     'EFFEXPTM')
+                     'EFFEXPTM', 'EXP_TIME')
+
+# Numbers that are texts, also with the exponents of Fortran and with a unit.
+_NUMBER = re.compile(
+    r'\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[ed][+-]?\d+)?)\s*'
+    r'(?:(?:ab\s*)?mags?|s|secs?|seconds?)?\s*', re.IGNORECASE)
 
 
 def header_number(header, keyword):
@@ -36,11 +43,17 @@ def header_number(header, keyword):
     Returns
     -------
     value : float or `None`
-        `None` if the keyword is absent or not a finite number.
+        `None` if the keyword is absent or not a finite number. Texts such
+        as '26.3 mag' and '100 s' are numbers.
     """
     value = header.get(keyword)
     if value is None or isinstance(value, (bool, np.bool_)):
         return None
+    if isinstance(value, str):
+        match = _NUMBER.fullmatch(value)
+        if match is None:
+            return None
+        value = match[1].lower().replace('d', 'e')
     try:
         value = float(value)
     except (TypeError, ValueError):
@@ -54,6 +67,43 @@ def _exposure_time(header):
         if value is not None and value > 0:
             return value
     return None
+
+
+def header_keywords(header):
+    """
+    List the keywords of a header, without reading its cards.
+
+    Parameters
+    ----------
+    header : mapping
+        Header values by upper-case keyword.
+
+    Returns
+    -------
+    keywords : list of str
+    """
+    return list(header._keys if isinstance(header, _HeaderValues) else header)
+
+
+def header_comment(header, keyword):
+    """
+    Read the comment beside a value of a header.
+
+    Parameters
+    ----------
+    header : mapping
+        Header values by upper-case keyword.
+
+    keyword : str
+        The keyword.
+
+    Returns
+    -------
+    comment : str
+        Empty if there is none, as in all headers that are no FITS headers.
+    """
+    return (header.comment(keyword) if isinstance(header, _HeaderValues)
+            else '')
 
 
 def header_values(*headers):
@@ -103,12 +153,26 @@ class _HeaderValues(Mapping):
         except (fits.VerifyError, ValueError, KeyError):
             return None
 
-    def __getitem__(self, key):
+    def _find(self, key):
+        """
+        Find the value that counts, and the header that it is of.
+        """
         for header, own in reversed(self._keys[key]):
             value = self._value(header, own)
             if isinstance(value, (str, bool, int, float, np.generic)):
-                return value
+                return value, header, own
         raise KeyError(key)
+
+    def __getitem__(self, key):
+        return self._find(key)[0]
+
+    def comment(self, key):
+        """
+        Read the comment beside a value; empty if there is none.
+        """
+        _, header, own = self._find(key)
+        comments = getattr(header, 'comments', None)
+        return '' if comments is None else str(comments[own] or '')
 
     def __iter__(self):
         return (key for key in self._keys if key in self)

@@ -12,6 +12,8 @@ import warnings
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.image.file_kinds import describe_kind
+
 __all__ = ['is_picture', 'picture_options', 'read_picture',
            'warn_of_calibration']
 
@@ -154,6 +156,15 @@ def warn_of_calibration(options, name, stacklevel=2):
     return True
 
 
+def _other_kind(path):
+    """
+    Tell what a file is that is no picture, as the beginning of a clause.
+    """
+    with open(path, 'rb') as stream:
+        kind, found, _ = describe_kind(stream).partition(' and no FITS file')
+    return f'{kind} and ' if found and kind != 'a picture' else ''
+
+
 def _decode(image):
     """
     Decode a file or an object of Pillow to an array, grey or in colour.
@@ -163,13 +174,19 @@ def _decode(image):
     if not hasattr(image, 'convert'):
         try:
             with Image.open(image) as picture:
+                if picture.format == 'FITS':
+                    # (Pillow reads some, turned upside down)
+                    msg = (f'image: {image} is a FITS file and no picture: '
+                           'give it the ending .fits')
+                    raise ValueError(msg)
                 picture.load()
                 return _decode(picture)
         except FileNotFoundError as error:
             msg = f'image: {image} does not exist'
             raise FileNotFoundError(msg) from error
         except (UnidentifiedImageError, OSError) as error:
-            msg = f'image: {image} is no picture that can be read: {error}'
+            msg = (f'image: {image} is {_other_kind(image)}no picture that '
+                   f'can be read: {error}')
             raise ValueError(msg) from error
     if image.mode in ('RGBA', 'LA', 'PA') or 'transparency' in image.info:
         return np.array(image.convert('RGBA'))

@@ -103,12 +103,37 @@ class PlainCards(Mapping):
     def __contains__(self, key):
         return key in self._cards
 
+    @property
+    def comments(self):
+        """
+        The comments of the cards by their keywords (dict).
+        """
+        return _Comments(self._cards)
+
     def integer(self, key):
         """
         Read an integer; `None` if the card has none.
         """
         found = _INTEGER.fullmatch(self._cards.get(key, b'')[8:].rstrip())
         return int(found[1]) if found else None
+
+
+class _Comments(Mapping):
+    """
+    The comments of cards, parsed when they are asked for.
+    """
+
+    def __init__(self, cards):
+        self._cards = cards
+
+    def __getitem__(self, key):
+        return fits.Card.fromstring(self._cards[key]).comment
+
+    def __iter__(self):
+        return iter(self._cards)
+
+    def __len__(self):
+        return len(self._cards)
 
 
 @dataclass

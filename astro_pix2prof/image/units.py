@@ -20,34 +20,58 @@ _WORDS = {
     'counts': 'ct', 'count': 'ct', 'cts': 'ct', 'ct': 'ct', 'cnts': 'ct',
     'cnt': 'ct', 'adu': 'adu', 'adus': 'adu', 'dn': 'DN', 'dns': 'DN',
     'electrons': 'electron', 'electron': 'electron', 'e-': 'electron',
-    'e': 'electron', 'elec': 'electron', 'photons': 'photon',
+    'e': 'electron', 'elec': 'electron', 'el': 'electron',
+    'photons': 'photon',
     'photon': 'photon', 'ph': 'photon',
     'microjansky': 'uJy', 'microjanskys': 'uJy', 'microjanskies': 'uJy',
-    'microjy': 'uJy', 'ujy': 'uJy', 'njy': 'nJy', 'nanojansky': 'nJy',
-    'nanojanskys': 'nJy', 'nanojy': 'nJy', 'millijansky': 'mJy',
-    'millijanskys': 'mJy', 'megajansky': 'MJy', 'megajanskys': 'MJy',
+    'microjy': 'uJy', 'mujy': 'uJy', 'ujy': 'uJy', 'njy': 'nJy',
+    'nanojansky': 'nJy', 'nanojanskys': 'nJy', 'nanojy': 'nJy',
+    'millijansky': 'mJy', 'millijanskys': 'mJy', 'millijy': 'mJy',
+    'megajansky': 'MJy', 'megajanskys': 'MJy', 'megajy': 'MJy',
+    'kjy': 'kJy', 'kilojansky': 'kJy', 'kilojy': 'kJy',
     'jansky': 'Jy', 'janskys': 'Jy', 'janskies': 'Jy', 'jy': 'Jy',
     's': 's', 'sec': 's', 'secs': 's', 'second': 's', 'seconds': 's',
-    'erg': 'erg', 'ergs': 'erg', 'cm': 'cm', 'hz': 'Hz', 'hertz': 'Hz',
+    'erg': 'erg', 'ergs': 'erg', 'cm': 'cm', 'm': 'm', 'w': 'W',
+    'hz': 'Hz', 'hertz': 'Hz',
     # the ampere is not a unit of images
     'a': 'Angstrom', 'aa': 'Angstrom', 'ang': 'Angstrom',
     'angstrom': 'Angstrom', 'angstroms': 'Angstrom',
-    'sr': 'sr', 'steradian': 'sr', 'ster': 'sr',
+    'sr': 'sr', 'steradian': 'sr', 'steradians': 'sr', 'ster': 'sr',
     'sqarcsec': 'arcsec2', 'sq_arcsec': 'arcsec2', 'arcsec': 'arcsec',
     'arcsecond': 'arcsec', 'arcseconds': 'arcsec', 'asec': 'arcsec',
     'pixel': 'pix', 'pixels': 'pix', 'pix': 'pix', 'px': 'pix',
-    'beam': 'beam', 'abflux': 'AB', 'stflux': 'ST',
-    'abmag': 'mag(AB)', 'stmag': 'mag(ST)', 'mags': 'mag',
+    'spaxel': 'pix', 'spaxels': 'pix',
+    'beam': 'beam', 'beams': 'beam', 'bm': 'beam',
+    'abflux': 'AB', 'stflux': 'ST',
+    'abmag': 'mag(AB)', 'stmag': 'mag(ST)', 'mag': 'mag', 'mags': 'mag',
+    'magnitude': 'mag', 'magnitudes': 'mag', 'vegamag': 'mag',
 }
 
-# Short names of units per second
+# Short names of units per second, and of fluxes (HST)
 _RATES = {'cps': 'ct/s', 'dnps': 'DN/s', 'e-ps': 'electron/s',
-          'eps': 'electron/s'}
+          'eps': 'electron/s', 'flam': 'erg/(s cm2 AA)',
+          'fnu': 'erg/(s cm2 Hz)'}
 
-# Spellings in small letters or capitals only that leave open what is meant
-# (mjy alone is mJy, and MJY/SR is MJy/sr).
-_AMBIGUOUS = (r'mjy\s*[/ .]\s*(sr|ster|steradian)(\*\*|\^)?(-1)?'
-              r'|MJY(/PIX(EL)?)?')
+# Janskys with the prefix m or M, which differ by 22.5 mag. Where both
+# letters are small, or both capitals, the prefix is not what was meant for
+# sure; nor is it in a word that only begins with a capital.
+_PREFIXED = re.compile(r'(?<![A-Za-z])(m)(jy)(?![A-Za-z])', re.IGNORECASE)
+_STERADIAN = re.compile(r'(?<![A-Za-z])(sr|ster|steradians?)(?![A-Za-z])',
+                        re.IGNORECASE)
+
+# Texts of logarithms.
+_LOGARITHM = re.compile(r'\s*(log|log10|ln|dex|asinh)\b.*', re.IGNORECASE)
+
+# How numbers and words are written that astropy reads otherwise.
+_SPELLINGS = (
+    (r'[{(]\s*([+-]?\d+)\s*[})]', r'\1'), (r'\^', '**'), (r'[µμ]', 'u'),
+    (r'\bper\b', '/'), (r'\b(sq|square)\b\.?\s*arcsec', 'sqarcsec'),
+    (r'(?<=[/ .*])"', 'arcsec'), (r'^\s*[x×]\s*(?=10)', ''),
+    (r'\b(nano|micro|milli|kilo|mega)[- ](?=[a-z])', r'\1'),
+    (r'(?<![\w.])10\*\*([+-]?\d+)', r'1e\1'),
+    (r'(?<=[A-Za-z])\*\*([+-]?\d+)', r'\1'),
+    (r'^\s*\(([^()]*)\)\s*$', r'\1'),
+)
 
 _NO_UNIT = ('', 'none', 'unknown', 'n/a', 'dimensionless', 'arbitrary',
             'relative', 'unitless', 'undefined', 'null')
@@ -104,18 +128,12 @@ def parse_unit(unit):
                f'{type(unit).__name__}')
         raise TypeError(msg)
 
-    logarithmic = (isinstance(parsed, u.FunctionUnitBase)
-                   or u.mag in getattr(parsed, 'bases', ()))
+    logarithmic = isinstance(parsed, u.FunctionUnitBase) or any(
+        base in getattr(parsed, 'bases', ()) for base in (u.mag, u.dex, u.dB))
     if logarithmic:
-        msg = (f"unit is '{parsed}', but a profile needs linear intensities: "
-               'convert the image to a flux first (for AB magnitudes, '
-               'data.to(u.Jy))')
-        raise ValueError(msg)
+        _refuse_logarithm(parsed)
     if u.beam in parsed.bases:
-        msg = (f"unit '{parsed}' is a flux per beam: convert it first with "
-               'the beam area (BMAJ, BMIN), image.to(u.Jy / u.sr, '
-               'equivalencies=u.beam_angular_area(area))')
-        raise ValueError(msg)
+        _refuse_beam(parsed)
     if u.pix in parsed.bases and parsed.powers[parsed.bases.index(u.pix)] < 0:
         power = parsed.powers[parsed.bases.index(u.pix)]
         # a value in a pixel is per pixel already
@@ -123,11 +141,45 @@ def parse_unit(unit):
     return parsed
 
 
-def _parse_text(text):
-    if re.fullmatch(_AMBIGUOUS, text):
+def _refuse_logarithm(unit):
+    msg = (f"unit is '{unit}', but a profile needs linear intensities: "
+           'convert the image to a flux first (for AB magnitudes, '
+           'data.to(u.Jy))')
+    raise ValueError(msg)
+
+
+def _refuse_beam(unit):
+    msg = (f"unit '{unit}' is a flux per beam: convert it first with "
+           'the beam area (BMAJ, BMIN), image.to(u.Jy / u.sr, '
+           'equivalencies=u.beam_angular_area(area))')
+    raise ValueError(msg)
+
+
+def _check_prefix(text):
+    """
+    Refuse janskys that may be mJy or MJy.
+
+    MJY and Mjy are MJy per steradian, which nobody writes with mJy, and may
+    be either elsewhere; mjy is mJy in a pixel, and may be either per
+    steradian.
+    """
+    match = _PREFIXED.search(text)
+    if match is None:
+        return
+    first, second = match[1], match[2][0]
+    per_steradian = bool(_STERADIAN.search(text))
+    is_small = first == 'm' and second == 'j'
+    is_trusted = match[0] == 'MJy' or (first, second) == ('m', 'J')
+    if not is_trusted and is_small == per_steradian:
         msg = (f"unit '{text}' may be mJy or MJy, which differ by 22.5 mag: "
                'spell it as one of them')
         raise ValueError(msg)
+
+
+def _parse_text(text):
+    _check_prefix(text)
+    if _LOGARITHM.fullmatch(text):
+        _refuse_logarithm(text)
     candidates = (text, _respell(text))
     with warnings.catch_warnings():
         # Several slashes are discouraged, but frequent and unambiguous.
@@ -142,6 +194,8 @@ def _parse_text(text):
                 return u.Unit(candidate)
             except (ValueError, TypeError):
                 continue
+    if re.search(r'(?<![a-z])beam', text, re.IGNORECASE):
+        _refuse_beam(text)
     msg = (f"unit '{text}' is not understood: use a name that "
            "astropy.units knows, for example 'nmgy', 'Jy', 'MJy/sr', "
            "'adu' or 'electron/s'")
@@ -149,18 +203,14 @@ def _parse_text(text):
 
 
 def _respell(text):
-    if text in ('MJY/SR', 'MJY/STER'):
-        return 'MJy/sr'
     if text.lower() in _RATES:
         return _RATES[text.lower()]
-    text = text.replace('^', '**').replace('sq. arcsec', 'sqarcsec')
-    text = text.replace('µ', 'u').replace('μ', 'u')
-    text = re.sub(r'(?<![\w.])10\*\*\(?([+-]?\d+)\)?', r'1e\1', text)
-    text = re.sub(r'(?<=[A-Za-z])\*\*\(?([+-]?\d+)\)?', r'\1', text)
+    for pattern, written in _SPELLINGS:
+        text = re.sub(pattern, written, text, flags=re.IGNORECASE)
 
     def replace(match):
         word, power = match.group(1), match.group(2)
-        # MJY and mJY are told apart, mjy is taken for what it says
+        # (what may be either was refused)
         if word.lower() == 'mjy':
             return word[0] + 'Jy' + power
         if word.lower() == 'e' and power:
@@ -168,7 +218,7 @@ def _respell(text):
         return _WORDS.get(word.lower(), word) + power
 
     # e-, then words with an optional power; numbers like 1e-17 are no words
-    pattern = r'(?<![\w.])(e-(?!\d)|[A-Za-z_]+)([+-]?\d*)(?![\w(])'
+    pattern = r'(?<![\w.])([eE]-(?!\d)|[A-Za-z_]+)([+-]?\d*)(?![\w(])'
     return re.sub(pattern, replace, text)
 
 

@@ -15,43 +15,25 @@ from astro_pix2prof.arguments import (
     check_number,
     read_text_quantity,
 )
-from astro_pix2prof.image.header import _exposure_time, header_number
-from astro_pix2prof.image.units import (
-    is_counts_like,
-    is_rate,
-    is_surface_brightness,
+from astro_pix2prof.image.conventions import (
+    choose_zero,
+    find_disagreeing,
+    stated_zeros,
+    unread_system,
 )
+from astro_pix2prof.image.units import is_counts_like, is_surface_brightness
 
 __all__ = ['ZeroPoint', 'find_zeropoint', 'header_zeropoint',
            'unit_zeropoint']
 
 
-# Keywords whose value is the magnitude of one data unit, in the order in
-# which they are tried: MAGZERO of DES, Euclid and the Legacy Surveys, MAGZP of
-# 2MASS, WISE and ZTF, PHOTZP of ESO's archive and of MegaPipe (UNIONS).
-# PHOTZPT is not one of them: HST uses it for the constant -21.10 of the ST
-# system.
-_MAG_KEYWORDS = ('MAGZERO', 'MAGZP', 'PHOTZP', 'MAGZPT', 'ZEROPOINT',
-                 'ZEROPNT', 'MAGZEROP', 'MAG_ZP', 'ZP', 'ZPT', 'FPA.ZP')
-
-# The magnitude of one data unit per second: Pan-STARRS1.
-_PER_SECOND = ('FPA.ZP',)
-
-# Cameras whose MAGZPT is the magnitude of one data unit per second (pipeline
-# of the Cambridge Astronomy Survey Unit), and their system.
-_CASU = {'VIRCAM': 'Vega', 'WFCAM': 'Vega', 'WFC': None}
-
-_SYSTEM_KEYWORDS = ('PHOTSYS', 'MAGSYS', 'ZPSYS')
-
-# Surveys whose images carry a Vega zero point without saying so.
-_VEGA_SURVEYS = ('2MASS', 'WISE')
-
 _ST = u.erg / u.s / u.cm**2 / u.AA
 
 # Keywords of fluxes, from which magnitudes of one system follow.
-_FLUXES = ('PHOTFLAM', 'PHOTMJSR')
+_FLUXES = ('PHOTFLAM', 'PHOTMJSR', 'PHOTFNU')
 
-# A disagreement between two zero points that is worth a warning, in mag.
+# A difference between the zero points of an argument and of a unit that is
+# worth a warning (mag).
 _ZEROPOINT_TOLERANCE = 0.01
 
 
@@ -116,7 +98,8 @@ def unit_zeropoint(unit):
     return None
 
 
-def header_zeropoint(header, unit=u.dimensionless_unscaled):
+def header_zeropoint(header, unit=u.dimensionless_unscaled,
+                     pixel_scale=None):
     """
     Find the zero point that a header gives.
 
@@ -126,131 +109,40 @@ def header_zeropoint(header, unit=u.dimensionless_unscaled):
         Header values by upper-case keyword.
 
     unit : `~astropy.units.UnitBase`, optional
-        The unit of the image. PHOTFLAM, PHOTMJSR and FPA.ZP belong to count
-        rates: images in counts need an exposure time in the header too.
+        The unit of the image. PHOTFLAM, PHOTFNU, PHOTMJSR and FPA.ZP belong
+        to count rates: images in counts need an exposure time in the header
+        too.
+
+    pixel_scale : float, optional
+        The size of a pixel in arcsec, to compare PHOTMJSR with the others.
 
     Returns
     -------
     zeropoint : `ZeroPoint` or `None`
-        `None` if the header gives none.
+        `None` if the header gives none, or the unit is neither counts nor
+        none.
 
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        If two keywords disagree, or if MAGZPT goes with counts that are not
-        per second.
+        If two keywords disagree by more than 0.02 mag, each by its own
+        convention; or if a keyword whose convention is open goes with
+        counts that are not per second.
     """
-    system = _header_system(header)
-    found = []
-    for keyword in _MAG_KEYWORDS:
-        zero = _of_keyword(keyword, header, unit, system)
-        if zero is not None:
-            found.append(zero)
-
-    value = header_number(header, 'FLUXMAG0')
-    if value is not None and value > 0:
-        found.append(ZeroPoint(2.5 * np.log10(value), system,
-                               source='FLUXMAG0'))
-    if not found:
-        return _inverse_sensitivity(header, unit)
-
-    used = found[0]
-    sensitivity = _inverse_sensitivity(header, unit)
-    if sensitivity is not None and not sensitivity.per_area and (
-            sensitivity.system == used.system):
-        found.append(sensitivity)
-    for other in found[1:]:
-        if abs(other.value - used.value) > _ZEROPOINT_TOLERANCE:
-            warnings.warn(f'the header gives {used.source}={used.value:.4f} '
-                          f'and {other.source}={other.value:.4f}: '
-                          f'{used.source} is used; give zeropoint= to choose',
-                          AstropyUserWarning, stacklevel=2)
-            break
-    exptime = _exposure_time(header)
-    if (used.source == 'MAGZPT' and _camera(header) not in _CASU
-            and not is_rate(unit) and exptime not in (None, 1.0)):
-        warnings.warn('MAGZPT is taken as the magnitude of one data unit, '
-                      'but some pipelines mean one unit per second; in that '
-                      'case give zeropoint='
-                      f'{used.value + 2.5 * np.log10(exptime):.4f} '
-                      f'(MAGZPT + 2.5 log10({exptime:g} s))',
-                      AstropyUserWarning, stacklevel=2)
-    return used
-
-
-def _of_keyword(keyword, header, unit, system):
-    """
-    Zero point from a keyword that holds a magnitude.
-    """
-    value = header_number(header, keyword)
-    # 0, -99, 99 and their like stand for 'not measured'; but images of ESO's
-    # archive, which state PHOTSYS too, may have a PHOTZP of 0 (KiDS)
-    stated = keyword == 'PHOTZP' and 'PHOTSYS' in header
-    if value is None or abs(value) >= 90 or (value == 0 and not stated):
+    # (kelvins and line fluxes have no zero point)
+    counts = is_counts_like(unit) or (unit * u.s).is_equivalent(u.s) or (
+        unit * u.s).is_equivalent(u.dimensionless_unscaled)
+    zeros = stated_zeros(header, unit) if counts else []
+    if not zeros:
         return None
-    per_second = keyword in _PER_SECOND
-    if keyword == 'MAGZPT' and _camera(header) in _CASU:
-        per_second = True
-        system = (_stated_system(header) or _CASU[_camera(header)]
-                  or system)
-    if per_second and not is_rate(unit):
-        exptime = _exposure_time(header)
-        if exptime is None:
-            return None
-        value += 2.5 * np.log10(exptime)
-    return ZeroPoint(float(value), system, source=keyword)
-
-
-def _camera(header):
-    return str(header.get('INSTRUME', '')).strip().upper()
-
-
-def _inverse_sensitivity(header, unit):
-    """
-    Zero point from PHOTFLAM or PHOTMJSR, which belong to count rates.
-    """
-    photmjsr = header_number(header, 'PHOTMJSR')
-    photflam = header_number(header, 'PHOTFLAM')
-    photplam = header_number(header, 'PHOTPLAM')
-    per_second = 0.0
-    if not is_rate(unit):
-        exptime = _exposure_time(header)
-        if not is_counts_like(unit) or exptime is None:
-            return None
-        per_second = 2.5 * np.log10(exptime)
-
-    if photmjsr is not None and photmjsr > 0:
-        value = unit_zeropoint(u.MJy / u.sr).value - 2.5 * np.log10(photmjsr)
-        return ZeroPoint(float(value + per_second), 'AB', True, 'PHOTMJSR')
-    if photflam is None or photflam <= 0:
-        return None
-    if photplam is None or photplam <= 0:
-        value = -2.5 * np.log10(photflam) - 21.10
-        return ZeroPoint(float(value + per_second), 'ST', source='PHOTFLAM')
-    f_nu = (photflam * _ST).to(u.Jy, u.spectral_density(photplam * u.AA))
-    value = -2.5 * np.log10(f_nu.to_value(u.AB))
-    return ZeroPoint(float(value + per_second), 'AB',
-                     source='PHOTFLAM and PHOTPLAM')
-
-
-def _stated_system(header):
-    for keyword in _SYSTEM_KEYWORDS:
-        value = str(header.get(keyword, '')).strip().upper()
-        for system in ('Vega', 'AB', 'ST'):
-            if value.startswith(system.upper()):
-                return system
-    return None
-
-
-def _header_system(header):
-    system = _stated_system(header)
-    if system is not None:
-        return system
-    origin = ' '.join(str(header.get(keyword, ''))
-                      for keyword in ('ORIGIN', 'TELESCOP')).upper()
-    if any(survey in origin.split() for survey in _VEGA_SURVEYS):
-        return 'Vega'
-    return 'AB'
+    used, doubt = choose_zero(zeros, header, unit, pixel_scale)
+    other = find_disagreeing(used, zeros, header, unit, pixel_scale)
+    for text in (doubt, '' if other is None else (
+            f'the header gives {used.text} and {other.text}: {used.keyword} '
+            'is used; give zeropoint= to choose')):
+        if text:
+            warnings.warn(text, AstropyUserWarning, stacklevel=2)
+    return ZeroPoint(used.value, used.system, used.per_area, used.keyword)
 
 
 def _given_zeropoint(zeropoint, unit, system):
@@ -287,7 +179,8 @@ def _given_zeropoint(zeropoint, unit, system):
     return ZeroPoint(value, system or 'AB', per_area, source)
 
 
-def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None):
+def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None,
+                   pixel_scale=None):
     """
     Find the zero point of an image.
 
@@ -309,6 +202,10 @@ def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None):
     header : dict, optional
         Header values by upper-case keyword.
 
+    pixel_scale : float, optional
+        The size of a pixel in arcsec, to compare zero points that are
+        surface brightness with others.
+
     Returns
     -------
     zeropoint : `ZeroPoint` or `None`
@@ -327,7 +224,9 @@ def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None):
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        If ``zeropoint`` and an absolute unit disagree by more than 0.01 mag.
+        If ``zeropoint`` and an absolute unit disagree by more than 0.01
+        mag, or the unit or keywords of a header by more than 0.02 mag; or
+        if the header states a magnitude system that is not known.
     """
     header = header or {}
     if mag_system is not None:
@@ -344,12 +243,37 @@ def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None):
                           f'({of_unit.system})',
                           AstropyUserWarning, stacklevel=2)
         return given
-    found = of_unit or header_zeropoint(header, unit)
-    if found is None or mag_system in (None, found.system):
+    if of_unit is not None:
+        _warn_of_header(of_unit, unit, header, pixel_scale)
+    found = of_unit or header_zeropoint(header, unit, pixel_scale)
+    if found is None:
+        return None
+    is_flux = found is of_unit or any(key in found.source for key in _FLUXES)
+    if mag_system is None and not is_flux and unread_system(header):
+        warnings.warn(f'the header says {unread_system(header)}, which is '
+                      'not AB, ST or Vega: magnitudes are taken as '
+                      f'{found.system}; give mag_system= if they are others',
+                      AstropyUserWarning, stacklevel=2)
+    if mag_system in (None, found.system):
         return found
-    if found is of_unit or any(key in found.source for key in _FLUXES):
+    if is_flux:
         msg = (f'mag_system={mag_system!r} does not go with {found.source}, '
                f'from which magnitudes of the system {found.system} follow: '
                'leave mag_system out, or give zeropoint= in that system')
         raise ValueError(msg)
     return ZeroPoint(found.value, mag_system, found.per_area, found.source)
+
+
+def _warn_of_header(zero, unit, header, pixel_scale):
+    """
+    Warn of a header whose zero point is not that of the unit.
+    """
+    # (frames of SDSS in nanomaggies keep FLUX20 of their counts)
+    zeros = [other for other in stated_zeros(header, unit)
+             if other.keyword != 'FLUX20']
+    other = find_disagreeing(zero, zeros, header, unit, pixel_scale)
+    if other is not None:
+        warnings.warn(f"the unit '{unit}' gives the zero point "
+                      f'{zero.value:.4f}, and the header {other.text}: the '
+                      'unit is used; give zeropoint= to choose',
+                      AstropyUserWarning, stacklevel=3)

@@ -443,7 +443,7 @@ def _tune_encoder(data, labels, out, common, *, kind, unfreeze, overwrite,
     elif not isinstance(data, Table) and not _is_numeric(data):
         table = Pix2ProfFitter().encode(list(data), progress=progress)
     embedding, values, left_out, used = usable_labels(
-        read_embeddings(table), values, kind, label)
+        read_embeddings(table), values, kind, label, table)
     warn_of_encoder(table, stacklevel=3)
     meta = getattr(table, 'meta', {})
     start = {'name': meta.get('encoder', _ENCODER),

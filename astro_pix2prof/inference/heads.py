@@ -28,6 +28,12 @@ __all__ = ['Head', 'read_embeddings']
 
 _TENSORS = 'mean', 'scale', 'weight', 'bias'
 
+# Reasons of failures that a message lists.
+_LISTED = 3
+
+# Embeddings have the length 1, to the precision of their storage.
+_LENGTH_ERROR = 0.01
+
 # Columns that name a galaxy; they are passed on.
 _NAMES = 'id', 'name', 'object_id', 'source', 'ra', 'dec'
 
@@ -177,8 +183,9 @@ class Head:
         Raises
         ------
         ValueError
-            If the embeddings are of another length or, as far as the table
-            tells, of another encoder.
+            If the embeddings have another number of numbers, some of which
+            are not finite, or another length than 1, or if they are, as far
+            as the table tells, of another encoder.
 
         TypeError
             If ``data`` are neither, such as a row or a path.
@@ -193,6 +200,7 @@ class Head:
             msg = (f'the head is for embeddings of {len(self.mean)} numbers, '
                    f'got {embedding.shape[1]}')
             raise ValueError(msg)
+        self._check_vectors(embedding)
         meta = getattr(data, 'meta', {})
         other, own = meta.get('encoder_sha256'), self.card.get(
             'encoder', {}).get('sha256')
@@ -212,6 +220,30 @@ class Head:
         table.meta['head'] = self.path.name
         table.meta['head_sha256'] = self.card['sha256']
         return table
+
+    def _check_vectors(self, embedding):
+        """
+        Refuse vectors that are no embeddings of an encoder.
+        """
+        there = ~np.isnan(embedding).all(1)
+        broken = there & ~np.isfinite(embedding).all(1)
+        if broken.any():
+            msg = ('embeddings must be finite (or not-a-number throughout '
+                   f'where there is none), got {np.count_nonzero(broken)} of '
+                   f'{len(broken)} that are not, the first in row '
+                   f'{np.flatnonzero(broken)[0]}')
+            raise ValueError(msg)
+        # (the mean square of the vectors that the head was fitted to)
+        fitted = (self.mean**2 + self.scale**2).sum()
+        length = np.linalg.norm(embedding, axis=1)
+        other = there & ~(np.abs(length - 1) <= _LENGTH_ERROR)
+        if abs(fitted - 1) <= 2 * _LENGTH_ERROR and other.any():
+            row = np.flatnonzero(other)[0]
+            msg = ('embeddings must have the length 1, as Pix2ProfFitter.'
+                   f'encode returns them, got {length[row]:.4g} in row {row} '
+                   f'(in all, {np.count_nonzero(other)} of {len(other)} '
+                   'rows): the vectors are no embeddings, or were rescaled')
+            raise ValueError(msg)
 
     def _fill(self, table, values):
         label = self.card['label']
@@ -318,7 +350,7 @@ def write_head(fitted, card, path):
     return path
 
 
-def usable_labels(embedding, labels, kind, label):
+def usable_labels(embedding, labels, kind, label, data=None):
     """
     Keep the galaxies that have an embedding and a label.
 
@@ -335,6 +367,10 @@ def usable_labels(embedding, labels, kind, label):
 
     label : str
         Their name, for messages.
+
+    data : `~astropy.table.Table` or object, optional
+        The table of the embeddings; its columns ``source`` and ``message``
+        tell why a galaxy has none.
 
     Returns
     -------
@@ -386,14 +422,34 @@ def usable_labels(embedding, labels, kind, label):
         labels = np.where(known, labels, 0).astype(int)
     there = np.isfinite(embedding).all(1)
     lost = int(np.count_nonzero(known & ~there))
+    use = known & there
+    reasons = _reasons(data, np.flatnonzero(known & ~there))
+    if not use.any():
+        msg = (f'labels: no galaxy has both an embedding and a {label}'
+               f'{reasons}')
+        raise ValueError(msg)
     if lost:
         warnings.warn(f'{lost} of {np.count_nonzero(known)} labelled '
-                      'galaxies have no embedding (left out)',
+                      f'galaxies have no embedding (left out){reasons}',
                       AstropyUserWarning, stacklevel=4)
-    use = known & there
-    if not use.any():
-        msg = f'labels: no galaxy has both an embedding and a {label}'
-        raise ValueError(msg)
     return embedding[use], labels[use], {
         'unlabelled': int(np.count_nonzero(~known)),
         'without_embedding': lost}, np.flatnonzero(use)
+
+
+def _reasons(data, rows):
+    """
+    Tell why galaxies have no embedding, as far as a table says it.
+    """
+    if not isinstance(data, Table) or 'message' not in data.colnames:
+        return ''
+    found = {}
+    for row in rows:
+        source = (str(data['source'][row]) if 'source' in data.colnames
+                  else f'row {row}')
+        # (many fail for one reason)
+        found.setdefault(str(data['message'][row]).strip(), source)
+    found.pop('', None)
+    texts = [f'{source}: {message}' for message, source in found.items()]
+    more = f'; and {len(texts) - _LISTED} more' if len(texts) > _LISTED else ''
+    return (': ' if texts else '') + '; '.join(texts[:_LISTED]) + more

@@ -130,6 +130,12 @@ def read_card(weights):
         msg = (f'weights: the model card {path} must be a table, got '
                f'{type(card).__name__}: {advice}')
         raise WeightsError(msg)
+    if card.get('architecture') == 'head':
+        msg = (f'weights: {path} belongs to a head, which fine_tune fitted '
+               'to embeddings, and a fitter needs a network: give it to '
+               f'Head({str(path.with_suffix(".safetensors"))!r}), whose '
+               'predict takes what fitter.encode returns')
+        raise WeightsError(msg)
     for key, kind in _CARD_KEYS.items():
         if not isinstance(card.get(key), kind):
             found = (f'got {card[key]!r}' if key in card

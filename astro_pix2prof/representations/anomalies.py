@@ -17,15 +17,14 @@ from astro_pix2prof.representations.acquisition import (
     InterestModel,
     reduce_vectors,
 )
-from astro_pix2prof.representations.files import load_table, save_table
 from astro_pix2prof.representations.neighbours import import_sklearn
 from astro_pix2prof.representations.ratings import read_ratings
+from astro_pix2prof.representations.search import VectorSearch
 from astro_pix2prof.representations.vectors import GalaxyVectors
 from astro_pix2prof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
     from typing import Any
 
     from astropy.table import Table
@@ -42,7 +41,7 @@ __doctest_requires__ = {'AnomalyFinder': ['sklearn']}
 _TREES, _SAMPLES = 200, 512
 
 
-class AnomalyFinder:
+class AnomalyFinder(VectorSearch):
     """
     Find unusual galaxies, and learn from ratings which ones are interesting.
 
@@ -135,8 +134,7 @@ class AnomalyFinder:
             msg = ('the table has 1 galaxy with a vector: there must be two '
                    'or more')
             raise ValueError(msg)
-        self._vectors = vectors
-        self.encoder, self.left_out = vectors.encoder, vectors.left_out
+        self._keep(vectors)
         self._points = reduce_vectors(vectors.values, self.n_components,
                                       self.seed)
         self._isolation = self._isolate()
@@ -154,28 +152,11 @@ class AnomalyFinder:
         return -forest.fit(self._points).score_samples(self._points)
 
     @property
-    def n_left_out(self) -> int:
-        """
-        Number of galaxies that were left out (int).
-        """
-        return sum(self.left_out.values())
-
-    @property
-    def ids(self) -> np.ndarray:
-        """
-        The names of the galaxies (1D `~numpy.ndarray`).
-        """
-        return self._vectors.ids
-
-    @property
     def n_rated(self) -> int:
         """
         Number of galaxies that are rated (int).
         """
         return int(np.isfinite(self._ratings).sum())
-
-    def __len__(self):
-        return len(self._vectors)
 
     def __repr__(self):
         return (f'<{type(self).__name__}: '
@@ -346,36 +327,11 @@ class AnomalyFinder:
                       'encoder': self.encoder, 'seed': self.seed}
         return table
 
-    def save(self, path: PathLike, *, overwrite: bool = False) -> Path:
-        """
-        Write vectors and ratings to a file, to go on later.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file; it ends in ``.parquet`` or ``.ecsv``.
-
-        overwrite : bool, optional
-            Whether to replace a file that exists.
-
-        Returns
-        -------
-        path : `~pathlib.Path`
-
-        Raises
-        ------
-        ValueError
-            If the ending is another one.
-
-        FileExistsError
-            If the file exists, and ``overwrite`` is `False`.
-        """
-        table, meta = self._vectors.state()
+    def _settings(self):
         rated = np.flatnonzero(np.isfinite(self._ratings))
-        return save_table(table, path, type(self).__name__, {
-            **meta, 'n_components': self.n_components, 'seed': self.seed,
-            'rated': rated.tolist(),
-            'ratings': self._ratings[rated].tolist()}, overwrite=overwrite)
+        return {'n_components': self.n_components, 'seed': self.seed,
+                'rated': rated.tolist(),
+                'ratings': self._ratings[rated].tolist()}
 
     @classmethod
     def load(cls, path: PathLike) -> AnomalyFinder:
@@ -399,9 +355,8 @@ class AnomalyFinder:
         ValueError
             If it holds no finder, or is broken.
         """
-        table, meta = load_table(path, cls.__name__)
-        self = cls.__new__(cls)
+        self, vectors, meta = cls._read(path)
         self.n_components, self.seed = meta['n_components'], meta['seed']
-        self._set_up(GalaxyVectors.from_state(table, meta))
+        self._set_up(vectors)
         self._ratings[meta['rated']] = meta['ratings']
         return self

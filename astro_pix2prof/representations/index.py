@@ -18,14 +18,13 @@ from astro_pix2prof.arguments import (
     check_number,
     named_options,
 )
-from astro_pix2prof.representations.files import load_table, save_table
 from astro_pix2prof.representations.neighbours import ENGINES, make_engine
+from astro_pix2prof.representations.search import VectorSearch
 from astro_pix2prof.representations.vectors import GalaxyVectors
 from astro_pix2prof.wording import counted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
     from typing import Any, Literal
 
     from astropy.table import Row, Table
@@ -45,7 +44,7 @@ _METRICS = ('cosine', 'euclidean')
 _MAX_PAIRS = 5_000_000
 
 
-class SimilarityIndex:
+class SimilarityIndex(VectorSearch):
     """
     Search for the galaxies that are most like a given one.
 
@@ -144,17 +143,10 @@ class SimilarityIndex:
             'cosine' if columns is None else 'euclidean'), engine)
 
     def _set_up(self, vectors, metric, engine):
-        self._vectors, self.metric = vectors, metric
-        self.encoder, self.left_out = vectors.encoder, vectors.left_out
+        self._keep(vectors)
+        self.metric = metric
         self.engine, self._search = make_engine(
             engine, self._searched(vectors.values, vectors.ids))
-
-    @property
-    def n_left_out(self) -> int:
-        """
-        Number of galaxies that were left out (int).
-        """
-        return sum(self.left_out.values())
 
     @property
     def exact(self) -> bool:
@@ -162,20 +154,6 @@ class SimilarityIndex:
         State of the search: no nearer galaxy is missed (bool).
         """
         return self._search.exact
-
-    @property
-    def ids(self) -> np.ndarray:
-        """
-        The names of the galaxies (1D `~numpy.ndarray`).
-        """
-        return self._vectors.ids
-
-    @property
-    def id_column(self) -> str:
-        """
-        The column that names a galaxy (str).
-        """
-        return self._vectors.id_column
 
     def find(self, name: str | int) -> int:
         """
@@ -212,9 +190,6 @@ class SimilarityIndex:
         The columns that are kept (`~astropy.table.QTable`).
         """
         return self._vectors.rows
-
-    def __len__(self):
-        return len(self._vectors)
 
     def __repr__(self):
         return (f'<{type(self).__name__}: '
@@ -386,34 +361,8 @@ class SimilarityIndex:
                        f'{name}_2': self.ids[second[order]],
                        'distance': distance[order]})
 
-    def save(self, path: PathLike, *, overwrite: bool = False) -> Path:
-        """
-        Write the index to a file.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file; it ends in ``.parquet`` or ``.ecsv``.
-
-        overwrite : bool, optional
-            Whether to replace a file that exists.
-
-        Returns
-        -------
-        path : `~pathlib.Path`
-
-        Raises
-        ------
-        ValueError
-            If the ending is another one.
-
-        FileExistsError
-            If the file exists, and ``overwrite`` is `False`.
-        """
-        table, meta = self._vectors.state()
-        return save_table(table, path, type(self).__name__,
-                          {**meta, 'metric': self.metric},
-                          overwrite=overwrite)
+    def _settings(self):
+        return {'metric': self.metric}
 
     @classmethod
     def load(
@@ -444,10 +393,8 @@ class SimilarityIndex:
             If it holds no index, or is broken.
         """
         engine = check_choice(engine, 'engine', tuple(ENGINES), optional=True)
-        table, meta = load_table(path, cls.__name__)
-        self = cls.__new__(cls)
-        self._set_up(GalaxyVectors.from_state(table, meta), meta['metric'],
-                     engine)
+        self, vectors, meta = cls._read(path)
+        self._set_up(vectors, meta['metric'], engine)
         return self
 
 

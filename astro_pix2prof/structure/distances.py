@@ -67,6 +67,11 @@ class PhysicalScale:
         return float(10 * np.log10(1 + self.redshift))
 
 
+# The distances (Mpc) and redshifts that galaxies have: the nearest is 0.02
+# Mpc away.
+_NEAREST, _FARTHEST, _MOST_REDSHIFT = 1e-3, 1e6, 30.0
+
+
 def check_megaparsec(value, name):
     """
     Refuse milliparsec, which stand for megaparsec.
@@ -133,11 +138,20 @@ def find_scale(distance=None, redshift=None, cosmology=None):
     >>> round(find_scale(20 * u.Mpc).kpc_per_arcsec, 4)
     0.097
     """
-    redshift = check_number(redshift, 'redshift', above=-0.1, most=1100,
-                            optional=True)
+    redshift = check_number(redshift, 'redshift', optional=True)
+    if redshift is not None and not -0.1 < redshift <= _MOST_REDSHIFT:
+        msg = ('redshift must be a finite number above -0.1 of at most '
+               f'{_MOST_REDSHIFT:g}, got {redshift!r}: a velocity in km/s is '
+               'to be divided by 299792')
+        raise ValueError(msg)
     check_megaparsec(distance, 'distance')
     distance = check_positive(distance, 'distance', unit=u.Mpc,
                               optional=True)
+    if distance is not None and not _NEAREST <= distance <= _FARTHEST:
+        msg = (f'distance must be that of a galaxy, from 1 kpc to '
+               f'{_FARTHEST:g} Mpc, got {distance:.4g} Mpc: give Mpc, or a '
+               "quantity such as '780 kpc'")
+        raise ValueError(msg)
     if distance is not None:
         if cosmology is not None:
             msg = ('cosmology must be left out where distance is given: it '

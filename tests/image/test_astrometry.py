@@ -9,6 +9,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
 from astropy.nddata import NDData
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS, DistortionLookupTable, Sip
@@ -326,3 +327,45 @@ def test_pickle():
     np.testing.assert_array_equal(copy.data, cutout.data)
     assert copy.pixel_to_sky(3, 4).separation(
         cutout.pixel_to_sky(3, 4)).arcsec < 1e-6
+
+
+class TestSizeOfPixels:
+    """
+    A CDELT that is missing is 1 degree, and so is a scale in arcsec.
+    """
+
+    def header(self, **cards):
+        return fits.Header({
+            'BUNIT': 'nmgy', 'CTYPE1': 'RA---TAN', 'CTYPE2': 'DEC--TAN',
+            'CRVAL1': 150.0, 'CRVAL2': 2.0, 'CRPIX1': 20.5, 'CRPIX2': 20.5,
+            **cards})
+
+    @pytest.mark.parametrize(('cards', 'size'), [
+        ({}, '3600'), ({'CDELT1': 1.0, 'CDELT2': 1.0}, '3600'),
+        ({'CDELT1': -1.0, 'CDELT2': 1.0}, '3600'),
+        ({'PC1_1': 1.0, 'PC2_2': 1.0}, '3600'),
+        ({'CDELT1': -0.4, 'CDELT2': 0.4}, '1440'),
+        ({'CD1_1': -0.4, 'CD2_2': 0.4}, '1440'),
+        ({'CDELT1': -1e-12, 'CDELT2': 1e-12}, '.*e-09')])
+    def test_wrong(self, cards, size):
+        image = fits.PrimaryHDU(np.eye(40), self.header(**cards))
+        match = (f'its pixels are {size} arcsec large, as if CD or CDELT were '
+                 'missing or not in degrees .* or pixel_scale= to leave it')
+        with pytest.raises(ValueError, match=match):
+            GalaxyCutout(image)
+        with pytest.warns(AstropyUserWarning, match='it is left aside'):
+            cutout = GalaxyCutout(image, pixel_scale=0.4)
+        assert cutout.pixel_scale == 0.4
+        assert cutout.wcs is None
+
+    @pytest.mark.parametrize(('cards', 'size'), [
+        ({'CDELT1': -0.09, 'CDELT2': 0.09}, 324.0),
+        ({'CDELT1': -1e-9, 'CDELT2': 1e-9}, 3.6e-6),
+        ({'CDELT1': -0.4, 'CDELT2': 0.4, 'CUNIT1': 'arcsec',
+          'CUNIT2': 'arcsec', 'CRVAL1': 540000.0, 'CRVAL2': 7200.0}, 0.4),
+        ({'PC1_1': -1e-4, 'PC2_2': 1e-4}, 0.36),
+        ({'CD1_1': -1e-4, 'CD2_2': 1e-4, 'CDELT1': 1.0, 'CDELT2': 1.0},
+         0.36)])
+    def test_right(self, cards, size):
+        image = fits.PrimaryHDU(np.eye(40), self.header(**cards))
+        assert GalaxyCutout(image).pixel_scale == pytest.approx(size, 1e-2)

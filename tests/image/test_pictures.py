@@ -5,6 +5,7 @@ Tests of JPEG and PNG pictures.
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from numpy.testing import assert_array_equal
 from PIL import Image
 
@@ -60,3 +61,17 @@ class TestRead:
         bad.write_bytes(b'no picture')
         with pytest.raises(ValueError, match='is no picture that can be'):
             read_picture(bad)
+        bad.write_bytes(b'<html>404</html>')
+        with pytest.raises(ValueError, match='is a web page and no picture'):
+            read_picture(bad)
+        Image.new('RGB', (60, 50), 'red').save(bad)
+        bad.write_bytes(bad.read_bytes()[:-40])
+        with pytest.raises(ValueError, match=r'is no picture that .* truncat'):
+            read_picture(bad)
+
+    @pytest.mark.parametrize('kind', ['f4', 'u1'])
+    def test_fits_in_disguise(self, kind, tmp_path):
+        path = tmp_path / 'galaxy.jpg'
+        fits.PrimaryHDU(COLOUR[..., 0].astype(kind)).writeto(path)
+        with pytest.raises(ValueError, match='is a FITS file and no picture'):
+            read_picture(path)

@@ -42,6 +42,26 @@ ST = u.erg / u.s / u.cm**2 / u.AA
     ('10^-17 erg/s/cm^2/A', 1e-17 * ST),
     ('1e-17 erg/s/cm2/AA', 1e-17 * ST),
     ('ABflux', u.AB), ('STflux', u.ST),
+    ('Mjy/sr', u.MJy / u.sr), ('Mjy/Sr', u.MJy / u.sr),
+    ('MJY SR-1', u.MJy / u.sr), ('MJy/Sr', u.MJy / u.sr),
+    ('MJY/STERADIAN', u.MJy / u.sr), ('1E-3 MJY/SR', 1e-3 * u.MJy / u.sr),
+    ('mJy/Sr', u.mJy / u.sr), ('mJY', u.mJy), ('KJY/SR', u.kJy / u.sr),
+    ('mega-jansky/sr', u.MJy / u.sr), ('MILLIJANSKY', u.mJy),
+    ('mjy/arcsec2', u.mJy / u.arcsec**2), ('mjy/pixel', u.mJy),
+    ('nano-maggies', u.nmgy), ('nanomaggies per arcsec^2',
+                               u.nmgy / u.arcsec**2),
+    ('electrons per second', u.electron / u.s), ('E-/S', u.electron / u.s),
+    ('DN per s', u.DN / u.s), ('el/s', u.electron / u.s), ('muJy', u.uJy),
+    ('uJy/sq arcsec', u.uJy / u.arcsec**2), ('Jy/"^2', u.Jy / u.arcsec**2),
+    ('W M-2 HZ-1 SR-1', u.W / u.m**2 / u.Hz / u.sr),
+    ('W/m^2/micron', u.W / u.m**2 / u.um), ('FLAM', ST),
+    ('fnu', u.erg / u.s / u.cm**2 / u.Hz),
+    ('1E-17 erg/s/cm^2/Ang/spaxel', 1e-17 * ST),
+    ('10**(-20)*erg/s/cm**2/Angstrom', 1e-20 * ST),
+    ('(10**-20 erg/s/cm**2/Angstrom)', 1e-20 * ST),
+    ('10^{-20} erg/s/cm^2/A', 1e-20 * ST),
+    ('x10^-20 erg/s/cm^2/A', 1e-20 * ST),
+    ('1e-18 erg s-1 cm-2 A-1', 1e-18 * ST),
     (u.Jy, u.Jy), (2 * u.Jy, u.Unit(2 * u.Jy)), (u.Jy / u.pix, u.Jy),
     ('', u.dimensionless_unscaled), (' unknown ', u.dimensionless_unscaled),
     (None, u.dimensionless_unscaled),
@@ -67,14 +87,18 @@ def test_parse_unit_unknown(text):
         parse_unit(text)
 
 
-@pytest.mark.parametrize('unit', ['mag', 'ABmag', 'mag/arcsec2', u.ABmag,
-                                  u.STmag, u.mag])
+@pytest.mark.parametrize('unit', [
+    'mag', 'MAG', 'ABmag', 'mag/arcsec2', 'mag/sq arcsec', 'magnitude',
+    'vegamag', 'log(Jy)', 'log10(flux)', 'dex', 'dB', u.ABmag, u.STmag,
+    u.mag, u.dex, u.dex(u.Jy)])
 def test_parse_unit_magnitudes(unit):
     with pytest.raises(ValueError, match='needs linear intensities'):
         parse_unit(unit)
 
 
-@pytest.mark.parametrize('unit', ['Jy/beam', 'JY/BEAM', u.mJy / u.beam])
+@pytest.mark.parametrize('unit', [
+    'Jy/beam', 'JY/BEAM', 'Jy per beam', 'Jy/bm', 'mjy beam-1',
+    'JY/BEAM KM/S', u.mJy / u.beam])
 def test_parse_unit_beam(unit):
     with pytest.raises(ValueError, match='is a flux per beam: convert'):
         parse_unit(unit)
@@ -101,7 +125,9 @@ def test_kinds():
 
 
 @pytest.mark.parametrize('text', [
-    'mjy/sr', 'mjy / sr', 'mjy sr-1', 'mjy sr**-1', 'MJY', 'MJY/PIXEL'])
+    'mjy/sr', 'mjy / sr', 'mjy sr-1', 'mjy sr**-1', 'MJY', 'MJY/PIXEL',
+    'mjy/Sr', 'mjY/sr', 'mjy/steradian', 'Mjy', 'MJY PIXEL-1', 'MJY/BEAM',
+    'MJY/ARCSEC^2', '1e-3 mjy/SR'])
 def test_ambiguous_jansky(text):
     with pytest.raises(ValueError, match='may be mJy or MJy, which differ'):
         parse_unit(text)

@@ -363,6 +363,70 @@ def test_wrong_labels(table, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.parametrize(('change', 'match'), [
+    (lambda x: 2 * x, r'the length 1, .* got 2 in row 0 \(in all, 80 of 80'),
+    (lambda x: 0 * x, 'the length 1, .* got 0 in row 0'),
+    (lambda x: np.where(np.arange(80)[:, None] == 3, 1.5 * x, x),
+     r'the length 1, .* got 1\.5 in row 3 \(in all, 1 of 80'),
+    (lambda x: np.where(x > 0.5, np.inf, x), 'embeddings must be finite'),
+    (lambda x: np.where((np.arange(80)[:, None] == 3) & (x == x.max(1)[
+        :, None]), np.nan, x), 'got 1 of 80 that are not, the first in row 3')
+])
+def test_no_vectors_of_an_encoder(ring, table, change, match):
+    """
+    Numbers of the right shape that are no embeddings tell nothing.
+    """
+    other = table.copy()
+    other['embedding'] = change(np.asarray(table['embedding']))
+    with pytest.raises(ValueError, match=match):
+        ring.head.predict(other)
+
+
+def test_vectors_of_any_length(table, tmp_path):
+    """
+    A head that was fitted to other vectors takes them.
+    """
+    vectors = 3 * np.asarray(table['embedding'])
+    head = fine_tune('encoder', vectors, labels=table['ring'],
+                     out=tmp_path / 'a.safetensors').head
+    vectors[0] = np.nan
+    found = head.predict(1.1 * vectors)['p_label']
+    assert np.isnan(found[0])
+    assert np.isfinite(found[1:]).all()
+
+
+def test_reasons_of_failed_images(table, tmp_path):
+    out = tmp_path / 'a.safetensors'
+    failed = table.copy()
+    failed['source'] = [f'{k}.fits' for k in range(80)]
+    failed['message'] = ['no such file'] * 9 + [''] * 71
+    failed['message'][2] = 'not there'
+    failed['embedding'][:10] = np.nan
+    with pytest.warns(AstropyUserWarning, match=(
+            r'10 of 80 labelled galaxies have no embedding \(left out\): '
+            r'0\.fits: no such file; 2\.fits: not there$')):
+        fine_tune('encoder', failed, labels='ring', out=out)
+    failed['embedding'] = np.nan
+    failed['message'] = [f'reason {k}' for k in range(80)]
+    with pytest.raises(ValueError, match=(
+            'no galaxy has both an embedding and a ring: .*; '
+            r'2\.fits: reason 2; and 77 more$')):
+        fine_tune('encoder', failed, labels='ring', out=tmp_path / 'b'
+                  '.safetensors')
+    with pytest.raises(ValueError, match=(
+            r'label: nothing\.fits: .*does not exist|No such file')):
+        fine_tune('encoder', [str(tmp_path / 'nothing.fits')], labels=[1],
+                  out=tmp_path / 'c.safetensors')
+
+
+def test_head_in_place_of_weights(ring, tmp_path):
+    match = r'belongs to a head, .* give it to Head\(.*ring\.safetensors'
+    with pytest.raises(WeightsError, match=match):
+        Pix2ProfFitter(ring.path)
+    with pytest.raises(WeightsError, match=match):
+        fine_tune(ring.path, [], out=tmp_path / 'a.safetensors')
+
+
 def test_other_embeddings(ring, table):
     with pytest.raises(ValueError, match='embeddings of 6 numbers, got 3'):
         ring.head.predict(np.ones((2, 3)))

@@ -81,11 +81,33 @@ class TestScale:
         ({'distance': 20 * u.mpc}, 'milliparsec'),
         ({'redshift': 0}, 'redshift must be positive without a distance'),
         ({'redshift': -1}, 'redshift must be a finite number above'),
+        ({'redshift': -0.1}, 'redshift must be a finite number above'),
+        ({'redshift': 1500}, r'at most 30, got 1500\.0: a velocity in km/s'),
+        ({'redshift': 1500 * u.km / u.s}, "without unit, got the unit 'km"),
+        ({'distance': '50 MPC'}, "unit 'MPC', which is not known: write Mpc"),
+        ({'distance': '50 KPC'}, "unit 'KPC', which is not known: write kpc"),
+        ({'distance': '50 parsecs'}, "unit 'parsecs', which is not known: gi"),
+        ({'distance': '1 m'}, r'from 1 kpc to 1e\+06 Mpc, got 3\.241e-23 Mpc'),
+        ({'distance': '10 pc'}, r'from 1 kpc to .*, got 1e-05 Mpc'),
+        ({'distance': 5e7}, r'got 5e\+07 Mpc: give Mpc, or a quantity such'),
+        ({'distance': -20}, 'distance must be positive and finite, got -20'),
+        ({'distance': float('nan')}, 'distance must be positive and finite'),
         ({'distance': 2, 'cosmology': Planck18},
          'cosmology must be left out where distance')])
     def test_wrong(self, options, match):
         with pytest.raises(ValueError, match=match):
             find_scale(**options)
+
+    @pytest.mark.parametrize('distance', ['10', 'far', [1, 2]])
+    def test_no_number(self, distance):
+        with pytest.raises(TypeError, match='distance must be a positive, f'):
+            find_scale(distance)
+
+    def test_texts(self):
+        assert find_scale('20 Mpc') == find_scale(20)
+        assert_allclose(find_scale('780kpc').luminosity_distance, 0.78)
+        assert_allclose(find_scale('1 kpc').luminosity_distance, 1e-3)
+        assert find_scale(1, redshift=-0.001).redshift == -0.001
 
     def test_no_cosmology(self):
         with pytest.raises(TypeError, match='cosmology must be a cosmology'):

@@ -1,0 +1,438 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Conventions of archives: the zero points that the keywords of headers state.
+"""
+
+import re
+from dataclasses import dataclass
+
+import astropy.units as u
+import numpy as np
+
+from astro_pix2prof.image.header import (
+    _exposure_time,
+    header_comment,
+    header_keywords,
+    header_number,
+)
+from astro_pix2prof.image.units import is_counts_like, is_rate
+
+__all__ = ['StatedZero', 'choose_zero', 'find_disagreeing', 'stated_system',
+           'stated_zeros', 'unread_keywords', 'unread_system']
+
+
+# Keywords whose value is the magnitude of one data unit, in the order in
+# which they are tried: MAGZERO of DES, Euclid and the Legacy Surveys, MAGZP of
+# 2MASS, WISE and ZTF, PHOTZP of ESO's archive and of MegaPipe (UNIONS).
+# PHOTZPT is not one of them: HST uses it for the constant -21.10 of the ST
+# system.
+_MAG_KEYWORDS = ('MAGZERO', 'MAGZP', 'PHOTZP', 'MAGZPT', 'ZEROPOINT',
+                 'ZEROPNT', 'MAGZEROP', 'MAG_ZP', 'ZP', 'ZPT', 'FPA.ZP')
+
+# The magnitude of one data unit per second: Pan-STARRS1.
+_PER_SECOND = ('FPA.ZP',)
+
+# No archive fixes what these mean: pipelines differ.
+_OPEN = ('MAGZPT', 'ZEROPOINT', 'ZEROPNT', 'MAGZEROP', 'MAG_ZP', 'ZP', 'ZPT')
+
+# Cameras whose MAGZPT is the magnitude of one data unit per second (pipeline
+# of the Cambridge Astronomy Survey Unit), and their system.
+_CASU = {'VIRCAM': 'Vega', 'WFCAM': 'Vega', 'WFC': None}
+
+# Data units of a magnitude: of 0 (HSC, early LSST), of 20 (SDSS to DR7).
+_FLUX_KEYWORDS = {'FLUXMAG0': 0.0, 'FLUX20': 20.0}
+
+# Numbers near 0 and beyond 90 are placeholders and no zero points (mag): the
+# brightest that is common is 8.9, of a jansky. Of others that cannot be, the
+# brightness of the image tells.
+_NEAR_ZERO, _TOO_FAR = 5.0, 90.0
+
+# Zero points of images that are scaled to a unit of flux: nanomaggies, uJy,
+# nJy, Jy, mJy, 10 nJy. No telescope has one beyond the last number in a
+# second.
+_FLUX_SCALES, _FAINTEST_RATE = (22.5, 23.9, 31.4, 8.9, 16.4, 28.9), 29.5
+
+# The least pivot wavelength (Angstrom), where hydrogen hides all galaxies:
+# below, it is in another unit.
+_SHORTEST = 900.0
+
+_SYSTEM_KEYWORDS = ('PHOTSYS', 'MAGSYS', 'ZPSYS')
+
+# Surveys whose images carry a Vega zero point without saying so, and the
+# keywords that tell them, by value or by name.
+_VEGA_SURVEYS = re.compile(r'\b(2MASS|(UN|NEO|ALL)?WISE)\b')
+_VEGA_KEYWORDS = ('ORIGIN', 'TELESCOP', 'SURVEY', 'OBSERVAT')
+_VEGA_PREFIX = 'UNW_'
+
+# The words of comments that tell what a zero point belongs to.
+_IN_A_SECOND = re.compile(
+    r'(\bper\s+|/\s*)s(ec(ond)?s?)?\b|\b(s|sec)(\^|\*\*)?\(?-1\b|'
+    r'\b(1|one)[\s-]*s(ec(ond)?)?\b', re.IGNORECASE)
+_IN_A_UNIT = re.compile(
+    r'\b(per|1|one)\s+(count|adu|dn|electron|e-|data|pixel)', re.IGNORECASE)
+
+# A disagreement between zero points of a header that is worth a warning (mag).
+_TOLERANCE = 0.02
+
+# Keywords that look like zero points.
+_SIMILAR = re.compile(
+    r'.*(ZP|ZERO_?P|MAG_?0|MAG_?ZERO|NMGY|FLUXMAG|FLUX20|FLUXCONV|PHOT_C).*')
+
+_ST = u.erg / u.s / u.cm**2 / u.AA
+
+
+@dataclass(frozen=True)
+class StatedZero:
+    """
+    A zero point that a header states.
+
+    Attributes
+    ----------
+    keyword : str
+        The keywords that state it.
+
+    value : float
+        The magnitude of one data unit in one pixel or, if ``per_area``, its
+        surface brightness in mag/arcsec2.
+
+    system : {'AB', 'ST', 'Vega'}
+        The magnitude system.
+
+    per_area : bool
+        Whether ``value`` is a surface brightness.
+
+    text : str
+        What the header says, for messages.
+
+    is_open : bool
+        Whether the header leaves open that it is the magnitude of one data
+        unit per second.
+    """
+
+    keyword: str
+    value: float
+    system: str
+    per_area: bool = False
+    text: str = ''
+    is_open: bool = False
+
+
+def stated_zeros(header, unit):
+    """
+    List the zero points that a header states, each by its own convention.
+
+    Parameters
+    ----------
+    header : mapping
+        Header values by upper-case keyword.
+
+    unit : `~astropy.units.UnitBase`
+        The unit of the image.
+
+    Returns
+    -------
+    zeros : list of `StatedZero`
+        The one to use first: magnitudes, then fluxes of a magnitude, then
+        the inverse sensitivities, which belong to count rates.
+    """
+    found = [_of_magnitude(keyword, header, unit)
+             for keyword in _MAG_KEYWORDS]
+    found += [_of_flux(keyword, header) for keyword in _FLUX_KEYWORDS]
+    found += _of_sensitivities(header, unit)
+    return [zero for zero in found if zero is not None]
+
+
+def _of_magnitude(keyword, header, unit):
+    """
+    Zero point from a keyword that holds a magnitude.
+    """
+    value = header_number(header, keyword)
+    # (images of ESO's archive, which state PHOTSYS, may have a PHOTZP of 0:
+    # KiDS)
+    is_zero = value == 0 and keyword == 'PHOTZP' and 'PHOTSYS' in header
+    if value is None or not (is_zero or _is_possible(value)):
+        return None
+    comment = header_comment(header, keyword)
+    system = stated_system(header)
+    if system is None and re.search(r'\bvega', comment, re.IGNORECASE):
+        system = 'Vega'
+    per_second = keyword in _PER_SECOND or bool(_IN_A_SECOND.search(comment))
+    if keyword == 'MAGZPT' and _camera(header) in _CASU:
+        per_second = True
+        system = system or _CASU[_camera(header)]
+    is_open = not per_second and keyword in _OPEN and (
+        not _IN_A_UNIT.search(comment))
+    text = f'{keyword}={value:.4f}'
+    if per_second and not is_rate(unit):
+        exptime = _exposure_time(header)
+        if exptime is None:
+            return None
+        value += 2.5 * np.log10(exptime)
+        text += f' per second (zero point {value:.4f})'
+    return StatedZero(keyword, float(value), system or _default_system(
+        header), text=text, is_open=is_open)
+
+
+def _is_possible(value):
+    """
+    Tell whether a zero point is none of 0, 1, -1, 99, -99 and their like.
+    """
+    return _NEAR_ZERO <= abs(value) < _TOO_FAR
+
+
+def _of_flux(keyword, header):
+    """
+    Zero point from a keyword that holds the data units of a magnitude.
+    """
+    value = header_number(header, keyword)
+    if value is None or value <= 0:
+        return None
+    zero = float(_FLUX_KEYWORDS[keyword] + 2.5 * np.log10(value))
+    # (1 is the one of maggies; 30 is a magnitude in place of a flux)
+    if not _is_possible(zero) and zero != 0:
+        return None
+    return StatedZero(keyword, zero, _header_system(header),
+                      text=_with_zero(f'{keyword}={value:.6g}', zero))
+
+
+def _with_zero(text, zero):
+    return f'{text} (zero point {zero:.4f})'
+
+
+def _of_sensitivities(header, unit):
+    """
+    Zero points from PHOTMJSR, PHOTFLAM and PHOTFNU: of count rates.
+    """
+    per_second = 0.0
+    if not is_counts_like(unit) and unit != u.s**-1:
+        return []
+    if not is_rate(unit):
+        exptime = _exposure_time(header)
+        if exptime is None:
+            return []
+        per_second = 2.5 * np.log10(exptime)
+    found = []
+
+    def add(keyword, flux, system, reference, *, per_area=False):
+        zero = float(per_second - 2.5 * np.log10(flux.to_value(reference)))
+        if system == 'ST':
+            zero -= 21.10
+        names = keyword.split(' and ')
+        text = ' and '.join(f'{name}={header_number(header, name):.6g}'
+                            for name in names)
+        found.append(StatedZero(keyword, zero, system, per_area,
+                                _with_zero(text, zero)))
+
+    photmjsr, photflam, photfnu, photplam = (
+        value if value is not None and value > 0 else None
+        for value in (header_number(header, keyword) for keyword in (
+            'PHOTMJSR', 'PHOTFLAM', 'PHOTFNU', 'PHOTPLAM')))
+    if photmjsr is not None:
+        add('PHOTMJSR', photmjsr * u.MJy / u.sr, 'AB', u.AB / u.arcsec**2,
+            per_area=True)
+    if photflam is not None and photplam is None:
+        add('PHOTFLAM', photflam * _ST, 'ST', _ST)
+    elif photflam is not None and photplam >= _SHORTEST:
+        add('PHOTFLAM and PHOTPLAM', (photflam * _ST).to(
+            u.Jy, u.spectral_density(photplam * u.AA)), 'AB', u.AB)
+    if photfnu is not None:
+        add('PHOTFNU', photfnu * u.Jy, 'AB', u.AB)
+    return found
+
+
+def _camera(header):
+    return str(header.get('INSTRUME', '')).strip().upper()
+
+
+def stated_system(header):
+    """
+    Find the magnitude system that a header states.
+
+    Parameters
+    ----------
+    header : mapping
+        Header values by upper-case keyword.
+
+    Returns
+    -------
+    system : {'AB', 'ST', 'Vega'} or `None`
+        `None` if it states none that is known.
+    """
+    for keyword in _SYSTEM_KEYWORDS:
+        value = str(header.get(keyword, '')).strip().upper()
+        for system in ('Vega', 'AB', 'ST'):
+            if value.startswith(system.upper()):
+                return system
+    return None
+
+
+def unread_system(header):
+    """
+    Find the statement of a magnitude system that is not known.
+
+    Parameters
+    ----------
+    header : mapping
+        Header values by upper-case keyword.
+
+    Returns
+    -------
+    text : str
+        Such as "PHOTSYS='Landolt'"; empty if there is none, or another
+        keyword states one that is known.
+    """
+    if stated_system(header) is not None:
+        return ''
+    for keyword in _SYSTEM_KEYWORDS:
+        value = header.get(keyword)
+        if isinstance(value, str) and value.strip():
+            return f'{keyword}={value.strip()!r}'
+    return ''
+
+
+def _default_system(header):
+    texts = ' '.join(str(header.get(keyword, ''))
+                     for keyword in _VEGA_KEYWORDS).upper()
+    is_vega = _VEGA_SURVEYS.search(texts) or any(
+        keyword.startswith(_VEGA_PREFIX)
+        for keyword in header_keywords(header))
+    return 'Vega' if is_vega else 'AB'
+
+
+def _header_system(header):
+    return stated_system(header) or _default_system(header)
+
+
+def choose_zero(zeros, header, unit, pixel_scale=None):
+    """
+    Choose the zero point of an image among those that its header states.
+
+    Two that differ by 2.5 log10 of the exposure time are one: the fainter
+    is the magnitude of one data unit, the brighter that of one per second.
+
+    Parameters
+    ----------
+    zeros : list of `StatedZero`
+        As `stated_zeros` returns them, at least one.
+
+    header : mapping
+        Header values by upper-case keyword.
+
+    unit : `~astropy.units.UnitBase`
+        The unit of the image.
+
+    pixel_scale : float, optional
+        The size of a pixel in arcsec, to compare surface brightness with
+        magnitudes in a pixel.
+
+    Returns
+    -------
+    zero : `StatedZero`
+        The one to use.
+
+    doubt : str
+        What a warning should say of it; empty if there is no doubt.
+    """
+    used = zeros[0]
+    exptime = _exposure_time(header)
+    seconds = 0.0 if exptime is None else 2.5 * np.log10(exptime)
+    others = [(zero, step) for zero in zeros[1:] if (step := _difference(
+        zero, used, pixel_scale)) is not None]
+    if abs(seconds) <= _TOLERANCE or any(
+            abs(step) <= _TOLERANCE and not zero.is_open
+            for zero, step in others):
+        return used, ''
+    # (the step to the one that fits an image in counts or in count rates)
+    wanted = -seconds if is_rate(unit) else seconds
+    for zero, step in others:
+        if abs(step - wanted) <= _TOLERANCE:
+            doubt = '' if is_counts_like(unit) else (
+                f'the header gives {used.text} and {zero.text}, which differ '
+                f'by the exposure time of {exptime:g} s: {zero.keyword} is '
+                'used, as that of one data unit; give zeropoint= to choose')
+            return zero, doubt
+    if any(abs(step + wanted) <= _TOLERANCE for _, step in others) or (
+            not used.is_open or is_rate(unit) or _is_flux_scale(used.value)):
+        return used, ''
+    return used, (
+        f'{used.keyword} is taken as the magnitude of one data unit, but '
+        'some pipelines mean one unit per second; in that case give '
+        f'zeropoint={used.value + seconds:.4f} ({used.keyword} + 2.5 '
+        f'log10({exptime:g} s))')
+
+
+def _is_flux_scale(value):
+    return value >= _FAINTEST_RATE or any(
+        abs(value - scale) < 0.011 for scale in _FLUX_SCALES)
+
+
+def _difference(zero, other, pixel_scale):
+    """
+    Magnitudes from another zero point to one; `None` if they do not compare.
+    """
+    if zero.system != other.system:
+        return None
+    difference = zero.value - other.value
+    if zero.per_area != other.per_area:
+        if pixel_scale is None:
+            return None
+        # (a surface brightness is that of a pixel and 2.5 log10 of its area)
+        area = 5 * np.log10(pixel_scale)
+        difference += area if other.per_area else -area
+    return difference
+
+
+def find_disagreeing(used, zeros, header, unit, pixel_scale=None):
+    """
+    Find a zero point of a header that contradicts another one.
+
+    Parameters
+    ----------
+    used : `StatedZero` or `~astro_pix2prof.image.zeropoint.ZeroPoint`
+        The one that is used.
+
+    zeros : list of `StatedZero`
+        All that the header states.
+
+    header, unit, pixel_scale
+        As for `choose_zero`.
+
+    Returns
+    -------
+    zero : `StatedZero` or `None`
+        The first that is of the same system and differs by more than 0.02
+        mag, and not by the exposure time of an image in counts.
+    """
+    exptime = _exposure_time(header)
+    seconds = 0.0 if exptime is None else 2.5 * np.log10(exptime)
+    allowed = [0.0]
+    if is_counts_like(unit) or unit == u.dimensionless_unscaled:
+        # (those of the other of counts and rates)
+        allowed.append(seconds if is_rate(unit) else -seconds)
+    for zero in zeros:
+        step = _difference(zero, used, pixel_scale)
+        if step is not None and all(
+                abs(step - other) > _TOLERANCE for other in allowed):
+            return zero
+    return None
+
+
+def unread_keywords(header):
+    """
+    List keywords that look like zero points, but are not read as such.
+
+    Parameters
+    ----------
+    header : mapping
+        Header values by upper-case keyword.
+
+    Returns
+    -------
+    texts : list of str
+        Such as 'ZPAPPROX=25.3', at most three.
+    """
+    names = [keyword for keyword in header_keywords(header)
+             if _SIMILAR.fullmatch(keyword)
+             and keyword not in (*_SYSTEM_KEYWORDS, 'PHOTZPT')
+             and header.get(keyword) not in (None, '')]
+    return [f'{name}={header[name]!r}' for name in names[:3]]
