@@ -16,6 +16,13 @@ __all__ = ['add_rounding', 'find_step', 'rounding_error']
 # within a part of the step.
 _SAMPLE, _LEVELS, _COMMON, _ON_GRID, _CLOSE = 6000, 4, 0.2, 0.98, 0.02
 
+# Digits that count, as a part of the noise.
+_DIGIT = 1e-3
+
+# Of photons, at least this part of the pixels with two that their number
+# lets expect is there, if so many are expected.
+_PAIRS, _EXPECTED = 0.3, 5
+
 # The least number of sky pixels that tell the noise before rounding.
 _FEW = 50
 
@@ -50,6 +57,11 @@ def find_step(data, bad, *, background=None):
     sample = np.ravel(data)[::every][~np.ravel(bad)[::every]].astype(float)
     if len(sample) < _FEW:
         return 0.0
+    if background is not None:
+        # (single precision makes equal values differ)
+        digit = _DIGIT * np.ptp(np.quantile(sample, [0.02, 0.98]))
+        if digit > 0:
+            sample = np.round(sample / digit) * digit
     values, counts = np.unique(sample, return_counts=True)
     common = np.sort(np.argsort(counts)[-_LEVELS:])
     if len(common) < 2 or counts[common].sum() < _COMMON * len(sample):
@@ -90,13 +102,15 @@ def rounding_error(values, step):
     level = np.round((values - first) / step).astype(int)
     numbers, counts = np.unique(level, return_counts=True)
     mode = numbers[np.argmax(counts)]
-    n = [np.count_nonzero(level == mode + k) for k in (-1, 0, 1)]
+    n = [np.count_nonzero(level == mode + k) for k in (-1, 0, 1, 2)]
     if n[0] == 0 and first + mode * step == 0 and values.min() == 0:
         # no photon, in most pixels
-        return 0.0
-    total = sum(n)
-    edges = norm.ppf(np.clip(np.cumsum(n[:2]) / total, 0.5 / total,
-                             1 - 0.5 / total))
+        pairs = 0.5 * n[2]**2 / n[1]
+        if pairs < _EXPECTED or n[3] > _PAIRS * pairs:
+            return 0.0
+    total = sum(n[:3])
+    edges = norm.ppf(np.clip(np.cumsum(n[:2]) / total, 0.01 / total,
+                             1 - 0.01 / total))
     if not edges[1] > edges[0]:
         return 0.0
     # the noise before rounding, in steps

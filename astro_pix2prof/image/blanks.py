@@ -120,9 +120,15 @@ def find_blanks(data, mask):
     """
     good = ~mask & np.isfinite(data)
     blank = _few_valued(data, good)
-    blank |= find_repeats(data, good & ~blank)
     if blank.any():
         good &= ~blank
+    repeats = find_repeats(data, good)
+    if repeats.any():
+        none = np.zeros(data.shape, dtype=bool)
+        rest = good & ~repeats
+        if _Frame(np.where(good, data, 0), good, rest, none[:, 1:],
+                  none[1:]).noisy:
+            blank |= repeats
     across = data[:, 1:] == data[:, :-1]
     along = data[1:] == data[:-1]
     if np.count_nonzero(across) + np.count_nonzero(along) < _LEAST - 1:

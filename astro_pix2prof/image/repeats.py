@@ -5,7 +5,6 @@ Areas of a rounded image that repeat a value or a pattern.
 
 import numpy as np
 from scipy.ndimage import (
-    binary_closing,
     binary_dilation,
     binary_fill_holes,
     find_objects,
@@ -40,9 +39,10 @@ _ENLARGED = 0.9
 # more than most.
 _LARGE, _MORE = 2**20, 0.25
 
-# The least size of an area, the part of it that may differ, the most areas
-# of a frame, and the width (pixels) of what is compared around an area.
-_LEAST, _OTHERS, _MOST, _NEAR = 30, 0.01, 40, 8
+# The least size of an area, the part of it that may differ, in holes of at
+# most so many pixels, the most areas of a frame, and the width (pixels) of
+# what is compared around an area.
+_LEAST, _OTHERS, _HOLE, _MOST, _NEAR = 30, 1e-3, 100, 40, 8
 
 
 def find_repeats(data, good):
@@ -233,11 +233,11 @@ def _without_chance(data, good, area):
     for number in numbers:
         box = boxes[number - 1]
         part = which[box] == number
-        inside = binary_fill_holes(binary_closing(np.pad(part, 1)))[
-            1:-1, 1:-1] & good[box]
-        others = np.count_nonzero(inside & ~part)
+        holes, _ = label(binary_fill_holes(part) & good[box] & ~part)
+        hole = np.bincount(holes.ravel())[1:]
+        others = hole[hole <= _HOLE].sum()
         values = data[box][part]
-        if others > _OTHERS * sizes[number] + 1:
+        if others > _OTHERS * sizes[number] + 2:
             continue
         if values.min() == values.max() and not low < values[0] < high:
             # (looked at elsewhere)
