@@ -9,8 +9,6 @@ from scipy.ndimage import (
     binary_fill_holes,
     find_objects,
     label,
-    maximum_filter,
-    minimum_filter,
 )
 
 __all__ = ['find_repeats']
@@ -114,8 +112,8 @@ def _areas(data, good, step):
         return area
     for side in (2, 3):
         # (correlated noise is equal in blocks)
-        block = minimum_filter(equal.astype(np.uint8), side) > 0
-        whole = minimum_filter(both.astype(np.uint8), side) > 0
+        block, whole = (_combined(plane, (side, side), np.logical_and)
+                        for plane in (equal, both))
         share = max(share, _share(block, whole, 0.5)**(1 / side**2))
     # (those that are by chance disappear)
     solid = _certain(equal, both, solid, share)
@@ -170,22 +168,41 @@ def _needed(size, share):
 
 def _solid(equal, needed):
     """
-    The parts of a map in which all pixels of some rectangle are set.
+    The parts of a map in which all pixels are set.
+
+    They consist of rectangles that are half as large as is needed, and are
+    together twice as large: strips may lie at any angle.
     """
-    full = equal.astype(np.uint8)
+    whole = 2 * needed
+    needed = 0.5 * needed
     solid = np.zeros(equal.shape, dtype=bool)
     for width in _WIDTHS:
         length = max(int(np.ceil(needed / width)), width)
         for size in {(width, length), (length, width)}:
-            if size[0] > equal.shape[0] or size[1] > equal.shape[1]:
-                continue
-            least = minimum_filter(full, size, mode='constant')
-            if least.any():
-                # (the other half of an opening takes the mirrored rectangle)
-                origin = tuple(-1 if n % 2 == 0 else 0 for n in size)
-                solid |= maximum_filter(least, size, origin=origin,
-                                        mode='constant') > 0
-    return solid
+            corners = _combined(equal, size, np.logical_and)
+            if corners.any():
+                solid |= _combined(np.pad(corners, [
+                    (n - 1, n - 1) for n in size]), size, np.logical_or)
+    which, _ = label(solid, np.ones((3, 3)))
+    size = np.bincount(which.ravel())
+    size[0] = 0
+    return (size >= whole)[which]
+
+
+def _combined(plane, size, combine):
+    """
+    Combine the pixels of all rectangles of a size, named by a corner.
+    """
+    for axis, n in enumerate(size):
+        done = 1
+        while done < n and plane.shape[axis] > 0:
+            step = min(done, n - done)
+            first, second = [slice(None)] * 2, [slice(None)] * 2
+            first[axis] = slice(0, max(plane.shape[axis] - step, 0))
+            second[axis] = slice(step, None)
+            plane = combine(plane[tuple(first)], plane[tuple(second)])
+            done += step
+    return plane
 
 
 def _certain(equal, both, solid, share):
