@@ -26,6 +26,9 @@ _PAIRS, _EXPECTED = 0.3, 5
 # The least number of sky pixels that tell the noise before rounding.
 _FEW = 50
 
+# Errors below this part of a step are none.
+_MATTERS = 1e-3
+
 # Terms of the series of what rounding adds to a mean.
 _TERMS = np.arange(1, 20)
 
@@ -152,5 +155,7 @@ def add_rounding(sky, step, data, bad):
         values = np.sort(data[~bad])
         values = values[:len(values) // 3]
     error = np.sqrt(2) * rounding_error(values, step)
+    if not error > _MATTERS * step:
+        return sky
     return replace(sky, rounding=float(error),
                    error=float(np.hypot(sky.error, error)))
