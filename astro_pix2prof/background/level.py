@@ -40,6 +40,9 @@ _ROUGH = 0.1
 # A sky whose structure exceeds this part of the noise of a pixel matters.
 _STRUCTURE = 0.12
 
+# Rounding that adds more than this part of the noise of a pixel matters.
+_ROUNDING = 0.05
+
 # A plane through all but the sources is believed if it rises across the frame
 # by so many times the noise of a pixel, and needed by so many times.
 _CLEAR, _START = 3.0, 6.0
@@ -103,6 +106,9 @@ class Sky:
 
     tilted : bool
         Whether the slope was found, and not asked for.
+
+    rounding : float
+        The part of the error that is due to rounded pixels.
     """
 
     level: float
@@ -116,14 +122,16 @@ class Sky:
     noise: float = 0.0
     rise: float = 0.0
     tilted: bool = False
+    rounding: float = 0.0
 
     @property
     def is_uncertain(self):
         """
-        Tell of too little sky, or too much structure in it (bool).
+        Tell of too little sky, too much structure, or rounding (bool).
         """
         return self.how == 'tail' or self.tilted or (
-            self.how == 'free' and self.structure > _STRUCTURE * self.noise)
+            self.how == 'free' and self.structure > _STRUCTURE * self.noise
+            ) or self.rounding > _ROUNDING * self.noise
 
     def over(self, shape):
         """
