@@ -275,6 +275,17 @@ class TestKCorrection:
         assert_allclose(PolynomialKCorrection('g-r')('g', 0.2, 1.1),
                         0.5209713976, rtol=1e-9)
 
+    @pytest.mark.parametrize(('name', 'blue', 'red'), [
+        ('g-r', 1.0524954, 0.3580194), ('g-i', 0.44509662, -0.0444196),
+        ('g-z', 0.32173428, -0.22471135)])
+    def test_published_coefficients(self, name, blue, red):
+        """
+        All count: from the authors' tables, typed anew.
+        """
+        hook = PolynomialKCorrection(name)
+        found = [hook(band, 0.4, 1.3) for band in name.split('-')]
+        assert_allclose(found, [blue, red], atol=1e-8)
+
     def test_clipped(self):
         hook = PolynomialKCorrection('g-i')
         assert hook('g', 0.1, 9.0) == hook('g', 0.1, 2.0)
