@@ -74,8 +74,11 @@ _HEAVY = {'astro_pix2prof', 'astropy', 'matplotlib', 'numpy', 'photutils',
           'scipy', 'skimage', 'statmorph', 'torch'}
 
 # Memory (bytes) that a change may use, and seconds and times its usual time
-# after which it is endless.
+# of the processor after which it is endless.
 _MEMORY, _PATIENCE, _TIMES = 4 * 2**30, 15, 6
+
+# Longest time (seconds) of a change that waits for something.
+_WAIT = 900
 
 
 def _changed(value):
@@ -367,14 +370,17 @@ class _Mutation:
     def __init__(self, options):
         self.options = options
         self.failed = False
-        self.pipe = self.coverage = None
+        self.pipe = self.coverage = self.since = None
         self.reports = []
 
     def pytest_runtest_logreport(self, report):
         self.failed |= report.failed
         if self.coverage:
-            self.reports.append((report.nodeid, report.duration,
+            # (of the processor: others may use it, too)
+            now = time.process_time()
+            self.reports.append((report.nodeid, now - self.since,
                                  report.failed))
+            self.since = now
         elif report.failed:
             os.write(self.pipe, report.nodeid.encode())
 
@@ -420,7 +426,7 @@ class _Mutation:
             data = coverage.Coverage(data_file=None, source=[str(PACKAGE)],
                                      config_file=False)
             data.start()
-            self.coverage = data
+            self.coverage, self.since = data, time.process_time()
             self.run_tests(names, to_end=True)
             data.stop()
             kept.write_bytes(pickle.dumps((data.get_data().dumps(),
@@ -429,7 +435,7 @@ class _Mutation:
                 if name.split('.')[0] in _HEAVY and name not in known
                 and getattr(module, '__spec__', None)])))
 
-        self.fork(run, limit=None)
+        self.fork(run, limit=np.inf)
         text, reports, modules = pickle.loads(kept.read_bytes())
         kept.unlink()
         data = coverage.CoverageData(no_disk=True)
@@ -486,18 +492,21 @@ class _Mutation:
         """
         Run tests with a change, and tell which failed.
         """
+        usual = sum(self.lines.tests[name] for name in names)
+        seconds = int(_PATIENCE + _TIMES * usual)
+
         def run():
             page = os.sysconf('SC_PAGE_SIZE')
             size = int(Path('/proc/self/statm').read_text().split()[0]) * page
             resource.setrlimit(resource.RLIMIT_AS, (size + _MEMORY,) * 2)
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
             apply_mutant(path, number)
             self.run_tests(names)
 
-        usual = sum(self.lines.tests[name] for name in names)
-        by = self.fork(run, limit=_PATIENCE + _TIMES * usual)
+        by = self.fork(run)
         return bool(by), by
 
-    def fork(self, function, *, limit):
+    def fork(self, function, *, limit=_WAIT):
         """
         Call a function in a process of its own.
         """
@@ -518,17 +527,17 @@ class _Mutation:
             finally:
                 os._exit(code)
         os.close(write)
-        end = time.monotonic() + limit if limit else np.inf
+        end = time.monotonic() + limit
         done = 0
         while not done and time.monotonic() < end:
             done, status = os.waitpid(pid, os.WNOHANG)
             time.sleep(0.01)
-        by = 'endless'
+        by = 'waits'
         if done:
             by = os.read(read, 1000).decode()
             code = os.waitstatus_to_exitcode(status)
             if code < 0:
-                by = f'signal {-code}'
+                by = f'endless (signal {-code})'
             elif code > 1:
                 raise RuntimeError(by)
         else:

@@ -84,6 +84,38 @@ class TestFindCosmicRays:
         found = find_cosmic_rays(image, mask, np.ones(image.shape))
         assert np.argwhere(found).tolist() == [[20, 21]]
 
+    @pytest.mark.parametrize('side', range(4))
+    def test_other_end_of_the_frame(self, rng, side):
+        # it is not beside this one, however bright it is
+        image = rng.normal(size=(40, 40))
+        image[0, 8:35:6] += 100
+        expected = image > 50
+        image[-3:] += 1e4
+        image, expected = (np.rot90(part, side) for part in (image, expected))
+        assert (find_cosmic_rays(image, None, 1.0) == expected).all()
+
+    @pytest.mark.parametrize(('known', 'found'), [(5, False), (6, True)])
+    def test_few_pixels_around(self, known, found):
+        # six of the sixteen pixels two away
+        image, mask = np.zeros((15, 15)), np.zeros((15, 15), bool)
+        image[7, 7] = 100.0
+        mask[5:10, 5:10] = True
+        mask[6:9, 6:9] = False
+        mask[5, 5:5 + min(known, 5)] = False
+        mask[6, 5] = known < 6
+        rays = find_cosmic_rays(image, mask, 1.0)
+        assert rays[7, 7] == found
+
+    @pytest.mark.parametrize(('known', 'found'), [(11, False), (12, True)])
+    def test_few_pixels_near(self, known, found):
+        # twelve of the 49 pixels within three, with six two away
+        image, mask = np.zeros((15, 15)), np.ones((15, 15), bool)
+        image[7, 7] = 100.0
+        mask[7, 6:9] = False
+        mask[5, 5:10] = mask[9, 5] = False
+        mask[4, 4:4 + known - 9] = False
+        assert find_cosmic_rays(image, mask, 1.0)[7, 7] == found
+
     def test_no_noise(self):
         image = np.eye(20)
         for sigma in (0.0, np.nan, np.zeros(image.shape)):

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from astro_pix2prof.detection.galaxy import (
+    _moments,
     choose_peak,
     find_galaxy,
     is_hidden,
@@ -152,6 +153,18 @@ class TestShapeOfGalaxy:
         assert_allclose(found.theta, whole.theta, atol=0.02)
         assert_allclose(found.sma, whole.sma, rtol=0.02)
 
+    def test_moments_of_few_pixels(self):
+        # a pixel is a square: its moments are 1/12 along each axis
+        one = np.zeros((9, 9))
+        one[4, 4] = 3.0
+        theta, eps, sma = _moments(one, (4.0, 4.0))
+        assert eps == 0
+        assert_allclose(sma, 2 / np.sqrt(12))
+        one[4, 3] = one[4, 5] = 3.0
+        theta, eps, sma = _moments(one, (4.0, 4.0))
+        assert_allclose((theta, sma), (0, 2 * np.sqrt(9 / 12)))
+        assert_allclose(eps, 1 - 1 / 3)
+
     @pytest.mark.parametrize(('height', 'is_found'), [(4.6, False),
                                                       (9.5, True)])
     def test_faintest(self, height, is_found):
@@ -175,6 +188,26 @@ class TestShapeOfGalaxy:
         assert np.hypot(found.centre[0] - 60, found.centre[1] - 60) < 5
         assert found.galaxy.sum() > 300
         assert found.galaxy[60, 60]
+
+    @pytest.mark.parametrize(('radius', 'scale'), [(12, 4.0), (40, 1.2)])
+    def test_flat_disc(self, radius, scale):
+        # a wide kernel finds no third more of a large disc: it is not taken
+        found = find(np.where(np.hypot(X - 60, Y - 60) < radius, 1.5, 0.0))
+        assert found.scale == scale
+
+    @pytest.mark.parametrize(('height', 'is_other'), [(8.0, False),
+                                                      (11.0, True)])
+    def test_crumbs_of_a_diffuse_galaxy(self, height, is_other):
+        # what exceeds nine times the noise of the smoothed image is no crumb
+        image = gaussian(60, 60, 0.6, 14)
+        smoothed = 1 / (2 * np.sqrt(np.pi) * 1.2)
+        spread = 1.5**2 / (1.5**2 + 1.2**2)
+        image += gaussian(72, 60, (height * smoothed - image[60, 72])
+                          / spread, 1.5)
+        found = find(image, search_radius=30)
+        assert found.scale == 4.0
+        assert (found.others[60, 72] > 0) == is_other
+        assert found.galaxy[60, 72] != is_other
 
     def test_touching(self):
         galaxy = gaussian(60, 60, 100, 6)
@@ -212,6 +245,14 @@ class TestPeak:
         assert self.choose(galaxy) == (60, 60)
         assert self.choose(gaussian(63, 58, 80, 4)) == (63, 58)
 
+    def test_brighter_peaks_come_first(self):
+        # symmetry must speak clearly against the brightest one
+        galaxy = gaussian(60, 60, 40, 10, q=0.7) + gaussian(60, 60, 40, 2)
+        for x in ((68,), (52, 68)):
+            knots = sum(gaussian(at, 60, 30, 2) for at in x)
+            assert self.choose(galaxy + knots) == (60, 60)
+        assert self.choose(galaxy + gaussian(69, 62, 200, 3)) == (60, 60)
+
     def test_star_that_hides_the_nucleus(self):
         galaxy = gaussian(60, 60, 40, 10)
         star = gaussian(66, 60, 400, 1.5)
@@ -222,6 +263,14 @@ class TestPeak:
         galaxy = gaussian(60.4, 59.7, 40, 10, q=0.7)
         bad = np.hypot(X - 62, Y - 60) < 5
         found = self.choose(np.where(bad, 0, galaxy), bad=bad)
+        assert_allclose(found, (60.4, 59.7), atol=0.3)
+
+    def test_masked_core_and_side(self):
+        # the middle of what is seen is far off: only symmetry tells
+        galaxy = gaussian(60.4, 59.7, 40, 10, q=0.7)
+        bad = (np.hypot(X - 62, Y - 60) < 5) | (X > 68)
+        found = self.choose(np.where(bad, 0, galaxy), bad=bad,
+                            start=(56.0, 60.0))
         assert_allclose(found, (60.4, 59.7), atol=0.3)
 
     def test_limit(self):

@@ -70,6 +70,23 @@ def test_first_guess_was_led_off_a_nucleus_that_is_seen(image, start):
     assert find_hidden_centre(data, mask, far, NOISE) is None
 
 
+def test_first_guess_in_a_hole_beside_the_nucleus(image):
+    start = CENTRE[0] + 7.5, CENTRE[1] + 6
+    mask = np.hypot(X - start[0], Y - start[1]) < 2.5
+    found = find_hidden_centre(np.where(mask, 0, image), mask, start, NOISE)
+    assert np.hypot(*np.subtract(found.centre, CENTRE)) < 0.3
+
+
+def test_errors_of_noise_that_is_understated(image):
+    mask = HOLES['edge']
+    noisy = np.where(mask, 0, image + np.random.default_rng(5).normal(
+        0, 0.2, image.shape))
+    right, low = (fit_centre(noisy, mask, CENTRE, noise).error
+                  for noise in (0.2, 0.05))
+    assert right > 0.1
+    assert 0.7 * right < low < 2 * right
+
+
 def test_bright_first_guess_is_kept(image):
     mask = X < 53
     # the light is lopsided: the nucleus is not the middle of the isophotes
@@ -98,6 +115,18 @@ def test_missing_part_counts_what_lies_beyond_the_frame():
     assert missing_part(mask, (-20.0, 20.0), 5) == 1
     mask[20, 20] = True
     assert 0 < missing_part(mask, (20.0, 20.0), 5) < 0.02
+
+
+@pytest.mark.parametrize('side', range(4))
+def test_missing_part_at_the_edges(side):
+    # of the 21 pixels within two and a half, five are those of the edge
+    mask = np.zeros((30, 40), bool)
+    for along, n in ((mask, 30), (mask.T, 40)):
+        along[-1], along[0] = side % 2, not side % 2
+        at = (17.0, n - 3.0 if side % 2 else 2.0)
+        at = at if along is mask else at[::-1]
+        assert missing_part(mask, at, 2.5) == 3 / 21
+        along[-1] = along[0] = False
 
 
 def test_shifted_centres_have_the_covariance():
