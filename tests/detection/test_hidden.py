@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from astro_pix2prof.detection.hidden import (
+    _Isophotes,
     HiddenCentre,
     find_hidden_centre,
     fit_centre,
@@ -100,6 +101,79 @@ def test_other_objects_are_ignored(image):
     data = image + np.where(star, 2.0, 0.0)
     found = fit_centre(data, HOLES['core'], CENTRE, NOISE, ignore=star)
     assert np.hypot(*np.subtract(found.centre, CENTRE)) < 0.1
+
+
+@pytest.mark.parametrize(('away', 'is_found'), [(11.5, True), (12.0, False)])
+def test_holes_farther_than_twelve_pixels(image, away, is_found):
+    # (a hole may have led the first guess off a nucleus)
+    start = CENTRE[0] + 3, CENTRE[1] - 2
+    radius = np.hypot(X - start[0], Y - start[1])
+    mask = (radius > away) & (radius <= away + 0.5)
+    found = find_hidden_centre(image, mask, start, NOISE)
+    assert (found is not None) == is_found
+
+
+@pytest.mark.parametrize(('n', 'is_found'), [(4, False), (6, True)])
+def test_a_tenth_of_the_nucleus(image, n, is_found):
+    # of the 50 pixels within four; in the first place it is seen
+    order = np.argsort(np.where(FROM < 2.5, 9, FROM), axis=None)
+    mask = np.zeros(image.shape, bool)
+    mask.flat[order[:n]] = True
+    found = find_hidden_centre(image, mask, CENTRE, NOISE)
+    assert (found is not None) == is_found
+
+
+@pytest.mark.parametrize(('n', 'is_found'), [(59, False), (60, True)])
+def test_sixty_pixels(image, n, is_found):
+    near = np.flatnonzero(FROM < 15)
+    mask = np.ones(image.shape, bool)
+    mask.flat[np.random.default_rng(1).permutation(near)[:n]] = False
+    found = fit_centre(image, mask, CENTRE, NOISE)
+    assert (found is not None) == is_found
+
+
+def test_least_error():
+    # of a galaxy without noise
+    light = 1e4 * np.exp(-FROM / 7)
+    found = fit_centre(light, HOLES['core'], CENTRE, 1e-3)
+    assert 0.03 <= found.error < 0.05
+
+
+def test_fast_fit_is_least_squares():
+    # nine knots along arcsinh of the radius, whose second differences are
+    # residuals, too
+    rng = np.random.default_rng(3)
+    x, y, value = rng.uniform((-20, -20, 0), (20, 20, 5), (200, 3)).T
+    weight = rng.uniform(0.5, 2, 200)
+    bounds = np.array([[-9, -9, -3, -3], [9, 9, 3, 3]], dtype=float)
+    galaxy = _Isophotes(x, y, value, weight, 20.0, bounds)
+    p = np.array([0.7, -1.2, 0.3, -0.2])
+    q = 1 - 0.95 * np.tanh(np.hypot(*p[2:]))
+    angle = 0.5 * np.arctan2(p[3], p[2])
+    u, v = x - p[0], y - p[1]
+    radius = np.hypot(u * np.cos(angle) + v * np.sin(angle),
+                      (v * np.cos(angle) - u * np.sin(angle)) / q)
+    place = np.minimum(8 * np.arcsinh(radius) / np.arcsinh(30.0), 8)
+    design = np.maximum(1 - np.abs(place[:, None] - np.arange(9)), 0)
+    bend = 0.3 * np.diff(np.eye(9), 2, axis=0)
+    both = np.vstack([design * weight[:, None], bend])
+    want = np.append(value * weight, np.zeros(7))
+    profile = np.linalg.lstsq(both, want, rcond=None)[0]
+    left = want - both @ profile
+    left[-7:] *= -1
+    np.testing.assert_allclose(galaxy.residual(p), left, atol=1e-6)
+    slope = galaxy.jacobian(p)
+    for k in range(4):
+        step = 1e-4 * np.eye(4)[k]
+        np.testing.assert_allclose(
+            slope[:, k], (galaxy.residual(p + step)
+                          - galaxy.residual(p - step)) / 2e-4,
+            atol=0.02 * np.abs(slope[:, k]).max())
+    # at a bound the step goes inwards
+    edge = np.array([9.0, -9.0, 3.0, -3.0])
+    assert np.isfinite(galaxy.jacobian(edge)).all()
+    few = galaxy.only(x > 0)
+    assert len(few) == (x > 0).sum()
 
 
 def test_too_few_pixels(image):

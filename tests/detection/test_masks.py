@@ -6,6 +6,7 @@ Tests for the masks module of detection.
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.ndimage import binary_dilation, gaussian_filter
 
 from astro_pix2prof.detection.masks import (
     excess_light,
@@ -84,6 +85,22 @@ class TestResidualMask:
         assert light[~mask].max() < 0.08
         assert light[mask].min() > 0.005
         assert not mask[:, 70:].any()
+
+    @pytest.mark.parametrize(('height', 'steps'), [
+        (4.2, 2), (19, 2), (21, 3), (58, 3), (62, 4), (195, 4), (205, 7),
+        (980, 7), (1020, 11)])
+    def test_steps(self, height, steps):
+        # the brighter, in units of the noise, the wider around what exceeds
+        # 1.8 times the noise; that of a difference is a fifth larger
+        point = np.zeros(SHAPE)
+        point[60, 30] = 1.0
+        noise = 1.2 / (2 * np.sqrt(np.pi) * 1.2)
+        smooth = gaussian_filter(point, 1.2)
+        smooth *= height * noise / smooth.max()
+        mask = mask_of(point * height * noise
+                       / gaussian_filter(point, 1.2).max())
+        expected = binary_dilation(smooth > 1.8 * noise, iterations=steps)
+        assert_array_equal(mask, expected)
 
     @pytest.mark.parametrize(('height', 'found'), [(0.35, False),
                                                    (0.7, True)])

@@ -182,6 +182,18 @@ class TestPixels:
         assert_allclose(dirty.cosine[2], clean.cosine[2], atol=1.0)
         assert dirty.n_pixels[2] < clean.n_pixels[2]
 
+    @pytest.mark.parametrize(('height', 'is_kept'), [
+        (3.6, True), (4.6, False), (-5.5, True), (-6.7, False)])
+    def test_outliers(self, height, is_kept):
+        # four times the noise above the fit, and six times below
+        image = make({})
+        before = measure(image, sigma=1.0).n_pixels[3]
+        x, y = (round(c + 25 * f(THETA)) for c, f in zip(
+            CENTRE, (np.cos, np.sin), strict=True))
+        image[y, x] += height
+        after = measure(image, sigma=1.0).n_pixels[3]
+        assert before - after == 1 - is_kept
+
     def test_weights_from_the_x_axis(self):
         # half of the plane is another object, which loses its weight
         image = make()
