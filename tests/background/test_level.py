@@ -150,6 +150,38 @@ class TestInvariance:
         assert_allclose(sky_of(image).level, 0.3, atol=0.02)
 
 
+class TestBoxes:
+    @pytest.mark.parametrize('side', [1, 2, 4, 8])
+    @pytest.mark.parametrize('plane', [False, True])
+    def test_pixels(self, side, plane):
+        """
+        All is in pixels, whatever the boxes; the frame is no multiple.
+        """
+        ny, nx = 64 * side + 3, 70 * side + 5
+        x0, y0 = 33.3 * side, 36.1 * side
+        y, x = np.mgrid[:ny, :nx]
+        image = 4 + 5 * np.exp(-np.hypot(x - x0, y - y0) / (2.0 * side))
+        image += SIGMA * np.random.default_rng(1).normal(size=image.shape)
+        slope = np.array([2.0, -1.5]) * SIGMA / (70 * side) * plane
+        image += slope[0] * (x - x0) + slope[1] * (y - y0)
+        sky = measure_sky(image, np.zeros(image.shape, bool), (x0, y0),
+                          plane=plane)
+        assert_allclose(sky.level, 4, atol=0.05 * SIGMA)
+        assert_allclose(sky.noise, SIGMA, rtol=0.06)
+        assert_allclose(np.multiply(sky.slope, 70 * side),
+                        slope * 70 * side, atol=0.15 * SIGMA)
+        assert_allclose(sky.centre, (x0, y0), atol=1.2 * side)
+        # five scale lengths to a hundredth of the peak, and more
+        assert 8 * side < sky.reach < 25 * side
+        # with its ellipses
+        radius = np.hypot(x - x0, y - y0)
+        known = measure_sky(image, np.zeros(image.shape, bool), (x0, y0),
+                            radius=radius, plane=plane)
+        assert_allclose(known.centre, (x0, y0))
+        assert_allclose(known.reach, sky.reach, rtol=0.25)
+        assert_allclose(known.level, 4, atol=0.05 * SIGMA)
+
+
 class TestPlane:
     def test_slope(self):
         y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
