@@ -15,7 +15,7 @@ from astro_pix2prof.detection.galaxy import (
     refine_centre,
     sky_tilt,
 )
-from astro_pix2prof.detection.gaps import fill_gaps
+from astro_pix2prof.detection.gaps import KERNELS, fill_gaps
 
 
 @pytest.fixture(name='image')
@@ -41,6 +41,15 @@ class TestFillGaps:
         assert_allclose(one, two)
         assert_allclose(one[~bad], image[~bad])
         assert abs(one[bad] - image[bad]).mean() < 3
+
+    def test_width(self, image):
+        # beyond an edge a Gaussian sees a tenth 1.28 standard deviations away
+        bad = np.zeros(image.shape, bool)
+        bad[:, 100:] = True
+        filled, blind = fill_gaps(np.ones(image.shape), bad)
+        assert abs(np.argmax(blind[100]) - 99.5 - 1.2816 * max(KERNELS)) < 1
+        assert blind[100].sum() + np.argmax(blind[100]) == 201
+        assert_allclose(filled[~blind], 1)
 
     def test_wide_gap_is_blind(self, image):
         bad = np.zeros(image.shape, bool)
@@ -244,6 +253,27 @@ class TestPeak:
         # alone it is the peak
         assert self.choose(galaxy) == (60, 60)
         assert self.choose(gaussian(63, 58, 80, 4)) == (63, 58)
+
+    @pytest.mark.parametrize(('sma', 'away', 'is_peak'), [
+        (16.0, 11.0, True), (16.0, 12.0, False), (3.0, 4.0, True),
+        (3.0, 6.0, False)])
+    def test_peaks_near_the_first_guess(self, sma, away, is_peak):
+        # within 0.7 semi-major axes, or five pixels; others are no peaks,
+        # but the middle of the light is found
+        image = gaussian(60, 60, 40, 6)
+        for angle in (0.0, np.pi / 2):
+            start = 60 - away * np.cos(angle), 60 - away * np.sin(angle)
+            found = choose_peak(image, image > 0.5, start, sma, 0.3)
+            assert (found == (60, 60)) == is_peak
+            assert_allclose(found, (60, 60), atol=0.1)
+
+    @pytest.mark.parametrize(('height', 'is_peak'), [(1.4, False),
+                                                     (1.6, True)])
+    def test_faint_peaks(self, height, is_peak):
+        # five times the noise
+        image = gaussian(60, 60, height, 6)
+        found = choose_peak(image, image > 0.1, (61.0, 60.0), 16.0, 0.3)
+        assert (found == (60, 60)) == is_peak
 
     def test_brighter_peaks_come_first(self):
         # symmetry must speak clearly against the brightest one

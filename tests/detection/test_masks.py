@@ -102,6 +102,32 @@ class TestResidualMask:
         expected = binary_dilation(smooth > 1.8 * noise, iterations=steps)
         assert_array_equal(mask, expected)
 
+    def test_wide_and_faint_objects(self):
+        # less than half of the root of their area, in units of the noise
+        noise = 1.2 / (2 * np.sqrt(np.pi) * 1.2)
+        box = np.where((abs(X - 30) < 12) & (abs(Y - 60) < 12), noise, 0.0)
+        for height in (10, 11, 12, 13, 14, 15):
+            smooth = gaussian_filter(height * box, 1.2)
+            least = 0.5 * np.sqrt(np.count_nonzero(smooth > 1.8 * noise))
+            assert 10.5 < least < 14.5
+            assert mask_of(height * box).any() == (
+                smooth.max() / noise > least)
+
+    @pytest.mark.parametrize(('height', 'found'), [(0.9, False),
+                                                   (1.15, True)])
+    def test_among_clumps(self, height, found):
+        # four times the scatter along the ring
+        model = np.full(SHAPE, 100.0)
+        data = model * (1 + height * np.exp(-0.5 * (
+            (X - 30)**2 + (Y - 60)**2) / 8**2))
+        mask = mask_of(data, model=model, structure=np.full(SHAPE, 0.25))
+        assert mask[60, 30] == found
+        if found:
+            # and half of that around its peak
+            foot = data > 1.5 * model
+            assert_array_equal(binary_dilation(foot, iterations=7)[60],
+                               mask[60])
+
     @pytest.mark.parametrize(('height', 'found'), [(0.35, False),
                                                    (0.7, True)])
     def test_contrast(self, height, found):
