@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from astro_pix2prof.detection.hidden import (
-    _Isophotes,
     HiddenCentre,
+    _Isophotes,
     find_hidden_centre,
     fit_centre,
     missing_part,
