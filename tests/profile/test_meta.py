@@ -219,6 +219,9 @@ class TestMeta:
         zero = profile.meta.pop('sb_zeropoint')
         assert_allclose(profile_meta(profile)['sb_zeropoint'], zero,
                         atol=1e-12)
+        profile['intensity'] *= 1e-9
+        assert_allclose(profile_meta(profile)['sb_zeropoint'], zero - 22.5,
+                        atol=1e-12)
         profile['surface_brightness'] *= np.nan
         assert 'sb_zeropoint' not in profile_meta(profile)
 
