@@ -286,10 +286,11 @@ class TestDomain:
                 0 if left_out[0] else expected)
         hidden = make_rings(n_valid=with_value(0.55, SMA > 3))
         assert flags_of(hidden, mean=mean) == expected
-        few = np.where(SMA < 5, mean, -1.0)
-        assert flags_of(rings, mean=few) == 0
-        few = np.where(SMA < 6, mean, -1.0)
-        assert flags_of(rings, mean=few) == expected
+        for dark in (-1.0, 0.0):
+            few = np.where(SMA < 5, mean, dark)
+            assert flags_of(rings, mean=few) == 0
+            few = np.where(SMA < 6, mean, dark)
+            assert flags_of(rings, mean=few) == expected
 
     def test_faint_rings(self):
         rings = make_rings()
