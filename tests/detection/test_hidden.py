@@ -5,10 +5,14 @@ Tests of centres of galaxies whose nucleus is missing.
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from astro_pix2prof.detection.hidden import (
     HiddenCentre,
     _Isophotes,
+    _paired_part,
+    _peak,
+    _pixels,
     find_hidden_centre,
     fit_centre,
     missing_part,
@@ -201,6 +205,56 @@ def test_missing_part_at_the_edges(side):
         at = at if along is mask else at[::-1]
         assert missing_part(mask, at, 2.5) == 3 / 21
         along[-1] = along[0] = False
+
+
+# In the frame, at its edges and corners, and beyond.
+PLACES = [(11.3, 9.8), (0.2, 0.4), (21.4, 17.7), (-1.3, 12.0), (8.0, 19.6),
+          (23.4, 8.5), (10.0, -2.2)]
+
+
+@pytest.mark.parametrize('place', PLACES)
+def test_against_loops(place):
+    rng = np.random.default_rng(7)
+    image, mask = rng.normal(size=(18, 22)), rng.random((18, 22)) < 0.2
+    x0, y0 = place
+    seen = [(x, y) for y in range(18) for x in range(22) if not mask[y, x]]
+    peak = [image[y, x] for x, y in seen if np.hypot(x - x0, y - y0) <= 2]
+    assert _peak(image, mask, place) == pytest.approx(
+        np.mean(peak) if peak else -np.inf)
+    for radius in (2.5, 6.0):
+        around = [(x, y) for y in range(-20, 40) for x in range(-20, 45)
+                  if np.hypot(x - x0, y - y0) <= radius]
+        assert missing_part(mask, place, radius) == pytest.approx(
+            1 - len({*around} & {*seen}) / len(around))
+        near = [(x, y) for x, y in seen if np.hypot(x - x0, y - y0) <= radius]
+        opposite = [(round(2 * x0 - x), round(2 * y0 - y)) for x, y in near]
+        assert _paired_part(mask, place, radius) == pytest.approx(
+            np.mean([at in {*seen} for at in opposite]) if near else 0)
+
+
+@pytest.mark.parametrize('place', PLACES[:3])
+@pytest.mark.parametrize('most', [1000, 40])
+def test_pixels_of_a_fit(place, most):
+    rng = np.random.default_rng(7)
+    image, mask = rng.normal(3, 2, (18, 22)), rng.random((18, 22)) < 0.2
+    x, y, value, weight = _pixels(image, mask, place, 0.5, 9.0, most)
+    yy, xx = np.nonzero(~mask & (np.hypot(
+        np.arange(22) - place[0], np.arange(18)[:, None] - place[1]) <= 9))
+    step = int(np.ceil(len(xx) / most))
+    assert step == 1 or most == 40
+    np.testing.assert_array_equal((x, y), (xx[::step], yy[::step]))
+    np.testing.assert_allclose(value, np.arcsinh(
+        image[yy, xx][::step] / 0.5))
+    # a tenth of the light, as far as it exceeds the noise, is structure; the
+    # light is the mean of the good pixels of the part that is looked at
+    (x0, x1), (y0, y1) = ((max(int(c - 9), 0), int(c + 9) + 2)
+                          for c in place)
+    good = ~mask[y0:y1, x0:x1]
+    level = gaussian_filter(np.where(good, image[y0:y1, x0:x1], 0), 1.5)
+    level /= gaussian_filter(good.astype(float), 1.5)
+    bright = np.maximum(level[yy - y0, xx - x0][::step] / 0.5, 0)
+    np.testing.assert_allclose(weight, 1 / np.sqrt(
+        1 / (1 + bright**2) + 0.01))
 
 
 def test_shifted_centres_have_the_covariance():
