@@ -9,8 +9,8 @@ run, the quickest of the same folder first::
         tests/background --lines /tmp/lines --number 50 --seed 1
 
 Tests that ``/tmp/lines`` does not know are run once before, without a change,
-to see which lines they run and how long they take; those that fail do not
-count.
+to see which lines they run and how long they take; those that fail or take
+long do not count.
 
 Numbers are changed by one or by a factor of two; comparisons are turned
 round, or lose or gain their equality; ``and`` and ``or``, plus and minus,
@@ -389,10 +389,17 @@ class _Mutation:
         if self.coverage:
             self.coverage.switch_context(f'{item.nodeid}|setup')
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item):
-        if self.coverage:
-            self.coverage.switch_context(f'{item.nodeid}|call')
+        if not self.coverage:
+            return (yield)
+        self.coverage.switch_context(f'{item.nodeid}|call')
+        # (one that is never chosen need not end)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 2 * self.options.seconds)
+        try:
+            return (yield)
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
     def pytest_runtestloop(self, session):
         # (the collector has to find functions to change them)
@@ -422,7 +429,11 @@ class _Mutation:
         kept = Path(f'{self.options.lines}.{os.getpid()}')
         known = set(sys.modules)
 
+        def stop(*_):
+            raise TimeoutError
+
         def run():
+            signal.signal(signal.SIGVTALRM, stop)
             data = coverage.Coverage(data_file=None, source=[str(PACKAGE)],
                                      config_file=False)
             data.start()
