@@ -511,8 +511,14 @@ class _Mutation:
             size = int(Path('/proc/self/statm').read_text().split()[0]) * page
             resource.setrlimit(resource.RLIMIT_AS, (size + _MEMORY,) * 2)
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-            apply_mutant(path, number)
-            self.run_tests(names)
+            try:
+                apply_mutant(path, number)
+            except Exception as error:
+                # (the module could not be imported)
+                self.failed = True
+                os.write(self.pipe, repr(error).encode())
+            else:
+                self.run_tests(names)
 
         by = self.fork(run)
         return bool(by), by
