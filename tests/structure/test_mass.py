@@ -106,6 +106,18 @@ class TestRelations:
             assert_allclose(b - d, 0.4, atol=0.006)
             assert_allclose(a - c, -0.4 * sun, atol=0.035)
 
+    @pytest.mark.parametrize('name', ['into2013_exponential',
+                                      'into2013_disc'])
+    def test_two_colours(self, name):
+        """
+        Of a spiral and of an old galaxy, both colours give one ratio.
+        """
+        relation = RELATIONS[name]
+        for g_r, g_i in ((0.38, 0.56), (0.75, 1.13)):
+            assert_allclose(relation.log_mass_to_light(g_r, 'g-r', 'r'),
+                            relation.log_mass_to_light(g_i, 'g-i', 'r'),
+                            atol=0.06)
+
     def test_zibetti(self):
         """
         Sums over g, r, i and z of the published table, typed anew.
