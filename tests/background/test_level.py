@@ -3,6 +3,8 @@
 The sky of images with and without room beside the galaxy.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from astropy.modeling.models import Sersic2D
@@ -193,7 +195,7 @@ class TestEllipse:
         sma, mean, error = rings.means()
         edges = np.append(np.arange(8), 8 * np.exp(0.08 * np.arange(30)))
         k = 0
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in pairwise(edges):
             use = ~hidden & (radius >= low) & (radius < high)
             if use.sum() < 3:
                 continue

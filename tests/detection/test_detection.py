@@ -112,9 +112,9 @@ class TestFindGalaxy:
             assert np.hypot(*(found.centre - position)) <= 6.0 + 1e-6
 
 
-SIZE = 121
-Y, X = np.mgrid[:SIZE, :SIZE]
-NONE = np.zeros((SIZE, SIZE), bool)
+SHAPE = 121, 133
+Y, X = np.mgrid[:SHAPE[0], :SHAPE[1]]
+NONE = np.zeros(SHAPE, bool)
 
 
 def gaussian(x, y, height, sigma, *, q=1.0, theta=0.0):
@@ -124,7 +124,7 @@ def gaussian(x, y, height, sigma, *, q=1.0, theta=0.0):
 
 
 def noise(seed=0):
-    return np.random.default_rng(seed).normal(size=(SIZE, SIZE))
+    return np.random.default_rng(seed).normal(size=SHAPE)
 
 
 def find(image, *, position=(60, 60), search_radius=20, bad=NONE):
@@ -186,6 +186,7 @@ class TestShapeOfGalaxy:
         if not is_found:
             assert found.centre == (60, 60)
             assert (found.eps, found.touching, found.scale) == (0, 0, 1.2)
+            assert (found.theta, found.sma) == (0, 5)
             assert_allclose(found.galaxy.sum(), np.pi * 5**2, rtol=0.1)
 
     def test_diffuse(self):
@@ -253,6 +254,16 @@ class TestPeak:
         # alone it is the peak
         assert self.choose(galaxy) == (60, 60)
         assert self.choose(gaussian(63, 58, 80, 4)) == (63, 58)
+
+    def test_star_near_the_edge(self):
+        # what lies beyond the frame is not compared
+        for x, y, to in ((7, 60, 1), (60, 7, 1), (125, 60, -1),
+                         (60, 113, -1)):
+            galaxy = gaussian(x, y, 40, 10) + gaussian(x, y, 40, 2)
+            star = gaussian(x + 9 * to * (y == 60), y + 9 * to * (x == 60),
+                            160, 1.5)
+            found = self.choose(galaxy + star, start=(x, y))
+            assert_allclose(found, (x, y), atol=0.01)
 
     @pytest.mark.parametrize(('sma', 'away', 'is_peak'), [
         (16.0, 11.0, True), (16.0, 12.0, False), (3.0, 4.0, True),
@@ -344,7 +355,7 @@ class TestHidden:
 
 class TestTilt:
     def plane(self, size):
-        return 2 * size * (0.8 * (X / 120 - 0.5) + 0.6 * (Y / 120 - 0.5))
+        return 2 * size * (0.8 * (X / 132 - 0.5) + 0.6 * (Y / 120 - 0.5))
 
     @pytest.mark.parametrize('size', [0.05, 0.15, 1.0])
     def test_share(self, size):
@@ -365,7 +376,7 @@ class TestTilt:
         assert sky_tilt(self.plane(1.0)[:63], NONE[:63], 1.0) == 0.0
         assert np.ndim(sky_tilt(self.plane(1.0)[:64], NONE[:64], 1.0)) == 2
         # more than half of the cells must be seen
-        for last, ndim in ((45, 2), (75, 0)):
+        for last, ndim in ((45, 2), (82, 0)):
             bad = NONE.copy()
             bad[:, :last] = True
             assert np.ndim(sky_tilt(self.plane(1.0), bad, 1.0)) == ndim
