@@ -579,7 +579,10 @@ def make_table(out):
     Parameters
     ----------
     out : dict
-        The stored result: ``samples``, and of each ``seed`` and ``parts``.
+        The stored result: ``samples``, each with ``seed`` and ``parts``; of
+        each part the numbers of changes that are ``possible``, were
+        ``tried`` and ``noticed``, and those of no consequence
+        (``no_change``) with the reason.
 
     Returns
     -------
@@ -588,31 +591,28 @@ def make_table(out):
     """
     lines = ['.. list-table::', '    :header-rows: 1', '']
     rows = [['Folder', 'Changes that are possible', *(
-        f'Noticed, seed {sample["seed"]}' for sample in out['samples'])]]
-    for name in out['samples'][-1]['parts']:
-        counts = [sample['parts'][name] for sample in out['samples']]
-        rows.append([f'``{name}``', str(counts[-1]['possible']),
-                     *map(_share, counts)])
-    together = [{key: sum(part[key] for part in sample['parts'].values())
-                 for key in ('possible', 'tried', 'noticed', 'no_change')}
-                for sample in out['samples']]
-    rows.append(['Together', str(together[-1]['possible']),
-                 *map(_share, together)])
+        f'Noticed, {sample["name"]}' for sample in out['samples'])]]
+    parts = [sample['parts'] for sample in out['samples']]
+    for name in dict.fromkeys(name for part in parts for name in part):
+        counts = [part[name] for part in parts if name in part]
+        rows.append([f'``{name}``', str(counts[-1]['possible']), *(
+            _share([part[name]]) if name in part else '-' for part in parts)])
+    rows.append(['Together', '', *(_share(part.values()) for part in parts)])
     for row in rows:
-        lines += [f'    {"*" if k == 0 else " "} - {cell}'
+        lines += [f'    {"*" if k == 0 else " "} - {cell}'.rstrip()
                   for k, cell in enumerate(row)]
     return '\n'.join(lines) + '\n'
 
 
-def _share(count):
+def _share(counts):
     """
     Show how many are noticed of those that can change a result.
     """
-    of = count['tried'] - count['no_change']
-    share = count['noticed'] / of
+    noticed = sum(count['noticed'] for count in counts)
+    of = sum(count['tried'] - len(count['no_change']) for count in counts)
+    share = noticed / of
     error = np.sqrt(max(share * (1 - share), 0.25 / of) / of)
-    return (f'{count["noticed"]} of {of} '
-            f'({100 * share:.0f} ± {100 * error:.0f}%)')
+    return f'{noticed} of {of} ({100 * share:.0f} ± {100 * error:.0f}%)'
 
 
 def main(arguments=None):

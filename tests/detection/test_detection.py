@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from astro_pix2prof.detection.galaxy import (
+    _joined,
     _moments,
     choose_peak,
     find_galaxy,
@@ -339,6 +340,30 @@ class TestPeak:
         centre = refine_centre(image, image > 0, (61.0, 60.0), max_shift=4.0)
         assert_allclose(centre, (60, 60), atol=1e-6)
         assert refine_centre(image, NONE, (61.0, 60.0)) == (61.0, 60.0)
+
+
+class TestJoined:
+    # four parts side by side, of which the last is a segment of its own
+    parts = np.repeat([1, 2, 3, 4], 3) * np.ones((5, 1), int)
+    segments = np.where(parts < 4, 1, 2)
+
+    @pytest.mark.parametrize(('gaps', 'expected'), [
+        ([], [1, 2, 3, 4]), ([(2, 4)], [1, 1, 3, 4]),
+        ([(4, 5)], [1, 2, 3, 4]), ([(5, 7)], [1, 2, 2, 4]),
+        ([(2, 4), (5, 7)], [1, 1, 1, 4]), ([(8, 10)], [1, 2, 3, 4])])
+    def test_gaps(self, gaps, expected):
+        bad = np.zeros(self.parts.shape, bool)
+        for first, last in gaps:
+            bad[2, first:last] = True
+        found = _joined(self.parts, self.segments, bad)
+        assert found[0, ::3].tolist() == expected
+        assert (np.ptp(found, axis=0) == 0).all()
+
+    def test_corners(self):
+        bad = np.zeros(self.parts.shape, bool)
+        bad[2, 2] = bad[3, 3] = True
+        found = _joined(self.parts, self.segments, bad)
+        assert found[0, ::3].tolist() == [1, 1, 3, 4]
 
 
 class TestHidden:
