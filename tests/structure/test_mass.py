@@ -91,6 +91,46 @@ class TestRelations:
             spread = 0.3 if colour in ('i-z', 'r-z') else 0.16
             assert np.ptp(masses) < spread, colour
 
+    @pytest.mark.parametrize('name', ['roediger2015_bc03', 'zibetti2009',
+                                      'roediger2015_fsps'])
+    def test_both_bands_of_a_colour(self, name):
+        """
+        One mass: the ratios differ by the colour less that of the sun.
+        """
+        relation = RELATIONS[name]
+        for colour, lights in relation.coefficients.items():
+            blue, red = colour.split('-')
+            sun = (relation.solar_magnitude(blue)
+                   - relation.solar_magnitude(red))
+            (a, b), (c, d) = lights[blue], lights[red]
+            assert_allclose(b - d, 0.4, atol=0.006)
+            assert_allclose(a - c, -0.4 * sun, atol=0.035)
+
+    @pytest.mark.parametrize('name', ['into2013_exponential',
+                                      'into2013_disc'])
+    def test_two_colours(self, name):
+        """
+        Of a spiral and of an old galaxy, both colours give one ratio.
+        """
+        relation = RELATIONS[name]
+        for g_r, g_i in ((0.38, 0.56), (0.75, 1.13)):
+            assert_allclose(relation.log_mass_to_light(g_r, 'g-r', 'r'),
+                            relation.log_mass_to_light(g_i, 'g-i', 'r'),
+                            atol=0.06)
+
+    def test_zibetti(self):
+        """
+        Sums over g, r, i and z of the published table, typed anew.
+        """
+        expected = {'g-r': (-3.629, 6.570), 'g-i': (-4.156, 4.575),
+                    'g-z': (-4.710, 3.804), 'r-i': (-4.819, 13.677),
+                    'r-z': (-5.362, 7.954)}
+        for colour, lights in RELATIONS['zibetti2009'].coefficients.items():
+            assert set(lights) == {*'griz'}
+            assert_allclose(np.sum([*lights.values()], axis=0),
+                            expected.pop(colour), atol=1e-6)
+        assert not expected
+
     def test_all_agree(self):
         """
         The relations agree to 0.3 dex for g-i = 1.
