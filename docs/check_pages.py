@@ -64,7 +64,11 @@ async function look(page) {
     for (const e of body.querySelectorAll('article *')) {
         const box = e.getBoundingClientRect();
         if (!box.width || !box.height) { continue; }
-        const holder = inBox(e, body);
+        // (a box around the whole article, which scrolls sideways, holds
+        // nothing: text that is wider than the screen is cut)
+        const around = inBox(e, body);
+        const holder = around && around.contains(e.closest('article'))
+            ? null : around;
         const cut = (holder === null && box.right > view + 1)
             || (holder === e && isHiding(e));
         if (cut && !seen.some(other => other.contains(e))) {

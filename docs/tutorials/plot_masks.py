@@ -40,7 +40,7 @@ options = {'psf': 1.3, 'noise': True, 'gain': image.header['GAIN'],
            'seed': rng}
 image = inject(Sersic2D(0.9, 10, 2, ellip=0.2), image, position=(181, 140),
                **options)
-stars = [(104, 118, 60.0), *zip(*rng.uniform(0, 256, (2, 25)),
+stars = [(104, 118, 60.0), *zip(*rng.uniform(2, 253, (2, 25)),
                                 rng.exponential(1.0, 25), strict=True)]
 for x, y, flux in stars:
     star = Gaussian2D(flux / (2 * np.pi * 0.8**2), x_stddev=0.8, y_stddev=0.8)
