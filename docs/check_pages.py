@@ -14,6 +14,7 @@ neither wraps nor scrolls, is cut. The exit status is 1 if anything was found.
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -235,7 +236,7 @@ def find_missing_pictures(pages):
 
 def find_long_options(pages):
     """
-    Find options of the command line whose hyphens became a dash, and reprs.
+    Find options whose hyphens became a dash, reprs, and directives.
 
     Parameters
     ----------
@@ -253,6 +254,8 @@ def find_long_options(pages):
                             ('<lambda>', 'a lambda')):
             if mark in text:
                 faults.append(f'{path}: {fault}')
+        for directive in re.findall(r'\.\. [a-z-]+::', text):
+            faults.append(f'{path}: {directive} is shown, not obeyed')
         for word in text.split():
             if word[0] in '–—' and len(word) > 3 and word[1:2].islower():
                 faults.append(f'{path}: {word} was an option with two '
