@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from astro_pix2prof.detection import hidden
 from astro_pix2prof.detection.hidden import (
     HiddenCentre,
     _Isophotes,
@@ -62,6 +63,23 @@ def test_nucleus_that_is_seen(image):
     assert find_hidden_centre(data, mask, CENTRE, NOISE) is None
     none = np.zeros(mask.shape, bool)
     assert find_hidden_centre(image, none, CENTRE, NOISE) is None
+
+
+def test_nothing_is_fitted_where_the_nucleus_is_seen(image, monkeypatch):
+    """
+    Fits take as long as all else; a look at the pixels says no.
+    """
+    def refuse(*_, **options):
+        raise AssertionError
+
+    monkeypatch.setattr(hidden, '_fit', refuse)
+    mask = np.hypot(X - 70, Y - 66) < 5
+    data = np.where(mask, 0, image)
+    assert find_hidden_centre(data, mask, CENTRE, NOISE) is None
+    # a brighter place, and a hole at the nucleus, are looked at
+    for start, other in (((64.0, 61.6), mask), (CENTRE, FROM < 2)):
+        with pytest.raises(AssertionError):
+            find_hidden_centre(np.where(other, 0, image), other, start, NOISE)
 
 
 @pytest.mark.parametrize('start', [(60.0, 59.3), (54.8, 64.0)])

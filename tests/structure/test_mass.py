@@ -358,6 +358,40 @@ class TestMassProfile:
         assert table.meta['log_mass_err'] < 0.005
         assert mass_profile(bands, distance=20).meta['distance_scatter'] == 0
 
+    @pytest.mark.parametrize(('given', 'error'), [
+        ({}, 0.032), ({'ebv_err': 0.06}, 0.06), ({'ebv_err': 0}, 0.0)])
+    def test_error_of_dust(self, given, error):
+        """
+        The error of E(B-V): redder and fainter galaxies at the same time.
+        """
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        table = mass_profile(bands, distance=20, ebv=0.2, n_samples=4000,
+                             **given)
+        inner = table['radius'].value < 3 * H
+        change = error * (3.303 - 1.698)
+        assert_allclose(table['colour_err'].value[inner], change, rtol=0.05,
+                        atol=2e-3)
+        mass = error * abs(0.4 * 1.698 - 0.7 * (3.303 - 1.698))
+        assert_allclose(table.meta['log_mass_err'], mass, rtol=0.05,
+                        atol=2e-3)
+        relative = table['mass_density_err'] / table['mass_density']
+        assert_allclose(relative.value[inner] / np.log(10), mass, rtol=0.05,
+                        atol=2e-3)
+        assert_allclose(table.meta['ebv_err'], error)
+
+    def test_error_of_dust_alone(self):
+        """
+        The other noise is the same, whatever dust does.
+        """
+        bands = {'g': make_profile(22.0, noise=0.01),
+                 'i': make_profile(21.0, noise=0.01)}
+        plain, dusty = (mass_profile(bands, distance=20, ebv_err=error)
+                        for error in (None, 0.02))
+        assert plain.meta['ebv_err'] == 0
+        for name in ('colour', 'mass_density', 'mass_enclosed'):
+            assert_allclose(dusty[name], plain[name])
+        assert dusty.meta['log_mass_err'] > plain.meta['log_mass_err']
+
     def test_held(self):
         """
         Beyond the last certain colour, that of inner rings holds.

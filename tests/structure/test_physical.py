@@ -458,6 +458,33 @@ class TestPhysicalProfile:
         assert_allclose(table.meta['k_correction'], 1.1)
         assert table.meta['face_on_factor'] == pytest.approx(0.5)
 
+    @pytest.mark.parametrize(('given', 'error'), [
+        ({}, 0.032), ({'ebv_err': 0.01}, 0.01), ({'ebv_err': 0}, 0.0)])
+    def test_error_of_dust(self, sersic_profile, given, error):
+        """
+        The error of E(B-V) is in that of all magnitudes.
+        """
+        plain, table = (physical_profile(
+            sersic_profile, band='r', distance=50, **options)
+            for options in ({}, {'ebv': 0.2, **given}))
+        more = error * 2.285
+        good = np.isfinite(plain['surface_brightness'])
+        for name in ('surface_brightness_err', 'mag_enclosed_err'):
+            assert_allclose(table[name].value[good],
+                            np.hypot(plain[name].value[good], more))
+        relative = [(one['luminosity_density_err']
+                     / one['luminosity_density']).value[good]
+                    for one in (plain, table)]
+        assert_allclose(relative[1], np.hypot(
+            relative[0], 0.4 * np.log(10) * more))
+        assert_allclose(table.meta['ebv_err'], error)
+        assert_allclose(table.meta['extinction_err'], more)
+
+    def test_wrong_error_of_dust(self, sersic_profile):
+        with pytest.raises(ValueError, match='ebv_err must be'):
+            physical_profile(sersic_profile, band='r', distance=50, ebv=0.1,
+                             ebv_err=-0.01)
+
     def test_inclination_keeps_light(self, sersic_profile):
         plain, turned = (physical_profile(
             sersic_profile, band='r', distance=50, inclination=i,
