@@ -339,30 +339,36 @@ def _share(value, number):
     return f'{value:.2f} (of {number})' if number else text(None)
 
 
+def _rates(part):
+    return [_share(part[key], part[n]) for key, n in (
+        ('completeness', 'n_truth'), ('purity', 'n_found'))]
+
+
 def make_table(out):
     """
     Make the tables of the page of the documentation.
     """
     heading = ['Images', 'Method', 'Completeness', 'Purity',
-               'Completeness, class left aside', 'Purity, class left aside',
-               'False clumps in a galaxy without']
-    rows = []
+               'Purity for 28% of odd objects']
+    more = ['Images', 'Method', 'Completeness, class left aside',
+            'Purity, class left aside', 'Completeness, all planted',
+            'Purity, all planted', 'Odd among the bright',
+            'False clumps in a galaxy without']
+    rows, details = [], []
     for name, label in SETS.items():
         if name not in out['sets']:
             continue
         for method, title in METHODS.items():
             one = out['sets'][name][method]
             bright, any_ = one['bright'], one['bright_any']
-            rows.append([label, title, *(
-                _share(part[key], part[n])
-                for part, key, n in (
-                    (bright, 'completeness', 'n_truth'),
-                    (bright, 'purity', 'n_found'),
-                    (any_, 'completeness', 'n_truth'),
-                    (any_, 'purity', 'n_found'))),
-                f'{one["false_without_clumps"]:.2f}'])
+            rows.append([label, title, *_rates(bright),
+                         text(bright['purity_usual'], '.2f')])
+            details.append([label, title, *_rates(any_),
+                            *_rates(one['planted']),
+                            f'{100 * bright["odd_part"]:.0f}%',
+                            f'{one["false_without_clumps"]:.2f}'])
     lines = ['.. Written by benchmarks/accuracy/clumps.py; not to be edited.',
-             '', *list_table(heading, rows)]
+             '', *list_table(heading, rows), *list_table(more, details)]
     heading = ['Signal-to-noise ratio, share', *(
         f'{label}: {what}' for label in ('Simulator', 'GalSim')
         for what in ('completeness', 'purity'))]
@@ -376,10 +382,7 @@ def make_table(out):
                 f'S/N above {one["low"]:g}')
         else:
             label = f'{100 * one["low"]:g} to {100 * high:g}% of the light'
-        rows.append([label, *(
-            _share(part[key], part[n])
-            for part in (one, two) for key, n in (
-                ('completeness', 'n_truth'), ('purity', 'n_found')))])
+        rows.append([label, *_rates(one), *_rates(two)])
     return '\n'.join([*lines, *list_table(heading, rows)]).rstrip() + '\n'
 
 

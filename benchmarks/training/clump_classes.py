@@ -32,7 +32,7 @@ from astro_pix2prof.inference.clump_classes import N_MEASURED, seen_at
 from astro_pix2prof.networks.clumps import ClumpNetwork, find_peaks
 from astro_pix2prof.networks.clumps.stamps import turn_stamps
 from astro_pix2prof.networks.weights import load_network, write_weights
-from benchmarks.accuracy.clumps import MIN_SHARE, MIN_SNR
+from benchmarks.accuracy.clumps import MIN_SHARE, MIN_SNR, VOLUNTEERS
 from benchmarks.training.clump_heat import load_galaxies
 from benchmarks.training.clump_marks import IN_USE, KINDS
 
@@ -274,43 +274,52 @@ def probabilities(network, marks, *, odd=1.0):
         return torch.softmax(logits, 1).numpy()
 
 
-def measure(marks, found, threshold):
+def measure(marks, found, threshold, *, usual=False):
     """
     Measure completeness and purity of bright clumps at a threshold.
+
+    ``usual`` gives the purity if 28% of the bright objects were odd, as in
+    the boxes of volunteers.
     """
     kept = (found[:, 1] >= found[:, 2]) & (found[:, 1:].sum(1) >= threshold)
     right = kept & (marks.classes == 1)
+    weight = np.ones(len(kept))
+    if usual:
+        own, odd = ((marks.bright & (marks.classes == k)).sum()
+                    for k in (1, 2))
+        weight[marks.classes == 2] = VOLUNTEERS / (1 - VOLUNTEERS) * (
+            own / max(odd, 1))
+    called = weight * (kept & marks.bright)
     return ((right & marks.wanted).sum() / max(marks.n_wanted, 1),
-            (right & marks.bright).sum() / max(
-                (kept & marks.bright).sum(), 1))
+            (called * right).sum() / max(called.sum(), 1e-9))
 
 
-def choose(network, marks):
+def choose(network, sets):
     """
     Choose the weight of odd objects and the threshold.
 
-    Of all, the lower of completeness and purity is to be highest; of those
-    that differ by less than their errors, the mean of both.
+    The lowest of completeness and purity (of 28% of odd objects) in all sets
+    of galaxies is to be highest; of those that differ by less than their
+    errors, the mean of all.
 
     Returns
     -------
     odd, threshold : float
-    rates : tuple of 2 floats
     """
     rows = []
     for odd in _ODD:
-        found = probabilities(network, marks, odd=odd)
+        found = [probabilities(network, marks, odd=odd) for marks in sets]
         for threshold in _THRESHOLDS:
-            rates = measure(marks, found, threshold)
-            rows.append((min(rates), sum(rates), odd, threshold, rates))
+            rates = [rate for marks, one in zip(sets, found, strict=True)
+                     for rate in measure(marks, one, threshold, usual=True)]
+            rows.append((min(rates), sum(rates), odd, threshold))
     best = max(row[0] for row in rows)
-    _, _, odd, threshold, rates = max(
-        (row for row in rows if row[0] > best - 0.01),
-        key=lambda row: row[1])
-    return odd, threshold, rates
+    _, _, odd, threshold = max((row for row in rows if row[0] > best - 0.01),
+                               key=lambda row: row[1])
+    return odd, threshold
 
 
-def finish(network, card, marks, path, *, odd=None, threshold=None,
+def finish(network, card, sets, path, *, odd=None, threshold=None,
            entries=None):
     """
     Choose weight and threshold, and write weights and model card.
@@ -323,8 +332,8 @@ def finish(network, card, marks, path, *, odd=None, threshold=None,
     card : dict
         The card of its marks.
 
-    marks : `Marks`
-        Marks on galaxies that it was not trained on.
+    sets : dict of `Marks`
+        Marks on galaxies that it was not trained on, by name.
 
     path : path-like
         The file.
@@ -341,10 +350,19 @@ def finish(network, card, marks, path, *, odd=None, threshold=None,
     path : `~pathlib.Path`
     """
     if odd is None or threshold is None:
-        best = choose(network, marks)
+        best = choose(network, list(sets.values()))
         odd = best[0] if odd is None else odd
         threshold = best[1] if threshold is None else threshold
-    rates = measure(marks, probabilities(network, marks, odd=odd), threshold)
+    rows = {}
+    for name, marks in sets.items():
+        found = probabilities(network, marks, odd=odd)
+        (complete, pure), (_, usual) = (
+            measure(marks, found, threshold, usual=usual)
+            for usual in (False, True))
+        rows[name] = {'clumps': marks.n_wanted,
+                      'completeness': round(float(complete), 3),
+                      'purity': round(float(pure), 3),
+                      'purity_usual': round(float(usual), 3)}
     new = copy.deepcopy(network)
     with torch.no_grad():
         # (another weight of a class is another constant)
@@ -353,11 +371,9 @@ def finish(network, card, marks, path, *, odd=None, threshold=None,
         'classes', 'calibration', 'config', 'parameters', 'precision',
         'sha256', 'class_head', 'class_head_validation')}
     card.update(threshold=threshold, class_head={
-        'odd_weight': round(float(odd), 3),
-        'validation_galaxies': len(np.unique(marks.galaxy)),
-        'completeness': round(float(rates[0]), 3),
-        'purity': round(float(rates[1]), 3),
-        'unit': 'bright clumps of simulated galaxies that were left out'},
+        'odd_weight': round(float(odd), 3), 'validation': rows,
+        'unit': 'bright clumps of galaxies that were left out; '
+                'purity_usual is that for 28% of odd objects'},
         **(entries or {}))
     return write_weights(new, card, path)
 
@@ -368,7 +384,9 @@ def main(args=None):
     """
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('folder', type=Path)
-    parser.add_argument('--validation', type=Path, required=True)
+    parser.add_argument('--validation', type=Path, nargs='+', required=True,
+                        metavar='FOLDER',
+                        help='other galaxies; the first tell when to stop')
     parser.add_argument('--weights', default='clumps')
     parser.add_argument('--steps', type=int, default=3000)
     parser.add_argument('--seconds', type=float, default=math.inf)
@@ -383,16 +401,18 @@ def main(args=None):
     network, card = load_network(args.weights)
     galaxies = load_galaxies(args.folder)
     marks = gather(network, galaxies)
-    others = gather(network, load_galaxies(args.validation))
+    sets = {folder.name: gather(network, load_galaxies(folder))
+            for folder in args.validation}
     network = make_head(network)
-    curve = train_head(network, marks, validation=others, steps=args.steps,
+    curve = train_head(network, marks, steps=args.steps,
+                       validation=sets[args.validation[0].name],
                        seconds=args.seconds)
     entries = {'class_head_training': {
         'galaxies': len(galaxies), 'marks': [int(n) for n in np.bincount(
             marks.classes, minlength=3)],
         'bright': [int(n) for n in np.bincount(
             marks.classes[marks.bright], minlength=3)], 'curve': curve}}
-    path = finish(network, card, others, args.out, odd=args.odd,
+    path = finish(network, card, sets, args.out, odd=args.odd,
                   threshold=args.threshold, entries=entries)
     print(path, json.dumps(load_network(path)[1]['class_head']))
 

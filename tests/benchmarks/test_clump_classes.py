@@ -106,6 +106,14 @@ def test_measure(classes, marks):
     # (what is nothing has 0.42, what is a clump 0.65)
     assert classes.measure(marks, found, 0.5) == (1, 1)
     assert classes.measure(marks, found, 0.4)[1] < 1
+    # (three of four objects are odd: counted as 28%, they spoil less)
+    found[marks.classes == 2] = [0.1, 0.6, 0.3]
+    plain, usual = (classes.measure(marks, found, 0.5, usual=usual)[1]
+                    for usual in (False, True))
+    assert_allclose(usual, 0.72, rtol=1e-6)
+    own, odd = ((marks.bright & (marks.classes == k)).sum() for k in (1, 2))
+    assert_allclose(plain, own / (own + odd))
+    found[marks.classes == 2] = 0.2
     marks.n_wanted *= 2
     assert classes.measure(marks, found, 0.5) == (0.5, 1)
 
@@ -116,12 +124,14 @@ def test_finish(classes, marks, network, tmp_path):
     """
     new = classes.make_head(network)
     path = classes.finish(new, {'name': 'x', 'architecture': 'clumps'},
-                          marks, tmp_path / 'x.safetensors', odd=0.4,
+                          {'some': marks}, tmp_path / 'x.safetensors', odd=0.4,
                           threshold=0.3, entries={'notes': ['a']})
     again, card = load_network(path)
     assert_allclose(classes.probabilities(again, marks),
                     classes.probabilities(new, marks, odd=0.4), atol=0.02)
-    assert card['class_head']['validation_galaxies'] == 120
+    some = card['class_head']['validation']['some']
+    assert some['clumps'] == marks.n_wanted
+    assert 0 <= some['purity'] < some['purity_usual'] <= 1
     assert card['class_head']['odd_weight'] == 0.4
     assert card['threshold'] == 0.3
     assert card['notes'] == ['a']
