@@ -266,7 +266,9 @@ def data_scale(data, mask):
     # (of large images, a part of the pixels; the step is odd, so that they
     # do not lie in one column)
     step = (data.size // _N_TYPICAL) | 1
-    part, good = np.ravel(data)[::step], ~np.ravel(mask)[::step]
+    # (half precision holds no limits)
+    part = np.ravel(data)[::step].astype(float)
+    good = ~np.ravel(mask)[::step]
     with np.errstate(invalid='ignore'):
         size = np.abs(part)
         # (the median lies where most values do)
