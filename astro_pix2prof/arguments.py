@@ -36,7 +36,8 @@ from astro_pix2prof.wording import shown
 
 __all__ = ['check_choice', 'check_flag', 'check_integer', 'check_number',
            'check_options', 'check_positive', 'check_text', 'known_as',
-           'named_options', 'read_lengths', 'read_text_quantity']
+           'named_options', 'option_names', 'read_lengths',
+           'read_text_quantity']
 
 
 # Names that options have in other programs, with those that they have here.
@@ -502,6 +503,23 @@ def check_options(options, known, of, *, what='an option'):
                     else f'it takes {", ".join(known)}')
             msg = f'{name!r} is not {what} of {of}: {hint}'
             raise TypeError(msg)
+
+
+@functools.cache
+def option_names(function):
+    """
+    List the names of options; the first argument is none.
+
+    Parameters
+    ----------
+    function : callable
+        The function or class.
+
+    Returns
+    -------
+    names : tuple of str
+    """
+    return tuple(inspect.signature(function).parameters)[1:]
 
 
 def named_options(function):

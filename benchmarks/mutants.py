@@ -1,40 +1,49 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""
+r"""
 Change numbers and conditions of the package and count who notices.
 
-First measure which test runs which line, and how long each test takes::
+Randomly chosen lines are changed one by one, and the tests that run them are
+run, the quickest of the same folder first::
 
-    COVERAGE_FILE=/tmp/lines python -m pytest tests/image -n 0 --dist no \
-        --cov=astro_pix2prof --cov-context=test --cov-report= \
-        --junitxml=/tmp/times.xml -o junit_duration_report=call
+    python benchmarks/mutants.py image background --tests tests/image \
+        tests/background --lines /tmp/lines --number 50 --seed 1
 
-Then change randomly chosen lines and run the tests that concern them::
-
-    python benchmarks/mutants.py image --lines /tmp/lines \
-        --times /tmp/times.xml --tests tests/image --number 30 --seed 1
+Tests that ``/tmp/lines`` does not know are run once before, without a change,
+to see which lines they run and how long they take; those that fail or take
+long do not count.
 
 Numbers are changed by one or by a factor of two; comparisons are turned
 round, or lose or gain their equality; ``and`` and ``or``, plus and minus,
 times and divided by are exchanged; ``not``, ``~`` and minus signs are left
 out. Every change is made in memory, in a process of its own that is forked
-when the tests are collected. Not changed are the bodies of classes and the
-default values of arguments.
+when the tests are collected. Not changed are the bodies of classes, the
+default values of arguments, messages, and what only guards or tells where a
+warning comes from (``strict=`` and ``stacklevel=``).
+
+The figures in ``docs/mutants.inc`` are those of ``benchmarks/mutants.json``::
+
+    python benchmarks/mutants.py --write docs/mutants.inc
 """
 
 import argparse
 import ast
 import gc
+import hashlib
+import importlib
+import json
 import os
+import pickle
 import random
 import re
+import resource
 import signal
 import sys
 import time
 import traceback
 import types
+import warnings
 from collections import defaultdict
 from pathlib import Path
-from xml.etree import ElementTree
 
 import coverage
 import numpy as np
@@ -56,6 +65,21 @@ _ARITHMETIC = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div,
                ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
                ast.Pow: ast.Mult}
 
+# Arguments that change no result.
+_GUARDS = {'strict', 'stacklevel'}
+
+# Packages whose modules are imported before the changes, and not again for
+# each.
+_HEAVY = {'astro_pix2prof', 'astropy', 'matplotlib', 'numpy', 'photutils',
+          'scipy', 'skimage', 'statmorph', 'torch'}
+
+# Memory (bytes) that a change may use, and seconds and times its usual time
+# of the processor after which it is endless.
+_MEMORY, _PATIENCE, _TIMES = 4 * 2**30, 15, 6
+
+# Longest time (seconds) of a change that waits for something.
+_WAIT = 900
+
 
 def _changed(value):
     """
@@ -76,6 +100,11 @@ def _visit(node, field=None):
     """
     if isinstance(node, (ast.Raise, ast.JoinedStr)) or field in (
             'annotation', 'returns', 'decorator_list'):
+        return
+    if isinstance(node, ast.keyword) and node.arg in _GUARDS:
+        return
+    if isinstance(node, ast.If) and isinstance(
+            node.test, ast.Name) and node.test.id == 'TYPE_CHECKING':
         return
     if isinstance(node, ast.Assign) and isinstance(
             node.targets[0], ast.Name) and node.targets[0].id in (
@@ -161,40 +190,68 @@ def find_mutants(tree):
     return found
 
 
-def _read_tests(lines, times):
+def _digest(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+class _Lines:
     """
-    Read which tests run each line and how long every test takes.
+    Know which test runs which line, and how long it takes.
     """
-    data = coverage.CoverageData(no_disk=True)
-    for path in lines:
-        part = coverage.CoverageData(path)
-        part.read()
-        data.update(part)
-    durations = {}
-    for case in (case for path in times for case in ElementTree.parse(
-            path).iter('testcase')):
-        parts = case.get('classname').split('.')
-        depth = next(k for k, part in enumerate(parts)
-                     if part.startswith('test_')) + 1
-        name = '::'.join(['/'.join(parts[:depth]) + '.py', *parts[depth:],
-                          case.get('name')])
-        durations[name] = float(case.get('time'))
-    together = defaultdict(list)
-    for name in durations:
-        together[name.split('::')[0]].append(name)
-    tests = {}
-    for path in data.measured_files():
-        by_line = tests[path] = {}
-        for line, contexts in data.contexts_by_lineno(path).items():
-            here = by_line[line] = set()
-            for context in contexts:
-                name, _, phase = context.partition('|')
-                if name in durations:
-                    here.add(name)
-                # fixtures are made by the first test that asks for them
-                if phase == 'setup':
-                    here.update(together[name.split('::')[0]])
-    return tests, durations
+
+    def __init__(self, path):
+        self.path = path
+        self.tests, self.lines, self.files, self.modules = {}, {}, {}, []
+        if path.exists():
+            self.tests, self.lines, self.files, self.modules = pickle.loads(
+                path.read_bytes())
+
+    def forget_changed(self):
+        """
+        Forget tests that changed, or that run a module that changed.
+        """
+        stale = {path for path, digest in self.files.items()
+                 if not Path(path).exists() or _digest(path) != digest}
+        gone = {name for name in self.tests
+                if str(ROOT / name.split('::')[0]) in stale}
+        for path in stale & self.lines.keys():
+            gone |= set().union(*self.lines[path].values())
+        for name in gone:
+            del self.tests[name]
+        for path in self.lines:
+            self.lines[path] = {} if path in stale else {
+                line: names - gone
+                for line, names in self.lines[path].items()}
+        self.files = {path: digest for path, digest in self.files.items()
+                      if path not in stale}
+
+    def add(self, data, reports, modules):
+        """
+        Take in what was measured, and keep it in the file.
+        """
+        times, failed = defaultdict(float), set()
+        for name, seconds, has_failed in reports:
+            times[name] += seconds
+            if has_failed:
+                failed.add(name)
+        self.tests.update({name: None if name in failed else seconds
+                           for name, seconds in times.items()})
+        together = defaultdict(set)
+        for name in times:
+            together[name.split('::')[0]].add(name)
+        for path in data.measured_files():
+            by_line = self.lines.setdefault(path, {})
+            for line, contexts in data.contexts_by_lineno(path).items():
+                here = by_line.setdefault(line, set())
+                for name, _, phase in (c.partition('|') for c in contexts):
+                    # fixtures are made by the first test that asks for them
+                    here.update(together[name.split('::')[0]]
+                                if phase == 'setup' else {name} & {*times})
+        for path in [*self.lines, *(ROOT / name for name in together)]:
+            self.files[str(path)] = _digest(path)
+        self.modules = sorted({*self.modules, *modules})
+        self.path.write_bytes(pickle.dumps(
+            (self.tests, self.lines, self.files, self.modules)))
 
 
 def _users(path, tree, line, tests):
@@ -202,13 +259,15 @@ def _users(path, tree, line, tests):
     Find the tests that a line concerns.
     """
     by_line = tests.get(str(path), {})
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and (
-                node.lineno <= line < node.body[0].lineno):
-            lines = range(node.body[0].lineno, node.end_lineno + 1)
-            return set().union(*(by_line.get(k, ()) for k in lines))
-    if by_line.get(line):
-        return by_line[line]
+    inside = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)
+              and node.lineno <= line <= node.end_lineno]
+    if any(isinstance(node, ast.FunctionDef) for node in inside):
+        # (the head of a loop or a condition, not what it holds)
+        last = inside[-1]
+        end = last.body[0].lineno - 1 if getattr(
+            last, 'body', None) else last.end_lineno
+        return by_line.get(line) or set().union(*(
+            by_line.get(k, ()) for k in range(last.lineno, end + 1)))
     # run at import: tests of the functions that use the name
     names = set()
     for node in tree.body:
@@ -259,7 +318,7 @@ def apply_mutant(path, number):
         Index of the change in `find_mutants`.
     """
     name = '.'.join(path.relative_to(ROOT).with_suffix('').parts)
-    module = sys.modules[name.removesuffix('.__init__')]
+    module = importlib.import_module(name.removesuffix('.__init__'))
     tree = ast.parse(path.read_text())
     line, _, change = find_mutants(tree)[number]
     change()
@@ -311,25 +370,96 @@ class _Mutation:
     def __init__(self, options):
         self.options = options
         self.failed = False
+        self.pipe = self.coverage = self.since = None
+        self.reports = []
 
     def pytest_runtest_logreport(self, report):
         self.failed |= report.failed
-        if report.failed and self.pipe:
+        if self.coverage:
+            # (of the processor: others may use it, too)
+            now = time.process_time()
+            self.reports.append((report.nodeid, now - self.since,
+                                 report.failed))
+            self.since = now
+        elif report.failed:
             os.write(self.pipe, report.nodeid.encode())
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item):
+        if self.coverage:
+            self.coverage.switch_context(f'{item.nodeid}|setup')
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item):
+        if not self.coverage:
+            return (yield)
+        self.coverage.switch_context(f'{item.nodeid}|call')
+        # (one that is never chosen need not end)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 2 * self.options.seconds)
+        try:
+            return (yield)
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
     def pytest_runtestloop(self, session):
+        # (the collector has to find functions to change them)
+        gc.unfreeze()
         self.items = {item.nodeid: item for item in session.items}
-        self.tests, self.durations = _read_tests(self.options.lines,
-                                                 self.options.times)
+        self.lines = _Lines(Path(self.options.lines))
+        self.lines.forget_changed()
+        for folder in self.options.tests:
+            self.measure([name for name in self.items
+                          if name.startswith(folder)
+                          and name not in self.lines.tests])
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            for name in self.lines.modules:
+                importlib.import_module(name)
         with open(self.options.output, 'a') as self.output:
             for part in self.options.part:
                 self.run_part(part)
         return True
 
+    def measure(self, names):
+        """
+        Run tests without a change, in another process.
+        """
+        if not names:
+            return
+        kept = Path(f'{self.options.lines}.{os.getpid()}')
+        known = set(sys.modules)
+
+        def stop(*_):
+            raise TimeoutError
+
+        def run():
+            signal.signal(signal.SIGVTALRM, stop)
+            data = coverage.Coverage(data_file=None, source=[str(PACKAGE)],
+                                     config_file=False)
+            data.start()
+            self.coverage, self.since = data, time.process_time()
+            self.run_tests(names, to_end=True)
+            data.stop()
+            kept.write_bytes(pickle.dumps((data.get_data().dumps(),
+                                           self.reports, [
+                name for name, module in sys.modules.items()
+                if name.split('.')[0] in _HEAVY and name not in known
+                and getattr(module, '__spec__', None)])))
+
+        self.fork(run, limit=np.inf)
+        text, reports, modules = pickle.loads(kept.read_bytes())
+        kept.unlink()
+        data = coverage.CoverageData(no_disk=True)
+        data.loads(text)
+        self.lines.add(data, reports, modules)
+        bad = [name for name in names if self.lines.tests.get(name, 0) is None]
+        print(f'{len(names)} tests measured, failed: {bad}')
+
     def run_part(self, part):
         place = PACKAGE / part
         mutants = []
-        for path in sorted(place.glob('*.py')) if place.is_dir() else [place]:
+        for path in sorted(place.glob('*.py')) if place.is_dir() else [
+                PACKAGE / name for name in part.split(',')]:
             tree = ast.parse(path.read_text())
             mutants += [(path, k, line, text) for k, (line, text, _) in
                         enumerate(find_mutants(tree)) if re.search(
@@ -343,7 +473,7 @@ class _Mutation:
             noticed, by = self.run_mutant(path, number, names)
             count += noticed
             self.write('noticed' if noticed else 'missed ',
-                       f'{part} {path.name}:{line}:',
+                       f'{path.parent.name}/{path.name}:{line}:',
                        ' '.join(text.split()), f'[{len(names)}]', by)
         self.write(f'{part}: {count} of {len(chosen)} noticed '
                    f'({len(mutants)} possible, seed {self.options.seed})')
@@ -356,22 +486,47 @@ class _Mutation:
         Choose near and quick tests that run a line.
         """
         tree = ast.parse(path.read_text())
-        users = set(_users(path, tree, line, self.tests))
-        # tests that are new since the lines were recorded
-        users |= {name for name in self.items if name not in self.durations
-                  and f'/{path.parent.name}/' in name}
-        cost = {name: self.durations.get(name, 0.1) + (
+        users = _users(path, tree, line, self.lines.lines)
+        cost = {name: self.lines.tests[name] + (
             0 if f'/{path.parent.name}/' in name else 1)
-            for name in users if name in self.items}
+            for name in users if name in self.items
+            and self.lines.tests.get(name) is not None}
         total, chosen = 0.0, []
-        for name in sorted(cost, key=cost.get):
-            total += self.durations.get(name, 0.1)
+        for name in sorted(cost, key=lambda name: (cost[name], name)):
+            total += self.lines.tests[name]
             if total > self.options.seconds and chosen:
                 break
             chosen.append(name)
         return chosen
 
     def run_mutant(self, path, number, names):
+        """
+        Run tests with a change, and tell which failed.
+        """
+        usual = sum(self.lines.tests[name] for name in names)
+        seconds = int(_PATIENCE + _TIMES * usual)
+
+        def run():
+            page = os.sysconf('SC_PAGE_SIZE')
+            size = int(Path('/proc/self/statm').read_text().split()[0]) * page
+            resource.setrlimit(resource.RLIMIT_AS, (size + _MEMORY,) * 2)
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+            try:
+                apply_mutant(path, number)
+            except Exception as error:
+                # (the module could not be imported)
+                self.failed = True
+                os.write(self.pipe, repr(error).encode())
+            else:
+                self.run_tests(names)
+
+        by = self.fork(run)
+        return bool(by), by
+
+    def fork(self, function, *, limit=_WAIT):
+        """
+        Call a function in a process of its own.
+        """
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -382,38 +537,82 @@ class _Mutation:
                 null = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(null, 1)
                 os.dup2(null, 2)
-                if number is not None:
-                    apply_mutant(path, number)
-                self.run_tests(names)
+                function()
                 code = int(self.failed)
             except BaseException:
                 os.write(write, traceback.format_exc(-3).encode())
             finally:
                 os._exit(code)
         os.close(write)
-        end = time.monotonic() + 60 + 10 * self.options.seconds
+        end = time.monotonic() + limit
         done = 0
         while not done and time.monotonic() < end:
             done, status = os.waitpid(pid, os.WNOHANG)
             time.sleep(0.01)
-        by = 'endless'
+        by = 'waits'
         if done:
             by = os.read(read, 1000).decode()
-            if os.waitstatus_to_exitcode(status) not in (0, 1):
+            code = os.waitstatus_to_exitcode(status)
+            if code < 0:
+                by = f'endless (signal {-code})'
+            elif code > 1:
                 raise RuntimeError(by)
         else:
             os.killpg(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         os.close(read)
-        return bool(by), by
+        return by
 
-    def run_tests(self, names):
+    def run_tests(self, names, *, to_end=False):
         for name, after in zip(names, [*names[1:], None], strict=False):
             item = self.items[name]
             item.ihook.pytest_runtest_protocol(
                 item=item, nextitem=self.items.get(after))
-            if self.failed:
+            if self.failed and not to_end:
                 break
+
+
+def make_table(out):
+    """
+    Write the table of the stored counts.
+
+    Parameters
+    ----------
+    out : dict
+        The stored result: ``samples``, each with ``seed`` and ``parts``; of
+        each part the numbers of changes that are ``possible``, were
+        ``tried`` and ``noticed``, and those of no consequence
+        (``no_change``) with the reason.
+
+    Returns
+    -------
+    text : str
+        The table in reStructuredText.
+    """
+    lines = ['.. list-table::', '    :header-rows: 1', '']
+    rows = [['Folder', 'Changes that are possible', *(
+        f'Noticed, {sample["name"]}' for sample in out['samples'])]]
+    parts = [sample['parts'] for sample in out['samples']]
+    for name in dict.fromkeys(name for part in parts for name in part):
+        counts = [part[name] for part in parts if name in part]
+        rows.append([f'``{name}``', str(counts[-1]['possible']), *(
+            _share([part[name]]) if name in part else '-' for part in parts)])
+    rows.append(['Together', '', *(_share(part.values()) for part in parts)])
+    for row in rows:
+        lines += [f'    {"*" if k == 0 else " "} - {cell}'.rstrip()
+                  for k, cell in enumerate(row)]
+    return '\n'.join(lines) + '\n'
+
+
+def _share(counts):
+    """
+    Show how many are noticed of those that can change a result.
+    """
+    noticed = sum(count['noticed'] for count in counts)
+    of = sum(count['tried'] - len(count['no_change']) for count in counts)
+    share = noticed / of
+    error = np.sqrt(max(share * (1 - share), 0.25 / of) / of)
+    return f'{noticed} of {of} ({100 * share:.0f} ± {100 * error:.0f}%)'
 
 
 def main(arguments=None):
@@ -421,13 +620,12 @@ def main(arguments=None):
     Try random changes and write whether a test fails.
     """
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
-    parser.add_argument('part', nargs='+', help='folders or modules of the '
-                        'package, for example image or fitting/flags.py')
-    parser.add_argument('--lines', required=True, nargs='+',
-                        help='files of coverage')
-    parser.add_argument('--times', required=True, nargs='+',
-                        help='files of the times of the tests')
-    parser.add_argument('--tests', required=True, nargs='+',
+    parser.add_argument('part', nargs='*', help='folders or modules of the '
+                        'package, for example image or fitting/flags.py, or '
+                        'several modules with commas between them')
+    parser.add_argument('--lines', default='mutants.lines', help='file of '
+                        'the lines that each test runs, which is made')
+    parser.add_argument('--tests', nargs='+', default=['tests'],
                         help='folders of tests')
     parser.add_argument('--output', default='mutants.txt')
     parser.add_argument('--number', type=int, default=30,
@@ -437,7 +635,13 @@ def main(arguments=None):
                         help='longest time of the tests of a change')
     parser.add_argument('--only', default='', help='regular expression for '
                         'name:line: change')
+    parser.add_argument('--write', type=Path, help='write the table of the '
+                        'stored counts, and do nothing else')
     options = parser.parse_args(arguments)
+    if options.write:
+        out = json.loads(Path(__file__).with_suffix('.json').read_text())
+        options.write.write_text(make_table(out), encoding='utf-8')
+        return
     os.chdir(ROOT)
     pytest.main([*options.tests, '-q', '-s', '-o', 'addopts=', '-p',
                  'no:cacheprovider', '-p', 'no:cov', f'--rootdir={ROOT}'],

@@ -14,6 +14,7 @@ neither wraps nor scrolls, is cut. The exit status is 1 if anything was found.
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -64,7 +65,11 @@ async function look(page) {
     for (const e of body.querySelectorAll('article *')) {
         const box = e.getBoundingClientRect();
         if (!box.width || !box.height) { continue; }
-        const holder = inBox(e, body);
+        // (a box around the whole article, which scrolls sideways, holds
+        // nothing: text that is wider than the screen is cut)
+        const around = inBox(e, body);
+        const holder = around && around.contains(e.closest('article'))
+            ? null : around;
         const cut = (holder === null && box.right > view + 1)
             || (holder === e && isHiding(e));
         if (cut && !seen.some(other => other.contains(e))) {
@@ -231,7 +236,7 @@ def find_missing_pictures(pages):
 
 def find_long_options(pages):
     """
-    Find options of the command line whose hyphens became a dash, and reprs.
+    Find options whose hyphens became a dash, reprs, and directives.
 
     Parameters
     ----------
@@ -249,6 +254,8 @@ def find_long_options(pages):
                             ('<lambda>', 'a lambda')):
             if mark in text:
                 faults.append(f'{path}: {fault}')
+        for directive in re.findall(r'\.\. [a-z-]+::', text):
+            faults.append(f'{path}: {directive} is shown, not obeyed')
         for word in text.split():
             if word[0] in '–—' and len(word) > 3 and word[1:2].islower():
                 faults.append(f'{path}: {word} was an option with two '

@@ -10,6 +10,7 @@ from astropy.stats import biweight_location, mad_std, sigma_clip
 from scipy.ndimage import binary_dilation, gaussian_filter, label
 
 from astro_pix2prof.background.boxes import noise_correlation, sum_boxes
+from astro_pix2prof.background.medians import median, quantile, spread
 from astro_pix2prof.background.structure import (
     first_slope,
     measure_structure_of_sky,
@@ -39,6 +40,9 @@ _ROUGH = 0.1
 
 # A sky whose structure exceeds this part of the noise of a pixel matters.
 _STRUCTURE = 0.12
+
+# Rounding that adds more than this part of the noise of a pixel matters.
+_ROUNDING = 0.05
 
 # A plane through all but the sources is believed if it rises across the frame
 # by so many times the noise of a pixel, and needed by so many times.
@@ -103,6 +107,9 @@ class Sky:
 
     tilted : bool
         Whether the slope was found, and not asked for.
+
+    rounding : float
+        The part of the error that is due to rounded pixels.
     """
 
     level: float
@@ -116,14 +123,16 @@ class Sky:
     noise: float = 0.0
     rise: float = 0.0
     tilted: bool = False
+    rounding: float = 0.0
 
     @property
     def is_uncertain(self):
         """
-        Tell of too little sky, or too much structure in it (bool).
+        Tell of too little sky, too much structure, or rounding (bool).
         """
         return self.how == 'tail' or self.tilted or (
-            self.how == 'free' and self.structure > _STRUCTURE * self.noise)
+            self.how == 'free' and self.structure > _STRUCTURE * self.noise
+            ) or self.rounding > _ROUNDING * self.noise
 
     def over(self, shape):
         """
@@ -267,7 +276,7 @@ def sky_error(data, sky_pixels, *, box=24):
     if use.sum() < 3:
         return np.inf
     means = boxes(np.where(sky_pixels, data, 0.0))[use] / count[use]
-    return float(1.25 * mad_std(means) / np.sqrt(use.sum()))
+    return float(1.25 * spread(means) / np.sqrt(use.sum()))
 
 
 def measure_sky(data, bad, position, *, search=25.0, radius=None,
@@ -312,7 +321,7 @@ def measure_sky(data, bad, position, *, search=25.0, radius=None,
     side = 1 << int(np.log2(np.clip(min(data.shape) // _BOXES, 1,
                                     _LARGEST_BOX)))
     good = data[~bad]
-    pivot = float(np.median(good[::max(good.size // 4096, 1)]))
+    pivot = median(good[::max(good.size // 4096, 1)])
     boxes = sum_boxes(data - pivot, bad, side)
     image, hidden = boxes.mean, ~boxes.usable
     if hidden.mean() > 0.9:
@@ -321,7 +330,7 @@ def measure_sky(data, bad, position, *, search=25.0, radius=None,
     noise = max(_difference_noise(image, hidden), 1e-7 * np.ptp(values))
     if not noise > 0:
         return Sky(pivot + float(values[0]), 0.0, 'free')
-    level = np.quantile(values, 0.15) + noise
+    level = quantile(values, 0.15) + noise
     x, y = ((at - first - 0.5 * (side - 1)) / side for at, first in zip(
         position, boxes.first, strict=True))
     if radius is None:
@@ -412,7 +421,7 @@ def _difference_noise(image, hidden):
     if not differences.size:
         return 0.0
     # (of a normal distribution, 30% lie within 0.3853 standard deviations)
-    noise = np.quantile(differences, 0.3) / 0.3853
+    noise = quantile(differences, 0.3) / 0.3853
     if not noise > 0:
         # most pixels hold the same number of photons
         noise = float(np.sqrt(np.mean(differences**2)))
@@ -432,7 +441,7 @@ def _ellipse_radius(image, hidden, position, level, noise, search):
     threshold = level + 2 * noise
     circle = (np.abs(distance - 0.35 * min(image.shape)) < 1) & ~hidden
     if circle.any():
-        threshold = max(threshold, np.median(smooth[circle]))
+        threshold = max(threshold, median(smooth[circle]))
     near = np.where((distance <= search) & ~hidden, smooth, -np.inf)
     at = np.unravel_index(np.argmax(near), near.shape)
     objects, _ = label(smooth > threshold)
@@ -517,9 +526,9 @@ class _Rings:
         at, median, _ = self.medians()
         model = np.interp(self.radius, at, median)
         left = np.where(self.hidden, 0.0, self.image - model)
-        self.scatter = max(mad_std(left[~self.masked]), self.noise)
+        self.scatter = max(spread(left[~self.masked]), self.noise)
         smooth = gaussian_filter(left, 0.7)
-        size = mad_std(smooth[~self.hidden])
+        size = spread(smooth[~self.hidden])
         # (dark pixels, too: else the mean of the others is too low)
         others = np.abs(smooth) > _OTHERS * size + _PART * np.maximum(
             model - level, 0.0)

@@ -5,6 +5,8 @@ Robust measurement of the sky noise of an image.
 
 import numpy as np
 
+from astro_pix2prof.background.medians import row_medians
+
 __all__ = ['measure_noise', 'noise_in_cells', 'noise_is_wrong',
            'noise_weights']
 
@@ -245,7 +247,7 @@ def _reject(values, used, good, basis):
     """
     resid = values - _planes(values, used, basis)
     away = np.abs(resid)
-    spread = _MAD_TO_STD * _masked_median(away, used)
+    spread = _MAD_TO_STD * row_medians(away, used)
     # (a spread of zero occurs for coarsely rounded values)
     flat = ~(spread > 0)
     if flat.any():
@@ -268,18 +270,6 @@ def _planes(values, used, basis):
     normal += 1e-6 * weights.sum(axis=1)[:, None, None] * np.eye(n)
     plane = np.linalg.solve(normal, right[..., None])[..., 0]
     return plane.astype(np.float32) @ basis
-
-
-def _masked_median(values, used):
-    """
-    The median of the used values of each row; each row has some.
-    """
-    # (sorting is several times as fast as numpy.nanmedian)
-    values = np.sort(np.where(used, values, np.float32(np.inf)), axis=1)
-    n = used.sum(axis=1)
-    rows = np.arange(len(values))
-    return 0.5 * (values[rows, (n - 1) // 2].astype(float)
-                  + values[rows, n // 2])
 
 
 def _lowest_group(sigma, error):

@@ -6,8 +6,9 @@ The structure of a sky that is not flat.
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.stats import mad_std
 from scipy.ndimage import label
+
+from astro_pix2prof.background.medians import median, spread
 
 __all__ = ['SkyStructure', 'first_slope', 'measure_structure_of_sky',
            'rise_of']
@@ -126,7 +127,7 @@ def measure_structure_of_sky(image, sky, others, centre, level, noise, *,
         return SkyStructure()
     x, y = x - centre[0], y - centre[1]
     # (the noise of a frame need not be the same everywhere)
-    typical = np.median(local)
+    typical = median(local)
     relative = local / typical if typical > 0 else np.ones(len(local))
     error = noise * np.maximum(relative, _QUIET) / np.sqrt(count)
     floor = (_FAINT_OBJECTS * pixel_noise)**2
@@ -137,8 +138,8 @@ def measure_structure_of_sky(image, sky, others, centre, level, noise, *,
     bent = np.concatenate([plane, np.stack([x * x, x * y, y * y], -1)], -1)
     # (bright objects have haloes, wider than their masks)
     left = value - plane @ _solve(plane, value, error)
-    keep = np.abs(left - np.median(left)) < _HALO * np.hypot(
-        mad_std(left), error)
+    keep = np.abs(left - median(left)) < _HALO * np.hypot(
+        spread(left), error)
     plane, bent, value, error = (part[keep] for part in (
         plane, bent, value, error))
     slopes = _solve(plane, value, error)
@@ -205,7 +206,7 @@ def first_slope(image, hidden, least):
     for _ in range(_PASSES):
         plane = np.linalg.lstsq(design[keep], value[keep], rcond=None)[0]
         left = value - design @ plane
-        middle, width = np.median(left[keep]), mad_std(left[keep])
+        middle, width = median(left[keep]), spread(left[keep])
         # (sources are brighter than the sky, and never darker)
         keep = (left > middle - 3 * width) & (left < middle + 2 * width)
         if keep.sum() < _FEW_BLOCKS:

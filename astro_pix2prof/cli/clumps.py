@@ -62,6 +62,10 @@ def add_clumps_command(commands):
                          default='network',
                          help='how to find clumps: by a network (default), '
                               'or as peaks of the filtered image')
+    command.add_argument('--detector-weights', metavar='FILE',
+                         help='weights of the network of --detector network: '
+                              'a .safetensors file beside its model card '
+                              '(default: those of the package)')
     command.add_argument('--threshold', type=number(above=0), metavar='P',
                          help='least probability, or signal-to-noise ratio '
                               'of --detector matched')
@@ -105,7 +109,7 @@ def _run_clumps(args):
         read_picture,
         warn_of_calibration,
     )
-    from astro_pix2prof.inference.clumps import find_clumps
+    from astro_pix2prof.inference.clumps import find_clumps, load_detector
 
     if args.out.suffix not in _FORMATS:
         args.command.error('--out must end in .ecsv, .fits, .csv or '
@@ -113,6 +117,18 @@ def _run_clumps(args):
     if args.detector == 'network' and (args.threshold or 0) > 1:
         args.command.error('argument --threshold: must be a probability, at '
                            f'most 1, for a network, got {args.threshold:g}')
+    if args.detector == 'matched' and args.detector_weights is not None:
+        args.command.error('argument --detector-weights: must not be given '
+                           'with --detector matched, which uses no network')
+    if args.detector_weights is not None:
+        # (before the galaxy is measured)
+        try:
+            load_detector(args.detector_weights)
+        except (ValueError, FileNotFoundError) as error:
+            if args.debug:
+                raise
+            text = str(error).removeprefix('weights').lstrip(': ')
+            args.command.error(f'argument --detector-weights: {text}')
     check_planes(args)
     for path, option in ((args.out, '--out'), (args.regions, '--regions'),
                          (args.plot, '--plot')):
@@ -138,7 +154,8 @@ def _run_clumps(args):
                else args.classes)
     clumps, more = quietly(
         find_clumps, fit, method=args.detector, threshold=args.threshold,
-        psf=args.psf, classes=classes, max_radius=args.within)
+        psf=args.psf, classes=classes, max_radius=args.within,
+        weights=args.detector_weights)
     for note in [*notes, *more]:
         warn(note, args, file=args.image)
     # (FITS warns of long keys)

@@ -38,8 +38,8 @@ __all__ = ['add_mass_command']
 
 # Options that are passed on as they are.
 _PASSED = ('relation', 'colour', 'light', 'distance', 'distance_err',
-           'redshift', 'ebv', 'reddening', 'filters', 'k_correction',
-           'inclination', 'thickness', 'max_colour_err')
+           'redshift', 'ebv', 'ebv_err', 'reddening', 'filters',
+           'k_correction', 'inclination', 'thickness', 'max_colour_err')
 
 
 def add_mass_command(commands):
@@ -106,6 +106,8 @@ def _add_mass_options(command):
     add('--ebv', type=number_or_word, metavar='MAG',
         help='reddening E(B-V) by the Milky Way, or sfd for the map of the '
              'package dustmaps (default: 0)')
+    add('--ebv-err', type=float, metavar='MAG',
+        help='its error (default: 16%% of it)')
     add('--reddening', metavar='SCALE',
         help='scale of that number: SFD (default), or SF11 if it is '
              'recalibrated')

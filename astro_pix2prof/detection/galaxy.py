@@ -141,6 +141,8 @@ def choose_peak(smooth, galaxy, start, sma, sigma, *, bad=None, limit=None):
     # A star close to the nucleus hides its peak: the middle of the outer
     # isophotes is a candidate as well.
     levels = np.quantile(smooth[galaxy], [0.2, 0.5, 0.75])
+    # (nothing is brighter than a plateau)
+    levels = np.minimum(levels, np.nextafter(smooth[galaxy].max(), -np.inf))
     middles = [np.mean(np.nonzero(galaxy & (smooth > v)), axis=1)
                for v in levels]
     middle = _within(np.median(middles, axis=0)[::-1], limit)

@@ -71,15 +71,21 @@ class ProfileFit:
     weight: np.ndarray | None = None
     tilt: np.ndarray | float = 0.0
 
+    @property
+    def flags(self) -> list[str]:
+        """
+        The names of the flags of the whole profile (list of str).
+        """
+        return decode_flags(self.profile.meta.get('flag', 0), kind='galaxy')
+
     def __repr__(self):
         meta = self.profile.meta
         last = self.profile['radius'][-1]
-        flags = decode_flags(meta.get('flag', 0), kind='galaxy')
         name = meta.get('source')
         return (f'<{type(self).__name__}{f" of {name!r}" if name else ""}: '
                 f'{len(self.profile)} rings to {last:.4g}, centre '
                 f'({self.centre[0]:.2f}, {self.centre[1]:.2f}), sky '
-                f'{self.sky:.4g}, flags: {", ".join(flags) or "none"}>')
+                f'{self.sky:.4g}, flags: {", ".join(self.flags) or "none"}>')
 
     def model(self) -> np.ndarray:
         """

@@ -10,7 +10,8 @@ import numpy as np
 from astro_pix2prof.background.noise import noise_is_wrong
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.blends import is_blended
-from astro_pix2prof.fitting.checks import find_plateau, is_point_source
+from astro_pix2prof.fitting.checks import is_point_source
+from astro_pix2prof.fitting.plateaus import find_plateau
 from astro_pix2prof.profile.brightness import curve_of_growth
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 

@@ -4,6 +4,7 @@ Conventions of archives: packed pixels, and files and flags beside an image.
 """
 
 import glob
+import os
 import re
 import warnings
 from dataclasses import dataclass
@@ -113,6 +114,10 @@ _FILES = (
 
 _SUFFIX = re.compile(r'\.(fits?|fts)(\.(gz|fz|bz2|xz|Z))?$', re.IGNORECASE)
 
+# The endings of files that are looked for beside an image.
+_ENDINGS = [f'.{kind}{packed}' for kind in ('fits', 'fit', 'fts')
+            for packed in ('', '.gz', '.fz', '.bz2', '.xz', '.Z')]
+
 
 def companion_files(path):
     """
@@ -145,9 +150,6 @@ def companion_files(path):
                              (None, ()))
     if match is None:
         return []
-    names = {key: glob.escape(value) for key, value
-             in match.groupdict().items()}
-    folder = glob.escape(str(path.parent))
     found = []
     for template, role, power, bits in companions:
         if is_address(path):
@@ -156,7 +158,7 @@ def companion_files(path):
             other = None if '*' in template else beside(path, name)
             files = [] if other is None or other == path else [other]
         else:
-            files = _list_files(folder, template.format(**names), path)
+            files = _list_files(template, match.groupdict(), path)
         if len(files) > 1:
             # the same file, packed in another way
             same = [file for file in files
@@ -174,8 +176,20 @@ def companion_files(path):
     return found
 
 
-def _list_files(folder, pattern, path):
-    return [Path(name) for name in sorted(glob.glob(f'{folder}/{pattern}.f*'))
+def _list_files(template, values, path):
+    """
+    List the files beside an image that a template stands for.
+    """
+    if '*' not in template:
+        # (each by its name: a folder of a survey takes long to list)
+        stem = os.path.join(path.parent, template.format(**values))
+        files = [f'{stem}{ending}' for ending in _ENDINGS
+                 if os.path.lexists(f'{stem}{ending}')]
+    else:
+        stem = template.format(**{key: glob.escape(value)
+                                  for key, value in values.items()})
+        files = glob.glob(f'{glob.escape(str(path.parent))}/{stem}.f*')
+    return [Path(name) for name in sorted(files)
             if _SUFFIX.search(name) and Path(name) != path]
 
 

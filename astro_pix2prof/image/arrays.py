@@ -3,7 +3,6 @@
 Read arrays and choose the plane of a cube.
 """
 
-import re
 import warnings
 
 import astropy.units as u
@@ -11,7 +10,7 @@ import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.utils.masked import Masked
 
-from astro_pix2prof.image.header import _header_text
+from astro_pix2prof.image.header import _header_text, matching_values
 from astro_pix2prof.image.planes import ImageParts
 from astro_pix2prof.image.units import (
     is_counts_like,
@@ -198,8 +197,8 @@ def _drizzled_unit(header, unit):
 
     BUNIT may be that of the exposures, which are in counts.
     """
-    noted = {str(header[key]).strip().lower() for key in header
-             if re.fullmatch(r'D\d{3}OUUN', key)}
+    noted = {str(value).strip().lower()
+             for value in matching_values(header, r'D\d{3}OUUN')}
     if noted not in ({'cps'}, {'counts'}):
         return unit
     is_per_second = noted == {'cps'}

@@ -13,6 +13,7 @@ from scipy.ndimage import (
 )
 
 from astro_pix2prof.image.few_values import find_few_values
+from astro_pix2prof.image.repeats import find_repeats
 
 __all__ = ['find_blanks']
 
@@ -89,7 +90,8 @@ def find_blanks(data, mask):
     columns are often filled with a constant. A connected group of equal
     values is such a blank if it is larger than chance allows, given how
     often its value occurs elsewhere; an area of a few values is one, too
-    (a ramp of steps, a pattern). These are no blanks: a saturated
+    (a ramp of steps, a pattern), and one of a rounded image that repeats
+    itself. These are no blanks: a saturated
     core, the rounded sky of integer images, the empty pixels of sparse
     photon counts, replicated pixels, and the constant sky of an image
     without noise.
@@ -120,6 +122,13 @@ def find_blanks(data, mask):
     blank = _few_valued(data, good)
     if blank.any():
         good &= ~blank
+    repeats = find_repeats(data, good)
+    if repeats.any():
+        none = np.zeros(data.shape, dtype=bool)
+        rest = good & ~repeats
+        if _Frame(np.where(good, data, 0), good, rest, none[:, 1:],
+                  none[1:]).noisy:
+            blank |= repeats
     across = data[:, 1:] == data[:, :-1]
     along = data[1:] == data[:-1]
     if np.count_nonzero(across) + np.count_nonzero(along) < _LEAST - 1:

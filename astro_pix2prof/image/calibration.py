@@ -176,13 +176,15 @@ def given_gain(gain, unit):
     ValueError
         If it is not positive and finite, or in another unit.
     """
+    if gain is None:
+        return None
     units = [electrons / unit for electrons in (u.electron, u.photon,
                                                 u.dimensionless_unscaled)]
     if unit == u.dimensionless_unscaled or (is_counts_like(unit)
                                             and not is_rate(unit)):
         # counts may be called anything
         units += [u.electron / count for count in (u.adu, u.ct, u.DN)]
-    return check_positive(gain, 'gain', unit=tuple(units), optional=True)
+    return check_positive(gain, 'gain', unit=tuple(units))
 
 
 def given_fwhm(psf_fwhm, pixel_scale):
@@ -201,10 +203,12 @@ def given_fwhm(psf_fwhm, pixel_scale):
     -------
     psf_fwhm : float or None
     """
+    if psf_fwhm is None:
+        return None
     pixels = () if pixel_scale is None else u.pixel_scale(
         pixel_scale * u.arcsec / u.pix)
     return check_positive(psf_fwhm, 'psf_fwhm', unit=u.arcsec,
-                          equivalencies=pixels, optional=True)
+                          equivalencies=pixels)
 
 
 def given_saturation(saturation, unit):

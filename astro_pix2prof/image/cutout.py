@@ -6,7 +6,6 @@ A galaxy image of any kind, with its noise, mask and calibration.
 from __future__ import annotations
 
 import copy
-import inspect
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from astro_pix2prof.arguments import (
     check_positive,
     check_text,
     named_options,
+    option_names,
 )
 from astro_pix2prof.background.noise import measure_noise
 from astro_pix2prof.image.astrometry import (
@@ -410,8 +410,7 @@ path, optional
             If an option does not go with a `GalaxyCutout`, or as for
             `GalaxyCutout`.
         """
-        check_options(options, list(inspect.signature(cls).parameters)[1:],
-                      'GalaxyCutout')
+        check_options(options, option_names(cls), 'GalaxyCutout')
         if not isinstance(image, GalaxyCutout):
             return cls(image, **options)
         calibrated = check_flag(options.pop('calibrated', False),

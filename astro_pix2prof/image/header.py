@@ -15,7 +15,7 @@ from astropy.wcs import WCS, FITSFixedWarning
 from astro_pix2prof.image.astrometry import BrokenWCSError
 
 __all__ = ['header_comment', 'header_keywords', 'header_number',
-           'header_values', 'header_wcs', 'read_wcs']
+           'header_values', 'header_wcs', 'matching_values', 'read_wcs']
 
 
 # (EXP_TIME: UKIDSS)
@@ -183,6 +183,34 @@ class _HeaderValues(Mapping):
     def __bool__(self):
         # (counting would read all cards)
         return bool(self._keys)
+
+    def names(self):
+        """
+        List the keywords, those of cards that cannot be read too.
+        """
+        return list(self._keys)
+
+
+def matching_values(header, pattern):
+    """
+    Read the values of all keywords of a pattern.
+
+    Parameters
+    ----------
+    header : mapping
+        The header. Cards of other keywords are not read.
+
+    pattern : str
+        A regular expression for the whole keyword.
+
+    Returns
+    -------
+    values : list
+        In the order of the header.
+    """
+    names = header.names() if isinstance(header, _HeaderValues) else header
+    return [header[name] for name in names
+            if re.fullmatch(pattern, name) and name in header]
 
 
 def _header_text(header, *keywords):

@@ -266,8 +266,16 @@ def data_scale(data, mask):
     # (of large images, a part of the pixels; the step is odd, so that they
     # do not lie in one column)
     step = (data.size // _N_TYPICAL) | 1
-    size = np.abs(np.ravel(data)[::step][~np.ravel(mask)[::step]],
-                  dtype=float)
+    # (half precision holds no limits)
+    part = np.ravel(data)[::step].astype(float)
+    good = ~np.ravel(mask)[::step]
+    with np.errstate(invalid='ignore'):
+        size = np.abs(part)
+        # (the median lies where most values do)
+        usual = (size >= 10 * _SMALL) & (size <= 0.1 * _LARGE) & good
+    if 2 * np.count_nonzero(usual) > np.count_nonzero(good):
+        return 1.0
+    size = np.abs(part[good], dtype=float)
     size = size[np.isfinite(size) & (size > 0)]
     if size.size == 0:
         return 1.0

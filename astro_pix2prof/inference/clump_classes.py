@@ -183,8 +183,11 @@ def class_probabilities(network, rows):
     measured = torch.tensor([class_features(row) for row in rows],
                             dtype=torch.float32)
     seen = torch.stack([row['seen'] for row in rows])
+    stamps = None
+    if network.stamped is not None:
+        stamps = torch.stack([row['stamp'] for row in rows])
     with torch.inference_mode():
-        found = torch.softmax(network.classify(seen, measured), 1)
+        found = torch.softmax(network.classify(seen, measured, stamps), 1)
     return found[:, 1:].double().numpy()
 
 

@@ -40,6 +40,7 @@ from astro_pix2prof.networks.clumps.network import (
     ClumpNetwork,
     find_peaks,
 )
+from astro_pix2prof.networks.clumps.stamps import cut_stamps
 from astro_pix2prof.networks.weights import load_network
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import ClumpFlag, GalaxyFlag, decode_flags
@@ -52,7 +53,8 @@ if TYPE_CHECKING:
     from astro_pix2prof.fitting.base import ProfileFitter
     from astro_pix2prof.typing import ImageLike, PathLike, PSFLike
 
-__all__ = ['find_clumps', 'measure_marks']
+__all__ = ['find_clumps', 'load_detector', 'measure_candidates',
+           'measure_marks']
 
 
 # Thresholds: the signal-to-noise ratio of the matched filter, and the
@@ -89,7 +91,7 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
                 threshold: float | None = None, psf: PSFLike | None = None,
                 classes: str | Sequence[str] = CLASSES,
                 max_radius: float = 3.0, fitter: ProfileFitter | None = None,
-                weights: PathLike = 'clumps', **options: Any) -> QTable:
+                weights: PathLike | None = None, **options: Any) -> QTable:
     """
     Find the clumps of a galaxy, and stars and galaxies in front of it.
 
@@ -133,7 +135,8 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
         The fitter of an image; by default a `~astro_pix2prof.Pix2ProfFitter`.
 
     weights : str or path-like, optional
-        The weights of the network.
+        The weights of the network; by default 'clumps', those of the
+        package. 'matched' has none.
 
     **options
         The options of the fitter's ``fit`` for an image, such as
@@ -163,8 +166,8 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
         If ``fit`` is a fit and there are options of an image.
 
     ValueError
-        If an argument is out of range or unknown, or the weights are not
-        those of a clump network.
+        If an argument is out of range or unknown, the weights are not
+        those of a clump network, or weights are given for 'matched'.
 
     Warns
     -----
@@ -196,6 +199,11 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
         classes = (classes,)
     classes = tuple(check_choice(name, 'classes', CLASSES)
                     for name in classes)
+    if method == 'matched' and weights is not None:
+        msg = ("weights must not be given with method='matched', which uses "
+               f"no network, got {str(weights)!r}: leave them out, or use "
+               "method='network'")
+        raise ValueError(msg)
     max_radius = check_number(max_radius, 'max_radius', above=0, most=20)
     most = None if method == 'matched' else 1
     threshold = check_number(threshold, 'threshold', above=0, most=most,
@@ -232,7 +240,8 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
     if maps is None:
         return _make_table(fit, None, [], picture, {})
     if method == 'network':
-        network, card = _load(str(weights))
+        network, card = load_detector(
+            'clumps' if weights is None else str(weights))
         if threshold is None:
             threshold = card.get('threshold', _PROBABILITY)
         found, seen = _by_network(network, maps)
@@ -280,6 +289,44 @@ def measure_marks(fit, psf, network, *, max_radius=3.0):
     return _measure(fit, maps, *_by_network(network, maps), max_radius)
 
 
+def measure_candidates(fit, maps, network, *, least=0.08, peak=4.5,
+                       max_radius=3.0):
+    """
+    Measure the marks of a network, and peaks that it did not mark.
+
+    Parameters
+    ----------
+    fit : `~astro_pix2prof.ProfileFit`
+        The galaxy.
+
+    maps : `~astro_pix2prof.inference.clump_maps.ClumpMaps`
+        Its maps.
+
+    network : `~astro_pix2prof.networks.clumps.ClumpNetwork`
+        The network.
+
+    least, peak : float, optional
+        The least score of a mark, and the least signal-to-noise ratio of a
+        peak.
+
+    max_radius : float, optional
+        As for `find_clumps`.
+
+    Returns
+    -------
+    rows : list of dict
+        As of `measure_marks`, with ``place`` in pixels of the maps.
+    """
+    marks, seen = _by_network(network, maps, turned=False)
+    both = [(mark, part) for mark, part in zip(marks, seen, strict=True)
+            if max(mark[2:]) >= least]
+    both += [((*mark[:2], 1e-3, 1e-3), torch.zeros_like(seen[0]))
+             for mark in (_by_filter(maps, peak) if both else [])]
+    kept = _clearest([mark[:2] for mark, _ in both], _SAME * maps.fwhm)
+    return _measure(fit, maps, [both[k][0] for k in kept],
+                    [both[k][1] for k in kept], max_radius)
+
+
 def _is_fit(fit):
     return all(hasattr(fit, name) for name in ('profile', 'cutout', 'mask',
                                                'sma', 'theta'))
@@ -306,7 +353,27 @@ def _fit_image(image, fitter, options):
 
 
 @lru_cache(maxsize=2)
-def _load(weights):
+def load_detector(weights):
+    """
+    Load the weights of a clump network, once.
+
+    Parameters
+    ----------
+    weights : str
+        As for `find_clumps`.
+
+    Returns
+    -------
+    network : `~astro_pix2prof.networks.clumps.ClumpNetwork`
+    card : dict
+
+    Raises
+    ------
+    ValueError
+        If they are those of another network, or of another version.
+    FileNotFoundError
+        If the file or its model card does not exist.
+    """
     network, card = load_network(weights)
     if not isinstance(network, ClumpNetwork):
         msg = (f'weights must be those of a clump network, got {weights!r}, '
@@ -320,14 +387,18 @@ def _load(weights):
     return network, card
 
 
-def _by_network(network, maps):
+def _by_network(network, maps, *, turned=True):
     """
     Run the network: x, y, probabilities of both classes; what it saw there.
     """
     with torch.inference_mode():
-        logits, offset, seen = network.look(maps.maps.channels)
+        # (what is found must not change when the image is turned)
+        logits, offset, seen, first = (
+            network.look_around(maps.maps.channels, maps.centre) if turned
+            else (*network.look(maps.maps.channels), (0, 0)))
         peaks = find_peaks(logits[0], offset[0], least=_LEAST)
         seen = seen_at(seen[0], peaks[:, :2])
+        peaks[:, :2] += torch.tensor(first, dtype=peaks.dtype)
     rows = peaks.double().tolist()
     places = _sharpen(maps, [row[:2] for row in rows])
     kept = _clearest(places, _SAME * maps.fwhm)
@@ -470,9 +541,15 @@ def _measure(fit, maps, found, seen, max_radius):
         if shapes:
             rows[-1].update(
                 around[k], seen=rest[k], light=light,
-                peak=source.flux / (1.13 * maps.fwhm**2),
+                peak=source.flux / (1.13 * maps.fwhm**2), place=(x[k], y[k]),
                 log_width=source.log_width, extended=source.extended,
                 elongation=source.elongation)
+    if shapes and rows:
+        stamps = cut_stamps(one, *(torch.tensor(
+            [row[name] for row in rows], dtype=torch.float32)
+            for name in ('place', 'peak')), maps.fwhm)
+        for row, stamp in zip(rows, stamps, strict=True):
+            row['stamp'] = stamp
     return rows
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+from astro_pix2prof.background.medians import median
 from astro_pix2prof.detection.hidden import find_hidden_centre
 from astro_pix2prof.ellipses.model import elliptical_radius
 from astro_pix2prof.profile.brightness import POGSON
@@ -97,11 +98,11 @@ def _read_trimmed(reader, frames):
     # The distance from the training images is known for frames as they are,
     # and not for filled ones.
     distances = [caption.trust.get('distance') for caption in captions]
-    hidden = {}
+    hidden, left = {}, list(range(len(frames)))
     for _ in range(_ROUNDS + 1):
         filled = {}
-        for k, (frame, caption) in enumerate(zip(frames, captions,
-                                                 strict=True)):
+        for k in left:
+            frame, caption = frames[k], captions[k]
             if k not in hidden:
                 found = _find_hidden(frame, caption)
                 if found is not None:
@@ -113,6 +114,8 @@ def _read_trimmed(reader, frames):
                 filled[k] = found
         if not filled:
             break
+        # (nothing changes any more for the others)
+        left = list(filled)
         again = reader.read([frame for frame, _ in filled.values()])
         for (k, (_, before)), caption in zip(filled.items(), again,
                                              strict=True):
@@ -344,16 +347,16 @@ def _annulus_values(data, good, radius, sigma):
     order = np.argsort(which.astype(np.uint16), kind='stable')
     starts = np.searchsorted(which[order], np.arange(len(edges) + 1))
     radii, values = radii[order], values[order]
-    at, median = [], []
+    at, middle = [], []
     for n, (first, last) in zip(total, itertools.pairwise(starts),
                                 strict=True):
         if last - first >= max(_USABLE * n, 1):
             at.append(radii[first:last].mean())
-            median.append(np.median(values[first:last]))
+            middle.append(median(values[first:last]))
     wanted = radius[~good]
     if not at:
         return np.zeros(len(wanted))
-    at, value = np.array(at), np.arcsinh(np.array(median) / sigma)
+    at, value = np.array(at), np.arcsinh(np.array(middle) / sigma)
     level = np.interp(wanted, at, value)
     # a core that is missing
     hole = wanted < at[0]

@@ -15,6 +15,7 @@ from astro_pix2prof.background.level import (
     measure_sky,
 )
 from astro_pix2prof.background.noise import noise_weights
+from astro_pix2prof.background.rounding import add_rounding, find_step
 from astro_pix2prof.background.tilt import measure_sky_or_tilt
 from astro_pix2prof.detection.galaxy import FINE, find_galaxy
 from astro_pix2prof.ellipses.geometry import shape_to_components
@@ -217,12 +218,15 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
     else:
         measured = measure_sky(data, bad, cutout.position, search=search,
                                plane=sky == 'plane')
+    measured = add_rounding(measured, find_step(
+        cutout.data, bad, background=cutout.background), data, bad)
     sigma = _usable_noise(cutout, _sky_noise(cutout))
     if not detect:
         sigma = max(sigma, _least_noise(cutout, measured.level, sigma))
     given = measured
     if sky not in MEASURED:
-        given = replace(measured, level=float(sky), error=0.0, how='given')
+        given = replace(measured, level=float(sky), how='given',
+                        error=measured.rounding)
     prepared = PreparedGalaxy(
         cutout, np.where(bad, 0.0, data - given.over(data.shape)).astype(
             np.float32), given, sigma, tuple(cutout.position), search,

@@ -15,6 +15,7 @@ from astro_pix2prof.background.level import (
     measure_sky,
     with_structure_of,
 )
+from astro_pix2prof.background.rounding import add_rounding, find_step
 from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
 from astro_pix2prof.detection.galaxy import find_galaxy
 from astro_pix2prof.detection.gaps import fill_gaps
@@ -543,10 +544,14 @@ class IsophoteSteps:
         # (what is masked may be the structure of the sky)
         sky = with_structure_of(sky, measure_sky(
             self.data, self.bad, self.centre, radius=radius))
+        step = find_step(self.cutout.data, self.cutout.mask,
+                         background=self.cutout.background)
+        sky = add_rounding(sky, step / self.unit, self.data, self.masked)
         self.correlation = sky.correlation
         if settings.sky not in MEASURED:
             self.sky = self.level
-            self.sky_err = settings.sky_err / self.unit
+            self.sky_err = np.hypot(settings.sky_err / self.unit,
+                                    sky.rounding)
             return
         self.sky, self.sky_err = sky.level, sky.error
         if sky.is_uncertain:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from astro_pix2prof.ellipses.model import model_image
+from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.plotting.columns import (
     _CARRIED,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 __all__ = ['plot_fit']
 
 
-def plot_fit(image: ImageLike, profile: QTable, *,
+def plot_fit(image: ImageLike | ProfileFit, profile: QTable | None = None, *,
              mask: ArrayLike | None = None, model: ArrayLike | None = None,
              beside: dict[str, QTable] | None = None,
              radius_scale: Literal['linear', 'log', 'r1/4'] = 'linear',
@@ -63,16 +64,16 @@ def plot_fit(image: ImageLike, profile: QTable, *,
 
     Parameters
     ----------
-    image : image of any kind
-        The image that was measured: see
+    image : `~astro_pix2prof.ProfileFit` or image of any kind
+        What a fitter returned, or the image that was measured: see
         `~astro_pix2prof.GalaxyCutout`.
 
-    profile : `~astropy.table.QTable`
-        Its profile.
+    profile : `~astropy.table.QTable`, optional
+        The profile of the image. By default, that of the fit.
 
     mask : 2D array_like of bool, optional
-        The pixels that did not count, as ``IsophoteFit.mask`` has them. By
-        default, those that the image itself masks.
+        The pixels that did not count. By default, those that the fitter left
+        out or, of an image, those that it masks itself.
 
     model : 2D array_like, optional
         The model in the unit of the image, without the sky. By default, it
@@ -101,7 +102,8 @@ def plot_fit(image: ImageLike, profile: QTable, *,
     Raises
     ------
     TypeError
-        If ``profile``, or one of ``beside``, is no profile table.
+        If ``profile``, or one of ``beside``, is no profile table, or an
+        image comes without one.
 
     ValueError
         If the mask or the model has another shape than the image, the
@@ -116,8 +118,17 @@ def plot_fit(image: ImageLike, profile: QTable, *,
 
         image = load_example()
         fit = IsophoteFitter().fit(image)
-        plot_fit(fit.cutout, fit.profile, mask=fit.mask)
+        plot_fit(fit)
     """
+    if isinstance(image, ProfileFit):
+        profile = image.profile if profile is None else profile
+        mask = image.mask if mask is None else mask
+        image = image.cutout
+    elif profile is None:
+        msg = ('profile= is missing: give what a fitter returned, '
+               'plot_fit(fit), or an image and its profile, '
+               'plot_fit(image, profile)')
+        raise TypeError(msg)
     cutout = GalaxyCutout.from_any(image, **options)
     profile = check_profile(profile)
     beside = _checked_beside(beside)
@@ -170,8 +181,17 @@ def plot_fit(image: ImageLike, profile: QTable, *,
     title = ', '.join(
         text for text in (_source_text(profile, cutout), _band_text(profile),
                           _fitter_text(profile)) if text)
-    stack[0].set_title(title, loc='left')
+    _write_title(stack[0], title)
     return fig
+
+
+def _write_title(ax, text):
+    """
+    Write a title that is as wide as the axes at most.
+    """
+    title = ax.set_title(text, loc='left')
+    wide = title.get_window_extent().width / ax.get_window_extent().width
+    title.set_fontsize(title.get_fontsize() / max(wide, 1.0))
 
 
 def _make_panels(fig, aspect):

@@ -125,7 +125,8 @@ def source_snr(frame, x, y, flux, size):
         min=1e-3 * frame.sigma)
 
 
-def draw_sources(frame, generator, *, numbers=_NUMBERS):
+def draw_sources(frame, generator, *, numbers=_NUMBERS, stars=_STARS,
+                 companions=_COMPANIONS):
     """
     Draw clumps, stars and companions of a galaxy.
 
@@ -140,6 +141,9 @@ def draw_sources(frame, generator, *, numbers=_NUMBERS):
     numbers : tuple of float, optional
         Shares of the galaxies with 0, 1, 2, ... clumps.
 
+    stars, companions : float, optional
+        The mean numbers of both.
+
     Returns
     -------
     sources : `torch.Tensor`, shape (M, 6)
@@ -152,7 +156,7 @@ def draw_sources(frame, generator, *, numbers=_NUMBERS):
     n = int(torch.multinomial(torch.tensor(numbers), 1, generator=generator))
     stars, others = (int(torch.poisson(torch.tensor(mean),
                                        generator=generator))
-                     for mean in (_STARS, _COMPANIONS))
+                     for mean in (stars, companions))
     kind = torch.tensor([0.0] * n + [1.0] * stars + [2.0] * others)
     m = len(kind)
     if not m:

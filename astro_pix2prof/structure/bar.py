@@ -10,6 +10,14 @@ import numpy as np
 from astropy.table import QTable
 
 from astro_pix2prof.arguments import check_integer, check_number
+from astro_pix2prof.profile.checks import check_profile
+from astro_pix2prof.structure.bar_ellipses import (
+    DiscEllipses,
+    bar_ellipses,
+    ellipses_in_disc,
+    noisy_shapes,
+    peak_place,
+)
 
 __all__ = ['bar_radius']
 
@@ -44,8 +52,16 @@ _SEEN, _SMALL = 0.75, 4.0
 # Part of the noisy versions of the modes in which the bar must be found.
 _FOUND = 0.7
 
+# Ellipses of a bar are flattest within so many times its radius.
+_REACH = 1.5
 
-def bar_radius(modes: QTable, *, least: float = 0.2, n_samples: int = 100,
+# The other lengths: of the modes, and of the ellipses.
+_OF_MODES = 'radius_amplitude', 'radius_phase'
+_OF_ELLIPSES = 'radius_ellipticity', 'radius_turn'
+
+
+def bar_radius(modes: QTable, *, profile: QTable | None = None,
+               least: float = 0.2, n_samples: int = 100,
                seed: int = 0) -> QTable:
     """
     Measure the radius of a bar, if there is one.
@@ -59,6 +75,10 @@ def bar_radius(modes: QTable, *, least: float = 0.2, n_samples: int = 100,
     ----------
     modes : `~astropy.table.QTable`
         The modes, from `~astro_pix2prof.fourier_profile`.
+
+    profile : `~astropy.table.QTable`, optional
+        The profile of the same galaxy, for the lengths that follow from
+        ellipses.
 
     least : float, optional
         The least relative amplitude of mode 2 of a bar.
@@ -80,22 +100,35 @@ def bar_radius(modes: QTable, *, least: float = 0.2, n_samples: int = 100,
         there is no radius. Without a bar, all are not-a-number but for the
         strength.
 
+        Other lengths in the plane, each with the error of noise and steps:
+        ``radius_amplitude``, where the amplitude is largest;
+        ``radius_phase``, where the phase has changed by 10 degrees; and of
+        the ellipses of ``profile``, ``radius_ellipticity``, where they are
+        flattest, and ``radius_turn``, where they have turned by 10 degrees
+        from that, or the first ellipticity beyond that is smallest,
+        whichever is less. They are not-a-number if there is no such
+        place.
+
     Raises
     ------
     TypeError
-        If ``modes`` is no such table, or an option is no number.
+        If ``modes`` is no such table, ``profile`` is no profile, or an
+        option is no number.
 
     ValueError
-        If an option is out of range.
+        If an option is out of range, or ``profile`` has radii in another
+        unit.
 
     Notes
     -----
     The error is that of noise, of the steps between the rings, and 5% for
     the different ways in which bars end. The radius is shorter than the
     length of simulated bars, where their last light is, by a tenth; see the
-    guide to rings. How such definitions differ is shown by Ghosh & Di
-    Matteo 2024, A&A 683, A100: those that do not look at the phase take
-    spiral arms that begin at the bar for a part of it.
+    guide to rings, which has the other lengths, too. ``radius_ellipticity``
+    is called a_epsilon and ``radius_turn`` L_bar by Erwin 2005, MNRAS 364,
+    283, here for ellipses in the plane. How such definitions differ is
+    shown by Ghosh & Di Matteo 2024, A&A 683, A100: those that do not look
+    at the phase take spiral arms that begin at the bar for a part of it.
 
     Examples
     --------
@@ -113,6 +146,9 @@ def bar_radius(modes: QTable, *, least: float = 0.2, n_samples: int = 100,
         raise TypeError(msg)
     least = check_number(least, 'least', least=0)
     n_samples = check_integer(n_samples, 'n_samples', least=2)
+    ellipses = None
+    if profile is not None:
+        ellipses = _known_ellipses(profile, modes)
     radius = modes['radius']
     amplitude, error, phase = (np.asarray(getattr(
         modes[name], 'value', modes[name]), dtype=float)
@@ -149,10 +185,17 @@ def bar_radius(modes: QTable, *, least: float = 0.2, n_samples: int = 100,
     if len(versions) < _FOUND * n_samples:
         result['reason'] = 'the bar is not certain'
         return _row(result, radius.unit)
-    end, strength, turned = found
-    step = np.diff(r)[np.clip(np.searchsorted(r, end) - 1, 0, len(r) - 2)]
+    end, strength, turned = found[:3]
+    step = _step_at(r, end)
     low, high = np.quantile(versions[:, :2], [0.16, 0.84], axis=0)
     spread = 0.5 * (high - low)
+    for name, value, noisy in zip(_OF_MODES, found[3:], versions[:, 3:].T,
+                                  strict=True):
+        result[name] = value
+        result[f'{name}_err'] = _error(value, noisy, r)
+    if ellipses is not None:
+        result.update(_of_ellipses(ellipses, modes, turned / 2, _REACH * end,
+                                   rng, n_samples))
     away = np.mod(versions[:, 2] - turned + np.pi, 2 * np.pi) - np.pi
     q = 1 - flat
     result.update(
@@ -187,6 +230,7 @@ def _find(r, terms, sigma, least):
     """
     Find the end, the strength and the phase (twice the angle) of a bar.
 
+    And where the amplitude is largest and where the phase has changed.
     Returns a text that says why there is none.
     """
     size, angle = np.hypot(*terms), np.arctan2(terms[1], terms[0])
@@ -223,8 +267,77 @@ def _find(r, terms, sigma, least):
             continue
         part = slice(first, last + 1)
         middle = np.arctan2(*(terms[::-1, part].sum(1)))
-        return end, size[peak], middle
+        turn = np.nan
+        if last < len(r) - 1:
+            limit = np.radians(2 * _PHASE)
+            turn = r[last] + (limit - away[last]) / (
+                away[last + 1] - away[last]) * (r[last + 1] - r[last])
+        return (end, size[peak], middle,
+                np.exp(peak_place(np.log(r), size, peak)), turn)
     return reason
+
+
+def _known_ellipses(profile, modes):
+    """
+    Take the ellipses of a profile, in the plane of the disc of the modes.
+    """
+    profile = check_profile(profile, ordered=True)
+    unit = modes['radius'].unit
+    if profile['radius'].unit != unit:
+        msg = (f'profile must have radii in {unit} as modes, got '
+               f'{profile["radius"].unit}: give the profile of the fit that '
+               'the modes are from')
+        raise ValueError(msg)
+    eps, pa, error, turned = (np.asarray(getattr(
+        profile[name], 'value', profile[name]), dtype=float)
+        if name in profile.colnames else np.zeros(len(profile))
+        for name in ('ellipticity', 'pa', 'ellipticity_err', 'pa_err'))
+    radius = profile['radius'].value
+    known = np.isfinite(eps) & np.isfinite(pa) & (radius > 0)
+    phase = np.radians(pa - modes.meta.get('pa', 0.0))
+    return (radius[known], eps[known], phase[known],
+            np.nan_to_num(error[known]),
+            np.radians(np.nan_to_num(turned[known])))
+
+
+def _of_ellipses(ellipses, modes, phase, reach, rng, n_samples):
+    """
+    Measure the lengths of a bar that follow from ellipses.
+    """
+    radius, eps, angle, error, turned = ellipses
+    flat = modes.meta.get('ellipticity', 0.0)
+    if not len(radius):
+        return {}
+    noisy = noisy_shapes(eps, angle, error, turned, rng, n_samples)
+    shapes = ellipses_in_disc(radius, *(
+        np.concatenate([one[None], more])
+        for one, more in zip((eps, angle), noisy, strict=True)), flat)
+    values = np.array([bar_ellipses(DiscEllipses(*rows), phase, reach)
+                       for rows in zip(*shapes, strict=True)])
+    found = {}
+    for name, column in zip(_OF_ELLIPSES, values.T, strict=True):
+        found[name] = column[0]
+        found[f'{name}_err'] = _error(column[0], column[1:], shapes.sma[0])
+    return found
+
+
+def _step_at(r, at):
+    """
+    Return the step between the rings about a radius.
+    """
+    return np.diff(r)[np.clip(np.searchsorted(r, at) - 1, 0, len(r) - 2)]
+
+
+def _error(value, noisy, r):
+    """
+    Calculate the error of a radius from noisy versions and the steps.
+    """
+    noisy = noisy[np.isfinite(noisy)]
+    if not np.isfinite(value) or len(noisy) < 2:
+        return np.nan
+    low, high = np.quantile(noisy, [0.16, 0.84])
+    step = _step_at(r, value) if len(r) > 1 else 0.0
+    return float(np.sqrt((0.5 * (high - low))**2 + step**2 / 12))
 
 
 def _empty():
@@ -233,16 +346,19 @@ def _empty():
     """
     return dict.fromkeys((
         'bar_radius', 'bar_radius_err', 'bar_strength', 'bar_strength_err',
-        'bar_phase', 'bar_phase_err', 'bar_pa'), np.nan) | {
-            'is_barred': False, 'reason': ''}
+        'bar_phase', 'bar_phase_err', 'bar_pa', *(
+            f'{name}{end}' for name in (*_OF_MODES, *_OF_ELLIPSES)
+            for end in ('', '_err'))), np.nan) | {
+                'is_barred': False, 'reason': ''}
 
 
 def _row(values, length):
     """
     Make the table of one row.
     """
-    units = {'bar_radius': length, 'bar_radius_err': length,
-             'bar_phase': u.deg, 'bar_phase_err': u.deg, 'bar_pa': u.deg}
+    units = {'bar_phase': u.deg, 'bar_phase_err': u.deg, 'bar_pa': u.deg}
+    units.update((name, length) for name in values
+                 if name.startswith(('bar_radius', 'radius_')))
     return QTable({name: [value] if name not in units
                    else [value] * units[name]
                    for name, value in values.items()})

@@ -63,8 +63,8 @@ _APART = 5.0
 
 # The options of `mass_profile`, for those who pass them on.
 MASS_OPTIONS = ('relation', 'colour', 'light', 'distance', 'distance_err',
-                'redshift', 'cosmology', 'ebv', 'reddening', 'filters',
-                'k_correction', 'inclination', 'thickness',
+                'redshift', 'cosmology', 'ebv', 'ebv_err', 'reddening',
+                'filters', 'k_correction', 'inclination', 'thickness',
                 'max_colour_err')
 
 _LN10 = float(np.log(10))
@@ -142,7 +142,7 @@ def mass_profile(
         distance_err: float | Quantity | None = None,
         redshift: float | None = None, cosmology: FLRW | None = None,
         ebv: float | Literal['sfd'] | Callable[..., Any] = 0.0,
-        position: SkyCoord | None = None,
+        ebv_err: float | None = None, position: SkyCoord | None = None,
         reddening: Literal['SFD', 'SF11'] = 'SFD',
         filters: Literal['SDSS', 'DES', 'PS1'] = 'SDSS',
         k_correction: Callable[..., Any] | dict[str, float] | str |
@@ -186,7 +186,7 @@ def mass_profile(
     cosmology : `~astropy.cosmology.FLRW`, optional
         The cosmology; by default astropy's default.
 
-    ebv, position, reddening, filters, inclination, thickness
+    ebv, ebv_err, position, reddening, filters, inclination, thickness
         See `physical_profile`. The inclination changes the surface
         density only, not the mass.
 
@@ -251,7 +251,8 @@ def mass_profile(
     -----
     The errors of the profiles are those of `sample_profile`, correlated
     along radius, with a sky whose error moves all rings of a band together;
-    errors of two bands are taken as independent. The result of
+    errors of two bands are taken as independent. Each noisy version has an
+    E(B-V) of its own, the same in all rings and bands. The result of
     ``fit_bands`` was measured on the ellipses of one band: the error of the
     surface density is then at least as large as that of the reference's
     surface brightness, which knows the error of the ellipses. If it has
@@ -280,7 +281,7 @@ def mass_profile(
                for band in sorted({*colour.split('-'), light})}
     found = find_corrections(
         checked[light], distance=distance, redshift=redshift,
-        cosmology=cosmology, ebv=ebv, position=position,
+        cosmology=cosmology, ebv=ebv, ebv_err=ebv_err, position=position,
         reddening=reddening, filters=filters, k_correction=k_correction,
         inclination=inclination, thickness=thickness, colour=colour)
     check_megaparsec(distance_err, 'distance_err')
@@ -312,7 +313,7 @@ def mass_profile(
                 for band, one in read.items()}
         seeing = {'psf_matched': colours.meta['psf_matched']}
     measured = _measure_rings(read[light], seen, relation, colour, light,
-                              found, max_colour_err, rng)
+                              found, max_colour_err, (rng, seed))
     table = _make_table(checked[light], measured, found)
     _add_shape_error(table, bands, light, read[light])
     _put_totals(table, checked[light], measured, found, seed)
@@ -365,15 +366,21 @@ class _Measured:
 
 
 def _measure_rings(band, matched, relation, colour, light, found,
-                   max_colour_err, rng):
+                   max_colour_err, source):
     """
     Measure colours, mass-to-light ratios and surface densities.
     """
+    rng, seed = source
     radius = band.profile['radius'].value
     blue, red = (matched[part] for part in colour.split('-'))
     seen = blue.magnitudes(radius) - red.magnitudes(radius)
-    seen -= (found.extinction(colour.split('-')[0])
-             - found.extinction(colour.split('-')[1]))
+    # The noisy versions know E(B-V) to within its error (the first row is
+    # the measurement); numbers of their own leave the other noise as it is.
+    dust = np.random.default_rng([seed, 1]).normal(size=(len(seen), 1))
+    dust[0] = 0.0
+    for part, sign in zip(colour.split('-'), (-1, 1), strict=True):
+        seen += sign * (found.extinction(part)
+                        + dust * found.extinction_err(part))
     error = np.hypot(blue.error(radius), red.error(radius))
     flag = band.flags(radius) | blue.flags(radius) | red.flags(radius)
     usable = np.isfinite(seen[0]) & np.isfinite(error) & (
@@ -398,14 +405,15 @@ def _measure_rings(band, matched, relation, colour, light, found,
              + found.scale.dimming)
     zero = (band.profile.meta['sb_zeropoint'] - shift - DENSITY_ZERO
             - relation.solar_magnitude(light))
-    density = band.rows * 10**(-0.4 * zero) * ratio
+    rows = band.rows * 10**(0.4 * dust * found.extinction_err(light))
+    density = rows * 10**(-0.4 * zero) * ratio
     value = band.profile['intensity'].value
     noise = np.nan_to_num(band.profile['intensity_err'].value, posinf=0.0,
                           neginf=0.0)
     with np.errstate(invalid='ignore'):
         reliable = np.isfinite(value) & (value > noise) & (
             (band.flags(radius) & RingFlag.EXTRAPOLATED) == 0)
-    return _Measured(at_rest, held.held, ratio, band.rows, density, flag,
+    return _Measured(at_rest, held.held, ratio, rows, density, flag,
                      reliable)
 
 

@@ -48,6 +48,9 @@ __all__ = ['DENSITY_ZERO', 'Corrections', 'absolute_magnitude',
            'check_calibrated', 'find_corrections', 'physical_profile']
 
 
+# The relative error of E(B-V) of the map of Schlegel et al. 1998.
+EBV_ERROR = 0.16
+
 # The surface brightness (mag/arcsec2) of a luminosity per pc2 that is one of
 # absolute magnitude 0: 5 log10 of a radian in arcsec, less 5.
 DENSITY_ZERO = float(5 * np.log10(u.rad.to(u.arcsec)) - 5)
@@ -74,6 +77,9 @@ class Corrections:
 
     face_on : float
         The factor by which surface brightness is lower face-on.
+
+    ebv_err : float
+        The error of E(B-V) (mag), on the scale that was given.
     """
 
     scale: PhysicalScale
@@ -81,16 +87,28 @@ class Corrections:
     reddening: dict
     k_correction: object
     face_on: float
+    ebv_err: float = 0.0
 
     def extinction(self, band):
         """
         Calculate the Galactic extinction of a band (mag).
         """
-        if self.reddening['ebv'] == 0:
+        return self._extinction_for(band, self.reddening['ebv'])
+
+    def extinction_err(self, band):
+        """
+        Calculate the error of the extinction of a band (mag).
+
+        Those of all bands have the same sign.
+        """
+        return self._extinction_for(band, self.ebv_err)
+
+    def _extinction_for(self, band, ebv):
+        if ebv == 0:
             # (a band need not be in the register for nothing)
             return 0.0
         return galactic_extinction(band, filters=self.filters,
-                                   **self.reddening)
+                                   **{**self.reddening, 'ebv': ebv})
 
     def k(self, band, colour=None):
         """
@@ -123,7 +141,7 @@ class Corrections:
                 'distance_modulus': scale.distance_modulus,
                 'kpc_per_arcsec': scale.kpc_per_arcsec,
                 'dimming': scale.dimming, 'filters': self.filters,
-                'ebv': self.reddening['ebv'],
+                'ebv': self.reddening['ebv'], 'ebv_err': self.ebv_err,
                 'ebv_scale': self.reddening['reddening'],
                 'face_on_factor': self.face_on}
         if scale.cosmology:
@@ -132,7 +150,7 @@ class Corrections:
 
 
 def find_corrections(profile, *, distance=None, redshift=None,
-                     cosmology=None, ebv=0.0, position=None,
+                     cosmology=None, ebv=0.0, ebv_err=None, position=None,
                      reddening='SFD', filters='SDSS', k_correction=None,
                      inclination=None, thickness=0.0, colour=None):
     """
@@ -143,10 +161,10 @@ def find_corrections(profile, *, distance=None, redshift=None,
     profile : `~astropy.table.QTable` or `None`
         A profile, whose meta has the position of the galaxy.
 
-    distance, redshift, cosmology, ebv, position, reddening, filters
+    distance, redshift, cosmology, ebv, ebv_err, position, reddening
         See `physical_profile`.
 
-    k_correction, inclination, thickness
+    filters, k_correction, inclination, thickness
         Likewise.
 
     colour : str, optional
@@ -165,6 +183,8 @@ def find_corrections(profile, *, distance=None, redshift=None,
     meta = {} if profile is None else profile.meta
     if position is None and 'ra' in meta and 'dec' in meta:
         position = SkyCoord(meta['ra'], meta['dec'], unit='deg')
+    ebv_err = check_number(ebv_err, 'ebv_err', unit=u.mag, least=0,
+                           optional=True)
     found = {'ebv': find_reddening(ebv, position),
              'reddening': check_choice(reddening, 'reddening', REDDENINGS)}
     if isinstance(k_correction, str):
@@ -181,8 +201,10 @@ def find_corrections(profile, *, distance=None, redshift=None,
         raise ValueError(msg)
     face_on = (1.0 if inclination is None
                else face_on_factor(inclination, thickness))
+    if ebv_err is None:
+        ebv_err = EBV_ERROR * found['ebv']
     return Corrections(scale, check_choice(filters, 'filters', FILTERS),
-                       found, k_correction, face_on)
+                       found, k_correction, face_on, ebv_err)
 
 
 def check_calibrated(profile, name):
@@ -316,7 +338,7 @@ def physical_profile(
         distance: float | Quantity | None = None,
         redshift: float | None = None, cosmology: FLRW | None = None,
         ebv: float | Literal['sfd'] | Callable[..., Any] = 0.0,
-        position: SkyCoord | None = None,
+        ebv_err: float | None = None, position: SkyCoord | None = None,
         reddening: Literal['SFD', 'SF11'] = 'SFD',
         filters: Literal['SDSS', 'DES', 'PS1'] = 'SDSS',
         k_correction: Callable[..., Any] | dict[str, float] | None = None,
@@ -347,6 +369,11 @@ def physical_profile(
     ebv : float, callable or 'sfd', optional
         The reddening E(B-V) by the Milky Way (mag), or a map of it, see
         `galactic_extinction`. By default, there is no correction.
+
+    ebv_err : float, optional
+        Its error (mag), which is part of the errors of the table and moves
+        all of its rings together; by default 16% of ``ebv``, as Schlegel et
+        al. 1998 state it for their map.
 
     position : `~astropy.coordinates.SkyCoord`, optional
         The position for a map; by default that of the profile.
@@ -379,8 +406,9 @@ def physical_profile(
         For each ring: ``radius``, ``radius_kpc``;
         ``surface_brightness`` and its error (mag/arcsec2), corrected;
         ``luminosity_density`` and its error (Lsun/pc2 of the band);
-        ``luminosity_enclosed`` (Lsun); ``mag_enclosed``, absolute; and
-        ``flag``. The meta holds the corrections.
+        ``luminosity_enclosed`` (Lsun); ``mag_enclosed``, absolute, and its
+        error where the profile has one; and ``flag``. The meta holds the
+        corrections.
 
     Raises
     ------
@@ -400,19 +428,21 @@ def physical_profile(
     profile = check_calibrated(profile, 'profile')
     found = find_corrections(
         profile, distance=distance, redshift=redshift, cosmology=cosmology,
-        ebv=ebv, position=position, reddening=reddening, filters=filters,
-        k_correction=k_correction, inclination=inclination,
+        ebv=ebv, ebv_err=ebv_err, position=position, reddening=reddening,
+        filters=filters, k_correction=k_correction, inclination=inclination,
         thickness=thickness)
     band = profile.meta.get('band') if band is None else band
     sun = _solar(band, found.filters, solar)
     extinction, k = found.extinction(band), found.k(band)
+    dust = found.extinction_err(band)
     shift = extinction + k + found.scale.dimming
     # From the image's unit per arcsec2 to solar luminosities per pc2.
     factor = 10**(-0.4 * (profile.meta['sb_zeropoint'] - shift - sun
                           - DENSITY_ZERO))
     radius, eps = profile['radius'].value, profile['ellipticity']
     light = profile['intensity'].value * factor
-    error = profile['intensity_err'].value * factor
+    error = np.hypot(profile['intensity_err'].value * factor,
+                     light * dust / POGSON)
     kpc = radius * found.scale.kpc_per_arcsec
     within = curve_of_growth(1e3 * kpc, light, np.asarray(eps, dtype=float))
     face_on = light * found.face_on
@@ -436,11 +466,15 @@ def physical_profile(
     table['luminosity_density_err'] = error * found.face_on * unit
     table['luminosity_enclosed'] = within * u.solLum
     table['mag_enclosed'] = np.where(within > 0, enclosed, np.nan) * u.mag
+    if 'mag_enclosed_err' in profile.colnames:
+        table['mag_enclosed_err'] = np.where(within > 0, np.hypot(
+            profile['mag_enclosed_err'].value, dust), np.nan) * u.mag
     table['flag'] = np.asarray(profile['flag'])
     table.meta.update(
         {key: profile.meta[key] for key in (
             'fitter', 'version', 'weights', 'source', 'ra', 'dec', 'flag')
             if key in profile.meta})
     table.meta.update(found.meta(), band=band, solar_magnitude=sun,
-                      extinction=extinction, k_correction=k)
+                      extinction=extinction, extinction_err=dust,
+                      k_correction=k)
     return table

@@ -5,8 +5,8 @@ Radii of the bars of simulated galaxies.
 Exponential discs with a bulge and a bar, inclined, smeared by a Gaussian and
 with noise. The bars are those of the simulator of the training images
 (`astro_pix2prof.simulation.components.bar`), from Ferrers bars to flat ones;
-and some discs have arms or no bar. The radius that is measured is compared
-with the half-length of the bar.
+and some discs have arms or no bar. The radius that is measured, and the other
+definitions of a length, are compared with the half-length of the bar.
 
     python -m benchmarks.accuracy.bars --n 100 --seed 60 \
         --out benchmarks/accuracy
@@ -28,6 +28,7 @@ from astro_pix2prof import (
     fourier_profile,
 )
 from astro_pix2prof.simulation.components import bar
+from benchmarks.accuracy.rings import LENGTHS
 from benchmarks.tables import describe_environment, to_json
 
 FITTERS = {'network': Pix2ProfFitter, 'isophotes': IsophoteFitter}
@@ -117,9 +118,12 @@ def measure(fitter, n, seed):
         image, galaxy = draw(seed, k)
         fit = fitter.fit(GalaxyCutout(image, calibrated=False))
         modes = fourier_profile(fit)
-        row = bar_radius(modes)[0]
+        row = bar_radius(modes, profile=fit.profile)[0]
         rows.append({**galaxy, 'radius': float(row['bar_radius'].value),
                      'error': float(row['bar_radius_err'].value),
+                     'lengths': [[float(row[f'{name}{end}'].value)
+                                  for end in ('', '_err')]
+                                 for name in LENGTHS],
                      'strength': float(row['bar_strength']),
                      'disc_eps': modes.meta['ellipticity'],
                      'reason': str(row['reason'])})
@@ -139,6 +143,18 @@ def summarise(rows):
            'scatter': round(0.5 * float(np.diff(np.quantile(
                ratio[found], [0.16, 0.84]))[0]), 3),
            'median_error': round(float(np.median(error[found])), 3)}
+    lengths = np.array([row['lengths'] for row in bars])
+    length = np.array([row['length'] for row in bars])
+    for k, name in enumerate(LENGTHS):
+        value = lengths[:, k, 0] / length
+        known = np.isfinite(value)
+        low, high = np.quantile(value[known], [0.16, 0.84])
+        out[name] = {
+            'found': int(known.sum()),
+            'median_ratio': round(float(np.median(value[known])), 3),
+            'scatter': round(0.5 * float(high - low), 3),
+            'median_error': round(float(np.nanmedian(
+                lengths[known, k, 1] / length[known])), 3)}
     for kind in ('arms', 'disc'):
         part = [row for row in rows if row['kind'] == kind]
         out[kind] = {'n': len(part), 'taken_for_bars': sum(

@@ -146,10 +146,10 @@ def growth_difference(fit, image):
                for c, r, n in zip(fit.centre, reach, size, strict=True)):
             continue
         aperture = EllipticalAperture(fit.centre, a, b, theta=angle)
-        flux, _ = aperture.do_photometry(image, method='exact')
-        if flux[0] > 0:
+        flux = aperture.to_mask(method='exact').multiply(image).sum()
+        if flux > 0:
             out.append(enclosed - fit.cutout.zeropoint
-                       + 2.5 * np.log10(flux[0]))
+                       + 2.5 * np.log10(flux))
     return np.array(out)
 
 

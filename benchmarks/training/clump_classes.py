@@ -2,52 +2,58 @@
 """
 Train the class head of a clump network.
 
-The marks of the network on simulated galaxies are measured as in use: each
-is fitted, its rings are subtracted, and brightness, place, width and
-surroundings of the marks are measured. From these, and from what the network
-saw, a small head learns whether a mark is a clump, another object or
-nothing. Galaxies that are left out tell how well it does.
+The marks of the network on the galaxies of `benchmarks.training.clump_marks`,
+which were fitted and measured as in use, are told apart: clumps, other
+objects or nothing. The head takes what the network saw, what was measured,
+and a stamp of the image around each mark. Other galaxies tell when to stop,
+and give the threshold and the weight of odd objects.
 
-    python -m benchmarks.training.clump_classes WEIGHTS --out FILE.safetensors
+    python -m benchmarks.training.clump_marks prepared --galaxies 9101:4000
+    python -m benchmarks.training.clump_marks others --galaxies 9501:400 \
+        --set plain
+    python -m benchmarks.training.clump_heat prepared --validation others \
+        --out marks.safetensors
+    python -m benchmarks.training.clump_classes prepared --validation others \
+        --weights marks.safetensors --out clumps.safetensors
 """
 
 import argparse
+import copy
 import dataclasses
 import json
-import warnings
+import math
+import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from astropy.table import Table
 
-from astro_pix2prof import Pix2ProfFitter, measure_detections
-from astro_pix2prof.inference.clump_classes import (
-    N_MEASURED,
-    class_features,
-)
-from astro_pix2prof.inference.clumps import measure_marks
-from astro_pix2prof.networks.clumps import ClumpNetwork
+from astro_pix2prof.inference.clump_classes import N_MEASURED, seen_at
+from astro_pix2prof.networks.clumps import ClumpNetwork, find_peaks
+from astro_pix2prof.networks.clumps.stamps import turn_stamps
 from astro_pix2prof.networks.weights import load_network, write_weights
-from benchmarks.accuracy.clumps import CASES, MIN_SHARE, MIN_SNR
+from benchmarks.accuracy.clumps import MIN_SHARE, MIN_SNR, VOLUNTEERS
+from benchmarks.training.clump_heat import load_galaxies
+from benchmarks.training.clump_marks import IN_USE, KINDS
 
-# Heads whose mean is taken, and units of each; steps and learning rate of
-# their training, and the strength with which weights are held at zero.
-_HEADS, _UNITS, _STEPS, _RATE, _DECAY = 4, 24, 250, 1e-2, 1e-3
+# Marks with a lower score teach nothing, and those are of a candidate that
+# are so close to it (FWHM).
+_LEAST, _SAME = 0.04, 0.5
 
-# Weights of bright objects, of odd ones and of nothing in training. Frames of
-# the simulator are crowded with stars and neighbours.
-_BRIGHT, _ODD, _NOTHING = 4.0, 0.7, 0.5
+# Weights of bright objects and of nothing in training.
+_BRIGHT, _NOTHING = 4.0, 0.5
 
-# The part of odd objects among those that volunteers marked in galaxies, for
-# which the probabilities are given.
-_VOLUNTEERS = 0.28
+# Marks in a batch, highest learning rate, strength with which weights are held
+# at zero, decay of their average, part of the numbers left out at random, and
+# steps between looks at other galaxies.
+_BATCH, _RATE, _DECAY, _EMA, _DROP, _LOOK = 256, 2e-3, 0.02, 0.995, 0.15, 200
 
-# Marks of the network with a lower score teach nothing.
-_LEAST = 0.12
+# Channels of the stamps.
+_STAMP = 24
 
-# Galaxies are left out in so many turns.
-_FOLDS = 4
+# Thresholds and weights of odd objects that are tried.
+_THRESHOLDS = tuple(np.round(np.arange(0.2, 0.71, 0.05), 2).tolist())
+_ODD = (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.5)
 
 
 @dataclasses.dataclass
@@ -57,17 +63,17 @@ class Marks:
 
     Attributes
     ----------
-    features : 2D `~numpy.ndarray`, shape (n, C + M)
+    known : `torch.Tensor`, shape (n, C + M)
         What the network saw, and the numbers measured.
 
-    classes : 1D int `~numpy.ndarray`, shape (n,)
-        0 for nothing, 1 for a clump, 2 for another object.
+    stamps : `torch.Tensor`, shape (n, 4, 17, 17)
+        Stamps.
+
+    kind : 1D int `~numpy.ndarray`, shape (n,)
+        The number in ``KINDS``; 0 is nothing.
 
     bright : 1D bool `~numpy.ndarray`, shape (n,)
         Marks with the signal-to-noise ratio and share that count.
-
-    score : 1D `~numpy.ndarray`, shape (n,)
-        The higher of both scores of the network.
 
     wanted : 1D bool `~numpy.ndarray`, shape (n,)
         Marks of true clumps that are that bright.
@@ -79,238 +85,335 @@ class Marks:
         The number of true clumps that are that bright.
     """
 
-    features: np.ndarray
-    classes: np.ndarray
+    known: torch.Tensor
+    stamps: torch.Tensor
+    kind: np.ndarray
     bright: np.ndarray
-    score: np.ndarray
     wanted: np.ndarray
     galaxy: np.ndarray
     n_wanted: int
 
+    @property
+    def classes(self):
+        """
+        Return the classes: 0 for nothing, 1 for a clump, 2 for another.
+        """
+        return np.select([self.kind == 0, np.isin(
+            self.kind, [KINDS.index('clump'), KINDS.index('own')])],
+            [0, 1], 2)
 
-def gather(network, name, n, seed, *, first=0):
+
+def gather(network, galaxies):
     """
-    Measure the marks of a network on galaxies of a set: `Marks`.
+    Take the candidates that a network marks: `Marks`.
     """
-    fitter = Pix2ProfFitter(device='cpu')
-    columns, n_wanted = [[] for _ in range(6)], 0
-    for k, (image, _, truth, fwhm) in enumerate(CASES[name](n, seed)):
-        try:
-            rows = measure_marks(fitter.fit(image), None, network)
-        except ValueError:
-            # (an image that no fitter takes)
+    parts = {name: [] for name in ('known', 'stamps', 'kind', 'bright',
+                                   'wanted', 'galaxy')}
+    n_wanted = 0
+    for number, galaxy in enumerate(galaxies):
+        truth = galaxy['truth']
+        wanted = truth['own'] & truth['bright']
+        n_wanted += int(wanted.sum())
+        if not len(galaxy['place']):
             continue
-        own, bright = true_clumps(truth)
-        n_wanted += int((own & bright).sum())
-        kind = np.zeros(len(rows), dtype=int)
-        wanted = np.zeros(len(rows), dtype=bool)
-        if rows:
-            found = Table({name: [row[name] for row in rows]
-                           for name in ('x', 'y')})
-            for i, j in measure_detections(
-                    found, truth, radius=fwhm, label=None).meta['pairs']:
-                kind[j] = 1 if own[i] else 2
-                wanted[j] = own[i] and bright[i]
-        for column, values in zip(columns, (
-                [np.concatenate([row['seen'].numpy(), class_features(row)])
-                 for row in rows], kind,
-                [row['snr'] > MIN_SNR and row['share'] > MIN_SHARE
-                 for row in rows], [max(row['scores']) for row in rows],
-                wanted, [first + k] * len(rows)), strict=True):
-            column += list(values)
-    return Marks(*(np.array(column) for column in columns), n_wanted)
+        with torch.inference_mode():
+            logits, offset, seen, first = network.look_around(
+                galaxy['channels'][None].float(), galaxy['centre'])
+            peaks = find_peaks(logits[0], offset[0], least=_LEAST)
+        if not len(peaks):
+            continue
+        place = torch.tensor(galaxy['place'], dtype=torch.float32)
+        moved = peaks[:, :2] + torch.tensor(first)
+        away = torch.cdist(place, moved)
+        nearest = away.argmin(1)
+        used = (away.amin(1) < _SAME * galaxy['fwhm']).numpy()
+        scores = peaks[nearest, 2:4].clamp(1e-3, 1 - 1e-3).numpy()
+        features = galaxy['features'].copy()
+        features[:, :2] = np.log(scores / (1 - scores)) / 2
+        known = torch.cat([seen_at(seen[0], peaks[:, :2])[nearest],
+                           torch.tensor(features)], 1)
+        parts['known'].append(known[used])
+        parts['stamps'].append(galaxy['stamps'][used])
+        parts['kind'].append(galaxy['kind'][used])
+        parts['bright'].append(((galaxy['snr'] > MIN_SNR) & (
+            galaxy['share'] > MIN_SHARE))[used])
+        match = galaxy['match']
+        parts['wanted'].append(((match >= 0) & wanted[match])[used])
+        parts['galaxy'].append(np.full(int(used.sum()), number))
+    return Marks(*(torch.cat(parts[name]) for name in ('known', 'stamps')),
+                 *(np.concatenate(parts[name]) for name in (
+                     'kind', 'bright', 'wanted', 'galaxy')), n_wanted)
 
 
-def true_clumps(truth):
+def make_head(network):
     """
-    Tell which true objects are clumps, and which are bright.
+    Make a network with a new class head, and the marks of another.
     """
-    share, snr = (np.asarray(column.filled(0) if hasattr(column, 'filled')
-                             else column)
-                  for column in (truth['share'], truth['snr']))
-    return (np.asarray(truth['class']) == 'clump',
-            (snr > MIN_SNR) & (share > MIN_SHARE))
+    new = ClumpNetwork(dataclasses.replace(
+        network.config, measured=N_MEASURED, stamp=_STAMP))
+    new.load_state_dict({**new.state_dict(), **{
+        key: value for key, value in network.state_dict().items()
+        if not key.startswith(('judge.', 'stamped.'))}})
+    return new
 
 
-def odd_weight(classes):
+def train_head(network, marks, *, validation=None, steps=3000, seed=1,
+               seconds=math.inf):
     """
-    Compute the weight of odd objects that gives them their usual part.
-    """
-    n, n_odd = ((classes == k).sum() for k in (1, 2))
-    return float(_VOLUNTEERS / (1 - _VOLUNTEERS) * n / max(n_odd, 1))
-
-
-def train_head(marks, *, odd=None, seed=1):
-    """
-    Train a class head: the mean of several of `_UNITS` units.
+    Train the class head of a network.
 
     Parameters
     ----------
+    network : `~astro_pix2prof.networks.clumps.ClumpNetwork`
+        The network, whose head is changed; the rest stays.
+
     marks : `Marks`
         The marks.
 
-    odd : float, optional
-        The weight of odd objects, for which the probabilities are; by
-        default that of `odd_weight`.
+    validation : `Marks`, optional
+        Marks on other galaxies: of the averages that are looked at, the one
+        that tells these best is kept.
 
-    seed : int, optional
-        The seed of the first weights.
+    steps, seed : int, optional
+        The number of batches, and the seed of their order.
+
+    seconds : float, optional
+        The time of a processor after which it ends.
 
     Returns
     -------
-    state : dict of `torch.Tensor`
-        The weights of ``ClumpNetwork.judge``.
+    curve : list
+        Steps, and the loss on the bright marks of the other galaxies.
     """
-    use = (marks.score > _LEAST) | marks.bright
-    x = torch.tensor(marks.features[use], dtype=torch.float32)
-    y = torch.tensor(marks.classes[use])
-    middle, size = x.mean(0), x.std(0) + 0.05
-    x = (x - middle) / size
-    weight = torch.where(torch.tensor(marks.bright[use]), _BRIGHT, 1.0)
-    weight = weight * torch.tensor([_NOTHING, 1.0, _ODD])[y]
-    weight /= weight.sum()
-    heads = []
-    for k in range(_HEADS):
-        torch.manual_seed(seed + k)
-        head = torch.nn.Sequential(torch.nn.Linear(x.shape[1], _UNITS),
-                                   torch.nn.ReLU(),
-                                   torch.nn.Linear(_UNITS, 3))
-        optimiser = torch.optim.Adam(head.parameters(), lr=_RATE)
-        for step in range(_STEPS):
-            optimiser.param_groups[0]['lr'] = _RATE * (1 - step / _STEPS)
-            loss = (torch.nn.functional.cross_entropy(
-                head(x), y, reduction='none') * weight).sum()
-            loss = loss + _DECAY * sum(
-                (layer.weight**2).sum() for layer in (head[0], head[2]))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        heads.append(head)
-    # (side by side, they are one head of all units)
-    first = torch.cat([head[0].weight for head in heads]).detach() / size
-    bias = torch.cat([head[0].bias for head in heads]).detach()
-    last = torch.stack([head[2].bias for head in heads]).mean(0).detach()
-    # (another weight of a class is another constant)
-    last[2] += np.log((odd or odd_weight(marks.classes)) / _ODD)
-    return {
-        '0.weight': first, '0.bias': bias - first @ middle,
-        '2.weight': torch.cat([head[2].weight for head in heads],
-                              1).detach() / _HEADS,
-        '2.bias': last}
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    middle, size = marks.known.mean(0), marks.known.std(0) + 0.05
+    known = (marks.known - middle) / size
+    target = torch.tensor(marks.classes)
+    weight = mark_weights(marks)
+    weight = weight / weight.sum()
+    head = torch.nn.ModuleList([network.stamped, network.judge]).train()
+    average = copy.deepcopy(head)
+    best, kept, curve = math.inf, None, []
+    optimiser = torch.optim.AdamW(head.parameters(), lr=_RATE,
+                                  weight_decay=_DECAY)
+    start = time.process_time()
+    for step in range(steps):
+        done = max(step / steps, (time.process_time() - start) / seconds)
+        if done >= 1:
+            break
+        optimiser.param_groups[0]['lr'] = _RATE * min(
+            (step + 1) / 50, 1) * (0.5 + 0.5 * math.cos(math.pi * done))
+        chosen = torch.tensor(rng.choice(len(target), _BATCH, p=weight))
+        stamps = marks.stamps[chosen].float()
+        if rng.uniform() < 0.5:
+            stamps = stamps.flip(-1)
+        stamps = torch.rot90(stamps, int(rng.integers(4)), (-2, -1))
+        seen = torch.nn.functional.dropout(known[chosen], _DROP)
+        logits = head[1](torch.cat([seen, head[0](stamps)], 1))
+        loss = torch.nn.functional.cross_entropy(logits, target[chosen])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        with torch.no_grad():
+            decay = min(_EMA, (1 + step) / (10 + step))
+            for a, b in zip(average.parameters(), head.parameters(),
+                            strict=True):
+                a.lerp_(b, 1 - decay)
+        if (step + 1) % _LOOK == 0 and validation is not None:
+            found = _logits(average, validation, middle, size)
+            bright = torch.tensor(validation.bright)
+            loss = torch.nn.functional.cross_entropy(
+                found[bright], torch.tensor(validation.classes)[bright],
+                weight=torch.tensor([1.0, 1.0, 1.0]))
+            curve.append([step + 1, round(float(loss), 4)])
+            print(curve[-1], f'{time.process_time() - start:.0f} s',
+                  flush=True)
+            if float(loss) < best:
+                best, kept = float(loss), copy.deepcopy(
+                    average.state_dict())
+    head.load_state_dict(average.state_dict() if kept is None else kept)
+    # (the numbers need not be brought to order 1 in use)
+    first = network.judge[0]
+    with torch.no_grad():
+        n = len(middle)
+        first.weight[:, :n] /= size
+        first.bias -= first.weight[:, :n] @ middle
+    network.eval()
+    return curve
 
 
-def probabilities(state, features):
+def _logits(head, marks, middle, size):
+    known = (marks.known - middle) / size
+    with torch.inference_mode():
+        return torch.stack([head[1](torch.cat([known, head[0](stamps)], 1))
+                            for stamps in turn_stamps(marks.stamps.float())
+                            ]).mean(0)
+
+
+def mark_weights(marks):
+    """
+    Compute how much marks count, as often as there are such ones in use.
+    """
+    use = np.array([IN_USE[name] for name in KINDS])[marks.kind]
+    use[marks.kind == 0] *= _NOTHING
+    return use * np.where(marks.bright, _BRIGHT, 1.0)
+
+
+def probabilities(network, marks, *, odd=1.0):
     """
     Compute the probabilities of nothing, clump and odd: (N, 3).
+
+    ``odd`` is the weight of odd objects.
     """
-    x = torch.tensor(features, dtype=torch.float32)
-    x = torch.relu(x @ state['0.weight'].T + state['0.bias'])
-    x = x @ state['2.weight'].T + state['2.bias']
-    return torch.softmax(x, 1).numpy()
+    n = network.config.channels
+    with torch.inference_mode():
+        logits = network.classify(marks.known[:, :n], marks.known[:, n:],
+                                  marks.stamps.float())
+        logits[:, 2] += math.log(odd)
+        return torch.softmax(logits, 1).numpy()
 
 
-def left_out(marks, *, odd=None):
-    """
-    Compute the probabilities of marks from heads that did not see them.
-    """
-    found = np.zeros((len(marks.classes), 3))
-    for fold in range(_FOLDS):
-        out = marks.galaxy % _FOLDS == fold
-        part = Marks(*(getattr(marks, item.name)[~out]
-                       for item in dataclasses.fields(Marks)[:-1]), 0)
-        found[out] = probabilities(train_head(part, odd=odd),
-                                   marks.features[out])
-    return found
-
-
-def measure(marks, found, threshold):
+def measure(marks, found, threshold, *, usual=False):
     """
     Measure completeness and purity of bright clumps at a threshold.
+
+    ``usual`` gives the purity if 28% of the bright objects were odd, as in
+    the boxes of volunteers.
     """
     kept = (found[:, 1] >= found[:, 2]) & (found[:, 1:].sum(1) >= threshold)
     right = kept & (marks.classes == 1)
+    weight = np.ones(len(kept))
+    if usual:
+        own, odd = ((marks.bright & (marks.classes == k)).sum()
+                    for k in (1, 2))
+        weight[marks.classes == 2] = VOLUNTEERS / (1 - VOLUNTEERS) * (
+            own / max(odd, 1))
+    called = weight * (kept & marks.bright)
     return ((right & marks.wanted).sum() / max(marks.n_wanted, 1),
-            (right & marks.bright).sum() / max(
-                (kept & marks.bright).sum(), 1))
+            (called * right).sum() / max(called.sum(), 1e-9))
 
 
-def choose_threshold(marks, found):
+def choose(network, sets):
     """
-    Choose the threshold at which the lower of both rates is highest.
+    Choose the weight of odd objects and the threshold.
 
-    The rates that differ by less than their errors count as equal: of
-    those, the threshold nearest to 0.5 is taken.
+    The lowest of completeness and purity (of 28% of odd objects) in all sets
+    of galaxies is to be highest; of those that differ by less than their
+    errors, the mean of all.
+
+    Returns
+    -------
+    odd, threshold : float
     """
-    rates = {threshold: min(measure(marks, found, threshold))
-             for threshold in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)}
-    best = max(rates.values())
-    return min((key for key, value in rates.items() if value > best - 0.03),
-               key=lambda key: abs(key - 0.5))
+    rows = []
+    for odd in _ODD:
+        found = [probabilities(network, marks, odd=odd) for marks in sets]
+        for threshold in _THRESHOLDS:
+            rates = [rate for marks, one in zip(sets, found, strict=True)
+                     for rate in measure(marks, one, threshold, usual=True)]
+            rows.append((min(rates), sum(rates), odd, threshold))
+    best = max(row[0] for row in rows)
+    _, _, odd, threshold = max((row for row in rows if row[0] > best - 0.01),
+                               key=lambda row: row[1])
+    return odd, threshold
 
 
-def join(parts):
+def finish(network, card, sets, path, *, odd=None, threshold=None,
+           entries=None):
     """
-    Join marks of several sets of galaxies.
-    """
-    return Marks(*(np.concatenate([getattr(part, item.name)
-                                   for part in parts])
-                   for item in dataclasses.fields(Marks)[:-1]),
-                 sum(part.n_wanted for part in parts))
+    Choose weight and threshold, and write weights and model card.
 
+    Parameters
+    ----------
+    network : `~astro_pix2prof.networks.clumps.ClumpNetwork`
+        The network with its head.
 
-def finish(network, card, marks, path, *, odd=None, entries=None):
+    card : dict
+        The card of its marks.
+
+    sets : dict of `Marks`
+        Marks on galaxies that it was not trained on, by name.
+
+    path : path-like
+        The file.
+
+    odd, threshold : float, optional
+        The weight of odd objects and the threshold, if they were chosen
+        before.
+
+    entries : dict, optional
+        Of the model card.
+
+    Returns
+    -------
+    path : `~pathlib.Path`
     """
-    Train the head on all marks, and write weights and model card.
-    """
-    found = left_out(marks, odd=odd)
-    threshold = choose_threshold(marks, found)
-    rates = measure(marks, found, threshold)
-    config = dataclasses.replace(network.config, measured=N_MEASURED)
-    new = ClumpNetwork(config)
-    state = {key: value for key, value in network.state_dict().items()
-             if not key.startswith('judge.')}
-    state.update({f'judge.{key}': value for key, value in train_head(
-        marks, odd=odd).items()})
-    new.load_state_dict(state)
+    if odd is None or threshold is None:
+        best = choose(network, list(sets.values()))
+        odd = best[0] if odd is None else odd
+        threshold = best[1] if threshold is None else threshold
+    rows = {}
+    for name, marks in sets.items():
+        found = probabilities(network, marks, odd=odd)
+        (complete, pure), (_, usual) = (
+            measure(marks, found, threshold, usual=usual)
+            for usual in (False, True))
+        rows[name] = {'clumps': marks.n_wanted,
+                      'completeness': round(float(complete), 3),
+                      'purity': round(float(pure), 3),
+                      'purity_usual': round(float(usual), 3)}
+    new = copy.deepcopy(network)
+    with torch.no_grad():
+        # (another weight of a class is another constant)
+        new.judge[-1].bias[2] += math.log(odd)
     card = {key: value for key, value in card.items() if key not in (
         'classes', 'calibration', 'config', 'parameters', 'precision',
-        'sha256')}
-    n_galaxies = len(np.unique(marks.galaxy))
-    card.update(
-        threshold=threshold, class_head={
-            'galaxies': n_galaxies,
-            'marks': [int(n) for n in np.bincount(marks.classes,
-                                                  minlength=3)],
-            'odd_weight': round(odd or odd_weight(marks.classes), 3),
-            'completeness': round(float(rates[0]), 3),
-            'purity': round(float(rates[1]), 3),
-            'unit': ('bright clumps of simulated galaxies that were left '
-                     'out, in four turns')}, **(entries or {}))
+        'sha256', 'class_head', 'class_head_validation')}
+    card.update(threshold=threshold, class_head={
+        'odd_weight': round(float(odd), 3), 'validation': rows,
+        'unit': 'bright clumps of galaxies that were left out; '
+                'purity_usual is that for 28% of odd objects'},
+        **(entries or {}))
     return write_weights(new, card, path)
 
 
-def main():
+def main(args=None):
     """
-    Measure the marks, train, and write.
+    Gather marks, train, choose, and write, as the command line asks.
     """
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
-    parser.add_argument('weights')
-    parser.add_argument('--galaxies', nargs='+', metavar='SEED:N',
-                        default=['9001:320'])
+    parser.add_argument('folder', type=Path)
+    parser.add_argument('--validation', type=Path, nargs='+', required=True,
+                        metavar='FOLDER',
+                        help='other galaxies; the first tell when to stop')
+    parser.add_argument('--weights', default='clumps')
+    parser.add_argument('--steps', type=int, default=3000)
+    parser.add_argument('--seconds', type=float, default=math.inf)
     parser.add_argument('--odd', type=float, default=None,
-                        help='weight of odd objects (default: volunteers)')
+                        help='weight of odd objects (default: chosen)')
+    parser.add_argument('--threshold', type=float, default=None,
+                        help='least probability (default: chosen)')
     parser.add_argument('--out', type=Path, required=True,
                         metavar='FILE.safetensors')
-    args = parser.parse_args()
+    args = parser.parse_args(args)
     torch.set_num_threads(1)
-    warnings.simplefilter('ignore')
     network, card = load_network(args.weights)
-    parts, first = [], 0
-    for item in args.galaxies:
-        seed, n = map(int, item.split(':'))
-        parts.append(gather(network, 'simulator', n, seed, first=first))
-        first += n
-    path = finish(network, card, join(parts), args.out, odd=args.odd)
+    galaxies = load_galaxies(args.folder)
+    marks = gather(network, galaxies)
+    sets = {folder.name: gather(network, load_galaxies(folder))
+            for folder in args.validation}
+    network = make_head(network)
+    curve = train_head(network, marks, steps=args.steps,
+                       validation=sets[args.validation[0].name],
+                       seconds=args.seconds)
+    entries = {'class_head_training': {
+        'galaxies': len(galaxies), 'marks': [int(n) for n in np.bincount(
+            marks.classes, minlength=3)],
+        'bright': [int(n) for n in np.bincount(
+            marks.classes[marks.bright], minlength=3)], 'curve': curve}}
+    path = finish(network, card, sets, args.out, odd=args.odd,
+                  threshold=args.threshold, entries=entries)
     print(path, json.dumps(load_network(path)[1]['class_head']))
 
 

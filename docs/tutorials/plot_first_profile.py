@@ -41,7 +41,7 @@ profile = fit.profile
 # less the ellipses, the spiral arms and the other objects are left: they are
 # not part of an average along ellipses.
 
-fig = plot_fit(fit.cutout, profile, mask=fit.mask)
+fig = plot_fit(fit)
 
 # %%
 # The table

@@ -80,7 +80,7 @@ for key in ('fitter', 'weights', 'band', 'x_centre', 'y_centre', 'pa_frame',
 # Look at it. The ellipses should follow the galaxy, and the residual image
 # should show nothing but what ellipses cannot: here, the arms and the bar.
 
-fig = plot_fit(fit.cutout, profile)
+fig = plot_fit(fit)
 
 # %%
 # Which pixels counted? The outlined areas were left out: stars and background

@@ -68,6 +68,12 @@ class TestCorrelation:
         image = np.random.default_rng(1).normal(size=(256, 256))
         assert measure(image + 0.01 * np.arange(256)) == 1.0
 
+    def test_constant_is_no_noise(self):
+        smooth = gaussian_filter(np.random.default_rng(3).normal(
+            size=(128, 128)), 0.7)
+        assert_allclose(measure(smooth + 3), measure(smooth), rtol=1e-9)
+        assert measure(smooth) > 1.5
+
     def test_nothing_to_measure(self):
         smooth = gaussian_filter(np.random.default_rng(1).normal(
             size=(128, 128)), 1)

@@ -3,13 +3,20 @@
 The sky of images with and without room beside the galaxy.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from astropy.modeling.models import Sersic2D
 from numpy.testing import assert_allclose
 from scipy.ndimage import gaussian_filter
 
-from astro_pix2prof.background.level import Sky, measure_sky
+from astro_pix2prof.background.level import (
+    Sky,
+    _ellipse_radius,
+    _Rings,
+    measure_sky,
+)
 
 SHAPE = (200, 220)
 CENTRE = (112.0, 97.0)
@@ -148,6 +155,100 @@ class TestInvariance:
         """
         image = np.random.default_rng(5).poisson(0.3, SHAPE).astype(float)
         assert_allclose(sky_of(image).level, 0.3, atol=0.02)
+
+
+class TestEllipse:
+    @pytest.mark.parametrize('theta', [-1.2, 0.6, 2.0])
+    @pytest.mark.parametrize(('q', 'found'), [(0.5, 0.5), (0.12, 0.2)])
+    def test_radius(self, theta, q, found):
+        # of moments of what is above two times the noise; not too flat
+        y, x = np.mgrid[:161, :170]
+        u = (x - 84) * np.cos(theta) + (y - 77) * np.sin(theta)
+        v = (y - 77) * np.cos(theta) - (x - 84) * np.sin(theta)
+        image = 5 + 100 * np.exp(-0.5 * (u**2 + (v / q)**2) / 15**2)
+        none = np.zeros(image.shape, bool)
+        # (a brighter one is farther than one may search)
+        image[5:9, 5:9] = 500.0
+        radius, centre = _ellipse_radius(image, none, (86.0, 75.0), 5.0, 1.0,
+                                         5.0)
+        assert centre == (84, 77)
+        far = np.hypot(x - 84, y - 77) > 20
+        expected = np.hypot(u, v / found)
+        assert_allclose(radius[far], expected[far], rtol=0.08)
+        hidden = none.copy()
+        hidden[70:85, 76:93] = True
+        radius, centre = _ellipse_radius(image, hidden, (86.0, 75.0), 5.0,
+                                         1.0, 5.0)
+        assert centre == (86, 75)
+        assert_allclose(radius, np.hypot(x - 86, y - 75))
+
+    def test_rings(self):
+        # of one pixel each up to eight, then of eight per cent
+        rng = np.random.default_rng(1)
+        image = rng.normal(size=(60, 70))
+        image[rng.random(image.shape) < 0.05] += 10
+        hidden = rng.random(image.shape) < 0.1
+        y, x = np.indices(image.shape)
+        radius = np.hypot(x - 30, y - 33)
+        rings = _Rings(image, hidden, radius, 1.0)
+        at, median, _ = rings.medians()
+        sma, mean, error = rings.means()
+        edges = np.append(np.arange(8), 8 * np.exp(0.08 * np.arange(30)))
+        k = 0
+        for low, high in pairwise(edges):
+            use = ~hidden & (radius >= low) & (radius < high)
+            if use.sum() < 3:
+                continue
+            assert_allclose(at[k], radius[use].mean())
+            assert_allclose(median[k], np.median(image[use]))
+            use &= abs(image - np.median(image[use])) <= 3
+            assert_allclose(sma[k], radius[use].mean())
+            assert_allclose(mean[k], image[use].mean())
+            assert_allclose(error[k], use.sum()**-0.5)
+            k += 1
+        assert k == len(at) == len(sma) > 20
+
+    def test_plane(self):
+        image = np.random.default_rng(1).normal(size=(30, 40))
+        y, x = np.indices(image.shape)
+        none = np.zeros(image.shape, bool)
+        rings = _Rings(image + 0.3 * (x - 5) - 0.2 * (y - 9), none,
+                       np.hypot(x, y), 0.7)
+        level = rings.take_plane((0.3, -0.2), (5, 9))
+        assert_allclose(rings.image, image)
+        assert_allclose(level, np.quantile(image, 0.15) + 0.7)
+
+
+class TestBoxes:
+    @pytest.mark.parametrize('side', [1, 2, 4, 8])
+    @pytest.mark.parametrize('plane', [False, True])
+    def test_pixels(self, side, plane):
+        """
+        All is in pixels, whatever the boxes; the frame is no multiple.
+        """
+        ny, nx = 64 * side + 3, 70 * side + 5
+        x0, y0 = 33.3 * side, 36.1 * side
+        y, x = np.mgrid[:ny, :nx]
+        image = 4 + 5 * np.exp(-np.hypot(x - x0, y - y0) / (2.0 * side))
+        image += SIGMA * np.random.default_rng(1).normal(size=image.shape)
+        slope = np.array([2.0, -1.5]) * SIGMA / (70 * side) * plane
+        image += slope[0] * (x - x0) + slope[1] * (y - y0)
+        sky = measure_sky(image, np.zeros(image.shape, bool), (x0, y0),
+                          plane=plane)
+        assert_allclose(sky.level, 4, atol=0.05 * SIGMA)
+        assert_allclose(sky.noise, SIGMA, rtol=0.06)
+        assert_allclose(np.multiply(sky.slope, 70 * side),
+                        slope * 70 * side, atol=0.15 * SIGMA)
+        assert_allclose(sky.centre, (x0, y0), atol=1.2 * side)
+        # five scale lengths to a hundredth of the peak, and more
+        assert 8 * side < sky.reach < 25 * side
+        # with its ellipses
+        radius = np.hypot(x - x0, y - y0)
+        known = measure_sky(image, np.zeros(image.shape, bool), (x0, y0),
+                            radius=radius, plane=plane)
+        assert_allclose(known.centre, (x0, y0))
+        assert_allclose(known.reach, sky.reach, rtol=0.25)
+        assert_allclose(known.level, 4, atol=0.05 * SIGMA)
 
 
 class TestPlane:

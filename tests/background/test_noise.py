@@ -57,6 +57,37 @@ def test_stars():
     assert measure_noise(data) == pytest.approx(0.02, rel=0.05)
 
 
+def test_calm_part():
+    # a third of the frame is empty, the rest twice as noisy
+    data = make_noise()
+    data[:, 84:] *= 2
+    assert measure_noise(data) == pytest.approx(0.02, rel=0.05)
+
+
+@pytest.mark.parametrize(('factor', 'is_one'), [(1.055, True),
+                                                (1.077, False)])
+def test_blocks_that_agree(factor, is_one):
+    # within three times 1 / sqrt(2 n): 6.6 per cent for blocks of 1024
+    block = np.random.default_rng(1).uniform(-1, 1, (32, 32))
+    size = np.ones((8, 8))
+    size.flat[26:] = factor
+    data = np.kron(size, np.ones((32, 32))) * np.tile(block, (8, 8))
+    ratio = measure_noise(data) / measure_noise(np.tile(block, (8, 8)))
+    assert ratio == pytest.approx(factor if is_one else 1.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(('calm', 'is_wrong'), [(6, True), (7, False)])
+def test_calm_cells(calm, is_wrong):
+    # a tenth of the 64 cells has no more than the noise that is stated
+    size = np.full(64, 2.0)
+    size[:9 * calm:9] = 1.0
+    size = np.kron(size.reshape(8, 8), np.ones((32, 32)))
+    data = make_noise() / 0.02 * size
+    mask = np.zeros(data.shape, bool)
+    assert noise_is_wrong(data, mask, 1.0) == is_wrong
+    assert not noise_is_wrong(data, mask, size)
+
+
 @pytest.mark.parametrize('shape', [(48, 48), (64, 200), (1000, 300)])
 def test_shapes(shape):
     assert measure_noise(make_noise(shape)) == pytest.approx(0.02, rel=0.05)
@@ -130,6 +161,24 @@ class TestNoiseWeights:
         image, mask = self.image()
         assert noise_weights(np.sqrt(1 + image / 5), image, mask, 1.0) is None
         assert noise_weights(np.ones_like(image), image, mask, 1.0) is None
+
+    @pytest.mark.parametrize(('n', 'is_known'), [(15, False), (16, True)])
+    def test_sixteen_pixels_of_sky(self, n, is_known):
+        image, noise = np.full((10, 10), 5.0), np.ones((10, 10))
+        image.flat[:n], noise.flat[20:] = 0.0, 3.0
+        weight = noise_weights(noise, image, image > 9, 1.0)
+        assert (weight is not None) == is_known
+
+    @pytest.mark.parametrize(('n', 'counts'), [(15, False), (16, True)])
+    def test_sixteen_bright_pixels(self, n, counts):
+        # of a variance of 1 and a twentieth of the light
+        image, noise = np.zeros((10, 10)), np.ones((10, 10))
+        image.flat[:n], noise.flat[:n] = 60.0, 2.0
+        weight = noise_weights(noise, image, image > 99, 1.0)
+        if counts:
+            assert weight is None
+        else:
+            np.testing.assert_allclose(weight.flat[:n], 0.25)
 
     def test_no_sky(self):
         image, mask = self.image()

@@ -122,6 +122,65 @@ class TestStructure:
         assert_allclose(SkyStructure(1.0, 9.0, 0.0).error, 7.25**0.5)
 
 
+class TestBlocks:
+    """
+    Skies whose blocks are known exactly.
+    """
+
+    def measure(self, image, *, sky=None, centre=(0, 0), level=0.0,
+                pixel_noise=0.0, noise=1.0):
+        none = np.zeros(image.shape, bool)
+        return measure_structure_of_sky(
+            image, ~none if sky is None else sky, none, centre, level, noise,
+            pixel_noise=pixel_noise)
+
+    @pytest.mark.parametrize(('n', 'counts'), [(7, False), (8, True)])
+    def test_few(self, n, counts):
+        """
+        Their scatter, less their noise and that of faint objects.
+
+        Of blocks with 30 per cent of their pixels.
+        """
+        values = np.array([5.0, 0.5, -0.5, 0.5, -0.5, 0.5, -0.5, 0.5])
+        sky = np.ones((5, 40), bool)
+        sky[:, :5].flat[n:] = False
+        found = self.measure(np.repeat(values, 5) * np.ones((5, 1)), sky=sky,
+                             pixel_noise=4.0)
+        if counts:
+            values, share = values, (7 / 25 + 1 / n) / 8
+        else:
+            values, share = values[1:], 1 / 25
+        excess = values.var(ddof=1) - share - (0.025 * 4)**2
+        assert_allclose(found.scatter, excess**0.5)
+        assert (found.below, found.tilt, found.rise) == (0, 0, 0)
+
+    def test_plane(self):
+        y, x = np.mgrid[:20, :20]
+        found = self.measure(7 + 0.02 * x - 0.03 * y, centre=(4, 15),
+                             level=6.0)
+        # (blocks lie 5.5 to the right and 5.5 below the centre)
+        assert_allclose(found.tilt, 5.5 * 0.02 + 5.5 * 0.03)
+        assert_allclose(found.rise, 20 * 0.02 + 20 * 0.03)
+        assert_allclose(found.below, 7 + 4 * 0.02 - 15 * 0.03 - 6)
+        assert found.scatter == 0
+
+    def test_bent(self):
+        # the mean of a product over a block is that at its middle
+        y, x = np.mgrid[:20, :20]
+        found = self.measure(3 + 0.01 * (x - 4.0) * (y - 15.0),
+                             centre=(4, 15))
+        assert_allclose(found.below, 3)
+
+    def test_chequered(self):
+        # 36 blocks, less three parameters; noise may exceed its mean
+        size = np.kron(np.indices((6, 6)).sum(0) % 2 - 0.5, np.ones((4, 4)))
+        found = self.measure(size, centre=(11.5, 11.5), pixel_noise=4.0)
+        excess = (36 * 0.25 / 33 - (1 + (2 / 33)**0.5) / 16
+                  - (0.025 * 4)**2)
+        assert_allclose(found.scatter, excess**0.5)
+        assert_allclose((found.tilt, found.rise), 0, atol=1e-12)
+
+
 def test_with_structure_of():
     one = Sky(5.0, 0.5, 'free', structure=0.3, noise=1.0)
     other = Sky(9.0, 2.0, 'free', structure=0.5, noise=2.0)
@@ -163,6 +222,12 @@ class TestTilt:
         assert abs(sky.level - true) < 0.5 * SIGMA
         assert sky.noise == pytest.approx(SIGMA, rel=0.15)
 
+    def test_limit(self):
+        # twice the noise of a pixel across the frame
+        for rise in (1.6, 2.6):
+            image = image_of() + rise * SIGMA * X
+            assert tilt_of(image).tilted == (rise > 2)
+
     def test_gentle_slope_is_left(self):
         image = image_of() + 0.9 * SIGMA * X
         assert not tilt_of(image).tilted
@@ -200,7 +265,10 @@ class TestFirstSlope:
     def test_too_little(self):
         image, hidden = np.ones((8, 8)), np.ones((8, 8), bool)
         hidden[0] = False
-        assert (first_slope(image, hidden, 1.0) == 0).all()
+        assert first_slope(image, hidden, 1.0).tolist() == [0, 0]
+        # all but a slope is left out, or it is not steep
+        hidden[:] = False
+        assert first_slope(0.01 * image, hidden, 1.0).tolist() == [0, 0]
 
     def test_rise(self):
         assert rise_of((0.1, -0.2), (10, 30)) == pytest.approx(5.0)

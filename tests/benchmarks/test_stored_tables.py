@@ -69,6 +69,7 @@ WHOLE = {
         lambda path: load('accuracy.masses').write_inc(path, out), tmp),
     'metamorphic': lambda load, out, tmp: load(
         'accuracy.metamorphic').make_table(out),
+    'mutants': lambda load, out, tmp: load('mutants').make_table(out),
     'psf': lambda load, out, tmp: '\n'.join(
         load('accuracy.psf').make_tables(out)),
     'headline': lambda load, out, tmp: written(
@@ -90,7 +91,7 @@ WHOLE = {
 RESULTS = {
     'accuracy': 'accuracy/run', 'network_accuracy': 'accuracy/network',
     'headline': 'accuracy/run', 'masses': 'accuracy/masses',
-    'fine_tuning': 'accuracy/fine_tuning_boxes',
+    'fine_tuning': 'accuracy/fine_tuning_boxes', 'mutants': 'mutants',
     'neighbours': 'throughput/neighbours', 'review': 'accuracy/votes',
     'rings_bars': 'accuracy/bars',
     'rings_pulls': 'accuracy/harmonics', 'rings_real': 'real/harmonics',

@@ -83,6 +83,18 @@ class TestCommand:
         with pytest.raises(SystemExit):
             main(['clumps', str(image), '--out', str(tmp_path / 'a.txt')])
         assert '--out must end in .ecsv' in capsys.readouterr().err
+        for given, text in (
+                (['--detector', 'matched', '--detector-weights', 'clumps'],
+                 '--detector-weights: must not be given with --detector '
+                 'matched, which uses no network'),
+                (['--detector-weights', 'rings'],
+                 '--detector-weights: must be those of a clump network, got '
+                 "'rings'"),
+                (['--detector-weights', 'no.safetensors'],
+                 '--detector-weights: no.safetensors does not exist')):
+            with pytest.raises(SystemExit):
+                main(['clumps', str(image), *given])
+            assert text in capsys.readouterr().err
         for value in ('-1', 'nan', '21'):
             with pytest.raises(SystemExit):
                 main(['clumps', str(image), '--within', value])

@@ -68,7 +68,8 @@ def test_cube_and_formats(folder, tmp_path, kind):
     Planes of one file by the names of the bands; all of the meta is kept.
     """
     assert run(folder, '--redshift', '0.01', '--cosmology', 'WMAP9',
-               '--relation', 'zibetti2009', '--ebv', '0.1', '--format', kind,
+               '--relation', 'zibetti2009', '--ebv', '0.1', '--ebv-err',
+               '0.03', '--format', kind,
                '--k-correction', 'chilingarian2010', '--quiet', '--out',
                str(tmp_path),
                names=('cube', 'cube')) == 0
@@ -78,6 +79,7 @@ def test_cube_and_formats(folder, tmp_path, kind):
     meta = {key.lower(): value for key, value in table.meta.items()}
     assert meta['cosmology'] == 'WMAP9'
     assert meta['relation'] == 'zibetti2009'
+    assert meta['ebv_err'] == 0.03
     known = ~np.asarray(table['colour_held']) & (table['radius'].value > 1)
     observed = 0.995 - 0.1605
     k_g, k_i = (PolynomialKCorrection('g-i')(band, 0.01, observed)

@@ -84,6 +84,61 @@ class TestFindCosmicRays:
         found = find_cosmic_rays(image, mask, np.ones(image.shape))
         assert np.argwhere(found).tolist() == [[20, 21]]
 
+    @pytest.mark.parametrize('side', range(4))
+    def test_other_end_of_the_frame(self, rng, side):
+        # it is not beside this one, however bright it is
+        image = rng.normal(size=(40, 40))
+        image[0, 8:35:6] += 100
+        expected = image > 50
+        image[-3:] += 1e4
+        image, expected = (np.rot90(part, side) for part in (image, expected))
+        assert (find_cosmic_rays(image, None, 1.0) == expected).all()
+
+    @pytest.mark.parametrize(('height', 'neighbour'), [
+        # 0.12 of the light and the noise, or 0.29 of it less 2.5 times that
+        (1000.0, 121.0), (100.0, 13.0), (20.0, 3.3), (10.0, 0.4)])
+    @pytest.mark.parametrize('axis', [0, 1])
+    def test_light_of_the_neighbours(self, height, neighbour, axis):
+        for change, found in ((-0.05, True), (0.05, False)):
+            image = np.full((15, 15), 5.0)
+            image[6:9, 6:9] += neighbour + 1.0
+            image[6:9, 7] -= axis * (1.0 - change)
+            image[7, 6:9] -= (1 - axis) * (1.0 - change)
+            image[7, 7] = 5.0 + height
+            rays = find_cosmic_rays(image, None, 1.0)
+            assert rays[7, 7] == found
+
+    @pytest.mark.parametrize(('n_sigma', 'height'), [(8.0, 8.63), (20, 20)])
+    def test_least_height(self, n_sigma, height):
+        # (2.5 times the noise is 0.29 of 8.62)
+        for change in (-0.1, 0.1):
+            image = np.zeros((15, 15))
+            image[7, 7] = height + change
+            rays = find_cosmic_rays(image, None, 1.0, n_sigma=n_sigma)
+            assert rays[7, 7] == (change > 0)
+
+    @pytest.mark.parametrize(('known', 'found'), [(5, False), (6, True)])
+    def test_few_pixels_around(self, known, found):
+        # six of the sixteen pixels two away
+        image, mask = np.zeros((15, 15)), np.zeros((15, 15), bool)
+        image[7, 7] = 100.0
+        mask[5:10, 5:10] = True
+        mask[6:9, 6:9] = False
+        mask[5, 5:5 + min(known, 5)] = False
+        mask[6, 5] = known < 6
+        rays = find_cosmic_rays(image, mask, 1.0)
+        assert rays[7, 7] == found
+
+    @pytest.mark.parametrize(('known', 'found'), [(11, False), (12, True)])
+    def test_few_pixels_near(self, known, found):
+        # twelve of the 49 pixels within three, with six two away
+        image, mask = np.zeros((15, 15)), np.ones((15, 15), bool)
+        image[7, 7] = 100.0
+        mask[7, 6:9] = False
+        mask[5, 5:10] = mask[9, 5] = False
+        mask[4, 4:4 + known - 9] = False
+        assert find_cosmic_rays(image, mask, 1.0)[7, 7] == found
+
     def test_no_noise(self):
         image = np.eye(20)
         for sigma in (0.0, np.nan, np.zeros(image.shape)):

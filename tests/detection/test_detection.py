@@ -8,13 +8,15 @@ import pytest
 from numpy.testing import assert_allclose
 
 from astro_pix2prof.detection.galaxy import (
+    _joined,
+    _moments,
     choose_peak,
     find_galaxy,
     is_hidden,
     refine_centre,
     sky_tilt,
 )
-from astro_pix2prof.detection.gaps import fill_gaps
+from astro_pix2prof.detection.gaps import KERNELS, fill_gaps
 
 
 @pytest.fixture(name='image')
@@ -40,6 +42,15 @@ class TestFillGaps:
         assert_allclose(one, two)
         assert_allclose(one[~bad], image[~bad])
         assert abs(one[bad] - image[bad]).mean() < 3
+
+    def test_width(self, image):
+        # beyond an edge a Gaussian sees a tenth 1.28 standard deviations away
+        bad = np.zeros(image.shape, bool)
+        bad[:, 100:] = True
+        filled, blind = fill_gaps(np.ones(image.shape), bad)
+        assert abs(np.argmax(blind[100]) - 99.5 - 1.2816 * max(KERNELS)) < 1
+        assert blind[100].sum() + np.argmax(blind[100]) == 201
+        assert_allclose(filled[~blind], 1)
 
     def test_wide_gap_is_blind(self, image):
         bad = np.zeros(image.shape, bool)
@@ -102,9 +113,9 @@ class TestFindGalaxy:
             assert np.hypot(*(found.centre - position)) <= 6.0 + 1e-6
 
 
-SIZE = 121
-Y, X = np.mgrid[:SIZE, :SIZE]
-NONE = np.zeros((SIZE, SIZE), bool)
+SHAPE = 121, 133
+Y, X = np.mgrid[:SHAPE[0], :SHAPE[1]]
+NONE = np.zeros(SHAPE, bool)
 
 
 def gaussian(x, y, height, sigma, *, q=1.0, theta=0.0):
@@ -114,7 +125,7 @@ def gaussian(x, y, height, sigma, *, q=1.0, theta=0.0):
 
 
 def noise(seed=0):
-    return np.random.default_rng(seed).normal(size=(SIZE, SIZE))
+    return np.random.default_rng(seed).normal(size=SHAPE)
 
 
 def find(image, *, position=(60, 60), search_radius=20, bad=NONE):
@@ -152,6 +163,18 @@ class TestShapeOfGalaxy:
         assert_allclose(found.theta, whole.theta, atol=0.02)
         assert_allclose(found.sma, whole.sma, rtol=0.02)
 
+    def test_moments_of_few_pixels(self):
+        # a pixel is a square: its moments are 1/12 along each axis
+        one = np.zeros((9, 9))
+        one[4, 4] = 3.0
+        theta, eps, sma = _moments(one, (4.0, 4.0))
+        assert eps == 0
+        assert_allclose(sma, 2 / np.sqrt(12))
+        one[4, 3] = one[4, 5] = 3.0
+        theta, eps, sma = _moments(one, (4.0, 4.0))
+        assert_allclose((theta, sma), (0, 2 * np.sqrt(9 / 12)))
+        assert_allclose(eps, 1 - 1 / 3)
+
     @pytest.mark.parametrize(('height', 'is_found'), [(4.6, False),
                                                       (9.5, True)])
     def test_faintest(self, height, is_found):
@@ -164,6 +187,7 @@ class TestShapeOfGalaxy:
         if not is_found:
             assert found.centre == (60, 60)
             assert (found.eps, found.touching, found.scale) == (0, 0, 1.2)
+            assert (found.theta, found.sma) == (0, 5)
             assert_allclose(found.galaxy.sum(), np.pi * 5**2, rtol=0.1)
 
     def test_diffuse(self):
@@ -175,6 +199,26 @@ class TestShapeOfGalaxy:
         assert np.hypot(found.centre[0] - 60, found.centre[1] - 60) < 5
         assert found.galaxy.sum() > 300
         assert found.galaxy[60, 60]
+
+    @pytest.mark.parametrize(('radius', 'scale'), [(12, 4.0), (40, 1.2)])
+    def test_flat_disc(self, radius, scale):
+        # a wide kernel finds no third more of a large disc: it is not taken
+        found = find(np.where(np.hypot(X - 60, Y - 60) < radius, 1.5, 0.0))
+        assert found.scale == scale
+
+    @pytest.mark.parametrize(('height', 'is_other'), [(8.0, False),
+                                                      (11.0, True)])
+    def test_crumbs_of_a_diffuse_galaxy(self, height, is_other):
+        # what exceeds nine times the noise of the smoothed image is no crumb
+        image = gaussian(60, 60, 0.6, 14)
+        smoothed = 1 / (2 * np.sqrt(np.pi) * 1.2)
+        spread = 1.5**2 / (1.5**2 + 1.2**2)
+        image += gaussian(72, 60, (height * smoothed - image[60, 72])
+                          / spread, 1.5)
+        found = find(image, search_radius=30)
+        assert found.scale == 4.0
+        assert (found.others[60, 72] > 0) == is_other
+        assert found.galaxy[60, 72] != is_other
 
     def test_touching(self):
         galaxy = gaussian(60, 60, 100, 6)
@@ -212,6 +256,45 @@ class TestPeak:
         assert self.choose(galaxy) == (60, 60)
         assert self.choose(gaussian(63, 58, 80, 4)) == (63, 58)
 
+    def test_star_near_the_edge(self):
+        # what lies beyond the frame is not compared
+        for x, y, to in ((7, 60, 1), (60, 7, 1), (125, 60, -1),
+                         (60, 113, -1)):
+            galaxy = gaussian(x, y, 40, 10) + gaussian(x, y, 40, 2)
+            star = gaussian(x + 9 * to * (y == 60), y + 9 * to * (x == 60),
+                            160, 1.5)
+            found = self.choose(galaxy + star, start=(x, y))
+            assert_allclose(found, (x, y), atol=0.01)
+
+    @pytest.mark.parametrize(('sma', 'away', 'is_peak'), [
+        (16.0, 11.0, True), (16.0, 12.0, False), (3.0, 4.0, True),
+        (3.0, 6.0, False)])
+    def test_peaks_near_the_first_guess(self, sma, away, is_peak):
+        # within 0.7 semi-major axes, or five pixels; others are no peaks,
+        # but the middle of the light is found
+        image = gaussian(60, 60, 40, 6)
+        for angle in (0.0, np.pi / 2):
+            start = 60 - away * np.cos(angle), 60 - away * np.sin(angle)
+            found = choose_peak(image, image > 0.5, start, sma, 0.3)
+            assert (found == (60, 60)) == is_peak
+            assert_allclose(found, (60, 60), atol=0.1)
+
+    @pytest.mark.parametrize(('height', 'is_peak'), [(1.4, False),
+                                                     (1.6, True)])
+    def test_faint_peaks(self, height, is_peak):
+        # five times the noise
+        image = gaussian(60, 60, height, 6)
+        found = choose_peak(image, image > 0.1, (61.0, 60.0), 16.0, 0.3)
+        assert (found == (60, 60)) == is_peak
+
+    def test_brighter_peaks_come_first(self):
+        # symmetry must speak clearly against the brightest one
+        galaxy = gaussian(60, 60, 40, 10, q=0.7) + gaussian(60, 60, 40, 2)
+        for x in ((68,), (52, 68)):
+            knots = sum(gaussian(at, 60, 30, 2) for at in x)
+            assert self.choose(galaxy + knots) == (60, 60)
+        assert self.choose(galaxy + gaussian(69, 62, 200, 3)) == (60, 60)
+
     def test_star_that_hides_the_nucleus(self):
         galaxy = gaussian(60, 60, 40, 10)
         star = gaussian(66, 60, 400, 1.5)
@@ -222,6 +305,14 @@ class TestPeak:
         galaxy = gaussian(60.4, 59.7, 40, 10, q=0.7)
         bad = np.hypot(X - 62, Y - 60) < 5
         found = self.choose(np.where(bad, 0, galaxy), bad=bad)
+        assert_allclose(found, (60.4, 59.7), atol=0.3)
+
+    def test_masked_core_and_side(self):
+        # the middle of what is seen is far off: only symmetry tells
+        galaxy = gaussian(60.4, 59.7, 40, 10, q=0.7)
+        bad = (np.hypot(X - 62, Y - 60) < 5) | (X > 68)
+        found = self.choose(np.where(bad, 0, galaxy), bad=bad,
+                            start=(56.0, 60.0))
         assert_allclose(found, (60.4, 59.7), atol=0.3)
 
     def test_limit(self):
@@ -251,6 +342,30 @@ class TestPeak:
         assert refine_centre(image, NONE, (61.0, 60.0)) == (61.0, 60.0)
 
 
+class TestJoined:
+    # four parts side by side, of which the last is a segment of its own
+    parts = np.repeat([1, 2, 3, 4], 3) * np.ones((5, 1), int)
+    segments = np.where(parts < 4, 1, 2)
+
+    @pytest.mark.parametrize(('gaps', 'expected'), [
+        ([], [1, 2, 3, 4]), ([(2, 4)], [1, 1, 3, 4]),
+        ([(4, 5)], [1, 2, 3, 4]), ([(5, 7)], [1, 2, 2, 4]),
+        ([(2, 4), (5, 7)], [1, 1, 1, 4]), ([(8, 10)], [1, 2, 3, 4])])
+    def test_gaps(self, gaps, expected):
+        bad = np.zeros(self.parts.shape, bool)
+        for first, last in gaps:
+            bad[2, first:last] = True
+        found = _joined(self.parts, self.segments, bad)
+        assert found[0, ::3].tolist() == expected
+        assert (np.ptp(found, axis=0) == 0).all()
+
+    def test_corners(self):
+        bad = np.zeros(self.parts.shape, bool)
+        bad[2, 2] = bad[3, 3] = True
+        found = _joined(self.parts, self.segments, bad)
+        assert found[0, ::3].tolist() == [1, 1, 3, 4]
+
+
 class TestHidden:
     @pytest.mark.parametrize(('sma', 'radius'), [(10, 3.0), (80, 8.0)])
     def test_core(self, sma, radius):
@@ -265,7 +380,7 @@ class TestHidden:
 
 class TestTilt:
     def plane(self, size):
-        return 2 * size * (0.8 * (X / 120 - 0.5) + 0.6 * (Y / 120 - 0.5))
+        return 2 * size * (0.8 * (X / 132 - 0.5) + 0.6 * (Y / 120 - 0.5))
 
     @pytest.mark.parametrize('size', [0.05, 0.15, 1.0])
     def test_share(self, size):
@@ -286,7 +401,7 @@ class TestTilt:
         assert sky_tilt(self.plane(1.0)[:63], NONE[:63], 1.0) == 0.0
         assert np.ndim(sky_tilt(self.plane(1.0)[:64], NONE[:64], 1.0)) == 2
         # more than half of the cells must be seen
-        for last, ndim in ((45, 2), (75, 0)):
+        for last, ndim in ((45, 2), (82, 0)):
             bad = NONE.copy()
             bad[:, :last] = True
             assert np.ndim(sky_tilt(self.plane(1.0), bad, 1.0)) == ndim

@@ -5,9 +5,15 @@ Tests of centres of galaxies whose nucleus is missing.
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
+from astro_pix2prof.detection import hidden
 from astro_pix2prof.detection.hidden import (
     HiddenCentre,
+    _Isophotes,
+    _paired_part,
+    _peak,
+    _pixels,
     find_hidden_centre,
     fit_centre,
     missing_part,
@@ -59,6 +65,23 @@ def test_nucleus_that_is_seen(image):
     assert find_hidden_centre(image, none, CENTRE, NOISE) is None
 
 
+def test_nothing_is_fitted_where_the_nucleus_is_seen(image, monkeypatch):
+    """
+    Fits take as long as all else; a look at the pixels says no.
+    """
+    def refuse(*_, **options):
+        raise AssertionError
+
+    monkeypatch.setattr(hidden, '_fit', refuse)
+    mask = np.hypot(X - 70, Y - 66) < 5
+    data = np.where(mask, 0, image)
+    assert find_hidden_centre(data, mask, CENTRE, NOISE) is None
+    # a brighter place, and a hole at the nucleus, are looked at
+    for start, other in (((64.0, 61.6), mask), (CENTRE, FROM < 2)):
+        with pytest.raises(AssertionError):
+            find_hidden_centre(np.where(other, 0, image), other, start, NOISE)
+
+
 @pytest.mark.parametrize('start', [(60.0, 59.3), (54.8, 64.0)])
 def test_first_guess_was_led_off_a_nucleus_that_is_seen(image, start):
     mask = X < 53
@@ -68,6 +91,23 @@ def test_first_guess_was_led_off_a_nucleus_that_is_seen(image, start):
     # a brighter object elsewhere is no nucleus
     far = CENTRE[0] + 10, CENTRE[1] + 9
     assert find_hidden_centre(data, mask, far, NOISE) is None
+
+
+def test_first_guess_in_a_hole_beside_the_nucleus(image):
+    start = CENTRE[0] + 7.5, CENTRE[1] + 6
+    mask = np.hypot(X - start[0], Y - start[1]) < 2.5
+    found = find_hidden_centre(np.where(mask, 0, image), mask, start, NOISE)
+    assert np.hypot(*np.subtract(found.centre, CENTRE)) < 0.3
+
+
+def test_errors_of_noise_that_is_understated(image):
+    mask = HOLES['edge']
+    noisy = np.where(mask, 0, image + np.random.default_rng(5).normal(
+        0, 0.2, image.shape))
+    right, low = (fit_centre(noisy, mask, CENTRE, noise).error
+                  for noise in (0.2, 0.05))
+    assert right > 0.1
+    assert 0.7 * right < low < 2 * right
 
 
 def test_bright_first_guess_is_kept(image):
@@ -85,6 +125,79 @@ def test_other_objects_are_ignored(image):
     assert np.hypot(*np.subtract(found.centre, CENTRE)) < 0.1
 
 
+@pytest.mark.parametrize(('away', 'is_found'), [(11.5, True), (12.0, False)])
+def test_holes_farther_than_twelve_pixels(image, away, is_found):
+    # (a hole may have led the first guess off a nucleus)
+    start = CENTRE[0] + 3, CENTRE[1] - 2
+    radius = np.hypot(X - start[0], Y - start[1])
+    mask = (radius > away) & (radius <= away + 0.5)
+    found = find_hidden_centre(image, mask, start, NOISE)
+    assert (found is not None) == is_found
+
+
+@pytest.mark.parametrize(('n', 'is_found'), [(4, False), (6, True)])
+def test_a_tenth_of_the_nucleus(image, n, is_found):
+    # of the 50 pixels within four; in the first place it is seen
+    order = np.argsort(np.where(FROM < 2.5, 9, FROM), axis=None)
+    mask = np.zeros(image.shape, bool)
+    mask.flat[order[:n]] = True
+    found = find_hidden_centre(image, mask, CENTRE, NOISE)
+    assert (found is not None) == is_found
+
+
+@pytest.mark.parametrize(('n', 'is_found'), [(59, False), (60, True)])
+def test_sixty_pixels(image, n, is_found):
+    near = np.flatnonzero(FROM < 15)
+    mask = np.ones(image.shape, bool)
+    mask.flat[np.random.default_rng(1).permutation(near)[:n]] = False
+    found = fit_centre(image, mask, CENTRE, NOISE)
+    assert (found is not None) == is_found
+
+
+def test_least_error():
+    # of a galaxy without noise
+    light = 1e4 * np.exp(-FROM / 7)
+    found = fit_centre(light, HOLES['core'], CENTRE, 1e-3)
+    assert 0.03 <= found.error < 0.05
+
+
+def test_fast_fit_is_least_squares():
+    # nine knots along arcsinh of the radius, whose second differences are
+    # residuals, too
+    rng = np.random.default_rng(3)
+    x, y, value = rng.uniform((-20, -20, 0), (20, 20, 5), (200, 3)).T
+    weight = rng.uniform(0.5, 2, 200)
+    bounds = np.array([[-9, -9, -3, -3], [9, 9, 3, 3]], dtype=float)
+    galaxy = _Isophotes(x, y, value, weight, 20.0, bounds)
+    p = np.array([0.7, -1.2, 0.3, -0.2])
+    q = 1 - 0.95 * np.tanh(np.hypot(*p[2:]))
+    angle = 0.5 * np.arctan2(p[3], p[2])
+    u, v = x - p[0], y - p[1]
+    radius = np.hypot(u * np.cos(angle) + v * np.sin(angle),
+                      (v * np.cos(angle) - u * np.sin(angle)) / q)
+    place = np.minimum(8 * np.arcsinh(radius) / np.arcsinh(30.0), 8)
+    design = np.maximum(1 - np.abs(place[:, None] - np.arange(9)), 0)
+    bend = 0.3 * np.diff(np.eye(9), 2, axis=0)
+    both = np.vstack([design * weight[:, None], bend])
+    want = np.append(value * weight, np.zeros(7))
+    profile = np.linalg.lstsq(both, want, rcond=None)[0]
+    left = want - both @ profile
+    left[-7:] *= -1
+    np.testing.assert_allclose(galaxy.residual(p), left, atol=1e-6)
+    slope = galaxy.jacobian(p)
+    for k in range(4):
+        step = 1e-4 * np.eye(4)[k]
+        np.testing.assert_allclose(
+            slope[:, k], (galaxy.residual(p + step)
+                          - galaxy.residual(p - step)) / 2e-4,
+            atol=0.02 * np.abs(slope[:, k]).max())
+    # at a bound the step goes inwards
+    edge = np.array([9.0, -9.0, 3.0, -3.0])
+    assert np.isfinite(galaxy.jacobian(edge)).all()
+    few = galaxy.only(x > 0)
+    assert len(few) == (x > 0).sum()
+
+
 def test_too_few_pixels(image):
     mask = np.ones(image.shape, bool)
     mask[::20, ::20] = False
@@ -98,6 +211,68 @@ def test_missing_part_counts_what_lies_beyond_the_frame():
     assert missing_part(mask, (-20.0, 20.0), 5) == 1
     mask[20, 20] = True
     assert 0 < missing_part(mask, (20.0, 20.0), 5) < 0.02
+
+
+@pytest.mark.parametrize('side', range(4))
+def test_missing_part_at_the_edges(side):
+    # of the 21 pixels within two and a half, five are those of the edge
+    mask = np.zeros((30, 40), bool)
+    for along, n in ((mask, 30), (mask.T, 40)):
+        along[-1], along[0] = side % 2, not side % 2
+        at = (17.0, n - 3.0 if side % 2 else 2.0)
+        at = at if along is mask else at[::-1]
+        assert missing_part(mask, at, 2.5) == 3 / 21
+        along[-1] = along[0] = False
+
+
+# In the frame, at its edges and corners, and beyond.
+PLACES = [(11.3, 9.8), (0.2, 0.4), (21.4, 17.7), (-1.3, 12.0), (8.0, 19.6),
+          (23.4, 8.5), (10.0, -2.2)]
+
+
+@pytest.mark.parametrize('place', PLACES)
+def test_against_loops(place):
+    rng = np.random.default_rng(7)
+    image, mask = rng.normal(size=(18, 22)), rng.random((18, 22)) < 0.2
+    x0, y0 = place
+    seen = [(x, y) for y in range(18) for x in range(22) if not mask[y, x]]
+    peak = [image[y, x] for x, y in seen if np.hypot(x - x0, y - y0) <= 2]
+    assert _peak(image, mask, place) == pytest.approx(
+        np.mean(peak) if peak else -np.inf)
+    for radius in (2.5, 6.0):
+        around = [(x, y) for y in range(-20, 40) for x in range(-20, 45)
+                  if np.hypot(x - x0, y - y0) <= radius]
+        assert missing_part(mask, place, radius) == pytest.approx(
+            1 - len({*around} & {*seen}) / len(around))
+        near = [(x, y) for x, y in seen if np.hypot(x - x0, y - y0) <= radius]
+        opposite = [(round(2 * x0 - x), round(2 * y0 - y)) for x, y in near]
+        assert _paired_part(mask, place, radius) == pytest.approx(
+            np.mean([at in {*seen} for at in opposite]) if near else 0)
+
+
+@pytest.mark.parametrize('place', PLACES[:3])
+@pytest.mark.parametrize('most', [1000, 40])
+def test_pixels_of_a_fit(place, most):
+    rng = np.random.default_rng(7)
+    image, mask = rng.normal(3, 2, (18, 22)), rng.random((18, 22)) < 0.2
+    x, y, value, weight = _pixels(image, mask, place, 0.5, 9.0, most)
+    yy, xx = np.nonzero(~mask & (np.hypot(
+        np.arange(22) - place[0], np.arange(18)[:, None] - place[1]) <= 9))
+    step = int(np.ceil(len(xx) / most))
+    assert step == 1 or most == 40
+    np.testing.assert_array_equal((x, y), (xx[::step], yy[::step]))
+    np.testing.assert_allclose(value, np.arcsinh(
+        image[yy, xx][::step] / 0.5))
+    # a tenth of the light, as far as it exceeds the noise, is structure; the
+    # light is the mean of the good pixels of the part that is looked at
+    (x0, x1), (y0, y1) = ((max(int(c - 9), 0), int(c + 9) + 2)
+                          for c in place)
+    good = ~mask[y0:y1, x0:x1]
+    level = gaussian_filter(np.where(good, image[y0:y1, x0:x1], 0), 1.5)
+    level /= gaussian_filter(good.astype(float), 1.5)
+    bright = np.maximum(level[yy - y0, xx - x0][::step] / 0.5, 0)
+    np.testing.assert_allclose(weight, 1 / np.sqrt(
+        1 / (1 + bright**2) + 0.01))
 
 
 def test_shifted_centres_have_the_covariance():

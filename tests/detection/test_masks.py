@@ -6,6 +6,7 @@ Tests for the masks module of detection.
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.ndimage import binary_dilation, gaussian_filter
 
 from astro_pix2prof.detection.masks import (
     excess_light,
@@ -76,7 +77,7 @@ class TestResidualMask:
             assert mask.any() == found
             assert mask[60, 30] == found
 
-    @pytest.mark.parametrize('height', [10, 50, 200, 700, 4e3])
+    @pytest.mark.parametrize('height', [10, 50, 200, 700, 4e3, 2e4])
     def test_wings_of_stars(self, height):
         # what is left, at a noise of 1, is nothing; nor is much more masked
         light = star(30, 60, height)
@@ -84,6 +85,48 @@ class TestResidualMask:
         assert light[~mask].max() < 0.08
         assert light[mask].min() > 0.005
         assert not mask[:, 70:].any()
+
+    @pytest.mark.parametrize(('height', 'steps'), [
+        (4.2, 2), (19, 2), (21, 3), (58, 3), (62, 4), (195, 4), (205, 7),
+        (980, 7), (1020, 11)])
+    def test_steps(self, height, steps):
+        # the brighter, in units of the noise, the wider around what exceeds
+        # 1.8 times the noise; that of a difference is a fifth larger
+        point = np.zeros(SHAPE)
+        point[60, 30] = 1.0
+        noise = 1.2 / (2 * np.sqrt(np.pi) * 1.2)
+        smooth = gaussian_filter(point, 1.2)
+        smooth *= height * noise / smooth.max()
+        mask = mask_of(point * height * noise
+                       / gaussian_filter(point, 1.2).max())
+        expected = binary_dilation(smooth > 1.8 * noise, iterations=steps)
+        assert_array_equal(mask, expected)
+
+    def test_wide_and_faint_objects(self):
+        # less than half of the root of their area, in units of the noise
+        noise = 1.2 / (2 * np.sqrt(np.pi) * 1.2)
+        box = np.where((abs(X - 30) < 12) & (abs(Y - 60) < 12), noise, 0.0)
+        for height in (10, 11, 12, 13, 14, 15):
+            smooth = gaussian_filter(height * box, 1.2)
+            least = 0.5 * np.sqrt(np.count_nonzero(smooth > 1.8 * noise))
+            assert 10.5 < least < 14.5
+            assert mask_of(height * box).any() == (
+                smooth.max() / noise > least)
+
+    @pytest.mark.parametrize(('height', 'found'), [(0.9, False),
+                                                   (1.15, True)])
+    def test_among_clumps(self, height, found):
+        # four times the scatter along the ring
+        model = np.full(SHAPE, 100.0)
+        data = model * (1 + height * np.exp(-0.5 * (
+            (X - 30)**2 + (Y - 60)**2) / 8**2))
+        mask = mask_of(data, model=model, structure=np.full(SHAPE, 0.25))
+        assert mask[60, 30] == found
+        if found:
+            # and half of that around its peak
+            foot = data > 1.5 * model
+            assert_array_equal(binary_dilation(foot, iterations=7)[60],
+                               mask[60])
 
     @pytest.mark.parametrize(('height', 'found'), [(0.35, False),
                                                    (0.7, True)])

@@ -18,3 +18,15 @@ def test_symmetric_part():
     assert not symmetric_part(one_side, (24.5, 19.5)).any()
     # what has its mirror beyond the frame is on one side
     assert not symmetric_part(mask, (2.0, 2.0)).any()
+
+
+def test_symmetric_part_at_the_edges():
+    # the first and the last row and column have each other for a mirror
+    mask = np.zeros((40, 50), dtype=bool)
+    mask[0, 20] = mask[39, 29] = mask[15, 0] = mask[24, 49] = True
+    np.testing.assert_array_equal(symmetric_part(mask, (24.5, 19.5)), mask)
+    # two pixels are near enough, three are not
+    for away, both in ((2, True), (3, False)):
+        mask[:] = False
+        mask[10, 20] = mask[29, 29 + away] = True
+        assert symmetric_part(mask, (24.5, 19.5)).any() == both

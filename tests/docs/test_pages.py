@@ -225,6 +225,13 @@ class TestChecker:
         fault, = checker.find_long_options(pages)
         assert '–structure' in fault
 
+    def test_directives(self, checker, tmp_path):
+        pages = self.read(
+            checker, tmp_path, one='<p>===.. list-table::</p>'
+            '<pre>.. plot::</pre><p>from 1 .. 5: all; a.. b</p>')
+        fault, = checker.find_long_options(pages)
+        assert fault.endswith('.. list-table:: is shown, not obeyed')
+
     def test_main(self, checker, tmp_path, capsys):
         self.read(checker, tmp_path, one='<a href="gone.html">x</a>')
         assert checker.main([str(tmp_path), '--no-browser']) == 1

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from astro_pix2prof import GalaxyCutout, IsophoteFitter
-from astro_pix2prof.ellipses.geometry import given_ellipses
+from astro_pix2prof.ellipses.geometry import check_centre, given_ellipses
 
 
 class TestGivenEllipses:
@@ -45,3 +45,16 @@ class TestGivenEllipses:
         geometry.meta['x_centre'] = value
         with pytest.raises(ValueError, match='has its centre at pixel'):
             given_ellipses(geometry, GalaxyCutout(galaxy_ccd))
+
+    @pytest.mark.parametrize(('centre', 'is_inside'), [
+        ((0, 0.5), True), ((0.5, 0), True), ((29.9, 19.9), True),
+        ((-0.1, 5), False), ((5, -0.1), False), ((30, 5), False),
+        ((5, 20), False)])
+    def test_edges(self, centre, is_inside):
+        cutout = GalaxyCutout(np.random.default_rng(1).normal(size=(20, 30)),
+                              calibrated=False)
+        if is_inside:
+            assert check_centre(centre, cutout) == centre
+            return
+        with pytest.raises(ValueError, match='outside the image of 30 x 20'):
+            check_centre(centre, cutout)

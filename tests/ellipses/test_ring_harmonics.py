@@ -12,7 +12,10 @@ from photutils.isophote import (
     Isophote,
 )
 
-from astro_pix2prof.ellipses.harmonics import measure_harmonics
+from astro_pix2prof.ellipses.harmonics import (
+    RingHarmonics,
+    measure_harmonics,
+)
 from astro_pix2prof.image.astrometry import axis_senses
 
 SHAPE, CENTRE = (161, 165), (81.3, 79.6)
@@ -103,6 +106,26 @@ class TestDeviations:
 
 
 class TestErrors:
+    @pytest.mark.parametrize(('order', 'part'), [(1, 0), (3, 0), (4, 1)])
+    def test_by_hand(self, order, part):
+        # a = S / (g sma), with errors of both and what they share
+        found = RingHarmonics.empty(2)
+        found.gradient[:] = -2.0, -0.1
+        found.gradient_err[:] = 0.1
+        (found.sine, found.cosine)[part][0, order - 1] = 0.3
+        k = 2 * order + part
+        found.covariance[:, k, k], found.covariance[:, 1, 1] = 0.04, 0.01
+        found.covariance[:, k, 1] = found.covariance[:, 1, k] = 0.005
+        value, error = found.deviation(order, np.array([5.0, 5.0]))[
+            2 * part:2 * part + 2]
+        # by S: 1 / 10; by g, which is negative: 0.3 / (2 * 10)
+        assert_allclose(value[0], 0.03)
+        by_value, by_gradient = 0.1, 0.015
+        assert_allclose(error[0]**2, by_value**2 * 0.04 + by_gradient**2 * (
+            0.01) + 2 * by_value * by_gradient * 0.005)
+        # (the second declines by less than three times its error)
+        assert np.isnan((value[1], error[1])).all()
+
     def test_pulls(self):
         clean, pulls = make(peak=200.0), []
         for seed in range(40):
@@ -158,6 +181,18 @@ class TestPixels:
         clean, dirty = (measure(part, sigma=1.0) for part in (image, star))
         assert_allclose(dirty.cosine[2], clean.cosine[2], atol=1.0)
         assert dirty.n_pixels[2] < clean.n_pixels[2]
+
+    @pytest.mark.parametrize(('height', 'is_kept'), [
+        (3.6, True), (4.6, False), (-5.5, True), (-6.7, False)])
+    def test_outliers(self, height, is_kept):
+        # four times the noise above the fit, and six times below
+        image = make({})
+        before = measure(image, sigma=1.0).n_pixels[3]
+        x, y = (round(c + 25 * f(THETA)) for c, f in zip(
+            CENTRE, (np.cos, np.sin), strict=True))
+        image[y, x] += height
+        after = measure(image, sigma=1.0).n_pixels[3]
+        assert before - after == 1 - is_kept
 
     def test_weights_from_the_x_axis(self):
         # half of the plane is another object, which loses its weight

@@ -76,6 +76,15 @@ class TestInterface:
         assert ' rings to ' in text
         assert len(repr(fitter)) < 100
 
+    def test_flags(self, fitter, image):
+        fit = fitter.fit(image, **OPTIONS)
+        fit.profile.meta['flag'] = int(GalaxyFlag.NEIGHBOUR
+                                       | GalaxyFlag.TRUNCATED)
+        assert fit.flags == ['NEIGHBOUR', 'TRUNCATED']
+        assert 'flags: NEIGHBOUR, TRUNCATED' in repr(fit)
+        fit.profile.meta['flag'] = 0
+        assert fit.flags == []
+
     def test_repr_of_options(self):
         assert repr(IsophoteFitter()) == 'IsophoteFitter()'
         assert repr(IsophoteFitter(step=0.2, sky=1)) == (

@@ -215,6 +215,44 @@ class TestRings:
     def test_neighbour(self, light, flag):
         assert flags_of(make_rings(), neighbour=light) == flag
 
+    @pytest.mark.parametrize(('error', 'flag'), [
+        (0.078, 0), (0.082, GalaxyFlag.GEOMETRY_UNCERTAIN)])
+    def test_rough_ellipses(self, error, flag):
+        # the median relative error of the axis ratio, over rings of a
+        # signal-to-noise ratio of three
+        eps = np.full(len(SMA), 0.6)
+        good = LIGHT / 0.1 > 3
+        for known in (good, good & (SMA < 10)):
+            eps_err = np.where(good, np.nan, 9.0)
+            eps_err[known] = 0.4 * error
+            rings = make_rings(eps=eps, eps_err=eps_err)
+            assert flags_of(rings) == flag
+        for rings in (make_rings(eps=eps),
+                      make_rings(eps=eps, eps_err=np.full(50, np.nan))):
+            assert flags_of(rings) == 0
+        rings = make_rings(eps=eps, eps_err=np.ones(50),
+                           galaxy_flag=GalaxyFlag.FORCED)
+        assert flags_of(rings) == GalaxyFlag.FORCED
+
+    def test_blend(self):
+        # a galaxy as bright that stands in its light; but not of nothing
+        other = 200 * np.exp(-np.hypot(X - 78, Y - 66) / 6)
+        rings = make_rings(image=GALAXY + other)
+        assert flags_of(rings) & GalaxyFlag.NEIGHBOUR
+        assert not flags_of(rings, found=False) & GalaxyFlag.NEIGHBOUR
+        # (the sky may be tilted, and has a level)
+        rings = make_rings(image=GALAXY + 40.0, sky=20.0)
+        assert flags_of(rings, tilt=np.full(SHAPE, 20.0)) == 0
+
+    @pytest.mark.parametrize('equal', [False, True])
+    def test_image_of_equal_pixels(self, equal):
+        rings = make_rings(image=GALAXY.copy())
+        if equal:
+            # (but for a pixel that does not count)
+            rings.cutout.data[:] = 5.0
+            rings.cutout.data[3, 3], rings.cutout.mask[3, 3] = 9.0, True
+        assert bool(flags_of(rings) & GalaxyFlag.NO_SOURCE) == equal
+
     def test_noise(self):
         image = GALAXY + NOISE
         rings = make_rings(image=image, given=np.ones(SHAPE))
@@ -248,10 +286,11 @@ class TestDomain:
                 0 if left_out[0] else expected)
         hidden = make_rings(n_valid=with_value(0.55, SMA > 3))
         assert flags_of(hidden, mean=mean) == expected
-        few = np.where(SMA < 5, mean, -1.0)
-        assert flags_of(rings, mean=few) == 0
-        few = np.where(SMA < 6, mean, -1.0)
-        assert flags_of(rings, mean=few) == expected
+        for dark in (-1.0, 0.0):
+            few = np.where(SMA < 5, mean, dark)
+            assert flags_of(rings, mean=few) == 0
+            few = np.where(SMA < 6, mean, dark)
+            assert flags_of(rings, mean=few) == expected
 
     def test_faint_rings(self):
         rings = make_rings()

@@ -18,7 +18,7 @@ from astro_pix2prof.image.archives import (
     unpack_pixels,
 )
 from astro_pix2prof.image.files import open_fits
-from astro_pix2prof.image.header import header_values
+from astro_pix2prof.image.header import header_values, matching_values
 from astro_pix2prof.image.sections import cut_section
 from astro_pix2prof.image.zeropoint import header_zeropoint
 
@@ -174,6 +174,17 @@ class TestZeroPoints:
     def test_notes_of_drizzle_that_say_nothing(self, notes, array):
         header = make_header(MAGZP=25.0, BUNIT='ELECTRONS', **notes)
         assert GalaxyCutout(fits.PrimaryHDU(array, header)).unit == u.electron
+
+    def test_only_notes_are_read(self):
+        class Header(dict):
+            def __getitem__(self, key):
+                assert key.startswith('D00')
+                return super().__getitem__(key)
+
+        header = header_values(Header(
+            D001OUUN='cps', OBJECT='x', D002OUUN='counts'))
+        assert matching_values(header, r'D\d{3}OUUN') == ['cps', 'counts']
+        assert matching_values({'A1': 1, 'B': 2}, r'A\d') == [1]
 
     def test_flux_is_no_unit_of_drizzle(self, array):
         header = make_header(BUNIT='uJy', D001OUUN='cps')
@@ -350,6 +361,18 @@ class TestFiles:
         write(tmp_path / 'galaxy_f105w_rms.fits.gz', np.full(SHAPE, 0.25))
         cutout = GalaxyCutout(tmp_path / 'galaxy_f105w.fits.gz')
         np.testing.assert_allclose(cutout.noise, 0.25)
+
+    def test_folder_is_not_listed(self, array, tmp_path, monkeypatch):
+        """
+        The folder of a survey has a hundred thousand files.
+        """
+        write(tmp_path / 'a.fits', array, MAGZP=25.0)
+        write(tmp_path / 'a_rms.fits.gz', np.full(SHAPE, 0.25))
+        for name in ('scandir', 'listdir'):
+            monkeypatch.setattr(f'os.{name}', None)
+        found = companion_files(tmp_path / 'a.fits')
+        assert [item.path.name for item in found] == ['a_rms.fits.gz']
+        assert companion_files(tmp_path / 'b.fits') == []
 
     def test_other_shape(self, array, tmp_path):
         write(tmp_path / 'a_sci.fits', array, MAGZP=25.0)

@@ -215,6 +215,36 @@ class TestClasses:
         assert np.all(table['probability'] >= 0.5 * table.meta['threshold'])
         assert len(find_clumps(fit, threshold=0.999)) < len(table)
 
+    @pytest.mark.parametrize('turn', [
+        lambda image: image[::-1, ::-1], lambda image: image[:, ::-1],
+        lambda image: image[::-1]])
+    def test_turned(self, turn):
+        """
+        A galaxy that is turned or mirrored has the same clumps and classes.
+        """
+        # (of a source out here, the class is a close call)
+        image = make_image([*CLUMPS, (88.0, 88.0, 500.0),
+                            (40.0, 72.0, 400.0)])
+        y, x = np.indices(image.shape)
+        found = []
+        for data, px, py in ((image, x, y), (turn(image), turn(x), turn(y))):
+            table = find_clumps(
+                IsophoteFitter().fit(np.ascontiguousarray(data), **OPTIONS),
+                threshold=0.05)
+            i, j = (np.round(np.asarray(table[name])).astype(int)
+                    for name in 'xy')
+            found.append((px[j, i], py[j, i], table))
+        (x0, y0, first), (x1, y1, second) = found
+        assert len(first) >= 5
+        away = np.hypot(x0[:, None] - x1, y0[:, None] - y1)
+        clear = first['probability'] > 0.2
+        assert np.all(away.min(1)[clear] < 1.5)
+        for k in np.flatnonzero(clear):
+            other = second[int(away[k].argmin())]
+            assert other['class'] == first['class'][k]
+            assert_allclose(other['probability'], first['probability'][k],
+                            atol=0.03)
+
     def test_max_radius(self, fit):
         table = find_clumps(fit, max_radius=1.0)
         assert np.all(table['radius_r50'] <= 1)
@@ -449,7 +479,7 @@ class TestMarks:
         # the first two face each other, the third nothing
         assert by_place[0]['opposite'] > 50
         assert by_place[2]['opposite'] < 5
-        assert card['class_head']['galaxies'] > 200
+        assert card['class_head_training']['galaxies'] > 200
 
     def test_crowded(self):
         """
@@ -498,6 +528,10 @@ class TestErrors:
         with pytest.raises(TypeError, match='position must not be given with '
                                             'a fit'):
             find_clumps(fit, position=(3, 4))
+        with pytest.raises(ValueError, match='weights must not be given with '
+                           "method='matched', which uses no network, got "
+                           r"'x\.safetensors': leave them out"):
+            find_clumps(fit, method='matched', weights='x.safetensors')
         with pytest.raises(ValueError, match='weights must be those of a '
                            "clump network, got 'rings-fast'"):
             find_clumps(fit, weights='rings-fast')

@@ -23,6 +23,12 @@ from astro_pix2prof.networks.clumps.resampling import (
     enlargement,
 )
 from astro_pix2prof.networks.clumps.rings import signed_log
+from astro_pix2prof.networks.clumps.stamps import (
+    SIDE,
+    STAMP_CHANNELS,
+    cut_stamps,
+    turn_stamps,
+)
 
 N, FWHM, EPS, THETA = 81, 3.0, 0.4, 0.6
 CENTRE = (41.3, 39.6)
@@ -212,7 +218,87 @@ class TestNetwork:
         with pytest.raises(ValueError, match='has no class head: train one'):
             bare.classify(marks, measured)
 
+    @pytest.mark.parametrize('turn', [0, 1, 2, 3])
+    @pytest.mark.parametrize('mirror', [False, True])
+    @pytest.mark.parametrize('shape', [(30, 31), (33, 28)])
+    def test_turned(self, turn, mirror, shape):
+        """
+        What is marked is the same, however the image is turned.
+        """
+        torch.manual_seed(1)
+        network = ClumpNetwork(ClumpConfig(channels=8, dilations='1,2'))
+        h, w = shape
+        image = torch.randn(1, 8, h, w)
+        # (a flip of an image of even width moves the cells by a pixel)
+        x, y = 14.2, 17.4
+        image[:, :, round(y), round(x)] = 20.0
+        marks = []
+        for turned in (False, True):
+            place, shown = (x, y), image
+            if turned:
+                if mirror:
+                    shown, place = shown.flip(-1), (w - 1 - x, y)
+                shown = torch.rot90(shown, turn, (-2, -1))
+                for k in range(turn):
+                    side = h if k % 2 else w
+                    place = place[1], side - 1 - place[0]
+            with torch.inference_mode():
+                logits, offset, seen, first = network.look_around(
+                    shown, place)
+            j, i = (round((v - f) / 2) for v, f in zip(
+                place[::-1], first[::-1], strict=True))
+            found = torch.tensor([i, j]) * 2 + torch.tensor(first) - (
+                torch.tensor(place))
+            marks.append((logits[0, :, j, i], seen[0, :, j, i],
+                          offset[0, :, j, i], found))
+        for a, b in zip(marks[0][:2], marks[1][:2], strict=True):
+            assert_close(a, b, rtol=1e-4, atol=1e-5)
+        # (offsets turn with the image)
+        assert_close(*(torch.hypot(*mark[2]) for mark in marks), rtol=1e-4,
+                     atol=1e-5)
+        assert marks[0][3].abs().max() < 1
+
+    def test_stamps(self):
+        """
+        Stamps show the same of a star, whatever the width of the PSF.
+        """
+        found = []
+        for fwhm in (3.0, 4.5):
+            maps = make(disc(5.0) + star(60.0, 45.0, 900.0, fwhm))
+            peak = 900.0 / (2 * math.pi * (fwhm / 2.355)**2)
+            stamps = cut_stamps(maps, torch.tensor([[60.0, 45.0]]),
+                                torch.tensor([peak]), fwhm)
+            assert stamps.shape == (1, STAMP_CHANNELS, SIDE, SIDE)
+            assert stamps.isfinite().all()
+            found.append(stamps[0, 0])
+        assert_close(found[0], found[1], atol=0.08, rtol=0)
+        middle = SIDE // 2
+        assert_close(found[0][middle, middle], torch.tensor(1.0), atol=0.1,
+                     rtol=0)
+        assert found[0][0].abs().max() < 0.1
+
+    def test_stamped_head(self):
+        """
+        A head that looks at stamps says the same of turned ones.
+        """
+        torch.manual_seed(2)
+        network = ClumpNetwork(ClumpConfig(channels=8, dilations='1',
+                                           measured=5, stamp=8))
+        seen, measured = torch.randn(3, 8), torch.randn(3, 5)
+        stamps = torch.randn(3, STAMP_CHANNELS, SIDE, SIDE)
+        found = network.classify(seen, measured, stamps)
+        assert found.shape == (3, 3)
+        for turned in turn_stamps(stamps):
+            assert_close(network.classify(seen, measured, turned), found)
+        assert not torch.allclose(
+            network.classify(seen, measured, stamps.roll(3, -1)), found)
+
     def test_settings(self):
+        with pytest.raises(ValueError, match='from 0 to 128, got 300'):
+            ClumpConfig(measured=5, stamp=300)
+        with pytest.raises(ValueError, match='stamp must be 0 for a network '
+                                             'without a class head'):
+            ClumpConfig(stamp=8)
         with pytest.raises(ValueError, match='from 0 to 256, got -1'):
             ClumpConfig(measured=-1)
         with pytest.raises(ValueError, match='multiple of 8, got 12'):

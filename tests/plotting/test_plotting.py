@@ -13,6 +13,7 @@ from scipy.ndimage import binary_dilation
 
 from astro_pix2prof import (
     GalaxyCutout,
+    IsophoteFitter,
     Pix2ProfFitter,
     build_profile,
     load_example,
@@ -53,6 +54,39 @@ def find_line(ax, label):
 
 
 class TestPlotFit:
+    def test_of_fit(self):
+        fit = IsophoteFitter().fit(load_example())
+        mask = np.zeros(fit.cutout.shape, bool)
+        mask[:20, :30] = True
+        for given, kept in ((plot_fit(fit), fit.mask),
+                            (plot_fit(fit, mask=mask), mask)):
+            other = plot_fit(fit.cutout, fit.profile, mask=kept)
+            for own, drawn in zip(given.axes, other.axes, strict=True):
+                assert own.get_ylim() == drawn.get_ylim()
+                for a, b in zip(own.images, drawn.images, strict=True):
+                    assert_allclose(a.get_array().filled(-1),
+                                    b.get_array().filled(-1))
+        # another profile on the fit's image
+        fig = plot_fit(fit, fit.profile[:10])
+        assert fig.axes[2].get_xlim()[1] < given.axes[2].get_xlim()[1]
+        with pytest.raises(TypeError, match=r'profile= is missing: .*fit\)'):
+            plot_fit(fit.cutout)
+
+    @pytest.mark.parametrize('name', ['m51', 60 * 'w'])
+    def test_title_fits(self, galaxy_ccd, sersic_profile, name):
+        profile = sersic_profile.copy()
+        profile.meta['source'] = f'{name}.fits'
+        fig = plot_fit(galaxy_ccd, profile)
+        fig.draw_without_rendering()
+        ax = fig.axes[2]
+        title = next(text for text in ax.get_children()
+                     if isinstance(text, matplotlib.text.Text)
+                     and text.get_text() == ax.get_title(loc='left'))
+        assert name in title.get_text()
+        assert (title.get_window_extent().x1
+                <= ax.get_window_extent().x1 + 1)
+        assert (title.get_fontsize() == 12) == (name == 'm51')
+
     def test_panels(self, galaxy_ccd, sersic_profile):
         fig = plot_fit(galaxy_ccd, sersic_profile)
         fig.draw_without_rendering()

@@ -100,6 +100,7 @@ class TestDecode:
             [[], ['NEGATIVE', 'EXTENDED']],
             [['LOW_SNR'], ['FEW_PIXELS', 'SATURATED']]]
         assert decode_flags([]) == []
+        assert decode_flags(value[None]) == [decode_flags(value)]
 
     def test_masked(self):
         """
@@ -125,6 +126,8 @@ class TestDecode:
 
     def test_unknown_bits(self):
         assert decode_flags(2**30 + 1) == ['NEGATIVE']
+        # all 31 bits
+        assert decode_flags(2**31 - 1) == list(RingFlag.__members__)
 
     @pytest.mark.parametrize('value', ['x', '5', 0.5, np.nan, np.inf, b'1',
                                        {}, [1, 0.5], ['EDGE'], None, True,

@@ -213,11 +213,15 @@ class TestMeta:
     def test_both_spellings(self):
         profile = QTable(meta={'FLAG': 1, 'flag': 2, 'Other': 3})
         assert profile_meta(profile) == {'flag': 2, 'Other': 3}
+        assert profile_meta(QTable(meta={3: 'three'})) == {3: 'three'}
 
     def test_zeropoint_of_columns(self):
         profile = make_profile()
         zero = profile.meta.pop('sb_zeropoint')
         assert_allclose(profile_meta(profile)['sb_zeropoint'], zero,
+                        atol=1e-12)
+        profile['intensity'] *= 1e-9
+        assert_allclose(profile_meta(profile)['sb_zeropoint'], zero - 22.5,
                         atol=1e-12)
         profile['surface_brightness'] *= np.nan
         assert 'sb_zeropoint' not in profile_meta(profile)
@@ -274,6 +278,21 @@ class TestCheck:
                          lambda p: sample_profile(p, 2)):
             with pytest.raises(ValueError, match=match):
                 function(profile)
+
+    @pytest.mark.parametrize(('column', 'value', 'match'), [
+        ('ellipticity', 0.0, None), ('ellipticity', 0.999, None),
+        ('ellipticity', 1.0, 'ellipticities from 0 to below 1'),
+        ('ellipticity', -0.001, 'ellipticities from 0 to below 1'),
+        ('ellipticity_err', 0.0, None),
+        ('ellipticity_err', -0.001, 'no negative errors in the column')])
+    def test_range(self, column, value, match):
+        profile = make_profile()
+        profile[column][7] = value
+        if match is None:
+            assert check_profile(profile)[column][7] == value
+            return
+        with pytest.raises(ValueError, match=match):
+            check_profile(profile)
 
     def test_no_numbers(self):
         profile = make_profile()

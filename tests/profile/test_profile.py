@@ -94,6 +94,16 @@ class TestBuild:
         again = make_profile(galaxy_flag=GalaxyFlag.NEIGHBOUR)
         assert again.meta['flag'] == 32
 
+    @pytest.mark.parametrize('forced', [False, True])
+    def test_galaxy_that_is_not_there(self, forced):
+        # intensities are kept; on ellipses of another band, all is
+        flag = GalaxyFlag.NO_SOURCE | (GalaxyFlag.FORCED if forced else 0)
+        profile = make_profile(galaxy_flag=flag)
+        assert_allclose(profile['intensity'].value, VALUE / 4)
+        for name in ('surface_brightness', 'surface_brightness_err',
+                     'mag_enclosed'):
+            assert np.isfinite(profile[name][1]) == forced
+
     def test_uncalibrated(self):
         cutout = GalaxyCutout(np.ones((21, 21)), calibrated=False)
         profile = make_profile(cutout)

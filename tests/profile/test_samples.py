@@ -24,6 +24,7 @@ from astro_pix2prof.profile.samples import (
     SAMPLES,
     correlated_noise,
     intensity_covariance,
+    ring_correlations,
     sample_intensity,
 )
 from astro_pix2prof.training.error_model import fit_correlation
@@ -117,6 +118,30 @@ class TestSampleProfile:
         assert_allclose(np.cov(samples) / np.sqrt(np.outer(
             np.diag(expected), np.diag(expected))), expected / np.sqrt(
                 np.outer(np.diag(expected), np.diag(expected))), atol=0.09)
+
+    def test_covariance_by_hand(self):
+        profile = make_profile(error=0.1, correlation=CORRELATION)
+        sma = radius_pixels(profile)
+        share = ring_correlations(profile)
+        # rings at 4 and 8 pixels; and at 0 and 1, of which 0 counts as 0.5
+        for one, two in ((4.0, 8.0), (0.0, 1.0)):
+            j, k = (np.flatnonzero(sma == a)[0] for a in (one, two))
+            assert_allclose(share[j, k], 0.4 + 0.55 * 0.5**(1 / 0.6))
+        assert_allclose(np.diag(share), 1)
+        error = profile['intensity_err'].value
+        assert_allclose(intensity_covariance(profile),
+                        share * np.outer(error, error))
+        # the sky's part of an error is common to all; the rest is not
+        plain = make_profile(error=0.1, sky_err=1e-3 * PIXEL**2)
+        error = plain['intensity_err'].value
+        expected = np.full((len(error), len(error)), 1e-6)
+        small = error < 1e-3
+        expected[small] *= error[small, None] / 1e-3
+        expected[:, small] *= error[small] / 1e-3
+        np.fill_diagonal(expected, error**2)
+        assert small.any()
+        assert not small.all()
+        assert_allclose(intensity_covariance(plain), expected, rtol=1e-9)
 
     def test_seed(self):
         profile = make_profile(correlation=CORRELATION)

@@ -20,6 +20,11 @@ from astro_pix2prof import (
     build_profile,
     fourier_profile,
 )
+from astro_pix2prof.structure.bar_ellipses import (
+    DiscEllipses,
+    bar_ellipses,
+    ellipses_in_disc,
+)
 
 CENTRE, SCALE, EPS, THETA = (90.4, 89.7), 14.0, 0.3, 25.0
 SIGMA = 0.5
@@ -74,6 +79,21 @@ def make_bar(length=22.0, phase=50.0, part=0.8, **options):
     m = np.hypot(a / length, b / (0.3 * length))
     light = 200 * (np.exp(-r / SCALE) + part / (1 + np.exp((m - 1) * 12)))
     return light + np.random.default_rng(2).normal(0, SIGMA, r.shape)
+
+
+def as_seen(sma, eps, phase):
+    """
+    Project ellipses in the plane: moments of their points.
+    """
+    t = np.linspace(0, 2 * np.pi, 720, endpoint=False)[:, None]
+    x, y = sma * np.cos(t), sma * (1 - eps) * np.sin(t)
+    x, y = (x * np.cos(phase) - y * np.sin(phase),
+            (1 - EPS) * (x * np.sin(phase) + y * np.cos(phase)))
+    a, b, c = (np.mean(one * two, 0) for one, two in ((x, x), (y, y), (x, y)))
+    half, away = a + b, np.hypot(a - b, 2 * c)
+    return (np.sqrt(half + away),
+            1 - np.sqrt((half - away) / (half + away)),
+            0.5 * np.arctan2(2 * c, a - b))
 
 
 MODES = [(1, 0.12, 200.0), (2, 0.3, 60.0), (3, 0.08, 100.0), (4, 0.1, 30.0)]
@@ -296,6 +316,75 @@ class TestBar:
             bar = bar_radius(modes)
         assert bar['reason'][0] == 'the bar is not certain'
 
+    def test_other_lengths_of_the_modes(self):
+        """
+        The phase of a bar that a turned one follows, and the largest mode.
+        """
+        r = np.geomspace(1, 40, 60)
+        modes = QTable({
+            'radius': r * u.arcsec,
+            'amplitude_2': 0.1 + 0.5 * np.exp(-(np.log(r / 7) / 0.8)**2),
+            'amplitude_2_err': np.full(60, 0.002),
+            'phase_2': (30 + 40 * np.clip(np.log(r / 12), 0, 1)) * u.deg})
+        bar = bar_radius(modes)[0]
+        assert_allclose(bar['radius_amplitude'].value, 7, rtol=0.01)
+        # 10 degrees from the phase at 7, where the first 40 * log(r / 12) are
+        assert_allclose(bar['radius_phase'].value, 12 * np.exp(0.25),
+                        rtol=0.02)
+        assert 0 < bar['radius_phase_err'].value < 1
+        assert np.isnan(bar['radius_ellipticity'])
+
+    def test_lengths_of_the_ellipses(self):
+        """
+        Ellipses that are flattest at 8 and turn from 11 on.
+        """
+        fit = make_fit(make_bar())
+        modes = fourier_profile(fit)
+        sma = fit.profile['radius'].value.copy()
+        flat = 0.1 + 0.5 * np.exp(-(np.log(np.maximum(sma, 0.1) / 8)
+                                    / 0.5)**2)
+        turn = np.radians(50 + 60 * np.clip(np.log(np.maximum(
+            sma, 0.1) / 11), 0, 1))
+        profile = fit.profile.copy()
+        seen = as_seen(np.maximum(sma, 1e-3), flat, turn)
+        profile['radius'] = seen[0] * u.arcsec
+        profile['ellipticity'] = seen[1]
+        profile['pa'] = (THETA + np.degrees(seen[2])) * u.deg
+        bar = bar_radius(modes, profile=profile)[0]
+        assert_allclose(bar['radius_ellipticity'].value, 8, rtol=0.04)
+        assert_allclose(bar['radius_turn'].value, 11 * np.exp(1 / 6),
+                        rtol=0.04)
+        for name in ('radius_ellipticity', 'radius_turn'):
+            assert 0.05 < bar[f'{name}_err'].value < 2
+        # the radius itself is that of the modes
+        assert bar['bar_radius'] == bar_radius(modes)['bar_radius'][0]
+
+    def test_bar_that_gets_round(self):
+        """
+        A minimum of the ellipticity ends a bar that does not turn.
+        """
+        sma = np.geomspace(3, 40, 80)
+        flat = 0.4 + 0.2 * np.cos(2 * np.pi * np.log(sma / 6) / 1.5)
+        found = bar_ellipses(DiscEllipses(sma, flat, np.full(80, 0.4)), 0.4,
+                             12.0)
+        assert_allclose(found, [6, 6 * np.exp(0.75)], rtol=0.03)
+        other = bar_ellipses(DiscEllipses(sma, flat, np.full(80, 1.4)), 0.4,
+                             12.0)
+        assert np.isnan(other).all()
+
+    def test_ellipses_in_the_disc(self):
+        sma, eps, phase = np.array([3.0, 7.0]), np.array([0.2, 0.7]), (
+            np.array([0.4, -1.2]))
+        found = ellipses_in_disc(sma, eps, phase, 0.5)
+        t = np.linspace(0, 2 * np.pi, 40)[:, None]
+        x, y = sma * np.cos(t), sma * (1 - eps) * np.sin(t)
+        x, y = (x * np.cos(phase) - y * np.sin(phase),
+                2 * (x * np.sin(phase) + y * np.cos(phase)))
+        along = x * np.cos(found.phase) + y * np.sin(found.phase)
+        across = y * np.cos(found.phase) - x * np.sin(found.phase)
+        assert_allclose(np.hypot(along, across / (1 - found.eps)),
+                        np.broadcast_to(found.sma, x.shape))
+
     def test_errors(self):
         with pytest.raises(TypeError, match='modes must be a table from'):
             bar_radius(QTable({'radius': [1.0]}))
@@ -304,3 +393,9 @@ class TestBar:
             bar_radius(modes, least=-1)
         with pytest.raises(ValueError, match='n_samples must be'):
             bar_radius(modes, n_samples=1)
+        with pytest.raises(TypeError, match='profile must be'):
+            bar_radius(modes, profile=5)
+        profile = make_fit(make_bar()).profile
+        profile['radius'] = profile['radius'].value * u.pix
+        with pytest.raises(ValueError, match='must have radii in arcsec'):
+            bar_radius(modes, profile=profile)

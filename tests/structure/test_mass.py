@@ -91,6 +91,46 @@ class TestRelations:
             spread = 0.3 if colour in ('i-z', 'r-z') else 0.16
             assert np.ptp(masses) < spread, colour
 
+    @pytest.mark.parametrize('name', ['roediger2015_bc03', 'zibetti2009',
+                                      'roediger2015_fsps'])
+    def test_both_bands_of_a_colour(self, name):
+        """
+        One mass: the ratios differ by the colour less that of the sun.
+        """
+        relation = RELATIONS[name]
+        for colour, lights in relation.coefficients.items():
+            blue, red = colour.split('-')
+            sun = (relation.solar_magnitude(blue)
+                   - relation.solar_magnitude(red))
+            (a, b), (c, d) = lights[blue], lights[red]
+            assert_allclose(b - d, 0.4, atol=0.006)
+            assert_allclose(a - c, -0.4 * sun, atol=0.035)
+
+    @pytest.mark.parametrize('name', ['into2013_exponential',
+                                      'into2013_disc'])
+    def test_two_colours(self, name):
+        """
+        Of a spiral and of an old galaxy, both colours give one ratio.
+        """
+        relation = RELATIONS[name]
+        for g_r, g_i in ((0.38, 0.56), (0.75, 1.13)):
+            assert_allclose(relation.log_mass_to_light(g_r, 'g-r', 'r'),
+                            relation.log_mass_to_light(g_i, 'g-i', 'r'),
+                            atol=0.06)
+
+    def test_zibetti(self):
+        """
+        Sums over g, r, i and z of the published table, typed anew.
+        """
+        expected = {'g-r': (-3.629, 6.570), 'g-i': (-4.156, 4.575),
+                    'g-z': (-4.710, 3.804), 'r-i': (-4.819, 13.677),
+                    'r-z': (-5.362, 7.954)}
+        for colour, lights in RELATIONS['zibetti2009'].coefficients.items():
+            assert set(lights) == {*'griz'}
+            assert_allclose(np.sum([*lights.values()], axis=0),
+                            expected.pop(colour), atol=1e-6)
+        assert not expected
+
     def test_all_agree(self):
         """
         The relations agree to 0.3 dex for g-i = 1.
@@ -317,6 +357,40 @@ class TestMassProfile:
                         2 * 0.1 / np.log(10))
         assert table.meta['log_mass_err'] < 0.005
         assert mass_profile(bands, distance=20).meta['distance_scatter'] == 0
+
+    @pytest.mark.parametrize(('given', 'error'), [
+        ({}, 0.032), ({'ebv_err': 0.06}, 0.06), ({'ebv_err': 0}, 0.0)])
+    def test_error_of_dust(self, given, error):
+        """
+        The error of E(B-V): redder and fainter galaxies at the same time.
+        """
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        table = mass_profile(bands, distance=20, ebv=0.2, n_samples=4000,
+                             **given)
+        inner = table['radius'].value < 3 * H
+        change = error * (3.303 - 1.698)
+        assert_allclose(table['colour_err'].value[inner], change, rtol=0.05,
+                        atol=2e-3)
+        mass = error * abs(0.4 * 1.698 - 0.7 * (3.303 - 1.698))
+        assert_allclose(table.meta['log_mass_err'], mass, rtol=0.05,
+                        atol=2e-3)
+        relative = table['mass_density_err'] / table['mass_density']
+        assert_allclose(relative.value[inner] / np.log(10), mass, rtol=0.05,
+                        atol=2e-3)
+        assert_allclose(table.meta['ebv_err'], error)
+
+    def test_error_of_dust_alone(self):
+        """
+        The other noise is the same, whatever dust does.
+        """
+        bands = {'g': make_profile(22.0, noise=0.01),
+                 'i': make_profile(21.0, noise=0.01)}
+        plain, dusty = (mass_profile(bands, distance=20, ebv_err=error)
+                        for error in (None, 0.02))
+        assert plain.meta['ebv_err'] == 0
+        for name in ('colour', 'mass_density', 'mass_enclosed'):
+            assert_allclose(dusty[name], plain[name])
+        assert dusty.meta['log_mass_err'] > plain.meta['log_mass_err']
 
     def test_held(self):
         """

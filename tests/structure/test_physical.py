@@ -140,6 +140,28 @@ class TestExtinction:
                     bandpass.wavelength * u.AA), bandpass.extinction,
                     rtol=0.04)
 
+    def test_bands_of_all_surveys(self):
+        """
+        Alike: the sun as SDSS has it, and dust as a power of wavelength.
+        """
+        # (Fukugita et al. 1996, and for y Tonry et al. 2012)
+        nominal = {'u': 3557, 'g': 4825, 'r': 6261, 'i': 7672, 'z': 9097,
+                   'y': 9620}
+        # (www.sdss.org, "Estimates for the colors of the Sun")
+        sun = {'u': 6.55, 'g': 5.12, 'r': 4.68, 'i': 4.57, 'z': 4.54,
+               'y': 4.54}
+        for survey, bands in BANDPASSES.items():
+            assert {*'griz'} <= set(bands), survey
+            for band, known in bands.items():
+                if known.wavelength is not None:
+                    assert_allclose(known.wavelength, nominal[band],
+                                    rtol=0.05)
+                if known.sun is not None:
+                    assert_allclose(known.sun, sun[band], atol=0.17)
+                if band != 'u':
+                    assert_allclose(known.extinction, 3.30 * (
+                        nominal[band] / 4702)**-1.5, rtol=0.09)
+
     def test_map(self):
         asked = []
 
@@ -297,6 +319,17 @@ class TestKCorrection:
         assert_allclose(PolynomialKCorrection('g-r')('g', 0.2, 1.1),
                         0.5209713976, rtol=1e-9)
 
+    @pytest.mark.parametrize(('name', 'blue', 'red'), [
+        ('g-r', 1.0524954, 0.3580194), ('g-i', 0.44509662, -0.0444196),
+        ('g-z', 0.32173428, -0.22471135)])
+    def test_published_coefficients(self, name, blue, red):
+        """
+        All count: from the authors' tables, typed anew.
+        """
+        hook = PolynomialKCorrection(name)
+        found = [hook(band, 0.4, 1.3) for band in name.split('-')]
+        assert_allclose(found, [blue, red], atol=1e-8)
+
     def test_clipped(self):
         hook = PolynomialKCorrection('g-i')
         assert hook('g', 0.1, 9.0) == hook('g', 0.1, 2.0)
@@ -424,6 +457,33 @@ class TestPhysicalProfile:
         assert_allclose(table.meta['extinction'], 0.2 * 2.285)
         assert_allclose(table.meta['k_correction'], 1.1)
         assert table.meta['face_on_factor'] == pytest.approx(0.5)
+
+    @pytest.mark.parametrize(('given', 'error'), [
+        ({}, 0.032), ({'ebv_err': 0.01}, 0.01), ({'ebv_err': 0}, 0.0)])
+    def test_error_of_dust(self, sersic_profile, given, error):
+        """
+        The error of E(B-V) is in that of all magnitudes.
+        """
+        plain, table = (physical_profile(
+            sersic_profile, band='r', distance=50, **options)
+            for options in ({}, {'ebv': 0.2, **given}))
+        more = error * 2.285
+        good = np.isfinite(plain['surface_brightness'])
+        for name in ('surface_brightness_err', 'mag_enclosed_err'):
+            assert_allclose(table[name].value[good],
+                            np.hypot(plain[name].value[good], more))
+        relative = [(one['luminosity_density_err']
+                     / one['luminosity_density']).value[good]
+                    for one in (plain, table)]
+        assert_allclose(relative[1], np.hypot(
+            relative[0], 0.4 * np.log(10) * more))
+        assert_allclose(table.meta['ebv_err'], error)
+        assert_allclose(table.meta['extinction_err'], more)
+
+    def test_wrong_error_of_dust(self, sersic_profile):
+        with pytest.raises(ValueError, match='ebv_err must be'):
+            physical_profile(sersic_profile, band='r', distance=50, ebv=0.1,
+                             ebv_err=-0.01)
 
     def test_inclination_keeps_light(self, sersic_profile):
         plain, turned = (physical_profile(

@@ -450,11 +450,12 @@ class TestResults:
             f'{tmp_path}/caf\\udce9.fits', f'{tmp_path}/caf\\udce9.fitsx']
 
 
-# Holds a cluster of two workers, and tells where its scheduler is.
+# Holds a cluster of one worker, and tells where its scheduler is. (A second
+# one would listen as the first does, and take seconds to start.)
 HOLD = textwrap.dedent('''
     import sys
     from astro_pix2prof.survey.cluster import connect
-    with connect(2, None) as client:
+    with connect(1, None) as client:
         print(client.scheduler.address, flush=True)
         client.submit(sum, [1]).result()
         sys.stdin.read()
@@ -485,8 +486,8 @@ class TestProcesses:
 
     def test_loopback_only(self, held):
         places = self.listening(held)
-        # the scheduler, two nannies and two workers
-        assert len(places) >= 5
+        # the scheduler, a nanny and a worker
+        assert len(places) >= 3
         assert {place.ip for place in places} <= {'127.0.0.1', '::1'}
 
     def test_no_http(self, held):

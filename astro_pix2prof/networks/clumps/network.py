@@ -10,6 +10,11 @@ from torch import nn
 from torch.nn import functional
 
 from astro_pix2prof.networks.clumps.maps import CHANNELS
+from astro_pix2prof.networks.clumps.stamps import (
+    SEEN,
+    StampNetwork,
+    turn_stamps,
+)
 from astro_pix2prof.networks.settings import NetworkSettings
 
 __all__ = ['CLASSES', 'ClumpConfig', 'ClumpNetwork', 'find_peaks']
@@ -41,13 +46,25 @@ class ClumpConfig(NetworkSettings):
     measured : int
         The numbers that are measured of each mark, from which a class head
         tells what it is; 0 for a network without one.
+
+    stamp : int
+        Channels of the convolutions with which the class head looks at
+        stamps of the marks; 0 for a head that sees none.
     """
 
     channels: int = 32
     dilations: str = '1,2,4'
     measured: int = 0
+    stamp: int = 0
 
     def __post_init__(self):
+        if not 0 <= self.stamp <= 128:
+            msg = f'stamp must be an integer from 0 to 128, got {self.stamp}'
+            raise ValueError(msg)
+        if self.stamp and not self.measured:
+            msg = ('stamp must be 0 for a network without a class head '
+                   f'(measured is 0), got {self.stamp}')
+            raise ValueError(msg)
         if not 0 <= self.measured <= 256:
             msg = ('measured must be an integer from 0 to 256, got '
                    f'{self.measured}')
@@ -116,10 +133,14 @@ class ClumpNetwork(nn.Module):
         # at first, nearly everywhere is nothing
         with torch.no_grad():
             self.head[-1].bias[:len(CLASSES)] = -4.0
-        self.judge = None
+        self.judge = self.stamped = None
         if config.measured:
+            known = width + config.measured
+            if config.stamp:
+                self.stamped = StampNetwork(config.stamp)
+                known += SEEN
             self.judge = nn.Sequential(
-                nn.Linear(width + config.measured, _HIDDEN), nn.ReLU(),
+                nn.Linear(known, _HIDDEN), nn.ReLU(),
                 nn.Linear(_HIDDEN, 1 + len(CLASSES)))
 
     def forward(self, channels):
@@ -164,7 +185,53 @@ class ClumpNetwork(nn.Module):
         out = self.head[2](seen)
         return out[:, :len(CLASSES)], out[:, len(CLASSES):], seen
 
-    def classify(self, seen, measured):
+    def look_around(self, channels, centre):
+        """
+        Look at an image in all eight ways of turning and mirroring it.
+
+        Parameters
+        ----------
+        channels : `torch.Tensor`, shape (1, 8, H, W)
+            As for `forward`.
+
+        centre : tuple of 2 floats
+            The centre (x, y) of the galaxy, on which a cell is put.
+
+        Returns
+        -------
+        logits, offset : `torch.Tensor`, shape (1, 2, h, w)
+            The means, turned back: the same for the image turned or
+            mirrored.
+
+        seen : `torch.Tensor`, shape (1, C, h, w)
+            The mean of the last hidden layer.
+
+        first : tuple of 2 ints
+            The pixel (x, y) of the first cell: 0 or -1.
+        """
+        # (the cells of a mirrored image are those of the image if its sides
+        # are odd and the pixel of the centre is even)
+        h, w = channels.shape[-2:]
+        left, top = (round(c) % STRIDE for c in centre)
+        channels = functional.pad(channels, (
+            left, 1 - (w + left) % 2, top, 1 - (h + top) % 2))
+        total = None
+        for mirror in (False, True):
+            image = channels.flip(-1) if mirror else channels
+            for turn in range(4):
+                parts = [torch.rot90(part, -turn, (-2, -1)) for part in
+                         self.look(torch.rot90(image, turn, (-2, -1)))]
+                x, y = parts[1].unbind(1)
+                for _ in range(turn):
+                    x, y = -y, x
+                parts[1] = torch.stack([-x if mirror else x, y], 1)
+                if mirror:
+                    parts = [part.flip(-1) for part in parts]
+                total = parts if total is None else [
+                    a + b for a, b in zip(total, parts, strict=True)]
+        return (*(part / 8 for part in total), (-left, -top))
+
+    def classify(self, seen, measured, stamps=None):
         """
         Tell what marks are, with the class head.
 
@@ -177,10 +244,16 @@ class ClumpNetwork(nn.Module):
             The numbers measured of the marks, see
             `~astro_pix2prof.inference.clump_classes.class_features`.
 
+        stamps : `torch.Tensor`, shape (N, 4, 17, 17), optional
+            Stamps around the marks, see
+            `~astro_pix2prof.networks.clumps.stamps.cut_stamps`, for a head
+            that looks at them.
+
         Returns
         -------
         logits : `torch.Tensor`, shape (N, 3)
-            Of nothing, and of each of ``CLASSES``.
+            Of nothing, and of each of ``CLASSES``; the mean for the stamp
+            turned and mirrored in all eight ways.
 
         Raises
         ------
@@ -191,7 +264,14 @@ class ClumpNetwork(nn.Module):
             msg = ('the network has no class head: train one with '
                    'benchmarks.training.clump_classes')
             raise ValueError(msg)
-        return self.judge(torch.cat([seen, measured], 1))
+        known = torch.cat([seen, measured], 1)
+        if self.stamped is None:
+            return self.judge(known)
+        turned = turn_stamps(stamps)
+        described = self.stamped(turned.flatten(0, 1)).unflatten(
+            0, turned.shape[:2])
+        return self.judge(torch.cat(
+            [known.expand(len(turned), -1, -1), described], 2)).mean(0)
 
 
 def find_peaks(logits, offset, *, least=0.05):

@@ -20,8 +20,8 @@ from astro_pix2prof.simulation.planting import (
 from astro_pix2prof.training.tasks.distortion import distort
 from astro_pix2prof.training.tasks.views import Views
 
-__all__ = ['ClumpTask', 'known_sources', 'make_targets', 'simulated_views',
-           'view_frame']
+__all__ = ['ClumpTask', 'known_sources', 'make_targets', 'planted_sources',
+           'simulated_views', 'view_frame']
 
 
 # The side of the maps relative to that of the images: the galaxy is in the
@@ -114,12 +114,8 @@ class ClumpTask:
         known = known_sources(views, k, frame)
         drawn = draw_sources(frame, generator)
         image = plant_sources(frame, drawn, generator) / frame.sigma
-        snr, contrast = source_snr(frame, *drawn[:, :4].T)
-        found = (snr > _FOUND) & (contrast > _CONTRAST)
-        planted = torch.stack([
-            drawn[:, 0], drawn[:, 1], (drawn[:, 4] > 0).float(),
-            torch.where(found, 1.0, 0.0), snr], 1)[snr > _UNSURE]
-        sources = torch.cat([planted, known])
+        planted = planted_sources(drawn, frame)
+        sources = torch.cat([planted[planted[:, 4] > _UNSURE], known])
         good = ~views.mask[k] & torch.isfinite(image)
         return distort(image, good, frame, sources, side, generator, off=(
             _OFF_SHAPE, _OFF_CENTRE, _OFF_SIZE, _OFF_FWHM, _OFF_NOISE))
@@ -257,6 +253,29 @@ def view_frame(views, k):
         flux=float(enclosed[-1]), r50=max(float(sma[half]), 1.0),
         fwhm=float(views.fwhm[k]), sigma=float(views.sigma[k]),
         gain=float(views.gain[k]))
+
+
+def planted_sources(drawn, frame):
+    """
+    List planted sources as `known_sources` lists the others.
+
+    Parameters
+    ----------
+    drawn : `torch.Tensor`, shape (M, 6)
+        See `~astro_pix2prof.simulation.planting.draw_sources`.
+
+    frame : `~astro_pix2prof.simulation.planting.GalaxyFrame`
+        The galaxy.
+
+    Returns
+    -------
+    sources : `torch.Tensor`, shape (M, 5)
+    """
+    snr, contrast = source_snr(frame, *drawn[:, :4].T)
+    found = (snr > _FOUND) & (contrast > _CONTRAST)
+    return torch.stack([
+        drawn[:, 0], drawn[:, 1], (drawn[:, 4] > 0).float(), found.float(),
+        snr], 1)
 
 
 def known_sources(views, k, frame):

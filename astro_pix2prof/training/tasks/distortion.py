@@ -16,7 +16,7 @@ from astro_pix2prof.networks.clumps.resampling import (
 )
 from astro_pix2prof.networks.ellipse import ellipse_components
 
-__all__ = ['compress', 'distort']
+__all__ = ['compress', 'distort', 'stretch']
 
 
 # Shares of the images that are enlarged before, and of those that are
@@ -101,7 +101,7 @@ def distort(image, good, frame, sources, side, generator, *, off):
         image, good = enlarge(image, good, centre, scale)
         place = (place - centre) * scale + centre
     if u[2] < _STRETCHED:
-        image = _stretch(image, u[3:7])
+        image = stretch(image, u[3:7])
         # (the noise of photons is compressed, too)
         gain = math.inf
     fwhm = fwhm * scale
@@ -132,11 +132,23 @@ def distort(image, good, frame, sources, side, generator, *, off):
         'gain': torch.tensor(gain * wrong), 'sources': rows[inside]}
 
 
-def _stretch(image, u):
+def stretch(image, u):
     """
     Compress bright pixels, round to 8 bits and to waves, cut dark ones.
 
     The slope at zero stays 1.
+
+    Parameters
+    ----------
+    image : `torch.Tensor`, shape (H, W)
+        The image in units of its noise.
+
+    u : list of 4 floats
+        Uniform random numbers.
+
+    Returns
+    -------
+    image : `torch.Tensor`, shape (H, W)
     """
     soft = 2 * 20**u[0]
     image = soft * torch.asinh(image / soft)

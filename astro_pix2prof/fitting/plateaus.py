@@ -1,0 +1,188 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Recognise saturated cores of images that do not state their saturation.
+"""
+
+import numpy as np
+from scipy.ndimage import (
+    binary_closing,
+    binary_fill_holes,
+    label,
+    median_filter,
+    uniform_filter,
+)
+
+__all__ = ['find_plateau']
+
+
+# Full wells at the centre: the relative difference up to which pixels are
+# equal, the least number of equal pixels, and how far (pixels) from the
+# centre they are looked for.
+_EQUAL, _N_EQUAL, _CORE = 1e-5, 4, 6
+
+# Least height of full wells above the sky, in units of the noise; more where
+# values are rounded to more than a part of the noise and are equal for that.
+_WELL, _WELL_ROUNDED, _ROUNDED = 5.0, 20.0, 0.2
+
+# Full wells that differ: half the side of the box that is looked at, and
+# their least height in units of the noise.
+_BOX, _HEIGHT = 60, 8.0
+
+# Of a galaxy, pixels above this part of the peak are looked at, if there are
+# enough; of these, so many at least are full.
+_PART, _FEWEST = 0.2, 12
+
+# The values of full wells spread less than those of as many pixels next to
+# them by this factor: smooth peaks have 0.5 to 1.2, flat ones (a Sersic law
+# of index 0.3) up to 2.2. And by less than this part of their height.
+_BREAK, _SPREAD = 3.5, 0.2
+
+# In means over 3 x 3 pixels there are so many more of them.
+_MORE = 4
+
+# The part of the pixels among full wells that are none.
+_HOLES = 0.15
+
+
+def find_plateau(data, bad, centre, sky, sigma):
+    """
+    Find the value at which the centre of a galaxy is cut off.
+
+    Images that do not state their saturation are saturated where several
+    pixels have the same value, the largest one, far above the noise; or
+    where many of the brightest pixels, side by side, differ by much less
+    than the next ones do: full wells are rarely equal once an image is
+    reduced, but no galaxy has a flat top with a sharp edge.
+
+    Parameters
+    ----------
+    data : 2D `~numpy.ndarray`
+        The pixels.
+
+    bad : 2D bool `~numpy.ndarray`
+        Pixels not to use.
+
+    centre : tuple of 2 floats
+        The centre (x, y) of the galaxy in pixels.
+
+    sky, sigma : float
+        The sky level and the noise of a sky pixel.
+
+    Returns
+    -------
+    level : float or `None`
+        `None` if the centre is not cut off.
+    """
+    level = _equal_level(data, bad, centre, sky, sigma)
+    if level is None:
+        level = _rough_level(data, bad, centre, sky, sigma)
+    return level
+
+
+def _equal_level(data, bad, centre, sky, sigma):
+    """
+    Find the value that several of the brightest pixels share.
+    """
+    x, y = (round(c) for c in centre)
+    inside = np.s_[max(y - _CORE, 0):max(y + _CORE + 1, 0),
+                   max(x - _CORE, 0):max(x + _CORE + 1, 0)]
+    values = data[inside][~bad[inside]]
+    if values.size < _N_EQUAL:
+        return None
+    top = float(values.max())
+    equal = np.count_nonzero(values >= top - _EQUAL * abs(top))
+    if equal < _N_EQUAL:
+        return None
+    steps = np.diff(np.unique(values))
+    # (all may be equal)
+    rounded = steps.size and steps.min() > _ROUNDED * sigma
+    least = _WELL_ROUNDED if rounded else _WELL
+    if top - sky < least * sigma:
+        return None
+    return top - _EQUAL * abs(top)
+
+
+def _rough_level(data, bad, centre, sky, sigma):
+    """
+    Find the level of many of the brightest pixels that differ little.
+    """
+    ny, nx = data.shape
+    x, y = (round(c) for c in centre)
+    box = np.s_[max(y - _BOX, 0):min(y + _BOX + 1, ny),
+                max(x - _BOX, 0):min(x + _BOX + 1, nx)]
+    values, hidden = data[box].astype(float) - sky, bad[box]
+    x, y = x - box[1].start, y - box[0].start
+    if not (0 <= x < values.shape[1] and 0 <= y < values.shape[0]):
+        return None
+    core = np.s_[max(y - _CORE, 0):y + _CORE + 1,
+                 max(x - _CORE, 0):x + _CORE + 1]
+    values = np.where(hidden, 0.0, values)
+    if not np.max(values[core], initial=0.0) > _HEIGHT * sigma:
+        return None
+    # (cosmic rays)
+    calm = median_filter(values, 3)
+    top = calm[core].max()
+    if not top > _HEIGHT * sigma:
+        return None
+    galaxy, _ = label(calm > _PART * top)
+    at = np.unravel_index(np.argmax(calm[core]), calm[core].shape)
+    number = galaxy[core][at]
+    galaxy = (galaxy == number) & ~hidden
+    for image, least in ((values, _FEWEST),
+                         (uniform_filter(values, 3), _FEWEST * _MORE)):
+        level = _broken_level(image, galaxy, least)
+        if level is not None:
+            return float(level + sky)
+    return None
+
+
+def _broken_level(image, galaxy, least):
+    """
+    Find the level above which values spread less than below it.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`
+        The pixels, or means of them, without the sky.
+
+    galaxy : 2D bool `~numpy.ndarray`
+        The bright part of the galaxy.
+
+    least : int
+        Least number of pixels above it.
+
+    Returns
+    -------
+    level : float or `None`
+    """
+    ordered = np.sort(image[galaxy])[::-1]
+    most = len(ordered) // 2
+    if most < least:
+        return None
+    n = np.unique(np.geomspace(least, most, 40).astype(int))
+    first, last = ordered[n // 10], ordered[(9 * n) // 10]
+    spread = first - last
+    beyond = ordered[n + n // 20] - ordered[2 * n - 1]
+    ratio = beyond / np.maximum(spread, 1e-12 * ordered[0])
+    fits = (ratio > _BREAK) & (spread < _SPREAD * ordered[n // 2])
+    for k in np.flatnonzero(fits)[::-1]:
+        # (the tenth with the lowest values is about as far away)
+        level = 2 * last[k] - ordered[n[k] // 2]
+        if _is_solid(galaxy & (image >= level)):
+            return float(level)
+    return None
+
+
+def _is_solid(full):
+    """
+    Tell whether most pixels of an area are in one piece without holes.
+    """
+    whole = binary_fill_holes(binary_closing(np.pad(full, 2)))[2:-2, 2:-2]
+    which, n = label(whole)
+    if not n:
+        return False
+    size = np.bincount(which.ravel())[1:]
+    piece = which == 1 + np.argmax(size)
+    inside = np.count_nonzero(full & piece)
+    return (inside > (1 - _HOLES) * np.count_nonzero(full)
+            and inside > (1 - _HOLES) * np.count_nonzero(piece))

@@ -1,0 +1,38 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the growth module of structure, by hand-worked numbers.
+"""
+
+import numpy as np
+from numpy.testing import assert_allclose
+
+from astro_pix2prof.structure.growth import (
+    REFINE,
+    refine_rings,
+    rising_radius,
+)
+
+
+def test_refined_rings():
+    # exponential between two rings, linear where one is not positive
+    radius, eps = np.array([0.0, 1.0, 3.0, 4.0]), np.array([0, 0.2, 0.4, 0.4])
+    samples = np.array([[8.0, 2.0, -1.0, 1.0], [1.0, 1.0, 4.0, 0.0]])
+    at, fine, shape = refine_rings(radius, samples, eps)
+    assert REFINE == 6
+    share = np.arange(6) / 6
+    assert_allclose(at, [*share, *(1 + 2 * share), *(3 + share), 4])
+    assert_allclose(fine[0], [*(8 * 0.25**share), *(2 - 3 * share),
+                              *(-1 + 2 * share), 1])
+    assert_allclose(fine[1], [*np.ones(6), *4**share, *(4 - 4 * share), 0])
+    assert_allclose(shape, [*(0.2 * share), *(0.2 + 0.2 * share),
+                            *np.full(7, 0.4)])
+
+
+def test_rising_radius():
+    # linear in the area within a ring
+    radius = np.array([0.0, 1.0, 2.0, 5.0])
+    flux = np.array([0.0, 1.0, 4.0, 4.0]) * np.ones((6, 1))
+    flux[5] = 0.0, 3.0, 1.0, 4.0
+    level = np.array([1.0, 2.5, 4.0, 4.1, 0.0, 2.0])
+    assert_allclose(rising_radius(radius, flux, level), [
+        1, np.sqrt(2.5), 2, np.nan, np.nan, np.sqrt(2 / 3)])
