@@ -75,7 +75,7 @@ _HEAVY = {'astro_pix2prof', 'astropy', 'matplotlib', 'numpy', 'photutils',
 
 # Memory (bytes) that a change may use, and seconds and times its usual time
 # of the processor after which it is endless.
-_MEMORY, _PATIENCE, _TIMES = 4 * 2**30, 15, 6
+_MEMORY, _PATIENCE, _TIMES = 4 * 2**30, 5, 4
 
 # Longest time (seconds) of a change that waits for something.
 _WAIT = 900
