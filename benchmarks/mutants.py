@@ -75,7 +75,7 @@ _HEAVY = {'astro_pix2prof', 'astropy', 'matplotlib', 'numpy', 'photutils',
 
 # Memory (bytes) that a change may use, and seconds and times its usual time
 # of the processor after which it is endless.
-_MEMORY, _PATIENCE, _TIMES = 4 * 2**30, 15, 6
+_MEMORY, _PATIENCE, _TIMES = 4 * 2**30, 5, 4
 
 # Longest time (seconds) of a change that waits for something.
 _WAIT = 900
@@ -345,9 +345,10 @@ def apply_mutant(path, number):
         new = fresh.get(key)
         if key in names or (isinstance(old, (int, float, tuple, list, dict))
                             and not _same(old, new)):
+            # (in tests, too)
             for other in list(sys.modules.values()):
-                if getattr(other, '__name__', '').startswith(
-                        'astro_pix2prof') and vars(other).get(key) is old:
+                if (getattr(other, '__file__', None) or '').startswith(
+                        str(ROOT)) and vars(other).get(key) is old:
                     setattr(other, key, new)
 
 

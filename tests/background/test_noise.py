@@ -128,6 +128,8 @@ def test_tiny_units():
 def test_no_noise():
     assert measure_noise(np.full((64, 64), 3.3)) == 0.0
     assert measure_noise([[1.0]]) == 0.0
+    # (of two values, the lower one is 1 below the middle)
+    assert measure_noise([[1.0, 3.0]]) == pytest.approx(1.4826, rel=1e-4)
 
 
 def test_no_pixels():
@@ -208,7 +210,7 @@ class TestMaskedRows:
         mask = np.zeros(data.shape, dtype=bool)
         for part in masked:
             mask[part] = True
-        data[mask] = 0.0
+        data[mask] = 1.0
         assert not noise_is_wrong(data, mask, 0.02)
         assert measure_noise(data, mask) == pytest.approx(0.02, rel=0.05)
 

@@ -91,6 +91,16 @@ def test_few_values(image, area, kind):
     assert not (found & ~blank).any()
 
 
+@pytest.mark.parametrize('n', [1, 2, 32, 33])
+def test_how_many_values_are_few(n):
+    # one alone is a blank, and up to 32 are
+    rng = np.random.default_rng(5)
+    data = rng.normal(size=(200, 200))
+    data[:, 100:] = rng.integers(0, n, (200, 100))
+    found = find_blanks(data, np.zeros(data.shape, bool))
+    assert (found == (np.arange(200) >= 100) * (n <= 32)).all()
+
+
 def test_steps_side_by_side():
     """
     The inner steps of a small ramp touch no pixel of the sky.
