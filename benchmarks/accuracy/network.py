@@ -237,7 +237,7 @@ def write_inc(out, path, folder):
                  f'{made["cpu"]}')
         lines += wrap(
             f'Weights ``{weights["name"]}``{trained} (sha256 '
-            f'``{weights["sha256"]}``), with '
+            f'``{weights["sha256"][:12]}...``), with '
             f'``n_views={views}``. Made by ``benchmarks/render/bands.py '
             f'--n {images["n_galaxies"]} --seed {seed}`` and '
             f'``benchmarks/accuracy/network.py`` on {where} '

@@ -301,8 +301,8 @@ def describe(out):
         out['quick']) else ''
     return (
         f'{trial}Weights ``{weights["name"]}`` (sha256 '
-        f'``{weights["sha256"]}``); seeds of the images: {sets}. Made by '
-        f'``benchmarks/accuracy/run.py`` on {made["date"]} with '
+        f'``{weights["sha256"][:12]}...``); seeds of the images: {sets}. '
+        f'Made by ``benchmarks/accuracy/run.py`` on {made["date"]} with '
         f'{made["jobs"]} of {made["cores"]} cores of {made["cpu"]} '
         f'(Python {made["python"]}, astro_pix2prof '
         f'{made["astro_pix2prof"]}, astropy {made["astropy"]}, photutils '

@@ -17,6 +17,8 @@ simulated, so that we know what should come out.
 # inclined, barred spiral as the SDSS would see it, in nanomaggies, with stars
 # and background galaxies in the field.
 
+# sphinx_gallery_thumbnail_number = 4
+
 import astropy.units as u
 import matplotlib.pyplot as plt
 import numpy as np
