@@ -293,4 +293,4 @@ class TestSteady:
 
     def test_few_rings(self):
         shape = self.shape_of(np.full(40, 0.4), np.zeros(40))
-        assert steady_shape(shape, self.sma, np.zeros(40), 50.0) is shape
+        assert steady_shape(shape, self.sma, np.zeros(40), 58.0) is shape
