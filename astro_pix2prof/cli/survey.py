@@ -81,6 +81,12 @@ def add_survey_command(commands):
     command.add_argument('--colours', nargs='+', metavar='X-Y',
                          help='the colours, such as g-r g-z (default: those '
                               'of neighbours in --bands)')
+    command.add_argument('--psf', metavar='BAND=PSF', nargs='+',
+                         help='the point-spread function of each band, such '
+                              'as g=1.4,r=psf_r.fits: its full width at half '
+                              'maximum in arcsec, a column of these, or a '
+                              'FITS file; colours are as seen behind the '
+                              'broadest')
     command.add_argument('--out', metavar='OUT', type=any_path, required=True,
                          help='folder for the results, such as '
                               'profiles.parquet or s3://bucket/profiles')
@@ -159,6 +165,7 @@ def _run_survey(args):
     if args.catalogue is None:
         args.command.error('the following arguments are required: CATALOGUE')
     bands = _read_bands(args)
+    psf = _read_psf(args)
     service = _cutout_service(args)
     options = _position_options(args)
     if bands is not None:
@@ -184,7 +191,7 @@ def _run_survey(args):
                 progress=not args.quiet, overwrite=args.overwrite,
                 columns=args.columns, allow_remote=args.allow_remote,
                 structure=args.structure, embedding=args.embedding,
-                masks=args.mask,
+                psf=psf, masks=args.mask,
                 uncertainties=args.uncertainty, invvars=args.invvar,
                 backgrounds=args.background, part=args.part,
                 isolate=args.isolate, changed=args.changed, **options)
@@ -214,7 +221,7 @@ def _read_bands(args):
     Read the bands of ``--bands``: a dict, a list of names, or `None`.
     """
     if args.bands is None:
-        for name in ('reference', 'colours'):
+        for name in ('reference', 'colours', 'psf'):
             if getattr(args, name) is not None:
                 args.command.error(f'--{name} goes with --bands')
         return None
@@ -235,6 +242,25 @@ def _read_bands(args):
                            'out --images and --cutouts, or give the names of '
                            'the bands only')
     return dict(pairs)
+
+
+def _read_psf(args):
+    """
+    Read the PSFs of ``--psf``: a dict of numbers and texts, or `None`.
+    """
+    if args.psf is None:
+        return None
+    found = {}
+    for band, text in (pair for part in args.psf
+                       for pair in band_pairs(part)):
+        if text is None:
+            args.command.error('argument --psf: give one for each band, such '
+                               f'as g=1.4,r=1.1, got {" ".join(args.psf)}')
+        try:
+            found[band] = float(text)
+        except ValueError:
+            found[band] = text
+    return found
 
 
 def _check_usage(args, fitter):

@@ -18,13 +18,17 @@ from astropy.utils.exceptions import AstropyUserWarning
 from astro_pix2prof.ellipses.given import GEOMETRY_OPTIONS
 from astro_pix2prof.fitting.forced import OF_CALL, ForcedImage
 from astro_pix2prof.fitting.joint import GEOMETRY_FLAGS, stack_bands
-from astro_pix2prof.fitting.matching import match_profiles, read_psfs
+from astro_pix2prof.fitting.matching import (
+    as_seen,
+    match_profiles,
+    read_psfs,
+)
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
 from astro_pix2prof.image.astrometry import pixel_to_icrs
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.image.position import read_position
 from astro_pix2prof.profile.brightness import SB_UNIT
-from astro_pix2prof.profile.flags import LARGE_CORRECTION, RingFlag
+from astro_pix2prof.profile.flags import RingFlag
 
 __all__ = ['BandProfiles', 'colour_columns', 'colour_pairs', 'make_colours',
            'measure_bands', 'options_of', 'values_at']
@@ -501,7 +505,7 @@ def _join(profiles, first, pairs, fwhm, shape=None, matched=None):
     if radius.unit != u.pix and matched is None:
         unresolved = {band: radius.to_value(u.arcsec) < value
                       for band, value in fwhm.items()}
-    seen = {band: profile if matched is None else _as_seen(
+    seen = {band: profile if matched is None else as_seen(
         profile, *matched[0][band]) for band, profile in profiles.items()}
     table = make_colours(radius, colour_columns(
         {band: _at_radii(profile, radius) for band, profile in seen.items()},
@@ -515,21 +519,3 @@ def _join(profiles, first, pairs, fwhm, shape=None, matched=None):
     if matched is not None:
         table.meta['psf_matched'] = matched[1]
     return table
-
-
-def _as_seen(profile, change, error):
-    """
-    Change the brightness of a profile to that behind another PSF.
-    """
-    # (rings without a signal need none)
-    change, error = np.nan_to_num(change), np.nan_to_num(error)
-    seen = QTable(profile, copy=True)
-    seen['surface_brightness'] = profile['surface_brightness'] + (
-        change * SB_UNIT)
-    seen['surface_brightness_err'] = np.hypot(
-        profile['surface_brightness_err'].value, error) * SB_UNIT
-    # All bands have the same PSF now.
-    flag = np.array(profile['flag']) & ~int(RingFlag.UNRESOLVED)
-    flag[np.abs(change) > LARGE_CORRECTION] |= RingFlag.PSF_CORRECTED
-    seen['flag'] = flag
-    return seen

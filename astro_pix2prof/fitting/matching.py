@@ -5,11 +5,22 @@ Profiles of several bands as a common point-spread function shows them.
 
 import astropy.units as u
 import numpy as np
+from astropy.table import QTable
 
-from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.brightness import (
+    SB_UNIT,
+    curve_of_growth,
+    intensity_to_sb,
+    sb_to_intensity,
+)
+from astro_pix2prof.profile.flags import (
+    LARGE_CORRECTION,
+    GalaxyFlag,
+    RingFlag,
+)
 from astro_pix2prof.profile.meta import profile_meta
 
-__all__ = ['match_profiles', 'read_psfs']
+__all__ = ['as_seen', 'match_profiles', 'read_psfs']
 
 
 # What is not known of a correction, as a part of it.
@@ -122,6 +133,59 @@ def match_profiles(profiles, psfs, shape_of):
                     / (own.rings.matrix @ own.intensity))
         changes[name] = change, _UNKNOWN * np.abs(change)
     return changes, broadest
+
+
+def as_seen(profile, change, error):
+    """
+    Change the brightness of a profile to that behind another PSF.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    change, error : 1D `~numpy.ndarray`
+        What to add to its surface brightness (mag), and the error of that;
+        not-a-number where there is no signal.
+
+    Returns
+    -------
+    seen : `~astropy.table.QTable`
+        A copy, in which surface brightness and enclosed magnitude, their
+        errors and the flags are those behind that PSF.
+    """
+    change, error = np.nan_to_num(change), np.nan_to_num(error)
+    seen = QTable(profile, copy=True)
+    seen['surface_brightness'] = profile['surface_brightness'] + (
+        change * SB_UNIT)
+    seen['surface_brightness_err'] = np.hypot(
+        profile['surface_brightness_err'].value, error) * SB_UNIT
+    if 'mag_enclosed' in profile.colnames and change.any():
+        _move_enclosed(seen, profile, change)
+    # All bands have the same PSF now.
+    flag = np.array(profile['flag']) & ~int(RingFlag.UNRESOLVED)
+    flag[np.abs(change) > LARGE_CORRECTION] |= RingFlag.PSF_CORRECTED
+    seen['flag'] = flag
+    return seen
+
+
+def _move_enclosed(seen, profile, change):
+    """
+    Move the light within the rings as that of the rings.
+    """
+    zero = profile_meta(profile).get('sb_zeropoint', np.nan)
+    value = np.nan_to_num(profile['intensity'].value)
+    more = curve_of_growth(
+        profile['radius'].value, value * (10**(-0.4 * change) - 1),
+        np.asarray(profile['ellipticity'], dtype=float))
+    old = profile['mag_enclosed'].value
+    flux = sb_to_intensity(old, zeropoint=zero)[0] + more
+    moved = intensity_to_sb(flux, zeropoint=zero)[0]
+    seen['mag_enclosed'] = moved * u.mag
+    if 'mag_enclosed_err' in profile.colnames:
+        off = np.nan_to_num(moved - old)
+        seen['mag_enclosed_err'] = np.hypot(
+            profile['mag_enclosed_err'].value, _UNKNOWN * off) * u.mag
 
 
 def _sampled(psf, profile):

@@ -7,7 +7,7 @@ import numpy as np
 
 from astro_pix2prof.psf.rings import RingConvolution
 
-__all__ = ['SharpGalaxy', 'sharpen_rings']
+__all__ = ['SharpGalaxy', 'sharpen_rings', 'steady_shape']
 
 
 # Shapes are known from this radius on (full widths at half maximum), and
@@ -33,6 +33,10 @@ _HALF_SNR = 3.0
 # No ellipse is flatter.
 _FLATTEST = 0.95
 
+# Shapes of rings are those of one ellipse if they scatter by no more than so
+# many times their errors and this error of the correction for the PSF.
+_WORSE, _ALIKE = 2.0, 0.02
+
 
 class SharpGalaxy:
     """
@@ -57,7 +61,7 @@ class SharpGalaxy:
 
 
 def sharpen_rings(psf, sma, intensity, snr, eps, theta, *, forced=False,
-                  shape=None):
+                  shape=None, eps_err=None):
     """
     Estimate the galaxy in front of a PSF from its rings.
 
@@ -87,6 +91,10 @@ def sharpen_rings(psf, sma, intensity, snr, eps, theta, *, forced=False,
     shape : callable, optional
         The shape of the galaxy, if it is known: see `SharpGalaxy`.
 
+    eps_err : 1D `~numpy.ndarray`, shape (n,), optional
+        The errors of the ellipticities, for a galaxy that has one shape
+        unless its rings say otherwise: see `steady_shape`.
+
     Returns
     -------
     galaxy : `SharpGalaxy`
@@ -95,10 +103,59 @@ def sharpen_rings(psf, sma, intensity, snr, eps, theta, *, forced=False,
     snr = np.maximum(np.nan_to_num(snr, posinf=1e3), 0)
     if shape is None:
         shape = _find_shape(psf, sma, intensity, snr, eps, theta, forced)
+        if eps_err is not None and not forced:
+            shape = steady_shape(shape, sma, eps_err, psf.fwhm)
     rings = RingConvolution(psf, sma, eps, theta, shape)
     profile = _Sharpening(rings, sma, intensity, snr, None)
     profile.improve(np.arange(len(sma)), 4 * _STEPS)
     return SharpGalaxy(shape, rings, profile.intensity)
+
+
+def steady_shape(shape, sma, error, fwhm):
+    """
+    Replace shapes that differ by chance by those nearer to their mean.
+
+    What is left of the differences is the part of their variance that
+    errors do not explain (James & Stein 1961): nothing, if these explain
+    all of it.
+
+    Parameters
+    ----------
+    shape : callable
+        Takes semi-major axes and returns ellipticities and angles.
+
+    sma, error : 1D `~numpy.ndarray`, shape (n,)
+        Semi-major axes of the rings, and the errors of their ellipticities.
+
+    fwhm : float
+        The full width at half maximum of the PSF, within which rings do not
+        count.
+
+    Returns
+    -------
+    steady : callable
+        Likewise.
+    """
+    use = sma > fwhm
+    if np.count_nonzero(use) < 3:
+        return shape
+
+    def components(radius):
+        eps, theta = shape(radius)
+        return eps * np.exp(2j * theta)
+
+    weight = 1 / ((_WORSE * error[use])**2 + _ALIKE**2)
+    found = components(sma[use])
+    mean = np.average(found, weights=weight)
+    # (two components, each of which scatters by its error)
+    chi2 = (weight * np.abs(found - mean)**2).sum()
+    part = max(1 - 2 * np.count_nonzero(use) / max(chi2, 1e-9), 0.0)
+
+    def steady(radius):
+        moved = mean + part * (components(radius) - mean)
+        return np.abs(moved), 0.5 * np.angle(moved)
+
+    return steady
 
 
 def _find_shape(psf, sma, intensity, snr, eps, theta, forced):

@@ -358,7 +358,8 @@ def measure_structure(profile: QTable | ProfileBatch, *,
         put_models = put_fits
         if psf is not None:
             # (the rings out to the last that is reliable)
-            rings = None if few else read_rings(profile, psf, ok)
+            rings = None if few else read_rings(profile, psf, ok,
+                                                steady=True)
             put_models = partial(put_smeared, rings=rings)
         flag |= put_models(result, radius, samples[0],
                          np.ones(2) if few else error[ok], zero, few)

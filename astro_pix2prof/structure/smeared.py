@@ -286,7 +286,7 @@ class SmearedRings:
                    unit * best.x[-1] if with_sky else 0.0)
 
 
-def read_rings(profile, psf, use):
+def read_rings(profile, psf, use, *, steady=False):
     """
     Prepare the rings of a profile for models behind a PSF.
 
@@ -300,6 +300,9 @@ def read_rings(profile, psf, use):
 
     use : 1D bool `~numpy.ndarray`, shape (n,)
         The rings to use, with a finite intensity.
+
+    steady : bool, optional
+        Whether the galaxy has one shape unless its rings say otherwise.
 
     Returns
     -------
@@ -339,7 +342,8 @@ def read_rings(profile, psf, use):
     forced = bool(meta.get('flag', 0) & GalaxyFlag.FORCED
                   or np.all(flag & RingFlag.FIXED_GEOMETRY))
     galaxy = sharpen_rings(sampled, radius, value, np.minimum(snr, 1 / 1e-3),
-                           eps, theta, forced=forced)
+                           eps, theta, forced=forced,
+                           eps_err=eps_err if steady else None)
     sky = profile_sky_err(profile)
     return SmearedRings(radius, value, error, galaxy, sampled.fwhm,
                         sky if np.isfinite(sky) else 0.0,

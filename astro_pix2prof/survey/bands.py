@@ -70,12 +70,16 @@ class BandSet:
     options : dict of dict
         For each band, the options of `~astro_pix2prof.GalaxyCutout` for all
         its images.
+
+    psfs : `~astro_pix2prof.survey.psfs.BandPSFs` or `None`
+        The point-spread functions, for colours behind the broadest.
     """
 
     sources: dict
     reference: str
     pairs: list
     options: dict = field(default_factory=dict)
+    psfs: object = None
 
     @property
     def names(self):
@@ -307,6 +311,7 @@ def _check_columns(bands):
     Refuse names of bands that would give two columns one name.
     """
     known = {*GALAXY_COLUMNS, 'profile', 'colours', 'structure_flag',
+             'psf_matched',
              *(name for column in STRUCTURE_COLUMNS for name in (
                  column.name, f'{column.name}_err'))}
     base = [*GALAXY_COLUMNS, 'profile', 'structure_flag', *(
@@ -388,6 +393,8 @@ class BandImages:
             if images.needed is None:
                 return None
             names += images.needed
+        if self.bands.psfs is not None:
+            names += self.bands.psfs.needed
         return list(dict.fromkeys(names))
 
     @property
@@ -427,8 +434,10 @@ class BandImages:
         """
         Describe the images as a dict that JSON can hold.
         """
+        psfs = self.bands.psfs
         return {'kind': 'bands', 'reference': self.bands.reference,
                 'colours': self.bands.colours,
+                **({} if psfs is None else {'psf': psfs.describe()}),
                 'bands': {band: images.describe()
                           for band, images in self._images.items()}}
 

@@ -15,6 +15,7 @@ from astro_pix2prof.profile.brightness import SB_UNIT
 from astro_pix2prof.profile.columns import GALAXY_COLUMNS
 from astro_pix2prof.profile.flags import RingFlag
 from astro_pix2prof.survey.bands import BAND_KEY, band_columns
+from astro_pix2prof.survey.psfs import match_row
 
 __all__ = ['join_bands']
 
@@ -25,7 +26,7 @@ _OF_RINGS = ('radius', 'surface_brightness', 'surface_brightness_err',
 _OF_GALAXIES = ('radius_unit', 'radius_50', 'pixel_scale')
 
 
-def join_bands(bands, tables, measured):
+def join_bands(bands, tables, measured, rows):
     """
     Join the results of all bands in one table.
 
@@ -40,6 +41,9 @@ def join_bands(bands, tables, measured):
     measured : dict of `~astro_pix2prof.survey.measured.Measured`
         The profiles of each band.
 
+    rows : `pyarrow.Table`, n rows
+        The rows of the catalogue, for the widths of PSFs.
+
     Returns
     -------
     table : `pyarrow.Table`, n rows
@@ -48,7 +52,8 @@ def join_bands(bands, tables, measured):
         is there already; for each colour ``x-y`` the columns ``x-y``,
         ``x-y_err`` (mag) and ``x-y_flag`` within the radius that holds half
         of the light of the reference; and ``colours``, a struct of lists at
-        the radii of the reference.
+        the radii of the reference. With PSFs, all colours are those behind
+        the broadest, whose band is the column ``psf_matched``.
     """
     pa = import_pyarrow()
     first = tables[bands.reference]
@@ -64,7 +69,7 @@ def join_bands(bands, tables, measured):
         for name, renamed in names.items():
             table = table.append_column(
                 part.schema.field(name).with_name(renamed), part[name])
-    flat, nested = _measure_colours(bands, measured)
+    flat, nested = _measure_colours(bands, measured, rows)
     for name, (values, unit) in flat.items():
         array = pa.array(values)
         table = table.append_column(pa.field(
@@ -80,7 +85,7 @@ def join_bands(bands, tables, measured):
         **(metadata or {}), BAND_KEY: json.dumps(bands.describe()).encode()})
 
 
-def _measure_colours(bands, measured):
+def _measure_colours(bands, measured, rows):
     """
     Calculate the colours of galaxies and of their rings.
 
@@ -94,8 +99,14 @@ def _measure_colours(bands, measured):
     """
     n = len(measured[bands.reference].order)
     plain = {band: _Plain(found) for band, found in measured.items()}
-    galaxies = [_colours_of(bands, plain, row) for row in range(n)]
+    matched = [None] * n
+    if bands.psfs is not None:
+        matched = [_match(bands, measured, rows, row) for row in range(n)]
+    galaxies = [_colours_of(bands, plain, row, matched[row])
+                for row in range(n)]
     flat = {}
+    if bands.psfs is not None:
+        flat['psf_matched'] = [band for _, band in matched], None
     for colour in bands.colours:
         for end, unit in (('', u.mag), ('_err', u.mag), ('_flag', None)):
             flat[colour + end] = np.array(
@@ -131,9 +142,35 @@ class _Plain:
                    for name, values in self._galaxies.items()}}
 
 
-def _colours_of(bands, plain, row):
+def _match(bands, measured, rows, row):
+    """
+    Change the profiles of a galaxy to those behind its broadest PSF.
+
+    Returns the columns of each band that has one, and the band of the PSF.
+    """
+    profiles = {}
+    for band, found in measured.items():
+        place = found.places[row]
+        if not found.batch.failed[place]:
+            profiles[band] = found.batch[place]
+    if bands.reference not in profiles:
+        return {}, ''
+    # (radii of another unit cannot be compared, and have no colours)
+    unit = profiles[bands.reference]['radius'].unit
+    seen, broadest = match_row(
+        {band: profile for band, profile in profiles.items()
+         if profile['radius'].unit == unit},
+        bands.psfs.of(rows, row), bands.reference)
+    return {band: {name: np.asarray(getattr(
+        profile[name], 'value', profile[name])) for name in _OF_RINGS}
+        for band, profile in seen.items()}, broadest
+
+
+def _colours_of(bands, plain, row, matched=None):
     """
     Calculate the colours of a galaxy: of its rings, and within R50.
+
+    ``matched`` are the results of `_match`, if PSFs are.
     """
     parts = {band: found.row(row) for band, found in plain.items()}
     first = parts[bands.reference]
@@ -143,6 +180,8 @@ def _colours_of(bands, plain, row):
         if part['radius_unit'] != first['radius_unit']:
             # (a band without pixel scale has no radii to compare)
             part = {**part, **{name: part[name][:0] for name in _OF_RINGS}}
+        elif matched is not None:
+            part = {**part, **matched[0].get(band, _without_colour(part))}
         values[band] = values_at(
             radius, part['radius'], part['surface_brightness'],
             part['surface_brightness_err'], part['flag'])
@@ -150,12 +189,21 @@ def _colours_of(bands, plain, row):
         fwhm = _fwhm(plain[band].options[row].get(
             'psf_fwhm', bands.options[band].get('psf_fwhm')),
             part['pixel_scale'])
-        if fwhm is not None and first['radius_unit'] == 'arcsec':
+        if (fwhm is not None and first['radius_unit'] == 'arcsec'
+                and matched is None):
             unresolved[band] = radius < fwhm
     columns = {'radius': radius,
                **colour_columns(values, bands.pairs, unresolved)}
     return columns, _within_half(bands, columns, enclosed,
                                  first['radius_50'])
+
+
+def _without_colour(part):
+    """
+    Take the light of a band whose PSF is not known out of its columns.
+    """
+    return {name: np.full(len(part[name]), np.nan) for name in _OF_RINGS
+            if name not in ('radius', 'flag')}
 
 
 def _fwhm(fwhm, pixel_scale):

@@ -202,7 +202,7 @@ class SurveyJob:
         if self.bands is None:
             table = tables[None]
         else:
-            table = join_bands(self.bands, tables, measured)
+            table = join_bands(self.bands, tables, measured, rows)
         if self.embedding:
             table = _add_embeddings(table, measured[
                 None if self.bands is None else self.bands.reference])

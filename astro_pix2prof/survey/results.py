@@ -249,6 +249,8 @@ class Survey:
             if key in first.meta})
         table.meta.update(reference=self.reference, bands=list(profiles),
                           colours=names[len(profiles):])
+        if 'psf_matched' in rows.column_names:
+            table.meta['psf_matched'] = rows['psf_matched'][0].as_py()
         return BandProfiles(profiles, table, self.reference, failed)
 
     def _row(self, number):

@@ -35,6 +35,7 @@ from astro_pix2prof.survey.images import SurveyImages
 from astro_pix2prof.survey.integrity import recover_settings
 from astro_pix2prof.survey.job import SurveyJob
 from astro_pix2prof.survey.lock import hold_folder
+from astro_pix2prof.survey.psfs import BandPSFs
 from astro_pix2prof.survey.resume import CHANGES, PartPlan, check_share
 from astro_pix2prof.survey.services import CutoutService
 from astro_pix2prof.survey.stop import resumable
@@ -96,7 +97,8 @@ def run_survey(
         changed: Literal['warn', 'redo', 'ignore'] = 'warn',
         bands: dict[str, Any] | Sequence[str] | None = None,
         reference: str | None = None, colours: Sequence[str] | None = None,
-        embedding: bool = False, **options: Any) -> SurveyResult:
+        psf: dict[str, Any] | None = None, embedding: bool = False,
+        **options: Any) -> SurveyResult:
     """
     Measure the galaxies of a catalogue.
 
@@ -223,6 +225,13 @@ def run_survey(
         The colours, such as ``['g-r', 'g-z']``; by default those of bands
         that follow each other.
 
+    psf : dict, optional
+        For each of several bands what `~astro_pix2prof.PSF` takes, such as
+        ``{'g': 1.4, 'r': 'psf_r.fits'}``, or a column of the catalogue with
+        the full width at half maximum (arcsec) of each galaxy. Colours are
+        then as seen behind the broadest of these, which the column
+        ``psf_matched`` names; the profiles are as measured.
+
     embedding : bool, optional
         Whether to add the column ``embedding``, 64 numbers that tell how a
         galaxy looks, and probabilities such as ``p_bar``; see
@@ -315,6 +324,10 @@ def run_survey(
                if value is not None}
     bands = find_bands(bands, images, reference=reference, colours=colours,
                        options=options)
+    if bands is None and psf is not None:
+        msg = (f'psf={psf!r} is for the colours of several bands: give '
+               'bands=')
+        raise ValueError(msg)
     if bands is None:
         services = [images] if isinstance(images, CutoutService) else []
         options = _complete(images, options)
@@ -353,6 +366,8 @@ def run_survey(
         source = SurveyImages(images, catalogue, hdu=options.get('hdu'),
                               band=options.get('band'), **places)
     else:
+        if psf is not None:
+            bands.psfs = BandPSFs(psf, bands.names, catalogue.columns)
         source = BandImages(bands, catalogue, **places)
     if hats:
         carried = catalogue.with_position(carried)

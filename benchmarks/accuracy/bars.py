@@ -150,7 +150,7 @@ def summarise(rows):
         known = np.isfinite(value)
         low, high = np.quantile(value[known], [0.16, 0.84])
         out[name] = {
-            'found': int(known.sum()),
+            'n': len(bars), 'found': int(known.sum()),
             'median_ratio': round(float(np.median(value[known])), 3),
             'scatter': round(0.5 * float(high - low), 3),
             'median_error': round(float(np.nanmedian(

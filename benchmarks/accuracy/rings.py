@@ -11,6 +11,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
+# The lengths of a bar by their columns.
+LENGTHS = ('bar_radius', 'radius_amplitude', 'radius_phase',
+           'radius_ellipticity', 'radius_turn')
+
 WAYS = {'ellipses': 'True ellipses', 'network': 'rings',
         'isophotes': 'isophotes'}
 REAL = {'isophotes': 'isophotes', 'network': 'rings',
@@ -63,6 +67,8 @@ def real_table(found):
 def bar_table(found):
     """
     Radii of bars in units of their length, and what is taken for a bar.
+
+    Then those of the other definitions.
     """
     rows = []
     for way in ('network', 'isophotes'):
@@ -73,9 +79,18 @@ def bar_table(found):
             f'{part["median_error"]:.2f}',
             f'{part["arms"]["taken_for_bars"]} of {part["arms"]["n"]}',
             f'{part["disc"]["taken_for_bars"]} of {part["disc"]["n"]}'))
-    return list_table(
+    lines = list_table(
         ('Ellipses of', 'Bars found', 'Radius / length', 'Scatter',
          'Stated error', 'Arms taken for bars', 'Discs'), rows)
+    return [*lines, '', *list_table(
+        ('Definition', 'Ellipses of', 'Measured', 'Radius / length',
+         'Scatter', 'Stated error'),
+        [(f'``{name}``', WAYS[way],
+          f'{part["found"]} of {part["n"]}',
+          f'{part["median_ratio"]:.2f}', f'{part["scatter"]:.2f}',
+          f'{part["median_error"]:.2f}')
+         for name in LENGTHS for way in ('network', 'isophotes')
+         for part in (found[way][name],)])]
 
 
 def main():

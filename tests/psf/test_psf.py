@@ -21,7 +21,7 @@ from photutils.psf import GaussianPSF, GriddedPSFModel, ImagePSF
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from astro_pix2prof import PSF
-from astro_pix2prof.psf.deconvolution import sharpen_rings
+from astro_pix2prof.psf.deconvolution import sharpen_rings, steady_shape
 from astro_pix2prof.psf.rings import RingConvolution
 
 SIGMA = 1 / 2.354820045
@@ -255,3 +255,42 @@ class TestRings:
             PSF(3 * u.pix).sampled(), sma, np.exp(-sma / 4),
             np.full(20, 50.0), np.full(20, 0.3), np.zeros(20), forced=True)
         assert_allclose(galaxy.shape(sma)[0], 0.3)
+
+
+class TestSteady:
+    """
+    Shapes of rings that differ by chance, and those that do not.
+    """
+
+    sma = np.geomspace(2, 60, 40)
+
+    def shape_of(self, eps, theta):
+        return lambda radius: (np.interp(radius, self.sma, eps),
+                               np.interp(radius, self.sma, theta))
+
+    def test_chance(self):
+        rng = np.random.default_rng(3)
+        shape = self.shape_of(0.4 + 0.04 * rng.normal(size=40),
+                              0.3 + 0.04 * rng.normal(size=40))
+        steady = steady_shape(shape, self.sma, np.full(40, 0.02), 4.0)
+        eps, theta = steady(np.array([0.1, 5.0, 30.0, 200.0]))
+        assert_allclose(eps, 0.4, atol=0.02)
+        assert_allclose(eps, eps[0])
+        assert_allclose(theta, 0.3, atol=0.02)
+
+    def test_real_changes(self):
+        """
+        A round bulge in a flat disc, and a twist, stay.
+        """
+        eps = np.interp(np.log(self.sma), np.log([5.0, 15.0]), [0.1, 0.7])
+        theta = np.interp(np.log(self.sma), np.log([5.0, 15.0]), [0.9, 0.2])
+        steady = steady_shape(self.shape_of(eps, theta), self.sma,
+                              np.full(40, 0.01), 3.0)
+        found = steady(self.sma)
+        assert_allclose(found[0], eps, atol=0.04)
+        flat = eps > 0.3
+        assert_allclose(found[1][flat], theta[flat], atol=0.03)
+
+    def test_few_rings(self):
+        shape = self.shape_of(np.full(40, 0.4), np.zeros(40))
+        assert steady_shape(shape, self.sma, np.zeros(40), 58.0) is shape
