@@ -137,8 +137,9 @@ def gather(network, galaxies):
         parts['kind'].append(galaxy['kind'][used])
         parts['bright'].append(((galaxy['snr'] > MIN_SNR) & (
             galaxy['share'] > MIN_SHARE))[used])
-        match = galaxy['match']
-        parts['wanted'].append(((match >= 0) & wanted[match])[used])
+        # (the last is for candidates that are nothing)
+        parts['wanted'].append(np.append(wanted, False)[
+            galaxy['match']][used])
         parts['galaxy'].append(np.full(int(used.sum()), number))
     return Marks(*(torch.cat(parts[name]) for name in ('known', 'stamps')),
                  *(np.concatenate(parts[name]) for name in (
