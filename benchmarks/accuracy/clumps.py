@@ -27,6 +27,7 @@ from astro_pix2prof import (
     find_clumps,
     measure_detections,
 )
+from astro_pix2prof.image.pictures import picture_options, read_picture
 from astro_pix2prof.networks.weights import read_card
 from astro_pix2prof.simulation import GalaxySimulator
 from astro_pix2prof.simulation.planting import (
@@ -234,20 +235,20 @@ def search(name, n, seed, *, weights='clumps'):
         row = {'galaxy': k, 'n_clumps': truth.meta.pop('n_clumps')}
         try:
             if isinstance(image, Path):
-                first = find_clumps(image, fitter=fitter, weights=weights,
-                                    **options)
-                row['fwhm_ratio'] = first.meta.get('fwhm', np.nan) / fwhm
-                other = find_clumps(image, fitter=fitter, method='matched',
-                                    **options)
-                tables = {'network': first, 'matched': other}
+                fit = fitter.fit(read_picture(image, None),
+                                 **picture_options(options))
             else:
-                fit, tables = fitter.fit(image), {}
-                for method in METHODS:
-                    start = time.process_time()
-                    tables[method] = find_clumps(
-                        fit, method=method,
-                        weights=weights if method == 'network' else None)
-                    row[f'{method}_s'] = time.process_time() - start
+                fit = fitter.fit(image)
+            tables = {}
+            for method in METHODS:
+                start = time.process_time()
+                tables[method] = find_clumps(
+                    fit, method=method,
+                    weights=weights if method == 'network' else None)
+                row[f'{method}_s'] = time.process_time() - start
+            if isinstance(image, Path):
+                row['fwhm_ratio'] = tables['network'].meta.get(
+                    'fwhm', np.nan) / fwhm
         except ValueError as error:
             # (an image that no fitter takes)
             print(name, k, error)

@@ -137,8 +137,9 @@ def gather(network, galaxies):
         parts['kind'].append(galaxy['kind'][used])
         parts['bright'].append(((galaxy['snr'] > MIN_SNR) & (
             galaxy['share'] > MIN_SHARE))[used])
-        match = galaxy['match']
-        parts['wanted'].append(((match >= 0) & wanted[match])[used])
+        # (the last is for candidates that are nothing)
+        parts['wanted'].append(np.append(wanted, False)[
+            galaxy['match']][used])
         parts['galaxy'].append(np.full(int(used.sum()), number))
     return Marks(*(torch.cat(parts[name]) for name in ('known', 'stamps')),
                  *(np.concatenate(parts[name]) for name in (
@@ -260,18 +261,22 @@ def mark_weights(marks):
     return use * np.where(marks.bright, _BRIGHT, 1.0)
 
 
-def probabilities(network, marks, *, odd=1.0):
+def class_logits(network, marks):
     """
-    Compute the probabilities of nothing, clump and odd: (N, 3).
-
-    ``odd`` is the weight of odd objects.
+    Compute the logits of nothing, clump and odd: (N, 3).
     """
     n = network.config.channels
     with torch.inference_mode():
-        logits = network.classify(marks.known[:, :n], marks.known[:, n:],
-                                  marks.stamps.float())
-        logits[:, 2] += math.log(odd)
-        return torch.softmax(logits, 1).numpy()
+        return network.classify(marks.known[:, :n], marks.known[:, n:],
+                                marks.stamps.float())
+
+
+def probabilities(logits, *, odd=1.0):
+    """
+    Compute probabilities from logits, odd objects having a weight: (N, 3).
+    """
+    return torch.softmax(logits + torch.tensor([0.0, 0.0, math.log(odd)]),
+                         1).numpy()
 
 
 def measure(marks, found, threshold, *, usual=False):
@@ -307,8 +312,9 @@ def choose(network, sets):
     odd, threshold : float
     """
     rows = []
+    logits = [class_logits(network, marks) for marks in sets]
     for odd in _ODD:
-        found = [probabilities(network, marks, odd=odd) for marks in sets]
+        found = [probabilities(one, odd=odd) for one in logits]
         for threshold in _THRESHOLDS:
             rates = [rate for marks, one in zip(sets, found, strict=True)
                      for rate in measure(marks, one, threshold, usual=True)]
@@ -355,7 +361,7 @@ def finish(network, card, sets, path, *, odd=None, threshold=None,
         threshold = best[1] if threshold is None else threshold
     rows = {}
     for name, marks in sets.items():
-        found = probabilities(network, marks, odd=odd)
+        found = probabilities(class_logits(network, marks), odd=odd)
         (complete, pure), (_, usual) = (
             measure(marks, found, threshold, usual=usual)
             for usual in (False, True))
@@ -368,8 +374,8 @@ def finish(network, card, sets, path, *, odd=None, threshold=None,
         # (another weight of a class is another constant)
         new.judge[-1].bias[2] += math.log(odd)
     card = {key: value for key, value in card.items() if key not in (
-        'classes', 'calibration', 'config', 'parameters', 'precision',
-        'sha256', 'class_head', 'class_head_validation')}
+        'config', 'parameters', 'precision', 'sha256', 'class_head',
+        'class_head_training')}
     card.update(threshold=threshold, class_head={
         'odd_weight': round(float(odd), 3), 'validation': rows,
         'unit': 'bright clumps of galaxies that were left out; '

@@ -234,9 +234,11 @@ def main(args=None):
     average, curve = train_marks(
         network, galaxies, load_galaxies(args.validation), args.steps,
         checkpoint=args.out.with_suffix('.pt'), seconds=args.seconds)
-    card = {key: value for key, value in card.items() if key in (
-        'name', 'architecture', 'description', 'data', 'limits')}
-    card.update(threshold=0.3, presentations=curve[-1][0], metrics={
+    card = {key: value for key, value in card.items() if key not in (
+        'config', 'parameters', 'precision', 'sha256', 'class_head',
+        'class_head_training')}
+    before = card.get('presentations', 0)
+    card.update(threshold=0.3, presentations=before + curve[-1][0], metrics={
         'error': curve[-1][1], 'unit': '1 - F1 of clumps with a '
         'signal-to-noise ratio above 5, at the best threshold'},
         learning_curve={'columns': ['presentations', 'error'],

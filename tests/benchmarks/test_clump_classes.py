@@ -68,7 +68,7 @@ def test_head(classes, marks, network):
     """
     new = classes.make_head(network)
     curve = classes.train_head(new, marks, validation=marks, steps=200)
-    found = classes.probabilities(new, marks)
+    found = classes.probabilities(classes.class_logits(new, marks))
     assert np.mean(found.argmax(1) == marks.classes) > 0.95
     assert_allclose(found.sum(1), 1, atol=1e-5)
     assert min(classes.measure(marks, found, 0.5)) > 0.9
@@ -81,7 +81,8 @@ def test_odd(classes, marks, network):
     The less odd objects weigh, the fewer there are.
     """
     new = classes.make_head(network)
-    few, many = (classes.probabilities(new, marks, odd=odd)[:, 2].sum()
+    logits = classes.class_logits(new, marks)
+    few, many = (classes.probabilities(logits, odd=odd)[:, 2].sum()
                  for odd in (0.1, 3.0))
     assert few < many
 
@@ -127,8 +128,10 @@ def test_finish(classes, marks, network, tmp_path):
                           {'some': marks}, tmp_path / 'x.safetensors', odd=0.4,
                           threshold=0.3, entries={'notes': ['a']})
     again, card = load_network(path)
-    assert_allclose(classes.probabilities(again, marks),
-                    classes.probabilities(new, marks, odd=0.4), atol=0.02)
+    assert_allclose(
+        classes.probabilities(classes.class_logits(again, marks)),
+        classes.probabilities(classes.class_logits(new, marks), odd=0.4),
+        atol=0.02)
     some = card['class_head']['validation']['some']
     assert some['clumps'] == marks.n_wanted
     assert 0 <= some['purity'] < some['purity_usual'] <= 1
