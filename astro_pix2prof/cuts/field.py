@@ -12,8 +12,8 @@ from astro_pix2prof.ellipses.geometry import (
     shape_from_components,
     shape_to_components,
 )
-from astro_pix2prof.fitting.plateaus import find_plateau
 from astro_pix2prof.fitting.fit import ProfileFit
+from astro_pix2prof.fitting.plateaus import find_plateau
 from astro_pix2prof.image.astrometry import sky_to_pixel
 from astro_pix2prof.profile.flags import RingFlag
 
