@@ -125,9 +125,9 @@ def _areas(data, good, step):
 
 def _share(equal, both, part=_MANY):
     """
-    How often pixels are equal by chance, where that is most often.
+    Measure the part of the pixels that are equal by chance.
 
-    1 where no area can be.
+    Where that is most often; 1 where no area can be.
     """
     ny, nx = (n // _CELL for n in equal.shape)
 
