@@ -6,7 +6,7 @@ The error of means over pixels that are rounded more coarsely than noise.
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 __all__ = ['add_rounding', 'find_step', 'rounding_error']
 
@@ -112,7 +112,7 @@ def rounding_error(values, step):
         if pairs < _EXPECTED or n[3] > _PAIRS * pairs:
             return 0.0
     total = sum(n[:3])
-    edges = norm.ppf(np.clip(np.cumsum(n[:2]) / total, 0.01 / total,
+    edges = ndtri(np.clip(np.cumsum(n[:2]) / total, 0.01 / total,
                              1 - 0.01 / total))
     if not edges[1] > edges[0]:
         return 0.0
