@@ -14,7 +14,7 @@ __all__ = ['add_rounding', 'find_step', 'rounding_error']
 # About so many pixels tell the step. The most common values, so many, are
 # those of this part of them at least; all but a few are on their grid,
 # within a part of the step.
-_SAMPLE, _LEVELS, _COMMON, _ON_GRID, _CLOSE = 6000, 4, 0.2, 0.98, 0.02
+_SAMPLE, _LEVELS, _COMMON, _ON_GRID, _CLOSE = 2000, 4, 0.2, 0.98, 0.02
 
 # Digits that count, as a part of the noise.
 _DIGIT = 1e-3
