@@ -6,7 +6,7 @@ The error of means over pixels that are rounded more coarsely than noise.
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 __all__ = ['add_rounding', 'find_step', 'rounding_error']
 
@@ -14,7 +14,7 @@ __all__ = ['add_rounding', 'find_step', 'rounding_error']
 # About so many pixels tell the step. The most common values, so many, are
 # those of this part of them at least; all but a few are on their grid,
 # within a part of the step.
-_SAMPLE, _LEVELS, _COMMON, _ON_GRID, _CLOSE = 6000, 4, 0.2, 0.98, 0.02
+_SAMPLE, _LEVELS, _COMMON, _ON_GRID, _CLOSE = 2000, 4, 0.2, 0.98, 0.02
 
 # Digits that count, as a part of the noise.
 _DIGIT = 1e-3
@@ -112,7 +112,7 @@ def rounding_error(values, step):
         if pairs < _EXPECTED or n[3] > _PAIRS * pairs:
             return 0.0
     total = sum(n[:3])
-    edges = norm.ppf(np.clip(np.cumsum(n[:2]) / total, 0.01 / total,
+    edges = ndtri(np.clip(np.cumsum(n[:2]) / total, 0.01 / total,
                              1 - 0.01 / total))
     if not edges[1] > edges[0]:
         return 0.0

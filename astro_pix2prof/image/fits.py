@@ -18,6 +18,7 @@ from astro_pix2prof.image.archives import (
 )
 from astro_pix2prof.image.arrays import _header_unit, _read_array
 from astro_pix2prof.image.astrometry import BrokenWCSError
+from astro_pix2prof.image.compression import check_compression
 from astro_pix2prof.image.files import check_sums, open_fits, read_pixels
 from astro_pix2prof.image.header import _header_text, header_values, read_wcs
 from astro_pix2prof.image.plain import read_plain
@@ -322,6 +323,8 @@ def _read_hdu(hdu, band, header, hdulist=None):
         msg = (f"the extension '{hdu.name}' holds no data: choose another "
                'one with hdu=')
         raise ValueError(msg)
+    check_compression(hdu, data, f"the extension '{hdu.name}'"
+                      if hdu.name else 'the image')
     parts = _read_pixels(data, hdu.header, band, header)
     try:
         parts.wcs = read_wcs(hdu.header, hdulist)

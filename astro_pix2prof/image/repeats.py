@@ -16,7 +16,7 @@ __all__ = ['find_repeats']
 
 # Values are rounded if fewer than this part of so many pixels are distinct,
 # and noisy if less than this part of them equal those beside them.
-_SAMPLE, _DISTINCT, _NOISY = 8000, 0.25, 0.8
+_SAMPLE, _DISTINCT, _NOISY = 1500, 0.4, 0.8
 
 # Steps (along y and x) after which an area may repeat itself.
 _STEPS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0), (0, 3), (3, 0),
@@ -36,6 +36,9 @@ _ENLARGED = 0.9
 # Frames of more pixels than this are looked at only if some cell has so much
 # more than most.
 _LARGE, _MORE = 2**20, 0.25
+
+# Areas of which squares of four pixels hold less than this part are thin.
+_SOLID = 0.7
 
 # The least size of an area, the part of it that may differ, in holes of at
 # most so many pixels, the most areas of a frame, and the width (pixels) of
@@ -80,7 +83,8 @@ def find_repeats(data, good):
     if min(data.shape) < 2 * _CELL or not _is_rounded(data, good):
         return found
     for step in _STEPS:
-        found |= _areas(data, good, step)
+        # (what is found does not grow with the next)
+        found |= _areas(data, good & ~found, step)
     return found
 
 
@@ -125,9 +129,9 @@ def _areas(data, good, step):
 
 def _share(equal, both, part=_MANY):
     """
-    How often pixels are equal by chance, where that is most often.
+    Measure the part of the pixels that are equal by chance.
 
-    1 where no area can be.
+    Where that is most often; 1 where no area can be.
     """
     ny, nx = (n // _CELL for n in equal.shape)
 
@@ -232,12 +236,25 @@ def _certain(equal, both, solid, share):
     return certain
 
 
+def _trimmed(area):
+    """
+    Remove what sticks out of areas by one pixel, unless they are so thin.
+    """
+    square = _combined(area, (2, 2), np.logical_and)
+    solid = _combined(np.pad(square, 1), (2, 2), np.logical_or)
+    which, _ = label(area, np.ones((3, 3)))
+    kept = np.bincount(which[solid], minlength=which.max() + 1)
+    thin = kept < _SOLID * np.bincount(which.ravel())
+    return solid | (area & thin[which])
+
+
 def _without_chance(data, good, area):
     """
     The areas that are large, without noise, and not the least value.
     """
     found = np.zeros(area.shape, dtype=bool)
-    which, n = label(area, np.ones((3, 3)))
+    # (single pixels beside it that have its value)
+    which, n = label(_trimmed(area), np.ones((3, 3)))
     sizes = np.bincount(which.ravel(), minlength=n + 1)
     numbers = np.flatnonzero(sizes[1:] >= _LEAST) + 1
     if not 0 < len(numbers) <= _MOST:

@@ -174,14 +174,17 @@ class GalaxyFlag(_DescribedFlag):
     SATURATED = (
         128, 'The centre is saturated.',
         'The header says so, or several pixels there share the largest '
-        'value. The innermost rings, with the flag SATURATED, and the total '
+        'value, or differ from it by much less than the pixels next to them '
+        'do. The innermost rings, with the flag SATURATED, and the total '
         'are too faint.')
     SKY_UNCERTAIN = (
         256, 'Too little sky in the frame, or a sky that is not flat.',
         'The level of the sky is found from the decline of the galaxy, or '
         'from few pixels; or its means over parts of the frame differ by '
         'more than noise and faint objects allow, and the error of the sky '
-        'holds that; or a network took a steep plane from the image. Take a '
+        'holds that; or a network took a steep plane from the image; or the '
+        'pixels are rounded to some three times their noise or more, and '
+        'that of all rings is part of their errors. Take a '
         'larger cut-out, give ``sky=`` and its error; '
         "subtract a map (``background=``), or try ``sky='plane'``.")
     NO_SOURCE = (

@@ -1,0 +1,67 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of files that were rounded when they were compressed.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
+
+from astro_pix2prof import GalaxyCutout
+from astro_pix2prof.image.compression import (
+    check_compression,
+    compression_step,
+)
+
+NOISE = 0.2
+
+
+def _write(path, level, *, method=1, kind='RICE_1', data=None):
+    if data is None:
+        rng = np.random.default_rng(1)
+        data = rng.normal(3.0, NOISE, (96, 96)).astype(np.float32)
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(
+        data, name='SCI', compression_type=kind, quantize_method=method,
+        quantize_level=level, dither_seed=5)]).writeto(path)
+    return path
+
+
+@pytest.mark.parametrize('kind', ['RICE_1', 'GZIP_1', 'HCOMPRESS_1'])
+@pytest.mark.parametrize('method', [-1, 1, 2])
+@pytest.mark.parametrize('level', [0.3, 1.0])
+def test_coarse_steps_are_told(tmp_path, kind, method, level):
+    path = _write(tmp_path / 'a.fits', level, method=method, kind=kind)
+    with pytest.warns(AstropyUserWarning, match=r"extension 'SCI' was "
+                      r'rounded to steps of \d.* times the noise'):
+        GalaxyCutout(path, unit='nmgy', pixel_scale=0.4)
+
+
+@pytest.mark.parametrize('level', [16, 4, 0])
+def test_fine_steps_are_not(tmp_path, level):
+    kind = 'RICE_1' if level else 'GZIP_1'
+    path = _write(tmp_path / 'a.fits', level, kind=kind)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        GalaxyCutout(path, unit='nmgy', pixel_scale=0.4)
+
+
+def test_steps(tmp_path):
+    with fits.open(_write(tmp_path / 'a.fits', 0.5)) as hdulist:
+        assert compression_step(hdulist[1]) == pytest.approx(2 * NOISE,
+                                                             rel=0.2)
+        assert compression_step(hdulist[0]) == 0
+    counts = np.random.default_rng(2).integers(0, 50, (96, 96))
+    with fits.open(_write(tmp_path / 'b.fits', 16, data=counts.astype(
+            np.int16))) as hdulist:
+        assert compression_step(hdulist[1]) == 0
+    assert compression_step(fits.CompImageHDU(np.ones((40, 40)))) == 0
+
+
+def test_no_noise_at_all(tmp_path):
+    with fits.open(_write(tmp_path / 'a.fits', 0.5)) as hdulist:
+        with pytest.warns(AstropyUserWarning,
+                          match='^this was rounded to steps of more than'):
+            check_compression(hdulist[1], np.zeros((96, 96)), 'this')
