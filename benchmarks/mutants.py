@@ -27,6 +27,7 @@ The figures in ``docs/mutants.inc`` are those of ``benchmarks/mutants.json``::
 
 import argparse
 import ast
+import functools
 import gc
 import hashlib
 import importlib
@@ -254,7 +255,16 @@ class _Lines:
             (self.tests, self.lines, self.files, self.modules)))
 
 
-def _users(path, tree, line, tests):
+@functools.cache
+def _words(name):
+    return set(re.findall(r'\w+', (ROOT / name).read_text()))
+
+
+def _mentions(name, words):
+    return bool(_words(name) & words)
+
+
+def _users(path, tree, line, tests, known):
     """
     Find the tests that a line concerns.
     """
@@ -275,7 +285,12 @@ def _users(path, tree, line, tests):
             names |= {part.id for part in ast.walk(node) if isinstance(
                 part, ast.Name) and isinstance(part.ctx, ast.Store)}
             names |= {node.name} if isinstance(node, ast.ClassDef) else set()
-    users = set()
+    # (of this package, and tests that import it)
+    inner = {part.target.id for node in tree.body for part in ast.walk(node)
+             if isinstance(part, ast.comprehension)
+             and isinstance(part.target, ast.Name)}
+    users = {test for test in known
+             if _mentions(test.split('::')[0], names - inner)}
     for other in tests:
         if Path(other) != path and all(n.startswith('_') for n in names):
             continue
@@ -487,7 +502,7 @@ class _Mutation:
         Choose near and quick tests that run a line.
         """
         tree = ast.parse(path.read_text())
-        users = _users(path, tree, line, self.lines.lines)
+        users = _users(path, tree, line, self.lines.lines, self.items)
         cost = {name: self.lines.tests[name] + (
             0 if f'/{path.parent.name}/' in name else 1)
             for name in users if name in self.items

@@ -74,6 +74,15 @@ class TestCentre:
         assert flags_of(rings, forced=True) == 0
         assert flags_of(rings, search=50) == 0
 
+    def test_frame_that_is_no_square(self):
+        rows, columns = np.indices((121, 141))
+        image = 200 * np.exp(-np.hypot(columns - 70, rows - 60) / 6)
+        image += np.random.default_rng(2).normal(size=image.shape)
+        for away, offset in ((0.0, 0), (3.5, GalaxyFlag.CENTRE_OFFSET)):
+            rings = make_rings(image=image, centre=(70.0, 60.0 + away))
+            flag = flags_of(rings, search=5.0)
+            assert flag & GalaxyFlag.CENTRE_OFFSET == offset
+
     @pytest.mark.parametrize(('evidence', 'uncertain'), [
         ({'centre_is_clear': False}, True), ({'shift': 0.28}, False),
         ({'shift': 0.32}, True), ({'centre_error': 0.45}, False),
@@ -358,6 +367,11 @@ class TestRingFlags:
         part = np.cumsum(light * sma * (1 - seen)) / flux
         assert not found[part < 0.04].any()
         assert found[part > 0.06].all()
+        # in any unit
+        faint = make_rings(sma=sma, intensity=1e-9 * light, n_valid=seen,
+                           centre=(20.0, 60.0), noise=1e-9)
+        np.testing.assert_array_equal(
+            self.has(faint, RingFlag.GROWTH_EXTRAPOLATED), found)
         # a steep profile has next to no light out there
         steep = make_rings(sma=sma, intensity=200 * np.exp(-sma / 3),
                            n_valid=seen, centre=(20.0, 60.0))
