@@ -6,7 +6,7 @@ Fine-tune the network to your survey
 A survey whose pipeline takes light from the outskirts of every galaxy is
 something that no network of this package has seen. You see its images, how
 wrong the profiles are, and what some pairs of images and better profiles
-change. It needs ``pip install 'astro_pix2prof[train]'``.
+change.
 """
 
 # %%
