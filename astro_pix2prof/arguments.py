@@ -505,7 +505,6 @@ def check_options(options, known, of, *, what='an option'):
             raise TypeError(msg)
 
 
-@functools.cache
 def option_names(function):
     """
     List the names of options; the first argument is none.
@@ -519,6 +518,11 @@ def option_names(function):
     -------
     names : tuple of str
     """
+    return _option_names(function)
+
+
+@functools.cache
+def _option_names(function):
     return tuple(inspect.signature(function).parameters)[1:]
 
 
