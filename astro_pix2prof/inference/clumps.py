@@ -114,7 +114,7 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
 
     threshold : float, optional
         The least probability that there is an object of either class, by
-        default 0.5; for 'matched', the least signal-to-noise ratio, by
+        default 0.55; for 'matched', the least signal-to-noise ratio, by
         default 5.
 
     psf : optional
