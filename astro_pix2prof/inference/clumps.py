@@ -14,8 +14,6 @@ import numpy as np
 import torch
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
-from photutils.detection import find_peaks as find_maxima
-from photutils.utils.exceptions import NoDetectionsWarning
 
 from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import check_choice, check_number
@@ -30,15 +28,19 @@ from astro_pix2prof.inference.clump_classes import (
     N_MEASURED,
     classify_marks,
     describe_surroundings,
-    seen_at,
 )
 from astro_pix2prof.inference.clump_maps import find_width, make_maps
+from astro_pix2prof.inference.clump_marks import (
+    SAME,
+    clearest_marks,
+    filter_marks,
+    network_marks,
+)
 from astro_pix2prof.inference.point_sources import fit_fluxes
 from astro_pix2prof.networks.architectures import architecture_of
 from astro_pix2prof.networks.clumps.network import (
     CLASSES,
     ClumpNetwork,
-    find_peaks,
 )
 from astro_pix2prof.networks.clumps.stamps import cut_stamps
 from astro_pix2prof.networks.weights import load_network
@@ -63,14 +65,6 @@ _SNR, _PROBABILITY = 5.0, 0.3
 
 # Widths of a PSF (pixels) that are sensible.
 _SHARPEST, _WIDEST = 1.0, 30.0
-
-# Marks of the network that are measured have at least this score.
-_LEAST = 0.04
-
-# The peak of the filtered image lies so close to a mark of the network, and
-# of marks that are closer than that to each other only the clearest counts
-# (FWHM).
-_BESIDE, _SAME = 0.4, 0.7
 
 # No clump is so close to the centre (FWHM), and those closer than that have a
 # flag.
@@ -114,7 +108,7 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
 
     threshold : float, optional
         The least probability that there is an object of either class, by
-        default 0.5; for 'matched', the least signal-to-noise ratio, by
+        default 0.55; for 'matched', the least signal-to-noise ratio, by
         default 5.
 
     psf : optional
@@ -244,14 +238,14 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
             'clumps' if weights is None else str(weights))
         if threshold is None:
             threshold = card.get('threshold', _PROBABILITY)
-        found, seen = _by_network(network, maps)
+        found, seen = network_marks(network, maps)
         rows = classify_marks(_measure(fit, maps, found, seen, max_radius),
                               network)
         rows = [row for row in rows if row['object'] >= threshold]
         rows.sort(key=lambda row: -row['probability'])
     else:
         threshold = _SNR if threshold is None else threshold
-        rows = classify_marks(_measure(fit, maps, _by_filter(
+        rows = classify_marks(_measure(fit, maps, filter_marks(
             maps, threshold), None, max_radius))
     rows = [row for row in rows if row['class'] in classes]
     return _make_table(fit, maps, rows, picture, {
@@ -286,7 +280,7 @@ def measure_marks(fit, psf, network, *, max_radius=3.0):
     maps = make_maps(fit, find_width(fit, psf)[0], reach=max_radius)
     if maps is None:
         return []
-    return _measure(fit, maps, *_by_network(network, maps), max_radius)
+    return _measure(fit, maps, *network_marks(network, maps), max_radius)
 
 
 def measure_candidates(fit, maps, network, *, least=0.08, peak=4.5,
@@ -317,12 +311,12 @@ def measure_candidates(fit, maps, network, *, least=0.08, peak=4.5,
     rows : list of dict
         As of `measure_marks`, with ``place`` in pixels of the maps.
     """
-    marks, seen = _by_network(network, maps, turned=False)
+    marks, seen = network_marks(network, maps, turned=False)
     both = [(mark, part) for mark, part in zip(marks, seen, strict=True)
             if max(mark[2:]) >= least]
     both += [((*mark[:2], 1e-3, 1e-3), torch.zeros_like(seen[0]))
-             for mark in (_by_filter(maps, peak) if both else [])]
-    kept = _clearest([mark[:2] for mark, _ in both], _SAME * maps.fwhm)
+             for mark in (filter_marks(maps, peak) if both else [])]
+    kept = clearest_marks([mark[:2] for mark, _ in both], SAME * maps.fwhm)
     return _measure(fit, maps, [both[k][0] for k in kept],
                     [both[k][1] for k in kept], max_radius)
 
@@ -385,104 +379,6 @@ def load_detector(weights):
                f'measures {N_MEASURED}: train the head again')
         raise ValueError(msg)
     return network, card
-
-
-def _by_network(network, maps, *, turned=True):
-    """
-    Run the network: x, y, probabilities of both classes; what it saw there.
-    """
-    with torch.inference_mode():
-        # (what is found must not change when the image is turned)
-        logits, offset, seen, first = (
-            network.look_around(maps.maps.channels, maps.centre) if turned
-            else (*network.look(maps.maps.channels), (0, 0)))
-        peaks = find_peaks(logits[0], offset[0], least=_LEAST)
-        seen = seen_at(seen[0], peaks[:, :2])
-        peaks[:, :2] += torch.tensor(first, dtype=peaks.dtype)
-    rows = peaks.double().tolist()
-    places = _sharpen(maps, [row[:2] for row in rows])
-    kept = _clearest(places, _SAME * maps.fwhm)
-    return ([(*places[k], *rows[k][2:4]) for k in kept],
-            [seen[k] for k in kept])
-
-
-def _clearest(places, radius):
-    """
-    Leave out marks beside clearer ones: one object is marked once.
-    """
-    kept = []
-    for k, (x, y) in enumerate(places):
-        if all(np.hypot(x - places[j][0], y - places[j][1]) >= radius
-               for j in kept):
-            kept.append(k)
-    return kept
-
-
-def _sharpen(maps, places):
-    """
-    Move marks of the network to the peaks of the filtered image beside them.
-
-    The network tells where an object is to a part of the two pixels of its
-    cells; the filtered image does better. A mark with no peak beside it, or
-    whose peak is that of a clearer mark, stays.
-    """
-    image = maps.maps.compact[0].numpy().astype(float)
-    ny, nx = image.shape
-    reach = max(_BESIDE * maps.fwhm, 1.0)
-    taken, out = set(), []
-    for x, y in places:
-        best = 0.0, None, None
-        for j in range(max(int(np.ceil(y - reach)), 1),
-                       min(int(y + reach), ny - 2) + 1):
-            for i in range(max(int(np.ceil(x - reach)), 1),
-                           min(int(x + reach), nx - 2) + 1):
-                around = np.s_[j - 1:j + 2, i - 1:i + 2]
-                if (image[j, i] > best[0]
-                        and image[j, i] >= image[around].max()
-                        and maps.good[around].all()):
-                    best = image[j, i], i, j
-        if best[1] is not None and best[1:] not in taken:
-            _, i, j = best
-            taken.add((i, j))
-            dx, dy = _vertex(image, i, j)
-            x, y = i + dx, j + dy
-        out.append((x, y))
-    return out
-
-
-def _by_filter(maps, threshold):
-    """
-    Find peaks of the filtered image, the clearest first.
-    """
-    image = maps.maps.compact[0].numpy().astype(float)
-    # (an area with a peak is as wide as the PSF: neighbours are told apart)
-    side = 2 * round(0.5 * maps.fwhm) + 1
-    with warnings.catch_warnings():
-        # (no peaks are no cause for a warning)
-        warnings.simplefilter('ignore', NoDetectionsWarning)
-        table = find_maxima(image, threshold, box_size=max(side, 3),
-                            mask=~maps.good)
-    if table is None:
-        return []
-    rows = []
-    for x, y in zip(table['x_peak'], table['y_peak'], strict=True):
-        dx, dy = _vertex(image, int(x), int(y))
-        rows.append((x + dx, y + dy, np.nan, np.nan, image[y, x]))
-    rows.sort(key=lambda row: -row[4])
-    return [row[:4] for row in rows]
-
-
-def _vertex(image, x, y):
-    """
-    Find the vertex of the parabolas through a peak and its neighbours.
-    """
-    out = []
-    for line in (image[y, max(x - 1, 0):x + 2],
-                 image[max(y - 1, 0):y + 2, x]):
-        bend = line[0] - 2 * line[1] + line[2] if len(line) == 3 else 0.0
-        out.append(float(np.clip(0.5 * (line[0] - line[2]) / bend, -0.5, 0.5))
-                   if bend < 0 else 0.0)
-    return out
 
 
 def _measure(fit, maps, found, seen, max_radius):

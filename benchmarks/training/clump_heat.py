@@ -180,7 +180,7 @@ def train_marks(network, galaxies, validation, steps, *, seed=1,
     optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE,
                                   weight_decay=0.02)
     curve = [[0, round(errors(network, task, validation), 4)]]
-    start, done = time.process_time(), 0.0
+    start, shown = time.process_time(), 0
     for step in range(steps):
         done = max(step / steps, (time.process_time() - start) / seconds)
         if done >= 1:
@@ -195,21 +195,22 @@ def train_marks(network, galaxies, validation, steps, *, seed=1,
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
+        shown += _BATCH
         decay = min(_EMA, (1 + step) / (10 + step))
         with torch.no_grad():
             for a, b in zip(average.parameters(), network.parameters(),
                             strict=True):
                 a.lerp_(b, 1 - decay)
         if (step + 1) % _SAVE == 0:
-            curve.append([(step + 1) * _BATCH,
-                          round(errors(average, task, validation), 4)])
+            curve.append([shown, round(errors(average, task, validation),
+                                       4)])
             average.eval()
             print(curve[-1], f'{time.process_time() - start:.0f} s',
                   flush=True)
             if checkpoint is not None:
                 torch.save({'state': average.state_dict(), 'curve': curve,
                             'config': network.config.to_dict()}, checkpoint)
-    curve.append([step * _BATCH, round(errors(average, task, validation), 4)])
+    curve.append([shown, round(errors(average, task, validation), 4)])
     return average.eval(), curve
 
 

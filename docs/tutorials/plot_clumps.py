@@ -86,10 +86,11 @@ print(f'{bins["completeness"][0]:.0%} of {bins["n_truth"][0]} clumps were '
       'found are of these')
 
 # %%
-# Three that are listed as clumps are none: two objects in the field of the
-# demo galaxy, each with less than 1 per cent of the light, and one of the two
-# stars. In one band, a compact clump and a star look the same: if that matters
-# to you, look at a second band.
+# Two that are listed as clumps were not put in: they are objects in the field
+# of the demo galaxy, each with less than 1 per cent of the light. Both stars
+# are called odd, one of them with a probability of hardly more than a half: in
+# one band, a compact clump and a star look the same. If that matters to you,
+# look at a second band.
 #
 # The shares should lie on the line. They are low by a few per cent here, which
 # is more than the noise, whose error is stated: the rings and the surroundings

@@ -26,7 +26,8 @@ from astro_pix2prof.inference.clump_classes import (
     class_probabilities,
     classify_marks,
 )
-from astro_pix2prof.inference.clumps import _clearest, measure_marks
+from astro_pix2prof.inference.clump_marks import clearest_marks
+from astro_pix2prof.inference.clumps import measure_marks
 from astro_pix2prof.inference.point_sources import (
     fit_fluxes,
     noise_width,
@@ -446,8 +447,8 @@ class TestMarks:
         places = [(10.0, 10.0), (11.0, 10.5), (14.0, 10.0), (10.0, 12.3),
                   (12.5, 10.0)]
         # (the last is beside the third)
-        assert _clearest(places, 2.2) == [0, 2, 3]
-        assert _clearest([], 2.2) == []
+        assert clearest_marks(places, 2.2) == [0, 2, 3]
+        assert clearest_marks([], 2.2) == []
 
     @pytest.mark.parametrize('angle', [0.0, 0.8, 2.5])
     def test_near_nucleus(self, angle):
