@@ -270,12 +270,12 @@ def data_scale(data, mask):
     part = np.ravel(data)[::step].astype(float)
     good = ~np.ravel(mask)[::step]
     with np.errstate(invalid='ignore'):
-        size = np.abs(part)
+        size = np.abs(part, dtype=float)
         # (the median lies where most values do)
         usual = (size >= 10 * _SMALL) & (size <= 0.1 * _LARGE) & good
     if 2 * np.count_nonzero(usual) > np.count_nonzero(good):
         return 1.0
-    size = np.abs(part[good], dtype=float)
+    size = size[good]
     size = size[np.isfinite(size) & (size > 0)]
     if size.size == 0:
         return 1.0
