@@ -8,7 +8,6 @@ from scipy.ndimage import (
     binary_closing,
     binary_fill_holes,
     label,
-    median_filter,
     uniform_filter,
 )
 
@@ -39,6 +38,12 @@ _BREAK, _SPREAD = 3.5, 0.2
 
 # In means over 3 x 3 pixels there are so many more of them.
 _MORE = 4
+
+# Exchanges of the lesser and the greater of two that bring the median of nine
+# numbers to the middle.
+_EXCHANGES = ((1, 2), (4, 5), (7, 8), (0, 1), (3, 4), (6, 7), (1, 2), (4, 5),
+              (7, 8), (0, 3), (5, 8), (4, 7), (3, 6), (1, 4), (2, 5), (4, 7),
+              (4, 2), (6, 4), (4, 2))
 
 # The part of the pixels among full wells that are none.
 _HOLES = 0.15
@@ -120,7 +125,7 @@ def _rough_level(data, bad, centre, sky, sigma):
     if not np.max(values[core], initial=0.0) > _HEIGHT * sigma:
         return None
     # (cosmic rays)
-    calm = median_filter(values, 3)
+    calm = _median_of_nine(values)
     top = calm[core].max()
     if not top > _HEIGHT * sigma:
         return None
@@ -134,6 +139,23 @@ def _rough_level(data, bad, centre, sky, sigma):
         if level is not None:
             return float(level + sky)
     return None
+
+
+def _median_of_nine(image):
+    """
+    Calculate the median of each pixel and its eight neighbours.
+
+    That of `scipy.ndimage.median_filter`, in a quarter of the time: nine
+    images are ordered by exchanges, until the middle one is known (Smith
+    1996, Xcell Journal 23, 16).
+    """
+    wide = np.pad(image, 1, mode='symmetric')
+    ny, nx = image.shape
+    part = [wide[y:y + ny, x:x + nx] for y in range(3) for x in range(3)]
+    for a, b in _EXCHANGES:
+        part[a], part[b] = (np.minimum(part[a], part[b]),
+                            np.maximum(part[a], part[b]))
+    return part[4]
 
 
 def _broken_level(image, galaxy, least):

@@ -5,9 +5,9 @@ Tests of recognising saturated cores without a stated saturation.
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, median_filter
 
-from astro_pix2prof.fitting.plateaus import find_plateau
+from astro_pix2prof.fitting.plateaus import _median_of_nine, find_plateau
 
 SHAPE = (161, 151)
 CENTRE = (74.6, 80.3)
@@ -98,3 +98,10 @@ def test_centre_outside(centre):
     image = _galaxy()
     assert find_plateau(image, np.zeros(SHAPE, bool), centre, 0.0,
                         1.0) is None
+
+
+@pytest.mark.parametrize('shape', [(121, 121), (5, 9), (1, 7), (30, 60)])
+def test_median_of_nine(shape):
+    # (rounded, so that many values are equal)
+    image = np.random.default_rng(3).normal(size=shape).round(1)
+    assert np.array_equal(_median_of_nine(image), median_filter(image, 3))
