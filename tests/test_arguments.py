@@ -128,7 +128,9 @@ class TestNumber:
         assert check_number('20 Mpc', 'x', unit=u.kpc) == 20000
         with pytest.raises(ValueError, match="in 'arcsec', got the unit 'm'"):
             check_number('2 m', 'x', unit=u.arcsec)
-        for value in ('1.5', 'arcsec', '1.5 furlongs', 'nan'):
+        with pytest.raises(ValueError, match="the unit 'furlongs', which is"):
+            check_number('1.5 furlongs', 'x', unit=u.arcsec)
+        for value in ('1.5', 'arcsec', 'nan'):
             with pytest.raises(TypeError, match='x must be a finite number'):
                 check_number(value, 'x', unit=u.arcsec)
         with pytest.raises(TypeError, match='x must be a finite number'):

@@ -235,7 +235,8 @@ def choose_hdu(hdulist, hdu, band):
                        f'({known})')
                 raise ValueError(msg)
             return flat[bands.index(band)]
-    if len(flat) > 1:
+    # (an image that comes before all extensions is the one that is meant)
+    if len(flat) > 1 and flat[0] is not hdulist[0]:
         known = sorted({_hdu_band(item) for item in flat} - {None})
         more = f', or band= ({", ".join(known)})' if len(known) > 1 else ''
         numbers = [hdulist.index_of(item) for item in flat]

@@ -70,6 +70,8 @@ WHOLE = {
     'metamorphic': lambda load, out, tmp: load(
         'accuracy.metamorphic').make_table(out),
     'mutants': lambda load, out, tmp: load('mutants').make_table(out),
+    'options': lambda load, out, tmp: load(
+        'throughput.options').make_table(out),
     'psf': lambda load, out, tmp: '\n'.join(
         load('accuracy.psf').make_tables(out)),
     'headline': lambda load, out, tmp: written(
@@ -92,8 +94,8 @@ RESULTS = {
     'accuracy': 'accuracy/run', 'network_accuracy': 'accuracy/network',
     'headline': 'accuracy/run', 'masses': 'accuracy/masses',
     'fine_tuning': 'accuracy/fine_tuning_boxes', 'mutants': 'mutants',
-    'neighbours': 'throughput/neighbours', 'review': 'accuracy/votes',
-    'rings_bars': 'accuracy/bars',
+    'neighbours': 'throughput/neighbours', 'options': 'throughput/options',
+    'review': 'accuracy/votes', 'rings_bars': 'accuracy/bars',
     'rings_pulls': 'accuracy/harmonics', 'rings_real': 'real/harmonics',
     'spectra': 'accuracy/cubes'}
 # Files of which parts are not made of stored figures (pictures, timings):

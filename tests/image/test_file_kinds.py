@@ -8,6 +8,7 @@ import io
 import json
 import pickle
 import tarfile
+import warnings
 import zipfile
 
 import numpy as np
@@ -121,6 +122,19 @@ def test_several_images(n, cards, match, tmp_path):
         with pytest.warns(AstropyUserWarning, match=match):
             first = GalaxyCutout(image, pixel_scale=0.4)
         assert np.median(first.data) < 0.5
+
+
+def test_image_before_others():
+    """
+    The image before all extensions is the one that is meant.
+    """
+    _, first, second = image_hdus(2)
+    hdulist = fits.HDUList([fits.PrimaryHDU(first.data, first.header),
+                            fits.ImageHDU(second.data, name='OTHERS')])
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        cutout = GalaxyCutout(hdulist, pixel_scale=0.4)
+    assert np.median(cutout.data) < 0.5
 
 
 def test_choice_of_several_images(recwarn):
