@@ -44,6 +44,11 @@ def _read_array(image, band, header=None):
                'HDU, HDUList or the path of a FITS file, got '
                f'{type(image).__name__}')
         raise TypeError(msg)
+    if data.dtype.names:
+        msg = (f'image is a {type(image).__name__} with the columns '
+               f'{", ".join(data.dtype.names[:3])}, ... and no image: give the '
+               'image, or what fitter.fit returned')
+        raise ValueError(msg)
     if data.dtype.kind not in 'iuf':
         msg = f'image must hold real numbers, got {data.dtype}'
         raise ValueError(msg)

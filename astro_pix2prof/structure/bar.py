@@ -11,6 +11,7 @@ from astropy.table import QTable
 
 from astro_pix2prof.arguments import check_integer, check_number
 from astro_pix2prof.profile.checks import check_profile
+from astro_pix2prof.profile.flags import RingFlag
 from astro_pix2prof.structure.bar_ellipses import (
     DiscEllipses,
     bar_ellipses,
@@ -294,6 +295,9 @@ def _known_ellipses(profile, modes):
         for name in ('ellipticity', 'pa', 'ellipticity_err', 'pa_err'))
     radius = profile['radius'].value
     known = np.isfinite(eps) & np.isfinite(pa) & (radius > 0)
+    if 'flag' in profile.colnames:
+        # (within the PSF, ellipses are those of stars)
+        known &= np.asarray(profile['flag']) & int(RingFlag.UNRESOLVED) == 0
     phase = np.radians(pa - modes.meta.get('pa', 0.0))
     return (radius[known], eps[known], phase[known],
             np.nan_to_num(error[known]),

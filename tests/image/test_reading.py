@@ -14,6 +14,7 @@ from astropy.nddata import (
     StdDevUncertainty,
     VarianceUncertainty,
 )
+from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.utils.masked import Masked
 from astropy.wcs import WCS
@@ -100,6 +101,11 @@ class TestArrays:
         cutout = GalaxyCutout(masked, pixel_scale=0.4)
         np.testing.assert_array_equal(cutout.mask, mask)
         assert cutout.unit == u.uJy
+
+    def test_table(self):
+        with pytest.raises(ValueError, match='a QTable with the columns radius'
+                           ', .* what fitter.fit returned'):
+            GalaxyCutout(QTable({'radius': [1.0, 2.0]}))
 
     @pytest.mark.parametrize('dtype', [complex, str, bool, object])
     def test_not_real(self, dtype):

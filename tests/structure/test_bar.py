@@ -16,6 +16,7 @@ from astro_pix2prof import (
     GalaxyCutout,
     Pix2ProfFitter,
     ProfileFit,
+    RingFlag,
     bar_radius,
     build_profile,
     fourier_profile,
@@ -356,6 +357,14 @@ class TestBar:
                         rtol=0.04)
         for name in ('radius_ellipticity', 'radius_turn'):
             assert 0.05 < bar[f'{name}_err'].value < 2
+        # the core is that of the PSF
+        core = sma < 2
+        profile['ellipticity'][core] = 0.9
+        profile['pa'][core] = (THETA + np.degrees(seen[2][sma > 8][0])) * u.deg
+        profile['flag'][core] |= int(RingFlag.UNRESOLVED)
+        again = bar_radius(modes, profile=profile)[0]
+        for name in ('radius_ellipticity', 'radius_turn'):
+            assert again[name] == bar[name]
         # the radius itself is that of the modes
         assert bar['bar_radius'] == bar_radius(modes)['bar_radius'][0]
 
