@@ -46,8 +46,8 @@ def _read_array(image, band, header=None):
         raise TypeError(msg)
     if data.dtype.names:
         msg = (f'image is a {type(image).__name__} with the columns '
-               f'{", ".join(data.dtype.names[:3])}, ... and no image: give the '
-               'image, or what fitter.fit returned')
+               f'{", ".join(data.dtype.names[:3])}, ... and no image: give '
+               'the image, or what fitter.fit returned')
         raise ValueError(msg)
     if data.dtype.kind not in 'iuf':
         msg = f'image must hold real numbers, got {data.dtype}'

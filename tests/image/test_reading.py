@@ -103,8 +103,8 @@ class TestArrays:
         assert cutout.unit == u.uJy
 
     def test_table(self):
-        with pytest.raises(ValueError, match='a QTable with the columns radius'
-                           ', .* what fitter.fit returned'):
+        with pytest.raises(ValueError, match=r'a QTable with the columns '
+                           r'radius, .* what fitter\.fit returned'):
             GalaxyCutout(QTable({'radius': [1.0, 2.0]}))
 
     @pytest.mark.parametrize('dtype', [complex, str, bool, object])
