@@ -49,7 +49,6 @@ def make_block():
     plain = _read('accuracy/isophotes.json')['photutils tutorial']
     through = _read('throughput/run.json')
     survey = through['survey']['killed']
-    methods = through['others']['methods']
     rates = {cores: median(row['per_second'] for row in rounds_of(through)[
         'float32', cores]) for cores in (1, 2)}
     sdss, hard = (sets[name]['fitters'] for name in ('sdss', 'hard'))
@@ -82,10 +81,7 @@ def make_block():
         ('Speed',
          f'{rates[1]:.0f} galaxies a second from file to table on one core, '
          f'{rates[2]:.0f} on two ({through["rates"]["made"]["cpu"]}, 256 x '
-         '256 pixels); on the same files, photutils takes '
-         f'{methods["plain"]["ratio"]:.0f} times as long where it finds '
-         'isophotes, with the true centre and ellipse as first guess, and '
-         f'the isophote fit {methods["isophotes"]["ratio"]:.0f} times',
+         '256 pixels)',
          _link('benchmarks/throughput/run.py')),
         ('Surveys',
          f'{survey["n"]:,} galaxies whose run was killed after '

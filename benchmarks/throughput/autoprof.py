@@ -19,6 +19,8 @@ def main():
     """
     options = json.loads(sys.argv[1])
     start = time.perf_counter()
+    # (this file has the name of the package)
+    sys.path.pop(0)
     from autoprof.Pipeline import Isophote_Pipeline
 
     folder = Path(options['folder'])

@@ -255,6 +255,9 @@ def sentences_of(out, name):
     part = out.get(name)
     if part is None:
         return 'This was not measured.'
+    if name == 'rates' and part['difference'] is None:
+        return ('bfloat16 was not measured: this processor does not multiply '
+                'it.')
     if name == 'rates':
         return _precisions(part['difference'])
     if name == 'others' and part['autoprof'] is None:

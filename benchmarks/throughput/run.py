@@ -78,7 +78,7 @@ def measure_rates(args, paths):
     """
     rows = []
     for k in range(args.rounds):
-        for precision, cores in product(PRECISIONS, (1, 2)):
+        for precision, cores in product(args.precisions, (1, 2)):
             rows.append(measure_rate(
                 paths, args.galaxies_rate * cores, cores, args.folder,
                 weights=args.weights, precision=precision))
@@ -92,14 +92,14 @@ def measure_rates(args, paths):
             'limit.split_time', 1, paths=paths,
             n=args.galaxies_rate, out=args.folder / 'split.parquet',
             weights=args.weights, precision=precision)
-            for precision in PRECISIONS},
+            for precision in args.precisions},
         'limit': {precision: run_apart(
             'limit.count_limit', 1, paths=paths,
             weights=args.weights, precision=precision)
-            for precision in PRECISIONS},
+            for precision in args.precisions},
         'difference': run_apart(
             'limit.compare_precisions', 1, paths=paths,
-            weights=args.weights)}
+            weights=args.weights) if len(args.precisions) > 1 else None}
 
 
 def measure_others(args, paths):
@@ -324,6 +324,10 @@ def parse(args=None):
     parser.add_argument('--folder', type=Path,
                         default=HERE.parents[1] / 'build' / 'throughput',
                         help='where images and results are kept')
+    parser.add_argument('--precisions', nargs='+', choices=PRECISIONS,
+                        default=list(PRECISIONS),
+                        help='bfloat16 is slow on processors that do not '
+                        'multiply it')
     parser.add_argument('--weights', default='rings',
                         help='a name, or a .safetensors file')
     number('--rounds', 3, 'times that most things are measured')
