@@ -71,7 +71,7 @@ def _exposure_time(header):
 
 def header_keywords(header):
     """
-    List the keywords of a header, without reading its cards.
+    List the keywords of a header, those of cards that cannot be read too.
 
     Parameters
     ----------
@@ -184,12 +184,6 @@ class _HeaderValues(Mapping):
         # (counting would read all cards)
         return bool(self._keys)
 
-    def names(self):
-        """
-        List the keywords, those of cards that cannot be read too.
-        """
-        return list(self._keys)
-
 
 def matching_values(header, pattern):
     """
@@ -208,8 +202,7 @@ def matching_values(header, pattern):
     values : list
         In the order of the header.
     """
-    names = header.names() if isinstance(header, _HeaderValues) else header
-    return [header[name] for name in names
+    return [header[name] for name in header_keywords(header)
             if re.fullmatch(pattern, name) and name in header]
 
 
