@@ -22,6 +22,8 @@ __all__ = ['BrokenWCSError', 'axis_senses', 'celestial_wcs',
            'shift_wcs', 'sky_to_image_angle', 'sky_to_pixel']
 
 
+_ARCSEC = u.rad.to(u.arcsec)
+
 # Pixels whose sides differ by more than this have to be resampled first.
 _MAX_NON_SQUARE = 0.01
 
@@ -224,16 +226,16 @@ def local_matrix(wcs, x, y):
                        [north @ step_x, north @ step_y]])
     large, small = np.linalg.svd(matrix, compute_uv=False)
     if not large < _SINGULAR * small:
-        reason = (f'its pixels are {large * u.rad.to(u.arcsec):.4g} by '
-                  f'{small * u.rad.to(u.arcsec):.4g} arcsec, as the matrix '
+        reason = (f'its pixels are {large * _ARCSEC:.4g} by '
+                  f'{small * _ARCSEC:.4g} arcsec, as the matrix '
                   'of CD, or of PC and CDELT, is singular or wrong')
         raise BrokenWCSError(reason)
-    size = np.sqrt(large * small) * u.rad.to(u.arcsec)
+    size = np.sqrt(large * small) * _ARCSEC
     if not _SMALLEST < size < _LARGEST:
         reason = (f'its pixels are {size:.4g} arcsec large, as if CD or CDELT '
                   'were missing or not in degrees (CUNIT)')
         raise BrokenWCSError(reason)
-    return matrix * u.rad.to(u.arcsec)
+    return matrix * _ARCSEC
 
 
 def image_to_sky_angle(matrix, theta):

@@ -5,6 +5,7 @@ Units of images: their spellings and their kinds.
 
 import re
 import warnings
+from functools import lru_cache
 
 import astropy.units as u
 
@@ -116,10 +117,8 @@ def parse_unit(unit):
     if unit is None:
         return u.dimensionless_unscaled
     if isinstance(unit, str):
-        if unit.strip().lower() in _NO_UNIT:
-            return u.dimensionless_unscaled
-        parsed = _parse_text(unit.strip())
-    elif isinstance(unit, u.Quantity) and unit.isscalar:
+        return _parse_usual(unit.strip())
+    if isinstance(unit, u.Quantity) and unit.isscalar:
         parsed = u.Unit(unit)
     elif isinstance(unit, (u.UnitBase, u.FunctionUnitBase)):
         parsed = unit
@@ -127,7 +126,22 @@ def parse_unit(unit):
         msg = (f'unit must be an astropy unit or its name, got '
                f'{type(unit).__name__}')
         raise TypeError(msg)
+    return _per_pixel(parsed)
 
+
+# (the images of a survey have the same unit, and astropy takes as long to
+# compare units as to read an image)
+@lru_cache(maxsize=256)
+def _parse_usual(text):
+    if text.lower() in _NO_UNIT:
+        return u.dimensionless_unscaled
+    return _per_pixel(_parse_text(text))
+
+
+def _per_pixel(parsed):
+    """
+    Refuse units that are not linear; leave out that they are per pixel.
+    """
     logarithmic = isinstance(parsed, u.FunctionUnitBase) or any(
         base in getattr(parsed, 'bases', ()) for base in (u.mag, u.dex, u.dB))
     if logarithmic:
@@ -222,6 +236,7 @@ def _respell(text):
     return re.sub(pattern, replace, text)
 
 
+@lru_cache(maxsize=256)
 def is_counts_like(unit):
     """
     Tell whether a unit is a detector count or a rate of counts.

@@ -5,6 +5,7 @@ Zero points from units, headers and options.
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 
 import astropy.units as u
 import numpy as np
@@ -64,6 +65,8 @@ class ZeroPoint:
     source: str = ''
 
 
+# (the images of a survey have the same unit)
+@lru_cache(maxsize=256)
 def unit_zeropoint(unit):
     """
     Find the zero point that follows from a unit alone.

@@ -27,6 +27,10 @@ __all__ = ['fill_frame', 'fill_pixels', 'read_filled']
 # from the holes.
 _ROUNDS = 2
 
+# Not again if the last reading moved no ring that matters by more than this
+# (mag), and by more than this part of its error.
+_MOVED, _OF_ERROR = 0.01, 0.1
+
 # Pixels matter where the galaxy is brighter than this part of their noise.
 _BRIGHT = 0.3
 
@@ -115,17 +119,34 @@ def _read_trimmed(reader, frames):
         if not filled:
             break
         # (nothing changes any more for the others)
-        left = list(filled)
+        left = []
         again = reader.read([frame for frame, _ in filled.values()])
         for (k, (_, before)), caption in zip(filled.items(), again,
                                              strict=True):
-            captions[k] = _in_frame(frames[k], caption, before)
+            caption = _in_frame(frames[k], caption, before)
             if distances[k] is not None:
-                captions[k].trust['distance'] = distances[k]
+                caption.trust['distance'] = distances[k]
+            if not _is_settled(captions[k], caption, frames[k].sigma):
+                left.append(k)
+            captions[k] = caption
     for k, found in hidden.items():
         captions[k] = _with_error_of_centre(reader, frames[k], captions[k],
                                             found)
     return captions
+
+
+def _is_settled(before, after, sigma):
+    """
+    Tell whether two readings of a galaxy agree where it is bright.
+    """
+    bright = np.flatnonzero(before.intensity > _BRIGHT * sigma)
+    n = bright[-1] + 1 if len(bright) else 0
+    if n > len(after.sma):
+        return False
+    mag, now = (POGSON * np.log(caption.intensity[:n])
+                for caption in (before, after))
+    return bool(np.all(np.abs(now - mag) <= np.minimum(
+        _MOVED, _OF_ERROR * after.error[:n])))
 
 
 def _find_hidden(frame, caption):

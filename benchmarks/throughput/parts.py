@@ -12,13 +12,14 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
 __all__ = ['ROWS', 'Memory', 'fit_files', 'measure_rate', 'measure_sizes',
-           'repeat', 'run_apart', 'time_start']
+           'measure_unrelated', 'repeat', 'run_apart', 'time_start']
 
 _ROOT = Path(__file__).parents[2]
 
@@ -149,7 +150,7 @@ def fit_files(paths, n, out, *, workers=0, weights='rings',
             'bytes': os.path.getsize(out)}
 
 
-def run_apart(name, cores=None, **options):
+def run_apart(name, cores=None, *, first=0, **options):
     """
     Call a function in a process of its own.
 
@@ -160,6 +161,9 @@ def run_apart(name, cores=None, **options):
 
     cores : int, optional
         The number of cores that it may use, where the system can be told.
+
+    first : int, optional
+        The first of these among those that this process may use.
 
     **options
         Its arguments: what JSON can hold.
@@ -176,7 +180,7 @@ def run_apart(name, cores=None, **options):
         out = Path(folder) / 'result.json'
         done = subprocess.run(
             [sys.executable, '-W', 'ignore', '-m',
-             'benchmarks.throughput.parts', name, str(cores or 0),
+             'benchmarks.throughput.parts', name, f'{first}+{cores or 0}',
              json.dumps(options, default=str), str(out)],
             check=False, env=env, stderr=subprocess.PIPE, text=True)
         if done.returncode:
@@ -223,6 +227,37 @@ def measure_rate(paths, n, cores, folder, *, workers=None, weights='rings',
     return {**row, 'cores': cores, 'workers': workers,
             'precision': precision,
             'per_second': n / row['seconds']}
+
+
+def measure_unrelated(paths, n, folder, *, weights='rings',
+                      precision='float32'):
+    """
+    Galaxies per second of two processes that share nothing but the machine.
+
+    What two cores give at most: they have memory and caches in common.
+
+    Parameters
+    ----------
+    paths, folder, weights, precision : optional
+        As for `measure_rate`.
+
+    n : int
+        Galaxies to measure in each process.
+
+    Returns
+    -------
+    row : dict
+        ``precision``, ``n`` of each, and ``per_second``, the sum of both.
+    """
+    def measure(first):
+        return run_apart('parts.fit_files', 1, first=first, paths=paths, n=n,
+                         weights=weights, precision=precision,
+                         out=folder / f'unrelated_{first}.parquet')
+
+    with ThreadPoolExecutor(2) as pool:
+        rows = list(pool.map(measure, range(2)))
+    return {'n': n, 'precision': precision,
+            'per_second': sum(n / row['seconds'] for row in rows)}
 
 
 def time_start(path, folder):
@@ -290,8 +325,9 @@ def main():
     Call a function as `run_apart` asks.
     """
     name, cores, options, out = sys.argv[1:]
+    first, _, cores = cores.partition('+')
     if int(cores) and hasattr(os, 'sched_setaffinity'):
-        usable = sorted(os.sched_getaffinity(0))
+        usable = sorted(os.sched_getaffinity(0))[int(first):]
         os.sched_setaffinity(0, usable[:int(cores)])
     module, _, function = name.partition('.')
     module = import_module(f'benchmarks.throughput.{module}')

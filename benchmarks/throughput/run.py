@@ -51,6 +51,7 @@ from benchmarks.throughput.others import (
 from benchmarks.throughput.parts import (
     fit_files,
     measure_rate,
+    measure_unrelated,
     run_apart,
     time_start,
 )
@@ -76,7 +77,7 @@ def measure_rates(args, paths):
     """
     End to end on one core and two, the steps, the limit, and the start.
     """
-    rows = []
+    rows, unrelated = [], []
     for k in range(args.rounds):
         for precision, cores in product(args.precisions, (1, 2)):
             rows.append(measure_rate(
@@ -84,9 +85,12 @@ def measure_rates(args, paths):
                 weights=args.weights, precision=precision))
             print(f'round {k + 1}, {precision}, {cores} core(s): '
                   f'{rows[-1]["per_second"]:.1f} galaxies/s', flush=True)
+        unrelated += [measure_unrelated(
+            paths, args.galaxies_rate, args.folder, weights=args.weights,
+            precision=precision) for precision in args.precisions]
     starts = [time_start(paths[0], args.folder) for _ in range(args.rounds)]
     return {
-        'n_files': len(paths), 'rows': rows,
+        'n_files': len(paths), 'rows': rows, 'unrelated': unrelated,
         'start': {key: [row[key] for row in starts] for key in starts[0]},
         'split': {precision: run_apart(
             'limit.split_time', 1, paths=paths,

@@ -53,6 +53,8 @@ def make_figures():
                       'precision': 'float32'}
                      for cores, value in ((1, 40), (1, 50), (1, 90),
                                           (2, 80))],
+            'unrelated': [{'precision': 'float32', 'n': 250,
+                           'per_second': value} for value in (88, 92, 99)],
             'split': {'float32': [{'step': 'read the file', 'ms': 5.0},
                                   {'step': 'network', 'ms': 15.0}]},
             'start': {'command': [3.0], 'torch': [2.0]},
@@ -97,7 +99,13 @@ class TestReport:
         # medians of the rounds; extremes beside them
         assert rates[2] == [
             ('float32', '1', '500', '50.0', '40.0', '90.0', '500', '0'),
-            ('float32', '2', '500', '80.0', '80.0', '80.0', '500', '0')]
+            ('float32', '2', '500', '80.0', '80.0', '80.0', '500', '0'),
+            ('float32', '1 + 1, two runs at once', '500', '92.0', '88.0',
+             '99.0', '', '')]
+        # figures of before have no such runs
+        before = make_figures()
+        del before['rates']['unrelated']
+        assert report.tables_of(before, 'rates')[0][2] == rates[2][:2]
         assert split[2] == [('read the file', '5.00', '25%'),
                             ('network', '15.00', '75%'),
                             ('total', '20.00', '')]

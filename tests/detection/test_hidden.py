@@ -5,11 +5,14 @@ Tests of centres of galaxies whose nucleus is missing.
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from scipy.ndimage import gaussian_filter
+from scipy.optimize import least_squares
 
 from astro_pix2prof.detection import hidden
 from astro_pix2prof.detection.hidden import (
     HiddenCentre,
+    _descend,
     _Isophotes,
     _paired_part,
     _peak,
@@ -183,19 +186,49 @@ def test_fast_fit_is_least_squares():
     profile = np.linalg.lstsq(both, want, rcond=None)[0]
     left = want - both @ profile
     left[-7:] *= -1
-    np.testing.assert_allclose(galaxy.residual(p), left, atol=1e-6)
-    slope = galaxy.jacobian(p)
-    for k in range(4):
-        step = 1e-4 * np.eye(4)[k]
-        np.testing.assert_allclose(
-            slope[:, k], (galaxy.residual(p + step)
-                          - galaxy.residual(p - step)) / 2e-4,
-            atol=0.02 * np.abs(slope[:, k]).max())
+    found = galaxy.linearise(p[None])
+    assert_allclose(found.residual[0], left, atol=1e-6)
+    assert_allclose(found.cost, (left**2).sum())
+    for k, step in enumerate((-0.2, 0.2, -0.04, 0.04)):
+        there = galaxy.linearise((p + step * np.eye(4)[k])[None]).residual[0]
+        assert_allclose(found.jacobian[0, :, k],
+                        (there - found.residual[0]) / step)
     # at a bound the step goes inwards
-    edge = np.array([9.0, -9.0, 3.0, -3.0])
-    assert np.isfinite(galaxy.jacobian(edge)).all()
+    edge = np.array([[9.0, -9.0, 3.0, -3.0]])
+    assert np.isfinite(galaxy.linearise(edge).jacobian).all()
     few = galaxy.only(x > 0)
     assert len(few) == (x > 0).sum()
+
+
+def test_same_minimum_as_scipy(image):
+    mask = HOLES['core']
+    galaxy = _Isophotes.of(image, mask, (51.0, 48.5), NOISE, 30.0, 600)
+    starts = np.array([[51.0, 48.5, 0.3, 0.1], [51.0, 48.5, 0.0, 0.0],
+                       [51.0, 48.5, -0.3, -0.1]])
+    found = _descend(galaxy, starts)
+
+    def residual(p):
+        return galaxy.linearise(p[None]).residual[0]
+
+    for start, p, cost in zip(starts, found.p, found.cost, strict=True):
+        usual = least_squares(residual, start, x_scale=[1, 1, 0.2, 0.2],
+                              diff_step=1e-4)
+        assert cost <= 2 * usual.cost * (1 + 1e-4)
+        assert_allclose(p[:2], usual.x[:2], atol=0.02)
+    # a start alone ends where it ends among others
+    assert_allclose(_descend(galaxy, starts[1:2]).p[0], found.p[1],
+                    rtol=1e-9)
+
+
+def test_place_of_frame_does_not_matter(image):
+    # pixels far from the origin are fitted as those near it
+    wide = np.pad(image, ((300, 0), (900, 0)), constant_values=np.nan)
+    mask = np.pad(HOLES['core'], ((300, 0), (900, 0)), constant_values=True)
+    near = fit_centre(image, HOLES['core'], CENTRE, NOISE)
+    far = fit_centre(wide, mask, np.add(CENTRE, (900, 300)), NOISE)
+    assert_allclose(np.subtract(far.centre, near.centre), (900, 300),
+                    atol=1e-6)
+    assert_allclose(far.covariance, near.covariance, rtol=1e-4)
 
 
 def test_too_few_pixels(image):
@@ -261,7 +294,7 @@ def test_pixels_of_a_fit(place, most):
     step = int(np.ceil(len(xx) / most))
     assert step == 1 or most == 40
     np.testing.assert_array_equal((x, y), (xx[::step], yy[::step]))
-    np.testing.assert_allclose(value, np.arcsinh(
+    assert_allclose(value, np.arcsinh(
         image[yy, xx][::step] / 0.5))
     # a tenth of the light, as far as it exceeds the noise, is structure; the
     # light is the mean of the good pixels of the part that is looked at
@@ -271,7 +304,7 @@ def test_pixels_of_a_fit(place, most):
     level = gaussian_filter(np.where(good, image[y0:y1, x0:x1], 0), 1.5)
     level /= gaussian_filter(good.astype(float), 1.5)
     bright = np.maximum(level[yy - y0, xx - x0][::step] / 0.5, 0)
-    np.testing.assert_allclose(weight, 1 / np.sqrt(
+    assert_allclose(weight, 1 / np.sqrt(
         1 / (1 + bright**2) + 0.01))
 
 
@@ -279,6 +312,6 @@ def test_shifted_centres_have_the_covariance():
     covariance = np.array([[4.0, 1.0], [1.0, 2.0]])
     found = HiddenCentre((10.0, 20.0), covariance)
     moves = np.subtract(found.shifted(), found.centre)
-    np.testing.assert_allclose(moves[0], -moves[1])
-    np.testing.assert_allclose(0.5 * moves.T @ moves, covariance)
+    assert_allclose(moves[0], -moves[1])
+    assert_allclose(0.5 * moves.T @ moves, covariance)
     assert found.error == pytest.approx(np.sqrt(3 + np.sqrt(2)))
