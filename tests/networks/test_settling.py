@@ -148,6 +148,14 @@ def test_network():
         r = network.radii((96, 96))
         middle = found[0, (r > 8) & (r < 30), 0]
         assert (middle > 0.78).all()
+        # flat ones among others take the same steps, and the others none
+        pyramid, *rest = _pyramid(network, *(
+            torch.cat([part] * 3) for part in args))
+        mixed = torch.cat([0.5 * e, e, 0.1 * e])
+        steps = network._settle(pyramid, *rest, mixed,
+                                torch.ones(3, e.shape[1], 48))
+        torch.testing.assert_close(steps[1], found[0])
+        assert (steps[::2] == mixed[::2]).all()
         round_ones, same = network(*args), plain(*args)
     torch.testing.assert_close(round_ones.e1, same.e1)
     with pytest.raises(ValueError, match='settle'):

@@ -24,7 +24,10 @@ from astro_pix2prof.networks.rings.sampling import (
     ellipse_points,
     ring_radii,
 )
-from astro_pix2prof.networks.rings.settling import settle_ellipses
+from astro_pix2prof.networks.rings.settling import (
+    has_flat_ellipses,
+    settle_ellipses,
+)
 from astro_pix2prof.networks.rings.stages import (
     CircleStage,
     EllipseStage,
@@ -361,6 +364,18 @@ class RingNetwork(nn.Module):
         """
         Take the last steps of flat ellipses.
         """
+        if e.device.type == 'cpu':
+            # (to ask a GPU would cost more than it saves)
+            flat = has_flat_ellipses(e)
+            if not flat.any():
+                return e
+            if not flat.all():
+                settled = e.clone()
+                settled[flat] = self._settle(
+                    pyramid.select(flat), centre[flat], radii, e[flat],
+                    weight[flat])
+                return settled
+
         def look(e):
             level = self.ring_levels(pyramid, radii,
                                      ellipticity(*e.unbind(-1)))

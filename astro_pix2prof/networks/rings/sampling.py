@@ -4,6 +4,7 @@ Sample images along ellipses, from a pyramid of binned images.
 """
 
 import math
+from copy import copy
 
 import torch
 from torch.nn import functional
@@ -174,6 +175,27 @@ class Pyramid:
             [*corner, *level.shape[1:]] for corner, level in zip(
                 corners, self.levels, strict=True)],
             dtype=self.plane.dtype, device=self.device)
+
+    def select(self, rows):
+        """
+        Select some of the images.
+
+        Parameters
+        ----------
+        rows : `torch.Tensor`
+            Their numbers, or bool for each.
+
+        Returns
+        -------
+        pyramid : `Pyramid`
+        """
+        part = copy(self)
+        part.plane = self.plane[rows]
+        part.levels, part.weights = (
+            [plane[rows] for plane in planes]
+            for planes in (self.levels, self.weights))
+        part.shape = part.levels[0].shape
+        return part
 
     def sample(self, x, y, level):
         """

@@ -22,7 +22,7 @@ from astro_pix2prof.networks.rings.layers import (
     shape_of_log,
 )
 
-__all__ = ['settle_ellipses']
+__all__ = ['has_flat_ellipses', 'settle_ellipses']
 
 
 # The ellipticities at which steps begin, and are taken wholly.
@@ -36,6 +36,22 @@ _SPREAD, _LENGTH, _LEAST = 0.2, 0.7, 0.05
 # difference of two is an error.
 _ODD = 4.0
 _STEPS = 2
+
+
+def has_flat_ellipses(e):
+    """
+    Tell which galaxies have ellipses that `settle_ellipses` changes.
+
+    Parameters
+    ----------
+    e : `torch.Tensor`, shape (B, K, 2)
+        The ellipses: ellipticity times cosine and sine of twice the angle.
+
+    Returns
+    -------
+    found : `torch.Tensor` of bool, shape (B,)
+    """
+    return (ellipticity(*e.unbind(-1)) > _FROM).any(-1)
 
 
 @torch.no_grad()
