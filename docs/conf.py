@@ -112,6 +112,8 @@ sphinx_gallery_conf = {
     'show_memory': False,
     'min_reported_time': 1e9,
     'image_srcset': ['2x'],
+    # (which picture is the thumbnail is no matter of the reader)
+    'remove_config_comments': True,
 }
 
 # -- Link check ---------------------------------------------------------------
