@@ -308,7 +308,9 @@ def check_file(path):
         msg = f'{path} is a folder: give its files, such as {path}/*.fits'
         raise OSError(msg)
     if not path.exists():
-        msg = f'no such file: {path}'
+        from astro_pix2prof.image.companions import extension_hint
+
+        msg = f'no such file: {path}{extension_hint(path)}'
         raise FileNotFoundError(msg)
     if not path.is_file():
         msg = f'{path} is not a regular file'

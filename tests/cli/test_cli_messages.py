@@ -68,6 +68,10 @@ class TestCommonErrors:
         assert message in line
         assert 'SkyCoord' not in line
 
+    def test_extension_in_the_name(self, raw, capsys):
+        line = error_of(capsys, 'fit', f'{raw}[SCI,2]')
+        assert line.endswith(f'[SCI,2]: give {raw} with --hdu SCI,2')
+
     def test_sky_position_is_not_pixels(self, galaxy_ccd, tmp_path, capsys):
         galaxy_ccd.write(tmp_path / 'a.fits')
         line = error_of(capsys, 'fit', 'a.fits', '--method', 'isophote',
