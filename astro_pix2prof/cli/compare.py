@@ -19,6 +19,7 @@ from astro_pix2prof.cli.options import (
 )
 from astro_pix2prof.cli.output import (
     add_radius_scale,
+    check_figure,
     check_file,
     check_new,
     file_stem,
@@ -27,6 +28,7 @@ from astro_pix2prof.cli.output import (
     quietly,
     report,
     save_figure,
+    show_warnings,
     warn,
 )
 from astro_pix2prof.cli.planes import check_planes, read_planes
@@ -85,6 +87,7 @@ def _run_compare(args):
     options = [image_options(part) for part in parts]
     for part in parts:
         check_planes(part)
+    check_figure(args.out, args)
     check_new(args.out, args)
     make_folder(args.out.parent, args)
     profiles, n_failed = {}, 0
@@ -108,12 +111,16 @@ def _run_compare(args):
     if len(profiles) < len(args.reference) + 1:
         return 1
     first = next(iter(profiles))
+    if len(profiles) == 1 and not n_failed:
+        warn('there is one profile and none to compare it with: give another '
+             'FILE, or --reference', args)
     save_figure(plot_profiles, args.out, profiles, figsize=(7.0, 6.0),
                 radius_scale=args.radius_scale,
                 reference=first if len(profiles) > 1 else None)
     if not args.quiet:
         if len(profiles) > 1:
-            print_differences(profiles, first)
+            with show_warnings(args):
+                print_differences(profiles, first)
         print(f'figure: {args.out.resolve()}')
     return 1 if n_failed else 0
 

@@ -226,12 +226,15 @@ def _psf(text):
         if width.unit == u.dimensionless_unscaled:
             width = width.value
     try:
-        return PSF(width)
+        psf, notes = quietly(PSF, width)
     except (OSError, TypeError, ValueError) as error:
         message = (f'{error.filename}: {error.strerror.lower()}'
                    if isinstance(error, OSError) and error.strerror
                    else str(error).removeprefix('psf').lstrip(' :'))
         raise argparse.ArgumentTypeError(message) from None
+    for note in notes:
+        warn('--psf ' + note.removeprefix('psf').lstrip(' :'))
+    return psf
 
 
 def _check_psf(args):

@@ -12,11 +12,16 @@ from contextlib import contextmanager
 
 from astro_pix2prof.addresses import is_address
 
-__all__ = ['SUFFIXES', 'add_radius_scale', 'check_file', 'check_new',
-           'check_table', 'file_stem', 'make_folder', 'option_text',
-           'output_stems', 'print_columns', 'print_differences', 'quietly',
-           'report', 'save_figure', 'show_warnings', 'warn']
+__all__ = ['SUFFIXES', 'add_radius_scale', 'check_figure', 'check_file',
+           'check_new', 'check_table', 'file_stem', 'make_folder',
+           'option_text', 'output_stems', 'print_columns',
+           'print_differences', 'quietly', 'report', 'save_figure',
+           'show_warnings', 'warn']
 
+
+# The endings of figures.
+_FIGURES = ('.png', '.pdf', '.svg', '.eps', '.ps', '.jpg', '.jpeg', '.tif',
+            '.tiff', '.webp')
 
 SUFFIXES = {'ecsv': '.ecsv', 'fits': '.fits', 'parquet': '.parquet'}
 
@@ -388,6 +393,27 @@ def check_table(path, args, option='--out'):
     if path.suffix.lower() not in ('.ecsv', '.csv', '.fits', '.parquet'):
         args.command.error(f'argument {option}: must end in .ecsv, .csv, '
                            f'.fits or .parquet, got {path}')
+
+
+def check_figure(path, args, option='--out'):
+    """
+    End the program if a figure cannot be written, as its ending tells.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+
+    args : `argparse.Namespace`
+        The arguments.
+
+    option : str, optional
+        The option that asks for the file.
+    """
+    if path.suffix.lower() not in _FIGURES:
+        args.command.error(f'argument {option}: must end in '
+                           f'{", ".join(_FIGURES[:-1])} or {_FIGURES[-1]}, '
+                           f'got {path}')
 
 
 def add_radius_scale(command):
