@@ -87,8 +87,8 @@ def _run_compare(args):
     options = [image_options(part) for part in parts]
     for part in parts:
         check_planes(part)
-    check_figure(args.out, args)
     check_new(args.out, args)
+    check_figure(args.out, args)
     make_folder(args.out.parent, args)
     profiles, n_failed = {}, 0
     for path in args.reference:

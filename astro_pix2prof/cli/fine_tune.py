@@ -7,6 +7,7 @@ from pathlib import Path
 
 from astro_pix2prof.cli.options import add_common_options, local_path
 from astro_pix2prof.cli.output import show_warnings, warn
+from astro_pix2prof.cli.values import number
 
 __all__ = ['add_fine_tune_command']
 
@@ -35,7 +36,7 @@ def add_fine_tune_command(commands):
                               'card beside it')
     command.add_argument('--overwrite', action='store_true',
                          help='replace a file that exists')
-    command.add_argument('--seed', type=int, default=0,
+    command.add_argument('--seed', type=number(int), default=0,
                          help='seed of what is drawn (default: 0)')
     command.add_argument('--licence', metavar='TEXT',
                          help='licence of the weights, for the model card')
@@ -50,7 +51,7 @@ def add_fine_tune_command(commands):
     pairs.add_argument('--pairs', metavar='DIR', type=local_path,
                        help='folder of images and profiles, see the guide '
                             'to pairs')
-    pairs.add_argument('--steps', type=int, metavar='N',
+    pairs.add_argument('--steps', type=number(int), metavar='N',
                        help='steps of 16 images (default: 100)')
     pairs.add_argument('--minutes', type=float, default=10.0,
                        help='stop after this time (default: 10)')

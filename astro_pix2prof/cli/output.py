@@ -40,12 +40,16 @@ _PHRASES = (
     (re.compile(r'\ba SkyCoord\b'), 'on the sky'),
     (re.compile(r'\s*If this is really a FITS file, try with '
                 r'ignore_missing_simple=True'), ''),
+    (re.compile(r'or a CutoutService; or bands= as a dict that says where the '
+                r'images of each are; or hdu= or band= as a dict, if they are '
+                r'in the same file'),
+     'or --cutouts; or --bands with the images of each, as g=path_g,r=path_r'),
     (re.compile(r'embedding=True \((pix2prof survey --embedding)\)'),
      r'\1'),
 )
 
 # The value of an argument, if one follows.
-_VALUE = r"""('[^']*'|"[^"]*"|\([^)]*\)|[^\s,;:()]*)"""
+_VALUE = r"""('[^']*'|"[^"]*"|\([^)]*\)|\[[^]]*\]|[^\s,;:()]*)"""
 
 # Text that follows the name of an argument, and hardly another noun.
 _FOLLOWS = (r"(?= (?:must|is|has|had|was|were|chooses|selects|needs|cannot|"
@@ -149,9 +153,9 @@ def option_text(text, command=None):
         option, value = options[match[1]], match[2]
         if value in ('', 'True', 'False'):
             return option
-        if value.startswith('('):
+        if value.startswith(('(', '[')):
             # ('SCI', 2) is given as SCI,2
-            value = re.sub(r"[()'\" ]", '', value)
+            value = re.sub(r"[][()'\" ]", '', value)
         return f'{option} {value}'
 
     text = re.sub(rf"""(?<![\w.'"/-])({names})={_VALUE}""", replace_value,
@@ -164,7 +168,9 @@ def option_text(text, command=None):
                   lambda match: match[1] + options[match[2]], text)
     long = '|'.join(name for name in options if '_' in name)
     if long:
-        text = re.sub(rf"""(?<![\w.'"/-])({long})(?![\w'"/-]|\.\w)""",
+        # (not the columns that a message lists)
+        text = re.sub(rf"""(?<![\w.'"/-])(?<!, )(?<!are )(?<!has: )({long})"""
+                      r"""(?![\w'"/-]|\.\w)""",
                       lambda match: options[match[1]], text)
     # (a message may name both, with a value or without)
     text = re.sub(r'(--[\w-]+) \(\1\)', r'\1', text)

@@ -44,6 +44,8 @@ def number(kind=float, *, least=None, above=None, most=None):
     def read(text):
         try:
             value = kind(text)
+            # (whole numbers beyond all floats)
+            math.isfinite(value)
         except (ValueError, OverflowError):
             value = math.nan
         if (not math.isfinite(value)

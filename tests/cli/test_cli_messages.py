@@ -177,7 +177,12 @@ class TestOptionText:
         ('/a/pixel_scale/b_pixel_scale.fits', '/a/pixel_scale/'
          'b_pixel_scale.fits'),
         ("the column 'pixel_scale'", "the column 'pixel_scale'"),
-        ('of pixel_scale.', 'of --pixel-scale.')])
+        ('of pixel_scale.', 'of --pixel-scale.'),
+        # (columns of a table have the names of options, too)
+        ('has: id, pixel_scale, sky', 'has: id, pixel_scale, sky'),
+        ('there are pixel_scale, sky', 'there are pixel_scale, sky'),
+        ('the catalogue has: pixel_scale', 'the catalogue has: pixel_scale'),
+        ("size=['g', 'r'] needs", '--size g,r needs')])
     def test_texts(self, command, text, expected):
         assert option_text(text, command) == expected
 
