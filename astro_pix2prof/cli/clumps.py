@@ -148,8 +148,7 @@ def _run_clumps(args):
             warn_of_calibration(options, str(image))
         image = read_picture(image, options.pop('band', None))
         options = picture_options(options)
-    else:
-        options |= read_planes(args, args.image)
+    options |= read_planes(args, args.image)
     fit, notes = quietly(fitter.fit, image, **options)
     if picture:
         fit.profile.meta['picture'] = True

@@ -33,7 +33,7 @@ _ALIASES = {'calibrated': 'uncalibrated', 'noise': 'uncertainty',
             'uncertainties': 'uncertainty', 'invvars': 'invvar',
             'backgrounds': 'background', 'service': 'cutouts',
             'layer': 'cutouts', 'cache': 'cutout_cache',
-            'rate': 'cutout_rate'}
+            'rate': 'cutout_rate', 'labels': 'label'}
 
 # Phrases of the library that are not of the command line.
 _PHRASES = (
@@ -44,6 +44,7 @@ _PHRASES = (
                 r'images of each are; or hdu= or band= as a dict, if they are '
                 r'in the same file'),
      'or --cutouts; or --bands with the images of each, as g=path_g,r=path_r'),
+    (re.compile(r'give kind numbers'), 'give --kind numbers'),
     (re.compile(r'embedding=True \((pix2prof survey --embedding)\)'),
      r'\1'),
 )
