@@ -80,6 +80,8 @@ def add_compare_command(commands):
 
 
 def _run_compare(args):
+    import numpy as np
+
     from astro_pix2prof.plotting.profiles import plot_profiles
 
     parts, shared = split_options(args, len(args.files))
@@ -111,6 +113,12 @@ def _run_compare(args):
     if len(profiles) < len(args.reference) + 1:
         return 1
     first = next(iter(profiles))
+    for label, profile in profiles.items():
+        if len(profiles) > 1 and not np.any(np.isfinite(
+                profile['surface_brightness'].value)):
+            msg = (f'{label} has no surface brightness to compare: it is not '
+                   'calibrated, or has no light above the sky')
+            raise ValueError(msg)
     if len(profiles) == 1 and not n_failed:
         warn('there is one profile and none to compare it with: give another '
              'FILE, or --reference', args)

@@ -484,6 +484,16 @@ class TestCompare:
         assert 'argument --out: must end in .png, .pdf, ' in (
             capsys.readouterr().err)
 
+    def test_no_brightness(self, tmp_path, sersic_profile, capsys):
+        dark = sersic_profile.copy()
+        dark['surface_brightness'] *= np.nan
+        for name, profile in (('a', sersic_profile), ('b', dark)):
+            write_profile(profile, tmp_path / f'{name}.ecsv')
+        assert run('compare', tmp_path / 'a.ecsv', tmp_path / 'b.ecsv',
+                   '--out', tmp_path / 'a.png') == 1
+        assert ('error: b has no surface brightness to compare: it is not '
+                'calibrated, or has no light') in capsys.readouterr().err
+
     def test_two_galaxies(self, tmp_path, sersic_profile, capsys):
         there = sersic_profile.copy()
         there.meta['ra'] += 0.1

@@ -79,6 +79,16 @@ class TestCommonErrors:
         assert '--position' in line
         assert 'degrees have a unit' not in line
 
+    def test_degrees_without_a_unit(self, galaxy_ccd, tmp_path, capsys):
+        galaxy_ccd.wcs.wcs.crval = 60.0, 50.0
+        galaxy_ccd.write(tmp_path / 'a.fits')
+        for position, told in ((('60', '50'), True), (('60', '51'), False)):
+            assert main(['fit', 'a.fits', '--method', 'isophote',
+                         '--overwrite', '--position', *position]) == 0
+            assert ('a.fits: --position 60 50 is taken as pixels, but is also '
+                    'a place on the sky in this image: degrees have a unit, '
+                    '60d 50d' in capsys.readouterr().err) is told
+
     def test_mask(self, raw, tmp_path, capsys):
         fits.writeto(tmp_path / 'mask.fits', np.zeros((5, 5), dtype='u1'))
         line = error_of(capsys, 'fit', raw, '--method', 'isophote', '--unit',

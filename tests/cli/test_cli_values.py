@@ -8,7 +8,7 @@ import argparse
 import pytest
 
 from astro_pix2prof.cli.main import main
-from astro_pix2prof.cli.values import number, unit
+from astro_pix2prof.cli.values import angle, number, unit
 
 
 @pytest.mark.parametrize(('kind', 'limits', 'text', 'value'), [
@@ -37,6 +37,21 @@ def test_number(kind, limits, text, value):
 def test_number_out_of_range(kind, limits, text, match):
     with pytest.raises(argparse.ArgumentTypeError, match=match):
         number(kind, **limits)(text)
+
+
+@pytest.mark.parametrize(('text', 'value'), [
+    ('0.6', 0.6), ('0.6arcsec', 0.6), ('0.01 arcmin', 0.6),
+    ('0.6 arcsec/pix', 0.6), ('600mas', 0.6)])
+def test_angle(text, value):
+    assert angle(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize('text', ['0', '-1arcsec', '0.6kpc', 'x', 'inf',
+                                  '3pix', 'nanarcsec'])
+def test_no_angle(text):
+    match = f'must be a finite number above 0, in arcsec, got {text!r}'
+    with pytest.raises(argparse.ArgumentTypeError, match=match):
+        angle(text)
 
 
 def test_unit():
