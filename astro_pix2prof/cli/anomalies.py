@@ -10,6 +10,7 @@ from astro_pix2prof.cli.options import (
 )
 from astro_pix2prof.cli.output import check_new, make_folder, show_warnings
 from astro_pix2prof.cli.similar import (
+    DEFAULT_N,
     add_vector_options,
     print_galaxies,
     vector_options,
@@ -76,7 +77,8 @@ def _run_anomalies(args):
                                n_components=args.n_components, **options)
         for path in args.ratings:
             finder.rate(path)
-        table = finder.next(args.n) if args.next else finder.scores[:args.n]
+        n = DEFAULT_N if args.n is None else args.n
+        table = finder.next(n) if args.next else finder.scores[:n]
         if args.out is not None:
             write_table(table, args.out, overwrite=args.overwrite)
         if args.page is not None:

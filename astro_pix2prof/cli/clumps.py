@@ -17,6 +17,7 @@ from astro_pix2prof.cli.options import (
     local_path,
 )
 from astro_pix2prof.cli.output import (
+    check_figure,
     check_file,
     check_new,
     make_folder,
@@ -130,6 +131,8 @@ def _run_clumps(args):
             text = str(error).removeprefix('weights').lstrip(': ')
             args.command.error(f'argument --detector-weights: {text}')
     check_planes(args)
+    if args.plot is not None:
+        check_figure(args.plot, args, '--plot')
     for path, option in ((args.out, '--out'), (args.regions, '--regions'),
                          (args.plot, '--plot')):
         if path is not None:
@@ -145,8 +148,7 @@ def _run_clumps(args):
             warn_of_calibration(options, str(image))
         image = read_picture(image, options.pop('band', None))
         options = picture_options(options)
-    else:
-        options |= read_planes(args, args.image)
+    options |= read_planes(args, args.image)
     fit, notes = quietly(fitter.fit, image, **options)
     if picture:
         fit.profile.meta['picture'] = True

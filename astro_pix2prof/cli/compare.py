@@ -19,6 +19,7 @@ from astro_pix2prof.cli.options import (
 )
 from astro_pix2prof.cli.output import (
     add_radius_scale,
+    check_figure,
     check_file,
     check_new,
     file_stem,
@@ -27,6 +28,7 @@ from astro_pix2prof.cli.output import (
     quietly,
     report,
     save_figure,
+    show_warnings,
     warn,
 )
 from astro_pix2prof.cli.planes import check_planes, read_planes
@@ -78,6 +80,8 @@ def add_compare_command(commands):
 
 
 def _run_compare(args):
+    import numpy as np
+
     from astro_pix2prof.plotting.profiles import plot_profiles
 
     parts, shared = split_options(args, len(args.files))
@@ -86,6 +90,7 @@ def _run_compare(args):
     for part in parts:
         check_planes(part)
     check_new(args.out, args)
+    check_figure(args.out, args)
     make_folder(args.out.parent, args)
     profiles, n_failed = {}, 0
     for path in args.reference:
@@ -108,12 +113,22 @@ def _run_compare(args):
     if len(profiles) < len(args.reference) + 1:
         return 1
     first = next(iter(profiles))
+    for label, profile in profiles.items():
+        if len(profiles) > 1 and not np.any(np.isfinite(
+                profile['surface_brightness'].value)):
+            msg = (f'{label} has no surface brightness to compare: it is not '
+                   'calibrated, or has no light above the sky')
+            raise ValueError(msg)
+    if len(profiles) == 1 and not n_failed:
+        warn('there is one profile and none to compare it with: give another '
+             'FILE, or --reference', args)
     save_figure(plot_profiles, args.out, profiles, figsize=(7.0, 6.0),
                 radius_scale=args.radius_scale,
                 reference=first if len(profiles) > 1 else None)
     if not args.quiet:
         if len(profiles) > 1:
-            print_differences(profiles, first)
+            with show_warnings(args):
+                print_differences(profiles, first)
         print(f'figure: {args.out.resolve()}')
     return 1 if n_failed else 0
 

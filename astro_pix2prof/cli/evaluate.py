@@ -14,6 +14,7 @@ from astro_pix2prof.cli.output import (
     save_figure,
     show_warnings,
 )
+from astro_pix2prof.cli.values import number
 
 __all__ = ['add_evaluate_command']
 
@@ -43,7 +44,7 @@ def add_evaluate_command(commands):
                          metavar='MU',
                          help='end of the bright part of the profiles '
                               '(default: 26.5)')
-    command.add_argument('--jobs', type=int, default=1, metavar='N',
+    command.add_argument('--jobs', type=number(int), default=1, metavar='N',
                          help='processes for the isophote fit (default: 1)')
     command.add_argument('--device', help='where the networks run')
     command.add_argument('--out', metavar='DIR', type=local_path,
@@ -63,6 +64,9 @@ def _run_evaluate(args):
         plot_evaluation_profiles,
     )
 
+    if args.folder.is_file():
+        args.command.error(f'argument DIR: {args.folder} is a file: give the '
+                           'folder of the images')
     files = sorted(args.folder.glob('*.fits*'))
     if not files:
         args.command.error(f'argument DIR: {args.folder} has no FITS files')

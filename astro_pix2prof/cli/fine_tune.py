@@ -6,7 +6,8 @@ The command ``pix2prof fine-tune``.
 from pathlib import Path
 
 from astro_pix2prof.cli.options import add_common_options, local_path
-from astro_pix2prof.cli.output import show_warnings, warn
+from astro_pix2prof.cli.output import check_file, show_warnings, warn
+from astro_pix2prof.cli.values import number
 
 __all__ = ['add_fine_tune_command']
 
@@ -35,7 +36,7 @@ def add_fine_tune_command(commands):
                               'card beside it')
     command.add_argument('--overwrite', action='store_true',
                          help='replace a file that exists')
-    command.add_argument('--seed', type=int, default=0,
+    command.add_argument('--seed', type=number(int), default=0,
                          help='seed of what is drawn (default: 0)')
     command.add_argument('--licence', metavar='TEXT',
                          help='licence of the weights, for the model card')
@@ -50,12 +51,12 @@ def add_fine_tune_command(commands):
     pairs.add_argument('--pairs', metavar='DIR', type=local_path,
                        help='folder of images and profiles, see the guide '
                             'to pairs')
-    pairs.add_argument('--steps', type=int, metavar='N',
+    pairs.add_argument('--steps', type=number(int, least=1), metavar='N',
                        help='steps of 16 images (default: 100)')
-    pairs.add_argument('--minutes', type=float, default=10.0,
+    pairs.add_argument('--minutes', type=number(above=0), default=10.0,
                        help='stop after this time (default: 10)')
-    pairs.add_argument('--validation', type=float, default=0.2,
-                       metavar='SHARE',
+    pairs.add_argument('--validation', type=number(least=0.1, most=0.5),
+                       default=0.2, metavar='SHARE',
                        help='share of the pairs to hold out (default: 0.2)')
     labels = command.add_argument_group('the encoder')
     labels.add_argument('--table', metavar='FILE', type=local_path,
@@ -107,6 +108,9 @@ def _fine_tune(args):
     for name in ('table', 'images', 'label', 'kind'):
         _refuse(args, name)
     _need(args, 'pairs')
+    if not args.pairs.is_dir():
+        args.command.error(f'argument --pairs: {args.pairs} is not a folder: '
+                           'give the folder of images and profiles')
     return fine_tune(
         args.weights, args.pairs, unfreeze=args.unfreeze, steps=args.steps,
         minutes=args.minutes, validation=args.validation,
@@ -132,7 +136,16 @@ def _read_labels(args):
 
     suffix = args.table.suffix.lower()
     kinds = {'.csv': 'ascii.csv', '.ecsv': 'ascii.ecsv'}
-    table = QTable.read(args.table, format=kinds.get(suffix))
+    check_file(args.table)
+    try:
+        table = QTable.read(args.table, format=kinds.get(suffix))
+    except Exception as error:
+        # (astropy lists all formats that it knows)
+        reason = ' '.join(str(error).split())
+        if 'Format could not be identified' in reason:
+            reason = 'it is no CSV, ECSV, FITS, Parquet or VOTable file'
+        msg = f'--table: {args.table} cannot be read as a table: {reason}'
+        raise ValueError(msg) from error
     if args.label not in table.colnames:
         msg = (f'--label: {args.table} must have the column '
                f'{args.label!r}, it has {", ".join(table.colnames)}')

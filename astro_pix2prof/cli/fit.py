@@ -226,12 +226,40 @@ def _psf(text):
         if width.unit == u.dimensionless_unscaled:
             width = width.value
     try:
-        return PSF(width)
+        psf, notes = quietly(PSF, width)
     except (OSError, TypeError, ValueError) as error:
         message = (f'{error.filename}: {error.strerror.lower()}'
                    if isinstance(error, OSError) and error.strerror
                    else str(error).removeprefix('psf').lstrip(' :'))
         raise argparse.ArgumentTypeError(message) from None
+    for note in notes:
+        warn('--psf ' + note.removeprefix('psf').lstrip(' :'))
+    return psf
+
+
+def _notes_of_degrees(args, fit):
+    """
+    Note that two plain numbers, which are pixels, may be degrees.
+    """
+    from astropy.coordinates import SkyCoord
+
+    from astro_pix2prof.image.astrometry import is_inside, sky_to_pixel
+
+    cutout = fit.cutout
+    try:
+        ra, dec = (float(text) for text in args.position)
+        sky = SkyCoord(ra, dec, unit='deg')
+        x, y = sky_to_pixel(cutout.wcs, sky)
+        inside = is_inside(x + cutout.origin[0], y + cutout.origin[1],
+                           cutout.input_shape)
+    except (TypeError, ValueError, AttributeError):
+        return []
+    if not inside:
+        return []
+    first, second = args.position
+    return [f'--position {first} {second} is taken as pixels, but is also a '
+            'place on the sky in this image: degrees have a unit, '
+            f'{first}d {second}d']
 
 
 def _check_psf(args):
@@ -418,7 +446,7 @@ class _Fitting:
         check_file(path)
         options = {**self.options, **read_planes(args, path)}
         fit, notes = quietly(self.fitter.fit, path, **options)
-        result = _Result(fit.profile, notes)
+        result = _Result(fit.profile, notes + _notes_of_degrees(args, fit))
         write_table(fit, table, args)
         result.add_notes(quietly(write_products, fit, files, args)[1])
         if args.compare:

@@ -12,11 +12,16 @@ from contextlib import contextmanager
 
 from astro_pix2prof.addresses import is_address
 
-__all__ = ['SUFFIXES', 'add_radius_scale', 'check_file', 'check_new',
-           'check_table', 'file_stem', 'make_folder', 'option_text',
-           'output_stems', 'print_columns', 'print_differences', 'quietly',
-           'report', 'save_figure', 'show_warnings', 'warn']
+__all__ = ['SUFFIXES', 'add_radius_scale', 'check_figure', 'check_file',
+           'check_new', 'check_table', 'file_stem', 'make_folder',
+           'option_text', 'output_stems', 'print_columns',
+           'print_differences', 'quietly', 'report', 'save_figure',
+           'show_warnings', 'warn']
 
+
+# The endings of figures.
+_FIGURES = ('.png', '.pdf', '.svg', '.eps', '.ps', '.jpg', '.jpeg', '.tif',
+            '.tiff', '.webp')
 
 SUFFIXES = {'ecsv': '.ecsv', 'fits': '.fits', 'parquet': '.parquet'}
 
@@ -28,19 +33,24 @@ _ALIASES = {'calibrated': 'uncalibrated', 'noise': 'uncertainty',
             'uncertainties': 'uncertainty', 'invvars': 'invvar',
             'backgrounds': 'background', 'service': 'cutouts',
             'layer': 'cutouts', 'cache': 'cutout_cache',
-            'rate': 'cutout_rate'}
+            'rate': 'cutout_rate', 'labels': 'label'}
 
 # Phrases of the library that are not of the command line.
 _PHRASES = (
     (re.compile(r'\ba SkyCoord\b'), 'on the sky'),
     (re.compile(r'\s*If this is really a FITS file, try with '
                 r'ignore_missing_simple=True'), ''),
+    (re.compile(r'or a CutoutService; or bands= as a dict that says where the '
+                r'images of each are; or hdu= or band= as a dict, if they are '
+                r'in the same file'),
+     'or --cutouts; or --bands with the images of each, as g=path_g,r=path_r'),
+    (re.compile(r'give kind numbers'), 'give --kind numbers'),
     (re.compile(r'embedding=True \((pix2prof survey --embedding)\)'),
      r'\1'),
 )
 
 # The value of an argument, if one follows.
-_VALUE = r"""('[^']*'|"[^"]*"|\([^)]*\)|[^\s,;:()]*)"""
+_VALUE = r"""('[^']*'|"[^"]*"|\([^)]*\)|\[[^]]*\]|[^\s,;:()]*)"""
 
 # Text that follows the name of an argument, and hardly another noun.
 _FOLLOWS = (r"(?= (?:must|is|has|had|was|were|chooses|selects|needs|cannot|"
@@ -144,9 +154,9 @@ def option_text(text, command=None):
         option, value = options[match[1]], match[2]
         if value in ('', 'True', 'False'):
             return option
-        if value.startswith('('):
+        if value.startswith(('(', '[')):
             # ('SCI', 2) is given as SCI,2
-            value = re.sub(r"[()'\" ]", '', value)
+            value = re.sub(r"[][()'\" ]", '', value)
         return f'{option} {value}'
 
     text = re.sub(rf"""(?<![\w.'"/-])({names})={_VALUE}""", replace_value,
@@ -159,7 +169,9 @@ def option_text(text, command=None):
                   lambda match: match[1] + options[match[2]], text)
     long = '|'.join(name for name in options if '_' in name)
     if long:
-        text = re.sub(rf"""(?<![\w.'"/-])({long})(?![\w'"/-]|\.\w)""",
+        # (not the columns that a message lists)
+        text = re.sub(rf"""(?<![\w.'"/-])(?<!, )(?<!are )(?<!has: )({long})"""
+                      r"""(?![\w'"/-]|\.\w)""",
                       lambda match: options[match[1]], text)
     # (a message may name both, with a value or without)
     text = re.sub(r'(--[\w-]+) \(\1\)', r'\1', text)
@@ -308,7 +320,9 @@ def check_file(path):
         msg = f'{path} is a folder: give its files, such as {path}/*.fits'
         raise OSError(msg)
     if not path.exists():
-        msg = f'no such file: {path}'
+        from astro_pix2prof.image.companions import extension_hint
+
+        msg = f'no such file: {path}{extension_hint(path)}'
         raise FileNotFoundError(msg)
     if not path.is_file():
         msg = f'{path} is not a regular file'
@@ -386,6 +400,27 @@ def check_table(path, args, option='--out'):
     if path.suffix.lower() not in ('.ecsv', '.csv', '.fits', '.parquet'):
         args.command.error(f'argument {option}: must end in .ecsv, .csv, '
                            f'.fits or .parquet, got {path}')
+
+
+def check_figure(path, args, option='--out'):
+    """
+    End the program if a figure cannot be written, as its ending tells.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+
+    args : `argparse.Namespace`
+        The arguments.
+
+    option : str, optional
+        The option that asks for the file.
+    """
+    if path.suffix.lower() not in _FIGURES:
+        args.command.error(f'argument {option}: must end in '
+                           f'{", ".join(_FIGURES[:-1])} or {_FIGURES[-1]}, '
+                           f'got {path}')
 
 
 def add_radius_scale(command):

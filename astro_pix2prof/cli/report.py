@@ -17,6 +17,7 @@ from astro_pix2prof.cli.output import (
     make_folder,
     show_warnings,
 )
+from astro_pix2prof.cli.values import number
 
 __all__ = ['add_report_command']
 
@@ -45,11 +46,12 @@ def add_report_command(commands):
     command.add_argument('--out', metavar='HTML', type=local_path,
                          default=Path('report.html'),
                          help='the page (default: report.html)')
-    command.add_argument('--gallery', metavar='N', type=int, default=60,
+    command.add_argument('--gallery', metavar='N', type=number(int),
+                         default=60,
                          help='galaxies to choose at random; some of each '
                               'flag, failure and extreme are added '
                               '(default: 60)')
-    command.add_argument('--seed', type=int, default=0,
+    command.add_argument('--seed', type=number(int), default=0,
                          help='of the choice (default: 0)')
     command.add_argument('--galaxies', metavar='TABLE', type=local_path,
                          help='show the galaxies of this table, by its '
@@ -74,6 +76,9 @@ def _run_report(args):
         args.command.error('argument --gallery: must be 0 or more, got '
                            f'{args.gallery}')
     check_new(args.out, args)
+    if args.out.suffix.lower() not in ('.html', '.htm'):
+        args.command.error('argument --out: must end in .html, got '
+                           f'{args.out}')
     make_folder(args.out.parent, args)
     galaxies = None if args.galaxies is None else _read_list(args.galaxies)
     start = time.perf_counter()

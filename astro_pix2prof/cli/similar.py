@@ -21,8 +21,12 @@ from astro_pix2prof.cli.output import (
 )
 from astro_pix2prof.cli.values import number
 
-__all__ = ['add_similar_command', 'add_vector_options', 'print_galaxies',
-           'vector_options']
+__all__ = ['DEFAULT_N', 'add_similar_command', 'add_vector_options',
+           'print_galaxies', 'vector_options']
+
+
+# So many galaxies are listed by default.
+DEFAULT_N = 20
 
 
 # Columns that are printed, besides those of the search and the id.
@@ -80,8 +84,8 @@ def add_vector_options(command):
     add('survey', metavar='SURVEY', type=any_path,
         help='the folder that pix2prof survey has written, or one Parquet '
              'file')
-    add('-n', type=number(int, least=1), default=20, metavar='N',
-        help='how many galaxies to list (default: 20)')
+    add('-n', type=number(int, least=1), metavar='N',
+        help=f'how many galaxies to list (default: {DEFAULT_N})')
     add('--out', metavar='TABLE', type=local_path,
         help='write the table, with all columns: .ecsv, .fits, .parquet or '
              '.csv')
@@ -144,7 +148,10 @@ def _run_similar(args):
         if args.image:
             fitter = make_fitter('pix2prof', args)
             of.append(fitter.encode(args.image, **given))
-        table = index.query(of, n=args.n)
+        # (a small survey has fewer than are listed by default)
+        n = args.n if args.n is not None else max(1, min(
+            DEFAULT_N, len(index) - len(set(args.id))))
+        table = index.query(of, n=n)
         if args.out is not None:
             write_table(table, args.out, overwrite=args.overwrite)
     if not args.quiet:

@@ -13,6 +13,7 @@ from astro_pix2prof.cli.output import (
     option_text,
     save_figure,
 )
+from astro_pix2prof.cli.values import number
 
 __all__ = ['add_simulate_command']
 
@@ -37,13 +38,14 @@ def add_simulate_command(commands):
     command.add_argument('--survey', default='sdss',
                          help="a survey or a band of one, such as 'sdss' or "
                               "'sdss-r', 'mix' or 'any' (default: sdss)")
-    command.add_argument('--n', type=int, default=10, metavar='N',
+    command.add_argument('--n', type=number(int), default=10, metavar='N',
                          help='how many (default: 10)')
-    command.add_argument('--n-pix', type=int, default=256, metavar='N',
+    command.add_argument('--n-pix', type=number(int), default=256,
+                         metavar='N',
                          help='side of the images in pixels (default: 256)')
     command.add_argument('--type', metavar='TYPE', dest='kind',
                          help='the only type of galaxy')
-    command.add_argument('--seed', type=int, default=0,
+    command.add_argument('--seed', type=number(int), default=0,
                          help='the same seed gives the same galaxies '
                               '(default: 0)')
     command.add_argument('--no-clutter', action='store_true',

@@ -3,6 +3,7 @@
 The command ``pix2prof spectra``.
 """
 
+import re
 from pathlib import Path
 
 from astro_pix2prof.cli.methods import METHODS, make_fitter
@@ -102,6 +103,9 @@ def _run_spectra(args):
                            '--profile')
     for path, option in ((args.out, '--out'), (args.image, '--image')):
         if path is not None:
+            if not re.search(r'\.(fits?|fts)(\.gz)?$', path.name.lower()):
+                args.command.error(f'argument {option}: must end in .fits, '
+                                   f'got {path}')
             check_new(path, args, option)
             make_folder(path.parent, args, option)
     check_file(args.cube)

@@ -28,6 +28,7 @@ from astro_pix2prof.cli.output import (
     show_warnings,
     warn,
 )
+from astro_pix2prof.cli.values import number
 from astro_pix2prof.wording import counted
 
 __all__ = ['add_survey_command']
@@ -105,8 +106,8 @@ def add_survey_command(commands):
     command.add_argument('--pixels', action='store_true',
                          help='the columns of --position are pixels')
     command.add_argument('--columns', nargs='*', metavar='NAME',
-                         help='columns of the catalogue to copy (default: '
-                              'all)')
+                         help='columns of the catalogue to copy, such as '
+                              'id,mag (default: all)')
     command.add_argument('--method', choices=METHODS, default='pix2prof',
                          help='how to measure (default: pix2prof, the '
                               'neural network)')
@@ -117,15 +118,17 @@ def add_survey_command(commands):
     command.add_argument('--embedding', action='store_true',
                          help='add the 64 numbers that tell how a galaxy '
                               'looks to the results')
-    command.add_argument('--workers', type=int, metavar='N',
+    command.add_argument('--workers', type=number(int), metavar='N',
                          help='processes (default: one for each GPU or '
                               'core)')
-    command.add_argument('--readers', type=int, default=0, metavar='N',
+    command.add_argument('--readers', type=number(int), default=0,
+                         metavar='N',
                          help='further processes that read images for each '
                               'of these, for GPUs (default: 0)')
     command.add_argument('--scheduler', metavar='ADDRESS',
                          help='Dask scheduler whose workers to use')
-    command.add_argument('--chunk-size', type=int, default=500, metavar='N',
+    command.add_argument('--chunk-size', type=number(int), default=500,
+                         metavar='N',
                          help='galaxies of a file (default: 500)')
     command.add_argument('--allow-remote', action='store_true',
                          help='read images also from the addresses (https, s3 '
@@ -166,6 +169,8 @@ def _run_survey(args):
         args.command.error('the following arguments are required: CATALOGUE')
     bands = _read_bands(args)
     psf = _read_psf(args)
+    columns = None if args.columns is None else [
+        name for text in args.columns for name in text.split(',') if name]
     service = _cutout_service(args)
     options = _position_options(args)
     if bands is not None:
@@ -189,7 +194,7 @@ def _run_survey(args):
                 chunk_size=args.chunk_size, scheduler=args.scheduler,
                 n_workers=args.workers, readers=args.readers,
                 progress=not args.quiet, overwrite=args.overwrite,
-                columns=args.columns, allow_remote=args.allow_remote,
+                columns=columns, allow_remote=args.allow_remote,
                 structure=args.structure, embedding=args.embedding,
                 psf=psf, masks=args.mask,
                 uncertainties=args.uncertainty, invvars=args.invvar,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from astro_pix2prof.cli.options import add_common_options, local_path
 from astro_pix2prof.cli.output import make_folder
+from astro_pix2prof.cli.values import number
 
 __all__ = ['add_train_command']
 
@@ -36,7 +37,7 @@ def add_train_command(commands):
                          help='cpu, gpu, ... (default: auto)')
     command.add_argument('--devices', default='auto',
                          help='how many processes or GPUs (default: auto)')
-    command.add_argument('--nodes', type=int, default=1, metavar='N',
+    command.add_argument('--nodes', type=number(int), default=1, metavar='N',
                          help='how many machines (default: 1)')
     command.add_argument('--max-minutes', type=float, metavar='MINUTES',
                          help='stop after this time; a later call goes on')

@@ -9,7 +9,7 @@ status 2 and the name of the option, and not with that of a file that failed.
 import argparse
 import math
 
-__all__ = ['number', 'unit']
+__all__ = ['angle', 'number', 'unit']
 
 
 def number(kind=float, *, least=None, above=None, most=None):
@@ -44,6 +44,8 @@ def number(kind=float, *, least=None, above=None, most=None):
     def read(text):
         try:
             value = kind(text)
+            # (whole numbers beyond all floats)
+            math.isfinite(value)
         except (ValueError, OverflowError):
             value = math.nan
         if (not math.isfinite(value)
@@ -55,6 +57,42 @@ def number(kind=float, *, least=None, above=None, most=None):
         return value
 
     return read
+
+
+def angle(text):
+    """
+    Read a positive angle, in arcsec or with a unit.
+
+    Parameters
+    ----------
+    text : str
+        Such as '0.396', '0.396arcsec' or '6.6e-3arcmin'.
+
+    Returns
+    -------
+    value : float
+        In arcsec.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    try:
+        return number(above=0)(text)
+    except argparse.ArgumentTypeError:
+        from astropy import units as u
+
+        try:
+            value = u.Quantity(text)
+            # (a pixel scale may be one of arcsec / pix)
+            wanted = (u.arcsec / u.pix if u.pix in value.unit.bases
+                      else u.arcsec)
+            return number(above=0)(str(value.to_value(wanted)))
+        except (argparse.ArgumentTypeError, TypeError, ValueError):
+            msg = (f'must be a finite number above 0, in arcsec, got '
+                   f'{text.strip()!r}')
+            raise argparse.ArgumentTypeError(msg) from None
 
 
 def unit(text):

@@ -147,11 +147,18 @@ def given_ellipses(geometry, cutout):
     """
     geometry = check_profile(geometry, 'geometry', ordered=True)
     check_radii(geometry, cutout)
-    if geometry.meta.get('pa_frame') == 'sky' and cutout.wcs is None:
+    on_sky = geometry.meta.get('pa_frame') == 'sky'
+    if on_sky and cutout.wcs is None:
         msg = ('geometry has position angles on the sky but the image has '
                'no WCS; give the image its WCS')
         raise ValueError(msg)
     centre, *ellipses = profile_ellipses(geometry, cutout)
+    place = [geometry.meta.get(key, np.nan) for key in ('ra', 'dec')]
+    if on_sky and np.isfinite(place).all() > np.isfinite(centre).all():
+        msg = (f'geometry has its centre at {place[0]:.5f}d {place[1]:.5f}d, '
+               'on another part of the sky than the image: give a profile of '
+               'the same galaxy')
+        raise ValueError(msg)
     return check_centre(centre, cutout), *ellipses
 
 

@@ -5,10 +5,12 @@ Images made from the ellipses and values of a profile.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
 from scipy.ndimage import map_coordinates
 
 from astro_pix2prof.ellipses.geometry import (
@@ -17,6 +19,8 @@ from astro_pix2prof.ellipses.geometry import (
     shape_to_components,
 )
 from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.profile.identity import unlike_names
+from astro_pix2prof.profile.meta import profile_meta
 
 if TYPE_CHECKING:
     from typing import Any
@@ -25,8 +29,8 @@ if TYPE_CHECKING:
 
     from astro_pix2prof.typing import ImageLike
 
-__all__ = ['ellipse_model', 'elliptical_radius', 'model_image', 'ring_model',
-           'ring_values']
+__all__ = ['cutout_model', 'ellipse_model', 'elliptical_radius',
+           'model_image', 'ring_model', 'ring_values']
 
 
 # Flatter ellipses (ellipticity) than this are taken as this flat.
@@ -176,7 +180,13 @@ def model_image(profile: QTable, image: ImageLike,
     ------
     ValueError
         If the profile has less than two finite intensities, or not in the
-        unit of the image.
+        unit of the image, or none of its ellipses reaches into the image.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If the image has no WCS, and its name tells that the profile may be
+        that of another galaxy.
 
     Examples
     --------
@@ -188,6 +198,27 @@ def model_image(profile: QTable, image: ImageLike,
     (256, 256)
     """
     cutout = GalaxyCutout.from_any(image, **options)
+    _warn_of_names(profile, cutout)
+    return cutout_model(profile, cutout)
+
+
+def cutout_model(profile, cutout):
+    """
+    Make the model of a cut-out that is known to be of the galaxy.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    cutout : `~astro_pix2prof.GalaxyCutout`
+        The image.
+
+    Returns
+    -------
+    model : 2D `~numpy.ndarray`
+        As of `model_image`.
+    """
     centre, sma, ellipticity, theta = profile_ellipses(profile, cutout)
     intensity = u.Quantity(profile['intensity'])
     try:
@@ -203,8 +234,37 @@ def model_image(profile: QTable, image: ImageLike,
         msg = ('the profile needs at least two rings of finite intensity to '
                f'make a model, got {np.count_nonzero(good)}')
         raise ValueError(msg)
+    _check_reach(cutout, centre, sma[good][-1])
     return ring_model(cutout.shape, centre, *(
         column[good] for column in (sma, value, ellipticity, theta)))
+
+
+def _warn_of_names(profile, cutout):
+    """
+    Warn of an image without WCS whose name is that of another galaxy.
+    """
+    meta = profile_meta(profile) if hasattr(profile, 'meta') else {}
+    source, name = meta.get('source') or '', cutout.name or ''
+    if cutout.wcs is None and unlike_names(source, name):
+        warnings.warn(f'the profile is of {source!r} and the image of '
+                      f'{name!r}: if these are two galaxies, the model is of '
+                      'no use; give the image that was measured',
+                      AstropyUserWarning, stacklevel=3)
+
+
+def _check_reach(cutout, centre, last):
+    """
+    Refuse ellipses that lie outside of an image.
+    """
+    beyond = [max(-at, at - (n - 1), 0.0) for at, n in zip(
+        centre, cutout.shape[::-1], strict=True)]
+    if not np.hypot(*beyond) <= last + 1:
+        ny, nx = cutout.shape
+        msg = (f'the profile has its centre at pixel ({centre[0]:.1f}, '
+               f'{centre[1]:.1f}) and its last ring {last:.1f} pixels from '
+               f'there, all outside the image of {nx} x {ny} pixels: give '
+               'the image that was measured, or the profile of this galaxy')
+        raise ValueError(msg)
 
 
 def ring_model(shape, centre, sma, value, ellipticity, theta):

@@ -5,14 +5,17 @@ Differences between two profiles.
 
 from __future__ import annotations
 
+import warnings
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.profile.checks import complete_profile
+from astro_pix2prof.profile.identity import centres_apart
 from astro_pix2prof.profile.table import interpolate_profile
 
 if TYPE_CHECKING:
@@ -57,6 +60,11 @@ def compare_profiles(
     ValueError
         If the edges do not increase, or a column has a wrong unit.
 
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If a profile has its centre elsewhere on the sky than the reference.
+
     Examples
     --------
     >>> from astro_pix2prof import compare_profiles, load_example_truth
@@ -76,6 +84,12 @@ def compare_profiles(
     reference = complete_profile(reference, 'reference')
     for label, profile in profiles.items():
         profile = complete_profile(profile, f'profiles[{label!r}]')
+        apart = centres_apart([reference.meta, profile.meta],
+                              _last_radius(reference))
+        if apart:
+            warnings.warn(f'the centres of {label!r} and of the reference '
+                          f'are {apart:.3g} arcsec apart: are they profiles '
+                          'of one galaxy?', AstropyUserWarning, stacklevel=2)
         level = interpolate_profile(reference, profile['radius'])
         level = u.Quantity(level).to_value(unit)
         value = u.Quantity(profile['surface_brightness']).to_value(unit)
@@ -95,3 +109,12 @@ def compare_profiles(
     for name in ('bright', 'faint', 'median', 'median_abs'):
         table[name] = u.Quantity(table[name], unit)
     return table
+
+
+def _last_radius(profile):
+    """
+    Find the radius of the last ring (arcsec); 0 for radii in pixels.
+    """
+    radius = profile['radius']
+    return (0.0 if radius.unit == u.pix or not len(radius)
+            else float(np.nanmax(radius.to_value(u.arcsec))))

@@ -138,6 +138,7 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
             # Store the exception: one bad band does not stop the others.
             failed[band] = str(error) or type(error).__name__
     fits = {band: fits[band] for band in images if band in fits}
+    _warn_of_twin_pixels(images, each, fits)
     if geometry is not None:
         _require_some(fits, failed)
     # what is not certain of the ellipses is not certain along them
@@ -183,20 +184,39 @@ def _joint_geometry(fit_galaxy, images, each, failed):
     return profile, stack.input_shape
 
 
+def _same_file(images, each, one, two, options):
+    """
+    Tell whether two bands are one file, read with the same options.
+    """
+    paths = images[one], images[two]
+    return all(isinstance(path, str | os.PathLike) for path in paths) and (
+        os.fspath(paths[0]) == os.fspath(paths[1])) and all(
+            each[one].get(name) == each[two].get(name) for name in options)
+
+
+def _warn_of_twin_pixels(images, each, fits):
+    """
+    Warn of bands of one file whose names did not choose different planes.
+    """
+    for one, two in combinations(fits, 2):
+        if (each[one].get('band') != each[two].get('band')
+                and _same_file(images, each, one, two, ('hdu',))
+                and np.array_equal(fits[one].cutout.data,
+                                   fits[two].cutout.data, equal_nan=True)):
+            warnings.warn(
+                f'the bands {one} and {two} have the same pixels, of '
+                f'{os.fspath(images[one])}: their colour is 0. band= chooses '
+                'among the planes of a cube and is only a name for a 2D '
+                'image: give the file of each band', AstropyUserWarning,
+                stacklevel=4)
+
+
 def _warn_of_twins(images, each):
     """
     Warn of bands that are one image of one file.
     """
-    def same(one, two):
-        paths = images[one], images[two]
-        return all(isinstance(path, str | os.PathLike)
-                   for path in paths) and (
-            os.fspath(paths[0]) == os.fspath(paths[1])) and all(
-                each[one].get(name) == each[two].get(name)
-                for name in ('hdu', 'band'))
-
     for one, two in combinations(images, 2):
-        if same(one, two):
+        if _same_file(images, each, one, two, ('hdu', 'band')):
             warnings.warn(
                 f'the bands {one} and {two} are the same image, '
                 f'{os.fspath(images[one])}: their colour is 0. Give hdu= or '

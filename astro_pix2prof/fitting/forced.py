@@ -11,6 +11,7 @@ from astropy.table import QTable
 from astro_pix2prof.ellipses.given import GEOMETRY_OPTIONS
 from astro_pix2prof.fitting.harmonics import HARMONIC_OPTIONS
 from astro_pix2prof.fitting.radii import RADII_META, RADIUS_OPTIONS
+from astro_pix2prof.image.astrometry import is_inside, sky_to_pixel
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.image.sections import find_shape
 
@@ -105,6 +106,7 @@ class ForcedImage:
         position = meta['x_centre'], meta['y_centre']
         if cutout.wcs is not None and 'ra' in meta:
             position = SkyCoord(meta['ra'], meta['dec'], unit='deg')
+            _check_sky(cutout, position)
         else:
             self._check_pixels(cutout)
         # The galaxy is where the reference has it, on whatever pixels.
@@ -137,3 +139,15 @@ class ForcedImage:
                    f'the image is {cutout.pixel_scale:.4g} arcsec and that of '
                    f'the reference {scale:.4g}: give images with a WCS')
             raise ValueError(msg)
+
+
+def _check_sky(cutout, position):
+    """
+    Refuse an image of another part of the sky.
+    """
+    if not is_inside(*sky_to_pixel(cutout.wcs, position), cutout.shape):
+        ny, nx = cutout.shape
+        msg = (f'the galaxy of the reference, at {position.ra.deg:.5f}d '
+               f'{position.dec.deg:.5f}d, is outside of the image, which has '
+               f'{nx} x {ny} pixels: give images of one galaxy')
+        raise ValueError(msg)

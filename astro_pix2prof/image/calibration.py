@@ -11,7 +11,7 @@ import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.arguments import check_positive
-from astro_pix2prof.image.conventions import unread_keywords
+from astro_pix2prof.image.conventions import text_zeros, unread_keywords
 from astro_pix2prof.image.header import _exposure_time, header_number
 from astro_pix2prof.image.units import (
     is_counts_like,
@@ -379,8 +379,12 @@ def _refuse_uncalibrated(unit, header):
     if 'FPA.ZP' in header:
         msg += ('. FPA.ZP of the header is the magnitude of one count per '
                 'second and needs an exposure time')
+    texts = text_zeros(header)
+    if texts:
+        msg += (f'. The header has {" and ".join(texts)}, which is not used: '
+                'it is a text where a number belongs')
     unread = [text for text in unread_keywords(header)
-              if not text.startswith('FPA.ZP=')]
+              if not text.startswith('FPA.ZP=') and text not in texts]
     if unread:
         msg += (f'. The header has {", ".join(unread)}, which is not used: '
                 'the keyword is not known, no zero point has this value, or '

@@ -14,8 +14,8 @@ from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.image.files import open_fits, read_pixels
 from astro_pix2prof.image.units import parse_unit
 
-__all__ = ['PLANES', 'hdu_name', 'image_stem', 'read_plane',
-           'split_extension']
+__all__ = ['PLANES', 'extension_hint', 'hdu_name', 'image_stem',
+           'read_plane', 'split_extension']
 
 
 # The options of `GalaxyCutout` with one value for each pixel, and the names
@@ -91,6 +91,27 @@ def split_extension(text):
     if match is None or (not is_address(text) and Path(text).exists()):
         return text, None
     return match[1], hdu_name(match[2].strip())
+
+
+def extension_hint(path):
+    """
+    Tell how to give the extension of an image, where FILE[EXT] is no file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The name that was given for an image.
+
+    Returns
+    -------
+    text : str
+        Such as ': give a.fits with hdu=1'; empty if there is no such file
+        either.
+    """
+    name, hdu = split_extension(str(path))
+    if hdu is None or not Path(name).is_file():
+        return ''
+    return f': give {name} with hdu={hdu!r}'
 
 
 def read_plane(name, path, hdu=None, *, shape=None, window=None):

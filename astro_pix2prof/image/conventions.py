@@ -18,7 +18,7 @@ from astro_pix2prof.image.header import (
 from astro_pix2prof.image.units import is_counts_like, is_rate
 
 __all__ = ['StatedZero', 'choose_zero', 'find_disagreeing', 'stated_system',
-           'stated_zeros', 'unread_keywords', 'unread_system']
+           'stated_zeros', 'text_zeros', 'unread_keywords', 'unread_system']
 
 
 # Keywords whose value is the magnitude of one data unit, in the order in
@@ -436,3 +436,23 @@ def unread_keywords(header):
              and keyword not in (*_SYSTEM_KEYWORDS, 'PHOTZPT')
              and header.get(keyword) not in (None, '')]
     return [f'{name}={header[name]!r}' for name in names[:3]]
+
+
+def text_zeros(header):
+    """
+    List known keywords of zero points whose value is no number.
+
+    Parameters
+    ----------
+    header : mapping
+        Header values by upper-case keyword.
+
+    Returns
+    -------
+    texts : list of str
+        Such as "MAGZERO='unknown'".
+    """
+    return [f'{name}={header[name]!r}' for name in (
+        *_MAG_KEYWORDS, *_FLUX_KEYWORDS)
+            if isinstance(header.get(name), str) and header[name].strip()
+            and header_number(header, name) is None]

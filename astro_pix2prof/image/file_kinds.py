@@ -6,11 +6,15 @@ Tell what a file is that is no FITS file, and what to do with it.
 import re
 from contextlib import suppress
 
-__all__ = ['describe_kind', 'describe_zip']
+__all__ = ['describe_damage', 'describe_kind', 'describe_zip']
 
 
 # Bytes that tell a kind: the magic of a tar archive stands at its end.
 _LOOKED_AT = 512
+
+# Bytes of a block and of a card of a header, and the most that are searched
+# for its last card (300 blocks).
+_BLOCK, _CARD, _LONGEST_HEADER = 2880, 80, 864000
 
 # How files begin that are taken for FITS files, and what to do.
 _PICTURE = ('a picture and no FITS file ({}), whose values are stretched and '
@@ -63,7 +67,8 @@ def describe_kind(stream):
     Returns
     -------
     text : str
-        What it is; empty if it may be a FITS file, or cannot be read.
+        What it is; empty if its header is that of a FITS file, or it
+        cannot be read.
     """
     try:
         stream.seek(0)
@@ -75,7 +80,7 @@ def describe_kind(stream):
         return ('not a readable FITS file: it is empty, as after a download '
                 'that failed')
     if start.startswith(b'SIMPLE'):
-        return ''
+        return _describe_header(stream)
     for pattern, text in _BEGINNINGS:
         if re.match(pattern, start, re.DOTALL):
             return text
@@ -90,7 +95,67 @@ def describe_kind(stream):
             line = text.splitlines()[0][:60]
             return ('not a readable FITS file but a text that begins with '
                     f'{line!r}: give the file of the image')
-    return ''
+    return _describe_bytes(stream)
+
+
+def _describe_header(stream):
+    """
+    Tell that a header has no end; empty if it has one.
+    """
+    stream.seek(0)
+    header = stream.read(_LONGEST_HEADER)
+    if len(header) >= _BLOCK and any(
+            header[k:k + 8] == b'END     ' for k in range(0, len(header),
+                                                          _CARD)):
+        return ''
+    return ('not a readable FITS file: its header has no END, as after a '
+            'download or copy that was cut short: fetch the file again')
+
+
+def _describe_bytes(stream):
+    """
+    Tell how a file begins that is of no known kind.
+    """
+    stream.seek(0)
+    start = stream.read(_LOOKED_AT)
+    if not any(start):
+        return (f'not a readable FITS file: its first {len(start)} bytes are '
+                'all zero, as after a download or copy that failed: fetch '
+                'the file again')
+    return (f'not a readable FITS file: it begins with {start[:8]!r} and not '
+            'with SIMPLE: give the FITS file of the image (plain numbers '
+            'have to be saved as FITS first)')
+
+
+def describe_damage(error, kind):
+    """
+    Tell what is wrong with a compressed file, and what to do.
+
+    Parameters
+    ----------
+    error : `Exception`
+        The error of the package that decompresses.
+
+    kind : str
+        The kind of file, such as 'gzip'.
+
+    Returns
+    -------
+    text : str
+    """
+    if isinstance(error, EOFError):
+        what = 'is cut short'
+    elif 'password required' in str(error):
+        return ('not a readable FITS file but a zip file with a password: '
+                'unpack it, and give the FITS file')
+    elif isinstance(error, NotImplementedError):
+        return (f'not a readable FITS file but a {kind} file of a kind that '
+                f'is not known ({error}): unpack it, and give the FITS file')
+    else:
+        what = f'is damaged or cut short ({error})'
+    article = 'an' if kind == 'xz' else 'a'
+    return (f'not a readable FITS file but {article} {kind} file that {what}: '
+            'fetch the file again')
 
 
 def describe_zip(archive):

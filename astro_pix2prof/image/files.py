@@ -4,6 +4,7 @@ Open FITS files and read their pixels with limits on time and memory.
 """
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -18,7 +19,11 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.addresses import find_path, is_address, open_address
-from astro_pix2prof.image.file_kinds import describe_kind, describe_zip
+from astro_pix2prof.image.file_kinds import (
+    describe_damage,
+    describe_kind,
+    describe_zip,
+)
 from astro_pix2prof.image.windows import map_window
 
 __all__ = ['check_sums', 'open_fits', 'read_pixels']
@@ -31,14 +36,21 @@ _FREE, _GROWTH, _MOST = 2**29, 200, 2**32
 
 _CHUNK = 2**20
 
-# How compressed files begin
-_OPENERS = ((b'\x1f\x8b\x08', gzip.open), (b'BZh', bz2.open),
-            (b'\xfd7zXZ\x00', lzma.open))
+# How compressed files begin, and what they are called
+_OPENERS = ((b'\x1f\x8b\x08', gzip.open, 'gzip'),
+            (b'BZh', bz2.open, 'bzip2'),
+            (b'\xfd7zXZ\x00', lzma.open, 'xz'))
+
+# What is raised for compressed files that are damaged, also by zipfile for
+# a password, and for a compression that it does not know. (gzip.BadGzipFile
+# is an OSError, as that of bz2 is.)
+_DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
+            RuntimeError)
 
 
-class _ZipError(OSError):
+class _PackedError(OSError):
     """
-    Error for a zip file that holds no single file.
+    Error for a compressed file that cannot be unpacked to one file.
     """
 
 
@@ -108,7 +120,7 @@ def _open_hdus(path, name):
     except Exception as exc:
         # (astropy raises almost anything for files that are damaged, and
         # leaves them open)
-        known = (str(exc) if isinstance(exc, _ZipError)
+        known = (str(exc) if isinstance(exc, _PackedError)
                  else describe_kind(source))
         if hasattr(source, 'close'):
             source.close()
@@ -144,17 +156,17 @@ def _open_source(path):
         with open(path, 'rb') as stream:
             magic = stream.read(6)
         stream = None
-    opener = next((opener for start, opener in _OPENERS
-                   if magic.startswith(start)), None)
+    opener, kind = next(((opener, kind) for start, opener, kind in _OPENERS
+                         if magic.startswith(start)), (None, ''))
     if magic.startswith(b'PK\x03\x04'):
-        opener = _open_zip
+        opener, kind = _open_zip, 'zip'
     elif magic.startswith(b'\x1f\x9d'):
         try:
             from uncompresspy import LZWFile
         except ImportError:
             # (the error of astropy names the package)
             return path
-        opener = LZWFile
+        opener, kind = LZWFile, 'compress'
     if opener is None:
         return open(path, 'rb') if stream is None else stream
     if stream is None:
@@ -166,7 +178,8 @@ def _open_source(path):
     content = _Decompressed()
     content.name = path if stream is None else stream.name
     n_bytes = 0
-    with opener(path if stream is None else stream, 'rb') as unpacked:
+    with (_naming_damage(kind),
+          opener(path if stream is None else stream, 'rb') as unpacked):
         while chunk := unpacked.read(_CHUNK):
             n_bytes += len(chunk)
             if n_bytes > most:
@@ -186,11 +199,30 @@ def _open_source(path):
     return content
 
 
+@contextlib.contextmanager
+def _naming_damage(kind):
+    """
+    Say in errors that a compressed file is damaged.
+    """
+    try:
+        yield
+    except (*_DAMAGED, OSError) as exc:
+        # (bz2 raises an OSError without a number; others concern the disk,
+        # the network or the size)
+        if isinstance(exc, OSError) and not (
+                isinstance(exc, gzip.BadGzipFile)
+                or str(exc) == 'Invalid data stream'):
+            raise
+        raise _PackedError(describe_damage(exc, kind)) from exc
+
+
 def _open_zip(path, mode):
     archive = zipfile.ZipFile(path)
-    names = archive.namelist()
+    # (without folders, and what macOS adds)
+    names = [name for name in archive.namelist() if not (
+        name.endswith('/') or name.startswith('__MACOSX/'))]
     if len(names) != 1 or names[0].endswith('.npy'):
-        raise _ZipError(describe_zip(archive))
+        raise _PackedError(describe_zip(archive))
     return archive.open(names[0])
 
 

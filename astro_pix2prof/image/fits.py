@@ -4,7 +4,7 @@ Read FITS files: choose the extension and its companions.
 """
 
 import warnings
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import astropy.units as u
 import numpy as np
@@ -18,6 +18,7 @@ from astro_pix2prof.image.archives import (
 )
 from astro_pix2prof.image.arrays import _header_unit, _read_array
 from astro_pix2prof.image.astrometry import BrokenWCSError
+from astro_pix2prof.image.companions import extension_hint
 from astro_pix2prof.image.compression import check_compression
 from astro_pix2prof.image.files import check_sums, open_fits, read_pixels
 from astro_pix2prof.image.header import _header_text, header_values, read_wcs
@@ -59,7 +60,7 @@ def _read_file(path, hdu, band, bad_bits):
         parts = _read_plain_image(plain, band)
     else:
         # (all pixels are in memory when the file is closed)
-        with closing(open_fits(path)) as hdulist:
+        with _hinting(path), closing(open_fits(path)) as hdulist:
             parts = _read_hdulist(hdulist, hdu, band, bad_bits, check=True)
     for companion in companion_files(path):
         _add_file(parts, companion, bad_bits)
@@ -69,6 +70,21 @@ def _read_file(path, hdu, band, bad_bits):
     if parts.name is None:
         parts.name = parts.stem
     return parts
+
+
+@contextmanager
+def _hinting(path):
+    """
+    Say how an extension is chosen, if FILE[EXT] was given and is no file.
+    """
+    try:
+        yield
+    except FileNotFoundError as exc:
+        hint = '' if is_address(path) else extension_hint(path)
+        if not hint:
+            raise
+        msg = f'no such file: {path}{hint}'
+        raise FileNotFoundError(msg) from exc
 
 
 def _read_plain_image(image, band):

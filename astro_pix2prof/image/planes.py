@@ -417,12 +417,23 @@ def mask_to_bool(mask, *, bad_bits=None):
         mask = mask.astype(np.int64)
     if mask.dtype.kind not in 'iu':
         msg = ('mask must hold booleans or integer bit flags, got '
-               f'{mask.dtype}')
+               f'{_kind_of(mask)}: 0 means that a pixel is good')
         raise TypeError(msg)
     if bad_bits is None:
         return mask != 0
     # (as unsigned numbers, of which bit 63 is one more bit)
     return (mask.astype(np.uint64) & np.uint64(bad_bits)) != 0
+
+
+def _kind_of(mask):
+    """
+    Describe the values of an array that is no mask.
+    """
+    values = mask[np.isfinite(mask)] if mask.dtype.kind == 'f' else mask
+    name = mask.dtype.name
+    if mask.dtype.kind != 'f' or not values.size:
+        return name
+    return f'{name} from {values.min():.4g} to {values.max():.4g}'
 
 
 def error_plane(uncertainty, select):

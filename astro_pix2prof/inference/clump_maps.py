@@ -152,7 +152,7 @@ def find_width(fit, psf=None):
         return width, 'noise'
     warnings.warn(
         'the width of the PSF is not known, and no star in the image tells '
-        f'it: {_USUAL_WIDTH:g} pixels are assumed; give psf',
+        f'it: {_USUAL_WIDTH:g} pixels are assumed; give psf=',
         AstropyUserWarning, stacklevel=4)
     return _USUAL_WIDTH, 'assumed'
 

@@ -5,6 +5,7 @@ Fine-tune the networks of the package with few examples of one's own.
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from dataclasses import dataclass
@@ -276,12 +277,20 @@ def fine_tune(
 
 def _check_new(path, overwrite):
     """
-    Check that neither weights nor their card exist, unless to be replaced.
+    Check that weights and their card can be written, and what is there.
     """
     for file in (path, path.with_suffix('.json')):
         if file.exists() and not check_flag(overwrite, 'overwrite'):
             msg = f'out: {file} exists; give overwrite=True to replace it'
             raise OSError(msg)
+    # (before anything is learned)
+    folder = next(folder for folder in path.absolute().parents
+                  if os.path.lexists(folder))
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        what = ('may not be written to' if folder.is_dir()
+                else 'is not a folder')
+        msg = f'out: {folder} {what}: give another place for {path.name}'
+        raise OSError(msg)
 
 
 def _refuse_unused(what, **options):

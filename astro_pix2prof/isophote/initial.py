@@ -95,7 +95,12 @@ def check_initial(initial, *, profile=False):
     what = 'a fitter such as Pix2ProfFitter()'
     if profile:
         what += ' or the profile of the galaxy'
-    msg = f'initial must be {what}, got {initial!r}'
+    got = type(initial).__name__ if hasattr(initial, 'colnames') else repr(
+        initial)
+    msg = f'initial must be {what}, got {got}'
+    if not profile and isinstance(initial, QTable):
+        msg += (': a profile belongs to one image, fitter.fit(image, '
+                'initial=profile)')
     raise ValueError(msg)
 
 

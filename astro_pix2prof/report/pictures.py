@@ -14,7 +14,7 @@ from astropy.coordinates import SkyCoord
 from astropy.nddata import CCDData
 
 from astro_pix2prof.ellipses.geometry import profile_ellipses
-from astro_pix2prof.ellipses.model import elliptical_radius, model_image
+from astro_pix2prof.ellipses.model import cutout_model, elliptical_radius
 from astro_pix2prof.image.astrometry import celestial_wcs
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.image.files import open_fits
@@ -282,7 +282,7 @@ def _draw_residual(cutout, pixels, sigma, profile, origin, factor, shrink):
              'y': round(side - float(centre[1] + 0.5) * factor, 2),
              'pixels': _number(1.0 if scale is None else 1.0 / scale, 6),
              'theta': _numbers(theta, 1)}
-    model = model_image(coarse, image)
+    model = cutout_model(coarse, image)
     good = np.isfinite(sma + eps + theta)
     inside = elliptical_radius(
         image.shape, centre, sma[good], eps[good],

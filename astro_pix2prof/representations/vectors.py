@@ -35,6 +35,9 @@ __all__ = ['GalaxyVectors', 'describe_encoder']
 # Rows that a message lists.
 _LISTED = 5
 
+# Columns of texts that a message says were looked at.
+_LOOKED_IN = 3
+
 # The interquartile range of a normal distribution in standard deviations.
 _IQR = 1.349
 
@@ -354,8 +357,11 @@ path-like
             msg = (f'{len(rows)} galaxies are called {name!r}: give one of '
                    f'the column {self.id_column!r}, such as {listed}')
             raise ValueError(msg)
+        # (the catalogue's own columns come first)
         where = ' or '.join(repr(other) for other in (self.id_column,
-                                                      *others))
+                                                      *others[:_LOOKED_IN]))
+        if len(others) > _LOOKED_IN:
+            where += f' or {len(others) - _LOOKED_IN} more'
         msg = (f'no galaxy {shown(name)} in the column {where} of '
                f'{counted(len(self), "galaxy", "galaxies")}, the first of '
                f'which is {str(self.ids[0])!r}')

@@ -5,13 +5,21 @@ Length and strength of the bar of a galaxy from its Fourier modes.
 
 from __future__ import annotations
 
+import warnings
+
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.arguments import check_integer, check_number
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.flags import RingFlag
+from astro_pix2prof.profile.identity import (
+    centres_apart,
+    unlike_names,
+    unlike_places,
+)
 from astro_pix2prof.structure.bar_ellipses import (
     DiscEllipses,
     bar_ellipses,
@@ -118,7 +126,13 @@ def bar_radius(modes: QTable, *, profile: QTable | None = None,
 
     ValueError
         If an option is out of range, or ``profile`` has radii in another
-        unit.
+        unit or a centre elsewhere on the sky.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If centres in pixels or names tell that ``profile`` may be that of
+        another galaxy.
 
     Notes
     -----
@@ -289,6 +303,7 @@ def _known_ellipses(profile, modes):
                f'{profile["radius"].unit}: give the profile of the fit that '
                'the modes are from')
         raise ValueError(msg)
+    _check_galaxy(profile, modes)
     eps, pa, error, turned = (np.asarray(getattr(
         profile[name], 'value', profile[name]), dtype=float)
         if name in profile.colnames else np.zeros(len(profile))
@@ -302,6 +317,30 @@ def _known_ellipses(profile, modes):
     return (radius[known], eps[known], phase[known],
             np.nan_to_num(error[known]),
             np.radians(np.nan_to_num(turned[known])))
+
+
+def _check_galaxy(profile, modes):
+    """
+    Refuse or warn of a profile of another galaxy than the modes are of.
+    """
+    one, other, last = modes.meta, profile.meta, profile['radius'][-1]
+    apart = centres_apart([one, other], last.value)
+    if apart:
+        msg = (f'profile must be that of the galaxy of modes, got one whose '
+               f'centre is {apart:.3g} arcsec away: give the profile of the '
+               'fit that the modes are from')
+        raise ValueError(msg)
+    if apart is not None:
+        return
+    doubt = unlike_places(one, other, last)
+    names = one.get('source', ''), other.get('source', '')
+    if not doubt and one.get('band') == other.get('band') and unlike_names(
+            *names):
+        doubt = f'their sources are {names[0]!r} and {names[1]!r}'
+    if doubt:
+        warnings.warn(f'modes and profile may be of two galaxies: {doubt}; '
+                      'give the profile of the fit that the modes are from',
+                      AstropyUserWarning, stacklevel=4)
 
 
 def _of_ellipses(ellipses, modes, phase, reach, rng, n_samples):

@@ -23,6 +23,7 @@ from astro_pix2prof.profile.brightness import (
 )
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+from astro_pix2prof.profile.identity import centres_apart, unlike_places
 from astro_pix2prof.profile.samples import check_n_samples
 from astro_pix2prof.structure.band_light import (
     BandLight,
@@ -57,9 +58,6 @@ if TYPE_CHECKING:
 
 __all__ = ['MASS_OPTIONS', 'check_mass_options', 'mass_profile']
 
-
-# Centres of the bands of a galaxy are no farther apart (arcsec).
-_APART = 5.0
 
 # The options of `mass_profile`, for those who pass them on.
 MASS_OPTIONS = ('relation', 'colour', 'light', 'distance', 'distance_err',
@@ -337,17 +335,20 @@ def _warn_of_unlike(profiles):
             f'the profiles of {", ".join(sorted(corrected))} are corrected '
             'for the PSF and the others are not: their colours are wrong '
             'near the centre', AstropyUserWarning, stacklevel=3)
-    places = [(profile.meta['ra'], profile.meta['dec'])
-              for profile in profiles.values()
-              if {'ra', 'dec'} <= profile.meta.keys()]
-    if len(places) > 1:
-        sky = SkyCoord(*np.transpose(places), unit='deg')
-        apart = float(sky[0].separation(sky).max().arcsec)
-        if apart > _APART:
+    apart = centres_apart([profile.meta for profile in profiles.values()])
+    if apart:
+        warnings.warn(
+            f'the centres of the profiles are {apart:.3g} arcsec apart: '
+            'are they profiles of one galaxy?', AstropyUserWarning,
+            stacklevel=3)
+    if apart is None:
+        first, *others = profiles.values()
+        doubts = [unlike_places(first.meta, other.meta, other['radius'][-1])
+                  for other in others]
+        if any(doubts):
             warnings.warn(
-                f'the centres of the profiles are {apart:.3g} arcsec apart: '
-                'are they profiles of one galaxy?', AstropyUserWarning,
-                stacklevel=3)
+                f'{next(filter(None, doubts))}: are the profiles those of '
+                'one galaxy?', AstropyUserWarning, stacklevel=3)
 
 
 @dataclass

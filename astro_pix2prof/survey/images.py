@@ -349,8 +349,7 @@ class SurveyImages:
                 self._set_size(item, record)
                 if where is not None:
                     if not good[row]:
-                        msg = 'the catalogue has no position'
-                        raise ValueError(msg)
+                        raise ValueError(self._no_position(record))
                     item.options['position'] = (
                         where[row] if self.sky else tuple(where[row]))
             except Exception as error:
@@ -359,6 +358,18 @@ class SurveyImages:
             loaded.append(item)
         self.source.place(loaded, where)
         return loaded
+
+    def _no_position(self, record):
+        """
+        Describe a position that is missing, or none on the sky.
+        """
+        names = self.pixels or [name for name, _ in self.sky]
+        given = [record[name] for name in names]
+        if any(value is None or not np.isfinite(value) for value in given):
+            return 'the catalogue has no position'
+        text = ', '.join(f'{name}={value:g}' for name, value in zip(
+            names, given, strict=True))
+        return f'{text} of the catalogue is no position on the sky'
 
     def _positions(self, records):
         """

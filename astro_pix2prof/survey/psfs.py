@@ -4,14 +4,17 @@ Point-spread functions of the bands of a survey, for colours behind one.
 """
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 
+from astro_pix2prof.addresses import is_address
 from astro_pix2prof.fitting.matching import (
     as_seen,
     match_profiles,
     read_psfs,
 )
+from astro_pix2prof.image.companions import split_extension
 
 __all__ = ['BandPSFs', 'match_row']
 
@@ -19,6 +22,9 @@ __all__ = ['BandPSFs', 'match_row']
 # A PSF is told from others by its values on so many points a side, out to so
 # many times its width, to so many digits.
 _POINTS, _REACH, _DIGITS = 21, 3.0, 5
+
+# Columns of the catalogue that a message lists
+_LISTED = 12
 
 
 class BandPSFs:
@@ -51,6 +57,7 @@ class BandPSFs:
             self.columns = {band: one for band, one in psf.items()
                             if isinstance(one, str) and one in columns}
             fixed = {**psf, **dict.fromkeys(self.columns, 1.0)}
+            _check_texts(fixed, columns)
         self.fixed = {band: one for band, one in read_psfs(
             fixed, bands).items() if band not in self.columns}
 
@@ -100,6 +107,24 @@ class BandPSFs:
         if widths:
             found.update(read_psfs(widths, list(widths)))
         return found
+
+
+def _check_texts(psf, columns):
+    """
+    Refuse texts that are neither columns nor files.
+    """
+    for band, one in psf.items():
+        if not isinstance(one, str) or is_address(one):
+            continue
+        name, _ = split_extension(one)
+        if not Path(name).expanduser().exists():
+            names = ', '.join(list(columns)[:_LISTED]) + (
+                ', ...' if len(columns) > _LISTED else '')
+            msg = (f'psf: {one!r} of band {band!r} is neither a column of '
+                   f'the catalogue ({names}) nor a file: give a column with '
+                   'the full width at half maximum, a FITS file or a number, '
+                   'in arcsec')
+            raise FileNotFoundError(msg)
 
 
 def _fingerprint(psf):

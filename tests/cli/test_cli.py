@@ -475,6 +475,34 @@ class TestCompare:
         assert run('compare', image_file, '--out', png) == 1
         assert 'exists: give --overwrite' in capsys.readouterr().err
         assert run('compare', image_file, '--out', png, '--overwrite') == 0
+        assert 'there is one profile and none to compare it with: give an' in (
+            capsys.readouterr().err)
+
+    def test_figure(self, image_file, tmp_path, calls, capsys):
+        with pytest.raises(SystemExit):
+            run('compare', image_file, '--out', tmp_path / 'a.xyz')
+        assert 'argument --out: must end in .png, .pdf, ' in (
+            capsys.readouterr().err)
+
+    def test_no_brightness(self, tmp_path, sersic_profile, capsys):
+        dark = sersic_profile.copy()
+        dark['surface_brightness'] *= np.nan
+        for name, profile in (('a', sersic_profile), ('b', dark)):
+            write_profile(profile, tmp_path / f'{name}.ecsv')
+        assert run('compare', tmp_path / 'a.ecsv', tmp_path / 'b.ecsv',
+                   '--out', tmp_path / 'a.png') == 1
+        assert ('error: b has no surface brightness to compare: it is not '
+                'calibrated, or has no light') in capsys.readouterr().err
+
+    def test_two_galaxies(self, tmp_path, sersic_profile, capsys):
+        there = sersic_profile.copy()
+        there.meta['ra'] += 0.1
+        for name, profile in (('a', sersic_profile), ('b', there)):
+            write_profile(profile, tmp_path / f'{name}.ecsv')
+        assert run('compare', tmp_path / 'a.ecsv', tmp_path / 'b.ecsv',
+                   '--out', tmp_path / 'a.png') == 0
+        line, = capsys.readouterr().err.splitlines()
+        assert line.startswith("pix2prof: warning: the centres of 'b' and of")
 
     def test_images(self, image_file, tmp_path, calls, capsys):
         for name in ('other', 'bad', 'warned'):

@@ -79,6 +79,23 @@ class TestCommand:
         assert 'x' in table.names
         assert 'mag' not in table.names
 
+    def test_mask_of_a_picture(self, tmp_path, capsys):
+        from PIL import Image
+
+        path, out = tmp_path / 'galaxy.png', tmp_path / 'a.ecsv'
+        y, x = np.mgrid[:90, :90]
+        light = np.exp(-np.hypot(x - 45, y - 45) / 9)
+        Image.fromarray((250 * light).astype('u1')).save(path)
+        fits.writeto(tmp_path / 'mask.fits', np.ones((90, 90), 'u1'))
+        assert main(['clumps', str(path), '--mask',
+                     str(tmp_path / 'mask.fits'), '--out', str(out)]) == 1
+        assert 'has no usable pixel: all are masked' in (
+            capsys.readouterr().err)
+        # what the width of the PSF was assumed to be names the option
+        assert main(['clumps', str(path), '--weights', 'rings-fast', '--out',
+                     str(out)]) == 0
+        assert '3 pixels are assumed; give --psf' in capsys.readouterr().err
+
     def test_wrong(self, image, tmp_path, capsys):
         with pytest.raises(SystemExit):
             main(['clumps', str(image), '--out', str(tmp_path / 'a.txt')])

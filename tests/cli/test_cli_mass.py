@@ -133,3 +133,26 @@ def test_failed_band(folder, tmp_path, capsys):
     err = capsys.readouterr().err
     assert 'bad.fits' in err
     assert 'bands must have these, got g' in err
+
+
+def test_one_image_for_two_bands(folder, tmp_path, capsys):
+    assert run(folder, '--distance', '50', '--out', str(tmp_path),
+               names=('disc_g', 'disc_g')) == 0
+    err = capsys.readouterr().err
+    assert 'the bands g and i have the same pixels, of ' in err
+    assert 'give the file of each band' in err
+
+
+def test_two_galaxies(folder, tmp_path, capsys):
+    for name, ra in (('disc_g', 150.0), ('disc_i', 250.0)):
+        image, header = fits.getdata(folder / f'{name}.fits', header=True)
+        header.update(CTYPE1='RA---TAN', CTYPE2='DEC--TAN', CRVAL1=ra,
+                      CRVAL2=2.0, CRPIX1=51.0, CRPIX2=51.0,
+                      CDELT1=-1.1e-4, CDELT2=1.1e-4)
+        fits.writeto(tmp_path / f'{name}.fits', image, header)
+    assert run(tmp_path, '--distance', '50', '--out', str(tmp_path)) == 1
+    err = capsys.readouterr().err
+    assert 'disc_g.fits: the galaxy of the reference, at 250.0' in err or (
+        'disc_i.fits: the galaxy of the reference, at 150.0' in err)
+    assert 'is outside of the image, which has 101 x 101 pixels' in err
+    assert 'nan' not in err

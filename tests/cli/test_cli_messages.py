@@ -68,12 +68,26 @@ class TestCommonErrors:
         assert message in line
         assert 'SkyCoord' not in line
 
+    def test_extension_in_the_name(self, raw, capsys):
+        line = error_of(capsys, 'fit', f'{raw}[SCI,2]')
+        assert line.endswith(f'[SCI,2]: give {raw} with --hdu SCI,2')
+
     def test_sky_position_is_not_pixels(self, galaxy_ccd, tmp_path, capsys):
         galaxy_ccd.write(tmp_path / 'a.fits')
         line = error_of(capsys, 'fit', 'a.fits', '--method', 'isophote',
                         '--position', '10d', '10d')
         assert '--position' in line
         assert 'degrees have a unit' not in line
+
+    def test_degrees_without_a_unit(self, galaxy_ccd, tmp_path, capsys):
+        galaxy_ccd.wcs.wcs.crval = 60.0, 50.0
+        galaxy_ccd.write(tmp_path / 'a.fits')
+        for position, told in ((('60', '50'), True), (('60', '51'), False)):
+            assert main(['fit', 'a.fits', '--method', 'isophote',
+                         '--overwrite', '--position', *position]) == 0
+            assert ('a.fits: --position 60 50 is taken as pixels, but is also '
+                    'a place on the sky in this image: degrees have a unit, '
+                    '60d 50d' in capsys.readouterr().err) is told
 
     def test_mask(self, raw, tmp_path, capsys):
         fits.writeto(tmp_path / 'mask.fits', np.zeros((5, 5), dtype='u1'))
@@ -173,7 +187,12 @@ class TestOptionText:
         ('/a/pixel_scale/b_pixel_scale.fits', '/a/pixel_scale/'
          'b_pixel_scale.fits'),
         ("the column 'pixel_scale'", "the column 'pixel_scale'"),
-        ('of pixel_scale.', 'of --pixel-scale.')])
+        ('of pixel_scale.', 'of --pixel-scale.'),
+        # (columns of a table have the names of options, too)
+        ('has: id, pixel_scale, sky', 'has: id, pixel_scale, sky'),
+        ('there are pixel_scale, sky', 'there are pixel_scale, sky'),
+        ('the catalogue has: pixel_scale', 'the catalogue has: pixel_scale'),
+        ("size=['g', 'r'] needs", '--size g,r needs')])
     def test_texts(self, command, text, expected):
         assert option_text(text, command) == expected
 

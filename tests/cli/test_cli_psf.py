@@ -90,6 +90,14 @@ def test_widths():
     assert u.Quantity('3pix').unit == u.pix
 
 
+def test_warnings_name_the_option(tmp_path, capsys):
+    y, x = np.mgrid[-10:11, -10:11]
+    fits.writeto(tmp_path / 'psf.fits', np.exp(-(x**2 + y**2) / 8.0) + 0.01)
+    _psf(str(tmp_path / 'psf.fits'))
+    line, = capsys.readouterr().err.splitlines()
+    assert line.startswith('pix2prof: warning: --psf does not fall to zero: ')
+
+
 def test_no_abbreviations(image_file, capsys):
     with pytest.raises(SystemExit):
         run(image_file, '--struct')

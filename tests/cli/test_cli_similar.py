@@ -110,6 +110,22 @@ def test_wrong_usage(survey, capsys, args, match):
     assert match in capsys.readouterr().err
 
 
+def test_few_galaxies(tmp_path, sersic_profile, capsys):
+    """
+    A survey with fewer galaxies than are listed by default lists all.
+    """
+    rows = ProfileBatch.from_profiles([sersic_profile.copy()
+                                       for _ in range(4)]).to_arrow()
+    rows = rows.append_column('c', pa.array([1.0, 2.0, 3.0, 5.0]))
+    pq.write_table(rows, tmp_path / 'part-000000.parquet')
+    (tmp_path / '_survey.json').write_text(json.dumps({'n_rows': 4}))
+    assert main(['similar', str(tmp_path), '--id', '1', '--columns',
+                 'c']) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3 + 3
+    assert main(['similar', str(tmp_path), '--id', '1', '--columns', 'c',
+                 '-n', '4']) == 1
+
+
 @pytest.mark.parametrize(('args', 'match'), [
     (['--id', 'x'], "no galaxy 'x' in the column 'index' or 'source'"),
     (['--id', '1', '-n', '40'], '-n 40 is more than the index has: 39'),

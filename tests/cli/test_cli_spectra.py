@@ -101,5 +101,10 @@ def test_wrong_usage(cube, capsys):
     with pytest.raises(SystemExit):
         main(['spectra', str(cube), '--profile', 'a', '--band', 'r'])
     assert 'not allowed with argument' in capsys.readouterr().err
+    for option in ('--out', '--image'):
+        with pytest.raises(SystemExit):
+            main(['spectra', str(cube), option, 'a.txt'])
+        assert f'argument {option}: must end in .fits, got a.txt' in (
+            capsys.readouterr().err)
     assert main(['spectra', 'nothing.fits']) == 1
     assert 'no such file: nothing.fits' in capsys.readouterr().err

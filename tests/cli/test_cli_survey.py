@@ -256,6 +256,25 @@ def test_out_cannot_be_made(catalogue, tmp_path, monkeypatch, capsys):
     assert f'{out}/x: read-only file system' in capsys.readouterr().err
 
 
+def test_columns_with_commas(catalogue, tmp_path):
+    out = tmp_path / 'out'
+    assert main(['survey', str(catalogue), '--images', 'path', '--out',
+                 str(out), '--workers', '1', '--quiet', '--columns',
+                 'id,side', 'path']) == 0
+    assert read_survey(out).galaxies().colnames[:4] == ['id', 'side', 'path',
+                                                        'index']
+
+
+def test_bands_without_images(catalogue, tmp_path, capsys):
+    assert main(['survey', str(catalogue), '--images', 'path', '--out',
+                 str(tmp_path / 'out'), '--bands', 'g,r']) == 1
+    err = capsys.readouterr().err
+    assert err.startswith('pix2prof: error: --bands g,r needs --images with '
+                          '{band} in it')
+    assert err.endswith('or --cutouts; or --bands with the images of each, as '
+                        'g=path_g,r=path_r\n')
+
+
 def test_quiet(catalogue, tmp_path, capsys):
     """
     No progress, but that images have changed; the option is named once.

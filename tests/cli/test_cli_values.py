@@ -8,7 +8,7 @@ import argparse
 import pytest
 
 from astro_pix2prof.cli.main import main
-from astro_pix2prof.cli.values import number, unit
+from astro_pix2prof.cli.values import angle, number, unit
 
 
 @pytest.mark.parametrize(('kind', 'limits', 'text', 'value'), [
@@ -31,10 +31,27 @@ def test_number(kind, limits, text, value):
     (float, {'least': 0, 'most': 1}, '1.01', 'number from 0 to 1, got'),
     (float, {'least': 0}, '-1', 'a finite number of 0 or more, got'),
     (int, {'least': 0}, '1.5', 'an integer of 0 or more, got'),
-    (int, {'least': 1}, '0', 'an integer of 1 or more, got')])
+    (int, {'least': 1}, '0', 'an integer of 1 or more, got'),
+    (int, {}, 'x', "must be an integer, got 'x'"),
+    (int, {}, '9' * 400, 'must be an integer, got')])
 def test_number_out_of_range(kind, limits, text, match):
     with pytest.raises(argparse.ArgumentTypeError, match=match):
         number(kind, **limits)(text)
+
+
+@pytest.mark.parametrize(('text', 'value'), [
+    ('0.6', 0.6), ('0.6arcsec', 0.6), ('0.01 arcmin', 0.6),
+    ('0.6 arcsec/pix', 0.6), ('600mas', 0.6)])
+def test_angle(text, value):
+    assert angle(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize('text', ['0', '-1arcsec', '0.6kpc', 'x', 'inf',
+                                  '3pix', 'nanarcsec'])
+def test_no_angle(text):
+    match = f'must be a finite number above 0, in arcsec, got {text!r}'
+    with pytest.raises(argparse.ArgumentTypeError, match=match):
+        angle(text)
 
 
 def test_unit():
@@ -59,7 +76,10 @@ def test_unit():
     'review no --repair 1.1', 'review no --out queue.txt',
     'anomalies no --components 0', 'anomalies no --seed -1',
     'anomalies no --out table.txt', 'similar no --id 1 -n 0',
-    'similar no --id 1 --out table.txt', 'spectra no.fits --unit bananas'])
+    'similar no --id 1 --out table.txt', 'spectra no.fits --unit bananas',
+    'report no --out page.txt', 'report no --gallery 2.5',
+    'simulate --n 2.5', 'survey no.csv --out x --workers two',
+    'evaluate no --jobs x'])
 def test_wrong_usage(args, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as info:

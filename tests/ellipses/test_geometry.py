@@ -38,6 +38,13 @@ class TestGivenEllipses:
         assert_allclose(sma * cutout.pixel_scale, geometry['radius'].value)
         assert_allclose(centre, (62.3, 65.8), atol=1e-6)
 
+    def test_other_part_of_the_sky(self, galaxy_ccd, sersic_profile):
+        geometry = sersic_profile.copy()
+        geometry.meta['ra'] = (geometry.meta['ra'] + 170.0) % 360
+        match = r'centre at \d+\.\d+d .*d, on another part of the sky than the'
+        with pytest.raises(ValueError, match=match):
+            given_ellipses(geometry, GalaxyCutout(galaxy_ccd))
+
     @pytest.mark.parametrize('value', [np.nan, np.inf, -5.0])
     def test_centre(self, value, galaxy_ccd, sersic_profile):
         geometry = sersic_profile.copy()

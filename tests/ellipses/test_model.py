@@ -94,6 +94,32 @@ class TestModelImage:
                 zeropoint=25.0)
 
 
+    def test_another_galaxy(self, galaxy_ccd, sersic_profile):
+        there = sersic_profile.copy()
+        there.meta['ra'] += 1.0
+        match = (r'has its centre at pixel \(-9024.\d, 68.\d\) and its last '
+                 'ring 60.0 pixels from there, all outside the image')
+        with pytest.raises(ValueError, match=match):
+            model_image(there, galaxy_ccd)
+        # (its outskirts may reach into the image of another one)
+        there.meta['ra'] = sersic_profile.meta['ra'] - 100 * 0.396 / 3600
+        model = model_image(there, galaxy_ccd)
+        assert 0 < np.count_nonzero(model) < model.size / 4
+
+    @pytest.mark.parametrize(('name', 'warns'), [
+        ('n1_r', False), ('n2_g', True), ('galaxy', False)])
+    def test_another_name(self, galaxy_ccd, sersic_profile, name, warns,
+                          recwarn):
+        profile = sersic_profile.copy()
+        profile.meta.update(source='n1_g', pa_frame='pixel')
+        for key in ('ra', 'dec'):
+            del profile.meta[key]
+        model_image(profile, galaxy_ccd.data, unit='nmgy', name=name,
+                    pixel_scale=0.396)
+        assert [str(item.message)[:49] for item in recwarn] == [
+            "the profile is of 'n1_g' and the image of 'n2_g':"] * warns
+
+
 class TestProfileEllipses:
     def test_same_image(self, galaxy_ccd, sersic_profile, galaxy_truth):
         centre, sma, eps, theta = profile_ellipses(sersic_profile,

@@ -7,6 +7,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose
 
 from astro_pix2prof import compare_profiles
@@ -54,6 +55,14 @@ class TestCompareProfiles:
         match = 'reference must be a profile table'
         with pytest.raises(TypeError, match=match):
             compare_profiles({'line': line}, paper['radius', ])
+
+    def test_two_galaxies(self, line):
+        here, there = line.copy(), line.copy()
+        here.meta.update(ra=150.0, dec=0.0)
+        there.meta.update(ra=150.01, dec=0.0)
+        with pytest.warns(AstropyUserWarning, match="'far' and of the referen"
+                          'ce are 36 arcsec apart: are they profiles of one'):
+            compare_profiles({'near': here, 'far': there}, here)
 
     def test_nothing_in_common(self, line):
         other = line.copy()

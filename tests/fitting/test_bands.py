@@ -206,6 +206,26 @@ class TestFitBands:
         assert list(fitter.fit_bands({'g': path, 'r': path}, hdu={
             'g': 0, 'r': 'PRIMARY'}).profiles) == ['g', 'r']
 
+    def test_band_of_a_plain_image(self, images, tmp_path):
+        path = tmp_path / 'both.fits'
+        images['r'].write(path)
+        match = (r'bands g and r have the same pixels, of .*both\.fits: their '
+                 'colour is 0')
+        with pytest.warns(AstropyUserWarning, match=match):
+            Pix2ProfFitter().fit_bands({'g': path, 'r': path}, band={
+                'g': 'g', 'r': 'r'})
+
+    def test_other_place_on_the_sky(self, images, make_wcs):
+        there = CCDData(images['g'].data, unit='nmgy', wcs=make_wcs(
+            images['g'].shape, pixel_scale=PIXEL))
+        there.wcs.wcs.crval = (there.wcs.wcs.crval[0] + 120) % 360, 0.0
+        result = Pix2ProfFitter().fit_bands({'g': there, 'r': images['r']})
+        assert result.failed['g'].startswith(
+            'the galaxy of the reference, at ')
+        assert result.failed['g'].endswith(
+            'is outside of the image, which has 101 x 101 pixels: give '
+            'images of one galaxy')
+
     def test_wrong_type(self, images):
         with pytest.raises(TypeError, match='images must be a dict'):
             Pix2ProfFitter().fit_bands(list(images.values()))

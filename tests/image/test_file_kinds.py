@@ -3,9 +3,11 @@
 Tests for the file_kinds module: files that are no FITS images.
 """
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import pickle
 import tarfile
 import warnings
@@ -18,7 +20,7 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 from PIL import Image
 
-from astro_pix2prof import GalaxyCutout
+from astro_pix2prof import PSF, GalaxyCutout
 from astro_pix2prof.image.file_kinds import describe_kind
 
 
@@ -41,6 +43,16 @@ def zipped(*names):
         for name in names:
             archive.writestr(name, b'x')
     return stream.getvalue()
+
+
+def locked():
+    """
+    A zip file whose only file needs a password, as its flags say.
+    """
+    content = bytearray(zipped('a.fits'))
+    content[6] |= 1
+    content[content.index(b'PK\x01\x02') + 8] |= 1
+    return bytes(content)
 
 
 @pytest.mark.parametrize(('content', 'match'), [
@@ -71,7 +83,21 @@ def zipped(*names):
     (pickle.dumps([1, 2]), 'a pickle'),
     (b'version https://git-lfs.github.com/spec/v1\n', 'git lfs pull'),
     (b'Rar!\x1a\x07' + bytes(60), 'an archive and no FITS file'),
-    (np.random.default_rng(0).bytes(4000), 'is not a readable FITS file')],
+    (np.random.default_rng(0).bytes(4000), 'is not a readable FITS file: it '
+     r"begins with b'.*' and not with SIMPLE: give the FITS file"),
+    (bytes(5760), 'its first 512 bytes are all zero, as after a download'),
+    (b'SIMPLE  =                    T'.ljust(5760), 'header has no END'),
+    (b'SIMPLE  =                    T'.ljust(80) + b'END'.ljust(80),
+     'header has no END, .* cut short: fetch the file again'),
+    *((packed(b'SIMPLE' * 500)[:40], f'a readable FITS file but {name} file '
+       'that is cut short: fetch the file again') for packed, name in (
+          (gzip.compress, 'a gzip'), (bz2.compress, 'a bzip2'),
+          (lzma.compress, 'an xz'))),
+    (gzip.compress(b'SIMPLE' * 500)[:-8] + bytes(8),
+     r'a gzip file that is damaged or cut short \(CRC'),
+    (b'BZh9' + bytes(60), r'a bzip2 file that is damaged .* \(Invalid data'),
+    (zipped('a.fits')[:40], r'a zip file that is damaged or cut short \('),
+    (locked(), 'a zip file with a password: unpack it')],
     # (archives hold the time)
     ids=lambda value: value if isinstance(value, str) else '')
 def test_kinds(content, match, tmp_path):
@@ -87,7 +113,36 @@ def test_nothing_is_known():
     closed = io.BytesIO(b'')
     closed.close()
     assert describe_kind(closed) == ''
-    assert describe_kind(io.BytesIO(b'SIMPLE  = text')) == ''
+    header = b'SIMPLE  =                    T'.ljust(80) + b'END'.ljust(80)
+    assert describe_kind(io.BytesIO(header.ljust(2880))) == ''
+
+
+def test_zip_of_macos(tmp_path):
+    path = tmp_path / 'galaxy.zip'
+    stream = io.BytesIO()
+    fits.PrimaryHDU(np.ones((20, 20))).writeto(stream)
+    with zipfile.ZipFile(path, 'w') as archive:
+        archive.writestr('images/', b'')
+        archive.writestr('images/galaxy.fits', stream.getvalue())
+        archive.writestr('__MACOSX/images/._galaxy.fits', b'x')
+    cutout = GalaxyCutout(path, pixel_scale=0.4, calibrated=False)
+    assert cutout.shape == (20, 20)
+
+
+@pytest.mark.parametrize(('text', 'hdu'), [
+    ('a.dat[0]', 'hdu=0'), ('a.dat[SCI]', "hdu='SCI'"),
+    ('a.dat[SCI,2]', r"hdu=\('SCI', 2\)")])
+def test_extension_in_the_name(text, hdu, tmp_path):
+    (tmp_path / 'a.dat').write_bytes(b'\1\2\3' * 1000)
+    match = rf'no such file: .*\]: give .*a\.dat with {hdu}$'
+    with pytest.raises(FileNotFoundError, match=match):
+        GalaxyCutout(tmp_path / text)
+    with pytest.raises(FileNotFoundError, match=r'b\.dat\[0\]'):
+        GalaxyCutout(tmp_path / 'b.dat[0]')
+    # (the file of a PSF is named with its extension)
+    with pytest.raises(OSError, match=r'a\.dat is not a readable FITS file: '
+                                      r"it begins with b'\\x01"):
+        PSF(str(tmp_path / text))
 
 
 def test_table(tmp_path):

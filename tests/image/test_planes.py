@@ -88,6 +88,15 @@ class TestMask:
         with pytest.raises(TypeError, match='mask must hold booleans or int'):
             make(mask=mask)
 
+    @pytest.mark.parametrize(('mask', 'match'), [
+        (np.linspace(-1, 3, 180, dtype='>f4').reshape(SHAPE),
+         'float32 from -1 to 3: 0 means that a pixel is good'),
+        (np.full(SHAPE, np.nan), 'float64: 0 means'),
+        (np.full(SHAPE, 'x'), 'str32: 0 means')])
+    def test_type_is_described(self, mask, match):
+        with pytest.raises(TypeError, match=f'bit flags, got {match}'):
+            make(mask=mask)
+
     def test_shape(self):
         match = r'mask must have the shape of the image, \(12, 15\), got \(3'
         with pytest.raises(ValueError, match=match):

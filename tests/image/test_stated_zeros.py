@@ -256,6 +256,18 @@ def test_no_zero_points(value):
     assert cutout.zeropoint == 26.0
 
 
+@pytest.mark.parametrize(('cards', 'match'), [
+    ({'MAGZERO': 'unknown'}, "The header has MAGZERO='unknown', which is not "
+                             'used: it is a text where a number belongs$'),
+    ({'MAGZERO': 'unknown', 'ZP': 'n/a', 'ZPAPPROX': 25.3},
+     "has MAGZERO='unknown' and ZP='n/a', which is not used: it is a text "
+     r'where a number belongs\. The header has ZPAPPROX=25\.3, which is')])
+def test_text_in_place_of_a_zero_point(cards, match):
+    header = make_header({**cards, 'BUNIT': 'adu'})
+    with pytest.raises(ValueError, match=match):
+        GalaxyCutout(fits.PrimaryHDU(IMAGE, header), pixel_scale=0.4)
+
+
 @pytest.mark.parametrize(('value', 'right'), [
     (5.0, 5.0), (-5.0, -5.0), (8.9, 8.9), (-48.6, -48.6), (89.9, 89.9),
     (4.99, None), (-4.99, None), (90.0, None), (-90.0, None)])

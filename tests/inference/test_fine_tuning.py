@@ -280,7 +280,7 @@ def test_unusable_pairs_are_left_out(fitter, pairs):
     assert np.isfinite(errors.rings.per_image).all()
 
 
-def test_wrong_arguments(pairs, tmp_path):
+def test_wrong_arguments(pairs, tmp_path, monkeypatch):
     out = tmp_path / 'a.safetensors'
     with pytest.raises(ValueError, match='out must end in'):
         fine_tune('rings', pairs, out=tmp_path / 'a.pt')
@@ -299,6 +299,13 @@ def test_wrong_arguments(pairs, tmp_path):
         fine_tune('rings', pairs, out=out, unfreeze='some')
     with pytest.raises(ValueError, match='steps must be'):
         fine_tune('rings', pairs, out=out, steps=0)
+    (tmp_path / 'file').touch()
+    with pytest.raises(OSError, match=r'out: .*/file is not a folder: give '
+                                      r'another place for b\.safetensors'):
+        fine_tune('rings', pairs, out=tmp_path / 'file' / 'b.safetensors')
+    monkeypatch.setattr('os.access', lambda path, mode: False)
+    with pytest.raises(OSError, match=r'out: .* may not be written to: gi'):
+        fine_tune('rings', pairs, out=tmp_path / 'new' / 'b.safetensors')
     out.with_suffix('.json').write_text('{}')
     with pytest.raises(OSError, match='exists; give overwrite=True'):
         fine_tune('rings', pairs, out=out)
@@ -339,6 +346,45 @@ def test_from_folder_by_command(pairs, tmp_path, capsys):
     card = json.loads(out.with_suffix('.json').read_text())
     assert card['training']['unfreeze'] == 'last'
     assert card['data']['source'] == str(folder)
+
+
+def test_wrong_usage_of_the_command(tmp_path, monkeypatch, capsys):
+    from astro_pix2prof.cli.main import main
+    from astro_pix2prof.cli.output import option_text
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'a.py').write_text('x = 1')
+    (tmp_path / 'a.csv').write_text('id,size\n1,1.5\n2,2.5\n')
+    for args, text in (
+            ('rings --pairs none', 'argument --pairs: none is not a folder'),
+            ('rings --pairs . --steps 0', 'argument --steps: must be an'),
+            ('rings --pairs . --minutes -1', 'argument --minutes: must be'),
+            ('rings --pairs . --validation 0.9', '--validation: must be')):
+        with pytest.raises(SystemExit) as info:
+            main(['fine-tune', *args.split(), '--out', 'x.safetensors'])
+        assert info.value.code == 2
+        assert text in capsys.readouterr().err
+    for table, text in (
+            ('none.csv', 'no such file: none.csv'),
+            ('a.py', '--table: a.py cannot be read as a table: it is no CSV, '
+                     'ECSV, FITS, Parquet or VOTable file')):
+        assert main(['fine-tune', 'encoder', '--table', table, '--label',
+                     'size', '--out', 'x.safetensors']) == 1
+        assert capsys.readouterr().err.endswith(f'{text}\n')
+    assert option_text('labels: size must hold classes, got numbers such as '
+                       '1.5; give kind numbers', fine_tune_parser()) == (
+        '--label: size must hold classes, got numbers such as 1.5; give '
+        '--kind numbers')
+
+
+def fine_tune_parser():
+    import argparse
+
+    from astro_pix2prof.cli.fine_tune import add_fine_tune_command
+
+    commands = argparse.ArgumentParser().add_subparsers()
+    add_fine_tune_command(commands)
+    return commands.choices['fine-tune']
 
 
 @pytest.mark.slow

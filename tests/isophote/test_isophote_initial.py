@@ -148,6 +148,12 @@ class TestInitial:
         with pytest.raises(ValueError, match='or the profile of the galaxy'):
             IsophoteFitter()(scene[1], initial=value, **OPTIONS)
 
+    def test_profile_for_all_images(self, sersic_profile):
+        match = (r'got QTable: a profile belongs to one image, '
+                 r'fitter\.fit\(image, initial=profile\)$')
+        with pytest.raises(ValueError, match=match):
+            IsophoteFitter(initial=sersic_profile)
+
 
 class TestWeights:
     @pytest.mark.parametrize('scale', [1.0, 0.1])

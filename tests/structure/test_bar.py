@@ -408,3 +408,30 @@ class TestBar:
         profile['radius'] = profile['radius'].value * u.pix
         with pytest.raises(ValueError, match='must have radii in arcsec'):
             bar_radius(modes, profile=profile)
+
+    def test_profile_of_another_galaxy(self):
+        modes = fourier_profile(make_fit(make_bar()))
+        profile = make_fit(make_bar()).profile
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            modes.meta['source'], profile.meta['source'] = 'n1_g', 'n1_r'
+            bar_radius(modes, profile=profile)
+        modes.meta['source'] = 'n2_g'
+        with pytest.warns(AstropyUserWarning, match=r"their sources are 'n2_g'"
+                          r" and 'n1_r'; give the profile of the fit"):
+            bar_radius(modes, profile=profile)
+        profile.meta['x_centre'] += 20
+        with pytest.warns(AstropyUserWarning, match='may be of two galaxies: '
+                          r'the centres are at pixels \(90\.4, 89\.7\) and '
+                          r'\(110\.4, 89\.7\)'):
+            bar_radius(modes, profile=profile)
+        for meta, ra in ((modes.meta, 150.0), (profile.meta, 151.0)):
+            meta.update(ra=ra, dec=0.0)
+        match = 'got one whose centre is 3.6e[+]03 arcsec away: give the prof'
+        with pytest.raises(ValueError, match=match):
+            bar_radius(modes, profile=profile)
+        profile.meta['ra'] = 150.0
+        with warnings.catch_warnings():
+            # (where the sky tells, pixels and names do not count)
+            warnings.simplefilter('error')
+            bar_radius(modes, profile=profile)

@@ -638,6 +638,12 @@ def test_unlike_profiles():
     there = make_profile(20.5, ra=10.01, dec=0.0)
     with pytest.warns(AstropyUserWarning, match='36 arcsec apart'):
         mass_profile({'g': there, 'i': here}, distance=50 * u.Mpc)
+    here = make_profile(20.0, x_centre=50.0, y_centre=50.0)
+    there = make_profile(20.5, x_centre=450.0, y_centre=50.0)
+    with pytest.warns(AstropyUserWarning, match=r'at pixels \(450.0, 50.0\) '
+                      r'and \(50.0, 50.0\): are the profiles those of one'):
+        mass_profile({'g': there, 'i': here}, distance=50 * u.Mpc)
+    here = make_profile(20.0, ra=10.0, dec=0.0)
     sharp = make_profile(20.5, ra=10.0, dec=0.0)
     sharp['psf_correction'] = 0.0
     with pytest.warns(AstropyUserWarning, match='of g are corrected for'):

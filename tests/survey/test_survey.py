@@ -194,6 +194,14 @@ class TestImages:
         found = self.load('path', table, x='id', y='z')
         assert str(found[2].error) == 'the catalogue has no position'
 
+    def test_position_on_no_sky(self, table):
+        table['dec'] = [0.0, 90.0, 90.5, np.nan, 0.0, 0.0]
+        found = self.load('path', table, ra='id', dec='dec')
+        assert 'no such file' in str(found[1].error)
+        assert [str(found[k].error) for k in (2, 3)] == [
+            f'id={table["id"][2]}, dec=90.5 of the catalogue is no position '
+            'on the sky', 'the catalogue has no position']
+
     def test_size(self, table):
         table['s'] = [30, 31, 32, 33, 34, -1] * u.arcsec
 

@@ -180,7 +180,12 @@ def test_descriptions():
      'is for the colours of several bands'),
     ({'psf': {'g': 1.4}}, ValueError, 'must have a PSF for each of the'),
     ({'psf': 1.4}, TypeError, 'must be a dict with the PSF of each band'),
-    ({'psf': {'g': 1.4, 'r': 'seeing_x'}}, FileNotFoundError, 'seeing_x')])
+    ({'psf': {'g': 1.4, 'r': 'seeing_x'}}, FileNotFoundError, 'seeing_x'),
+    ({'psf': {'g': 1.4, 'r': 'seeing_x'}}, FileNotFoundError,
+     r"psf: 'seeing_x' of band 'r' is neither a column of the catalogue "
+     r'\(id, seeing_g, seeing_r\) nor a file: give a column'),
+    ({'psf': {'g': 1.4, 'r': 'psf.fits[2]'}}, FileNotFoundError,
+     r"'psf\.fits\[2\]' of band 'r' is neither")])
 def test_errors(folder, tmp_path, options, error, match):
     with pytest.raises(error, match=match):
         run(folder, tmp_path / 'out', **options)
@@ -192,6 +197,9 @@ def test_command(folder, done, tmp_path, capsys):
             str(tmp_path / 'out'), '--images',
             f'{folder}/{{id}}_{{band}}.fits', '--bands', 'g,r', '--workers',
             '1', '--quiet']
+    assert main([*base, '--psf', 'g=2.2,r=nocol']) == 1
+    assert "--psf: 'nocol' of band 'r' is neither a column of" in (
+        capsys.readouterr().err)
     assert main([*base, '--psf', 'g=2.2,r=seeing_r']) == 0
     table = read_survey(tmp_path / 'out').galaxies()
     assert list(table['psf_matched']) == ['g', 'r', 'g']
