@@ -77,3 +77,36 @@ def test_blank_of_the_level_of_the_sky(fitter):
                               p['surface_brightness'].value)
                     for p in (profile, plain))
         assert abs(one - two) < 0.12
+
+
+@pytest.mark.parametrize('stated', [False, True])
+def test_crater(fitter, stated):
+    galaxy, noise = _image()
+    full = galaxy > 90
+    image = np.where(full, 30.0, galaxy) + noise
+    options = dict(OPTIONS, saturation=88.0) if stated else OPTIONS
+    profile = fitter(image, **options)
+    assert profile.meta['flag'] & GalaxyFlag.SATURATED
+    ring = (profile['flag'] & RingFlag.SATURATED) != 0
+    radius = profile['radius'].value
+    # (the galaxy has the level at 8.4 pixels, 3.4 arcsec)
+    assert ring[radius < 3].all()
+    assert not ring[radius > 4.6].any()
+
+
+def test_errors_hold_what_saturation_hides(fitter):
+    galaxy, noise = _image()
+    image = np.minimum(galaxy + noise, 90.0)
+    radii = [0.4, 0.8, 1.2, 1.6]
+    options = dict(OPTIONS, ellipticity=0.3, pa=90)
+    true = fitter(galaxy + noise, radii=radii, **options)
+    for profile in (fitter(image, radii=radii, **options),
+                    fitter(image, **options)):
+        radius = profile['radius'].value
+        at = np.interp(radii, radius, profile['surface_brightness'].value)
+        error = np.interp(radii, radius,
+                          profile['surface_brightness_err'].value)
+        off = at - true['surface_brightness'].value
+        assert np.all(off > 0.15)
+        assert np.all(off < 2 * error)
+        assert not np.any(profile['flag'][radius < 3] & RingFlag.LOW_SNR)
