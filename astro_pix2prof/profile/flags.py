@@ -185,8 +185,8 @@ class GalaxyFlag(_DescribedFlag):
         'from few pixels; or its means over parts of the frame differ by '
         'more than noise and faint objects allow, and the error of the sky '
         'holds that; or a network took a steep plane from the image; or the '
-        'pixels are rounded to some three times their noise or more, and '
-        'that of all rings is part of their errors. Take a '
+        'pixels are rounded to some three times their noise or more, or cut '
+        'off below, and that is part of the errors of all rings. Take a '
         'larger cut-out, give ``sky=`` and its error; '
         "subtract a map (``background=``), or try ``sky='plane'``.")
     NO_SOURCE = (

@@ -110,3 +110,25 @@ def test_errors_hold_what_saturation_hides(fitter):
         assert np.all(off > 0.15)
         assert np.all(off < 2 * error)
         assert not np.any(profile['flag'][radius < 3] & RingFlag.LOW_SNR)
+
+
+@pytest.mark.parametrize('limit', [-0.5, 0.0])
+def test_sky_that_is_cut_off(fitter, limit):
+    galaxy, noise = _image(100.0)
+    profile = fitter(np.maximum(galaxy + noise, limit), **OPTIONS)
+    assert profile.meta['flag'] & GalaxyFlag.SKY_UNCERTAIN
+    # 0.40 and 0.20 nmgy are what the mean of the sky is too high by
+    assert profile.meta['sky_err'] > 0.15
+    radius = profile['radius'].value
+    use = (radius > 3) & (radius < 12)
+    true = 100 * np.exp(-radius[use] / 0.4 / 7) / 0.4**2
+    off = profile['intensity'].value[use] - true
+    assert np.all(np.abs(off) < 3 * profile['intensity_err'].value[use])
+
+
+def test_steps_that_leave_no_sky(fitter):
+    galaxy, noise = _image()
+    profile = fitter(np.round((galaxy + noise) / 8) * 8, **OPTIONS)
+    assert profile.meta['flag'] & GalaxyFlag.SKY_UNCERTAIN
+    assert profile.meta['sky_err'] > 2
+    assert not profile.meta['flag'] & GalaxyFlag.SATURATED
