@@ -38,6 +38,18 @@ _POISSON, _BRIGHT = 0.3, 2.5
 # above it are at least this part of what a Gaussian lets expect.
 _CUT, _BEGINS = 0.03, 0.4
 
+# Or values below a limit are missing: of the others, more than this part lies
+# in the first tenth of the way from the least one to the median. Neighbours
+# differ by this part of the distance of the quartiles, or there is no noise.
+_EDGE, _NOISY = 0.02, 0.3
+
+# Limits in units of the noise from the mean, and how far the third quartile
+# of what is above them lies from them, in units of the median.
+_LIMITS = np.linspace(-2.5, 2, 46)
+_ABOVE = 1 - ndtr(_LIMITS)
+_MEDIAN = ndtri(1 - 0.5 * _ABOVE) - _LIMITS
+_QUARTILE = (ndtri(1 - 0.25 * _ABOVE) - _LIMITS) / _MEDIAN
+
 # Terms of the series of what rounding adds to a mean.
 _TERMS = np.arange(1, 20)
 
@@ -157,13 +169,14 @@ def clipping_error(values):
     """
     Calculate the error of a mean of values that are cut off below.
 
-    Where values below a limit, such as negative ones, were replaced by it,
-    the mean of the sky is too high, and that of bright pixels is not.
+    Where values below a limit, such as negative ones, were replaced by it or
+    are missing, the mean of the sky is too high, and that of bright pixels is
+    not.
 
     Parameters
     ----------
     values : 1D `~numpy.ndarray`, shape (n,)
-        Pixels of the sky.
+        Pixels of the sky, neighbours beside each other.
 
     Returns
     -------
@@ -186,8 +199,10 @@ def clipping_error(values):
     least = values.min()
     above = values[values > least] - least
     part = 1 - len(above) / len(values)
-    if not _CUT < part < 1 - _CUT:
+    if part >= 1 - _CUT:
         return 0.0
+    if part <= _CUT:
+        return _missing_error(values)
     # the limit, in units of the noise from the mean before
     limit = ndtri(part)
     half = ndtri(part + 0.5 * (1 - part))
@@ -197,6 +212,32 @@ def clipping_error(values):
         return 0.0
     return noise * float(
         np.exp(-0.5 * limit**2) / np.sqrt(2 * np.pi) + limit * part)
+
+
+def _missing_error(values):
+    """
+    Calculate the error of a mean if values below a limit are missing.
+    """
+    first, middle, third = np.quantile(values, [0.25, 0.5, 0.75])
+    least = values.min()
+    if not (_has_edge(values, least, middle) and np.median(
+            np.abs(np.diff(values))) > _NOISY * (third - first)):
+        return 0.0
+    ratio = (third - least) / (middle - least)
+    at = np.interp(ratio, _QUARTILE, np.arange(len(_LIMITS)))
+    limit, above, half = (np.interp(at, np.arange(len(_LIMITS)), one)
+                          for one in (_LIMITS, _ABOVE, _MEDIAN))
+    noise = (middle - least) / half
+    return float(noise * np.exp(-0.5 * limit**2)
+                 / np.sqrt(2 * np.pi) / above)
+
+
+def _has_edge(values, least, middle):
+    """
+    Tell whether many values are little above the least one.
+    """
+    near = (values > least) & (values < least + 0.1 * (middle - least))
+    return np.mean(near) > _EDGE
 
 
 def add_rounding(sky, step, data, bad):
@@ -250,5 +291,8 @@ def _has_limit(data, bad):
     """
     every = (data.size // _SAMPLE) | 1
     sample = np.ravel(data)[::every][~np.ravel(bad)[::every]]
-    return len(sample) > _FEW and np.count_nonzero(
-        sample == sample.min()) > _CUT * 0.3 * len(sample)
+    if len(sample) < _FEW:
+        return False
+    least = sample.min()
+    return (np.mean(sample == least) > 0.3 * _CUT
+            or _has_edge(sample, least, np.median(sample)))

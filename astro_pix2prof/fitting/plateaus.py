@@ -140,7 +140,9 @@ def _equal_level(data, bad, centre, sky, sigma):
     if values.size < _N_EQUAL:
         return None
     top = float(values.max())
-    equal = np.count_nonzero(values >= top - _EQUAL * abs(top))
+    # (above a high sky, single precision has fewer digits for the galaxy)
+    close = max(_EQUAL * abs(top - sky), 2e-7 * abs(top))
+    equal = np.count_nonzero(values >= top - close)
     if equal < _N_EQUAL:
         return None
     steps = np.diff(np.unique(values))
@@ -151,7 +153,7 @@ def _equal_level(data, bad, centre, sky, sigma):
         return None
     if rounded and not _is_fuller(data, bad, (x, y), top, steps.min()):
         return None
-    return top - _EQUAL * abs(top)
+    return top - close
 
 
 def _is_fuller(data, bad, centre, top, step):

@@ -102,10 +102,25 @@ class TestLimit:
         assert clipping_error(unit * np.maximum(sky, limit)) == pytest.approx(
             unit * off, rel=0.1)
 
+    @pytest.mark.parametrize('limit', [-1.5, -1.0, -0.5, 0.0])
+    @pytest.mark.parametrize('unit', [1.0, 1e-9])
+    def test_values_below_it_are_missing(self, limit, unit):
+        sky = np.random.default_rng(5).normal(size=SHAPE).ravel()
+        left = sky[sky > limit]
+        assert clipping_error(unit * left) == pytest.approx(
+            unit * (left.mean() - sky.mean()), rel=0.2)
+
+    def test_absolute_values(self):
+        sky = np.abs(np.random.default_rng(6).normal(size=SHAPE)).ravel()
+        assert clipping_error(sky) == pytest.approx(0.8, rel=0.25)
+
+    def test_smooth_values(self):
+        y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
+        assert clipping_error(np.exp(-np.hypot(x, y) / 20).ravel()) == 0
+
     def test_sky_with_all_values(self):
         sky = np.random.default_rng(6).normal(size=SHAPE).ravel()
         assert clipping_error(sky) == 0
-        assert clipping_error(np.abs(sky)) == 0
         # (bad pixels that nobody masked)
         sky[::20] = -50.0
         assert clipping_error(sky) == 0

@@ -129,3 +129,15 @@ def test_flat_tops_are_not_full(index, scale):
         image = _galaxy(index, scale, peak)
         noise = np.sqrt(1 + image / gain) * rng.normal(size=SHAPE)
         assert _level(image + noise) is None
+
+
+@pytest.mark.parametrize('sky', [3e4, 3e5])
+def test_high_sky_is_not_full(sky):
+    rng = np.random.default_rng(10)
+    image = _galaxy() + rng.normal(size=SHAPE) + sky
+    bad = np.zeros(SHAPE, bool)
+    for data in (image, image.astype(np.float32)):
+        assert find_plateau(data, bad, CENTRE, sky, 1.0) is None
+    full = np.minimum(image, sky + 120).astype(np.float32)
+    assert find_plateau(full, bad, CENTRE, sky, 1.0) == pytest.approx(
+        sky + 120, abs=1)

@@ -113,9 +113,12 @@ def test_errors_hold_what_saturation_hides(fitter):
 
 
 @pytest.mark.parametrize('limit', [-0.5, 0.0])
-def test_sky_that_is_cut_off(fitter, limit):
+@pytest.mark.parametrize('missing', [False, True])
+def test_sky_that_is_cut_off(fitter, limit, missing):
     galaxy, noise = _image(100.0)
-    profile = fitter(np.maximum(galaxy + noise, limit), **OPTIONS)
+    image = galaxy + noise
+    profile = fitter(np.where(image > limit, image, np.nan if missing
+                              else limit), **OPTIONS)
     assert profile.meta['flag'] & GalaxyFlag.SKY_UNCERTAIN
     # 0.40 and 0.20 nmgy are what the mean of the sky is too high by
     assert profile.meta['sky_err'] > 0.15
