@@ -289,7 +289,7 @@ def _has_limit(data, bad):
     """
     Tell whether the least value is so common that it may be a limit.
     """
-    every = (data.size // _SAMPLE) | 1
+    every = (2 * data.size // _SAMPLE) | 1
     sample = np.ravel(data)[::every][~np.ravel(bad)[::every]]
     if len(sample) < _FEW:
         return False

@@ -45,7 +45,7 @@ _SHARP = 0.7
 _EVEN, _CUSP, _CLEAR, _RAYS, _REACH = 0.07, 1.6, 2.0, 36, 20
 
 
-def find_crater(image, hidden, centre, sigma):
+def find_crater(image, hidden, centre, sigma, *, sky=0.0):
     """
     Find pixels of a core that are dark because they are saturated.
 
@@ -58,7 +58,7 @@ def find_crater(image, hidden, centre, sigma):
     Parameters
     ----------
     image : 2D `~numpy.ndarray`, shape (ny, nx)
-        The pixels, without the sky.
+        The pixels.
 
     hidden : 2D bool `~numpy.ndarray`, shape (ny, nx)
         Pixels not to use.
@@ -68,6 +68,9 @@ def find_crater(image, hidden, centre, sigma):
 
     sigma : float
         The noise of a sky pixel.
+
+    sky : float, optional
+        The sky level.
 
     Returns
     -------
@@ -89,19 +92,20 @@ def find_crater(image, hidden, centre, sigma):
     x, y = (round(c) for c in centre)
     box = np.s_[max(y - _BOX, 0):min(y + _BOX + 1, ny),
                 max(x - _BOX, 0):min(x + _BOX + 1, nx)]
-    values = image[box]
+    values = image[box] - sky
     x, y = x - box[1].start, y - box[0].start
     if not (0 <= x < values.shape[1] and 0 <= y < values.shape[0]):
         return None
     good = ~hidden[box]
     core = np.s_[max(y - _CORE, 0):y + _CORE + 1,
                  max(x - _CORE, 0):x + _CORE + 1]
+    known = np.where(good, values, 0.0)
     # (a cosmic ray is no peak)
-    tops = [np.sort(values[part][good[part]])[-3:] for part in (core, ...)]
-    if len(tops[0]) < 3 or not tops[1][0] > _HEIGHT * sigma:
+    tops = [float(np.sort(known[core], axis=None)[-3:][0]),
+            float(known.max())]
+    if not tops[1] > _HEIGHT * sigma:
         return None
-    tops = [float(top[0]) for top in tops]
-    depth = _enclosed(np.where(good, values, 0.0), core) - values[core]
+    depth = _enclosed(known, core) - known[core]
     if np.count_nonzero(good[core] & (
             depth > max(_PART * tops[0], _DEPTH * sigma))) < _LEAST:
         return None

@@ -87,7 +87,7 @@ def find_full(cutout, centre, sky, sigma):
     if level is None:
         level = find_plateau(data, bad, centre, sky, sigma)
     full = None if level is None else data >= level
-    crater = find_crater(data - sky, bad, centre, sigma)
+    crater = find_crater(data, bad, centre, sigma, sky=sky)
     if crater is not None:
         crater = binary_dilation(crater)
         full = crater if full is None else full | crater
@@ -193,11 +193,14 @@ def _rough_level(data, bad, centre, sky, sigma):
     at = np.unravel_index(np.argmax(calm[core]), calm[core].shape)
     number = galaxy[core][at]
     galaxy = (galaxy == number) & ~hidden
-    steps = np.diff(np.unique(values[galaxy]))
-    step = steps.min() if steps.size else 0.0
     for image, least in ((values, _FEWEST),
                          (uniform_filter(values, 3), _FEWEST * _MORE)):
-        level = _broken_level(image, galaxy, least, step)
+        level = _broken_level(image, galaxy, least)
+        if level is not None:
+            # (rounded pixels are equal for that)
+            steps = np.diff(np.unique(values[galaxy]))
+            level = _broken_level(image, galaxy, least,
+                                  steps.min() if steps.size else 0.0)
         if level is not None:
             return float(level + sky)
     return None

@@ -49,6 +49,8 @@ def test_craters(kind, level, unit):
     noise = np.random.default_rng(1).normal(size=SHAPE)
     image, full = _with_crater(kind, level, noise)
     crater = find_crater(unit * image, NONE, CENTRE, unit)
+    assert np.array_equal(crater, find_crater(
+        unit * (image + 700), NONE, CENTRE, unit, sky=700 * unit))
     assert (crater & ~full).sum() <= 0.15 * full.sum()
     # (where the light begins to fall it is above the edge of the crater)
     assert (crater & full).sum() > (
