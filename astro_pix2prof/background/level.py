@@ -109,7 +109,8 @@ class Sky:
         Whether the slope was found, and not asked for.
 
     rounding : float
-        The part of the error that is due to rounded pixels.
+        The part of the error that is due to pixels that are rounded or cut
+        off below.
     """
 
     level: float

@@ -13,7 +13,7 @@ from astro_pix2prof.ellipses.geometry import (
     shape_to_components,
 )
 from astro_pix2prof.fitting.fit import ProfileFit
-from astro_pix2prof.fitting.plateaus import find_plateau
+from astro_pix2prof.fitting.plateaus import find_full
 from astro_pix2prof.image.astrometry import sky_to_pixel
 from astro_pix2prof.profile.flags import RingFlag
 
@@ -109,13 +109,8 @@ class CutField:
             variance = np.square(self.cutout.noise, dtype=float)
             self._variance = np.where(
                 fit.mask, np.median(variance[~fit.mask]), variance)
-        level = self.cutout.saturation
-        if level is None:
-            level = find_plateau(self.cutout.data, self.cutout.mask,
-                                 fit.centre, fit.sky, self.noise)
-        self._full = None
-        if level is not None:
-            self._full = (self.cutout.data >= level).astype(np.float32)
+        full = find_full(self.cutout, fit.centre, fit.sky, self.noise)
+        self._full = None if full is None else full.astype(np.float32)
 
     @property
     def core(self):

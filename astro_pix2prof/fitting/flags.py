@@ -11,7 +11,7 @@ from astro_pix2prof.background.noise import noise_is_wrong
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.blends import is_blended
 from astro_pix2prof.fitting.checks import is_point_source
-from astro_pix2prof.fitting.plateaus import find_plateau
+from astro_pix2prof.fitting.plateaus import find_full
 from astro_pix2prof.profile.brightness import curve_of_growth
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 
@@ -153,15 +153,11 @@ def flag_rings(rings, *, fixed=False):
     if cutout.psf_fwhm:
         core = 0.5 * cutout.psf_fwhm / cutout.radius_scale
     flag[sma < core] |= RingFlag.UNRESOLVED
-    level = cutout.saturation
-    if level is None:
-        level = find_plateau(cutout.data, cutout.mask, rings.centre,
-                             rings.sky, rings.noise)
-    if level is not None:
-        full = (cutout.data >= level).astype(float)
-        hit = measure_rings(full, np.ones(full.shape, bool), rings.centre,
-                            sma, rings.eps, rings.theta, sigma=1.0,
-                            clip=np.inf)
+    full = find_full(cutout, rings.centre, rings.sky, rings.noise)
+    if full is not None:
+        hit = measure_rings(full.astype(float), np.ones(full.shape, bool),
+                            rings.centre, sma, rings.eps, rings.theta,
+                            sigma=1.0, clip=np.inf)
         flag[np.nan_to_num(hit.mean) > _FULL] |= RingFlag.SATURATED
     return flag
 

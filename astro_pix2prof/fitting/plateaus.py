@@ -6,12 +6,15 @@ Recognise saturated cores of images that do not state their saturation.
 import numpy as np
 from scipy.ndimage import (
     binary_closing,
+    binary_dilation,
     binary_fill_holes,
     label,
     uniform_filter,
 )
 
-__all__ = ['find_plateau']
+from astro_pix2prof.fitting.craters import find_crater
+
+__all__ = ['find_full', 'find_plateau']
 
 
 # Full wells at the centre: the relative difference up to which pixels are
@@ -22,6 +25,11 @@ _EQUAL, _N_EQUAL, _CORE = 1e-5, 4, 6
 # Least height of full wells above the sky, in units of the noise; more where
 # values are rounded to more than a part of the noise and are equal for that.
 _WELL, _WELL_ROUNDED, _ROUNDED = 5.0, 20.0, 0.2
+
+# There are so many times more full wells than pixels one step of rounding
+# below: round peaks have as many, flat ones (a Sersic law of index 0.25) twice
+# as many.
+_FULLER = 4
 
 # Full wells that differ: half the side of the box that is looked at, and
 # their least height in units of the noise.
@@ -36,6 +44,10 @@ _PART, _FEWEST = 0.2, 12
 # of index 0.3) up to 2.2. And by less than this part of their height.
 _BREAK, _SPREAD = 3.5, 0.2
 
+# A galaxy that is cut off is steep at once: of the next pixels, the first half
+# spreads by this part of the second half at least. Flat tops have 0.2 to 0.7.
+_STEEP = 0.8
+
 # In means over 3 x 3 pixels there are so many more of them.
 _MORE = 4
 
@@ -47,6 +59,39 @@ _EXCHANGES = ((1, 2), (4, 5), (7, 8), (0, 1), (3, 4), (6, 7), (1, 2), (4, 5),
 
 # The part of the pixels among full wells that are none.
 _HOLES = 0.15
+
+
+def find_full(cutout, centre, sky, sigma):
+    """
+    Find the pixels of an image that are saturated.
+
+    Parameters
+    ----------
+    cutout : `~astro_pix2prof.image.cutout.GalaxyCutout`
+        The image, which may state where saturation begins.
+
+    centre : tuple of 2 floats
+        The centre (x, y) of the galaxy in pixels.
+
+    sky, sigma : float
+        The sky level and the noise of a sky pixel.
+
+    Returns
+    -------
+    full : 2D bool `~numpy.ndarray`, or `None`
+        Pixels above the saturation level, and those of a crater at the
+        centre with the pixels around it; `None` if there are none.
+    """
+    data, bad = cutout.data, cutout.mask
+    level = cutout.saturation
+    if level is None:
+        level = find_plateau(data, bad, centre, sky, sigma)
+    full = None if level is None else data >= level
+    crater = find_crater(data, bad, centre, sigma, sky=sky)
+    if crater is not None:
+        crater = binary_dilation(crater)
+        full = crater if full is None else full | crater
+    return full
 
 
 def find_plateau(data, bad, centre, sky, sigma):
@@ -95,7 +140,9 @@ def _equal_level(data, bad, centre, sky, sigma):
     if values.size < _N_EQUAL:
         return None
     top = float(values.max())
-    equal = np.count_nonzero(values >= top - _EQUAL * abs(top))
+    # (above a high sky, single precision has fewer digits for the galaxy)
+    close = max(_EQUAL * abs(top - sky), 2e-7 * abs(top))
+    equal = np.count_nonzero(values >= top - close)
     if equal < _N_EQUAL:
         return None
     steps = np.diff(np.unique(values))
@@ -104,7 +151,20 @@ def _equal_level(data, bad, centre, sky, sigma):
     least = _WELL_ROUNDED if rounded else _WELL
     if top - sky < least * sigma:
         return None
-    return top - _EQUAL * abs(top)
+    if rounded and not _is_fuller(data, bad, (x, y), top, steps.min()):
+        return None
+    return top - close
+
+
+def _is_fuller(data, bad, centre, top, step):
+    """
+    Tell whether more rounded pixels have the largest value than the next.
+    """
+    x, y = centre
+    box = np.s_[max(y - _BOX, 0):y + _BOX + 1, max(x - _BOX, 0):x + _BOX + 1]
+    below = (top - data[box][~bad[box]]) / step
+    return np.count_nonzero(np.abs(below) < 0.5) > _FULLER * (
+        np.count_nonzero(np.abs(below - 1) < 0.5))
 
 
 def _rough_level(data, bad, centre, sky, sigma):
@@ -137,6 +197,11 @@ def _rough_level(data, bad, centre, sky, sigma):
                          (uniform_filter(values, 3), _FEWEST * _MORE)):
         level = _broken_level(image, galaxy, least)
         if level is not None:
+            # (rounded pixels are equal for that)
+            steps = np.diff(np.unique(values[galaxy]))
+            level = _broken_level(image, galaxy, least,
+                                  steps.min() if steps.size else 0.0)
+        if level is not None:
             return float(level + sky)
     return None
 
@@ -158,7 +223,7 @@ def _median_of_nine(image):
     return part[4]
 
 
-def _broken_level(image, galaxy, least):
+def _broken_level(image, galaxy, least, step=0.0):
     """
     Find the level above which values spread less than below it.
 
@@ -173,6 +238,9 @@ def _broken_level(image, galaxy, least):
     least : int
         Least number of pixels above it.
 
+    step : float, optional
+        The least difference of two values: rounding makes pixels equal.
+
     Returns
     -------
     level : float or `None`
@@ -185,8 +253,10 @@ def _broken_level(image, galaxy, least):
     first, last = ordered[n // 10], ordered[(9 * n) // 10]
     spread = first - last
     beyond = ordered[n + n // 20] - ordered[2 * n - 1]
-    ratio = beyond / np.maximum(spread, 1e-12 * ordered[0])
+    ratio = beyond / np.maximum(spread, max(step, 1e-12 * ordered[0]))
     fits = (ratio > _BREAK) & (spread < _SPREAD * ordered[n // 2])
+    near, middle = ordered[n + n // 20], ordered[n + n // 2]
+    fits &= (near - middle) > _STEEP * (middle - ordered[2 * n - 1])
     for k in np.flatnonzero(fits)[::-1]:
         # (the tenth with the lowest values is about as far away)
         level = 2 * last[k] - ordered[n[k] // 2]

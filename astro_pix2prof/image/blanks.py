@@ -356,6 +356,9 @@ class _Frame:
         for _ in range(_NEAR):
             near = _grown(near)
         near = near & self.good[box] & ~group
+        if not self.counted:
+            # (the constant of another blank tells nothing about chance)
+            near &= rest | (data == value)
         if is_least and not self.counted:
             # Noise cannot come so close to a value that is below all others;
             # an image that fades away does.

@@ -7,6 +7,7 @@ import numpy as np
 
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
+from astro_pix2prof.fitting.saturation import add_missing_light
 from astro_pix2prof.inference.preparation import (
     add_sky_and_correlation,
     subtracted_sky,
@@ -86,6 +87,7 @@ def rings_of_caption(prepared, caption):
             excess = 0.0
     rings.flag = flag_rings(rings, fixed=caption.e1 is None
                             or prepared.ellipses is not None)
+    add_missing_light(rings, rings)
     trust = caption.trust
     # (a network that looks once moves every centre in its last look)
     shift = trust.get('shift' if caption.centre_error is None

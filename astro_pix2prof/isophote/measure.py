@@ -15,6 +15,7 @@ from astro_pix2prof.fitting.radii import (
     enclosed_magnitudes,
     geometric_radii,
 )
+from astro_pix2prof.fitting.saturation import add_missing_light
 from astro_pix2prof.isophote.errors import ring_error
 from astro_pix2prof.isophote.flags import flag_shapes
 from astro_pix2prof.profile.rings import MeasuredRings
@@ -64,6 +65,7 @@ def measure_steps(steps):
     if not own_radii or want is not radii:
         measured = _rows(measured, slice(_last_ring(steps, measured)))
     measured.flag = flag_rings(measured, fixed=steps.is_fixed())
+    add_missing_light(measured, measured)
     measured.galaxy_flag = flag_galaxy(measured, _evidence(steps, measured))
     if own_radii and want is not radii:
         # (outskirts alone do not tell whether there is a galaxy, nor does
@@ -72,6 +74,7 @@ def measure_steps(steps):
                 if len(radii) > 1 else
                 _measure_asked(steps, radii, want, width))
         part.flag = flag_rings(part, fixed=steps.is_fixed())
+        add_missing_light(part, measured)
         part.galaxy_flag = measured.galaxy_flag
         return part
     if not chooses:
@@ -79,6 +82,7 @@ def measure_steps(steps):
     part = _measure_asked(steps, asked.wanted(steps.cutout, measured.sma),
                           want, width)
     part.flag = flag_rings(part, fixed=steps.is_fixed())
+    add_missing_light(part, measured)
     part.galaxy_flag = measured.galaxy_flag
     part.mag_enclosed = enclosed_magnitudes(measured, part)
     part.meta.update(RADII_META)

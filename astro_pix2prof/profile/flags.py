@@ -96,8 +96,9 @@ class RingFlag(_DescribedFlag):
         'be off by more than its error.')
     SATURATED = (
         64, 'Saturated pixels on the ring.',
-        'The true brightness is higher. Leave the ring out of fits, or mask '
-        'the saturated pixels and fit again.')
+        'The true brightness is higher; the error holds what an '
+        'exponential through the next rings adds. Leave the ring out of '
+        'fits, or mask the saturated pixels and fit again.')
     EDGE = (
         128, 'The ring leaves the frame.',
         'The mean is that of the part inside the frame. Take a larger '
@@ -175,7 +176,8 @@ class GalaxyFlag(_DescribedFlag):
         128, 'The centre is saturated.',
         'The header says so, or several pixels there share the largest '
         'value, or differ from it by much less than the pixels next to them '
-        'do. The innermost rings, with the flag SATURATED, and the total '
+        'do, or are darker than these, with an edge that no light has. The '
+        'innermost rings, with the flag SATURATED, and the total '
         'are too faint.')
     SKY_UNCERTAIN = (
         256, 'Too little sky in the frame, or a sky that is not flat.',
@@ -183,8 +185,8 @@ class GalaxyFlag(_DescribedFlag):
         'from few pixels; or its means over parts of the frame differ by '
         'more than noise and faint objects allow, and the error of the sky '
         'holds that; or a network took a steep plane from the image; or the '
-        'pixels are rounded to some three times their noise or more, and '
-        'that of all rings is part of their errors. Take a '
+        'pixels are rounded to some three times their noise or more, or cut '
+        'off below, and that is part of the errors of all rings. Take a '
         'larger cut-out, give ``sky=`` and its error; '
         "subtract a map (``background=``), or try ``sky='plane'``.")
     NO_SOURCE = (

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Tests of the error that rounded pixels add to a sky.
+Tests of the error that pixels that are rounded or cut off add to a sky.
 """
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 from astro_pix2prof.background.level import Sky
 from astro_pix2prof.background.rounding import (
     add_rounding,
+    clipping_error,
     find_step,
     rounding_error,
 )
@@ -91,6 +92,49 @@ class TestError:
         assert rounding_error(_rounded(3.0)[0], 0.0) == 0
 
 
+class TestLimit:
+
+    @pytest.mark.parametrize('limit', [-1.0, -0.5, 0.0, 0.5, 1.0])
+    @pytest.mark.parametrize('unit', [1.0, 1e-9])
+    def test_error_is_that_of_the_mean(self, limit, unit):
+        sky = np.random.default_rng(5).normal(size=SHAPE).ravel()
+        off = np.maximum(sky, limit).mean() - sky.mean()
+        assert clipping_error(unit * np.maximum(sky, limit)) == pytest.approx(
+            unit * off, rel=0.1)
+
+    @pytest.mark.parametrize('limit', [-1.5, -1.0, -0.5, 0.0])
+    @pytest.mark.parametrize('unit', [1.0, 1e-9])
+    def test_values_below_it_are_missing(self, limit, unit):
+        sky = np.random.default_rng(5).normal(size=SHAPE).ravel()
+        left = sky[sky > limit]
+        assert clipping_error(unit * left) == pytest.approx(
+            unit * (left.mean() - sky.mean()), rel=0.2)
+
+    def test_absolute_values(self):
+        sky = np.abs(np.random.default_rng(6).normal(size=SHAPE)).ravel()
+        assert clipping_error(sky) == pytest.approx(0.8, rel=0.25)
+
+    def test_smooth_values(self):
+        y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
+        assert clipping_error(np.exp(-np.hypot(x, y) / 20).ravel()) == 0
+
+    def test_sky_with_all_values(self):
+        sky = np.random.default_rng(6).normal(size=SHAPE).ravel()
+        assert clipping_error(sky) == 0
+        # (bad pixels that nobody masked)
+        sky[::20] = -50.0
+        assert clipping_error(sky) == 0
+        assert clipping_error(np.maximum(sky, 0)[:20]) == 0
+        assert clipping_error(np.zeros(900)) == 0
+
+    @pytest.mark.parametrize('light', [0.03, 0.3, 1.0, 3.0])
+    @pytest.mark.parametrize('flat', [0.0, 0.1])
+    def test_photons(self, light, flat):
+        rng = np.random.default_rng(7)
+        counts = rng.poisson(light, 9000) * rng.normal(1, flat, 9000)
+        assert clipping_error(counts) == 0
+
+
 class TestSky:
 
     SKY = Sky(0.3, 0.02, 'free', centre=(50.0, 60.0), reach=20.0, noise=1.0)
@@ -120,3 +164,24 @@ class TestSky:
     def test_no_pixels_beyond_the_galaxy(self):
         sky = Sky(0.3, 0.02, 'tail', centre=(50.0, 60.0), reach=200.0)
         assert add_rounding(sky, 4.0, _rounded(4.0), NONE).rounding > 0.2
+
+    def test_limit(self):
+        sky = np.random.default_rng(8).normal(size=SHAPE)
+        cut = add_rounding(self.SKY, 0.0, np.maximum(sky, 0), NONE)
+        assert cut.rounding == pytest.approx(0.4, rel=0.1)
+        assert cut.is_uncertain
+        assert add_rounding(self.SKY, 0.0, sky, NONE) is self.SKY
+
+    def test_steps_that_leave_no_sky(self):
+        y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
+        galaxy = 300 * np.exp(-np.hypot(x - 50, y - 60) / 6)
+        rng = np.random.default_rng(9)
+        noise = rng.normal(size=SHAPE)
+        data = np.round((galaxy + noise) / 8) * 8
+        assert np.count_nonzero(data[:, :10]) == 0
+        sky = add_rounding(self.SKY, 8.0, data, NONE)
+        # (at most a step, all levels being equally probable, of two means)
+        assert 1.2 < sky.rounding < 8 / np.sqrt(6)
+        assert sky.is_uncertain
+        counts = rng.poisson(galaxy / 8 + 0.003) * 8.0
+        assert add_rounding(self.SKY, 8.0, counts, NONE).rounding == 0

@@ -105,3 +105,39 @@ def test_median_of_nine(shape):
     # (rounded, so that many values are equal)
     image = np.random.default_rng(3).normal(size=shape).round(1)
     assert np.array_equal(_median_of_nine(image), median_filter(image, 3))
+
+
+@pytest.mark.parametrize('step', [3.0, 6.0, 8.0, 12.0])
+@pytest.mark.parametrize('index', [0.35, 0.5, 1.0, 2.5])
+def test_coarse_steps_are_not_full(step, index):
+    rng = np.random.default_rng(8)
+    for peak in (60.0, 150.0, 153.0, 400.0):
+        image = _galaxy(index, peak=peak) + rng.normal(size=SHAPE)
+        assert _level(np.round(image / step) * step) is None
+    full = np.minimum(_galaxy(index) + rng.normal(size=SHAPE), 120.0)
+    assert _level(np.round(full / step) * step) == pytest.approx(
+        120.0, rel=0.05)
+
+
+@pytest.mark.parametrize(('index', 'scale'), [
+    (0.2, 6.0), (0.2, 12.0), (0.25, 6.0), (0.25, 12.0), (0.25, 20.0),
+    (0.3, 6.0), (0.3, 20.0)])
+def test_flat_tops_are_not_full(index, scale):
+    rng = np.random.default_rng(9)
+    for peak, gain in ((30.0, np.inf), (300.0, 0.3), (300.0, 3.0),
+                       (3e3, 3.0), (3e3, np.inf)):
+        image = _galaxy(index, scale, peak)
+        noise = np.sqrt(1 + image / gain) * rng.normal(size=SHAPE)
+        assert _level(image + noise) is None
+
+
+@pytest.mark.parametrize('sky', [3e4, 3e5])
+def test_high_sky_is_not_full(sky):
+    rng = np.random.default_rng(10)
+    image = _galaxy() + rng.normal(size=SHAPE) + sky
+    bad = np.zeros(SHAPE, bool)
+    for data in (image, image.astype(np.float32)):
+        assert find_plateau(data, bad, CENTRE, sky, 1.0) is None
+    full = np.minimum(image, sky + 120).astype(np.float32)
+    assert find_plateau(full, bad, CENTRE, sky, 1.0) == pytest.approx(
+        sky + 120, abs=1)

@@ -111,6 +111,22 @@ def test_steps_side_by_side():
             == (np.arange(200) >= 188)).all()
 
 
+@pytest.mark.parametrize('values', [(-2.0, -1.0), (-1.0, -2.0), (0.5, -2.0),
+                                    (0.0, -9.0), (-9.0, 9.0), (0.0, 1e-3)])
+@pytest.mark.parametrize('side', [20, 60])
+def test_two_constants_side_by_side(image, values, side):
+    """
+    A small island of data, and the part of one blank that touches no data.
+    """
+    ny, nx = SHAPE
+    blank = np.ones(SHAPE, bool)
+    blank[ny // 2 - 20:ny // 2 + 20, nx // 2 - 20:nx // 2 + 20] = False
+    for first in (np.s_[:side], np.s_[:, :side], np.s_[:side, :side]):
+        data = np.where(blank, values[0], image)
+        data[first] = np.where(blank[first], values[1], data[first])
+        assert np.array_equal(_found(data), blank)
+
+
 @pytest.mark.parametrize('step', [1, 3])
 def test_rounded_sky_around_a_galaxy_of_many_values(step):
     """

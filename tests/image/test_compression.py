@@ -71,3 +71,51 @@ def test_no_noise_at_all(tmp_path):
         with pytest.warns(AstropyUserWarning,
                           match='^this was rounded to steps of more than'):
             check_compression(hdulist[1], np.zeros((96, 96)), 'this')
+
+
+@pytest.mark.parametrize('kind', ['RICE_1', 'GZIP_2', 'HCOMPRESS_1'])
+@pytest.mark.parametrize('dtype', ['u1', 'i2', 'u2', 'i4', 'u4'])
+def test_integers_are_those_of_astropy(tmp_path, kind, dtype):
+    info = np.iinfo(dtype)
+    rng = np.random.default_rng(3)
+    data = rng.normal(100.0, 9.0, (64, 72)).round()
+    # (the ends of the range: below zero, and above that of signed ones)
+    data[30, 20:23] = max(info.min, -2**24), min(info.max, 2**24), 0
+    data = data.astype(dtype)
+    path = _write(tmp_path / 'a.fits', 16, kind=kind, data=data)
+    with fits.open(path) as hdulist:
+        assert np.array_equal(hdulist[1].data, data)
+    cutout = GalaxyCutout(path, pixel_scale=0.4, calibrated=False)
+    assert np.array_equal(cutout.data, data.astype(np.float32))
+    assert not cutout.mask.any()
+
+
+@pytest.mark.parametrize('method', [-1, 1, 2])
+def test_missing_pixels_of_quantised_values(tmp_path, method):
+    data = np.random.default_rng(4).normal(3.0, NOISE, (96, 96))
+    data[:, 60:] = np.nan
+    data[70:, :60] = 0.0
+    path = _write(tmp_path / 'a.fits', 16, method=method,
+                  data=data.astype(np.float32))
+    with fits.open(path) as hdulist:
+        read = np.array(hdulist[1].data)
+    cutout = GalaxyCutout(path, unit='nmgy', pixel_scale=0.4)
+    assert cutout.mask[:, 60:].all()
+    assert cutout.mask[70:].mean() > 0.99
+    good = ~cutout.mask
+    assert good[:70, :60].mean() > 0.99
+    assert np.array_equal(cutout.data[good], read[good])
+
+
+def test_blank_and_scale_of_compressed_integers(tmp_path):
+    data = np.random.default_rng(5).normal(900.0, 9.0, (64, 72)).round()
+    data[:, 50:] = -32768
+    hdu = fits.CompImageHDU(data.astype(np.int16), compression_type='RICE_1')
+    hdu.header['BLANK'] = -32768
+    hdu.header['BSCALE'], hdu.header['BZERO'] = 0.01, 5.0
+    path = tmp_path / 'a.fits'
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(path)
+    cutout = GalaxyCutout(path, unit='nmgy', pixel_scale=0.4)
+    assert cutout.mask[:, 50:].all()
+    assert not cutout.mask[:, :50].any()
+    assert np.allclose(cutout.data[:, :50], 0.01 * data[:, :50] + 5.0)

@@ -77,3 +77,61 @@ def test_blank_of_the_level_of_the_sky(fitter):
                               p['surface_brightness'].value)
                     for p in (profile, plain))
         assert abs(one - two) < 0.12
+
+
+@pytest.mark.parametrize('stated', [False, True])
+def test_crater(fitter, stated):
+    galaxy, noise = _image()
+    full = galaxy > 90
+    image = np.where(full, 30.0, galaxy) + noise
+    options = dict(OPTIONS, saturation=88.0) if stated else OPTIONS
+    profile = fitter(image, **options)
+    assert profile.meta['flag'] & GalaxyFlag.SATURATED
+    ring = (profile['flag'] & RingFlag.SATURATED) != 0
+    radius = profile['radius'].value
+    # (the galaxy has the level at 8.4 pixels, 3.4 arcsec)
+    assert ring[radius < 3].all()
+    assert not ring[radius > 4.6].any()
+
+
+def test_errors_hold_what_saturation_hides(fitter):
+    galaxy, noise = _image()
+    image = np.minimum(galaxy + noise, 90.0)
+    radii = [0.4, 0.8, 1.2, 1.6]
+    options = dict(OPTIONS, ellipticity=0.3, pa=90)
+    true = fitter(galaxy + noise, radii=radii, **options)
+    for profile in (fitter(image, radii=radii, **options),
+                    fitter(image, **options)):
+        radius = profile['radius'].value
+        at = np.interp(radii, radius, profile['surface_brightness'].value)
+        error = np.interp(radii, radius,
+                          profile['surface_brightness_err'].value)
+        off = at - true['surface_brightness'].value
+        assert np.all(off > 0.15)
+        assert np.all(off < 2 * error)
+        assert not np.any(profile['flag'][radius < 3] & RingFlag.LOW_SNR)
+
+
+@pytest.mark.parametrize('limit', [-0.5, 0.0])
+@pytest.mark.parametrize('missing', [False, True])
+def test_sky_that_is_cut_off(fitter, limit, missing):
+    galaxy, noise = _image(100.0)
+    image = galaxy + noise
+    profile = fitter(np.where(image > limit, image, np.nan if missing
+                              else limit), **OPTIONS)
+    assert profile.meta['flag'] & GalaxyFlag.SKY_UNCERTAIN
+    # 0.40 and 0.20 nmgy are what the mean of the sky is too high by
+    assert profile.meta['sky_err'] > 0.15
+    radius = profile['radius'].value
+    use = (radius > 3) & (radius < 12)
+    true = 100 * np.exp(-radius[use] / 0.4 / 7) / 0.4**2
+    off = profile['intensity'].value[use] - true
+    assert np.all(np.abs(off) < 3 * profile['intensity_err'].value[use])
+
+
+def test_steps_that_leave_no_sky(fitter):
+    galaxy, noise = _image()
+    profile = fitter(np.round((galaxy + noise) / 8) * 8, **OPTIONS)
+    assert profile.meta['flag'] & GalaxyFlag.SKY_UNCERTAIN
+    assert profile.meta['sky_err'] > 2
+    assert not profile.meta['flag'] & GalaxyFlag.SATURATED

@@ -1,0 +1,53 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Errors of the rings of saturated cores.
+"""
+
+import numpy as np
+
+from astro_pix2prof.profile.brightness import POGSON
+from astro_pix2prof.profile.flags import RingFlag
+
+__all__ = ['add_missing_light']
+
+
+# The largest relative error for what saturation hides: there is light.
+_MOST = 0.9
+
+
+def add_missing_light(rings, measured):
+    """
+    Add the light that saturated rings miss to their errors.
+
+    As far as the exponential through the rings just outside of them tells.
+
+    Parameters
+    ----------
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        The rings, with their flags; their errors are changed.
+
+    measured : `~astro_pix2prof.profile.rings.MeasuredRings`
+        Rings of the same galaxy at all radii, with their flags.
+    """
+    full = (measured.flag & RingFlag.SATURATED) != 0
+    mine = (rings.flag & RingFlag.SATURATED) != 0
+    if not (full.any() and mine.any()):
+        return
+    last = measured.sma[full].max()
+    use = (measured.sma > last) & (measured.sma < 2 * last + 3) & (
+        measured.intensity > 0)
+    if np.count_nonzero(use) < 3:
+        return
+    slope, level = np.polyfit(measured.sma[use],
+                              np.log(measured.intensity[use]), 1)
+    value = rings.intensity[mine]
+    missing = np.maximum(
+        np.exp(level + min(slope, 0) * rings.sma[mine]) - value, 0)
+    # (so many magnitudes)
+    positive = np.where(value > 0, value, 1)
+    part = np.minimum(np.log1p(missing / positive), _MOST)
+    missing = np.where(value > 0, value * part, missing)
+    rings.intensity_err[mine] = np.hypot(rings.intensity_err[mine], missing)
+    if rings.sb_err is not None:
+        rings.sb_err[mine] = np.hypot(
+            rings.sb_err[mine], np.where(value > 0, POGSON * part, 0))
