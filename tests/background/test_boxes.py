@@ -42,6 +42,29 @@ class TestSums:
         bad[:3] = True
         assert sum_boxes(np.ones((8, 8)), bad, 4).usable.tolist() == [
             [False, False], [True, True]]
+        # half of the pixels are enough
+        bad[2] = False
+        bad[6:] = bad[5, 7] = True
+        assert sum_boxes(np.ones((8, 8)), bad, 4).usable.tolist() == [
+            [True, True], [True, False]]
+
+    @pytest.mark.parametrize('shape', [(16, 24), (19, 31), (22, 29)])
+    @pytest.mark.parametrize('side', [1, 3, 8])
+    def test_in_the_middle(self, shape, side):
+        # what is left of a frame lies on both sides
+        image = np.random.default_rng(1).normal(size=shape)
+        bad = np.random.default_rng(2).random(shape) < 0.1
+        boxes = sum_boxes(image, bad, side)
+        (ny, y0), (nx, x0) = ((n // side, n % side // 2) for n in shape)
+        assert boxes.first == (x0, y0)
+        assert boxes.count.shape == (ny, nx)
+        for k, j in np.ndindex(ny, nx):
+            part = np.s_[y0 + k * side:y0 + (k + 1) * side,
+                         x0 + j * side:x0 + (j + 1) * side]
+            used = image[part][~bad[part]]
+            assert_allclose(
+                (boxes.count[k, j], boxes.total[k, j], boxes.square[k, j]),
+                (len(used), used.sum(), (used**2).sum()), atol=1e-12)
 
 
 class TestCorrelation:
@@ -83,6 +106,70 @@ class TestCorrelation:
         bad[:8, :80] = False
         assert measure(smooth, bad=bad) == 1.0
         assert measure(np.zeros((128, 128))) == 1.0
+
+    @staticmethod
+    def chequered(ratio, n=16, side=4):
+        """
+        Boxes, and what is noise in them, whose means differ in turn.
+
+        The pixels of a box are off by one both ways; its mean is so chosen
+        that it is noisier than that of 64 pixels by a factor.
+        """
+        # 1.4826 times the median of twice the size, over the noise of two
+        # means of 64 pixels
+        scatter = (1.482602 * 2)**2 * 32
+        # ratio**2 = scatter * size**2 / (64 / 63 + scatter * size**2 / 64)
+        size = np.sqrt(64 / 63 * ratio**2 / (1 - ratio**2 / 64) / scatter)
+        turn = (-1.0)**np.indices((n, n)).sum(0)
+        image = np.kron(size * turn, np.ones((8, 8)))
+        return image + (-1.0)**np.indices(image.shape).sum(0)
+
+    @pytest.mark.parametrize('side', [1, 2, 4, 8])
+    @pytest.mark.parametrize('ratio', [1.5, 3.0])
+    def test_known(self, ratio, side):
+        # the excess, and a third more for what neighbours share
+        assert_allclose(measure(self.chequered(ratio), side),
+                        1 + 1.35 * (ratio - 1), rtol=1e-6)
+
+    @pytest.mark.parametrize(('chances', 'counts'), [(2.4, False),
+                                                     (2.6, True)])
+    def test_chance(self, chances, counts):
+        # a median of n absolute deviations is known to 1.17 / sqrt(n)
+        ratio = 1 + chances * 1.17 / np.sqrt(2 * 16 * 15)
+        assert (measure(self.chequered(ratio)) > 1) == counts
+
+    @pytest.mark.parametrize(('shape', 'counts'), [
+        ((1, 12), False), ((1, 13), True), ((3, 3), True), ((2, 4), False)])
+    def test_twelve_pairs(self, shape, counts):
+        image = self.chequered(6.0)[:8 * shape[0], :8 * shape[1]]
+        assert (measure(image) > 1) == counts
+
+    @pytest.mark.parametrize(('n', 'counts'), [(38, False), (39, True)])
+    def test_boxes_of_few_pixels(self, n, counts):
+        # six tenths of 64
+        image = self.chequered(6.0)
+        bad = np.ones((8, 8), bool)
+        bad.flat[:n] = False
+        boxes = sum_boxes(image, np.tile(bad, (16, 16)), 8)
+        sky = np.ones(boxes.count.shape, bool)
+        assert (noise_correlation(boxes, sky, 0.0) > 1) == counts
+
+    @pytest.mark.parametrize('side', [1, 4, 8])
+    def test_model_is_no_noise(self, side):
+        image = self.chequered(2.0)
+        model = np.random.default_rng(1).normal(5, 3, (128 // side,
+                                                       128 // side))
+        bad = np.random.default_rng(2).random(image.shape) < 0.05
+        alone, both = (sum_boxes(part, bad, side) for part in (
+            image, image + np.kron(model, np.ones((side, side)))))
+        sky = np.ones(model.shape, bool)
+        found = noise_correlation(both, sky, model)
+        assert_allclose(found, noise_correlation(alone, sky, 0.0))
+        assert 2 < found < 2.7
+        # nor are boxes that are no sky
+        sky[:, ::5] = False
+        assert_allclose(noise_correlation(both, sky, np.where(
+            sky, model, 99.0)), noise_correlation(both, sky, model))
 
     def test_rings(self):
         assert_allclose(ring_correlation(4.0, np.array([0.3, 1, 2, 1e9])),
