@@ -9,6 +9,8 @@ from numpy.testing import assert_allclose
 from scipy.ndimage import gaussian_filter
 
 from astro_pix2prof.background.boxes import (
+    difference_noise,
+    fill_boxes,
     noise_correlation,
     ring_correlation,
     sum_boxes,
@@ -65,6 +67,71 @@ class TestSums:
             assert_allclose(
                 (boxes.count[k, j], boxes.total[k, j], boxes.square[k, j]),
                 (len(used), used.sum(), (used**2).sum()), atol=1e-12)
+
+
+class TestFewPhotons:
+    @pytest.mark.parametrize(('light', 'side'), [
+        (3.0, 2), (0.5, 4), (0.12, 8), (0.03, 16)])
+    def test_larger_boxes(self, light, side):
+        # of five photons or more; the differences of two numbers of less
+        # than four are zero in more than 15 of a hundred
+        image = np.random.default_rng(1).poisson(light, (256, 256))
+        none = np.zeros(image.shape, bool)
+        boxes, noise = fill_boxes(image - 3.0, none, 2)
+        assert boxes.side == side
+        assert_allclose(noise, np.sqrt(light) / side, rtol=0.35)
+        assert_allclose(boxes.total, sum_boxes(image - 3.0, none, side).total)
+
+    @pytest.mark.parametrize(('shape', 'side'), [
+        ((11, 30), 1), ((23, 30), 1), ((24, 24), 2), ((30, 47), 2),
+        ((48, 90), 4), ((400, 95), 4)])
+    def test_twelve_boxes_are_left(self, shape, side):
+        image = np.zeros(shape)
+        assert fill_boxes(image, image > 0, 1)[0].side == side
+
+    @pytest.mark.parametrize(('equal', 'are_alike'), [(14, False),
+                                                      (16, True)])
+    def test_neighbours(self, equal, are_alike):
+        # so many of a hundred differences are zero, the others are one
+        step = np.ones(101)
+        step[1:1 + equal] = 0
+        image = np.cumsum(step)[None]
+        assert difference_noise(image, image < 0)[1] == are_alike
+
+    def test_noise(self):
+        image = np.random.default_rng(1).normal(0, 3, (200, 200))
+        hidden = np.zeros(image.shape, bool)
+        assert_allclose(difference_noise(image, hidden)[0], 3, rtol=0.02)
+        # neither of the two may be hidden
+        hidden[::2] = hidden[:, ::3] = True
+        noise, _ = difference_noise(np.where(hidden, 1e5, image), hidden)
+        assert_allclose(noise, 3, rtol=0.05)
+        # objects do not count
+        image[:, 180:] += np.random.default_rng(2).exponential(40, (200, 20))
+        assert_allclose(difference_noise(image, hidden & False)[0], 3,
+                        rtol=0.15)
+        hidden[:, ::2] = True
+        assert difference_noise(image, hidden | True) == (0.0, False)
+
+    def test_most_are_equal(self):
+        # the root mean square of all differences
+        image = np.random.default_rng(1).poisson(0.05, (200, 200))
+        noise, are_alike = difference_noise(10.0 * image, image < 0)
+        assert_allclose(noise, 10 * np.sqrt(0.05), rtol=0.05)
+        assert are_alike
+
+    def test_hidden(self):
+        # nine of ten boxes have few pixels: those that have any count
+        bad = np.ones((20, 20), bool)
+        bad[::2, ::2] = False
+        bad[:4, :4] = True
+        boxes = sum_boxes(np.ones(bad.shape), bad, 2)
+        assert boxes.hidden.sum() == 4
+        assert boxes.hidden[:2, :2].all()
+        bad[4:8, :10] = False
+        boxes = sum_boxes(np.ones(bad.shape), bad, 2)
+        assert boxes.hidden.sum() == 90
+        assert not boxes.hidden[2:4, :5].any()
 
 
 class TestCorrelation:
