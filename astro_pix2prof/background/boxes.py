@@ -24,10 +24,10 @@ _EDGES = 1.35
 # Pairs of boxes without which nothing is said about the correlation.
 _LEAST_PAIRS = 12
 
-# Boxes hold few photons, less than four, if this part of neighbours are
-# equal. They are not made larger if a frame then has fewer than so many each
-# way.
-_ALIKE, _FEWEST = 0.15, 12
+# Boxes hold few photons, less than four, if this part of neighbours are equal,
+# and this part of the others differ by one. They are not made larger if a
+# frame then has fewer than so many each way.
+_ALIKE, _BY_ONE, _FEWEST = 0.15, 0.25, 12
 
 # Smaller excesses over white noise, in units of their own error, are chance.
 _CHANCE = 2.5
@@ -157,8 +157,8 @@ def fill_boxes(data, bad, side):
     """
     while True:
         boxes = sum_boxes(data, bad, side)
-        noise, are_alike = difference_noise(boxes.mean, boxes.hidden)
-        if not are_alike or min(data.shape) // (2 * side) < _FEWEST:
+        noise, are_few = difference_noise(boxes.mean, boxes.hidden)
+        if not are_few or min(data.shape) // (2 * side) < _FEWEST:
             return boxes, noise
         side *= 2
 
@@ -182,8 +182,9 @@ def difference_noise(image, hidden):
     noise : float
         The noise of a pixel; 0 without neighbours.
 
-    are_alike : bool
-        Whether many neighbours are equal, as they hold few photons.
+    are_few : bool
+        Whether pixels hold few photons: many neighbours are equal, and many
+        of the others differ by one.
     """
     differences = np.concatenate([
         np.abs(image[one] - image[other])[~(hidden[one] | hidden[other])]
@@ -196,9 +197,12 @@ def difference_noise(image, hidden):
     if not noise > 0:
         # most pixels hold the same number of photons
         noise = float(np.sqrt(np.mean(differences**2)))
-    are_alike = np.count_nonzero(differences) < (
-        1 - _ALIKE) * differences.size
-    return float(noise / np.sqrt(2)), are_alike
+    are_few = False
+    if np.count_nonzero(differences) < (1 - _ALIKE) * differences.size:
+        others = differences[differences > 0]
+        are_few = bool(others.size) and (
+            quantile(others, _BY_ONE) < 1.01 * others.min())
+    return float(noise / np.sqrt(2)), are_few
 
 
 def noise_correlation(boxes, sky, model):

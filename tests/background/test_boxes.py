@@ -86,17 +86,31 @@ class TestFewPhotons:
         ((11, 30), 1), ((23, 30), 1), ((24, 24), 2), ((30, 47), 2),
         ((48, 90), 4), ((400, 95), 4)])
     def test_twelve_boxes_are_left(self, shape, side):
-        image = np.zeros(shape)
-        assert fill_boxes(image, image > 0, 1)[0].side == side
+        image = np.random.default_rng(1).poisson(0.02, shape)
+        assert fill_boxes(image, image < 0, 1)[0].side == side
 
-    @pytest.mark.parametrize(('equal', 'are_alike'), [(14, False),
+    @pytest.mark.parametrize(('equal', 'are_few'), [(14, False),
                                                       (16, True)])
-    def test_neighbours(self, equal, are_alike):
+    def test_neighbours(self, equal, are_few):
         # so many of a hundred differences are zero, the others are one
         step = np.ones(101)
         step[1:1 + equal] = 0
         image = np.cumsum(step)[None]
-        assert difference_noise(image, image < 0)[1] == are_alike
+        assert difference_noise(image, image < 0)[1] == are_few
+        # or a quarter of the others is, and not less
+        few = np.where(np.arange(101) % 10 < 3, step, 3 * step)
+        image = np.cumsum(few)[None]
+        assert difference_noise(image, image < 0)[1] == are_few
+        few = np.where(np.arange(101) % 10 < 2, step, 3 * step)
+        image = np.cumsum(few)[None]
+        assert not difference_noise(image, image < 0)[1]
+
+    def test_plateaus_are_no_photons(self):
+        image = np.random.default_rng(1).normal(size=(64, 64))
+        image[:, ::4] = image[:, 1::4] = 1e5
+        none = np.zeros(image.shape, bool)
+        assert fill_boxes(image, none, 1)[0].side == 1
+        assert fill_boxes(none * 1.0, none, 1)[0].side == 1
 
     def test_noise(self):
         image = np.random.default_rng(1).normal(0, 3, (200, 200))
@@ -116,9 +130,9 @@ class TestFewPhotons:
     def test_most_are_equal(self):
         # the root mean square of all differences
         image = np.random.default_rng(1).poisson(0.05, (200, 200))
-        noise, are_alike = difference_noise(10.0 * image, image < 0)
+        noise, are_few = difference_noise(10.0 * image, image < 0)
         assert_allclose(noise, 10 * np.sqrt(0.05), rtol=0.05)
-        assert are_alike
+        assert are_few
 
     def test_hidden(self):
         # nine of ten boxes have few pixels: those that have any count
