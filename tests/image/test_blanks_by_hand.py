@@ -208,6 +208,7 @@ class TestUnlikely:
         for k in range(kinds):
             spots = np.random.default_rng(k).random(data.shape) < 0.01
             data[spots] = float(k + 10)
+        for k in range(kinds):
             data[10 * k + 5, 5:25] = float(k + 10)
         found = self.numbers(data)
         assert min(found[:kinds]) >= 20
