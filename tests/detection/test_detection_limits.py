@@ -8,15 +8,19 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter, label
 
+from astro_pix2prof.detection import hidden
 from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
 from astro_pix2prof.detection.galaxy import (
     _best_segment,
     _point_symmetric,
     _within,
+    choose_peak,
     find_galaxy,
+    refine_centre,
     sky_tilt,
 )
-from astro_pix2prof.detection.masks import symmetric_part
+from astro_pix2prof.detection.gaps import fill_gaps
+from astro_pix2prof.detection.masks import excess_light, symmetric_part
 
 SHAPE = 121, 133
 Y, X = np.mgrid[:SHAPE[0], :SHAPE[1]]
@@ -47,6 +51,7 @@ class TestSkyTilt:
         assert_allclose(tilt, share * self.plane(*slope), atol=1e-6)
 
     def test_flat(self):
+        assert sky_tilt(np.zeros((80, 120)), self.x < 0, 1.0) == 0
         assert_allclose(sky_tilt(np.ones((80, 120)), self.x < 0, 1.0), 0,
                         atol=1e-12)
 
@@ -168,6 +173,18 @@ class TestFindGalaxy:
         assert found.found
         assert (found.centre[0] > 70) == second
 
+    def test_star_beside_a_diffuse_galaxy(self):
+        # bright objects are left out of the wide kernel's image
+        rng = np.random.default_rng(4)
+        image = gaussian(60, 60, 0.6, 14) + rng.normal(size=SHAPE)
+        for x, y in ((74, 44), (50, 78)):
+            star = gaussian(x, y, 3e3, 1.3)
+            found = self.find(image + star, search_radius=30)
+            assert found.scale == 4.0
+            assert np.hypot(found.centre[0] - 60, found.centre[1] - 60) < 6
+            assert not found.galaxy[star > 100].any()
+            assert found.others[y, x] > 0
+
     def test_none_within_three_pixels(self):
         # where nothing is found, nothing else is said to be there
         image = np.zeros(SHAPE)
@@ -180,7 +197,80 @@ class TestFindGalaxy:
         assert_array_equal(found.galaxy, near)
 
 
+class TestCentres:
+    def test_plateau(self):
+        # nothing is brighter than the top
+        disc = np.where(np.hypot(X - 60, Y - 57) < 9, 10.0, 0.0)
+        peak = choose_peak(disc, disc > 0, (61.0, 57.0), 9.0, 0.3)
+        assert np.hypot(peak[0] - 60, peak[1] - 57) < 9
+        middle = refine_centre(disc, disc > 0, peak)
+        assert_allclose(middle, (60, 57), atol=1e-6)
+
+    @pytest.mark.parametrize('start', [(80.0, 40.0), (40.0, 80.0)])
+    def test_search_around_the_start(self, start):
+        # a brighter star elsewhere does not count, wherever that is
+        x, y = start
+        image = gaussian(x + 1, y - 1, 10, 2)
+        for at in ((y, y), (x, x), (y, x)):
+            star = image + gaussian(*at, 100, 2)
+            centre = refine_centre(star, star > 0, start, max_shift=5.0)
+            assert_allclose(centre, (x + 1, y - 1), atol=1e-3)
+
+
+class TestGaps:
+    @pytest.mark.parametrize('width', [1, 4, 9, 18, 30, 60])
+    def test_by_hand(self, width):
+        # by the narrowest Gaussian that has a tenth of usable pixels
+        image = np.random.default_rng(1).normal(10, 3, SHAPE)
+        bad = np.abs(X - 66 + 0.3 * Y - 18) < width / 2
+        expected = np.where(bad, 0.0, image)
+        blind = bad.copy()
+        for kernel in (1, 2, 4, 8, 16):
+            share = gaussian_filter((~bad).astype(float), kernel)
+            light = gaussian_filter(np.where(bad, 0.0, image), kernel)
+            here = blind & (share > 0.1)
+            expected[here] = light[here] / share[here]
+            blind &= ~here
+        filled, unseen = fill_gaps(image, bad)
+        assert_allclose(filled, expected)
+        assert_array_equal(unseen, blind)
+        assert unseen.any() == (width > 50)
+
+
+@pytest.mark.parametrize(('part', 'factor'), [(1.0, 1.0), (0.0, 4.0),
+                                              (0.5, 1.75)])
+def test_errors_of_one_side(monkeypatch, part, factor):
+    # twice as large where no pixel has an opposite one
+    image = gaussian(60.3, 57.2, 300, 9) + np.random.default_rng(
+        1).normal(size=SHAPE)
+    mask = np.hypot(X - 60, Y - 57) < 4
+    found = []
+    for paired in (1.0, part):
+        monkeypatch.setattr(hidden, '_paired_part', lambda *_, p=paired: p)
+        found.append(hidden.fit_centre(image, mask, (60.0, 57.0), 1.0))
+    assert_allclose(found[1].covariance, factor * found[0].covariance)
+
+
+def test_light_on_the_far_side():
+    # at most three times the galaxy's here, and four times the noise
+    model, data = np.full(SHAPE, 2.0), np.full(SHAPE, 2.0)
+    data[60, 90] = 1e4
+    for sigma in (0.1, 2.0):
+        base = excess_light(data, model, sigma, (60, 60))[1]
+        assert_allclose(base[60, 30], 3 * 2 + 4 * sigma * SMOOTHED)
+        assert_allclose(base[60, 90], 2.0, rtol=1e-6)
+
+
 class TestCosmicRays:
+    def test_bent_track(self):
+        # its pixels hide each other: it takes three looks
+        track = [(7, 6), (8, 6), (8, 7), (8, 8), (8, 9), (9, 7), (9, 9),
+                 (9, 10), (10, 10)]
+        image = np.zeros((22, 22))
+        image[tuple(np.transpose(track))] = 200.0
+        rays = find_cosmic_rays(image, None, 1.0)
+        assert [tuple(at) for at in np.argwhere(rays)] == track
+
     @pytest.mark.parametrize('turns', range(4))
     @pytest.mark.parametrize(('n', 'is_found'), [(7, True), (9, False)])
     def test_median_of_sixteen(self, n, is_found, turns):
