@@ -233,3 +233,22 @@ def test_small_frames(rng, n, is_large):
         found = find_repeats(data, np.ones(shape, bool))
         assert found[5:20, 5:20].all() == is_large
         assert found.any() == is_large
+
+
+@pytest.mark.parametrize('step', [(0, 1), (1, 0), (1, 1), (1, -1), (0, 2),
+                                  (2, 0), (0, 3), (3, 0), (0, 4), (4, 0)])
+def test_steps(rng, step):
+    # each pixel equals that after a step, and others by chance
+    data = rng.normal(0.3, 1.5, (64, 64)).round()
+    area = rng.integers(-3, 5, (34, 34)).astype(float)
+    for y, x in np.ndindex(34, 34):
+        before = y - step[0], x - step[1]
+        if 0 <= before[0] and 0 <= before[1] < 34:
+            area[y, x] = area[before]
+    good = np.ones(data.shape, bool)
+    assert not find_repeats(data, good).any()
+    data[15:49, 15:49] = area
+    found = find_repeats(data, good)
+    assert found[19:45, 19:45].all()
+    found[15:49, 15:49] = False
+    assert np.count_nonzero(found) < 20
