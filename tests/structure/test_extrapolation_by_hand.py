@@ -83,7 +83,7 @@ def test_as_numpy(kind):
     radius = np.linspace(0.0, 20, 11 if kind == 'few' else 30)
     value = 50 * np.exp(-radius / 6)
     if kind == 'spheroid':
-        value = 50 * np.exp(-5 * (radius / 4)**0.3)
+        value = 5e3 * np.exp(-5 * (radius / 4)**0.3)
     elif kind == 'rough':
         value = value * np.exp(0.1 * rng.normal(size=len(radius)))
     covariance = np.diag((0.03 * value + 0.05)**2)
