@@ -3,9 +3,12 @@
 Small parts of the structure of galaxies, each on its own.
 """
 
+from types import SimpleNamespace
+
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.table import QTable
 from numpy.testing import assert_allclose
 
 from astro_pix2prof import (
@@ -16,10 +19,14 @@ from astro_pix2prof import (
     surface_brightness_limit,
     upper_limits,
 )
-from astro_pix2prof.profile.flags import StructureFlag
+from astro_pix2prof.profile.flags import RingFlag, StructureFlag
+from astro_pix2prof.structure.band_light import BandLight, match_light
 from astro_pix2prof.structure.fitted import put_fits
 from astro_pix2prof.structure.inclination import face_on_factor
+from astro_pix2prof.structure.mass import _add_shape_error
 from astro_pix2prof.structure.relations import MassRelation
+
+SB_UNIT = u.mag / u.arcsec**2
 
 
 def profile_of(radius, value, *, pixel_scale=0.5, error=1e-3):
@@ -119,3 +126,73 @@ def test_flags_of_fits(few):
         assert_allclose(result['disc_type'][0], 1)
         assert_allclose(result['sersic_mu_e'][0], 22.5 - 2.5 * np.log10(
             50 * np.exp(-1.678347)), atol=0.01)
+
+
+class TestBandLight:
+    radius = np.arange(1.0, 7)
+
+    def light(self, error=1e-3):
+        profile = profile_of(self.radius, np.exp(-self.radius / 5),
+                             error=error)
+        return BandLight(profile, profile['intensity'].value[None])
+
+    def test_errors(self):
+        # as stated; else of the intensity; none without light
+        light = self.light()
+        light.profile['surface_brightness_err'] = np.array(
+            [0.1, 0.2, np.nan, 0.4, 0.5, 0.6]) * u.mag / u.arcsec**2
+        light.profile['intensity'][5] *= -1
+        found = light.error(np.array([0.5, 1.0, 1.5, 3.0, 4.5, 5.5, 7.0]))
+        relative = (light.profile['intensity_err'][2]
+                    / light.profile['intensity'][2]).value
+        assert_allclose(found, [np.nan, 0.1, 0.15, relative * 2.5 / np.log(
+            10), 0.45, np.nan, np.nan])
+
+    def test_flags(self):
+        light = self.light()
+        light.profile['flag'] = 2 ** np.arange(6) * 64
+        beyond = int(RingFlag.EXTRAPOLATED)
+        found = light.flags(np.array([0.9, 1.0, 1.4, 1.6, 5.6, 6.0, 6.1]))
+        assert found.tolist() == [
+            64 | beyond, 64, 64, 128, 2048, 2048, 2048 | beyond]
+
+    def test_matched(self):
+        # by the table of colours; beyond its rings the light is as it was
+        light = self.light()
+        profile = light.profile
+        own = profile['surface_brightness'].value
+        error = profile['surface_brightness_err'].value
+        colours = QTable({'radius': self.radius[1:5] * u.arcsec})
+        colours['g'] = (own[1:5] - [0.3, 0.2, np.nan, 0.1]) * SB_UNIT
+        colours['g_err'] = error[1:5] * [2, 0.5, 3, 1] * SB_UNIT
+        found = match_light(light, colours, 'g').profile
+        change = np.array([0, 0.3, 0.2, 0, 0.1, 0])
+        more = np.array([1, 2, 1, 3, 1, 1])
+        assert_allclose(found['surface_brightness'].value, own - change)
+        assert_allclose(found['surface_brightness_err'].value, error * more)
+        assert_allclose(found['intensity'].value, profile[
+            'intensity'].value * 10**(0.4 * change))
+        assert_allclose(found['intensity_err'].value, profile[
+            'intensity_err'].value * 10**(0.4 * change) * more)
+        # (it is a copy)
+        assert_allclose(profile['surface_brightness'].value, own)
+        assert 'mag_enclosed' not in found.colnames
+
+    @pytest.mark.parametrize('reference', ['i', 'r', 'z'])
+    def test_errors_of_shapes(self, reference):
+        # those of the band of the ellipses, where they are larger
+        band, whole = self.light(), self.light(error=3e-3)
+        table = QTable({'radius': self.radius * u.arcsec})
+        unit = u.solMass / u.pc**2
+        table['mass_density'] = np.full(6, 10.0) * unit
+        table['mass_density_err'] = np.full(6, 0.1) * unit
+        bands = SimpleNamespace(reference=reference,
+                                profiles={'r': whole.profile})
+        _add_shape_error(table, bands, 'i', band)
+        expected = np.full(6, 0.1)
+        if reference == 'r':
+            more = np.sqrt(whole.error(self.radius)**2
+                           - band.error(self.radius)**2)
+            expected = np.hypot(0.1, 10 * more * np.log(10) / 2.5)
+        assert_allclose(table['mass_density_err'].value, expected)
+        assert table['mass_density_err'].unit == unit
