@@ -218,3 +218,60 @@ class TestUnlikely:
         data = np.random.default_rng(1).normal(size=(300, 300))
         data[::2, 5:25] = np.arange(150.0)[:, None]
         assert len(self.numbers(data)) == 100
+
+
+class TestSolidPart:
+    """
+    A square of a common value in rounded noise, with a ragged rim.
+    """
+
+    def frame(self, *, beside=9.0, ragged=0.0, n_ragged=0, share=0.25):
+        """
+        A group of zeros; its neighbours, but for some, have one value.
+        """
+        data = np.full((60, 70), 20.0)
+        data[30:, :] = np.arange(70) % 4 + 30.0
+        data[:8, :] = 31.0
+        data[14:30, 20:36] = beside
+        data[15:29, 21:35] = 0.0
+        # a line that is too thin, beside whose pixels others lie
+        data[20, 35:35 + n_ragged] = 0.0
+        data[19, 35:36 + n_ragged] = data[21, 35:36 + n_ragged] = ragged
+        group = data == 0
+        rest = ~group
+        frame = frame_of(data, rest)
+        frame.quantum = 2.0
+        return frame, group, frame._solid_part(
+            group, rest, data, share)
+
+    @pytest.mark.parametrize(('beside', 'is_blank'), [(4.9, False),
+                                                      (5.1, True)])
+    def test_quanta(self, beside, is_blank):
+        # two and a half times the least step
+        _, group, found = self.frame(beside=beside)
+        assert_array_equal(found, group if is_blank else group & False)
+
+    @pytest.mark.parametrize(('ragged', 'is_solid'), [(1.7, True),
+                                                      (1.9, False)])
+    def test_ragged(self, ragged, is_solid):
+        # five times the difference along the ragged part
+        frame, group, found = self.frame(ragged=ragged, n_ragged=9)
+        solid = group.copy()
+        solid[20, 35:44] = False
+        assert_array_equal(found, solid if is_solid else group & False)
+
+    def test_little_is_ragged(self):
+        # less than a tenth of the outline
+        _, group, found = self.frame(ragged=8.0, n_ragged=1)
+        assert_array_equal(found, group)
+        assert not self.frame(ragged=8.0, n_ragged=9)[2].any()
+
+    @pytest.mark.parametrize('share', [0.1, 0.5, 0.9, 0.96])
+    def test_side(self, share):
+        # a square that no chance fills in one of 1e4 frames, of odd sides;
+        # a value of a fifth of the pixels at least is common
+        least = np.log(1e-4 / 4200) / np.log(max(share, 0.2))
+        side = int(np.sqrt(least)) + 1
+        side += side % 2 == 0
+        found = self.frame(share=share)[2]
+        assert found.any() == (side <= 14)
