@@ -12,12 +12,18 @@ from astropy.io import fits
 from numpy.testing import assert_allclose, assert_array_equal
 
 from astro_pix2prof import GalaxyCutout
-from astro_pix2prof.image.astrometry import axis_senses, is_inside
+from astro_pix2prof.image.astrometry import (
+    axis_senses,
+    is_inside,
+    pixel_size,
+)
 from astro_pix2prof.image.companions import hdu_name, read_plane
+from astro_pix2prof.image.copying import image_header
 from astro_pix2prof.image.few_values import find_few_values
 from astro_pix2prof.image.file_kinds import describe_zip
 from astro_pix2prof.image.pictures import is_picture, read_picture
 from astro_pix2prof.image.planes import cut_window, data_scale
+from astro_pix2prof.image.sections import _cut
 from astro_pix2prof.image.zeropoint import unit_zeropoint
 
 
@@ -182,3 +188,69 @@ class TestFewValues:
         data[20:24, 9:15] = data[24:28, 15:21] = 100 + np.indices(
             (4, 6)).sum(0) % 3
         assert len(find_few_values(data, np.ones(data.shape, bool))) == 2 + n
+
+
+class TestHeaders:
+    def hdulist(self):
+        cards = {'OBJECT': 'one', 'CRPIX1': 3.0, 'BUNIT': 'nmgy',
+                 'WCSAXES': 2, 'A_0_2': 1.0, 'FILTER': 'r'}
+        first = fits.PrimaryHDU(header=fits.Header(cards))
+        second = fits.ImageHDU(np.ones((30, 30)), fits.Header({
+            'FILTER': 'g', 'GAIN': 2.0, 'CD1_1': 1.0}))
+        return fits.HDUList([first, second])
+
+    @pytest.mark.parametrize('kind', ['list', 'path', 'text'])
+    def test_of_files(self, tmp_path, kind):
+        # those of both extensions, and the second of two; none of the WCS
+        image = self.hdulist()
+        if kind != 'list':
+            image.writeto(tmp_path / 'a.fits')
+            image = tmp_path / 'a.fits'
+            image = image if kind == 'path' else str(image)
+        found = dict(image_header(image))
+        assert found == {'OBJECT': 'one', 'FILTER': 'g', 'GAIN': 2.0}
+
+    def test_of_one_extension(self):
+        header = fits.Header([('OBJECT', 'one', 'a name')])
+        header.add_comment('mine')
+        image = fits.HDUList([fits.PrimaryHDU(np.ones((30, 30)), header)])
+        found = image_header(image)
+        assert found.comments['OBJECT'] == 'a name'
+        # (once, not twice)
+        assert [str(one) for one in found['COMMENT']] == ['mine']
+        assert not image_header(np.ones((30, 30)))
+
+    @pytest.mark.parametrize('crpix', [None, 4.5])
+    def test_cut(self, tmp_path, crpix):
+        # the default of the place of the reference is zero
+        data = np.arange(60.0).reshape(6, 10)
+        item = fits.PrimaryHDU(data)
+        if crpix is not None:
+            item.header['CRPIX1'] = item.header['CRPIX2'] = crpix
+        item.writeto(tmp_path / 'a.fits')
+        with fits.open(tmp_path / 'a.fits', memmap=False) as hdulist:
+            found = _cut(hdulist[0], (6, 10), slice(1, 4), slice(3, 9),
+                         first=False)
+        assert_array_equal(found.data, data[1:4, 3:9])
+        assert found.header['CRPIX1'] == (crpix or 0) - 3
+        assert found.header['CRPIX2'] == (crpix or 0) - 1
+
+
+class TestSizes:
+    @pytest.mark.parametrize(('size', 'expected'), [
+        (7, (7, 7)), ((5, 9), (5, 9)), ('4 arcsec', (8, 8)),
+        ((4 * u.arcsec, 5 * u.pix), (8, 5)), (0.6, (1, 1))])
+    def test_shapes(self, size, expected):
+        assert pixel_size(size, 0.5) == expected
+
+    @pytest.mark.parametrize(('size', 'shape', 'is_right'), [
+        (0.49, None, False), (0.51, None, True), (1024, (30, 30), True),
+        (1025, (30, 30), False), (2000, (30, 500), True),
+        (2001, (30, 500), False), (2001, (600, 30), True)])
+    def test_limits(self, size, shape, is_right):
+        # four times the longer side, or 1024 pixels
+        if is_right:
+            assert min(pixel_size(size, shape=shape)) >= 1
+        else:
+            with pytest.raises(ValueError, match='size must be at'):
+                pixel_size(size, shape=shape)
