@@ -241,30 +241,29 @@ class TestSolidPart:
         rest = ~group
         frame = frame_of(data, rest)
         frame.quantum = 2.0
-        return frame, group, frame._solid_part(
-            group, rest, data, share)
+        return group, frame._solid_part(group, rest, data, share)
 
     @pytest.mark.parametrize(('beside', 'is_blank'), [(4.9, False),
                                                       (5.1, True)])
     def test_quanta(self, beside, is_blank):
         # two and a half times the least step
-        _, group, found = self.frame(beside=beside)
+        group, found = self.frame(beside=beside)
         assert_array_equal(found, group if is_blank else group & False)
 
     @pytest.mark.parametrize(('ragged', 'is_solid'), [(1.7, True),
                                                       (1.9, False)])
     def test_ragged(self, ragged, is_solid):
         # five times the difference along the ragged part
-        frame, group, found = self.frame(ragged=ragged, n_ragged=9)
+        group, found = self.frame(ragged=ragged, n_ragged=9)
         solid = group.copy()
         solid[20, 35:44] = False
         assert_array_equal(found, solid if is_solid else group & False)
 
     def test_little_is_ragged(self):
         # less than a tenth of the outline
-        _, group, found = self.frame(ragged=8.0, n_ragged=1)
+        group, found = self.frame(ragged=8.0, n_ragged=1)
         assert_array_equal(found, group)
-        assert not self.frame(ragged=8.0, n_ragged=9)[2].any()
+        assert not self.frame(ragged=8.0, n_ragged=9)[1].any()
 
     @pytest.mark.parametrize('share', [0.1, 0.5, 0.9, 0.96])
     def test_side(self, share):
@@ -273,5 +272,5 @@ class TestSolidPart:
         least = np.log(1e-4 / 4200) / np.log(max(share, 0.2))
         side = int(np.sqrt(least)) + 1
         side += side % 2 == 0
-        found = self.frame(share=share)[2]
+        found = self.frame(share=share)[1]
         assert found.any() == (side <= 14)
