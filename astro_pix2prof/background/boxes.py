@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from astro_pix2prof.background.medians import spread
+from astro_pix2prof.background.medians import quantile, spread
 
-__all__ = ['BoxSums', 'noise_correlation', 'ring_correlation', 'sum_boxes']
+__all__ = ['BoxSums', 'difference_noise', 'fill_boxes', 'noise_correlation',
+           'ring_correlation', 'sum_boxes']
 
 
 # The side of the boxes (pixels) whose noise is compared with that of pixels:
@@ -22,6 +23,11 @@ _EDGES = 1.35
 
 # Pairs of boxes without which nothing is said about the correlation.
 _LEAST_PAIRS = 12
+
+# Boxes hold few photons, less than four, if this part of neighbours are equal,
+# and this part of the others differ by one. They are not made larger if a
+# frame then has fewer than so many each way.
+_ALIKE, _BY_ONE, _FEWEST = 0.15, 0.25, 12
 
 # Smaller excesses over white noise, in units of their own error, are chance.
 _CHANCE = 2.5
@@ -64,6 +70,16 @@ class BoxSums:
         The boxes most of whose pixels are usable: 2D bool `~numpy.ndarray`.
         """
         return self.count >= 0.5 * self.side**2
+
+    @property
+    def hidden(self):
+        """
+        The boxes to leave out: 2D bool `~numpy.ndarray`.
+
+        Those that are not usable, or without a pixel where few are.
+        """
+        hidden = ~self.usable
+        return self.count == 0 if hidden.mean() > 0.9 else hidden
 
 
 def _fold(image, n):
@@ -114,6 +130,79 @@ def sum_boxes(data, bad, side):
         count = np.full((ny // side, nx // side), float(side**2))
     return BoxSums(side, first, count, _fold(data, side),
                    _fold(data**2, side))
+
+
+def fill_boxes(data, bad, side):
+    """
+    Sum pixels in boxes, larger ones where these hold few photons.
+
+    Boxes that hold no photon or one have no symmetric noise: to reject
+    outliers would take light from the sky.
+
+    Parameters
+    ----------
+    data, bad
+        As for `sum_boxes`.
+
+    side : int
+        The least side of a box in pixels.
+
+    Returns
+    -------
+    boxes : `BoxSums`
+        Boxes of ``side``, or of twice, four times ... as many pixels.
+
+    noise : float
+        The noise of their means.
+    """
+    while True:
+        boxes = sum_boxes(data, bad, side)
+        noise, are_few = difference_noise(boxes.mean, boxes.hidden)
+        if not are_few or min(data.shape) // (2 * side) < _FEWEST:
+            return boxes, noise
+        side *= 2
+
+
+def difference_noise(image, hidden):
+    """
+    Measure the noise of pixels from the differences of neighbours.
+
+    From the smaller ones: objects raise the others.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`
+        The image.
+
+    hidden : 2D bool `~numpy.ndarray`
+        Pixels to leave out.
+
+    Returns
+    -------
+    noise : float
+        The noise of a pixel; 0 without neighbours.
+
+    are_few : bool
+        Whether pixels hold few photons: many neighbours are equal, and many
+        of the others differ by one.
+    """
+    differences = np.concatenate([
+        np.abs(image[one] - image[other])[~(hidden[one] | hidden[other])]
+        for one, other in ((np.s_[:, 1:], np.s_[:, :-1]),
+                           (np.s_[1:], np.s_[:-1]))])
+    if not differences.size:
+        return 0.0, False
+    # (of a normal distribution, 30% lie within 0.3853 standard deviations)
+    noise = quantile(differences, 0.3) / 0.3853
+    if not noise > 0:
+        # most pixels hold the same number of photons
+        noise = float(np.sqrt(np.mean(differences**2)))
+    are_few = False
+    if np.count_nonzero(differences) < (1 - _ALIKE) * differences.size:
+        others = differences[differences > 0]
+        are_few = bool(others.size) and (
+            quantile(others, _BY_ONE) < 1.01 * others.min())
+    return float(noise / np.sqrt(2)), are_few
 
 
 def noise_correlation(boxes, sky, model):

@@ -9,7 +9,11 @@ import numpy as np
 from astropy.stats import biweight_location, mad_std, sigma_clip
 from scipy.ndimage import binary_dilation, gaussian_filter, label
 
-from astro_pix2prof.background.boxes import noise_correlation, sum_boxes
+from astro_pix2prof.background.boxes import (
+    fill_boxes,
+    noise_correlation,
+    sum_boxes,
+)
 from astro_pix2prof.background.medians import median, quantile, spread
 from astro_pix2prof.background.structure import (
     first_slope,
@@ -323,12 +327,10 @@ def measure_sky(data, bad, position, *, search=25.0, radius=None,
                                     _LARGEST_BOX)))
     good = data[~bad]
     pivot = median(good[::max(good.size // 4096, 1)])
-    boxes = sum_boxes(data - pivot, bad, side)
-    image, hidden = boxes.mean, ~boxes.usable
-    if hidden.mean() > 0.9:
-        hidden = boxes.count == 0
+    boxes, noise = fill_boxes(data - pivot, bad, side)
+    side, image, hidden = boxes.side, boxes.mean, boxes.hidden
     values = image[~hidden]
-    noise = max(_difference_noise(image, hidden), 1e-7 * np.ptp(values))
+    noise = max(noise, 1e-7 * np.ptp(values))
     if not noise > 0:
         return Sky(pivot + float(values[0]), 0.0, 'free')
     level = quantile(values, 0.15) + noise
@@ -407,26 +409,6 @@ def _box_means(image, side):
     Means of all pixels in boxes.
     """
     return sum_boxes(image, np.zeros(image.shape, bool), side).mean
-
-
-def _difference_noise(image, hidden):
-    """
-    The noise of a pixel, from the differences of neighbours.
-
-    From the smaller ones: objects raise the others.
-    """
-    differences = np.concatenate([
-        np.abs(image[one] - image[other])[~(hidden[one] | hidden[other])]
-        for one, other in ((np.s_[:, 1:], np.s_[:, :-1]),
-                           (np.s_[1:], np.s_[:-1]))])
-    if not differences.size:
-        return 0.0
-    # (of a normal distribution, 30% lie within 0.3853 standard deviations)
-    noise = quantile(differences, 0.3) / 0.3853
-    if not noise > 0:
-        # most pixels hold the same number of photons
-        noise = float(np.sqrt(np.mean(differences**2)))
-    return float(noise / np.sqrt(2))
 
 
 def _ellipse_radius(image, hidden, position, level, noise, search):

@@ -86,12 +86,14 @@ def peak_place(place, value, k):
     Returns
     -------
     place : float
-        That of the sample where it has no neighbours on both sides.
+        That of the sample where it has no neighbours on both sides, or
+        where one of them is larger.
     """
     if not 0 < k < len(place) - 1:
         return float(place[k])
     x, y = place[k - 1:k + 2] - place[k], value[k - 1:k + 2] - value[k]
-    if not (np.isfinite(y).all() and (y[0] < 0 or y[2] < 0)):
+    # (beyond its reach a bar's ellipses may be flatter still)
+    if not (np.isfinite(y).all() and y.max() <= 0 and y.min() < 0):
         return float(place[k])
     curve, slope, _ = np.polyfit(x, y, 2)
     return float(place[k] + np.clip(-0.5 * slope / curve, x[0], x[2]))

@@ -157,6 +157,25 @@ class TestInvariance:
         assert_allclose(sky_of(image).level, 0.3, atol=0.02)
 
 
+class TestPhotons:
+    @pytest.mark.parametrize('light', [0.02, 0.05, 0.15, 0.5, 1.5])
+    @pytest.mark.parametrize('n', [100, 200])
+    def test_level(self, n, light):
+        """
+        Nothing is taken from the sky as outliers, however few photons it has.
+        """
+        y, x = np.mgrid[:n, :n]
+        galaxy = 2 * np.exp(-np.hypot(x - n / 2, (y - n / 2) / 0.7) / 6)
+        found = []
+        for seed in range(4):
+            image = np.random.default_rng(seed).poisson(galaxy + light)
+            sky = measure_sky(image.astype(float), galaxy > 9, (n / 2, n / 2))
+            assert abs(sky.level - light) < 3.5 * sky.error
+            found.append(sky.level - light)
+        # (the noise of 9000 pixels is 0.01 of that of one)
+        assert abs(np.mean(found)) < 0.03 * np.sqrt(light)
+
+
 class TestEllipse:
     @pytest.mark.parametrize('theta', [-1.2, 0.6, 2.0])
     @pytest.mark.parametrize(('q', 'found'), [(0.5, 0.5), (0.12, 0.2)])

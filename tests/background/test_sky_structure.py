@@ -181,6 +181,94 @@ class TestBlocks:
         assert_allclose((found.tilt, found.rise), 0, atol=1e-12)
 
 
+    @pytest.mark.parametrize(('n', 'is_scatter'), [(2, False), (3, True)])
+    def test_three_blocks(self, n, is_scatter):
+        image = np.kron(np.arange(n) % 2, np.ones((4, 4)))
+        found = self.measure(image, noise=0.1)
+        assert (found.scatter > 0.3) == is_scatter
+
+    @pytest.mark.parametrize(('n', 'is_plane'), [(11, False), (12, True)])
+    def test_twelve_blocks(self, n, is_plane):
+        sky = np.kron(np.arange(16).reshape(4, 4) < n, np.ones((4, 4))) > 0
+        found = self.measure(0.1 * np.arange(16) + 0.0 * sky, sky=sky)
+        assert (found.rise > 0) == is_plane
+        assert (found.scatter > 0.3) != is_plane
+
+    @pytest.mark.parametrize(('part', 'is_object'), [(0.058, True),
+                                                     (0.062, False)])
+    def test_large_areas(self, part, is_object):
+        # six hundredths of the frame are no object but structure
+        image = np.zeros((50, 60))
+        others = np.zeros(image.shape, bool)
+        others.flat[:round(part * image.size)] = True
+        image[others] = 9.0
+        found = measure_structure_of_sky(
+            image, image < 99, others, (30, 25), 0.0, 4.0, pixel_noise=0.0)
+        assert (found.rise == 0) == is_object
+
+    def test_noise_of_quiet_blocks(self):
+        # it is at least three tenths of that of the others
+        block = np.arange(36) // 4
+        turn = (-1.0)**np.indices((4, 36)).sum(0)
+        image = np.where(block % 3, 1.0, 0.1) * turn + block % 2
+        found = self.measure(image, noise=2.0)
+        many = np.where(np.arange(9) % 3, 1.0, 0.3)
+        excess = (np.arange(9) % 2).var(ddof=1) - 4 * (many**2).mean() / 16
+        assert_allclose(found.scatter, excess**0.5)
+
+    @pytest.mark.parametrize(('times', 'is_halo'), [(0.9, False),
+                                                    (1.1, True)])
+    @pytest.mark.parametrize('slope', [0.0, 5.0])
+    def test_haloes(self, slope, times, is_halo):
+        # four times the scatter about a plane and the noise
+        y, x = np.mgrid[:6, :6]
+        plane = np.stack([np.ones(36), x.ravel(), y.ravel()], -1)
+        value = slope * (x - y).ravel() + 0.02 * (-1.0)**np.arange(36)
+        halo = np.zeros(36)
+        halo[15] = 1.0
+
+        def times_limit(size):
+            left = value + size * halo
+            left = left - plane @ np.linalg.lstsq(plane, left, rcond=None)[0]
+            left -= np.median(left)
+            spread = 1.482602 * np.median(np.abs(left))
+            return abs(left[15]) / (4 * np.hypot(spread, 0.4 / 4))
+
+        size = times / times_limit(1.0)
+        for _ in range(9):
+            size *= times / times_limit(size)
+        image = np.kron((value + size * halo).reshape(6, 6), np.ones((4, 4)))
+        found = self.measure(image, noise=0.4, centre=(11.5, 11.5),
+                             level=0.0)
+        # (nothing is left out of a block of steep sky)
+        few = 36 - 3 - is_halo
+        left = (value + size * halo)[halo < is_halo + (not is_halo) * 9]
+        used = plane[halo < is_halo + (not is_halo) * 9]
+        left = left - used @ np.linalg.lstsq(used, left, rcond=None)[0]
+        excess = (left @ left) / few - (1 + (2 / few)**0.5) * 0.4**2 / 16
+        assert_allclose(found.scatter, max(excess, 0)**0.5, atol=1e-6)
+
+    @pytest.mark.parametrize(('times', 'counts'), [(2.4, True), (2.6, False)])
+    def test_objects_within_blocks(self, times, counts):
+        # two and a half times the noise off the median
+        image = np.zeros((4, 32))
+        image[1, 5] = times * 0.5
+        found = self.measure(image, noise=0.5)
+        means = np.zeros(8)
+        means[1] = times * 0.5 / 16 * counts
+        assert_allclose(found.scatter, max(
+            means.var(ddof=1) - 0.25 / 16, 0)**0.5)
+        # what is taken into the mean is seen without the noise of means
+        far = measure_structure_of_sky(
+            image + np.arange(32) // 4 % 2, image < 99, image > 99, (0, 0),
+            0.0, 0.5, pixel_noise=0.0)
+        means += np.arange(8) % 2
+        few = np.full(8, 16.0)
+        few[1] -= not counts
+        assert_allclose(far.scatter, (means.var(ddof=1) - (
+            0.25 / few).mean())**0.5, rtol=2e-3)
+
+
 def test_with_structure_of():
     one = Sky(5.0, 0.5, 'free', structure=0.3, noise=1.0)
     other = Sky(9.0, 2.0, 'free', structure=0.5, noise=2.0)
@@ -269,6 +357,41 @@ class TestFirstSlope:
         # all but a slope is left out, or it is not steep
         hidden[:] = False
         assert first_slope(0.01 * image, hidden, 1.0).tolist() == [0, 0]
+
+    @pytest.mark.parametrize(('times', 'share', 'counts'), [
+        (2.1, 0.05, False), (1.9, 0.05, True), (-2.7, 0.05, True),
+        (-3.3, 0.05, False)])
+    def test_limits(self, times, share, counts):
+        # pixels brighter than two or darker than three times the scatter
+        y, x = np.mgrid[:60, :60]
+        turn = np.random.default_rng(1).uniform(-1, 1, x.shape)
+        image = 0.3 * x + turn
+        far = (np.random.default_rng(2).random(x.shape) < share) & (x > 40)
+        width = 1.482602 * 0.5
+        for _ in range(20):
+            image = 0.3 * x + np.where(far, times * width, turn)
+            use = ~far if not counts else far | ~far
+            design = np.stack([x, y, np.ones(x.shape)], -1)[use]
+            plane = np.linalg.lstsq(design, image[use], rcond=None)[0]
+            left = image[use] - design @ plane
+            width = 1.482602 * np.median(np.abs(left - np.median(left)))
+        slope = first_slope(image, image < -99, 0.1)
+        assert_allclose(slope, plane[:2], atol=2e-4)
+
+    @pytest.mark.parametrize(('n', 'is_enough'), [(11, False), (12, True)])
+    def test_twelve_boxes(self, n, is_enough):
+        image = np.arange(40.0) + np.zeros((3, 1))
+        hidden = np.ones(image.shape, bool)
+        hidden[:, :n // 3] = hidden[:n % 3, n // 3] = False
+        slope = first_slope(image, hidden, 0.1)
+        assert_allclose(slope, (float(is_enough), 0), atol=1e-9)
+
+    @pytest.mark.parametrize(('least', 'is_steep'), [(8.9, True),
+                                                     (9.1, False)])
+    def test_least(self, least, is_steep):
+        y, x = np.mgrid[:30, :40]
+        slope = first_slope(0.15 * x - 0.1 * y, x < 0, least)
+        assert_allclose(slope, (0.15 * is_steep, -0.1 * is_steep), atol=1e-9)
 
     def test_rise(self):
         assert rise_of((0.1, -0.2), (10, 30)) == pytest.approx(5.0)

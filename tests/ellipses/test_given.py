@@ -4,6 +4,7 @@ Tests of ellipses that a user gives.
 """
 
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import astropy.units as u
 import numpy as np
@@ -177,6 +178,73 @@ class TestConventions:
         profile['radius'] = profile['radius'].value * u.pix
         with pytest.raises(ValueError, match='geometry has radii in pix'):
             read_ellipses(on_sky, profile)
+
+
+class TestRows:
+    def photutils(self, sma, **columns):
+        n = len(sma)
+        values = {'sma': sma, 'eps': np.full(n, 0.3), 'pa': np.full(n, 0.5),
+                  'x0': np.full(n, 40.0), 'y0': np.full(n, 50.0), **columns}
+        return SimpleNamespace(**values)
+
+    def test_central_pixel_of_isophotes(self, plain):
+        # it has no shape, nor has one that is not finite
+        found = read_ellipses(plain, self.photutils(
+            np.array([0.0, 3.0, 5.0, np.nan]),
+            eps=np.array([0.9, 0.3, 0.4, 0.3]),
+            x0=np.array([9.0, 40.0, 42.0, 9.0])))
+        assert_allclose(found.sma, [3, 5])
+        assert_allclose(found.eps, [0.3, 0.4])
+        assert found.centre == (41, 50)
+        assert found.has_radii
+        # one ellipse alone is one without radii, of any size
+        for sma in (0.0, 7.0):
+            found = read_ellipses(plain, self.photutils(np.array([sma])))
+            assert not found.has_radii
+            assert_allclose(found.theta, 0.5)
+        with pytest.raises(ValueError, match='got none that is finite'):
+            read_ellipses(plain, self.photutils(np.array([0.0, np.nan])))
+
+    @pytest.mark.parametrize('name', ['eps', 'theta'])
+    def test_unknown_shapes(self, plain, name):
+        columns = {'sma': [2.0, 4.0, 6.0], 'eps': [0.0, 0.2, 0.3],
+                   'theta': [np.nan, 30.0, 40.0]}
+        found = read_ellipses(plain, Table(columns))
+        # (a circle needs no angle)
+        assert_allclose(np.degrees(found.theta), [0, 30, 40])
+        columns[name][2] = np.nan
+        with pytest.warns(AstropyUserWarning, match='no shape in 1 row'):
+            found = read_ellipses(plain, Table(columns))
+        assert_allclose(found.sma, [2, 4, 6])
+        assert_allclose(found.eps, [0, 0.2, 0.2])
+
+    @pytest.mark.parametrize('sma', [[2.0, 2.0], [3.0, 2.0], [np.nan] * 2])
+    def test_radii_that_do_not_increase(self, plain, sma):
+        with pytest.raises(ValueError, match='increasing radii'):
+            read_ellipses(plain, Table({'sma': sma, 'eps': [0.1, 0.2],
+                                        'theta': [3.0, 4.0]}))
+
+    @pytest.mark.parametrize('meta', [{}, {'x_centre': 40.0},
+                                      {'y_centre': 40.0}, {'ra': 150.0}])
+    def test_half_of_a_centre(self, on_sky, meta):
+        table = Table({'sma': [2.0, 4.0], 'eps': [0.1, 0.2],
+                       'theta': [3.0, 4.0]}, meta=meta)
+        assert read_ellipses(on_sky, table).centre is None
+        table.meta = {'x_centre': 40.0, 'y_centre': 50.0}
+        assert read_ellipses(on_sky, table).centre == (40, 50)
+        # the sky comes first
+        centre = on_sky.wcs.pixel_to_world(60, 70)
+        table.meta.update(ra=centre.ra.deg, dec=centre.dec.deg)
+        assert_allclose(read_ellipses(on_sky, table).centre, (60, 70))
+
+    @pytest.mark.parametrize('eps', [-0.1, 1.0])
+    def test_limits(self, plain, eps):
+        with pytest.raises(ValueError, match='from 0 to below 1'):
+            read_ellipses(plain, self.photutils(np.array([3.0]),
+                                                eps=np.array([eps])))
+        found = read_ellipses(plain, self.photutils(
+            np.array([3.0]), eps=np.array([abs(eps) - 0.1])))
+        assert found.eps == abs(eps) - 0.1
 
 
 class TestRefusals:

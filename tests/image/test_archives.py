@@ -469,3 +469,44 @@ class TestExtensions:
             0b1100000011111100)
         assert mask_bits(header, {}, name='MSK') is None
         assert mask_bits(header, {'TELESCOP': 3}) is None
+
+
+class TestBits:
+    @pytest.mark.parametrize(('name', 'other', 'good'), [
+        # SUSPECT, STARCORE, CONV.POOR and MARK of Pan-STARRS1
+        ('rings.v3.skycell.1.stk.r.unconv.fits',
+         'rings.v3.skycell.1.stk.r.unconv.mask.fits', (7, 12, 14, 15)),
+        # all but spikes, saturated cores and bad pixels of KiDS
+        ('KiDS_DR4.0_1_r_sci.fits', 'KiDS_DR4.0_1_r_msk.fits',
+         (3, 4, 5, *range(7, 16)))])
+    def test_masks(self, tmp_path, name, other, good):
+        for file in (name, other):
+            (tmp_path / file).touch()
+        found, = companion_files(tmp_path / name)
+        assert (found.role, found.path.name) == ('mask', other)
+        assert [k for k in range(16) if not found.bits & 1 << k] == [*good]
+
+    def test_powers(self, tmp_path):
+        # the errors of Pan-STARRS1 are variances
+        name = 'rings.v3.skycell.1.stk.r.unconv'
+        for end in ('', '.wt'):
+            (tmp_path / f'{name}{end}.fits').touch()
+        found, = companion_files(tmp_path / f'{name}.fits')
+        assert (found.role, found.power, found.bits) == ('error', 2, None)
+        for end in ('sci', 'wei'):
+            (tmp_path / f'KiDS_1_{end}.fits').touch()
+        found, = companion_files(tmp_path / 'KiDS_1_sci.fits')
+        assert (found.role, found.power, found.bits) == ('weight', 1, None)
+
+    def test_packed_in_two_ways(self, tmp_path):
+        # the file that has the ending of the image
+        for end in ('.fits', '_rms.fits', '_rms.fits.gz'):
+            (tmp_path / f'a{end}').touch()
+        found, = companion_files(tmp_path / 'a.fits')
+        assert found.path.name == 'a_rms.fits'
+        assert found.power == 1
+        # or none if there is no such file
+        (tmp_path / 'a_rms.fits').unlink()
+        (tmp_path / 'a_rms.fits.fz').touch()
+        with pytest.warns(AstropyUserWarning, match='has 2 files beside it'):
+            assert companion_files(tmp_path / 'a.fits') == []

@@ -11,6 +11,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof import GalaxyCutout
+from astro_pix2prof.image import compression
 from astro_pix2prof.image.compression import (
     check_compression,
     compression_step,
@@ -119,3 +120,21 @@ def test_blank_and_scale_of_compressed_integers(tmp_path):
     assert cutout.mask[:, 50:].all()
     assert not cutout.mask[:, :50].any()
     assert np.allclose(cutout.data[:, :50], 0.01 * data[:, :50] + 5.0)
+
+
+@pytest.mark.parametrize(('step', 'is_told'), [
+    (0.0, False), (0.46, False), (0.54, True)])
+@pytest.mark.parametrize('shape', [(64, 64), (2, 64, 64), (1, 3, 64, 64)])
+def test_half_of_the_noise(monkeypatch, shape, step, is_told):
+    # of the first image of a cube
+    monkeypatch.setattr(compression, 'compression_step', lambda hdu: step)
+    data = np.random.default_rng(1).normal(size=shape)
+    data.reshape(-1, 64, 64)[1:] *= 50
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        check_compression(None, data, 'one')
+    assert bool(caught) == is_told
+    if is_told:
+        assert 'steps of 0.5' in str(caught[0].message)
+        with pytest.warns(AstropyUserWarning, match='of more than the noise'):
+            check_compression(None, 0 * data, 'one')
