@@ -131,13 +131,20 @@ class Sky:
     rounding: float = 0.0
 
     @property
+    def is_uneven(self):
+        """
+        Tell of so much structure that it matters (bool).
+        """
+        return self.how == 'free' and (
+            self.structure > _STRUCTURE * self.noise)
+
+    @property
     def is_uncertain(self):
         """
         Tell of too little sky, too much structure, or rounding (bool).
         """
-        return self.how == 'tail' or self.tilted or (
-            self.how == 'free' and self.structure > _STRUCTURE * self.noise
-            ) or self.rounding > _ROUNDING * self.noise
+        return (self.how == 'tail' or self.tilted or self.is_uneven
+                or self.rounding > _ROUNDING * self.noise)
 
     def over(self, shape):
         """

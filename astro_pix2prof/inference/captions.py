@@ -73,9 +73,14 @@ def rings_of_caption(prepared, caption):
         # (a ring network states its error, photon noise included)
         rings.sb_err = np.hypot(caption.error, POGSON / np.maximum(
             rings.photon_snr, 1e-3))
+    untold = caption.trust.get('sky_untold')
+    if untold is not None and prepared.background.is_uneven:
+        # (a network thinks that a sky is flat, and the rings beyond the
+        # galaxy make it sure of that of the others)
+        untold = np.hypot(untold, prepared.background.structure)
     rings.sb_err = add_sky_and_correlation(
         prepared, sma, rings.photon_snr, rings.intensity, rings.sb_err,
-        sky_error=caption.trust.get('sky_untold'))
+        sky_error=untold)
     rings.intensity_err = rings.intensity * rings.sb_err / POGSON
     excess = caption.trust.get('excess', 0.0)
     if prepared.ellipses is not None and caption.weight is not None:

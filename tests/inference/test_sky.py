@@ -8,7 +8,7 @@ import pytest
 from astropy.modeling.models import Sersic2D
 from scipy.ndimage import gaussian_filter
 
-from astro_pix2prof import GalaxyFlag, Pix2ProfFitter
+from astro_pix2prof import GalaxyCutout, GalaxyFlag, Pix2ProfFitter
 
 SIGMA = 0.03
 OPTIONS = {'zeropoint': 22.5, 'pixel_scale': 0.4}
@@ -55,6 +55,24 @@ class TestSky:
             assert change(one, two) < 0.02
             assert np.isclose(two.meta['sky'] - constant, one.meta['sky'],
                               atol=1e-3 * SIGMA)
+
+    def test_errors_hold_the_structure_of_a_sky(self, fitter):
+        """
+        That of a sky which is not flat is in the error of each ring.
+        """
+        image = image_of(6, shape=(256, 256), centre=(127.0, 124.0))
+        y, x = np.mgrid[:256, :256] / 255 - 0.5
+        bowl = 2.0 * SIGMA * 2 * (x**2 + y**2)
+        for sky, is_uneven in ((0, False), (bowl, True)):
+            cutout = GalaxyCutout(image + sky, **OPTIONS)
+            found = fitter._prepare(cutout).background
+            assert found.is_uneven == is_uneven
+            profile = fitter(cutout)
+            assert is_uneven == bool(
+                GalaxyFlag.SKY_UNCERTAIN & profile.meta['flag'])
+        # (intensities are for a square arcsec)
+        structure = found.structure / 0.4**2
+        assert 0.99 < profile['intensity_err'].value.min() / structure < 1.5
 
     def test_galaxy_fills_frame(self, fitter):
         image = image_of(60, seed=3)
