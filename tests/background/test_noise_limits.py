@@ -199,6 +199,34 @@ class TestBlocks:
             1 if is_calm else 10), rtol=1e-3)
 
 
+class TestPhotons:
+    @pytest.mark.parametrize('light', [0.01, 0.05, 0.1, 0.2])
+    @pytest.mark.parametrize(('unit', 'level'), [(1.0, 0.0), (3e-9, 1e-8)])
+    def test_noise(self, light, unit, level):
+        # most pixels hold no photon; a galaxy is in the middle
+        y, x = np.indices((200, 240))
+        galaxy = 9 * np.exp(-np.hypot(x - 120, y - 100) / 9)
+        image = np.random.default_rng(1).poisson(galaxy + light)
+        mask = np.zeros(image.shape, bool)
+        mask[:, ::7] = True
+        found = measure_noise(unit * np.where(mask, 99, image) - level, mask)
+        assert_allclose(found / unit, light**0.5, rtol=0.15)
+
+    def test_no_photons(self):
+        # a constant, one with bright pixels, and one of noise below it
+        image = np.zeros((128, 128))
+        image[::9, ::7] = np.arange(285.0).reshape(15, 19)
+        assert measure_noise(image) == 0
+        image[::9, ::7] = 5.0
+        assert_allclose(measure_noise(image), 5 * np.sqrt(285 / (
+            128**2 - 285)), rtol=0.1)
+        assert measure_noise(-image) == 0
+        # padding is no sky, but what is beside it
+        image = np.random.default_rng(1).normal(1000, 3, (128, 128))
+        image[:70] = 0.0
+        assert_allclose(measure_noise(image), 3, rtol=0.05)
+
+
 class TestFewPixels:
     @pytest.mark.parametrize(('values', 'expected'), [
         # of 0, 1, 2, 3: below the middle, 1.5, by 0.5 and 1.5

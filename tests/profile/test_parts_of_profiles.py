@@ -87,9 +87,10 @@ def test_scale_of_intensities(meta, scale):
     assert_allclose(intensity_scale(meta), scale)
 
 
-class TestCorrelations:
-    parts = {'length': 0.4, 'smooth': 0.5, 'common': 0.2}
+PARTS = {'length': 0.4, 'smooth': 0.5, 'common': 0.2}
 
+
+class TestCorrelations:
     def expected(self, sma):
         place = np.log(np.maximum(sma, 0.5))
         share = 0.2 + 0.5 * np.exp(-np.abs(place[:, None] - place) / 0.4)
@@ -98,7 +99,7 @@ class TestCorrelations:
 
     def test_noise(self):
         sma = np.array([0.0, 0.3, 0.5, 1.0, 1.5, 4.0, 40.0])
-        noise = correlated_noise(sma, self.parts, 40000,
+        noise = correlated_noise(sma, PARTS, 40000,
                                  np.random.default_rng(1))
         assert_allclose(noise @ noise.T / 40000, self.expected(sma),
                         atol=0.02)
@@ -113,7 +114,7 @@ class TestCorrelations:
         sky = 1e-5 / 0.5**2
         assert_allclose(intensity_covariance(profile), np.diag(
             ring**2 - sky**2) + sky**2)
-        store_correlation(profile, self.parts)
+        store_correlation(profile, PARTS)
         share = self.expected(np.arange(1.0, 6))
         assert_allclose(ring_correlations(profile), share)
         # errors of magnitudes are correlated
@@ -136,7 +137,7 @@ class TestCorrelations:
         ({'smooth': True}, False), ({'length': np.inf}, False),
         ({'length': '1'}, False)])
     def test_limits(self, change, is_right):
-        parts = {**self.parts, **change}
+        parts = {**PARTS, **change}
         if is_right:
             assert check_correlation(parts) == (
                 parts['length'], parts['smooth'], parts['common'])
