@@ -171,13 +171,14 @@ class TestBlocks:
 
     @pytest.mark.parametrize('value', [0.0, 1e7, -1e7])
     @pytest.mark.parametrize('sky', [0.0, -500.0, 2e4])
-    def test_masked_values_do_not_matter(self, value, sky):
+    @pytest.mark.parametrize('unit', [1.0, 1e-25])
+    def test_masked_values_do_not_matter(self, value, sky, unit):
         image = sky + np.random.default_rng(1).normal(size=(64, 64))
         mask = np.random.default_rng(2).random(image.shape) < 0.2
-        usual = measure_noise(np.where(mask, np.nan, image))
-        assert_allclose(measure_noise(np.where(mask, value, image), mask),
-                        usual, rtol=1e-6)
-        assert_allclose(usual, 1, atol=0.03)
+        usual = measure_noise(unit * np.where(mask, np.nan, image))
+        assert_allclose(measure_noise(unit * np.where(mask, value, image),
+                                      mask), usual, rtol=1e-6)
+        assert_allclose(usual / unit, 1, atol=0.03)
 
     def test_outliers(self):
         # those beyond three times the scatter about a plane are cut
