@@ -285,6 +285,13 @@ def _users(path, tree, line, tests, known):
             names |= {part.id for part in ast.walk(node) if isinstance(
                 part, ast.Name) and isinstance(part.ctx, ast.Store)}
             names |= {node.name} if isinstance(node, ast.ClassDef) else set()
+    # (and of other constants that are made of it)
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and names & {
+                part.id for part in ast.walk(node)
+                if isinstance(part, ast.Name)}:
+            names |= {part.id for part in ast.walk(node) if isinstance(
+                part, ast.Name) and isinstance(part.ctx, ast.Store)}
     # (of this package, and tests that import it)
     inner = {part.target.id for node in tree.body for part in ast.walk(node)
              if isinstance(part, ast.comprehension)

@@ -25,9 +25,12 @@ _EDGES = 1.35
 _LEAST_PAIRS = 12
 
 # Boxes hold few photons, less than four, if this part of neighbours are equal,
-# and this part of the others differ by one. They are not made larger if a
-# frame then has fewer than so many each way.
-_ALIKE, _BY_ONE, _FEWEST = 0.15, 0.25, 12
+# and this part of the others differ by one, but for some that differ by less.
+# They are not made larger if a frame then has fewer than so many each way.
+_ALIKE, _BY_ONE, _SOME, _FEWEST = 0.15, 0.25, 0.05, 12
+
+# Differences below this part of their root mean square are none.
+_DIGIT = 1e-7
 
 # Smaller excesses over white noise, in units of their own error, are chance.
 _CHANCE = 2.5
@@ -192,16 +195,21 @@ def difference_noise(image, hidden):
                            (np.s_[1:], np.s_[:-1]))])
     if not differences.size:
         return 0.0, False
+    # (what was subtracted from equal numbers makes their last digits differ)
+    mean = float(np.sqrt(np.mean(differences**2)))
+    differences[differences <= _DIGIT * mean] = 0.0
     # (of a normal distribution, 30% lie within 0.3853 standard deviations)
     noise = quantile(differences, 0.3) / 0.3853
     if not noise > 0:
         # most pixels hold the same number of photons
-        noise = float(np.sqrt(np.mean(differences**2)))
+        noise = mean
     are_few = False
     if np.count_nonzero(differences) < (1 - _ALIKE) * differences.size:
         others = differences[differences > 0]
+        # (boxes with fewer pixels than the others may differ by less)
         are_few = bool(others.size) and (
-            quantile(others, _BY_ONE) < 1.01 * others.min())
+            quantile(others, _SOME + _BY_ONE) < 1.01 * quantile(others,
+                                                                _SOME))
     return float(noise / np.sqrt(2)), are_few
 
 

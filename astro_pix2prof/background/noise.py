@@ -3,6 +3,8 @@
 Robust measurement of the sky noise of an image.
 """
 
+import itertools
+
 import numpy as np
 
 from astro_pix2prof.background.medians import row_medians
@@ -134,6 +136,9 @@ def _quantile(values, at):
     return float(values[int(at * (len(values) - 1) + 0.5)])
 
 
+# Parts of a frame, each way, in which photons are counted.
+_PARTS = 4
+
 # The standard deviation of a Gaussian cut at 3 sigma
 _CUT = 3.0
 
@@ -178,10 +183,39 @@ def measure_noise(data, mask=None):
         return _lower_side(data[~mask])
     # Blocks of a constant are padding, unless everything is constant.
     filled = sigma > 0
-    if not np.any(filled):
-        return 0.0
+    if 2 * np.count_nonzero(filled) < len(filled):
+        found = _photon_noise(data, ~mask)
+        if found > 0 or not np.any(filled):
+            return found
     sigma, weight = sigma[filled], weight[filled]
     return _lowest_group(sigma, weight)
+
+
+def _photon_noise(data, good):
+    """
+    The noise of a sky most of whose pixels hold no photon; 0 for others.
+
+    From the numbers of pixels with one photon and with none, whose ratio is
+    the mean.
+    """
+    values, counts = np.unique(data[good], return_counts=True)
+    if len(values) < 2 or 2 * counts[0] < counts.sum():
+        return 0.0
+    none, one = values[:2]
+    # (the median of parts of the frame: galaxies fill some of them)
+    parts = [np.ix_(*pair) for pair in itertools.product(*(
+        np.array_split(np.arange(n), min(_PARTS, n)) for n in data.shape))]
+    n_none, n_one, n = np.array([
+        [np.count_nonzero(plane[part] & good[part]) for part in parts]
+        for plane in (data == none, data == one, good)])
+    known = n_none > 0
+    light = n_one[known] / n_none[known]
+    calm = light <= np.median(light)
+    more = (n - n_none - n_one)[known][calm].sum()
+    if more > n_one[known][calm].sum():
+        # (single pixels that are bright)
+        return 0.0
+    return float((one - none) * np.sqrt(np.median(light)))
 
 
 def _block_sigmas(data, mask, side):

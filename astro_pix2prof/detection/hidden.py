@@ -355,7 +355,7 @@ def _fit(image, mask, start, sigma, reach):
 @dataclass
 class _Minimum:
     """
-    Where fits end: parameters, residuals, and their derivatives.
+    Ends of fits: parameters, residuals, and their derivatives.
 
     Attributes
     ----------

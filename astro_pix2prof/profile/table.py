@@ -234,8 +234,9 @@ def interpolate_profile(profile, radius, column='surface_brightness'):
         result = np.full(np.shape(want), np.nan)
     elif column == 'pa':
         turned = np.unwrap(np.radians(2 * values[ok]))
+        # (twice: what is just below zero is rounded to 180)
         result = np.degrees(np.interp(want, at[ok], turned, left=np.nan,
-                                      right=np.nan) / 2) % 180
+                                      right=np.nan) / 2) % 180 % 180
     else:
         result = np.interp(want, at[ok], values[ok], left=np.nan,
                            right=np.nan)

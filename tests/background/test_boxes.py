@@ -98,12 +98,41 @@ class TestFewPhotons:
         image = np.cumsum(step)[None]
         assert difference_noise(image, image < 0)[1] == are_few
         # or a quarter of the others is, and not less
-        few = np.where(np.arange(101) % 10 < 3, step, 3 * step)
+        few = np.where(np.arange(101) % 20 < 7, step, 3 * step)
         image = np.cumsum(few)[None]
         assert difference_noise(image, image < 0)[1] == are_few
-        few = np.where(np.arange(101) % 10 < 2, step, 3 * step)
+        # but for some that differ by less
+        few[30:33] *= 0.3
+        image = np.cumsum(few)[None]
+        assert difference_noise(image, image < 0)[1] == are_few
+        few = np.where(np.arange(101) % 20 < 5, step, 3 * step)
         image = np.cumsum(few)[None]
         assert not difference_noise(image, image < 0)[1]
+
+    @pytest.mark.parametrize(('unit', 'level'), [
+        (1.0, 0.0), (0.37, 0.0123), (1e-12, 3.3e-12), (1e9, 7.7e9)])
+    def test_last_digits(self, unit, level):
+        # equal numbers of photons are not equal after a subtraction
+        image = np.random.default_rng(1).poisson(0.12, (200, 200)) * unit
+        image = image - level
+        boxes, noise = fill_boxes(image, image < -np.inf, 2)
+        assert boxes.side == 8
+        assert_allclose(noise / unit, np.sqrt(0.12) / 8, rtol=0.4)
+        one = difference_noise(image, image < -np.inf)
+        assert_allclose(one[0] / unit, np.sqrt(0.12), rtol=0.1)
+        assert one[1]
+
+    @pytest.mark.parametrize(('bright', 'is_left'), [(3e6, True),
+                                                     (3e9, False)])
+    def test_bright_pixel(self, bright, is_left):
+        # a difference of a ten-millionth of the root mean square is none
+        image = np.random.default_rng(1).normal(size=(100, 100))
+        image[50, 50] = bright
+        noise, _ = difference_noise(image, image < -np.inf)
+        if is_left:
+            assert_allclose(noise, 1, rtol=0.05)
+        else:
+            assert noise > 1e6
 
     def test_plateaus_are_no_photons(self):
         image = np.random.default_rng(1).normal(size=(64, 64))

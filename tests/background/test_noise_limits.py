@@ -171,13 +171,14 @@ class TestBlocks:
 
     @pytest.mark.parametrize('value', [0.0, 1e7, -1e7])
     @pytest.mark.parametrize('sky', [0.0, -500.0, 2e4])
-    def test_masked_values_do_not_matter(self, value, sky):
+    @pytest.mark.parametrize('unit', [1.0, 1e-25])
+    def test_masked_values_do_not_matter(self, value, sky, unit):
         image = sky + np.random.default_rng(1).normal(size=(64, 64))
         mask = np.random.default_rng(2).random(image.shape) < 0.2
-        usual = measure_noise(np.where(mask, np.nan, image))
-        assert_allclose(measure_noise(np.where(mask, value, image), mask),
-                        usual, rtol=1e-6)
-        assert_allclose(usual, 1, atol=0.03)
+        usual = measure_noise(unit * np.where(mask, np.nan, image))
+        assert_allclose(measure_noise(unit * np.where(mask, value, image),
+                                      mask), usual, rtol=1e-6)
+        assert_allclose(usual / unit, 1, atol=0.03)
 
     def test_outliers(self):
         # those beyond three times the scatter about a plane are cut
@@ -197,6 +198,34 @@ class TestBlocks:
         usual = measure_noise(self.blocks(8, np.ones((8, 8)))[0])
         assert_allclose(measure_noise(image), usual * (
             1 if is_calm else 10), rtol=1e-3)
+
+
+class TestPhotons:
+    @pytest.mark.parametrize('light', [0.01, 0.05, 0.1, 0.2])
+    @pytest.mark.parametrize(('unit', 'level'), [(1.0, 0.0), (3e-9, 1e-8)])
+    def test_noise(self, light, unit, level):
+        # most pixels hold no photon; a galaxy is in the middle
+        y, x = np.indices((200, 240))
+        galaxy = 9 * np.exp(-np.hypot(x - 120, y - 100) / 9)
+        image = np.random.default_rng(1).poisson(galaxy + light)
+        mask = np.zeros(image.shape, bool)
+        mask[:, ::7] = True
+        found = measure_noise(unit * np.where(mask, 99, image) - level, mask)
+        assert_allclose(found / unit, light**0.5, rtol=0.15)
+
+    def test_no_photons(self):
+        # a constant, one with bright pixels, and one of noise below it
+        image = np.zeros((128, 128))
+        image[::9, ::7] = np.arange(285.0).reshape(15, 19)
+        assert measure_noise(image) == 0
+        image[::9, ::7] = 5.0
+        assert_allclose(measure_noise(image), 5 * np.sqrt(285 / (
+            128**2 - 285)), rtol=0.1)
+        assert measure_noise(-image) == 0
+        # padding is no sky, but what is beside it
+        image = np.random.default_rng(1).normal(1000, 3, (128, 128))
+        image[:70] = 0.0
+        assert_allclose(measure_noise(image), 3, rtol=0.05)
 
 
 class TestFewPixels:

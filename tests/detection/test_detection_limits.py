@@ -16,6 +16,7 @@ from astro_pix2prof.detection.galaxy import (
     _within,
     choose_peak,
     find_galaxy,
+    is_hidden,
     refine_centre,
     sky_tilt,
 )
@@ -215,6 +216,16 @@ class TestCentres:
             star = image + gaussian(*at, 100, 2)
             centre = refine_centre(star, star > 0, start, max_shift=5.0)
             assert_allclose(centre, (x + 1, y - 1), atol=1e-3)
+
+
+    @pytest.mark.parametrize(('sma', 'inner', 'outer', 'hidden'), [
+        (9.0, 1.6, 3.0, True), (9.0, 3.1, 9.0, False),
+        (60.0, 3.1, 6.0, True), (60.0, 6.1, 9.0, False)])
+    def test_hidden_core(self, sma, inner, outer, hidden):
+        # of three pixels, or a tenth of the semi-major axis
+        away = np.hypot(X - 60, Y - 57)
+        bad = (away > inner) & (away <= outer)
+        assert is_hidden(bad, (60.0, 57.0), sma) == hidden
 
 
 class TestGaps:
