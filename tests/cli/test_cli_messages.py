@@ -80,6 +80,14 @@ class TestCommonErrors:
         assert '--position' in line
         assert 'degrees have a unit' not in line
 
+    def test_weights_of_isophotes(self, raw, capsys):
+        args = ['fit', str(raw), '--uncalibrated', '--method', 'isophote']
+        assert main([*args, '--weights', 'rings-fast']) == 0
+        assert ('warning: --weights has no effect: --method isophote has no '
+                'network') in capsys.readouterr().err
+        assert main([*args, '--overwrite']) == 0
+        assert '--weights' not in capsys.readouterr().err
+
     def test_degrees_without_a_unit(self, galaxy_ccd, tmp_path, capsys):
         galaxy_ccd.wcs.wcs.crval = 60.0, 50.0
         galaxy_ccd.write(tmp_path / 'a.fits')
