@@ -87,8 +87,10 @@ def is_address(path):
     """
     if isinstance(path, str):
         return '://' in path and _ADDRESS.match(path) is not None
+    # (asking the path itself for its fs would connect to a server)
     return (not isinstance(path, os.PathLike)
-            and hasattr(path, 'storage_options') and hasattr(path, 'fs'))
+            and hasattr(path, 'storage_options')
+            and hasattr(type(path), 'fs'))
 
 
 def find_path(path, name='the path') -> Path:

@@ -41,11 +41,13 @@ def shown(value):
     Returns
     -------
     text : str
-        Numbers of numpy as plain ones, quantities with their unit, and
-        anything else as Python writes it.
+        Numbers of numpy as plain ones, quantities with their unit, the
+        type of a table, and anything else as Python writes it.
     """
     if hasattr(value, 'unit') and getattr(value, 'ndim', 1) == 0:
         return str(value)
     if type(value).__module__ == 'numpy' and getattr(value, 'ndim', 1) == 0:
         return repr(value.item())
+    if hasattr(value, 'colnames'):
+        return type(value).__name__
     return repr(value)

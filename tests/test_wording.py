@@ -6,6 +6,7 @@ Tests of numbers and values in messages.
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.table import Table
 
 from astro_pix2prof.arguments import check_number
 from astro_pix2prof.wording import counted, shown
@@ -23,6 +24,7 @@ def test_counted(n, words, expected):
     (2, '2'), (2.5, '2.5'), ('2', "'2'"), (None, 'None'),
     (np.float64(2.5), '2.5'), (np.int32(-1), '-1'), (np.bool_(True), 'True'),
     (np.array(3.0), '3.0'), (2 * u.arcsec, '2.0 arcsec'),
+    (Table({'a': [1]}), 'Table'),
     (np.array([1, 2]), 'array([1, 2])'), ([1] * u.pix, '<Quantity [1.] pix>')])
 def test_shown(value, expected):
     assert shown(value) == expected

@@ -544,7 +544,8 @@ class _Rings:
             faint = ~self.masked & (self.radius > np.median(self.radius))
         y, x = np.nonzero(faint)
         left = (self.image - self.model)[faint]
-        keep = np.abs(left - np.median(left)) < 3 * self.scatter
+        middle = np.median(left) if left.size else 0.0
+        keep = np.abs(left - middle) < 3 * self.scatter
         design = np.stack([x - centre[0], y - centre[1],
                            np.ones(len(x))], -1)[keep]
         return np.linalg.lstsq(design, left[keep], rcond=None)[0][:2]

@@ -410,6 +410,10 @@ class _Fitting:
         self.options = image_options(args)
         check_planes(args)
         check_products(args)
+        if args.method == 'isophote' and not args.compare and (
+                args.weights != args.command.get_default('weights')):
+            warn('--weights has no effect: --method isophote has no network',
+                 args)
         _check_shape(args)
         if args.morphology:
             _check_morphology(args)

@@ -304,7 +304,12 @@ def any_path(text):
         If it is an address of a kind that cannot be read here.
     """
     try:
-        return find_path(text, '')
+        path = find_path(text, '')
+        # (the shell leaves ~ as it is after = and in quotes)
+        return path if is_address(text) else path.expanduser()
+    except RuntimeError:
+        # (~name of nobody)
+        return path
     except (ValueError, ImportError) as error:
         message = str(error).replace("='", "'", 1).removeprefix(': ')
         raise argparse.ArgumentTypeError(message) from None

@@ -6,6 +6,7 @@ Differences between two profiles.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,10 @@ def compare_profiles(
     if len(edges) < 2 or not np.all(np.diff(edges) > 0):
         msg = f'edges must be two or more increasing numbers, got {edges}'
         raise ValueError(msg)
+    if not isinstance(profiles, Mapping):
+        msg = ("profiles must be a dict of profiles by their labels, such as "
+               f"{{'a': profile}}, got {type(profiles).__name__}")
+        raise TypeError(msg)
     unit = u.mag / u.arcsec**2
     rows = []
     reference = complete_profile(reference, 'reference')

@@ -27,6 +27,13 @@ def _read_array(image, band, header=None):
     """
     header = header or {}
     unit = mask = None
+    if isinstance(image, list | tuple) and image and not all(
+            isinstance(part, list | tuple | np.ndarray | float | int
+                       | np.number) for part in image):
+        msg = (f'image is a {type(image).__name__} of '
+               f'{type(image[0]).__name__}: give one image, or several to '
+               'fit_many')
+        raise TypeError(msg)
     if isinstance(image, Masked):
         image, mask = image.unmasked, image.mask
     if isinstance(image, u.Quantity):

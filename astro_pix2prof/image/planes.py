@@ -35,6 +35,10 @@ _SMALL, _LARGE = 1e-15, 1e15
 # So many pixels tell the order of magnitude of an image.
 _N_TYPICAL = 2**17
 
+# An image of whose pixels more than this part loses its light to an
+# uncertainty that is none is told.
+_LOST = 0.5
+
 
 @dataclass
 class ErrorPlane:
@@ -346,6 +350,12 @@ def clean_planes(data, mask, sigma=None, *, background=None, scale=1.0):
             msg = ('the uncertainty of the image is nowhere positive and '
                    'finite')
             raise ValueError(msg)
+        lost = np.count_nonzero(bad & ~mask) / bad.size
+        if lost > _LOST:
+            warnings.warn(
+                f'the uncertainty is 0, negative or not finite in {lost:.0%} '
+                'of the pixels, which are masked: is it an uncertainty?',
+                AstropyUserWarning, stacklevel=4)
         mask |= bad
         good = noise[~mask]
         noise[mask] = np.median(good) if good.size else 0
@@ -431,6 +441,9 @@ def _kind_of(mask):
     """
     values = mask[np.isfinite(mask)] if mask.dtype.kind == 'f' else mask
     name = mask.dtype.name
+    if mask.dtype.kind == 'U' and mask.size:
+        return (f'the text {str(mask.flat[0])!r} (of a file, give what '
+                'astropy.io.fits.getdata reads)')
     if mask.dtype.kind != 'f' or not values.size:
         return name
     return f'{name} from {values.min():.4g} to {values.max():.4g}'

@@ -259,6 +259,10 @@ class Pix2ProfFitter(ProfileFitter):
             msg = (f"device must be a device of torch, such as 'cpu' or "
                    f"'cuda', got {device!r}")
             raise ValueError(msg) from error
+        if self.device.type == 'cuda' and not torch.cuda.is_available():
+            msg = (f'device={str(device)!r} needs a GPU, and torch finds none '
+                   "here: leave device out, or give 'cpu'")
+            raise ValueError(msg)
         if batch_size is None:
             batch_size = _BATCH if self.device.type == 'cpu' else _GPU_BATCH
         self.batch_size, self.n_views = int(batch_size), int(n_views)

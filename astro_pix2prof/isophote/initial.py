@@ -14,6 +14,7 @@ from astro_pix2prof.ellipses.geometry import profile_ellipses
 from astro_pix2prof.fitting.objects import low_weight
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.meta import profile_meta
+from astro_pix2prof.wording import shown
 
 __all__ = ['InitialGeometry', 'check_initial', 'initial_geometry']
 
@@ -95,9 +96,7 @@ def check_initial(initial, *, profile=False):
     what = 'a fitter such as Pix2ProfFitter()'
     if profile:
         what += ' or the profile of the galaxy'
-    got = type(initial).__name__ if hasattr(initial, 'colnames') else repr(
-        initial)
-    msg = f'initial must be {what}, got {got}'
+    msg = f'initial must be {what}, got {shown(initial)}'
     if not profile and isinstance(initial, QTable):
         msg += (': a profile belongs to one image, fitter.fit(image, '
                 'initial=profile)')

@@ -5,6 +5,7 @@ Registry of trained weights: safetensors files with JSON model cards.
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,11 @@ def find_weights(weights):
     FileNotFoundError
         If the file or its card does not exist.
     """
+    if not isinstance(weights, str | os.PathLike):
+        msg = (f'weights must be a name or the path of a .safetensors file, '
+               f'got {type(weights).__name__}: images are given to the '
+               'fitter that was made, fitter(image)')
+        raise TypeError(msg)
     if str(weights) in list_weights():
         return FOLDER / f'{weights}.safetensors'
     path = Path(weights)

@@ -66,6 +66,8 @@ def check_profile(profile, name='profile', *, ordered=False):
         lacks = ''
         if hasattr(profile, 'colnames'):
             lacks = f' with the columns {", ".join(profile.colnames)}'
+        elif is_profile(getattr(profile, 'profile', None)):
+            lacks = ': give its attribute profile, fit.profile'
         msg = (f'{name} must be a profile table, as a fitter returns it, got '
                f'{type(profile).__name__}{lacks}')
         raise TypeError(msg)

@@ -104,6 +104,8 @@ def write_profile(
     if not is_profile(profile):
         msg = ('profile must be a profile table, got '
                f'{type(profile).__name__}')
+        if is_profile(getattr(profile, 'profile', None)):
+            msg += ': give its attribute profile, fit.profile'
         if isinstance(profile, Table):
             msg += (f' with the columns {", ".join(profile.colnames[:5])}: '
                     'tables of other kinds are written by their own write()')

@@ -15,6 +15,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from astro_pix2prof import IsophoteFitter
 from astro_pix2prof.cli.main import main
 from astro_pix2prof.cli.methods import make_fitter
+from astro_pix2prof.cli.options import any_path
 from astro_pix2prof.cli.output import option_text, report, show_warnings
 
 # An argument of Python, such as zeropoint= or hdu=3.
@@ -78,6 +79,14 @@ class TestCommonErrors:
                         '--position', '10d', '10d')
         assert '--position' in line
         assert 'degrees have a unit' not in line
+
+    def test_weights_of_isophotes(self, raw, capsys):
+        args = ['fit', str(raw), '--uncalibrated', '--method', 'isophote']
+        assert main([*args, '--weights', 'rings-fast']) == 0
+        assert ('warning: --weights has no effect: --method isophote has no '
+                'network') in capsys.readouterr().err
+        assert main([*args, '--overwrite']) == 0
+        assert '--weights' not in capsys.readouterr().err
 
     def test_degrees_without_a_unit(self, galaxy_ccd, tmp_path, capsys):
         galaxy_ccd.wcs.wcs.crval = 60.0, 50.0
@@ -153,6 +162,22 @@ class TestCommonErrors:
         assert info.value.code == 2
         assert 'argument --out' in (text := capsys.readouterr().err)
         assert 'no permission to write there' in text
+
+
+def test_home(raw, tmp_path, monkeypatch):
+    """
+    The shell leaves ~ as it is in --out=~/folder.
+    """
+    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'home').mkdir()
+    raw.rename(tmp_path / 'home' / 'a.fits')
+    assert main(['fit', '~/a.fits', '--out=~/x', '--method', 'isophote',
+                 '--uncalibrated']) == 0
+    assert (tmp_path / 'home' / 'x' / 'a_profile.ecsv').is_file()
+    assert not (tmp_path / '~').exists()
+    # (a name of nobody is a name)
+    assert str(any_path('~nobody-here/a.fits')) == '~nobody-here/a.fits'
 
 
 class TestOptionText:

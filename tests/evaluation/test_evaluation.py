@@ -64,6 +64,12 @@ class TestCompareProfiles:
                           'ce are 36 arcsec apart: are they profiles of one'):
             compare_profiles({'near': here, 'far': there}, here)
 
+    @pytest.mark.parametrize('profiles', ['line', 'list'])
+    def test_no_dict(self, line, profiles):
+        match = "profiles must be a dict of profiles by their labels, such as"
+        with pytest.raises(TypeError, match=match):
+            compare_profiles([line] if profiles == 'list' else line, line)
+
     def test_nothing_in_common(self, line):
         other = line.copy()
         other['radius'] += 10 * u.arcsec

@@ -92,7 +92,8 @@ class TestMask:
         (np.linspace(-1, 3, 180, dtype='>f4').reshape(SHAPE),
          'float32 from -1 to 3: 0 means that a pixel is good'),
         (np.full(SHAPE, np.nan), 'float64: 0 means'),
-        (np.full(SHAPE, 'x'), 'str32: 0 means')])
+        (np.full(SHAPE, b'x'), 'bytes8: 0 means'),
+        ('mask.fits', r"the text 'mask\.fits' \(of a file, give what astro")])
     def test_type_is_described(self, mask, match):
         with pytest.raises(TypeError, match=f'bit flags, got {match}'):
             make(mask=mask)
@@ -189,6 +190,17 @@ class TestErrors:
     def test_type(self, name):
         with pytest.raises(TypeError, match=f'{name} must hold real numbers'):
             make(**{name: np.full(SHAPE, 'x')})
+
+    @pytest.mark.parametrize(('rows', 'warns'), [(6, False), (8, True)])
+    def test_mostly_useless(self, rows, warns, recwarn):
+        error = np.ones(SHAPE)
+        error[:rows] = 0
+        cutout = make(np.random.default_rng(1).normal(size=SHAPE),
+                      uncertainty=error)
+        assert cutout.mask[:rows].all()
+        assert [str(item.message) for item in recwarn] == [
+            'the uncertainty is 0, negative or not finite in 67% of the '
+            'pixels, which are masked: is it an uncertainty?'] * warns
 
     def test_useless(self):
         with pytest.raises(ValueError, match='is nowhere positive and finite'):

@@ -117,6 +117,14 @@ class TestArrays:
         with pytest.raises(TypeError, match='image must be an array, Quanti'):
             GalaxyCutout(image)
 
+    @pytest.mark.parametrize('one', [CCDData(np.ones(SHAPE), unit='adu'),
+                                     'a.fits', fits.PrimaryHDU()])
+    def test_several(self, one):
+        match = (rf'image is a list of {type(one).__name__}: give one image, '
+                 'or several to fit_many')
+        with pytest.raises(TypeError, match=match):
+            GalaxyCutout([one, one])
+
     def test_ragged(self):
         with pytest.raises(TypeError, match='does not become an array'):
             GalaxyCutout([[1, 2], [3]])

@@ -407,6 +407,12 @@ class TestOptions:
         with pytest.raises(FileNotFoundError, match='does not exist'):
             Pix2ProfFitter(tmp_path / 'w.safetensors')
 
+    def test_no_gpu(self, monkeypatch):
+        monkeypatch.setattr('torch.cuda.is_available', lambda: False)
+        match = "device='cuda:7' needs a GPU, and torch finds none here: leave"
+        with pytest.raises(ValueError, match=match):
+            Pix2ProfFitter(device='cuda:7')
+
     def test_repr(self, fitter):
         text = repr(fitter)
         assert "weights 'rings'" in text

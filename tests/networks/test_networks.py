@@ -324,6 +324,9 @@ class TestWeights:
         assert find_weights(str(path)) == path
         with pytest.raises(ValueError, match='weights must be a name'):
             find_weights('none-such')
+        match = 'got ndarray: images are given to the fitter that was made'
+        with pytest.raises(TypeError, match=match):
+            find_weights(np.ones((3, 3)))
         with pytest.raises(FileNotFoundError, match=r'c\.safetensors does'):
             find_weights(tmp_path / 'c.safetensors')
         path.with_suffix('.json').rename(tmp_path / 'away.json')

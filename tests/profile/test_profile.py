@@ -4,6 +4,7 @@ Tests for the profile and profile_io modules.
 """
 
 import sys
+from types import SimpleNamespace
 
 import astropy.units as u
 import numpy as np
@@ -30,6 +31,7 @@ from astro_pix2prof.profile.brightness import (
     intensity_to_sb,
     sb_to_intensity,
 )
+from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.table import interpolate_profile
 
 SMA = np.array([0.0, 1.0, 2.0, 4.0])
@@ -359,6 +361,12 @@ class TestFiles:
     def test_no_profile(self, tmp_path):
         with pytest.raises(TypeError, match='must be a profile table'):
             write_profile(Table({'a': [1]}), tmp_path / 'a.ecsv')
+        fit = SimpleNamespace(profile=make_profile())
+        for call in (lambda: write_profile(fit, tmp_path / 'a.ecsv'),
+                     lambda: check_profile(fit)):
+            with pytest.raises(TypeError, match='got SimpleNamespace: give '
+                               r'its attribute profile, fit\.profile$'):
+                call()
         with pytest.raises(TypeError, match='with the columns a, b: tables '
                                             'of other kinds'):
             write_profile(Table({'a': [1], 'b': [2]}), tmp_path / 'a.ecsv')
