@@ -189,10 +189,10 @@ def clipping_error(values):
     >>> import numpy as np
     >>> from astro_pix2prof.background.rounding import clipping_error
     >>> sky = np.random.default_rng(0).normal(size=5000)
-    >>> print(f'{clipping_error(sky):.2f}')
-    0.00
-    >>> print(f'{clipping_error(np.maximum(sky, 0)):.2f}')
-    0.40
+    >>> print(f'{clipping_error(sky):.1f}')
+    0.0
+    >>> print(f'{clipping_error(np.maximum(sky, 0)):.1f}')
+    0.4
     """
     if len(values) < _FEW:
         return 0.0

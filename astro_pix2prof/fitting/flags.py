@@ -12,6 +12,7 @@ from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.blends import is_blended
 from astro_pix2prof.fitting.checks import is_point_source
 from astro_pix2prof.fitting.plateaus import find_full
+from astro_pix2prof.fitting.stretched import is_stretched
 from astro_pix2prof.profile.brightness import curve_of_growth
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 
@@ -256,7 +257,10 @@ def flag_galaxy(rings, evidence):
         flag |= GalaxyFlag.POINT_SOURCE
     if _is_rough(rings):
         flag |= GalaxyFlag.GEOMETRY_UNCERTAIN
-    if evidence.distance > 1 or _disagrees(rings, snr, evidence.mean):
+    # (full wells have no noise)
+    if evidence.distance > 1 or _disagrees(rings, snr, evidence.mean) or (
+            not flag & GalaxyFlag.SATURATED and is_stretched(
+                cutout.data, cutout.mask, rings.centre)):
         flag |= GalaxyFlag.OUT_OF_DOMAIN
     return flag
 

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Areas of an image that were filled with a few values.
+Pixels of an image that were filled with a few values.
 """
 
 import math
@@ -43,7 +43,9 @@ def find_few_values(data, good):
     Returns
     -------
     areas : list of 2D bool `~numpy.ndarray`, shape (ny, nx)
-        Each connected area of at least 25 pixels.
+        Each connected area of at least 25 pixels. Or all pixels of the only
+        value that recurs, if others are lower and higher, wherever they
+        lie.
 
     Examples
     --------
@@ -63,10 +65,17 @@ def find_few_values(data, good):
     values, counts = np.unique(sample, return_counts=True)
     recurs = counts >= _RECURS
     n_rest = counts[~recurs].sum()
-    if (not 2 <= np.count_nonzero(recurs) <= _MOST
+    if (not 1 <= np.count_nonzero(recurs) <= _MOST
             or n_rest < _REST * len(sample)
-            or n_rest - np.count_nonzero(~recurs) > _REPEATED * n_rest
-            or _is_rounded(values, recurs)):
+            or n_rest - np.count_nonzero(~recurs) > _REPEATED * n_rest):
+        return []
+    if np.count_nonzero(recurs) == 1:
+        # (the least or largest one may be a limit)
+        at = int(np.argmax(recurs))
+        if 0 < at < len(values) - 1:
+            return [(data == values[at]) & good]
+        return []
+    if _is_rounded(values, recurs):
         return []
     found = np.zeros(data.shape, dtype=bool)
     for value in values[recurs]:

@@ -201,7 +201,10 @@ class GalaxyFlag(_DescribedFlag):
         1024, 'The image is unlike those that the network was trained on.',
         'What the network saw is farther from its training images than 99 '
         'per cent of these, or its profile disagrees with the pixels. Do '
-        'not trust the profile without a look, or use ``IsophoteFitter``.')
+        'not trust the profile without a look, or use ``IsophoteFitter``. '
+        'For any fitter, bright pixels have less than half the noise of the '
+        'sky: a picture whose values are a logarithm, a root or the like of '
+        'the light. Then the profile means nothing; take the image itself.')
     FORCED = (
         2048, 'The ellipses were given.',
         'They were given by ``geometry=``, such as for colours, or by '

@@ -111,6 +111,18 @@ def test_steps_side_by_side():
             == (np.arange(200) >= 188)).all()
 
 
+@pytest.mark.parametrize('kind', ['random', 'rows', 'columns', 'chequered'])
+@pytest.mark.parametrize('value', [0.0, 0.3])
+def test_scattered_pixels_of_one_value(image, kind, value):
+    y, x = np.indices(SHAPE)
+    blank = {'random': np.random.default_rng(4).random(SHAPE) < 0.05,
+             'rows': y % 3 == 0, 'columns': x % 7 == 2,
+             'chequered': (x + y) % 2 == 0}[kind]
+    assert np.array_equal(_found(np.where(blank, value, image)), blank)
+    for limit in (-0.3, 0.0, 0.3):
+        assert not _found(np.maximum(image, limit)).any()
+
+
 @pytest.mark.parametrize('values', [(-2.0, -1.0), (-1.0, -2.0), (0.5, -2.0),
                                     (0.0, -9.0), (-9.0, 9.0), (0.0, 1e-3)])
 @pytest.mark.parametrize('side', [20, 60])

@@ -1,0 +1,71 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of recognising images that are not linear in light.
+"""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from astro_pix2prof import GalaxyFlag, IsophoteFitter, Pix2ProfFitter
+from astro_pix2prof.fitting.stretched import is_stretched
+
+SHAPE = (131, 121)
+CENTRE = (60.3, 64.8)
+NONE = np.zeros(SHAPE, bool)
+
+
+def _image(index=1.0, scale=6.0, peak=300.0, gain=np.inf, seed=1):
+    y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
+    r = np.hypot(x - CENTRE[0], (y - CENTRE[1]) / 0.7)
+    image = gaussian_filter(np.exp(-(r / scale)**(1 / index)), 1.3)
+    image *= peak / image.max()
+    noise = np.random.default_rng(seed).normal(size=SHAPE)
+    return image + np.sqrt(1 + image / gain) * noise
+
+
+STRETCHES = {
+    'arsinh': np.arcsinh, 'root': lambda d: np.sqrt(np.maximum(d + 3, 0)),
+    'logarithm': lambda d: np.log10(np.maximum(d + 4, 1)),
+    'screen': lambda d: np.round(255 * np.clip((d + 3) / 300, 0, 1)**0.45)}
+
+
+@pytest.mark.parametrize('stretch', list(STRETCHES))
+@pytest.mark.parametrize('index', [0.7, 1.0, 1.5])
+@pytest.mark.parametrize('sky', [0.0, 40.0])
+def test_stretched(stretch, index, sky):
+    image = STRETCHES[stretch](_image(index))
+    assert is_stretched(1e-9 * (image + sky), NONE, CENTRE)
+
+
+@pytest.mark.parametrize('index', [0.3, 0.5, 1.0, 2.5, 4.0])
+@pytest.mark.parametrize('peak', [3.0, 30.0, 3000.0])
+@pytest.mark.parametrize('gain', [0.3, np.inf])
+def test_linear(index, peak, gain):
+    for seed in range(3):
+        image = _image(index, 6.0 if index < 2 else 0.3, peak, gain, seed)
+        for data in (image, gaussian_filter(image, 0.7), np.round(image),
+                     np.round(image / 4)):
+            assert not is_stretched(data, NONE, CENTRE)
+
+
+def test_no_noise_or_no_pixels():
+    y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
+    model = np.exp(-np.hypot(x - CENTRE[0], y - CENTRE[1]) / 6)
+    assert not is_stretched(model, NONE, CENTRE)
+    assert not is_stretched(np.zeros(SHAPE), NONE, CENTRE)
+    image = np.arcsinh(_image())
+    assert not is_stretched(image, ~NONE, CENTRE)
+    assert not is_stretched(image[:, :3], NONE[:, :3], CENTRE)
+    assert not is_stretched(image, NONE, (-90.0, 400.0))
+
+
+@pytest.mark.parametrize('make', [Pix2ProfFitter, IsophoteFitter])
+def test_flag(make):
+    fitter = make()
+    image = _image()
+    for data, expected in ((image, False), (np.arcsinh(image), True),
+                           (np.minimum(image, 150), False)):
+        profile = fitter(data, unit='nmgy', pixel_scale=0.4)
+        assert bool(profile.meta['flag'] & GalaxyFlag.OUT_OF_DOMAIN) == (
+            expected)
