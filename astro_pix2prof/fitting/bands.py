@@ -28,7 +28,7 @@ from astro_pix2prof.image.astrometry import pixel_to_icrs
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.image.position import read_position
 from astro_pix2prof.profile.brightness import SB_UNIT
-from astro_pix2prof.profile.flags import RingFlag
+from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 
 __all__ = ['BandProfiles', 'colour_columns', 'colour_pairs', 'make_colours',
            'measure_bands', 'options_of', 'values_at']
@@ -58,7 +58,7 @@ class BandProfiles:
         ``x-y_flag``, in which the `RingFlag` bits of both bands are set,
         and UNRESOLVED within one FWHM of the broader PSF. With ``psf=``,
         all are as seen behind the broadest PSF (``meta['psf_matched']`` is
-        its band).
+        its band). ``meta['mag_system']`` is the system of the magnitudes.
 
     reference : str
         The band whose ellipses were used; 'all' if they are those of all
@@ -151,6 +151,7 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
     if pairs is None:
         pairs = list(pairwise(profiles))
     pairs = [pair for pair in pairs if set(pair) <= set(profiles)]
+    _warn_of_colours(profiles, pairs)
     matched = None
     if psfs is not None:
         matched = match_profiles(profiles, psfs, (shape, first))
@@ -222,6 +223,29 @@ def _warn_of_twins(images, each):
                 f'{os.fspath(images[one])}: their colour is 0. Give hdu= or '
                 'band= a value for each, if they are parts of one file',
                 AstropyUserWarning, stacklevel=4)
+
+
+def _warn_of_colours(profiles, pairs):
+    """
+    Warn of colours that mix two systems, or of bands in which nothing is seen.
+    """
+    systems = {band: profile.meta.get('mag_system')
+               for band, profile in profiles.items()}
+    for one, two in pairs:
+        if None not in (systems[one], systems[two]) and (
+                systems[one] != systems[two]):
+            warnings.warn(
+                f'the colour {one}-{two} is the difference of '
+                f'{systems[one]} and {systems[two]} magnitudes: give '
+                'zeropoint= and mag_system= of one system to both bands, or '
+                'convert the colour', AstropyUserWarning, stacklevel=4)
+    unseen = [band for band in dict.fromkeys(sum(pairs, ())) if
+              profiles[band].meta['flag'] & GalaxyFlag.NO_SOURCE]
+    if unseen:
+        warnings.warn(
+            f'no galaxy is seen in {", ".join(unseen)} (NO_SOURCE): colours '
+            'with it may be those of noise', AstropyUserWarning,
+            stacklevel=4)
 
 
 def _warn_of_places(cutouts, each):
@@ -536,6 +560,9 @@ def _join(profiles, first, pairs, fwhm, shape=None, matched=None):
         if key in meta})
     table.meta.update(reference=first, bands=list(profiles),
                       colours=[f'{one}-{two}' for one, two in pairs])
+    systems = (profile.meta.get('mag_system')
+               for profile in profiles.values())
+    table.meta['mag_system'] = ' '.join(dict.fromkeys(filter(None, systems)))
     if matched is not None:
         table.meta['psf_matched'] = matched[1]
     return table

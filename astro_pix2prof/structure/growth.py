@@ -29,6 +29,15 @@ REFINE = 6
 # known: outskirts that hardly decline have a total without a bound.
 _MOST_BEYOND = 5.0
 
+# The parts of the last radius between which slopes are measured; the slope
+# -d ln I / d ln r below which the outskirts are wings, and the power of the
+# radius with which it increases at most (that of a Sersic law of index 1.6).
+_INNER, _OUTER, _WINGS, _STEEPER = 0.3, 0.6, 3.2, 0.62
+
+# The part of what wings of a constant slope, of at least so much, would add to
+# the total that is an error of it.
+_PART, _LEAST_SLOPE = 0.5, 2.3
+
 # Fewer usable rings than this are no profile.
 N_RINGS = 5
 
@@ -203,6 +212,29 @@ def _asymptotic(radius, flux):
     return total
 
 
+def _outer_slope(radius, intensity):
+    """
+    Calculate the slope -d ln I / d ln r of the outskirts if they are wings.
+
+    Infinite if they are not: if they are steep, or get steeper outwards as
+    those of discs do, in proportion to the radius.
+    """
+    slopes, places = [], []
+    for first, last in ((_INNER, _OUTER), (_OUTER, 1.0)):
+        part = (radius >= first * radius[-1]) & (
+            radius <= last * radius[-1]) & (intensity > 0)
+        if part.sum() < 3:
+            return np.inf
+        x = np.log(radius[part])
+        slopes.append(-np.polyfit(x, np.log(intensity[part]), 1)[0])
+        places.append(x.mean())
+    inner, outer = slopes
+    # (of a Sersic law, the slope increases as the power 1 / n of the radius)
+    steeper = np.log(max(outer, 1e-3) / max(inner, 1e-3)) / np.diff(places)[0]
+    is_wing = outer < _WINGS and steeper < _STEEPER
+    return float(outer) if is_wing else np.inf
+
+
 def total_light(profile, ok, samples, curve, eps, galaxy_flag, seed):
     """
     Extrapolate the flux of each sample to infinity.
@@ -248,13 +280,23 @@ def total_light(profile, ok, samples, curve, eps, galaxy_flag, seed):
     # seem to level off.
     cut = galaxy_flag & (GalaxyFlag.TRUNCATED | GalaxyFlag.SKY_UNCERTAIN)
     last = int(np.asarray(profile['flag'])[ok][-1])
-    if not cut and not last & RingFlag.EDGE:
+    # The growth curve of a spheroid levels off where its wings are taken for
+    # sky.
+    whole = not cut and not last & RingFlag.EDGE
+    slope = _outer_slope(radius, samples[0]) if whole else np.inf
+    if whole and slope >= _WINGS:
         total = _asymptotic(radius, growth[:, ::REFINE])
         if np.isfinite(total[0]):
             return np.where(np.isfinite(total), total, flux), True
     covariance = np.nan_to_num(intensity_covariance(profile)[np.ix_(ok, ok)])
     beyond = extrapolate_light(radius, samples, 1 - eps[-1], covariance,
                                np.random.default_rng([seed, 1]))
+    if beyond is not None and slope < _WINGS:
+        most = 2 * np.pi * (1 - eps[-1]) * radius[-1]**2 * max(
+            samples[0, -1], 0) / (max(slope, _LEAST_SLOPE) - 2)
+        more = np.random.default_rng([seed, 2]).normal(
+            scale=_PART * max(most - beyond[0], 0), size=len(beyond) - 1)
+        beyond[1:] = np.maximum(beyond[1:] + more, 0)
     if beyond is not None and beyond[0] < _MOST_BEYOND * flux[0]:
         return flux + beyond, False
     total = np.full(len(flux), np.nan)

@@ -28,7 +28,6 @@ from astro_pix2prof import (
     Pix2ProfFitter,
     load_example,
     load_example_truth,
-    plot_profiles,
 )
 from astro_pix2prof.networks import CaptionerConfig, load_network
 from astro_pix2prof.training import list_recipes, read_recipe, train
@@ -130,15 +129,26 @@ axes[0].legend()
 #
 # A fitter takes the path of the weights, and from there on all is as with the
 # weights that come with the package. These saw some thousand small images, so
-# do not expect much.
+# do not expect much. The profile is drawn from intensities: where the errors
+# of such a network are so large that no galaxy is sure (``NO_SOURCE``), the
+# fitter gives no surface brightness.
 
 image = load_example()
 with warnings.catch_warnings():
     # a network of one minute may have something to warn about
     warnings.simplefilter('ignore')
     profile = Pix2ProfFitter(weights=path)(image)
-fig = plot_profiles({'our network': profile},
-                    reference=load_example_truth())
+
+truth = load_example_truth()
+level = profile.meta['sb_zeropoint'] - 2.5 * np.log10(
+    profile['intensity'].value)
+fig, ax = plt.subplots(layout='constrained')
+ax.plot(truth['radius'], truth['surface_brightness'], 'k', label='truth')
+ax.plot(profile['radius'], level, 'C1.', label='our network')
+ax.set_xlabel('radius (arcsec)')
+ax.set_ylabel('surface brightness (mag/arcsec$^2$)')
+ax.invert_yaxis()
+ax.legend()
 
 # %%
 # Where to go from here: :doc:`/training` has all settings of recipes, real

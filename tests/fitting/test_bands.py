@@ -6,6 +6,8 @@ The galaxies are exponential discs of one shape, smoothed by a PSF of 3
 pixels FWHM: bands that differ by a factor have the same colour everywhere.
 """
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -214,6 +216,31 @@ class TestFitBands:
         with pytest.warns(AstropyUserWarning, match=match):
             Pix2ProfFitter().fit_bands({'g': path, 'r': path}, band={
                 'g': 'g', 'r': 'r'})
+
+    def test_two_magnitude_systems(self, images):
+        counts = {band: CCDData(images[band].data, unit='adu',
+                                wcs=images[band].wcs) for band in 'gr'}
+        options = {'zeropoint': 22.5}
+        with pytest.warns(AstropyUserWarning, match=(
+                'colour g-r is the difference of Vega and AB magnitudes')):
+            mixed = Pix2ProfFitter().fit_bands(
+                counts, mag_system={'g': 'Vega', 'r': 'AB'}, **options)
+        assert mixed.colours.meta['mag_system'] == 'Vega AB'
+        with warnings.catch_warnings():
+            warnings.simplefilter('error', AstropyUserWarning)
+            same = Pix2ProfFitter().fit_bands(
+                counts, mag_system='Vega', **options)
+        assert same.colours.meta['mag_system'] == 'Vega'
+
+    def test_band_without_the_galaxy(self, images):
+        empty = CCDData(np.random.default_rng(5).normal(
+            scale=SIGMA, size=images['g'].shape), unit='nmgy',
+            wcs=images['g'].wcs)
+        with pytest.warns(AstropyUserWarning, match=(
+                r'no galaxy is seen in g \(NO_SOURCE\): colours')):
+            result = Pix2ProfFitter().fit_bands(
+                {'g': empty, 'r': images['r']}, reference='r')
+        assert (result.profiles['g'].meta['flag'] & GalaxyFlag.NO_SOURCE)
 
     def test_other_place_on_the_sky(self, images, make_wcs):
         there = CCDData(images['g'].data, unit='nmgy', wcs=make_wcs(

@@ -33,14 +33,17 @@ PIXEL, Q, R_E = 0.5, 0.7, 10.0
 
 
 def make_profile(n, reach, *, seed=None, sky_err=2e-3, noise=0.01,
-                 galaxy_flag=GalaxyFlag.TRUNCATED, n_valid=None):
+                 galaxy_flag=GalaxyFlag.TRUNCATED, n_valid=None, over=0.0):
     """
     A Sersic profile that ends at a multiple of its effective radius.
+
+    With ``over``, that part of its last value is taken for sky.
     """
     sma = np.concatenate([np.arange(0.5, 6, 0.5), np.geomspace(
         6, reach * R_E / PIXEL, 30)])
     b = gammaincinv(2 * n, 0.5)
     value = np.exp(-b * ((sma * PIXEL / R_E)**(1 / n) - 1))
+    value -= over * value[-1]
     ring = np.hypot(noise / np.sqrt(sma), 0.005 * value)
     if seed is not None:
         rng = np.random.default_rng(seed)
@@ -275,3 +278,30 @@ def test_batch():
     assert getattr(mixed['r50'], 'unit', None) is None
     assert mixed['mag_total'].unit == u.mag
     assert len(measure_structure(batch[:0])) == 0
+
+
+class TestWings:
+    """
+    Galaxies that are not cut, whose growth curves seem to level off.
+    """
+
+    @pytest.mark.parametrize(('n', 'reach', 'over'), [
+        (4, 4.5, 0.1), (4, 5, 0.0), (6, 4.5, 0.25)])
+    def test_spheroid(self, n, reach, over):
+        profile = make_profile(n, reach, sky_err=3e-5, noise=1e-4,
+                               galaxy_flag=0, over=over)
+        row = measure_structure(profile, n_samples=100, fits=False)[0]
+        assert row['flag'] & StructureFlag.NOT_ASYMPTOTIC
+        missing = row['mag_total'].value - true_magnitude(n)
+        # (index 6 has a fifth of its light beyond)
+        assert abs(missing) < (3 if n == 6 else 2) * row[
+            'mag_total_err'].value
+        assert missing < row['mag_aperture'].value - true_magnitude(n)
+
+    @pytest.mark.parametrize(('n', 'reach'), [(1, 2.5), (1, 5), (0.6, 3)])
+    def test_disc(self, n, reach):
+        profile = make_profile(n, reach, sky_err=3e-5, noise=1e-4,
+                               galaxy_flag=0)
+        row = measure_structure(profile, n_samples=20, fits=False)[0]
+        assert not row['flag'] & StructureFlag.NOT_ASYMPTOTIC
+        assert abs(row['mag_total'].value - true_magnitude(n)) < 0.04
