@@ -122,8 +122,9 @@ def summarise(results):
     for method in METHODS:
         row = {}
         for rows in ('bright', 'to_one'):
-            row[rows] = float(np.median([median_error(r, method, rows)
-                                         for r in results]))
+            # (one galaxy in a hundred has no ring of such a ratio)
+            row[rows] = float(np.nanmedian([median_error(r, method, rows)
+                                            for r in results]))
         row['complete'] = float(np.mean([
             np.isfinite(r['dmu'][method][r['bright']]).mean() >= 0.8
             for r in results]))
