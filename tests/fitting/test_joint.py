@@ -20,6 +20,8 @@ from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 PIXEL, N_PIX, FINER = 0.4, 121, 3
 ANGLE, EPS = 0.7, 0.4
 
+NONE_IN_U = r'no galaxy is seen in u \(NO_SOURCE\)'
+
 
 def mean_on_ellipses(image, middle, sma, eps, theta):
     """
@@ -127,7 +129,8 @@ class TestMatching:
 
 class TestJoint:
     def test_all(self, three):
-        result = IsophoteFitter().fit_bands(three, reference='all')
+        with pytest.warns(AstropyUserWarning, match=NONE_IN_U):
+            result = IsophoteFitter().fit_bands(three, reference='all')
         assert result.reference == 'all'
         assert not result.failed
         shape = result.geometry
@@ -166,7 +169,8 @@ class TestJoint:
             return found
 
         monkeypatch.setattr(fitter, 'fit', with_flags)
-        result = fitter.fit_bands(three, reference='all')
+        with pytest.warns(AstropyUserWarning, match=NONE_IN_U):
+            result = fitter.fit_bands(three, reference='all')
         for profile in result.profiles.values():
             flag = profile.meta['flag']
             assert flag & GalaxyFlag.GEOMETRY_UNCERTAIN
