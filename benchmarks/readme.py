@@ -96,9 +96,8 @@ def make_block():
             'captioner and photutils were measured on other galaxies of the '
             'same renderer. Hard images have thin discs, strong arms, '
             'neighbours that overlap, masked stars beside the nucleus, '
-            'gaps, edges close by, or no sky in the frame. The survey that '
-            'was killed is of the first ring network. (*) With a value '
-            'at 80% of the radii or more.')
+            'gaps, edges close by, or no sky in the frame. (*) With a '
+            'value at 80% of the radii or more.')
     return [BEGIN, '', *list_table(('', 'Measured', 'Script'), rows),
             *wrap(note), END]
 
