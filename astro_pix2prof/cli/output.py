@@ -19,7 +19,9 @@ __all__ = ['SUFFIXES', 'add_radius_scale', 'check_figure', 'check_file',
            'show_warnings', 'warn']
 
 
-# The endings of figures.
+# The endings of tables, and of figures.
+_TABLES = '.ecsv', '.csv', '.fits', '.parquet'
+
 _FIGURES = ('.png', '.pdf', '.svg', '.eps', '.ps', '.jpg', '.jpeg', '.tif',
             '.tiff', '.webp')
 
@@ -397,9 +399,7 @@ def check_table(path, args, option='--out'):
     option : str, optional
         The option that asks for the file.
     """
-    if path.suffix.lower() not in ('.ecsv', '.csv', '.fits', '.parquet'):
-        args.command.error(f'argument {option}: must end in .ecsv, .csv, '
-                           f'.fits or .parquet, got {path}')
+    _check_ending(path, args, option, _TABLES)
 
 
 def check_figure(path, args, option='--out'):
@@ -417,9 +417,16 @@ def check_figure(path, args, option='--out'):
     option : str, optional
         The option that asks for the file.
     """
-    if path.suffix.lower() not in _FIGURES:
+    _check_ending(path, args, option, _FIGURES)
+
+
+def _check_ending(path, args, option, endings):
+    """
+    End the program if a file has none of the endings.
+    """
+    if path.suffix.lower() not in endings:
         args.command.error(f'argument {option}: must end in '
-                           f'{", ".join(_FIGURES[:-1])} or {_FIGURES[-1]}, '
+                           f'{", ".join(endings[:-1])} or {endings[-1]}, '
                            f'got {path}')
 
 

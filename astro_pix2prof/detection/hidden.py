@@ -381,8 +381,8 @@ def _descend(model, starts):
     Minimise the squares of the residuals from several starts at once.
 
     Damped least squares (Marquardt 1963, J. Soc. Ind. Appl. Math. 11, 431).
-    `scipy.optimize.least_squares` finds the same minima one after the other
-    and takes four times as long for so few parameters.
+    `scipy.optimize.least_squares` finds the same minima one after the other,
+    which takes longer.
 
     Parameters
     ----------
