@@ -148,6 +148,75 @@ class TestSampling:
                                    torch.zeros(1, 1, dtype=torch.long))
         assert weight == 0
 
+    @pytest.mark.parametrize('level', [0, 1, 2])
+    def test_sharpen(self, level):
+        """
+        What squares of pixels smear of a parabola is taken off wholly.
+        """
+        y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0),
+                              indexing='ij')
+
+        def parabola(x, y):
+            return 0.05 * (x - 45)**2 - 0.02 * (y - 50)**2 + 0.1 * x
+
+        image = parabola(x, y)[None]
+        pyramid = Pyramid(image, torch.ones_like(image) > 0)
+        # (all places within the squares, over which the smear differs)
+        steps = torch.arange(64) / 8
+        at_x, at_y = (part.reshape(1, -1) for part in torch.meshgrid(
+            40 + steps, 44 + steps, indexing='ij'))
+        levels = torch.full(at_x.shape, level)
+        value, _ = pyramid.sample(at_x, at_y, levels)
+        want = parabola(at_x, at_y)
+        smeared = (value - want).mean()
+        torch.testing.assert_close(
+            smeared, torch.tensor(0.03 * (3 * 4.0**level - 1) / 12),
+            rtol=0.01, atol=1e-4)
+        sharp = pyramid.sharpen(value, at_x, at_y, levels)
+        assert (sharp - want).mean().abs() < 0.02 * smeared
+        # squares of nothing tell nothing
+        good = torch.ones_like(image) > 0
+        good[0, 48:, :] = False
+        half = Pyramid(image, good)
+        value, _ = half.sample(at_x, at_y + 1.5, levels)
+        _, wide = half.sample(at_x, at_y + 1.5, levels + 1)
+        sharp = half.sharpen(value, at_x, at_y + 1.5, levels)
+        assert ((sharp == value) | (wide > 0.5)).all()
+        assert (wide < 0.5).any()
+
+    def test_thin_disc_is_not_smeared(self):
+        """
+        On the true ellipses, the rings of a thin disc are not too bright.
+
+        Nor are the estimates of rings that are missing.
+        """
+        y, x = torch.meshgrid(torch.arange(256.0), torch.arange(256.0),
+                              indexing='ij')
+        image = 1e4 * torch.exp(-torch.hypot(
+            x - 127.5, (y - 127.5) / 0.15) / 16)[None]
+        settings = dict(attention=False, correct=False, thin=True)
+        sharp, plain = (RingNetwork(RingConfig(settle=settle, **settings))
+                        .eval() for settle in (True, False))
+        plain.load_state_dict(sharp.state_dict())
+        radii = sharp.radii((256, 256))
+        fixed = (torch.full((1, len(radii)), 0.85),
+                 torch.zeros(1, len(radii)))
+        rings = (radii > 30) & (radii < 110)
+        true = 1e4 * torch.exp(-radii / 16)
+        every = torch.ones_like(image) > 0
+        hidden = every & ((x - 127.5).abs() < 1)
+        start = torch.full((1, 2), 127.5)
+        with torch.inference_mode():
+            off = {
+                (name, good is every): -2.5 * torch.log10(network(
+                    image, good, start, fixed=fixed, hold=True,
+                    look=every).mean / true)[0, rings].mean()
+                for name, network in (('sharp', sharp), ('plain', plain))
+                for good in (every, hidden)}
+        for seen in (True, False):
+            assert off['plain', seen] < -0.05
+            assert off['sharp', seen].abs() < 0.3 * off['plain', seen].abs()
+
     def test_true_ellipses(self, galaxies):
         """
         On the true ellipses of clean images, the means are the truth.

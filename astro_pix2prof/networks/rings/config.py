@@ -66,8 +66,8 @@ class RingConfig(NetworkSettings):
 
     settle : bool
         Whether flat ellipses take last steps to where the light along them
-        is even, other than in training; only of ``thin`` ones, along which
-        the network looks.
+        is even, and their light is not smeared across them, other than in
+        training; only of ``thin`` ones, along which the network looks.
 
     sky_prior : bool
         Whether the error of the sky that was subtracted before is an input.

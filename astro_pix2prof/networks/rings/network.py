@@ -25,6 +25,7 @@ from astro_pix2prof.networks.rings.sampling import (
     ring_radii,
 )
 from astro_pix2prof.networks.rings.settling import (
+    flatness,
     has_flat_ellipses,
     settle_ellipses,
 )
@@ -379,8 +380,9 @@ class RingNetwork(nn.Module):
         def look(e):
             level = self.ring_levels(pyramid, radii,
                                      ellipticity(*e.unbind(-1)))
-            return self._light(pyramid, *self._points(centre, radii, e),
-                               level)
+            x, y, arc = self._points(centre, radii, e)
+            value, valid, number = self._light(pyramid, x, y, arc, level)
+            return pyramid.sharpen(value, x, y, level), valid, number
         return settle_ellipses(look, radii, e, weight)
 
     def _measure(self, pyramid, centre, radii, e, seen, prior, centres,
@@ -402,6 +404,7 @@ class RingNetwork(nn.Module):
         value = torch.cat([torch.where(level[:, :n_fine] == 0, fine[0],
                                        value[:, :n_fine]),
                            value[:, n_fine:]], 1)
+        value = self._sharpen(pyramid, value, x, y, level, eps, n_fine)
         weight = torch.ones_like(value) if seen is None else seen.weight
         part = weight * arc * valid
         norm = part.sum(-1).clamp(min=1e-6)
@@ -413,7 +416,7 @@ class RingNetwork(nn.Module):
             # (nothing was kept, either, where nothing was seen)
             norm = torch.where(usable > 0, norm, 1e-6)
             guess = self._filled_mean(filled, x, y, level, weight * arc,
-                                      value, n_fine)
+                                      value, n_fine, eps)
             share = (usable / length / _FEW).clamp(max=1)
             mean = share * mean + (1 - share) * guess
         # pixels that the ring averages, each once
@@ -481,11 +484,36 @@ class RingNetwork(nn.Module):
             found['log_centre_error'] = centre
         return found
 
-    def _filled_mean(self, filled, x, y, level, weight, value, n_fine):
+    def _sharpen(self, pyramid, value, x, y, level, eps, n_fine):
+        """
+        Take off what squares smear across the thickness of flat rings.
+
+        Not where the first rings, of which there are ``n_fine``, are read
+        from single pixels.
+        """
+        if not self.config.settle or self.training:
+            return value
+        share = flatness(eps)[..., None] * (
+            (level > 0) | (torch.arange(
+                eps.shape[1], device=eps.device)[:, None] >= n_fine))
+        # (to ask a GPU would cost more than it saves)
+        rows = slice(None)
+        if value.device.type == 'cpu':
+            rows = (share > 0).any(1)[:, 0].nonzero()[:, 0]
+            if not len(rows):
+                return value
+            pyramid = pyramid.select(rows)
+        sharp = pyramid.sharpen(value[rows], x[rows], y[rows], level[rows])
+        value = value.clone()
+        value[rows] = torch.lerp(value[rows], sharp, share[rows])
+        return value
+
+    def _filled_mean(self, filled, x, y, level, weight, value, n_fine, eps):
         """
         Calculate the means of rings with estimates of bad pixels.
         """
         guess, known = filled.sample(x, y, level)
+        guess = self._sharpen(filled, guess, x, y, level, eps, n_fine)
         # (close to the centre, the interpolation holds them)
         near = level[:, :n_fine] == 0
         guess = torch.cat([torch.where(near, value[:, :n_fine],

@@ -233,6 +233,35 @@ class Pyramid:
         total, weight = found.view(len(x), 2, *x.shape[1:]).unbind(1)
         return total / weight.clamp(min=1e-6), weight
 
+    def sharpen(self, value, x, y, level):
+        """
+        Take off what squares of several pixels smear, in the second order.
+
+        Light that is read from squares of n pixels is that of the image
+        smeared by (3 n**2 - 1) / 12 square pixels in each direction: by the
+        square, and by the linear interpolation. From squares of twice the
+        size it is smeared by more, and the difference tells how much to take
+        off (Richardson 1911, Phil. Trans. A 210, 307).
+
+        Parameters
+        ----------
+        value : `torch.Tensor`, shape (B, ...)
+            What `sample` found.
+
+        x, y, level : `torch.Tensor`
+            As for `sample`.
+
+        Returns
+        -------
+        value : `torch.Tensor`, shape (B, ...)
+            As it was where the larger squares are hardly usable.
+        """
+        wide, weight = self.sample(x, y, level + 1)
+        square = 4.0**level
+        part = (3 * square - 1) / (9 * square)
+        return torch.where(weight > 0.5, torch.lerp(wide, value, 1 + part),
+                           value)
+
     def refine(self, centre, filled=None):
         """
         Interpolate the pixels around the centres.

@@ -22,7 +22,7 @@ from astro_pix2prof.networks.rings.layers import (
     shape_of_log,
 )
 
-__all__ = ['has_flat_ellipses', 'settle_ellipses']
+__all__ = ['flatness', 'has_flat_ellipses', 'settle_ellipses']
 
 
 # The ellipticities at which steps begin, and are taken wholly.
@@ -36,6 +36,26 @@ _SPREAD, _LENGTH, _LEAST = 0.2, 0.7, 0.05
 # difference of two is an error.
 _ODD = 4.0
 _STEPS = 2
+# How far the best ellipse is that of even steps along it, not of even angles
+# as seen from the centre.
+_EVEN = 1 / 3
+
+
+def flatness(eps):
+    """
+    Compute how far ellipses count as flat, from 0 to 1.
+
+    Parameters
+    ----------
+    eps : `torch.Tensor`
+        Ellipticities.
+
+    Returns
+    -------
+    share : `torch.Tensor`
+        Of the same shape.
+    """
+    return ((eps - _FROM) / (_WHOLE - _FROM)).clamp(0, 1)
 
 
 def has_flat_ellipses(e):
@@ -83,8 +103,7 @@ def settle_ellipses(look, radii, e, weight):
     e : `torch.Tensor`, shape (B, K, 2)
         The ellipses after the steps.
     """
-    share = ((ellipticity(*e.unbind(-1)) - _FROM) / (_WHOLE - _FROM)).clamp(
-        0, 1)[..., None]
+    share = flatness(ellipticity(*e.unbind(-1)))[..., None]
     first, taken = log_shape(e), torch.zeros_like(e)
     log_radius = torch.log(radii.clamp(min=0.5))
     alike = _SPREAD**2 * torch.exp(
@@ -98,7 +117,8 @@ def settle_ellipses(look, radii, e, weight):
             harmonic_step(value, part * counts, radii, e, number,
                           shrink=False)
             for counts in (1.0, _directions(e, value.shape[-1])))
-        step, apart = 0.5 * (even + seen), average_rings(even - seen, 5)
+        step = torch.lerp(seen, even, _EVEN)
+        apart = average_rings(even - seen, 5)
         error = (0.5 * (error.square() + other.square()) + _LEAST**2
                  + (_ODD * apart).square().sum(-1)).sqrt()
         own = torch.diag_embed(error.square())
