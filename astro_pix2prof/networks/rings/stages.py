@@ -34,9 +34,15 @@ __all__ = ['CircleStage', 'EllipseStage', 'GeometryErrors', 'MeanCorrection',
 # that a magnitude exists.
 _FLOOR = 0.2
 
-# Over so many rings, what is added to faint ones may be so many times their
-# noise in the mean, and once more at this signal-to-noise ratio.
-_NEAR, _COMMON, _BRIGHT = 7, 0.75, 8.0
+# What is added to faint rings besides what their neighbours say may be so many
+# times their noise; and over so many rings in the mean, as far as they are
+# larger than this (pixels): rings close to the centre share their pixels.
+# Once more is allowed at this signal-to-noise ratio.
+_OWN, _NEAR, _COMMON, _APART, _BRIGHT = 1.0, 7, 0.75, 20.0, 9.0
+
+# Where the galaxy is fainter than so many times the noise of a ring, the error
+# of small rings (pixels) is that of their noise, whatever is found.
+_LOST, _SMALL = 1.5, 15.0
 
 
 def positive(z):
@@ -346,9 +352,9 @@ class MeanCorrection(nn.Module):
         add, scale, log_error = out[..., :3].unbind(-1)
         if self.active and self.gated:
             gate = torch.sigmoid(out[..., 3:])
-            add = add + (gate * away.clamp(-5, 5)).sum(-1)
-            if not self.training:
-                add = _bounded(add, snr)
+            near = (gate * away.clamp(-5, 5)).sum(-1)
+            add = add + near if self.training else _bounded(
+                add, near, snr, radii)
             # close to the centre, pixels and interpolation are coarse
             room = 0.02 + 0.3 * torch.exp(-(radii / 2.5)**2)
             mean = mean * (1 + room * torch.tanh(scale)) + add * noise
@@ -359,6 +365,11 @@ class MeanCorrection(nn.Module):
         photon = torch.log(POGSON / (z + 1))
         # the error is at least a part of that of photons
         log_error = torch.logaddexp(log_error, photon - 1.0)
+        if not self.training:
+            lost = POGSON / z.clamp(min=1e-3) / (
+                (1 + (z / _LOST)**2) * (1 + (radii / _SMALL)**2))
+            log_error = 0.5 * torch.logaddexp(2 * log_error,
+                                              2 * torch.log(lost))
         return value, log_error, features
 
 
@@ -436,18 +447,21 @@ def _even(fine, weight, radii, e):
     return harmonic_step(value, weight * valid, radii, e, number)
 
 
-def _bounded(add, snr):
+def _bounded(own, near, snr, radii):
     """
     Hold what is added to the means of rings to what their noise allows.
 
     Noise is averaged over neighbours, and then what is added comes to nothing
     over several rings. Where faint rings would all be moved to the same side,
-    the network takes the galaxy for one of those that it knows: the pixels
-    are right. (Bright rings say so themselves.)
+    or one by more than its noise, the network takes the galaxy for one of
+    those that it knows: the pixels are right. (Bright rings say so
+    themselves.)
     """
-    common, bright = (average_rings(part, _NEAR)
-                      for part in (add, snr.clamp(min=0)))
-    most = _COMMON + (bright / _BRIGHT)**2
+    bright = (average_rings(snr.clamp(min=0), _NEAR) / _BRIGHT)**3
+    own = torch.minimum(torch.maximum(own, -_OWN - bright), _OWN + bright)
+    add = own + near
+    common = average_rings(add, _NEAR)
+    most = _COMMON * radii / (radii + _APART) + bright
     return add - common + torch.minimum(torch.maximum(common, -most), most)
 
 
