@@ -38,7 +38,7 @@ _FLOOR = 0.2
 # times their noise; and over so many rings in the mean, as far as they are
 # larger than this (pixels): rings close to the centre share their pixels.
 # Once more is allowed at this signal-to-noise ratio.
-_OWN, _NEAR, _COMMON, _APART, _BRIGHT = 1.0, 7, 0.75, 20.0, 9.0
+_OWN, _NEAR, _COMMON, _APART, _BRIGHT = 1.0, 7, 0.75, 20.0, 6.0
 
 # Where the galaxy is fainter than so many times the noise of a ring, the error
 # of small rings (pixels) is that of their noise, whatever is found.
