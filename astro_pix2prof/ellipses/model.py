@@ -20,6 +20,7 @@ from astro_pix2prof.ellipses.geometry import (
 )
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.identity import unlike_names
+from astro_pix2prof.profile.interpolation import interpolate_intensity
 from astro_pix2prof.profile.meta import profile_meta
 
 if TYPE_CHECKING:
@@ -296,17 +297,4 @@ def ring_model(shape, centre, sma, value, ellipticity, theta):
         np.interp(fine, sma, part)
         for part in shape_to_components(ellipticity, np.radians(theta))))
     return ellipse_model(shape, centre, fine, eps, angle,
-                         _interpolate(sma, value, fine))
-
-
-def _interpolate(sma, value, fine):
-    """
-    Interpolate a profile without overshoot.
-    """
-    from scipy.interpolate import PchipInterpolator
-
-    # asinh is a logarithm for the bright rings, and takes the noise around
-    # zero as it is
-    scale = max(1e-3 * np.max(np.abs(value)), np.finfo(float).tiny)
-    return scale * np.sinh(PchipInterpolator(
-        sma, np.arcsinh(value / scale))(fine))
+                         interpolate_intensity(sma, value, fine))

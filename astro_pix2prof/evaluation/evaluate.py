@@ -21,6 +21,7 @@ from astro_pix2prof.arguments import check_integer, check_number
 from astro_pix2prof.evaluation.result import MU_LIMIT, Evaluation
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.brightness import SB_UNIT, intensity_to_sb
+from astro_pix2prof.profile.interpolation import interpolate_smoothly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,10 +47,11 @@ def evaluate_fitters(fitters: dict[str, Callable[..., Any]],
     Measure the errors of fitters on galaxies with known profiles.
 
     Every fitter measures every image. Its profile is interpolated to the
-    radii of the truth and compared there, as far out as the ring's
-    signal-to-noise ratio, which the truth tells, has not fallen to 1, and
-    where the truth is brighter than ``mu_limit``. A fitter that raises has
-    failed on the image; the run goes on.
+    radii of the truth, by a cubic that does not overshoot, and compared
+    there, as far out as the ring's signal-to-noise ratio, which the truth
+    tells, has not fallen to 1, and where the truth is brighter than
+    ``mu_limit``. A fitter that raises has failed on the image; the run goes
+    on.
 
     Parameters
     ----------
@@ -308,8 +310,14 @@ def _at_radii(profile, target):
         if name not in names or not at.size:
             columns.append(np.full(len(want), np.nan))
             continue
-        columns.append(np.interp(want, at, _numbers(
-            profile[name], SB_UNIT)[order], left=np.nan, right=np.nan))
+        values = _numbers(profile[name], SB_UNIT)[order]
+        columns.append(np.interp(want, at, values, left=np.nan,
+                                 right=np.nan))
+        known = np.isfinite(values)
+        if name == 'surface_brightness' and known.any():
+            smooth = interpolate_smoothly(at[known], values[known], want)
+            columns[0] = np.where(np.isfinite(columns[0]), smooth,
+                                  columns[0])
     columns[0][~np.isfinite(columns[0])] = np.nan
     return columns
 

@@ -6,6 +6,8 @@ Surface brightness, intensity and the curve of growth.
 import astropy.units as u
 import numpy as np
 
+from astro_pix2prof.profile.interpolation import interpolate_intensity
+
 __all__ = ['curve_of_growth', 'intensity_to_sb', 'sb_to_intensity']
 
 
@@ -13,6 +15,9 @@ SB_UNIT = u.mag / u.arcsec**2
 
 # Magnitudes per unit of relative error: 2.5 / ln 10.
 POGSON = 1.0857362047581296
+
+# A curve of growth is integrated in so many steps from ring to ring.
+_STEPS = 4
 
 
 def intensity_to_sb(intensity, intensity_err=None, *, zeropoint):
@@ -68,8 +73,8 @@ def curve_of_growth(sma, intensity, ellipticity):
     """
     Integrate a profile to the flux within each ellipse.
 
-    Between two rings the intensity is taken as exponential in radius, or
-    linear where one of them is not positive.
+    Between two rings the intensity is smooth in its magnitudes, by a cubic
+    that does not overshoot.
 
     Parameters
     ----------
@@ -94,9 +99,13 @@ def curve_of_growth(sma, intensity, ellipticity):
     if not ok.any() or not shaped.any():
         return flux
     last = np.nonzero(ok)[0][-1] + 1
-    value = np.interp(sma[:last], sma[ok], intensity[ok])
-    q = np.interp(sma[:last], sma[shaped], axis_ratio[shaped])
-    flux[:last] = light_within(sma[:last], value, q)
+    share = np.arange(_STEPS) / _STEPS
+    at = np.append(sma[:last - 1, None] + share * np.diff(
+        sma[:last])[:, None], sma[last - 1])
+    fine = interpolate_intensity(sma[ok], intensity[ok], np.maximum(
+        at, sma[ok][0]))
+    q = np.interp(at, sma[shaped], axis_ratio[shaped])
+    flux[:last] = light_within(at, fine, q)[::_STEPS]
     return flux
 
 
@@ -104,7 +113,8 @@ def light_within(sma, intensity, axis_ratio):
     """
     Integrate many profiles without gaps to the flux within each ellipse.
 
-    See `curve_of_growth`.
+    Between two rings the intensity is taken as exponential in radius, or
+    linear where one of them is not positive: the rings must lie close.
 
     Parameters
     ----------

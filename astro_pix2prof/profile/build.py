@@ -16,7 +16,6 @@ from astro_pix2prof.profile.batch import (
 from astro_pix2prof.profile.brightness import (
     curve_of_growth,
     intensity_to_sb,
-    light_within,
 )
 from astro_pix2prof.profile.columns import (
     GALAXY_COLUMNS,
@@ -198,7 +197,7 @@ def _ring_columns(measured):
     pa = np.concatenate([
         np.atleast_1d(item.cutout.to_sky_pa(np.degrees(item.theta))[0])
         for item in measured])
-    flux = _growth(measured, lengths, radius, value, 1 - eps)
+    flux = _growth(lengths, radius, value, 1 - eps)
     enclosed = intensity_to_sb(flux, zeropoint=zero)[0]
     is_given = np.repeat([item.mag_enclosed is not None
                           for item in measured], lengths)
@@ -230,29 +229,14 @@ def _ring_columns(measured):
     return columns
 
 
-def _growth(measured, lengths, radius, value, q):
+def _growth(lengths, radius, value, q):
     """
     Integrate the curves of growth of galaxies, one after the other.
     """
     ends = np.cumsum(lengths)
-    if not (np.isfinite(value).all() and np.isfinite(q).all()):
-        # gaps are bridged galaxy by galaxy
-        rows = [slice(end - n, end) for n, end in zip(lengths, ends,
-                                                     strict=True)]
-        return np.concatenate([curve_of_growth(
-            radius[part], value[part], 1 - q[part]) for part in rows])
-    # All curves at once: profiles are filled up to the longest one, with
-    # radii that still increase, so that nothing is divided by zero, and
-    # what is added at the end is cut off.
-    row = np.repeat(np.arange(len(measured)), lengths)
-    column = np.arange(len(row)) - np.repeat(ends - lengths, lengths)
-    shape = len(measured), int(lengths.max())
-    square = {'radius': np.cumsum(np.ones(shape), axis=1) + radius.max(),
-              'value': np.zeros(shape), 'q': np.ones(shape)}
-    for name, values in (('radius', radius), ('value', value), ('q', q)):
-        square[name][row, column] = values
-    return light_within(square['radius'], square['value'],
-                        square['q'])[row, column]
+    rows = [slice(end - n, end) for n, end in zip(lengths, ends, strict=True)]
+    return np.concatenate([curve_of_growth(
+        radius[part], value[part], 1 - q[part]) for part in rows])
 
 
 def _plain(meta):

@@ -13,6 +13,7 @@ import numpy as np
 from astro_pix2prof.profile.build import make_profile
 from astro_pix2prof.profile.columns import is_profile
 from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.interpolation import interpolate_smoothly
 from astro_pix2prof.profile.rings import MeasuredRings
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from astro_pix2prof import GalaxyCutout
 
 __all__ = ['build_profile', 'interpolate_profile']
+
+# Columns that are smooth curves, in magnitudes.
+_SMOOTH = ('surface_brightness', 'mag_enclosed')
 
 
 def _column(values, n, name, *, fill=np.nan):
@@ -188,8 +192,10 @@ def interpolate_profile(profile, radius, column='surface_brightness'):
     """
     A column of a profile at other radii.
 
-    Surface brightness is interpolated linearly in radius, which is
-    logarithmic in intensity; position angles along the shorter arc.
+    Surface brightness, mean and within, is interpolated by a cubic that does
+    not overshoot (Fritsch & Butland 1984), which is smooth in the logarithm
+    of intensity; other columns linearly, position angles along the shorter
+    arc.
 
     Parameters
     ----------
@@ -237,6 +243,8 @@ def interpolate_profile(profile, radius, column='surface_brightness'):
         # (twice: what is just below zero is rounded to 180)
         result = np.degrees(np.interp(want, at[ok], turned, left=np.nan,
                                       right=np.nan) / 2) % 180 % 180
+    elif column in _SMOOTH:
+        result = interpolate_smoothly(at[ok], values[ok], want)
     else:
         result = np.interp(want, at[ok], values[ok], left=np.nan,
                            right=np.nan)

@@ -10,6 +10,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.profile.brightness import sb_to_intensity
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+from astro_pix2prof.profile.interpolation import interpolate_intensity
 from astro_pix2prof.profile.meta import profile_correlation
 from astro_pix2prof.profile.samples import (
     SAMPLES,
@@ -124,7 +125,7 @@ def warn_of_correlation(profile):
 
 def refine_rings(radius, samples, eps):
     """
-    Interpolate profiles to more rings: exponential between two rings.
+    Interpolate profiles to more rings, smooth in their magnitudes.
 
     Radii read off the curve of growth are then as good as the rings.
 
@@ -144,12 +145,7 @@ def refine_rings(radius, samples, eps):
     share = np.arange(REFINE) / REFINE
     at = np.append((radius[:-1, None] + share * np.diff(radius)[:, None]),
                    radius[-1])
-    inner, outer = samples[:, :-1, None], samples[:, 1:, None]
-    both = (inner > 0) & (outer > 0)
-    with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
-        curved = inner * (np.where(both, outer / inner, 1.0))**share
-    fine = np.where(both, curved, inner + share * (outer - inner))
-    fine = np.hstack([fine.reshape(len(samples), -1), samples[:, -1:]])
+    fine = interpolate_intensity(radius, samples, at)
     return at, fine, np.interp(at, radius, eps)
 
 

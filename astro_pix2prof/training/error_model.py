@@ -7,6 +7,7 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 from scipy.optimize import least_squares
 
 from astro_pix2prof.networks.architectures import architecture_of
@@ -126,8 +127,9 @@ def read_simulated(network, *, survey='mix', n_pix=256, n_images=128,
             ends = ~(true > galaxies.ring_noise[k].numpy())
             end = sma[np.argmax(ends)] if ends.any() else sma[-1]
             use = caption.sma < max(end, 1.0)
-            mag = np.interp(caption.sma[use], sma, -2.5 * np.log10(
-                np.maximum(true, 1e-30)))
+            # (the truth is no straight line between its radii)
+            mag = PchipInterpolator(sma, -2.5 * np.log10(np.maximum(
+                true, 1e-30)))(caption.sma[use])
             value = -2.5 * np.log10(caption.intensity[use])
             scale = 2.5 * np.log10(sigma[k])
             eps = np.zeros(use.sum())

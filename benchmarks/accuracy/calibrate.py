@@ -28,6 +28,7 @@ from astropy.io import fits
 from astro_pix2prof import Pix2ProfFitter, ProfileBatch
 from astro_pix2prof.networks.readers.rings import scale_errors, scale_stated
 from astro_pix2prof.networks.weights import find_weights
+from astro_pix2prof.profile.interpolation import interpolate_smoothly
 from astro_pix2prof.training.error_model import (
     SimulatedErrors,
     fit_correlation,
@@ -97,8 +98,8 @@ def compare(batch, paths, first):
         # at the radii of the truth, which is no straight line between them
         at = at[:max(end, 1)]
         at = at[at <= sma[-1]]
-        mag = np.interp(at, sma, -2.5 * np.log10(np.asarray(
-            profile['intensity'].value) * scale**2))
+        mag = interpolate_smoothly(sma, -2.5 * np.log10(np.asarray(
+            profile['intensity'].value) * scale**2), np.maximum(at, sma[0]))
         difference = mag + 2.5 * np.log10(np.maximum(true[:len(at)], 1e-30))
         noise = -2.5 * np.log10(profile.meta['noise'])
         error = np.interp(at, sma, profile['surface_brightness_err'].value)

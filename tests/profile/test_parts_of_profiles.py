@@ -159,6 +159,20 @@ class TestLight:
         found = curve_of_growth(sma, value, np.full(5, 0.4))
         assert_allclose(found, expected, rtol=1e-6)
 
+    @pytest.mark.parametrize('n', [1.0, 2.0, 4.0])
+    def test_rings_far_apart(self, n):
+        """
+        A Sersic law in rings 20% apart: within 0.001 mag of its light.
+        """
+        sma = np.append(0.0, 0.5 * 1.2**np.arange(30))
+        level = np.exp(-(sma / 2)**(1 / n))
+        inside = np.array([quad(lambda r: 2 * np.pi * r * np.exp(
+            -(r / 2)**(1 / n)), 0.5, last)[0] for last in sma[1:]])
+        found = curve_of_growth(sma, level, np.zeros(31))
+        use = sma[2:] > 2
+        off = 2.5 * np.log10((found[2:] - found[1]) / inside[1:])[use]
+        assert np.abs(off).max() < 1e-3
+
     def test_straight(self):
         # through zero, and below it
         sma = np.array([0.0, 2.0, 3.0, 5.0])

@@ -14,16 +14,17 @@ from astro_pix2prof.structure.growth import (
 
 
 def test_refined_rings():
-    # exponential between two rings, linear where one is not positive
+    # smooth in their logarithm, linear where one is not positive
     radius, eps = np.array([0.0, 1.0, 3.0, 4.0]), np.array([0, 0.2, 0.4, 0.4])
-    samples = np.array([[8.0, 2.0, -1.0, 1.0], [1.0, 1.0, 4.0, 0.0]])
+    samples = np.array([[8.0, 2.0, -1.0, 1.0], [4.0, 2.0, 0.5, 0.0]])
     at, fine, shape = refine_rings(radius, samples, eps)
     assert REFINE == 6
     share = np.arange(6) / 6
     assert_allclose(at, [*share, *(1 + 2 * share), *(3 + share), 4])
     assert_allclose(fine[0], [*(8 * 0.25**share), *(2 - 3 * share),
-                              *(-1 + 2 * share), 1])
-    assert_allclose(fine[1], [*np.ones(6), *4**share, *(4 - 4 * share), 0])
+                              *(-1 + 2 * share), 1], atol=1e-12)
+    assert_allclose(fine[1], [*(4 * 0.5**share), *(2 * 0.25**share),
+                              *(0.5 - 0.5 * share), 0])
     assert_allclose(shape, [*(0.2 * share), *(0.2 + 0.2 * share),
                             *np.full(7, 0.4)])
 
