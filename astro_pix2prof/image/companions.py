@@ -23,7 +23,7 @@ __all__ = ['PLANES', 'extension_hint', 'hdu_name', 'image_stem',
 PLANES = {
     'mask': ('MASK', 'DQ', 'BADPIX', 'BPM', 'MSK', 'MASKBITS'),
     'uncertainty': ('ERR', 'ERROR', 'SIGMA', 'UNCERT', 'UNC', 'STDDEV', 'STD',
-                    'RMS', 'STAT'),
+                    'RMS', 'STAT', 'NOISE', 'UNCERTAINTY', 'STDEV'),
     'invvar': ('IVAR', 'INVVAR'),
     'background': ('SKY', 'BACKGROUND', 'BKG'),
 }

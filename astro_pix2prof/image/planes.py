@@ -397,17 +397,21 @@ def cut_window(array, origin, shape, fill):
     return new
 
 
-def mask_to_bool(mask, *, bad_bits=None):
+def mask_to_bool(mask, *, bad_bits=None, name='mask'):
     """
     Turn a boolean or integer mask into a boolean one.
 
     Parameters
     ----------
     mask : array_like
-        The mask. Integer values are bit masks.
+        The mask. Integer values are bit masks; not-a-number and infinity
+        reject a pixel.
 
     bad_bits : int, optional
         The bits of integer masks that reject a pixel; all if `None`.
+
+    name : str, optional
+        The name of the mask in messages.
 
     Returns
     -------
@@ -418,16 +422,36 @@ def mask_to_bool(mask, *, bad_bits=None):
     ------
     TypeError
         If the mask holds neither booleans nor whole numbers.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If values are not finite.
     """
     mask = np.asarray(mask)
     if mask.dtype.kind == 'b':
         return mask
+    if mask.dtype.kind == 'f':
+        missing = ~np.isfinite(mask)
+        n_missing = np.count_nonzero(missing)
+        # (what holds nothing else is no mask)
+        if 0 < n_missing < mask.size:
+            rest = mask_to_bool(np.where(missing, 0, mask), name=name,
+                                bad_bits=bad_bits)
+            warnings.warn(
+                f'{name} is not-a-number or infinite in {n_missing} of '
+                f'{mask.size} pixels, which are masked',
+                AstropyUserWarning, stacklevel=3)
+            return rest | missing
     if (mask.dtype.kind == 'f' and np.all(mask == np.round(mask))
             and np.all(np.abs(mask) < 2.0**63)):
         mask = mask.astype(np.int64)
     if mask.dtype.kind not in 'iu':
-        msg = ('mask must hold booleans or integer bit flags, got '
+        msg = (f'{name} must hold booleans or integer bit flags, got '
                f'{_kind_of(mask)}: 0 means that a pixel is good')
+        if mask.dtype.kind == 'f':
+            msg += ('; give whole numbers, such as mask > 0 for what was '
+                    'resampled')
         raise TypeError(msg)
     if bad_bits is None:
         return mask != 0

@@ -1,0 +1,164 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests for masks, errors and weights as archives name and fill them.
+"""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
+
+from astro_pix2prof.image.companions import read_plane
+from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.image.planes import mask_to_bool
+
+SHAPE = (30, 40)
+
+
+def make_images(*planes, name='SCI', **cards):
+    image = np.random.default_rng(0).normal(5.0, 0.5, SHAPE)
+    header = fits.Header({'BUNIT': 'nmgy', **cards})
+    return fits.HDUList([fits.PrimaryHDU(),
+                         fits.ImageHDU(image, header, name=name), *planes])
+
+
+def cut_quietly(images, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        return GalaxyCutout(images, pixel_scale=0.4, **options)
+
+
+class TestNotANumber:
+    def test_extension(self):
+        mask = np.zeros(SHAPE)
+        mask[2, 3], mask[4, :5] = 4.0, np.nan
+        images = make_images(fits.ImageHDU(mask, name='DQ'))
+        match = ('the extension DQ is not-a-number or infinite in 5 of 1200 '
+                 'pixels, which are masked')
+        with pytest.warns(AstropyUserWarning, match=match):
+            cutout = GalaxyCutout(images, pixel_scale=0.4)
+        np.testing.assert_array_equal(cutout.mask, mask != 0)
+
+    def test_option(self):
+        mask = np.zeros(SHAPE)
+        mask[0, 0], mask[1, 1], mask[2, 2] = np.inf, np.nan, 2.0
+        with pytest.warns(AstropyUserWarning, match='mask is .* 2 of 1200'):
+            cutout = GalaxyCutout(make_images(), pixel_scale=0.4, mask=mask,
+                                  bad_bits=1)
+        # (the bit of the third is none of those)
+        assert cutout.mask.sum() == 2
+        assert not cutout.mask[2, 2]
+
+    def test_nothing_else(self):
+        with pytest.raises(TypeError, match='got float64: 0 means'):
+            mask_to_bool(np.full(SHAPE, np.nan))
+
+    def test_fractions(self):
+        mask = np.zeros(SHAPE)
+        mask[2, 3] = 0.3
+        match = ('the extension MASK must hold booleans .* float64 from 0 to '
+                 r'0\.3: .* such as mask > 0 for what was resampled')
+        with pytest.raises(TypeError, match=match):
+            GalaxyCutout(make_images(fits.ImageHDU(mask, name='MASK')),
+                         pixel_scale=0.4)
+
+
+@pytest.mark.parametrize('name', ['CONF', 'CONFIDENCE', 'NCOMBINE', 'NEXP'])
+def test_zeros_have_no_data(name):
+    plane = np.full(SHAPE, 100, dtype='i2')
+    plane[:4] = 0
+    # (0.97 of the full confidence is no reason to reject a pixel)
+    plane[10, 10] = 97
+    cutout = cut_quietly(make_images(fits.ImageHDU(plane, name=name)))
+    np.testing.assert_array_equal(cutout.mask, plane == 0)
+    assert cutout.noise is None
+
+
+@pytest.mark.parametrize('name', ['CTX', 'CON'])
+@pytest.mark.parametrize('n_planes', [0, 1, 2])
+def test_context(name, n_planes):
+    context = np.full(SHAPE, 3, dtype='i4')
+    context[:4], context[5, 5] = 0, 0
+    # the last bit makes the number negative
+    context[6, 6] = np.iinfo('i4').min
+    no_data = context == 0
+    if n_planes:
+        context = np.stack([context, *[0 * context] * (n_planes - 1)])
+    if n_planes == 2:
+        context[1, 5, 5], no_data[5, 5] = 1, False
+    cutout = cut_quietly(make_images(fits.ImageHDU(context, name=name)))
+    np.testing.assert_array_equal(cutout.mask, no_data)
+
+
+def test_all_weights_are_read():
+    planes = []
+    for row, name in enumerate(('WHT', 'NEXP', 'CONF')):
+        plane = np.ones(SHAPE)
+        plane[row] = 0
+        planes.append(fits.ImageHDU(plane, name=name))
+    # (a weight has all that a context has)
+    planes.append(fits.ImageHDU(np.zeros(SHAPE, 'i4'), name='CTX'))
+    cutout = cut_quietly(make_images(*planes))
+    assert cutout.mask[:3].all()
+    assert not cutout.mask[3:].any()
+
+
+@pytest.mark.parametrize('name', ['NOISE', 'UNCERTAINTY', 'stDev'])
+def test_names_of_errors(name, tmp_path):
+    images = make_images(fits.ImageHDU(np.full(SHAPE, 0.5), name=name))
+    np.testing.assert_allclose(cut_quietly(images).noise, 0.5)
+    path = tmp_path / 'errors.fits'
+    images.writeto(path)
+    assert read_plane('uncertainty', path)[2, 3] == 0.5
+
+
+def test_two_masks():
+    images = make_images(fits.ImageHDU(np.zeros(SHAPE, 'i2'), name='DQ'),
+                         fits.ImageHDU(np.zeros(SHAPE, 'u1'), name='BPM'))
+    match = (r'has 2 extensions that may be its mask \(2 DQ, 3 BPM\): none is '
+             'used')
+    with pytest.warns(AstropyUserWarning, match=match):
+        GalaxyCutout(images, pixel_scale=0.4)
+
+
+def test_names_with_a_band():
+    """
+    As in the cut-outs of the Legacy Surveys with their errors.
+    """
+    planes = [fits.ImageHDU(np.full(SHAPE, 4.0), name='INVVAR_R'),
+              fits.ImageHDU(np.full(SHAPE, 16.0), name='INVVAR_Z')]
+    for band, value in (('R', 0.5), ('Z', 0.25)):
+        cutout = cut_quietly(make_images(*planes, name=f'IMAGE_{band}'))
+        np.testing.assert_allclose(cutout.noise, value)
+
+
+def test_objects_are_no_mask():
+    images = make_images(fits.ImageHDU(np.ones(SHAPE, 'i2'), name='OBJMASK'))
+    assert not cut_quietly(images).mask.any()
+
+
+@pytest.mark.parametrize(('image', 'others', 'sigma'), [
+    ('3150p015_ac51-w1-int-3', {'unc-3': 0.5, 'cov-3': 1.0}, 0.5),
+    ('unwise-0000p000-w2-img-m', {'invvar-m': 4.0, 'n-m': 1.0}, 0.5),
+    ('v20100411_00555_st_tl', {'conf': 100.0}, None),
+    ('w20060515_00192_sf_st', {'conf': 100.0}, None)])
+def test_files_of_archives(tmp_path, image, others, sigma):
+    data = np.random.default_rng(0).normal(5.0, 0.5, SHAPE)
+    path = tmp_path / f'{image}.fit'
+    fits.PrimaryHDU(data, fits.Header({'BUNIT': 'nmgy'})).writeto(path)
+    stem = re.sub('-(int-3|img-m)$', '-', image)
+    stem += '' if stem.endswith('-') else '_'
+    for name, value in others.items():
+        plane = np.full(SHAPE, value)
+        plane[:4] = 0
+        fits.PrimaryHDU(plane).writeto(tmp_path / f'{stem}{name}.fit')
+    cutout = cut_quietly(path)
+    assert cutout.mask[:4].all()
+    assert not cutout.mask[4:].any()
+    if sigma is None:
+        assert cutout.noise is None
+    else:
+        np.testing.assert_allclose(cutout.noise, sigma)
