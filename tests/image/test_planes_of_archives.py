@@ -162,3 +162,62 @@ def test_files_of_archives(tmp_path, image, others, sigma):
         assert cutout.noise is None
     else:
         np.testing.assert_allclose(cutout.noise, sigma)
+
+
+class TestMarksGoodPixels:
+    """
+    Masks in which 1 or `True` marks the pixels to use.
+    """
+
+    match = (r'rejects 94% of the pixels, those at the position of the galaxy '
+             r'too: if 1 or True marks good pixels in it, invert it \(mask')
+
+    def make_mask(self):
+        return np.random.default_rng(1).random(SHAPE) < 0.95
+
+    @pytest.mark.parametrize('kind', ['bool', 'i2', 'f4'])
+    def test_option(self, kind):
+        mask = self.make_mask().astype(kind)
+        with pytest.warns(AstropyUserWarning, match=self.match):
+            GalaxyCutout(make_images(), pixel_scale=0.4, mask=mask)
+        assert cut_quietly(make_images(), mask=mask == 0).mask.mean() < 0.1
+
+    def test_extension(self):
+        plane = fits.ImageHDU(self.make_mask().astype('u1'), name='BPM')
+        with pytest.warns(AstropyUserWarning, match=self.match):
+            GalaxyCutout(make_images(plane), pixel_scale=0.4)
+
+    def test_every_pixel(self):
+        match = r'no usable pixel: .* Its mask rejects every one: if 1 or True'
+        with pytest.raises(ValueError, match=match):
+            cut_quietly(make_images(), mask=np.ones(SHAPE, 'u1'))
+        match = 'all are masked or not finite$'
+        with pytest.raises(ValueError, match=match):
+            cut_quietly(np.full(SHAPE, np.nan), unit='nmgy')
+
+    def test_galaxy_that_is_seen(self):
+        """
+        A hidden nucleus in a good image, and a galaxy at the edge of a
+        survey.
+        """
+        nucleus = np.zeros(SHAPE, dtype=bool)
+        nucleus[10:20, 14:26] = True
+        cut_quietly(make_images(), mask=nucleus)
+        edge = np.ones(SHAPE, dtype=bool)
+        edge[10:20, 14:26] = False
+        assert cut_quietly(make_images(), mask=edge).mask.mean() > 0.8
+
+    @pytest.mark.parametrize('position', [(2, 3), (20, 15), (38, 28)])
+    def test_part_of_a_tile(self, position):
+        """
+        What the mask is elsewhere does not matter.
+        """
+        x, y = position
+        mask = np.ones(SHAPE, dtype=bool)
+        mask[max(y - 3, 0):y + 4, max(x - 3, 0):x + 4] = False
+        cut_quietly(make_images(), mask=mask, position=position, size=9)
+        mask[:] = True
+        mask[max(y - 4, 0), max(x - 4, 0)] = False
+        with pytest.warns(AstropyUserWarning, match='rejects 100% of the pix'):
+            GalaxyCutout(make_images(), mask=mask, position=position,
+                         size=41, pixel_scale=0.4)
