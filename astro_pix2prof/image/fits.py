@@ -25,7 +25,7 @@ from astro_pix2prof.image.files import check_sums, open_fits, read_pixels
 from astro_pix2prof.image.header import _header_text, header_values, read_wcs
 from astro_pix2prof.image.plain import read_plain
 from astro_pix2prof.image.planes import ErrorPlane, mask_to_bool
-from astro_pix2prof.image.units import parse_unit
+from astro_pix2prof.image.units import is_counts_like, is_rate, parse_unit
 from astro_pix2prof.wording import counted
 
 __all__ = ['choose_hdu']
@@ -56,7 +56,7 @@ _CONTEXT_NAMES = ('CTX', 'CON')
 
 _OTHER_NAMES = (*_WEIGHT_NAMES, *_CONTEXT_NAMES, 'AREA', 'PSF', 'PSFIMAGE',
                 'PSFSIZE', 'VAR_POISSON', 'VAR_RNOISE', 'VAR_FLAT', 'SAMP',
-                'TIME', 'D2IMARR', 'WCSDVARR', 'OBJMASK', 'SEGMAP')
+                'TIME', 'D2IMARR', 'WCSDVARR', 'OBJMASK', 'SEGMAP', 'SEG')
 
 # Names with that of a band or a chip, such as INVVAR_R (Legacy Surveys).
 _NAMED = re.compile(r'([A-Z]+)_([A-Z]|[A-Z]?[0-9]{1,2})')
@@ -397,12 +397,29 @@ def _add_error(parts, companion, pixels, power):
             unit = None
     error = ErrorPlane(parts.select(pixels, 'uncertainty'),
                        kinds.get(stored, power), unit)
+    own = parts.unit if isinstance(parts.unit, u.UnitBase) else None
     # many files repeat the image's BUNIT for variances
     if unit is not None and not (
-            isinstance(parts.unit, u.UnitBase)
-            and unit.is_equivalent(parts.unit**error.power)):
+            own is not None and unit.is_equivalent(own**error.power)):
         error.unit = None
+        if own is not None and _is_foreign(unit, own):
+            warnings.warn(
+                f"the unit '{unit}' of {companion.name} does not go with the "
+                f"unit '{own}' of the image and is ignored: its values are "
+                f"taken in '{own**error.power}'", AstropyUserWarning,
+                stacklevel=2)
     parts.error = error
+
+
+def _is_foreign(unit, own):
+    """
+    Tell whether errors cannot be in the unit of the image.
+    """
+    # (what a detector counts has many names)
+    counts = (is_counts_like(unit) and is_counts_like(own)
+              and is_rate(unit) == is_rate(own))
+    return not counts and not unit.is_equivalent(own) and (
+        u.dimensionless_unscaled not in (unit, own))
 
 
 def _read_hdu(hdu, band, header, hdulist=None):

@@ -36,8 +36,8 @@ _SMALL, _LARGE = 1e-15, 1e15
 _N_TYPICAL = 2**17
 
 # An image of whose pixels more than this part loses its light to an
-# uncertainty that is none is told.
-_LOST = 0.5
+# uncertainty that is none is told, and one with more negative ones than this.
+_LOST, _NEGATIVE = 0.5, 0.02
 
 
 @dataclass
@@ -94,8 +94,26 @@ class ErrorPlane:
                        f"(expected '{units[0]**self.power}')")
                 raise ValueError(msg)
         with np.errstate(divide='ignore', invalid='ignore'):
+            _warn_of_negative(values)
             values = np.where(values > 0, values, np.nan)
             return values**(1 / self.power)
+
+
+def _warn_of_negative(values):
+    """
+    Warn of errors of which many are negative, and not as one value.
+
+    Some archives write -1 or another number where there are no data.
+    """
+    negative = values < 0
+    part = np.count_nonzero(negative) / max(values.size, 1)
+    if _NEGATIVE < part <= _LOST:
+        found = values[negative]
+        if found.min() < found.max():
+            warnings.warn(
+                f'the uncertainty is negative in {part:.0%} of the pixels, '
+                'which are masked: is it an uncertainty?',
+                AstropyUserWarning, stacklevel=4)
 
 
 @dataclass

@@ -221,3 +221,62 @@ class TestMarksGoodPixels:
         with pytest.warns(AstropyUserWarning, match='rejects 100% of the pix'):
             GalaxyCutout(make_images(), mask=mask, position=position,
                          size=41, pixel_scale=0.4)
+
+    def test_mask_of_a_file_left_out(self):
+        """
+        As the warning says.
+        """
+        plane = fits.ImageHDU(self.make_mask().astype('u1'), name='BPM')
+        bad = ~self.make_mask()
+        cutout = cut_quietly(make_images(plane), bad_bits=0, mask=bad)
+        np.testing.assert_array_equal(cutout.mask, bad)
+
+
+@pytest.mark.parametrize(('unit', 'is_told'), [
+    ('adu', True), ('mag', False), ('nmgy', False), ('', False),
+    ('uJy', True)])
+def test_unit_of_errors(unit, is_told):
+    error = fits.ImageHDU(np.full(SHAPE, 0.5),
+                          fits.Header({'BUNIT': unit}), name='ERR')
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        cutout = GalaxyCutout(make_images(error), pixel_scale=0.4)
+    np.testing.assert_allclose(cutout.noise, 0.5)
+    match = f"unit '{unit}' of ERR does not go with the unit 'nmgy' of the im"
+    assert [match in str(item.message) for item in caught] == [True] * is_told
+
+
+@pytest.mark.parametrize(('unit', 'own', 'is_told'), [
+    ('DN', 'adu', False), ('electron', 'adu', False),
+    ('electron', 'electron/s', True), ('adu/s', 'DN/s', False)])
+def test_names_of_counts(unit, own, is_told):
+    error = fits.ImageHDU(np.full(SHAPE, 0.5),
+                          fits.Header({'BUNIT': unit}), name='ERR')
+    images = make_images(error, BUNIT=own, MAGZERO=30.0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        GalaxyCutout(images, pixel_scale=0.4)
+    assert len(caught) == is_told
+
+
+def test_repeated_unit_of_variances():
+    # (many files do so)
+    error = fits.ImageHDU(np.full(SHAPE, 0.25),
+                          fits.Header({'BUNIT': 'nmgy'}), name='VAR')
+    np.testing.assert_allclose(cut_quietly(make_images(error)).noise, 0.5)
+
+
+class TestNegativeErrors:
+    def test_realisation_of_noise(self):
+        noise = np.random.default_rng(3).normal(0.1, 0.5, SHAPE)
+        images = make_images(fits.ImageHDU(noise, name='NOISE'))
+        match = 'is negative in 4[0-9]% of the pixels, which are masked: is it'
+        with pytest.warns(AstropyUserWarning, match=match):
+            GalaxyCutout(images, pixel_scale=0.4)
+
+    def test_one_value_is_no_data(self):
+        error = np.full(SHAPE, 0.5)
+        error[:4] = -1.0
+        cutout = cut_quietly(make_images(fits.ImageHDU(error, name='ERR')))
+        assert cutout.mask[:4].all()
+        assert not cutout.mask[4:].any()
