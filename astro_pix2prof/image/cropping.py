@@ -18,9 +18,8 @@ __all__ = ['check_usable', 'crop_cutout']
 # around its galaxy (at most so many away) may mark those to use.
 _MOST, _CORE_MASKED, _CORE = 0.5, 0.7, 2
 
-_SENSE = ('if 1 or True marks good pixels in it, invert it (mask == 0; '
-          'bad_bits=0 leaves out one of a file); if it holds flags, choose '
-          'those that reject a pixel with bad_bits=')
+_SENSE = ('if 1 or True marks good pixels in it, invert it (mask == 0); if it '
+          'holds flags, choose those that reject a pixel with bad_bits=')
 
 
 def crop_cutout(cutout, size):

@@ -28,7 +28,7 @@ from astro_pix2prof.image.planes import ErrorPlane, mask_to_bool
 from astro_pix2prof.image.units import is_counts_like, is_rate, parse_unit
 from astro_pix2prof.wording import counted
 
-__all__ = ['choose_hdu']
+__all__ = ['choose_hdu', 'same_chip']
 
 
 # Names (EXTNAME or IMAGETYP) of the extensions that come with an image.
@@ -164,6 +164,7 @@ def _read_hdulist(hdulist, hdu, band, bad_bits, *, check=False):
     if _is_image(chosen):
         verify(chosen)
     parts = _read_hdu(chosen, band, header, hdulist)
+    parts.extension = chosen.name, chosen.ver
     found = _companions(hdulist, chosen)
     names = [_role(item) for kind, item in found if kind == 'weight']
     weight = 'WGT' if 'WGT' in names else ''
@@ -229,9 +230,11 @@ def _add_file(parts, companion, bad_bits):
     with closing(open_fits(companion.path)) as hdulist:
         images = [item for item in hdulist if _is_image(item)]
         shapes = (parts.select.full, parts.select.shape)
-        same = [item for item in images if item.shape in shapes]
+        same = same_chip([item for item in images if item.shape in shapes],
+                         parts.extension)
         if len(same) != 1:
-            warnings.warn(f'{companion.path.name} has no image of the shape '
+            number = counted(len(same), 'image') if same else 'no image'
+            warnings.warn(f'{companion.path.name} has {number} of the shape '
                           f'{shapes[-1]} and is not used as {companion.role}',
                           AstropyUserWarning, stacklevel=2)
             return
@@ -245,6 +248,27 @@ def _add_file(parts, companion, bad_bits):
             _add_weight(parts, pixels, companion.path.name)
         else:
             _add_error(parts, same[0], pixels, companion.power)
+
+
+def same_chip(images, extension):
+    """
+    Choose, among images of one shape, that with the name of another image.
+
+    Parameters
+    ----------
+    images : list of HDU
+        Images of a file beside that of the other image.
+
+    extension : tuple of str and int, or `None`
+        The name and version of the extension of the other image.
+
+    Returns
+    -------
+    images : list of HDU
+        The one with this name and version, or all.
+    """
+    found = [item for item in images if (item.name, item.ver) == extension]
+    return found if len(found) == 1 else images
 
 
 def choose_hdu(hdulist, hdu, band):

@@ -161,6 +161,9 @@ class ImageParts:
 
     select : function, optional
         Picks, from an array with the shape of the input, the 2D plane.
+
+    extension : tuple of str and int, optional
+        The name and version of the extension of the image.
     """
 
     data: np.ndarray
@@ -176,6 +179,7 @@ class ImageParts:
     position: tuple | None = None
     flagged: bool = False
     select: object = None
+    extension: tuple | None = None
 
     def find_sigma(self, unit, *, uncertainty=None, noise=None, invvar=None):
         """

@@ -5,6 +5,7 @@ Tests for masks, errors and weights as archives name and fill them.
 
 import re
 import warnings
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from astro_pix2prof.image.companions import read_plane
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.image.planes import mask_to_bool
+from astro_pix2prof.image.sections import open_sections
 
 SHAPE = (30, 40)
 
@@ -223,9 +225,6 @@ class TestMarksGoodPixels:
                          size=41, pixel_scale=0.4)
 
     def test_mask_of_a_file_left_out(self):
-        """
-        As the warning says.
-        """
         plane = fits.ImageHDU(self.make_mask().astype('u1'), name='BPM')
         bad = ~self.make_mask()
         cutout = cut_quietly(make_images(plane), bad_bits=0, mask=bad)
@@ -264,6 +263,35 @@ def test_repeated_unit_of_variances():
     error = fits.ImageHDU(np.full(SHAPE, 0.25),
                           fits.Header({'BUNIT': 'nmgy'}), name='VAR')
     np.testing.assert_allclose(cut_quietly(make_images(error)).noise, 0.5)
+
+
+def test_file_of_several_chips(tmp_path):
+    """
+    The confidence map of a chip of VISTA, which has one for each.
+    """
+    names = [f'DET1.CHIP{k}' for k in (1, 2, 3)]
+    planes = [np.full(SHAPE, 100, dtype='i2') for _ in names]
+    for row, plane in enumerate(planes):
+        plane[4 * row:4 * row + 4] = 0
+    for end, arrays in (('', [5.0 + 0.01 * plane for plane in planes]),
+                        ('_conf', planes)):
+        rng = np.random.default_rng(0)
+        images = [fits.ImageHDU(
+            array if end else array + rng.normal(0, 0.5, SHAPE),
+            fits.Header({'BUNIT': 'nmgy'}), name=name)
+                  for name, array in zip(names, arrays, strict=True)]
+        fits.HDUList([fits.PrimaryHDU(), *images]).writeto(
+            tmp_path / f'v20100411_00555_st{end}.fit')
+    path = tmp_path / 'v20100411_00555_st.fit'
+    cutout = cut_quietly(path, hdu=2)
+    np.testing.assert_array_equal(cutout.mask, planes[1] == 0)
+    with closing(open_sections(path, hdu=2)) as file:
+        section, position, (x0, y0) = file.cut((20, 8), 4)
+    cutout = cut_quietly(section, hdu=2, position=position)
+    ny, nx = cutout.shape
+    np.testing.assert_array_equal(
+        cutout.mask, planes[1][y0:y0 + ny, x0:x0 + nx] == 0)
+    assert 0 < cutout.mask.sum() < cutout.mask.size
 
 
 class TestNegativeErrors:
