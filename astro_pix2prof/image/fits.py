@@ -364,6 +364,9 @@ def _companions(hdulist, chosen):
                 shape = chosen.shape
         else:
             continue
+        if key[0] != 'error' and shape == chosen.shape[-2:]:
+            # (one mask for all planes of a cube)
+            shape = chosen.shape
         if shape == chosen.shape and _same_band(item, chosen):
             groups.setdefault(key, []).append(item)
         elif shape != chosen.shape and alone and key[0] in _KINDS:

@@ -95,6 +95,25 @@ def test_context(name, n_planes):
     np.testing.assert_array_equal(cutout.mask, no_data)
 
 
+@pytest.mark.parametrize('name', ['MASK', 'WHT', 'CTX'])
+def test_plane_of_a_cube(name):
+    plane = np.ones(SHAPE, dtype='i4')
+    plane[:4] = 0
+    images = make_images(fits.ImageHDU(1 - plane if name == 'MASK' else plane,
+                                       name=name))
+    images[1].data = np.stack([images[1].data, 2 * images[1].data])
+    cutout = cut_quietly(images, band=1)
+    np.testing.assert_array_equal(cutout.mask, plane == 0)
+
+
+def test_error_of_a_cube():
+    # (its planes have errors of their own)
+    images = make_images(fits.ImageHDU(np.full(SHAPE, 0.5), name='ERR'))
+    images[1].data = np.stack([images[1].data, 2 * images[1].data])
+    with pytest.warns(AstropyUserWarning, match='ERR has the shape'):
+        assert GalaxyCutout(images, pixel_scale=0.4, band=1).noise is None
+
+
 def test_all_weights_are_read():
     planes = []
     for row, name in enumerate(('WHT', 'NEXP', 'CONF')):
