@@ -105,6 +105,15 @@ _FILES = (
     # UNIONS
     (r'(?P<stem>(CFIS|UNIONS|PSUNIONS|WISHES|WHIGS)[._-].+)', (
         ('{stem}.weight', 'weight', 1, None),)),
+    # Atlas images of WISE
+    (r'(?P<stem>.+-w[1-4])-int-3', (
+        ('{stem}-unc-3', 'error', 1, None),
+        ('{stem}-cov-3', 'weight', 1, None))),
+    (r'(?P<stem>unwise-.+-w[1-4])-img-(?P<kind>[mu])', (
+        ('{stem}-invvar-{kind}', 'error', -2, None),
+        ('{stem}-n-{kind}', 'weight', 1, None))),
+    # VISTA and UKIDSS: confidence maps (of tiles and stacks)
+    (r'(?P<stem>[vw]\d{8}_\d+.*)', (('{stem}_conf', 'weight', 1, None),)),
     # drizzled images of HST and JWST
     (r'(?P<stem>.+)_(sci|drz|drc)', (
         ('{stem}_wht', 'weight', 1, None), ('{stem}_rms', 'error', 1, None))),

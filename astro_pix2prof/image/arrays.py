@@ -3,6 +3,7 @@
 Read arrays and choose the plane of a cube.
 """
 
+import re
 import warnings
 
 import astropy.units as u
@@ -19,6 +20,10 @@ from astro_pix2prof.image.units import (
 )
 
 __all__ = []
+
+
+# As in 'Vega nanomaggies' and 'nMgy (AB)'.
+_SYSTEM = re.compile(r'[\[(]?\b(vega|AB)\b[\])]?', re.IGNORECASE)
 
 
 def _read_array(image, band, header=None):
@@ -190,8 +195,11 @@ def _header_unit(parts):
         parts.unit = _drizzled_unit(parts.header, None)
         parts.unit_from_header = parts.unit is not None
         return
+    # (the system of maggies is no part of their unit)
+    linear = _SYSTEM.sub('', text) if re.search(
+        'magg|mgy', text, re.IGNORECASE) else text
     try:
-        parts.unit = _drizzled_unit(parts.header, parse_unit(text))
+        parts.unit = _drizzled_unit(parts.header, parse_unit(linear))
     except ValueError as exc:
         if 'not understood' not in str(exc):
             # magnitudes or flux per beam: unit= has to say more

@@ -23,7 +23,7 @@ __all__ = ['PLANES', 'extension_hint', 'hdu_name', 'image_stem',
 PLANES = {
     'mask': ('MASK', 'DQ', 'BADPIX', 'BPM', 'MSK', 'MASKBITS'),
     'uncertainty': ('ERR', 'ERROR', 'SIGMA', 'UNCERT', 'UNC', 'STDDEV', 'STD',
-                    'RMS', 'STAT'),
+                    'RMS', 'STAT', 'NOISE', 'UNCERTAINTY', 'STDEV'),
     'invvar': ('IVAR', 'INVVAR'),
     'background': ('SKY', 'BACKGROUND', 'BKG'),
 }
@@ -175,7 +175,9 @@ def read_plane(name, path, hdu=None, *, shape=None, window=None):
     variance = kind in ('VAR', 'VARIANCE', 'STAT', 'VarianceUncertainty')
     inverse = kind in (*PLANES['invvar'], 'InverseVariance')
     if (unit is not None and (name == 'invvar' or variance or inverse)
-            and any(power % 2 for power in unit.powers)):
+            and any(power % 2 for power in unit.powers)
+            # (exposure times are no inverse variances)
+            and not unit.is_equivalent(u.s)):
         # Many files repeat the unit of the image for variances, whose unit
         # is the square of another one.
         unit = None

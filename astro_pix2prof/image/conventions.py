@@ -17,8 +17,9 @@ from astro_pix2prof.image.header import (
 )
 from astro_pix2prof.image.units import is_counts_like, is_rate
 
-__all__ = ['StatedZero', 'choose_zero', 'find_disagreeing', 'stated_system',
-           'stated_zeros', 'text_zeros', 'unread_keywords', 'unread_system']
+__all__ = ['StatedZero', 'choose_zero', 'find_disagreeing', 'header_system',
+           'stated_system', 'stated_zeros', 'text_zeros', 'unread_keywords',
+           'unread_system', 'unstated_system']
 
 
 # Keywords whose value is the magnitude of one data unit, in the order in
@@ -49,8 +50,9 @@ _NEAR_ZERO, _TOO_FAR = 5.0, 90.0
 
 # Zero points of images that are scaled to a unit of flux: nanomaggies, uJy,
 # nJy, Jy, mJy, 10 nJy. No telescope has one beyond the last number in a
-# second.
-_FLUX_SCALES, _FAINTEST_RATE = (22.5, 23.9, 31.4, 8.9, 16.4, 28.9), 29.5
+# second, or one before the first.
+_FLUX_SCALES = (22.5, 23.9, 31.4, 8.9, 16.4, 28.9)
+_BRIGHTEST_RATE, _FAINTEST_RATE = 10.0, 29.5
 
 # The least pivot wavelength (Angstrom), where hydrogen hides all galaxies:
 # below, it is in another unit.
@@ -64,12 +66,30 @@ _VEGA_SURVEYS = re.compile(r'\b(2MASS|(UN|NEO|ALL)?WISE)\b')
 _VEGA_KEYWORDS = ('ORIGIN', 'TELESCOP', 'SURVEY', 'OBSERVAT')
 _VEGA_PREFIX = 'UNW_'
 
+# Archives that say that their MAGZERO, MAGZP and PHOTZP are the magnitude of
+# one data unit: the pipelines of NOIRLab, MegaPipe (UNIONS), Euclid, ZTF,
+# 2MASS and WISE. So does ESO of a PHOTZP beside PHOTSYS.
+_SETTLED = re.compile(
+    r'\b(DECAM|90PRIME|MOSAIC-?[123]|NEWFIRM|MEGAPRIME|EUCLID|ZTF|ZWICKY|'
+    r'2MASS|(UN|NEO|ALL)?WISE)\b')
+_SETTLED_KEYWORDS = (*_VEGA_KEYWORDS, 'INSTRUME')
+
+# Filters whose zero points are Vega at most telescopes on the ground.
+_INFRARED = re.compile(r"(J|H|K|K_?s(hort)?|Kp|K')([^a-z0-9](?!alpha).*)?",
+                       re.IGNORECASE)
+_AB_ARCHIVES = re.compile(r'\b(EUCLID|ROMAN|JWST|HST)\b')
+
 # The words of comments that tell what a zero point belongs to.
+_EXPOSED = r'\(?\s*(t_?exp|exp_?t(ime)?\b|exposure|itime)'
 _IN_A_SECOND = re.compile(
     r'(\bper\s+|/\s*)s(ec(ond)?s?)?\b(?![./])|\b(s|sec)(\^|\*\*)?\(?-1\b|'
-    r'\b(1|one)[\s-]*s(ec(ond)?)?\b(?![./])', re.IGNORECASE)
+    r'\b(1|one)[\s-]*s(ec(ond)?)?\b(?![./])|\bcps\b|\bcount[\s-]?rate|'
+    rf'/\s*{_EXPOSED}|=.*\+\s*2\.5\s*\*?\s*log(10)?\s*{_EXPOSED}',
+    re.IGNORECASE)
 _IN_A_UNIT = re.compile(
-    r'\b(per|1|one)\s+(count|adu|dn|electron|e-|data|pixel)', re.IGNORECASE)
+    r'\b(per|1|one)\s+(count|adu|dn|electron|e-|data|pixel)|'
+    r'log(10)?\s*\(\s*(data|counts?|adu|dn|flux|pix\w*)\s*\)',
+    re.IGNORECASE)
 
 # A disagreement between zero points of a header that is worth a warning (mag).
 _TOLERANCE = 0.02
@@ -105,8 +125,11 @@ class StatedZero:
         What the header says, for messages.
 
     is_open : bool
-        Whether the header leaves open that it is the magnitude of one data
+        Whether the keyword leaves open that it is the magnitude of one data
         unit per second.
+
+    is_settled : bool
+        Whether the archive, a comment or the keyword tells which it is.
     """
 
     keyword: str
@@ -115,6 +138,7 @@ class StatedZero:
     per_area: bool = False
     text: str = ''
     is_open: bool = False
+    is_settled: bool = True
 
 
 def stated_zeros(header, unit):
@@ -160,8 +184,11 @@ def _of_magnitude(keyword, header, unit):
     if keyword == 'MAGZPT' and _camera(header) in _CASU:
         per_second = True
         system = system or _CASU[_camera(header)]
-    is_open = not per_second and keyword in _OPEN and (
-        not _IN_A_UNIT.search(comment))
+    is_told = per_second or bool(_IN_A_UNIT.search(comment))
+    is_open = keyword in _OPEN and not is_told
+    is_settled = not is_open and (is_told or bool(_SETTLED.search(
+        _texts(header, _SETTLED_KEYWORDS))) or (
+            keyword == 'PHOTZP' and 'PHOTSYS' in header))
     text = f'{keyword}={value:.4f}'
     if per_second and not is_rate(unit):
         exptime = _exposure_time(header)
@@ -170,7 +197,7 @@ def _of_magnitude(keyword, header, unit):
         value += 2.5 * np.log10(exptime)
         text += f' per second (zero point {value:.4f})'
     return StatedZero(keyword, float(value), system or _default_system(
-        header), text=text, is_open=is_open)
+        header), text=text, is_open=is_open, is_settled=is_settled)
 
 
 def _is_possible(value):
@@ -191,7 +218,7 @@ def _of_flux(keyword, header):
     # (1 is the one of maggies; 30 is a magnitude in place of a flux)
     if not _is_possible(zero) and zero != 0:
         return None
-    return StatedZero(keyword, zero, _header_system(header),
+    return StatedZero(keyword, zero, header_system(header),
                       text=_with_zero(f'{keyword}={value:.6g}', zero))
 
 
@@ -263,7 +290,9 @@ def stated_system(header):
         for system in ('Vega', 'AB', 'ST'):
             if value.startswith(system.upper()):
                 return system
-    return None
+    # 'Vega nanomaggies'
+    unit = str(header.get('BUNIT', ''))
+    return 'Vega' if re.search(r'\bvega\b', unit, re.IGNORECASE) else None
 
 
 def unread_system(header):
@@ -290,17 +319,63 @@ def unread_system(header):
     return ''
 
 
+def unstated_system(header, keyword):
+    """
+    Find a filter whose zero points are Vega at most telescopes.
+
+    Parameters
+    ----------
+    header : mapping
+        Header values by upper-case keyword.
+
+    keyword : str
+        The keyword of the zero point.
+
+    Returns
+    -------
+    text : str
+        Such as "FILTER='Ks'"; empty if the header, the comment of the zero
+        point or the archive tells the system.
+    """
+    comment = header_comment(header, keyword) if keyword in header else ''
+    if stated_system(header) or re.search(
+            r'\bAB(mag)?\b|\b[Vv]ega', comment) or _AB_ARCHIVES.search(
+                _texts(header, _SETTLED_KEYWORDS)):
+        return ''
+    for name in ('FILTER', 'BAND'):
+        value = header.get(name)
+        if isinstance(value, str) and _INFRARED.fullmatch(value.strip()):
+            return f'{name}={value.strip()!r}'
+    return ''
+
+
+def header_system(header):
+    """
+    Find the magnitude system of a header, or that of its survey.
+
+    Parameters
+    ----------
+    header : mapping
+        Header values by upper-case keyword.
+
+    Returns
+    -------
+    system : {'AB', 'ST', 'Vega'}
+        AB if nothing tells another.
+    """
+    return stated_system(header) or _default_system(header)
+
+
+def _texts(header, keywords):
+    return ' '.join(str(header.get(keyword, ''))
+                    for keyword in keywords).upper()
+
+
 def _default_system(header):
-    texts = ' '.join(str(header.get(keyword, ''))
-                     for keyword in _VEGA_KEYWORDS).upper()
-    is_vega = _VEGA_SURVEYS.search(texts) or any(
+    is_vega = _VEGA_SURVEYS.search(_texts(header, _VEGA_KEYWORDS)) or any(
         keyword.startswith(_VEGA_PREFIX)
         for keyword in header_keywords(header))
     return 'Vega' if is_vega else 'AB'
-
-
-def _header_system(header):
-    return stated_system(header) or _default_system(header)
 
 
 def choose_zero(zeros, header, unit, pixel_scale=None):
@@ -352,17 +427,17 @@ def choose_zero(zeros, header, unit, pixel_scale=None):
                 'used, as that of one data unit; give zeropoint= to choose')
             return zero, doubt
     if any(abs(step + wanted) <= _TOLERANCE for _, step in others) or (
-            not used.is_open or is_rate(unit) or _is_flux_scale(used.value)):
+            used.is_settled or is_rate(unit) or _is_flux_scale(used.value)):
         return used, ''
     return used, (
         f'{used.keyword} is taken as the magnitude of one data unit, but '
         'some pipelines mean one unit per second; in that case give '
         f'zeropoint={used.value + seconds:.4f} ({used.keyword} + 2.5 '
-        f'log10({exptime:g} s))')
+        f'log10({exptime:g} s)), otherwise zeropoint={used.value:.4f}')
 
 
 def _is_flux_scale(value):
-    return value >= _FAINTEST_RATE or any(
+    return not _BRIGHTEST_RATE < value < _FAINTEST_RATE or any(
         abs(value - scale) < 0.011 for scale in _FLUX_SCALES)
 
 

@@ -3,12 +3,23 @@
 Crop a cutout around its galaxy.
 """
 
+import warnings
+
 import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.image.astrometry import pixel_size, shift_wcs
 from astro_pix2prof.image.planes import cut_window
 
 __all__ = ['check_usable', 'crop_cutout']
+
+
+# A mask that rejects more than these parts of an image and of the pixels
+# around its galaxy (at most so many away) may mark those to use.
+_MOST, _CORE_MASKED, _CORE = 0.5, 0.7, 2
+
+_SENSE = ('if 1 or True marks good pixels in it, invert it (mask == 0); if it '
+          'holds flags, choose those that reject a pixel with bad_bits=')
 
 
 def crop_cutout(cutout, size):
@@ -45,9 +56,10 @@ def crop_cutout(cutout, size):
     cutout.wcs = shift_wcs(cutout.wcs, (x0, y0), shape)
 
 
-def check_usable(mask, *, cropped):
+def check_usable(mask, *, cropped, given=None, position=None,
+                 origin=(0, 0)):
     """
-    Check that an image has a usable pixel.
+    Check that an image has a usable pixel, and that its galaxy has some.
 
     Parameters
     ----------
@@ -57,13 +69,45 @@ def check_usable(mask, *, cropped):
     cropped : bool
         Whether it is a part of a larger image.
 
+    given : 2D `~numpy.ndarray` of bool, optional
+        The pixels of the input image that its masks reject.
+
+    position : tuple of float, optional
+        The (x, y) position of the galaxy in pixels of the cutout.
+
+    origin : tuple of int, optional
+        The (x, y) pixel of the input image that is the first here.
+
     Raises
     ------
     ValueError
         If there is none.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If masks reject most of the pixels, with those of the galaxy.
     """
+    if given is not None:
+        x0, y0 = (max(start, 0) for start in origin)
+        y1, x1 = (start + n for start, n in zip(origin[::-1], mask.shape,
+                                                strict=True))
+        given = given[y0:max(y1, y0), x0:max(x1, x0)]
     if np.all(mask):
         where = ' in the cropped part' if cropped else ''
+        hint = '' if given is None or not given.size or not given.all() else (
+            f'. Its mask rejects every one: {_SENSE}')
         msg = (f'the image has no usable pixel{where}: all are masked or '
-               'not finite')
+               f'not finite{hint}')
         raise ValueError(msg)
+    if given is None or np.count_nonzero(given) <= _MOST * given.size:
+        return
+    x, y = (round(at + min(start, 0)) for at, start in zip(
+        position, origin, strict=True))
+    core = given[max(y - _CORE, 0):max(y + _CORE + 1, 0),
+                 max(x - _CORE, 0):max(x + _CORE + 1, 0)]
+    if np.count_nonzero(core) > _CORE_MASKED * core.size:
+        warnings.warn(
+            f'the mask rejects {np.mean(given):.0%} of the pixels, those at '
+            f'the position of the galaxy too: {_SENSE}',
+            AstropyUserWarning, stacklevel=3)

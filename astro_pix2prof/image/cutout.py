@@ -366,7 +366,8 @@ path, optional
                 self.data, where=~self.mask, initial=-np.inf), self.unit)
         if size is not None:
             crop_cutout(self, size)
-        check_usable(self.mask, cropped=size is not None)
+        check_usable(self.mask, cropped=size is not None, given=mask,
+                     position=self.position, origin=self.origin)
 
     def __copy__(self):
         new = object.__new__(type(self))

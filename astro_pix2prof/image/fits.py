@@ -3,6 +3,7 @@
 Read FITS files: choose the extension and its companions.
 """
 
+import re
 import warnings
 from contextlib import closing, contextmanager
 
@@ -24,10 +25,10 @@ from astro_pix2prof.image.files import check_sums, open_fits, read_pixels
 from astro_pix2prof.image.header import _header_text, header_values, read_wcs
 from astro_pix2prof.image.plain import read_plain
 from astro_pix2prof.image.planes import ErrorPlane, mask_to_bool
-from astro_pix2prof.image.units import parse_unit
+from astro_pix2prof.image.units import is_counts_like, is_rate, parse_unit
 from astro_pix2prof.wording import counted
 
-__all__ = ['choose_hdu']
+__all__ = ['choose_hdu', 'same_chip']
 
 
 # Names (EXTNAME or IMAGETYP) of the extensions that come with an image.
@@ -35,18 +36,33 @@ _MASK_NAMES = ('MASK', 'DQ', 'BADPIX', 'BPM', 'MSK', 'MASKBITS')
 
 _ERROR_NAMES = {
     'ERR': 1, 'ERROR': 1, 'SIGMA': 1, 'UNCERT': 1, 'UNC': 1, 'STDDEV': 1,
-    'STD': 1, 'RMS': 1, 'VAR': 2, 'VARIANCE': 2, 'IVAR': -2, 'INVVAR': -2,
+    'STD': 1, 'RMS': 1, 'NOISE': 1, 'UNCERTAINTY': 1, 'VAR': 2,
+    'VARIANCE': 2, 'IVAR': -2, 'INVVAR': -2,
+    # Herschel (PACS)
+    'STDEV': 1,
     # ESO (MUSE and others)
     'STAT': 2,
 }
 
-# Where these are zero, there are no data.
+# Where these are zero, there are no data: weights, numbers and times of
+# exposures, and the confidence maps of VISTA and UKIDSS, whose full value is
+# 100.
 _WEIGHT_NAMES = ('WHT', 'WGT', 'WEIGHT', 'EXP', 'EXPTIME', 'NEXP',
-                 'COVERAGE', 'COV')
+                 'COVERAGE', 'COV', 'CONF', 'CONFIDENCE', 'NCOMBINE')
 
-_OTHER_NAMES = (*_WEIGHT_NAMES, 'CON', 'CTX', 'AREA', 'PSF', 'PSFIMAGE',
+# The bits of drizzle for the exposures in a pixel, in several planes if there
+# are more than 32; they are read where there are no weights.
+_CONTEXT_NAMES = ('CTX', 'CON')
+
+_OTHER_NAMES = (*_WEIGHT_NAMES, *_CONTEXT_NAMES, 'AREA', 'PSF', 'PSFIMAGE',
                 'PSFSIZE', 'VAR_POISSON', 'VAR_RNOISE', 'VAR_FLAT', 'SAMP',
-                'TIME', 'D2IMARR', 'WCSDVARR')
+                'TIME', 'D2IMARR', 'WCSDVARR', 'OBJMASK', 'SEGMAP', 'SEG')
+
+# Names with that of a band or a chip, such as INVVAR_R (Legacy Surveys).
+_NAMED = re.compile(r'([A-Z]+)_([A-Z]|[A-Z]?[0-9]{1,2})')
+
+# (as messages call them)
+_KINDS = {'mask': 'mask', 'error': 'uncertainty'}
 
 
 # Extensions that a message lists.
@@ -107,9 +123,11 @@ def _role(hdu):
         value = hdu.header.get(keyword)
         if isinstance(value, str):
             role = value.strip().upper()
-            if (role in _ERROR_NAMES or role in _MASK_NAMES
-                    or role in _OTHER_NAMES):
-                return role
+            match = _NAMED.fullmatch(role)
+            for name in (role, match[1] if match else role):
+                if (name in _ERROR_NAMES or name in _MASK_NAMES
+                        or name in _OTHER_NAMES):
+                    return name
     return ''
 
 
@@ -146,34 +164,48 @@ def _read_hdulist(hdulist, hdu, band, bad_bits, *, check=False):
     if _is_image(chosen):
         verify(chosen)
     parts = _read_hdu(chosen, band, header, hdulist)
+    parts.extension = chosen.name, chosen.ver
     found = _companions(hdulist, chosen)
-    weight = _role(found['weight']) if 'weight' in found else ''
-    if weight == 'WGT' and 'error' not in found and (
-            'mask' in found and _role(found['mask']) == 'MSK'):
-        # DES: an inverse variance
-        found['error'] = found.pop('weight')
-    for role, companion in found.items():
+    names = [_role(item) for kind, item in found if kind == 'weight']
+    weight = 'WGT' if 'WGT' in names else ''
+    is_des = weight and 'error' not in dict(found) and ('mask', 'MSK') in [
+        (kind, _role(item)) for kind, item in found]
+    for kind, companion in found:
         verify(companion)
         pixels = unpack_pixels(read_pixels(companion), companion.header)
-        if role == 'mask':
+        name = _role(companion)
+        if kind == 'mask':
             if bad_bits is None:
-                bits = mask_bits(companion.header, header,
-                                 name=_role(companion), band=parts.band,
-                                 weight=weight)
+                bits = mask_bits(companion.header, header, name=name,
+                                 band=parts.band, weight=weight)
             else:
                 bits = bad_bits
-            _add_mask(parts, pixels, bits)
-        elif role == 'weight':
-            _add_weight(parts, pixels, _role(companion))
+            _add_mask(parts, pixels, bits, f'the extension {name}')
+        elif kind == 'context':
+            _add_context(parts, pixels, name)
+        elif kind == 'weight' and not (is_des and name == 'WGT'):
+            _add_weight(parts, pixels, name)
         else:
-            _add_error(parts, companion, pixels,
-                       _ERROR_NAMES.get(_role(companion), -2))
+            # (WGT of DES is an inverse variance)
+            _add_error(parts, companion, pixels, _ERROR_NAMES.get(name, -2))
     return parts
 
 
-def _add_mask(parts, pixels, bits):
-    parts.masks.append(parts.select(mask_to_bool(pixels, bad_bits=bits)))
+def _add_mask(parts, pixels, bits, name):
+    parts.masks.append(parts.select(mask_to_bool(pixels, bad_bits=bits,
+                                                 name=name)))
     parts.flagged = True
+
+
+def _add_context(parts, pixels, name):
+    """
+    Mask the pixels to which no exposure contributes.
+    """
+    used = np.asarray(pixels) != 0
+    # (one plane for every 32 exposures)
+    used = used if used.shape == parts.select.full else np.any(
+        used.reshape(-1, *used.shape[-2:]), axis=0)
+    _add_weight(parts, used, name)
 
 
 def _add_weight(parts, pixels, name):
@@ -198,9 +230,11 @@ def _add_file(parts, companion, bad_bits):
     with closing(open_fits(companion.path)) as hdulist:
         images = [item for item in hdulist if _is_image(item)]
         shapes = (parts.select.full, parts.select.shape)
-        same = [item for item in images if item.shape in shapes]
+        same = same_chip([item for item in images if item.shape in shapes],
+                         parts.extension)
         if len(same) != 1:
-            warnings.warn(f'{companion.path.name} has no image of the shape '
+            number = counted(len(same), 'image') if same else 'no image'
+            warnings.warn(f'{companion.path.name} has {number} of the shape '
                           f'{shapes[-1]} and is not used as {companion.role}',
                           AstropyUserWarning, stacklevel=2)
             return
@@ -208,11 +242,33 @@ def _add_file(parts, companion, bad_bits):
         pixels = unpack_pixels(read_pixels(same[0]), same[0].header)
         if companion.role == 'mask':
             _add_mask(parts, pixels,
-                      companion.bits if bad_bits is None else bad_bits)
+                      companion.bits if bad_bits is None else bad_bits,
+                      companion.path.name)
         elif companion.role == 'weight':
             _add_weight(parts, pixels, companion.path.name)
         else:
             _add_error(parts, same[0], pixels, companion.power)
+
+
+def same_chip(images, extension):
+    """
+    Choose, among images of one shape, that with the name of another image.
+
+    Parameters
+    ----------
+    images : list of HDU
+        Images of a file beside that of the other image.
+
+    extension : tuple of str and int, or `None`
+        The name and version of the extension of the other image.
+
+    Returns
+    -------
+    images : list of HDU
+        The one with this name and version, or all.
+    """
+    found = [item for item in images if (item.name, item.ver) == extension]
+    return found if len(found) == 1 else images
 
 
 def choose_hdu(hdulist, hdu, band):
@@ -276,31 +332,77 @@ def _list_hdus(items, numbers=None):
 
 def _companions(hdulist, chosen):
     """
-    The mask, error and weight extensions that belong to an image.
+    The masks, errors and weights among the extensions that belong to an image.
+
+    Returns
+    -------
+    found : list of tuple
+        Their kinds and extensions: at most one mask and one error, and one
+        weight of each name.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If there are several masks or errors, of which none is taken.
     """
-    found = {'mask': [], 'error': [], 'weight': []}
+    groups = {}
+    alone = sum(_is_image(item) and not _role(item) for item in hdulist) == 1
     for item in hdulist:
         role = _role(item)
         if item is chosen or not _is_image(item):
             continue
+        shape = item.shape
         if role in _MASK_NAMES:
-            kind = 'mask'
+            key = 'mask', ''
         elif role in _ERROR_NAMES:
-            kind = 'error'
+            key = 'error', ''
         elif role in _WEIGHT_NAMES:
-            kind = 'weight'
+            key = 'weight', role
+        elif role in _CONTEXT_NAMES:
+            key = 'context', role
+            if shape[-2:] == chosen.shape:
+                shape = chosen.shape
         else:
             continue
-        same_band = _hdu_band(item) in (None, _hdu_band(chosen))
-        if item.shape == chosen.shape and same_band:
-            found[kind].append(item)
-    result = {}
-    for kind, items in found.items():
+        if key[0] != 'error' and shape == chosen.shape[-2:]:
+            # (one mask for all planes of a cube)
+            shape = chosen.shape
+        if shape == chosen.shape and _same_band(item, chosen):
+            groups.setdefault(key, []).append(item)
+        elif shape != chosen.shape and alone and key[0] in _KINDS:
+            warnings.warn(
+                f'the extension {hdulist.index_of(item)} {item.name} has the '
+                f'shape {item.shape} and not that of the image, '
+                f'{chosen.shape}: it is not used as its {_KINDS[key[0]]}',
+                AstropyUserWarning, stacklevel=4)
+    found = []
+    for (kind, _), items in groups.items():
         if len(items) > 1:
             items = [item for item in items if item.ver == chosen.ver]
         if len(items) == 1:
-            result[kind] = items[0]
-    return result
+            found.append((kind, items[0]))
+        elif items and kind in _KINDS:
+            numbers = [hdulist.index_of(item) for item in items]
+            warnings.warn(
+                f'the image has {len(items)} extensions that may be its '
+                f'{_KINDS[kind]} ({_list_hdus(items, numbers)}): none is '
+                'used; give the right one', AstropyUserWarning, stacklevel=4)
+    # (drizzle writes the context of the same exposures beside their weights)
+    weighted = any(kind == 'weight' for kind, _ in found)
+    return [(kind, item) for kind, item in found
+            if not (weighted and kind == 'context')]
+
+
+def _same_band(item, chosen):
+    own, suffix = _hdu_band(item), _suffix(item.name)
+    if suffix and _suffix(chosen.name) not in ('', suffix):
+        return False
+    return own is None or own == _hdu_band(chosen)
+
+
+def _suffix(name):
+    match = _NAMED.fullmatch(name.upper())
+    return match[2] if match else ''
 
 
 def _add_error(parts, companion, pixels, power):
@@ -322,12 +424,29 @@ def _add_error(parts, companion, pixels, power):
             unit = None
     error = ErrorPlane(parts.select(pixels, 'uncertainty'),
                        kinds.get(stored, power), unit)
+    own = parts.unit if isinstance(parts.unit, u.UnitBase) else None
     # many files repeat the image's BUNIT for variances
     if unit is not None and not (
-            isinstance(parts.unit, u.UnitBase)
-            and unit.is_equivalent(parts.unit**error.power)):
+            own is not None and unit.is_equivalent(own**error.power)):
         error.unit = None
+        if own is not None and _is_foreign(unit, own):
+            warnings.warn(
+                f"the unit '{unit}' of {companion.name} does not go with the "
+                f"unit '{own}' of the image and is ignored: its values are "
+                f"taken in '{own**error.power}'", AstropyUserWarning,
+                stacklevel=2)
     parts.error = error
+
+
+def _is_foreign(unit, own):
+    """
+    Tell whether errors cannot be in the unit of the image.
+    """
+    # (what a detector counts has many names)
+    counts = (is_counts_like(unit) and is_counts_like(own)
+              and is_rate(unit) == is_rate(own))
+    return not counts and not unit.is_equivalent(own) and (
+        u.dimensionless_unscaled not in (unit, own))
 
 
 def _read_hdu(hdu, band, header, hdulist=None):

@@ -36,8 +36,8 @@ _SMALL, _LARGE = 1e-15, 1e15
 _N_TYPICAL = 2**17
 
 # An image of whose pixels more than this part loses its light to an
-# uncertainty that is none is told.
-_LOST = 0.5
+# uncertainty that is none is told, and one with more negative ones than this.
+_LOST, _NEGATIVE = 0.5, 0.02
 
 
 @dataclass
@@ -94,8 +94,26 @@ class ErrorPlane:
                        f"(expected '{units[0]**self.power}')")
                 raise ValueError(msg)
         with np.errstate(divide='ignore', invalid='ignore'):
+            _warn_of_negative(values)
             values = np.where(values > 0, values, np.nan)
             return values**(1 / self.power)
+
+
+def _warn_of_negative(values):
+    """
+    Warn of errors of which many are negative, and not as one value.
+
+    Some archives write -1 or another number where there are no data.
+    """
+    negative = values < 0
+    part = np.count_nonzero(negative) / max(values.size, 1)
+    if _NEGATIVE < part <= _LOST:
+        found = values[negative]
+        if found.min() < found.max():
+            warnings.warn(
+                f'the uncertainty is negative in {part:.0%} of the pixels, '
+                'which are masked: is it an uncertainty?',
+                AstropyUserWarning, stacklevel=4)
 
 
 @dataclass
@@ -143,6 +161,9 @@ class ImageParts:
 
     select : function, optional
         Picks, from an array with the shape of the input, the 2D plane.
+
+    extension : tuple of str and int, optional
+        The name and version of the extension of the image.
     """
 
     data: np.ndarray
@@ -158,6 +179,7 @@ class ImageParts:
     position: tuple | None = None
     flagged: bool = False
     select: object = None
+    extension: tuple | None = None
 
     def find_sigma(self, unit, *, uncertainty=None, noise=None, invvar=None):
         """
@@ -397,17 +419,21 @@ def cut_window(array, origin, shape, fill):
     return new
 
 
-def mask_to_bool(mask, *, bad_bits=None):
+def mask_to_bool(mask, *, bad_bits=None, name='mask'):
     """
     Turn a boolean or integer mask into a boolean one.
 
     Parameters
     ----------
     mask : array_like
-        The mask. Integer values are bit masks.
+        The mask. Integer values are bit masks; not-a-number and infinity
+        reject a pixel.
 
     bad_bits : int, optional
         The bits of integer masks that reject a pixel; all if `None`.
+
+    name : str, optional
+        The name of the mask in messages.
 
     Returns
     -------
@@ -418,16 +444,36 @@ def mask_to_bool(mask, *, bad_bits=None):
     ------
     TypeError
         If the mask holds neither booleans nor whole numbers.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If values are not finite.
     """
     mask = np.asarray(mask)
     if mask.dtype.kind == 'b':
         return mask
+    if mask.dtype.kind == 'f':
+        missing = ~np.isfinite(mask)
+        n_missing = np.count_nonzero(missing)
+        # (what holds nothing else is no mask)
+        if 0 < n_missing < mask.size:
+            rest = mask_to_bool(np.where(missing, 0, mask), name=name,
+                                bad_bits=bad_bits)
+            warnings.warn(
+                f'{name} is not-a-number or infinite in {n_missing} of '
+                f'{mask.size} pixels, which are masked',
+                AstropyUserWarning, stacklevel=3)
+            return rest | missing
     if (mask.dtype.kind == 'f' and np.all(mask == np.round(mask))
             and np.all(np.abs(mask) < 2.0**63)):
         mask = mask.astype(np.int64)
     if mask.dtype.kind not in 'iu':
-        msg = ('mask must hold booleans or integer bit flags, got '
+        msg = (f'{name} must hold booleans or integer bit flags, got '
                f'{_kind_of(mask)}: 0 means that a pixel is good')
+        if mask.dtype.kind == 'f':
+            msg += ('; give whole numbers, such as mask > 0 for what was '
+                    'resampled')
         raise TypeError(msg)
     if bad_bits is None:
         return mask != 0

@@ -18,7 +18,7 @@ from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.image.archives import BITS_KEYWORD, companion_files
 from astro_pix2prof.image.astrometry import celestial_wcs, sky_to_pixel
 from astro_pix2prof.image.files import open_fits, read_pixels
-from astro_pix2prof.image.fits import choose_hdu
+from astro_pix2prof.image.fits import choose_hdu, same_chip
 from astro_pix2prof.image.header import header_wcs
 from astro_pix2prof.image.plain import open_plain
 from astro_pix2prof.image.position import read_position
@@ -279,7 +279,7 @@ class SectionFile:
         parts = [_cut(item, self.shape, rows, columns, first=k == 0)
                  for k, item in enumerate(self._file)]
         parts += _cut_companions(self._file.filename(), self.shape, rows,
-                                 columns)
+                                 columns, self._chosen)
         return fits.HDUList(parts)
 
 
@@ -312,16 +312,16 @@ def _cut(item, shape, rows, columns, *, first):
     return fits.ImageHDU(data, header)
 
 
-def _cut_companions(name, shape, rows, columns):
+def _cut_companions(name, shape, rows, columns, chosen):
     """
     Cut the parts of files that an archive puts beside the image.
     """
     parts = []
     for companion in companion_files(find_path(name)) if name else ():
         with closing(open_fits(companion.path)) as hdulist:
-            for item in hdulist:
-                if not item.is_image or item.shape[-2:] != shape:
-                    continue
+            same = [item for item in hdulist if item.is_image
+                    and item.shape[-2:] == shape]
+            for item in same_chip(same, (chosen.name, chosen.ver)):
                 part = _cut(item, shape, rows, columns, first=False)
                 part.name = {'mask': 'MASK', 'weight': 'WEIGHT'}.get(
                     companion.role,

@@ -22,6 +22,7 @@ _WORDS = {
     'cnt': 'ct', 'adu': 'adu', 'adus': 'adu', 'dn': 'DN', 'dns': 'DN',
     'electrons': 'electron', 'electron': 'electron', 'e-': 'electron',
     'e': 'electron', 'elec': 'electron', 'el': 'electron',
+    'photoelectrons': 'electron', 'photoelectron': 'electron',
     'photons': 'photon',
     'photon': 'photon', 'ph': 'photon',
     'microjansky': 'uJy', 'microjanskys': 'uJy', 'microjanskies': 'uJy',
@@ -32,6 +33,8 @@ _WORDS = {
     'kjy': 'kJy', 'kilojansky': 'kJy', 'kilojy': 'kJy',
     'jansky': 'Jy', 'janskys': 'Jy', 'janskies': 'Jy', 'jy': 'Jy',
     's': 's', 'sec': 's', 'secs': 's', 'second': 's', 'seconds': 's',
+    # (counts that were divided by the exposure time are those of a second)
+    'exptime': 's', 'texp': 's',
     'erg': 'erg', 'ergs': 'erg', 'cm': 'cm', 'm': 'm', 'w': 'W',
     'hz': 'Hz', 'hertz': 'Hz',
     # the ampere is not a unit of images
@@ -67,7 +70,9 @@ _LOGARITHM = re.compile(r'\s*(log|log10|ln|dex|asinh)\b.*', re.IGNORECASE)
 _SPELLINGS = (
     (r'[{(]\s*([+-]?\d+)\s*[})]', r'\1'), (r'\^', '**'), (r'[µμ]', 'u'),
     (r'\bper\b', '/'), (r'\b(sq|square)\b\.?\s*arcsec', 'sqarcsec'),
-    (r'(?<=[/ .*])"', 'arcsec'), (r'^\s*[x×]\s*(?=10)', ''),
+    (r'(?<=[/ .*])"', 'arcsec'), (r'^\s*[x×]\s*(?=10?)', ''),
+    (r'\bdata[- ]?(numbers?|units?)\b', 'DN'),
+    (r'\bphoto-(?=electron)', 'photo'),
     (r'\b(nano|micro|milli|kilo|mega)[- ](?=[a-z])', r'\1'),
     (r'(?<![\w.])10\*\*([+-]?\d+)', r'1e\1'),
     (r'(?<=[A-Za-z])\*\*([+-]?\d+)', r'\1'),
@@ -210,6 +215,9 @@ def _parse_text(text):
                 continue
     if re.search(r'(?<![a-z])beam', text, re.IGNORECASE):
         _refuse_beam(text)
+    if re.search(r'\bvega\b.*(magg|mgy)', text, re.IGNORECASE):
+        msg = f"unit '{text}': give 'nmgy' and mag_system='Vega'"
+        raise ValueError(msg)
     msg = (f"unit '{text}' is not understood: use a name that "
            "astropy.units knows, for example 'nmgy', 'Jy', 'MJy/sr', "
            "'adu' or 'electron/s'")

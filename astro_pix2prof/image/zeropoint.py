@@ -4,7 +4,7 @@ Zero points from units, headers and options.
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import astropy.units as u
@@ -19,8 +19,10 @@ from astro_pix2prof.arguments import (
 from astro_pix2prof.image.conventions import (
     choose_zero,
     find_disagreeing,
+    header_system,
     stated_zeros,
     unread_system,
+    unstated_system,
 )
 from astro_pix2prof.image.units import is_counts_like, is_surface_brightness
 
@@ -101,6 +103,12 @@ def unit_zeropoint(unit):
     return None
 
 
+@lru_cache(maxsize=256)
+def _is_maggies(unit):
+    return unit.is_equivalent(u.mgy) or (
+        unit * u.arcsec**2).is_equivalent(u.mgy)
+
+
 def header_zeropoint(header, unit=u.dimensionless_unscaled,
                      pixel_scale=None):
     """
@@ -140,6 +148,9 @@ def header_zeropoint(header, unit=u.dimensionless_unscaled,
         return None
     used, doubt = choose_zero(zeros, header, unit, pixel_scale)
     other = find_disagreeing(used, zeros, header, unit, pixel_scale)
+    if other is not None and not used.is_open:
+        # (that is enough to look at)
+        doubt = ''
     for text in (doubt, '' if other is None else (
             f'the header gives {used.text} and {other.text}: {used.keyword} '
             'is used; give zeropoint= to choose')):
@@ -237,6 +248,12 @@ def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None,
                                   ('AB', 'ST', 'Vega'))
 
     of_unit = unit_zeropoint(unit)
+    # (those of WISE are Vega: a maggy is the flux of magnitude 0 of a system)
+    is_maggies = of_unit is not None and _is_maggies(unit)
+    system = header_system(header)
+    if is_maggies:
+        of_unit = replace(of_unit, system=mag_system if mag_system in (
+            'AB', 'Vega') else system)
     if zeropoint is not None:
         given = _given_zeropoint(zeropoint, unit, mag_system)
         if (of_unit is not None
@@ -244,6 +261,11 @@ def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None,
             warnings.warn(f'zeropoint={given.value:.4f} is used, although '
                           f"the unit '{unit}' means {of_unit.value:.4f} "
                           f'({of_unit.system})',
+                          AstropyUserWarning, stacklevel=2)
+        if mag_system is None and system == 'Vega' and isinstance(
+                zeropoint, int | float | np.number):
+            warnings.warn('zeropoint= is taken as AB, although zero points '
+                          'of such headers are Vega: give mag_system=',
                           AstropyUserWarning, stacklevel=2)
         return given
     if of_unit is not None:
@@ -256,6 +278,12 @@ def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None,
         warnings.warn(f'the header says {unread_system(header)}, which is '
                       'not AB, ST or Vega: magnitudes are taken as '
                       f'{found.system}; give mag_system= if they are others',
+                      AstropyUserWarning, stacklevel=2)
+    elif mag_system is None and not is_flux and found.system == 'AB' and (
+            text := unstated_system(header, found.source)):
+        warnings.warn('the header does not say the system of '
+                      f'{found.source}, which often is Vega with {text}: it '
+                      'is taken as AB; give mag_system= to choose',
                       AstropyUserWarning, stacklevel=2)
     if mag_system in (None, found.system):
         return found

@@ -6,6 +6,7 @@ Point-spread functions of any kind.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import warnings
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import proj_plane_pixel_scales
 
-from astro_pix2prof.addresses import find_path
+from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.arguments import (
     check_number,
     check_positive,
@@ -264,6 +265,11 @@ def _read_file(psf):
     name, hdu = split_extension(os.fspath(psf)) if isinstance(
         psf, str | os.PathLike) else (psf, None)
     path = find_path(name, 'psf')
+    if isinstance(psf, str) and not is_address(psf) and not path.exists():
+        msg = ('No such file; psf must be a FITS file, a full width at half '
+               'maximum as a number (in arcsec), or as a text with its unit, '
+               "such as '1.3 arcsec'")
+        raise FileNotFoundError(errno.ENOENT, msg, psf)
     with contextlib.closing(open_fits(path)) as hdulist:
         images = [item for item in hdulist if item.is_image and item.shape]
         if hdu is not None:

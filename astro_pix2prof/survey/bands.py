@@ -17,6 +17,7 @@ from astro_pix2prof.structure.columns import STRUCTURE_COLUMNS
 from astro_pix2prof.survey.companions import OPTIONS
 from astro_pix2prof.survey.images import SurveyImages
 from astro_pix2prof.survey.services import CutoutService
+from astro_pix2prof.survey.twins import warn_of_twins
 
 __all__ = ['BAND_KEY', 'BandError', 'BandImages', 'BandSet',
            'band_columns', 'find_bands', 'read_bands']
@@ -454,10 +455,17 @@ class BandImages:
         ------
         FileNotFoundError, ValueError, ImportError
             As of `SurveyImages.check_first`.
+
+        Warns
+        -----
+        `~astropy.utils.exceptions.AstropyUserWarning`
+            If two bands have the same pixels.
         """
         for band, images in self._images.items():
             with _named(band):
                 images.check_first(catalogue)
+        warn_of_twins(self._images, self.bands.options, catalogue,
+                      self.needed)
 
 
 @contextmanager

@@ -285,7 +285,8 @@ class TestKinds:
         assert_allclose(image.header['INJFL1'], FLUX * 1e-20, rtol=1e-6)
 
 
-CARDS = {'MAGZERO': 27.5, 'EXPTIME': 90.0, 'SATURATE': 6e4, 'GAIN': 2.0}
+CARDS = {'MAGZERO': 27.5, 'EXPTIME': 90.0, 'SATURATE': 6e4, 'GAIN': 2.0,
+         'INSTRUME': 'DECam'}
 
 
 class TestHeader:

@@ -162,7 +162,7 @@ class TestZeroPoints:
     @pytest.mark.parametrize(('bunit', 'drizzled', 'unit'), [
         ('ELECTRONS', 'cps', 'electron/s'), ('COUNTS/S', 'counts', 'ct')])
     def test_stale_unit_of_drizzle(self, bunit, drizzled, unit, array):
-        header = make_header(EXPTIME=100.0, MAGZP=25.0, BUNIT=bunit,
+        header = make_header(EXPTIME=100.0, MAGZP=30.0, BUNIT=bunit,
                              D001OUUN=drizzled, D002OUUN=drizzled)
         with pytest.warns(AstropyUserWarning,
                           match=f"D001OUUN='{drizzled}', the output of dri"):

@@ -9,6 +9,7 @@ from astropy.io import fits
 from astropy.nddata import VarianceUncertainty
 
 from astro_pix2prof.image.companions import read_plane
+from astro_pix2prof.image.cutout import GalaxyCutout
 
 SHAPE = (6, 7)
 
@@ -33,3 +34,13 @@ def test_stat_beside_data_is_chosen(tmp_path):
     plane = read_plane('uncertainty', path)
     assert isinstance(plane, VarianceUncertainty)
     assert plane.array[0, 0] == 9.0
+
+
+def test_exposure_time_is_no_inverse_variance(tmp_path):
+    path = tmp_path / 'exposure.fits'
+    header = fits.Header({'BUNIT': 's'})
+    fits.PrimaryHDU(np.full(SHAPE, 900.0), header).writeto(path)
+    plane = read_plane('invvar', path)
+    image = np.random.default_rng(0).normal(5.0, 0.5, SHAPE)
+    with pytest.raises(ValueError, match="the unit 's' of the uncertainty do"):
+        GalaxyCutout(image, unit='nmgy', pixel_scale=0.4, invvar=plane)

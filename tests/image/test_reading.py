@@ -470,20 +470,32 @@ class TestCompanions:
         ones = np.ones(SHAPE)
         images = self.images(array, header, fits.ImageHDU(ones, name='ERR'),
                              fits.ImageHDU(ones, name='IVAR'))
-        assert GalaxyCutout(images).noise is None
+        match = r'2 extensions .* uncertainty \(2 ERR, 3 IVAR\): none is used'
+        with pytest.warns(AstropyUserWarning, match=match):
+            assert GalaxyCutout(images).noise is None
+
+    def test_other_shape(self, array, header):
         images = self.images(array, header,
                              fits.ImageHDU(np.ones((5, 5)), name='ERR'))
-        assert GalaxyCutout(images).noise is None
+        match = r'extension 2 ERR has the shape \(5, 5\) and not that of the'
+        with pytest.warns(AstropyUserWarning, match=match):
+            assert GalaxyCutout(images).noise is None
+        # (of several images, it may belong to another one)
+        images.append(fits.ImageHDU(np.ones((5, 5))))
+        assert GalaxyCutout(images, hdu=1).noise is None
 
     def test_unit_of_errors(self, array, header):
         error = fits.ImageHDU(np.full(SHAPE, 0.5), name='ERR')
         error.header['BUNIT'] = 'maggy'
         cutout = GalaxyCutout(self.images(array, header, error))
         np.testing.assert_allclose(cutout.noise, 5e8)
-        for text in ('nonsense', 's'):
-            error.header['BUNIT'] = text
+        error.header['BUNIT'] = 'nonsense'
+        cutout = GalaxyCutout(self.images(array, header, error))
+        np.testing.assert_allclose(cutout.noise, 0.5)
+        error.header['BUNIT'] = 's'
+        with pytest.warns(AstropyUserWarning, match="unit 's' of ERR does no"):
             cutout = GalaxyCutout(self.images(array, header, error))
-            np.testing.assert_allclose(cutout.noise, 0.5)
+        np.testing.assert_allclose(cutout.noise, 0.5)
 
     @pytest.mark.parametrize(('kind', 'value'), [
         (StdDevUncertainty, 0.5), (VarianceUncertainty, 0.25)])

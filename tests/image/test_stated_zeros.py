@@ -144,7 +144,9 @@ def test_unit_agrees_with_header(bunit, cards, recwarn):
 
 
 @pytest.mark.parametrize('keyword', [
-    'ZP', 'ZPT', 'MAG_ZP', 'ZEROPNT', 'ZEROPOINT', 'MAGZEROP', 'MAGZPT'])
+    'ZP', 'ZPT', 'MAG_ZP', 'ZEROPNT', 'ZEROPOINT', 'MAGZEROP', 'MAGZPT',
+    # (archives tell what these are, others do not)
+    'MAGZERO', 'MAGZP', 'PHOTZP'])
 @pytest.mark.parametrize('unit', ['electron', ''])
 def test_open_conventions(keyword, unit):
     """
@@ -152,7 +154,7 @@ def test_open_conventions(keyword, unit):
     """
     header = header_values(make_header({keyword: 26.0, 'EXPTIME': 100.0}))
     match = (rf'{keyword} is taken as the magnitude of one data unit, .* give '
-             r'zeropoint=31\.0000')
+             r'zeropoint=31\.0000 .* otherwise zeropoint=26\.0000')
     with pytest.warns(AstropyUserWarning, match=match):
         assert header_zeropoint(header, u.Unit(unit)).value == 26.0
 
@@ -160,21 +162,31 @@ def test_open_conventions(keyword, unit):
 @pytest.mark.parametrize(('cards', 'unit'), [
     ({'ZP': 26.0, 'EXPTIME': 100.0}, 'electron/s'),
     ({'ZP': 26.0, 'EXPTIME': 1.0}, 'electron'), ({'ZP': 26.0}, 'electron'),
-    ({'MAGZERO': 26.0, 'EXPTIME': 100.0}, 'electron'),
+    ({'MAGZERO': 26.0, 'EXPTIME': 100.0, 'INSTRUME': 'DECam'}, 'electron'),
+    ({'MAGZERO': 26.0, 'EXPTIME': 100.0}, 'electron/s'),
+    ({'MAGZERO': 24.6, 'EXPTIME': 100.0, 'TELESCOP': 'EUCLID'}, 'adu'),
+    ({'MAGZP': 26.3, 'EXPTIME': 30.0, 'INSTRUME': 'ZTF/MOSAIC'}, 'DN'),
+    ({'MAGZP': 20.5, 'EXPTIME': 7.7, 'TELESCOP': 'WISE'}, 'DN'),
+    ({'PHOTZP': 26.0, 'EXPTIME': 100.0, 'PHOTSYS': 'AB'}, 'adu'),
+    ({'PHOTZP': (26.0, 'MAG=-2.5*log(data)+PHOTZP'), 'EXPTIME': 100.0},
+     'adu'),
     # no telescope has 30 in a second; nanomaggies, uJy and others are fluxes
     ({'ZP': 30.0, 'EXPTIME': 100.0}, 'electron'),
     ({'ZP': 22.5, 'EXPTIME': 100.0}, ''),
     ({'ZP': 23.9, 'EXPTIME': 100.0}, ''),
     ({'ZP': (26.0, 'mag of 1 ADU'), 'EXPTIME': 100.0}, 'adu')])
 def test_conventions_that_are_not_open(cards, unit):
-    value = cards.get('ZP', cards.get('MAGZERO'))
+    value = next(iter(cards.values()))
     assert find_quietly(cards, unit).value == (
         value[0] if isinstance(value, tuple) else value)
 
 
 @pytest.mark.parametrize('comment', [
     '[mag] zero point for 1 ADU/s', 'zero point per second', 'mag of 1 e-/sec',
-    '[mag] 1 s exposure', 'AB mag for one second', 'counts s**-1'])
+    '[mag] 1 s exposure', 'AB mag for one second', 'counts s**-1',
+    'm = ZP - 2.5log10(counts/EXPTIME)', 'm=zp-2.5*log(DN / texp)',
+    'mag = ZP - 2.5 log10(DN) + 2.5 log10(EXPTIME)', 'of a count rate',
+    'mag of 1 cps', 'ADU/exposure time'])
 @pytest.mark.parametrize('keyword', ['MAGZERO', 'ZP'])
 def test_comment_tells_seconds(keyword, comment):
     cards = {keyword: (26.0, comment), 'EXPTIME': 100.0}
@@ -186,10 +198,17 @@ def test_comment_tells_seconds(keyword, comment):
 
 @pytest.mark.parametrize('comment', [
     '', '[mag] zero point', 'AB/ST', 'from stars of S/N > 100', 'level 1 S/N',
-    'error of 1 s.d.', '1-sigma', 'sources per square degree'])
+    'error of 1 s.d.', '1-sigma', 'sources per square degree',
+    'phot. zeropoint corr for exptime', 'includes 2.5 log10(EXPTIME)'])
 def test_comment_that_tells_nothing(comment):
-    cards = {'MAGZERO': (26.0, comment), 'EXPTIME': 100.0}
-    assert find_quietly(cards, 'adu').value == 26.0
+    header = header_values(make_header({'MAGZERO': (26.0, comment),
+                                        'EXPTIME': 100.0}))
+    with pytest.warns(AstropyUserWarning, match=r'in that case give zeropoint'
+                                                r'=31\.0000'):
+        assert header_zeropoint(header, u.adu).value == 26.0
+    # (in a known archive, nothing is to be told)
+    assert find_quietly({'MAGZERO': (26.0, comment), 'EXPTIME': 100.0,
+                         'INSTRUME': 'DECam'}, 'adu').value == 26.0
 
 
 @pytest.mark.parametrize('unit', ['K', 'K km/s', 'erg/s/cm2'])
@@ -348,3 +367,75 @@ def test_pixel_scale_of_a_header(cards, match):
     header = make_header({'BUNIT': 'nmgy', **cards})
     with pytest.raises(ValueError, match=match):
         GalaxyCutout(fits.PrimaryHDU(IMAGE, header))
+
+
+class TestVegaMaggies:
+    """
+    A maggy is the flux of magnitude 0 of one system or another.
+    """
+
+    def cut(self, options=None, **cards):
+        header = make_header(cards)
+        return GalaxyCutout(fits.PrimaryHDU(IMAGE, header), pixel_scale=0.4,
+                            **options or {})
+
+    @pytest.mark.parametrize('cards', [
+        # coadds of unWISE, and of the Legacy Surveys in bands of WISE
+        {'BUNIT': 'nanomaggy', 'MAGZP': 22.5, 'UNW_VER': 'x'},
+        {'BUNIT': 'nanomaggy', 'MAGZERO': 22.5, 'MAGSYS': 'Vega'},
+        {'BUNIT': 'nanomaggies', 'SURVEY': 'unwise-neo7'},
+        {'BUNIT': 'Vega nanomaggies'}, {'BUNIT': 'nanomaggy (Vega)'},
+        {'BUNIT': 'vega nMgy'}])
+    def test_header(self, cards):
+        cutout = self.cut(**cards)
+        assert (cutout.zeropoint, cutout.mag_system) == (22.5, 'Vega')
+
+    @pytest.mark.parametrize('cards', [
+        {'BUNIT': 'nanomaggy'}, {'BUNIT': 'AB nanomaggies'},
+        # (as converted by the Siena Galaxy Atlas)
+        {'BUNIT': 'nanomaggy', 'TELESCOP': 'WISE', 'PHOTSYS': 'AB'},
+        {'BUNIT': 'uJy', 'TELESCOP': 'WISE', 'MAGZP': 20.5}])
+    def test_ab(self, cards):
+        assert self.cut(**cards).mag_system == 'AB'
+
+    def test_option(self):
+        cutout = self.cut({'mag_system': 'Vega'}, BUNIT='nanomaggy')
+        assert (cutout.zeropoint, cutout.mag_system) == (22.5, 'Vega')
+        cutout = self.cut({'mag_system': 'AB'}, BUNIT='nanomaggy',
+                          TELESCOP='WISE')
+        assert cutout.mag_system == 'AB'
+
+    def test_given_zero_point(self):
+        cards = {'BUNIT': 'DN', 'TELESCOP': 'WISE'}
+        match = 'zeropoint= is taken as AB, although .* such headers are Vega'
+        with pytest.warns(AstropyUserWarning, match=match):
+            assert self.cut({'zeropoint': 23.2}, **cards).mag_system == 'AB'
+        for options in ({'zeropoint': 23.2, 'mag_system': 'AB'},
+                        {'zeropoint': 23.2 * u.ABmag}):
+            assert self.cut(options, **cards).mag_system == 'AB'
+
+
+@pytest.mark.parametrize(('name', 'is_told'), [
+    ('Ks', True), ('K', True), ('H', True), ('J', True), ('K_s', True),
+    ('J (1254 nm)', True), ('Ks.MKO', True), ('r', False), ('z', False),
+    ('H-alpha', False), ('Halpha', False), ('i', False), ('F160W', False)])
+def test_system_of_infrared_bands(name, is_told):
+    header = header_values(make_header({'MAGZP': 25.0, 'FILTER': name}))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        assert find_zeropoint(u.adu, header=header).system == 'AB'
+    match = f"system of MAGZP, which often is Vega with FILTER='{name}'"
+    assert [match in str(item.message) for item in caught] == [True] * is_told
+
+
+@pytest.mark.parametrize('cards', [
+    {'PHOTSYS': 'AB'}, {'TELESCOP': 'EUCLID'}, {'MAGZP': (25.0, 'AB mag')},
+    {'TELESCOP': '2MASS'}, {'MAGZP': (25.0, 'Vega')}])
+def test_system_of_infrared_bands_is_known(cards):
+    header = header_values(make_header({'MAGZP': 25.0, 'FILTER': 'H',
+                                        **cards}))
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        find_zeropoint(u.adu, header=header)
+        find_zeropoint(u.adu, header=make_header({'MAGZP': 25.0}),
+                       mag_system='Vega')

@@ -27,6 +27,10 @@ ST = u.erg / u.s / u.cm**2 / u.AA
     ('ADU', u.adu), ('adu', u.adu), ('adu/sec', u.adu / u.s),
     ('DN', u.DN), ('dn', u.DN), ('DN/s', u.DN / u.s),
     ('e-', u.electron), ('e-/s', u.electron / u.s),
+    ('counts/EXPTIME', u.ct / u.s), ('ADU / texp', u.adu / u.s),
+    ('photoelectrons', u.electron), ('photo-electrons/s', u.electron / u.s),
+    ('data numbers', u.DN), ('Data Units', u.DN),
+    ('x 1e-20 erg/s/cm2/A', 1e-20 * ST),
     ('e- s-1', u.electron / u.s), ('e/s', u.electron / u.s),
     ('electrons', u.electron), ('ELECTRONS/S', u.electron / u.s),
     ('electron / s', u.electron / u.s), ('photons', u.photon),
@@ -133,3 +137,9 @@ def test_ambiguous_jansky(text):
         parse_unit(text)
     assert parse_unit('mJy/sr') == u.mJy / u.sr
     assert parse_unit('mjy') == u.mJy
+
+
+def test_vega_maggies():
+    match = "'Vega nanomaggies': give 'nmgy' and mag_system='Vega'"
+    with pytest.raises(ValueError, match=match):
+        parse_unit('Vega nanomaggies')

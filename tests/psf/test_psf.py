@@ -118,6 +118,10 @@ class TestKinds:
         assert_allclose(PSF(f'{path}[2]').sampled(0.4).fwhm, 1.6, rtol=0.01)
         with pytest.raises(ValueError, match=r'has 2 images .*give one, such'):
             PSF(path)
+        for text in ('1.3', 'moffat', '1.3x', str(tmp_path / 'psf.fit')):
+            match = "No such file; psf must be .* such as '1.3 arcsec': '"
+            with pytest.raises(FileNotFoundError, match=match):
+                PSF(text)
         with pytest.raises(ValueError, match="has no extension 'X'"):
             PSF(f'{path}[X]')
         with pytest.raises(ValueError, match='holds no image'):
