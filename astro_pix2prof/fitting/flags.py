@@ -10,6 +10,7 @@ import numpy as np
 from astro_pix2prof.background.noise import noise_is_wrong
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.blends import is_blended
+from astro_pix2prof.fitting.centres import is_centre_rough
 from astro_pix2prof.fitting.checks import is_point_source
 from astro_pix2prof.fitting.plateaus import find_full
 from astro_pix2prof.fitting.stretched import is_stretched
@@ -33,10 +34,8 @@ _FAINTEST = 0.1
 _SIGNIFICANT = 4.0
 
 # Largest shift (pixels) of the centre in the last look of a network; again,
-# less than one in a hundred simulated galaxies exceeds it. And the largest
-# stated error (pixels) of each coordinate: of the galaxies above it, three in
-# five are off by that much, and of those that are, four in five are above it.
-_SHIFT, _ROUGH_CENTRE = 0.3, 0.5
+# less than one in a hundred simulated galaxies exceeds it.
+_SHIFT = 0.3
 
 # Fraction of a ring that is saturated, above which the ring counts as such,
 # and the semi-major axis (pixels) within which it is the centre.
@@ -215,8 +214,8 @@ def flag_galaxy(rings, evidence):
     if not evidence.forced and shift > 0.6 * evidence.search:
         flag |= GalaxyFlag.CENTRE_OFFSET
     rough = evidence.shift > _SHIFT or (
-        evidence.centre_error is not None
-        and evidence.centre_error > _ROUGH_CENTRE)
+        evidence.centre_error is not None and is_centre_rough(
+            rings, evidence.centre_error, evidence.tilt))
     if not evidence.centre_is_clear or rough or (
             not evidence.forced and shift > _HELD * evidence.search):
         flag |= GalaxyFlag.CENTRE_UNCERTAIN
