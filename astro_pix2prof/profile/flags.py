@@ -165,10 +165,12 @@ class GalaxyFlag(_DescribedFlag):
         'or a smaller ``search_radius=`` if it is.')
     NEIGHBOUR = (
         32, 'Another object touches the galaxy.',
-        'Its light was masked or left out, a tenth of the light of the '
-        'galaxy or more: a merger, a star in front, a trail. Or there is a '
-        'second nucleus, or much light on one side only: then the profile '
-        'may be that of two galaxies. Look at the mask or the weights; '
+        'Its light was left out by a network, a tenth of the light of the '
+        'galaxy or more, or masked by the isophote fit, 3 per cent of its '
+        'pixels or light or more: a merger, a star in front, a trail. Or '
+        'there is a second nucleus, or much light on one side only: then '
+        'the profile may be that of two galaxies. Look at the mask or the '
+        'weights; '
         'totals and outskirts may hold light of the other.')
     TRUNCATED = (
         64, 'The galaxy reaches the edge of the frame.',

@@ -244,6 +244,11 @@ class TestRings:
     def test_neighbour(self, light, flag):
         assert flags_of(make_rings(), neighbour=light) == flag
 
+    @pytest.mark.parametrize(('part', 'flag'), [
+        (0.029, 0), (0.031, GalaxyFlag.NEIGHBOUR)])
+    def test_overlap(self, part, flag):
+        assert flags_of(make_rings(), overlap=part) == flag
+
     @pytest.mark.parametrize(('error', 'flag'), [
         (0.078, 0), (0.082, GalaxyFlag.GEOMETRY_UNCERTAIN)])
     def test_rough_ellipses(self, error, flag):
