@@ -27,9 +27,9 @@ _DISAGREEMENT = 0.4
 # simulated galaxies that stand alone exceeds it.
 _EXCESS = 0.1
 
-# Part of the pixels, or of the light, of a galaxy that a mask of other objects
-# has. Of simulated galaxies that stand alone, one in eight exceeds it.
-_OVERLAP = 0.03
+# The same where other objects are masked: part of the pixels, and of light.
+# Of simulated galaxies that stand alone, one in nine exceeds one of these.
+_HIDDEN, _OUTSHONE = 0.05, 0.02
 
 # Least intensity of a source, in units of the noise of a pixel.
 _FAINTEST = 0.1
@@ -94,8 +94,9 @@ class Evidence:
     neighbour : float
         Light of other objects over that of the galaxy.
 
-    overlap : float
-        Part of the galaxy that was masked as other objects.
+    masked_pixels, masked_light : float
+        Part of the pixels of the galaxy that were masked as other objects,
+        and the light that these have more over that of the galaxy.
 
     truncated : bool
         Whether the fitter saw that the galaxy goes on beyond the frame.
@@ -120,7 +121,8 @@ class Evidence:
     shift: float = 0.0
     centre_error: float = None
     neighbour: float = 0.0
-    overlap: float = 0.0
+    masked_pixels: float = 0.0
+    masked_light: float = 0.0
     truncated: bool = False
     distance: float = 0.0
     mean: np.ndarray = None
@@ -246,7 +248,10 @@ def flag_galaxy(rings, evidence):
     if np.nanmin(rings.n_valid[bright], initial=1.0) < 0.5:
         flag |= GalaxyFlag.HEAVILY_MASKED
     flag |= _missing_pixels(rings, snr, evidence)
-    if evidence.neighbour > _EXCESS or evidence.overlap > _OVERLAP or (
+    touched = (evidence.neighbour > _EXCESS
+               or evidence.masked_pixels > _HIDDEN
+               or evidence.masked_light > _OUTSHONE)
+    if touched or (
             not flag & GalaxyFlag.NO_SOURCE and is_blended(
                 cutout.data - rings.sky - evidence.tilt, cutout.mask,
                 rings.centre, rings.noise)):

@@ -57,20 +57,19 @@ def overlap(steps):
 
     Returns
     -------
-    part : float
-        The larger of two parts of the galaxy, out to where it is seen: of its
-        pixels that were masked as other objects, and of its light that these
-        have more.
+    pixels, light : float
+        Parts of the galaxy, out to where it is seen: of its pixels that were
+        masked as other objects, and of its light that these have more.
     """
     sma, mean = steps.thin, np.nan_to_num(steps.rings.mean)
-    pixels = np.maximum(2 * np.pi * sma * np.sqrt(1 - steps.eps), 1.0)
-    seen = mean > _SEEN * steps.sigma / np.sqrt(pixels)
+    length = np.maximum(2 * np.pi * sma * np.sqrt(1 - steps.eps), 1.0)
+    seen = mean > _SEEN * steps.sigma / np.sqrt(length)
     last = len(sma) - 1 if seen.all() else int(np.argmin(seen))
     inside = steps.radius < sma[last]
     hidden = inside & steps.masked & ~steps.bad
     if not hidden.any():
-        return 0.0
+        return 0.0, 0.0
     model = np.interp(steps.radius[inside], sma, mean)
     more = np.maximum(steps.image[inside] - model, 0.0)[hidden[inside]].sum()
     light = more / model.sum() if model.sum() > 0 else 0.0
-    return float(max(hidden.sum() / inside.sum(), light))
+    return float(hidden.sum() / inside.sum()), float(light)

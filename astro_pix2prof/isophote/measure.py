@@ -208,10 +208,12 @@ def _evidence(steps, measured):
     found = steps.found
     inner = np.nanmax(measured.intensity, initial=0.0)
     is_clear = found.scale == FINE and inner >= 2 * measured.noise
+    pixels, light = overlap(steps)
     return Evidence(
         search=steps.search, forced=steps.is_held(),
         held=not steps.settings.fit_centre,
-        found=found.found, centre_is_clear=is_clear, overlap=overlap(steps))
+        found=found.found, centre_is_clear=is_clear,
+        masked_pixels=pixels, masked_light=light)
 
 
 def _last_ring(steps, measured):

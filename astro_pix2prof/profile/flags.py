@@ -166,8 +166,8 @@ class GalaxyFlag(_DescribedFlag):
     NEIGHBOUR = (
         32, 'Another object touches the galaxy.',
         'Its light was left out by a network, a tenth of the light of the '
-        'galaxy or more, or masked by the isophote fit, 3 per cent of its '
-        'pixels or light or more: a merger, a star in front, a trail. Or '
+        'galaxy or more, or masked by the isophote fit, 5 per cent of its '
+        'pixels or 2 of its light: a merger, a star in front, a trail. Or '
         'there is a second nucleus, or much light on one side only: then '
         'the profile may be that of two galaxies. Look at the mask or the '
         'weights; '

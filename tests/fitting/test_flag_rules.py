@@ -244,10 +244,12 @@ class TestRings:
     def test_neighbour(self, light, flag):
         assert flags_of(make_rings(), neighbour=light) == flag
 
-    @pytest.mark.parametrize(('part', 'flag'), [
-        (0.029, 0), (0.031, GalaxyFlag.NEIGHBOUR)])
-    def test_overlap(self, part, flag):
-        assert flags_of(make_rings(), overlap=part) == flag
+    @pytest.mark.parametrize(('masked', 'flag'), [
+        ({'masked_pixels': 0.049, 'masked_light': 0.019}, 0),
+        ({'masked_pixels': 0.051}, GalaxyFlag.NEIGHBOUR),
+        ({'masked_light': 0.021}, GalaxyFlag.NEIGHBOUR)])
+    def test_masked_objects(self, masked, flag):
+        assert flags_of(make_rings(), **masked) == flag
 
     @pytest.mark.parametrize(('error', 'flag'), [
         (0.078, 0), (0.082, GalaxyFlag.GEOMETRY_UNCERTAIN)])
