@@ -10,6 +10,7 @@ import numpy as np
 from astro_pix2prof.background.noise import noise_is_wrong
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.blends import is_blended
+from astro_pix2prof.fitting.centres import is_centre_rough
 from astro_pix2prof.fitting.checks import is_point_source
 from astro_pix2prof.fitting.plateaus import find_full
 from astro_pix2prof.fitting.stretched import is_stretched
@@ -26,6 +27,10 @@ _DISAGREEMENT = 0.4
 # simulated galaxies that stand alone exceeds it.
 _EXCESS = 0.1
 
+# The same where other objects are masked: part of the pixels, and of light.
+# Of simulated galaxies that stand alone, one in nine exceeds one of these.
+_HIDDEN, _OUTSHONE = 0.05, 0.02
+
 # Least intensity of a source, in units of the noise of a pixel.
 _FAINTEST = 0.1
 
@@ -33,10 +38,8 @@ _FAINTEST = 0.1
 _SIGNIFICANT = 4.0
 
 # Largest shift (pixels) of the centre in the last look of a network; again,
-# less than one in a hundred simulated galaxies exceeds it. And the largest
-# stated error (pixels) of each coordinate: of the galaxies above it, three in
-# five are off by that much, and of those that are, four in five are above it.
-_SHIFT, _ROUGH_CENTRE = 0.3, 0.5
+# less than one in a hundred simulated galaxies exceeds it.
+_SHIFT = 0.3
 
 # Fraction of a ring that is saturated, above which the ring counts as such,
 # and the semi-major axis (pixels) within which it is the centre.
@@ -91,6 +94,10 @@ class Evidence:
     neighbour : float
         Light of other objects over that of the galaxy.
 
+    masked_pixels, masked_light : float
+        Part of the pixels of the galaxy that were masked as other objects,
+        and the light that these have more over that of the galaxy.
+
     truncated : bool
         Whether the fitter saw that the galaxy goes on beyond the frame.
 
@@ -114,6 +121,8 @@ class Evidence:
     shift: float = 0.0
     centre_error: float = None
     neighbour: float = 0.0
+    masked_pixels: float = 0.0
+    masked_light: float = 0.0
     truncated: bool = False
     distance: float = 0.0
     mean: np.ndarray = None
@@ -215,8 +224,8 @@ def flag_galaxy(rings, evidence):
     if not evidence.forced and shift > 0.6 * evidence.search:
         flag |= GalaxyFlag.CENTRE_OFFSET
     rough = evidence.shift > _SHIFT or (
-        evidence.centre_error is not None
-        and evidence.centre_error > _ROUGH_CENTRE)
+        evidence.centre_error is not None and is_centre_rough(
+            rings, evidence.centre_error, evidence.tilt))
     if not evidence.centre_is_clear or rough or (
             not evidence.forced and shift > _HELD * evidence.search):
         flag |= GalaxyFlag.CENTRE_UNCERTAIN
@@ -239,7 +248,10 @@ def flag_galaxy(rings, evidence):
     if np.nanmin(rings.n_valid[bright], initial=1.0) < 0.5:
         flag |= GalaxyFlag.HEAVILY_MASKED
     flag |= _missing_pixels(rings, snr, evidence)
-    if evidence.neighbour > _EXCESS or (
+    touched = (evidence.neighbour > _EXCESS
+               or evidence.masked_pixels > _HIDDEN
+               or evidence.masked_light > _OUTSHONE)
+    if touched or (
             not flag & GalaxyFlag.NO_SOURCE and is_blended(
                 cutout.data - rings.sky - evidence.tilt, cutout.mask,
                 rings.centre, rings.noise)):

@@ -17,7 +17,7 @@ from astro_pix2prof.fitting.radii import (
 )
 from astro_pix2prof.fitting.saturation import add_missing_light
 from astro_pix2prof.isophote.errors import ring_error
-from astro_pix2prof.isophote.flags import flag_shapes
+from astro_pix2prof.isophote.flags import flag_shapes, overlap
 from astro_pix2prof.profile.rings import MeasuredRings
 
 __all__ = ['STEP', 'measure_steps']
@@ -208,11 +208,12 @@ def _evidence(steps, measured):
     found = steps.found
     inner = np.nanmax(measured.intensity, initial=0.0)
     is_clear = found.scale == FINE and inner >= 2 * measured.noise
-    neighbour = found.touching if steps.settings.mask_sources else 0.0
+    pixels, light = overlap(steps)
     return Evidence(
         search=steps.search, forced=steps.is_held(),
         held=not steps.settings.fit_centre,
-        found=found.found, centre_is_clear=is_clear, neighbour=neighbour)
+        found=found.found, centre_is_clear=is_clear,
+        masked_pixels=pixels, masked_light=light)
 
 
 def _last_ring(steps, measured):

@@ -151,21 +151,26 @@ class GalaxyFlag(_DescribedFlag):
         'rough.')
     CENTRE_UNCERTAIN = (
         8, 'The galaxy has no clear centre.',
-        'It is faint, clumpy, the stated error of the centre is above half a '
-        'pixel, the centre moved until the last step or lies at the limit of '
-        'the search radius, or so many pixels around it are missing that the '
-        'peak may be one of them. The innermost rings are affected the most; '
-        'give ``position=`` and hold the centre if it is known.')
+        'It is faint or clumpy, the centre moved until the last step or lies '
+        'at the limit of the search radius, or so many pixels around it are '
+        'missing that the peak may be one of them. Or the stated error of '
+        'the centre is above half a pixel, and the brightness changes over '
+        'it, or a higher peak is close by; the flat middle of a faint disc '
+        'has no flag, while ``centre_err`` has its error. The innermost '
+        'rings are affected the most; give ``position=`` and hold the '
+        'centre if it is known.')
     CENTRE_OFFSET = (
         16, 'The galaxy was found far from the position.',
         'It may be another one. Look at the image, and give ``position=`` '
         'or a smaller ``search_radius=`` if it is.')
     NEIGHBOUR = (
         32, 'Another object touches the galaxy.',
-        'Its light was masked or left out, a tenth of the light of the '
-        'galaxy or more: a merger, a star in front, a trail. Or there is a '
-        'second nucleus, or much light on one side only: then the profile '
-        'may be that of two galaxies. Look at the mask or the weights; '
+        'Its light was left out by a network, a tenth of the light of the '
+        'galaxy or more, or masked by the isophote fit, 5 per cent of its '
+        'pixels or 2 of its light: a merger, a star in front, a trail. Or '
+        'there is a second nucleus, or much light on one side only: then '
+        'the profile may be that of two galaxies. Look at the mask or the '
+        'weights; '
         'totals and outskirts may hold light of the other.')
     TRUNCATED = (
         64, 'The galaxy reaches the edge of the frame.',

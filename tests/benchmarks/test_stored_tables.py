@@ -65,6 +65,8 @@ WHOLE = {
         lambda path: load('accuracy.ablations').write_table(
             out['rows'], path), tmp),
     'cuts': lambda load, out, tmp: load('accuracy.cuts').make_table(out),
+    'definitions': lambda load, out, tmp: load(
+        'real.definitions').make_tables(out),
     'masses': lambda load, out, tmp: written(
         lambda path: load('accuracy.masses').write_inc(path, out), tmp),
     'metamorphic': lambda load, out, tmp: load(
@@ -91,7 +93,8 @@ WHOLE = {
             out, stored('benchmarks/real/cube.json'), path), tmp),
 }
 RESULTS = {
-    'accuracy': 'accuracy/run', 'network_accuracy': 'accuracy/network',
+    'accuracy': 'accuracy/run', 'definitions': 'real/definitions',
+    'network_accuracy': 'accuracy/network',
     'headline': 'accuracy/run', 'masses': 'accuracy/masses',
     'fine_tuning': 'accuracy/fine_tuning_boxes', 'mutants': 'mutants',
     'neighbours': 'throughput/neighbours', 'options': 'throughput/options',

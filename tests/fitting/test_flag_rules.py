@@ -91,6 +91,26 @@ class TestCentre:
         flag = flags_of(make_rings(), **evidence)
         assert flag == (GalaxyFlag.CENTRE_UNCERTAIN if uncertain else 0)
 
+    def test_error_of_a_flat_middle(self):
+        # half of the peak is at 4.5 pixels in a cusp, at 20 in the other
+        flat = 200 * np.exp(-0.5 * (SMA / 17)**2)
+        image = 200 * np.exp(-0.5 * np.hypot(X - 60, Y - 60)**2 / 17**2)
+        rings = make_rings(intensity=flat, image=image + NOISE)
+        assert flags_of(rings, centre_error=0.9) == 0
+        assert flags_of(rings, centre_error=1.1) & GalaxyFlag.CENTRE_UNCERTAIN
+        # a trail is flat at any size
+        trail = make_rings(intensity=200 / (1 + (SMA / 60)**2))
+        assert flags_of(trail, centre_error=1.9) == 0
+        assert flags_of(trail, centre_error=2.1) & GalaxyFlag.CENTRE_UNCERTAIN
+        # a knot beside the middle may be the nucleus
+        for away, height, seen in ((3.4, 200, True), (3.4, 40, False),
+                                   (12, 200, False)):
+            knot = np.exp(-0.5 * np.hypot(X - 60 - away, Y - 60)**2 / 1.5**2)
+            rings = make_rings(intensity=flat,
+                               image=image + NOISE + height * knot)
+            assert bool(flags_of(rings, centre_error=0.9)
+                        & GalaxyFlag.CENTRE_UNCERTAIN) == seen
+
     @pytest.mark.parametrize(('radius', 'part', 'hidden'), [
         (2.9, 0.45, True), (2.9, 0.55, False), (1.4, 0.1, False)])
     def test_rings_of_the_nucleus(self, radius, part, hidden):
@@ -223,6 +243,13 @@ class TestRings:
         (0.09, 0), (0.11, GalaxyFlag.NEIGHBOUR)])
     def test_neighbour(self, light, flag):
         assert flags_of(make_rings(), neighbour=light) == flag
+
+    @pytest.mark.parametrize(('masked', 'flag'), [
+        ({'masked_pixels': 0.049, 'masked_light': 0.019}, 0),
+        ({'masked_pixels': 0.051}, GalaxyFlag.NEIGHBOUR),
+        ({'masked_light': 0.021}, GalaxyFlag.NEIGHBOUR)])
+    def test_masked_objects(self, masked, flag):
+        assert flags_of(make_rings(), **masked) == flag
 
     @pytest.mark.parametrize(('error', 'flag'), [
         (0.078, 0), (0.082, GalaxyFlag.GEOMETRY_UNCERTAIN)])

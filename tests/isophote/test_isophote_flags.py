@@ -6,10 +6,10 @@ Tests for the flags module of isophote.
 from types import SimpleNamespace
 
 import numpy as np
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from astro_pix2prof import RingFlag
-from astro_pix2prof.isophote.flags import flag_shapes
+from astro_pix2prof.isophote.flags import flag_shapes, overlap
 
 
 def make_steps(*, fixed=False):
@@ -52,3 +52,46 @@ def test_near_the_centre():
 
 def test_fixed_ellipses():
     assert not flag_shapes(make_steps(fixed=True), np.arange(80.0)).any()
+
+
+class TestOverlap:
+    """
+    A galaxy of 2000 pixels, seen to a radius of 25, with noise of 0.1.
+    """
+
+    y, x = np.mgrid[:101, :101]
+    radius = np.hypot(x - 50, y - 50)
+    thin = np.arange(0.0, 60)
+
+    def steps(self, hidden, *, extra=0.0, bad=None):
+        mean = np.where(self.thin < 25, 10 * np.exp(-self.thin / 8), 0.0)
+        bad = np.zeros(hidden.shape, bool) if bad is None else bad
+        image = np.interp(self.radius, self.thin, mean) + extra * hidden
+        return SimpleNamespace(
+            thin=self.thin, eps=np.zeros(60), rings=SimpleNamespace(mean=mean),
+            sigma=0.1, radius=self.radius, masked=hidden | bad, bad=bad,
+            image=image)
+
+    def test_pixels(self):
+        near = np.hypot(self.x - 65, self.y - 50) < 5
+        part = near.sum() / (self.radius < 25).sum()
+        assert_allclose(overlap(self.steps(near)), (part, 0), atol=1e-9)
+        # missing pixels are no other object
+        assert overlap(self.steps(near & False, bad=near)) == (0, 0)
+
+    def test_beyond_the_end(self):
+        far = (self.x > 80) & (self.radius > 25)
+        assert overlap(self.steps(far, extra=50.0)) == (0, 0)
+
+    def test_light(self):
+        star = np.hypot(self.x - 65, self.y - 50) < 2
+        _, light = overlap(self.steps(star, extra=30.0))
+        inside = self.radius < 25
+        total = np.interp(self.radius, self.thin,
+                          10 * np.exp(-self.thin / 8))[inside].sum()
+        assert_allclose(light, 30 * star.sum() / total, rtol=0.01)
+
+    def test_nothing_seen(self):
+        steps = self.steps(self.x > 40)
+        steps.rings.mean = np.full(60, np.nan)
+        assert overlap(steps) == (0, 0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from astro_pix2prof import IsophoteFitter
+from astro_pix2prof import GalaxyFlag, IsophoteFitter
 from astro_pix2prof.isophote.window import frame_window, sample_sky
 
 OPTIONS = {'unit': 'nmgy', 'pixel_scale': 0.4}
@@ -167,3 +167,15 @@ class TestLargeFrames:
         assert_allclose(forced['surface_brightness'][:n].value,
                         fit.profile['surface_brightness'][:n].value,
                         atol=0.01)
+
+
+def test_companion_on_the_galaxy(image, whole):
+    """
+    What touches the outline only is no neighbour, what lies on the disc is.
+    """
+    assert not whole.meta['flag'] & GalaxyFlag.NEIGHBOUR
+    y, x = np.mgrid[:161, :161]
+    for away, seen in ((17, True), (55, False)):
+        other = 0.5 * np.exp(-np.hypot(x - 80 - away, y - 80) / 2)
+        profile = IsophoteFitter()(image + other, **OPTIONS)
+        assert bool(profile.meta['flag'] & GalaxyFlag.NEIGHBOUR) == seen
