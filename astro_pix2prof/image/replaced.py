@@ -4,7 +4,7 @@ Pixels that were replaced by a mean or a copy of others.
 """
 
 import numpy as np
-from scipy.ndimage import label
+from scipy.ndimage import find_objects, label
 
 __all__ = ['find_copies', 'find_interpolated', 'find_replaced']
 
@@ -26,6 +26,9 @@ _NOISY, _EVERY = 1.1, 8
 # rounded or enlarged images. There are at most so many groups of copies: more
 # are the work of nearest-neighbour resampling.
 _LEAST, _MOST, _CHANCE, _GROUPS = 4, 0.2, 2e-3, 4
+
+# In a single row, fewer may be a ramp of full wells.
+_IN_ROW = 6
 
 # Copies are looked for so many pixels around the position; the pixel that was
 # copied is at most so many pixels away. Fewer are chance, or more than this
@@ -188,6 +191,9 @@ def _groups(close, most=np.inf):
     if np.count_nonzero(large) > most or (
             number - size[large].sum() > _CHANCE * close.size):
         return none
+    for k, (rows, _) in enumerate(find_objects(which), 1):
+        if rows.stop - rows.start == 1:
+            large[k] = size[k] >= _IN_ROW
     return large[which]
 
 
