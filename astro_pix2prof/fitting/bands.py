@@ -24,6 +24,7 @@ from astro_pix2prof.fitting.matching import (
     read_psfs,
 )
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
+from astro_pix2prof.fitting.registration import warn_of_offsets
 from astro_pix2prof.image.astrometry import pixel_to_icrs
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.image.position import read_position
@@ -141,6 +142,7 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
     _warn_of_twin_pixels(images, each, fits)
     if geometry is not None:
         _require_some(fits, failed)
+    warn_of_offsets(fits, first)
     # what is not certain of the ellipses is not certain along them
     inherited = int(shape.meta['flag'] & GEOMETRY_FLAGS)
     for fit in fits.values():

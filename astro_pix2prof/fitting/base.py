@@ -233,8 +233,9 @@ class ProfileFitter(ABC):
         Warns
         -----
         `~astropy.utils.exceptions.AstropyUserWarning`
-            If two bands are the same image of one file; or if, with 'all',
-            a position in pixels is not the same place in all bands.
+            If two bands are the same image of one file; if, with 'all', a
+            position in pixels is not the same place in all bands; or if the
+            galaxy is off by more than 1.5 pixels in one of them.
 
         Notes
         -----

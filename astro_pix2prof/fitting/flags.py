@@ -10,6 +10,7 @@ import numpy as np
 from astro_pix2prof.background.noise import noise_is_wrong
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.blends import is_blended
+from astro_pix2prof.fitting.bowls import has_bowl
 from astro_pix2prof.fitting.centres import is_centre_rough
 from astro_pix2prof.fitting.checks import is_point_source
 from astro_pix2prof.fitting.plateaus import find_full
@@ -248,14 +249,17 @@ def flag_galaxy(rings, evidence):
     if np.nanmin(rings.n_valid[bright], initial=1.0) < 0.5:
         flag |= GalaxyFlag.HEAVILY_MASKED
     flag |= _missing_pixels(rings, snr, evidence)
+    image = cutout.data - rings.sky - evidence.tilt
     touched = (evidence.neighbour > _EXCESS
                or evidence.masked_pixels > _HIDDEN
                or evidence.masked_light > _OUTSHONE)
     if touched or (
             not flag & GalaxyFlag.NO_SOURCE and is_blended(
-                cutout.data - rings.sky - evidence.tilt, cutout.mask,
-                rings.centre, rings.noise)):
+                image, cutout.mask, rings.centre, rings.noise)):
         flag |= GalaxyFlag.NEIGHBOUR
+    if not flag & GalaxyFlag.NO_SOURCE and has_bowl(
+            image, cutout.mask, rings):
+        flag |= GalaxyFlag.SKY_UNCERTAIN
     # (the noise of a fitter may be that of a model without any, or that of
     # pixels that smoothing has made calm)
     noise = max(rings.noise, cutout.background_noise)

@@ -359,7 +359,8 @@ path, optional
             self.saturation /= scale
         self.background = None if background is None else background / scale
         self.data, self.mask, self.noise = clean_planes(
-            parts.data, mask, sigma, background=background, scale=scale)
+            parts.data, mask, sigma, background=background, scale=scale,
+            position=self.position)
         self.input_shape = self.data.shape
         if zeropoint is None and parts.unit_from_header and not given:
             check_brightness(calibration, np.max(

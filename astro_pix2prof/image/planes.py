@@ -19,6 +19,7 @@ from astropy.nddata import (
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.image.blanks import find_blanks
+from astro_pix2prof.image.replaced import find_replaced
 
 __all__ = ['ErrorPlane', 'ImageParts', 'array_plane', 'clean_planes',
            'cut_window', 'data_scale', 'error_plane', 'mask_to_bool']
@@ -311,13 +312,15 @@ def data_scale(data, mask):
     return float(f'1e{math.floor(math.log10(typical))}')
 
 
-def clean_planes(data, mask, sigma=None, *, background=None, scale=1.0):
+def clean_planes(data, mask, sigma=None, *, background=None, scale=1.0,
+                 position=None):
     """
     Mask what holds no data and give masked pixels harmless values.
 
     No data have pixels that are not finite, areas filled with a constant
-    (see `~astro_pix2prof.image.blanks.find_blanks`), and pixels without a
-    positive finite error, as those of zero weight.
+    (see `~astro_pix2prof.image.blanks.find_blanks`), pixels that were
+    replaced by others, and pixels without a positive finite error, as those
+    of zero weight.
 
     Parameters
     ----------
@@ -336,6 +339,11 @@ def clean_planes(data, mask, sigma=None, *, background=None, scale=1.0):
 
     scale : float, optional
         The factor by which all is divided.
+
+    position : tuple of 2 floats, optional
+        The position (x, y) of the galaxy, near which pixels that were
+        replaced by others are looked for: see
+        `~astro_pix2prof.image.replaced.find_replaced`.
 
     Returns
     -------
@@ -366,6 +374,10 @@ def clean_planes(data, mask, sigma=None, *, background=None, scale=1.0):
             noise = np.array(sigma, dtype=np.float32)
     mask = mask | ~np.isfinite(data)
     mask |= find_blanks(data, mask)
+    if position is not None:
+        replaced = find_replaced(data, mask, position)
+        if replaced is not None:
+            mask |= replaced
     if noise is not None:
         bad = ~(np.isfinite(noise) & (noise > 0))
         if np.all(bad):

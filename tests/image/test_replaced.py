@@ -1,0 +1,121 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of finding pixels that were replaced by others.
+"""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter, map_coordinates, median_filter
+
+from astro_pix2prof import GalaxyCutout
+from astro_pix2prof.image.replaced import (
+    find_copies,
+    find_interpolated,
+    find_replaced,
+)
+
+SHAPE = (120, 130)
+CENTRE = (64.3, 60.2)
+Y, X = np.indices(SHAPE)
+NONE = np.zeros(SHAPE, bool)
+RADIUS = np.hypot(X - CENTRE[0], Y - CENTRE[1])
+
+
+def _image(noise=1.0, seed=1):
+    rng = np.random.default_rng(seed)
+    galaxy = gaussian_filter(500 * np.exp(-RADIUS / 4), 1.3)
+    return (galaxy + noise * rng.normal(size=SHAPE)).astype(np.float32)
+
+
+def _fill(image, first, width, rows=np.s_[:]):
+    """
+    Interpolate columns from both sides.
+    """
+    left, right = image[rows, first - 1], image[rows, first + width]
+    for k in range(width):
+        image[rows, first + k] = left + (right - left) * (k + 1) / (width + 1)
+
+
+@pytest.mark.parametrize('sky', [0.0, 300.0])
+@pytest.mark.parametrize('width', [1, 2, 3, 8])
+@pytest.mark.parametrize('along', [False, True])
+def test_interpolated_columns_are_found(width, sky, along):
+    image, truth = _image() + np.float32(sky), NONE.copy()
+    truth[:, 62:62 + width] = True
+    _fill(image, 62, width)
+    if along:
+        image, truth = image.T.copy(), truth.T
+    found = find_interpolated(image, np.zeros(image.shape, bool))
+    assert found[truth].mean() > 0.99
+    assert np.count_nonzero(found & ~truth) < 5
+
+
+def test_interpolated_core_is_found():
+    image = _image()
+    _fill(image, 62, 4, np.s_[58:63])
+    found = find_replaced(image, NONE, CENTRE)
+    assert found[58:63, 62:66].all()
+    assert found.sum() == 20
+
+
+def test_copied_column_is_found():
+    image = _image()
+    image[:, 64] = image[:, 63]
+    found = find_interpolated(image, NONE)
+    assert found[:, 63:65].all()
+    assert found.sum() == 2 * SHAPE[0]
+
+
+def test_median_core_is_found():
+    image = _image()
+    core = RADIUS < 2.5
+    image[core] = median_filter(image, 7)[core]
+    found = find_replaced(image, NONE, CENTRE)
+    assert found[core].mean() > 0.9
+    assert found[RADIUS > 8].sum() == 0
+
+
+def _enlarged(factor, order):
+    return map_coordinates(_image(), [Y / factor + 1, X / factor + 1],
+                           order=order).astype(np.float32)
+
+
+@pytest.mark.parametrize('image', [
+    _image(), _image(0.0), _image() + np.float32(1e4), np.round(_image()),
+    np.round(_image() * 10), gaussian_filter(_image(), 1.0),
+    median_filter(_image(), 3), np.minimum(_image(), 100.0),
+    np.kron(_image()[:60, :65], np.ones((2, 2), np.float32)),
+    X.astype(np.float32), np.zeros(SHAPE, np.float32),
+    *(_enlarged(factor, order) for factor in (1.1, 1.5, 2.05, 2.2, 3.0)
+      for order in (0, 1))])
+def test_other_images_are_data(image):
+    found = find_replaced(image, NONE, CENTRE)
+    assert found is None or found.mean() < 1e-3
+    assert find_interpolated(image, NONE).mean() < 1e-3
+
+
+def test_nothing_of_masked_pixels():
+    image = _image()
+    _fill(image, 62, 4)
+    mask = NONE.copy()
+    mask[:, 62:66] = True
+    assert not find_interpolated(image, mask).any()
+    image = _image()
+    image[58:62, 62:66] = image[62:66, 62:66]
+    mask = NONE.copy()
+    mask[58:62, 62:66] = True
+    assert find_copies(image, mask, CENTRE) is None
+
+
+def test_cutout_masks_them():
+    image = _image()
+    _fill(image, 62, 3)
+    cutout = GalaxyCutout(image, unit='nmgy', pixel_scale=0.4)
+    assert cutout.mask[:, 62:65].all()
+    assert cutout.mask.sum() == 3 * SHAPE[0]
+
+
+@pytest.mark.parametrize('shape', [(1, 40), (2, 2), (3, 3)])
+def test_small_frames(shape):
+    image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    assert find_replaced(image, np.zeros(shape, bool), (1.0, 1.0)) is None
