@@ -228,7 +228,8 @@ def find_copies(data, mask, position):
     x, y = (round(c) for c in position)
     box = np.s_[max(y - _AROUND, 0):max(y + _AROUND + 1, 0),
                 max(x - _AROUND, 0):max(x + _AROUND + 1, 0)]
-    values = data[box].ravel()
+    # (what is not finite is masked, and equals only itself)
+    values = np.where(np.isfinite(data[box]), data[box], np.nan).ravel()
     ordered = np.sort(values)
     if 2 * np.count_nonzero(ordered[1:] == ordered[:-1]) < _FEWEST:
         return None
@@ -245,9 +246,12 @@ def find_copies(data, mask, position):
     if np.count_nonzero(far) >= _FAR:
         return None
     pixels = np.unique(np.concatenate([one[~far], two[~far]]))
-    scatter = np.median(np.abs(values - ordered[len(ordered) // 2]))
-    coarse = np.spacing(np.abs(ordered[len(ordered) // 2])) > (
-        _COARSE * scatter)
+    finite = ordered[np.isfinite(ordered)]
+    if not finite.size:
+        return None
+    middle = finite[len(finite) // 2]
+    coarse = np.spacing(np.abs(middle)) > _COARSE * np.median(
+        np.abs(finite - middle))
     if not (_MANY if coarse else _FEWEST) <= len(pixels) < (
             _PART * values.size):
         return None

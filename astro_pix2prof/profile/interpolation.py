@@ -34,22 +34,62 @@ def interpolate_smoothly(radius, values, at):
     values : `~numpy.ndarray`, shape (..., m)
         Not-a-number beyond the radii.
     """
-    from scipy.interpolate import PchipInterpolator
-
     values = np.asarray(values, dtype=float)
     at = np.asarray(at, dtype=float)
     if len(radius) > 1:
         # (values of the same radius cannot be told apart)
         own, first = np.unique(radius, return_index=True)
         if len(own) > 1:
-            return PchipInterpolator(own, values[..., first], axis=-1,
-                                     extrapolate=False)(at)
+            return _cubics(own, values[..., first], at)
         radius, values = own, values[..., first]
     same = at == (radius[0] if len(radius) else np.nan)
     found = np.full((*values.shape[:-1], *at.shape), np.nan)
     if same.any():
         found[..., same] = values
     return found
+
+
+def _cubics(radius, values, at):
+    """
+    Evaluate the cubics between points.
+
+    As `scipy.interpolate.PchipInterpolator`, whose import would delay the
+    start of every command.
+    """
+    step = np.diff(radius)
+    slope = np.diff(values) / step
+    bend = np.repeat(slope, 2, -1)[..., [0, -1]]
+    if len(step) > 1:
+        # (the harmonic mean, or level where the values turn)
+        one, two = 2 * step[1:] + step[:-1], step[1:] + 2 * step[:-1]
+        before, after = slope[..., :-1], slope[..., 1:]
+        rise = before * after > 0
+        with np.errstate(divide='ignore', invalid='ignore'):
+            mean = (one + two) / (one / before + two / after)
+        bend = np.concatenate([
+            _end(step, slope)[..., None], np.where(rise, mean, 0.0),
+            _end(step[::-1], slope[..., ::-1])[..., None]], -1)
+    k = np.clip(np.searchsorted(radius, at, side='right') - 1, 0,
+                len(step) - 1)
+    part = (at - radius[k]) / step[k]
+    curve = (3 * slope[..., k] - 2 * bend[..., k] - bend[..., k + 1],
+             bend[..., k] + bend[..., k + 1] - 2 * slope[..., k])
+    found = values[..., k] + step[k] * part * (
+        bend[..., k] + part * (curve[0] + part * curve[1]))
+    found = np.where(part == 1, values[..., k + 1], found)
+    return np.where((at >= radius[0]) & (at <= radius[-1]), found, np.nan)
+
+
+def _end(step, slope):
+    """
+    Compute the derivative at the first point, of three points.
+    """
+    first, second = slope[..., 0], slope[..., 1]
+    end = ((2 * step[0] + step[1]) * first - step[0] * second) / (
+        step[0] + step[1])
+    end = np.where(end * first > 0, end, 0.0)
+    turns = (first * second < 0) & (np.abs(end) > 3 * np.abs(first))
+    return np.where(turns, 3 * first, end)
 
 
 def interpolate_intensity(radius, intensity, at):

@@ -7,6 +7,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.interpolate import PchipInterpolator
 
 from astro_pix2prof import GalaxyCutout, build_profile
 from astro_pix2prof.profile.interpolation import (
@@ -37,6 +38,18 @@ def test_sersic(n):
     if n != 1:
         assert np.median(np.abs(2.5 * np.log10(
             straight / law(at)))) > 5 * np.median(off)
+
+
+@pytest.mark.parametrize('n', [2, 3, 4, 9])
+def test_like_scipy(n):
+    rng = np.random.default_rng(n)
+    radius = np.cumsum(rng.uniform(0.1, 2, n))
+    values = np.concatenate([rng.normal(0, 1, (40, n)), rng.integers(
+        0, 3, (60, n)), np.sort(rng.normal(0, 1, (40, n)))])
+    at = np.concatenate([radius, np.linspace(0, radius[-1] + 1, 200)])
+    want = PchipInterpolator(radius, values, axis=-1, extrapolate=False)(at)
+    assert_allclose(interpolate_smoothly(radius, values, at), want,
+                    rtol=1e-9, atol=1e-12)
 
 
 def test_no_overshoot():
