@@ -292,7 +292,7 @@ def ring_model(shape, centre, sma, value, ellipticity, theta):
     # The model interpolates linearly between its ellipses, but a galaxy is
     # convex: put more ellipses between those of the profile.
     fine = np.unique(np.concatenate(
-        [sma, np.arange(sma[0], sma[-1], 0.5)]))
+        [sma, np.minimum(np.arange(sma[0], sma[-1], 0.5), sma[-1])]))
     eps, angle = shape_from_components(*(
         np.interp(fine, sma, part)
         for part in shape_to_components(ellipticity, np.radians(theta))))

@@ -63,8 +63,9 @@ def warn_of_offsets(fits, reference):
             f' ({offset * scale:.2g} arcsec)' if scale else '')
         warnings.warn(
             f'the galaxy in {band} is {size} from where {reference} has it: '
-            'their colours are wrong. Correct the coordinates (the WCS) of '
-            'one of the images, or measure each by itself',
+            'their colours are wrong, unless another object is seen in one '
+            'band only. Correct the coordinates (the WCS) of one of the '
+            'images, or measure each by itself',
             AstropyUserWarning, stacklevel=4)
 
 

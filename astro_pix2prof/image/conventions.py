@@ -292,7 +292,10 @@ def stated_system(header):
                 return system
     # 'Vega nanomaggies'
     unit = str(header.get('BUNIT', ''))
-    return 'Vega' if re.search(r'\bvega\b', unit, re.IGNORECASE) else None
+    for system in ('Vega', 'AB'):
+        if re.search(rf'\b{system}\b', unit, re.IGNORECASE):
+            return system
+    return None
 
 
 def unread_system(header):

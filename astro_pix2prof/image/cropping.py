@@ -18,8 +18,8 @@ __all__ = ['check_usable', 'crop_cutout']
 # around its galaxy (at most so many away) may mark those to use.
 _MOST, _CORE_MASKED, _CORE = 0.5, 0.7, 2
 
-_SENSE = ('if 1 or True marks good pixels in it, invert it (mask == 0); if it '
-          'holds flags, choose those that reject a pixel with bad_bits=')
+_SENSE = ('if 1 or True marks good pixels in a mask, invert it (mask == 0); '
+          'if it holds flags, choose those that reject a pixel with bad_bits=')
 
 
 def crop_cutout(cutout, size):
@@ -108,6 +108,7 @@ def check_usable(mask, *, cropped, given=None, position=None,
                  max(x - _CORE, 0):max(x + _CORE + 1, 0)]
     if np.count_nonzero(core) > _CORE_MASKED * core.size:
         warnings.warn(
-            f'the mask rejects {np.mean(given):.0%} of the pixels, those at '
-            f'the position of the galaxy too: {_SENSE}',
+            f'masks, or weights of zero, reject {np.mean(given):.0%} of the '
+            'pixels, those at the position of the galaxy too. '
+            f'{_SENSE[0].upper()}{_SENSE[1:]}',
             AstropyUserWarning, stacklevel=3)

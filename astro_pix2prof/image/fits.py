@@ -58,6 +58,9 @@ _OTHER_NAMES = (*_WEIGHT_NAMES, *_CONTEXT_NAMES, 'AREA', 'PSF', 'PSFIMAGE',
                 'PSFSIZE', 'VAR_POISSON', 'VAR_RNOISE', 'VAR_FLAT', 'SAMP',
                 'TIME', 'D2IMARR', 'WCSDVARR', 'OBJMASK', 'SEGMAP', 'SEG')
 
+# Names that others use for images, if a number follows.
+_PLAIN_NAMES = ('EXP', 'EXPTIME', 'TIME', 'AREA', 'CON', 'CTX', 'SAMP')
+
 # Names with that of a band or a chip, such as INVVAR_R (Legacy Surveys).
 _NAMED = re.compile(r'([A-Z]+)_([A-Z]|[A-Z]?[0-9]{1,2})')
 
@@ -125,6 +128,9 @@ def _role(hdu):
             role = value.strip().upper()
             match = _NAMED.fullmatch(role)
             for name in (role, match[1] if match else role):
+                # (several images named EXP_1, EXP_2 are no weights)
+                if name != role and name in _PLAIN_NAMES:
+                    continue
                 if (name in _ERROR_NAMES or name in _MASK_NAMES
                         or name in _OTHER_NAMES):
                     return name

@@ -81,7 +81,11 @@ def _any_lines(data, position):
         bent, two = _second_difference(band)
         with np.errstate(invalid='ignore', over='ignore'):
             bent -= _ROUNDING * np.abs(two)
-            close = bent <= _STRAIGHT * bent[::_EVERY].mean()
+            usual = bent[::_EVERY]
+            usual = usual[np.isfinite(usual)]
+            if not usual.size:
+                continue
+            close = bent <= _STRAIGHT * usual.mean()
         if (close[1:] & close[:-1]).any() or (
                 close[:, 1:] & close[:, :-1]).any():
             return True
@@ -241,9 +245,12 @@ def find_copies(data, mask, position):
     keep = ~(hidden[one] | hidden[two])
     one, two = one[keep], two[keep]
     width = data[box].shape[1]
-    far = np.maximum(np.abs(one // width - two // width),
-                     np.abs(one % width - two % width)) > _REACH
-    if np.count_nonzero(far) >= _FAR:
+    dy = np.abs(one // width - two // width)
+    dx = np.abs(one % width - two % width)
+    far = np.maximum(dy, dx) > _REACH
+    # (full wells, and pixels that resampling has doubled, lie side by side)
+    if np.count_nonzero(far) >= _FAR or (
+            2 * np.count_nonzero(dy + dx == 1) >= max(len(one), 1)):
         return None
     pixels = np.unique(np.concatenate([one[~far], two[~far]]))
     finite = ordered[np.isfinite(ordered)]

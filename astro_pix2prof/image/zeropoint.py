@@ -253,7 +253,7 @@ def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None,
     system = header_system(header)
     if is_maggies:
         of_unit = replace(of_unit, system=mag_system if mag_system in (
-            'AB', 'Vega') else system)
+            'AB', 'Vega') else 'Vega' if system == 'Vega' else 'AB')
     if zeropoint is not None:
         given = _given_zeropoint(zeropoint, unit, mag_system)
         if (of_unit is not None

@@ -61,10 +61,20 @@ def overlap(steps):
         Parts of the galaxy, out to where it is seen: of its pixels that were
         masked as other objects, and of its light that these have more.
     """
-    sma, mean = steps.thin, np.nan_to_num(steps.rings.mean)
+    sma, mean = steps.thin, steps.rings.mean
+    known = np.isfinite(mean)
+    if not known.any():
+        return 0.0, 0.0
+    # (rings that are masked are as bright as those beside them)
+    mean = np.interp(sma, sma[known], mean[known])
     length = np.maximum(2 * np.pi * sma * np.sqrt(1 - steps.eps), 1.0)
     seen = mean > _SEEN * steps.sigma / np.sqrt(length)
-    last = len(sma) - 1 if seen.all() else int(np.argmin(seen))
+    # (the first rings have few pixels, and may drown in noise)
+    if not seen.any():
+        return 0.0, 0.0
+    first = int(np.argmax(seen))
+    last = len(sma) - 1 if seen[first:].all() else (
+        first + int(np.argmin(seen[first:])))
     inside = steps.radius < sma[last]
     hidden = inside & steps.masked & ~steps.bad
     if not hidden.any():

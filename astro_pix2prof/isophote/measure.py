@@ -207,7 +207,9 @@ def _evidence(steps, measured):
     """
     found = steps.found
     inner = np.nanmax(measured.intensity, initial=0.0)
-    is_clear = found.scale == FINE and inner >= 2 * measured.noise
+    # (a centre that is given needs no peak)
+    is_clear = steps.is_held() or (
+        found.scale == FINE and inner >= 2 * measured.noise)
     pixels, light = overlap(steps)
     return Evidence(
         search=steps.search, forced=steps.is_held(),

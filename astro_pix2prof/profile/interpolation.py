@@ -123,8 +123,10 @@ def interpolate_intensity(radius, intensity, at):
         if not known.any():
             return np.full(len(at), np.nan)
         radius, intensity = radius[known], intensity[known]
-    smooth = np.exp(interpolate_smoothly(radius, _logarithms(
-        radius, intensity), at))
+    with np.errstate(over='ignore'):
+        # (what is large beside rings without light is not used)
+        smooth = np.exp(interpolate_smoothly(radius, _logarithms(
+            radius, intensity), at))
     k = np.clip(np.searchsorted(radius, at, side='right') - 1, 0,
                 max(len(radius) - 2, 0))
     after = np.minimum(k + 1, len(radius) - 1)
@@ -132,7 +134,8 @@ def interpolate_intensity(radius, intensity, at):
     step = radius[after] - radius[k]
     share = (at - radius[k]) / np.where(step > 0, step, 1.0)
     return np.where((inner > 0) & (outer > 0), smooth, np.where(
-        np.isfinite(smooth), inner + share * (outer - inner), np.nan))
+        (at >= radius[0]) & (at <= radius[-1]),
+        inner + share * (outer - inner), np.nan))
 
 
 def _logarithms(radius, intensity):

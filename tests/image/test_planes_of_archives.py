@@ -190,8 +190,8 @@ class TestMarksGoodPixels:
     Masks in which 1 or `True` marks the pixels to use.
     """
 
-    match = (r'rejects 94% of the pixels, those at the position of the galaxy '
-             r'too: if 1 or True marks good pixels in it, invert it \(mask')
+    match = (r'reject 94% of the pixels, those at the position of the '
+             r'galaxy too. If 1 or True marks good pixels in a mask, invert it \(mask')
 
     def make_mask(self):
         return np.random.default_rng(1).random(SHAPE) < 0.95
@@ -239,7 +239,7 @@ class TestMarksGoodPixels:
         cut_quietly(make_images(), mask=mask, position=position, size=9)
         mask[:] = True
         mask[max(y - 4, 0), max(x - 4, 0)] = False
-        with pytest.warns(AstropyUserWarning, match='rejects 100% of the pix'):
+        with pytest.warns(AstropyUserWarning, match='reject 100% of the pix'):
             GalaxyCutout(make_images(), mask=mask, position=position,
                          size=41, pixel_scale=0.4)
 

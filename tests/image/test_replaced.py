@@ -5,7 +5,12 @@ Tests of finding pixels that were replaced by others.
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter, map_coordinates, median_filter
+from scipy.ndimage import (
+    gaussian_filter,
+    map_coordinates,
+    median_filter,
+    rotate,
+)
 
 from astro_pix2prof import GalaxyCutout
 from astro_pix2prof.image.replaced import (
@@ -92,6 +97,33 @@ def test_other_images_are_data(image):
     found = find_replaced(image, NONE, CENTRE)
     assert found is None or found.mean() < 1e-3
     assert find_interpolated(image, NONE).mean() < 1e-3
+
+
+@pytest.mark.parametrize('n_full', [3, 6, 9, 20, 40])
+def test_full_wells_are_data(n_full):
+    """
+    Pixels of a core that is cut off equal their neighbours, and no others.
+    """
+    image = _image()
+    level = np.sort(image.ravel())[-n_full]
+    assert find_replaced(np.minimum(image, level), NONE, CENTRE) is None
+
+
+@pytest.mark.parametrize('angle', [1.0, 4.0, 20.0, 45.0])
+def test_turned_images_are_data(angle):
+    turned = rotate(_image(), angle, order=0, reshape=False)
+    assert find_copies(turned, NONE, CENTRE) is None
+
+
+@pytest.mark.parametrize('gap', [np.s_[:, :3], np.s_[96:106, 96:106]])
+def test_gaps_do_not_hide_them(gap):
+    image = _image()
+    _fill(image, 62, 3)
+    image[gap] = np.nan
+    cutout = GalaxyCutout(image, unit='nmgy', pixel_scale=0.4)
+    rows = np.isfinite(image).all(1) if gap[0] != slice(None) else (
+        np.ones(len(image), bool))
+    assert cutout.mask[rows][:, 62:65].all()
 
 
 def test_nothing_of_masked_pixels():

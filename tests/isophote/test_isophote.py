@@ -318,6 +318,14 @@ class TestFixedGeometry:
                   - first['surface_brightness']).value[5:30]
         assert_allclose(colour, 2.5 * np.log10(2), atol=0.06)
 
+    def test_centre_of_faint_band(self, galaxy, fit, options):
+        # a centre that is given is certain, whether a peak is seen or not
+        faint = add_noise(0.03 * galaxy, seed=6)
+        alone = IsophoteFitter().fit(faint, **options)
+        assert 'CENTRE_UNCERTAIN' in alone.flags
+        forced = IsophoteFitter().fit(faint, geometry=fit.profile, **options)
+        assert 'CENTRE_UNCERTAIN' not in forced.flags
+
     def test_wcs_and_other_pixels(self, galaxy, make_wcs):
         image = CCDData(add_noise(galaxy), unit='nmgy',
                         wcs=make_wcs(galaxy.shape, rotation=30.0))

@@ -95,3 +95,15 @@ class TestOverlap:
         steps = self.steps(self.x > 40)
         steps.rings.mean = np.full(60, np.nan)
         assert overlap(steps) == (0, 0)
+
+    def test_first_rings_are_lost(self):
+        """
+        A nucleus that is masked, or drowns in noise, ends no galaxy.
+        """
+        star = np.hypot(self.x - 65, self.y - 50) < 2
+        want = overlap(self.steps(star, extra=30.0))
+        for first in (np.nan, 0.0):
+            steps = self.steps(star, extra=30.0)
+            steps.rings.mean = steps.rings.mean.copy()
+            steps.rings.mean[0] = first
+            assert_allclose(overlap(steps), want, rtol=0.02)

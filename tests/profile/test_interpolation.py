@@ -78,6 +78,16 @@ def test_noise_is_not_bent():
     assert_allclose(interpolate_intensity(radius, -np.ones(7), at), -1)
 
 
+@pytest.mark.filterwarnings('error')
+def test_faint_rings_far_out():
+    rng = np.random.default_rng(1)
+    radius = np.arange(800.0)
+    for _ in range(20):
+        noisy = rng.normal(0, 1, 800) + 5 * np.exp(-radius / 20)
+        found = interpolate_intensity(radius, noisy, radius[:-1] + 0.5)
+        assert np.isfinite(found).all()
+
+
 def test_gaps_and_ends():
     values = np.array([np.nan, 4.0, np.nan, 1.0, 0.5, np.nan])
     at = np.array([0.5, 1.0, 2.0, 3.0, 4.0, 4.5])
