@@ -191,7 +191,8 @@ class TestMarksGoodPixels:
     """
 
     match = (r'reject 94% of the pixels, those at the position of the '
-             r'galaxy too. If 1 or True marks good pixels in a mask, invert it \(mask')
+             r'galaxy too. If 1 or True marks good pixels in a mask, '
+             r'invert it \(mask')
 
     def make_mask(self):
         return np.random.default_rng(1).random(SHAPE) < 0.95
