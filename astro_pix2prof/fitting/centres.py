@@ -6,7 +6,7 @@ Tell whether a profile suffers from an uncertain centre.
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-__all__ = ['half_light_of_peak', 'higher_peak', 'is_centre_rough']
+__all__ = ['higher_peak', 'is_centre_rough', 'radius_of_half_peak']
 
 # Errors (pixels) of each coordinate of the centre that never count, and that
 # always do: a trail or a ghost that was measured has no centre at all.
@@ -49,8 +49,8 @@ def is_centre_rough(rings, error, tilt=0.0):
     """
     if not error > _ROUGH:
         return False
-    if error > _NONE or error > _PART * half_light_of_peak(rings.sma,
-                                                           rings.intensity):
+    if error > _NONE or error > _PART * radius_of_half_peak(
+            rings.sma, rings.intensity):
         return True
     height, significance = higher_peak(
         rings.cutout.data - rings.sky - tilt, rings.cutout.mask,
@@ -58,7 +58,7 @@ def is_centre_rough(rings, error, tilt=0.0):
     return height > _HIGHER and significance > _SURE
 
 
-def half_light_of_peak(sma, intensity):
+def radius_of_half_peak(sma, intensity):
     """
     Calculate the semi-major axis of half of the largest intensity.
 

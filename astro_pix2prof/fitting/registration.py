@@ -71,7 +71,7 @@ def warn_of_offsets(fits, reference):
 
 def _peak(fit):
     """
-    The largest intensity over the noise.
+    Calculate the largest intensity over the noise.
     """
     noise = fit.cutout.background_noise
     return np.nanmax(fit.intensity, initial=0.0) / noise if noise > 0 else 0.0

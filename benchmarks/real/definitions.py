@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-What two comparisons of real galaxies can show, and what they cannot.
+Compare real galaxies with tables of others, one definition at a time.
 
 M51: the same image is averaged along IRAF's own ellipses and along others, so
 that each step from IRAF's table to a profile of this package has its own
@@ -16,12 +16,15 @@ import argparse
 import json
 from pathlib import Path
 
+import astropy.units as u
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 from scipy.ndimage import map_coordinates
 
 from astro_pix2prof import Pix2ProfFitter
+from astro_pix2prof.profile.interpolation import interpolate_intensity
+from astro_pix2prof.profile.table import interpolate_profile
 from benchmarks.real.galaxies import TABLES
 from benchmarks.real.tables import HST, MUSE, RADII, muse_image
 from benchmarks.tables import plain
@@ -133,7 +136,8 @@ def steps_from_iraf(data):
                                    np.unwrap(2 * fit.theta))
 
     def profile(fit):
-        return np.interp(iraf['sma'], fit.sma, fit.intensity + fit.sky)
+        return fit.sky + interpolate_intensity(fit.sma, fit.intensity,
+                                               iraf['sma'])
 
     given = fitter.fit(data / path, geometry=Table({
         'sma': iraf['sma'], 'ellipticity': iraf['eps'],
@@ -209,14 +213,13 @@ def at_radii(profile):
     """
     Interpolate surface brightnesses and their errors at `RADII` (arcsec).
     """
-    return tuple(np.interp(RADII, profile['radius'].value,
-                           profile[name].value, right=np.nan)
+    return tuple(interpolate_profile(profile, RADII * u.arcsec, name).value
                  for name in ('surface_brightness', 'surface_brightness_err'))
 
 
 def make_tables(found):
     """
-    The figures as tables for the guide.
+    Make the tables of the guide.
     """
     path = found['isophotes']
     lines = [f'M51 against the {path["n"]} isophotes of IRAF, about the '

@@ -6,7 +6,7 @@ Tests of what an uncertain centre means for a profile.
 import numpy as np
 import pytest
 
-from astro_pix2prof.fitting.centres import half_light_of_peak, higher_peak
+from astro_pix2prof.fitting.centres import higher_peak, radius_of_half_peak
 
 Y, X = np.mgrid[:81, :81]
 
@@ -17,12 +17,12 @@ def knot(x, y, height):
 
 def test_half_of_the_peak():
     sma = np.array([0.0, 2.0, 4.0, 6.0, 8.0])
-    assert half_light_of_peak(sma, np.array([10, 8, 6, 4, 2.0])) == 6
+    assert radius_of_half_peak(sma, np.array([10, 8, 6, 4, 2.0])) == 6
     # a ring that is brighter than the middle
-    assert half_light_of_peak(sma, np.array([2, 8, 10, 6, 4.0])) == 8
-    assert half_light_of_peak(sma, np.array([10, 9, 8, 7, 6.0])) == 8
-    assert half_light_of_peak(sma, np.array([np.nan, 8, 3, 1, 0])) == 4
-    assert half_light_of_peak(sma, np.full(5, np.nan)) == 0
+    assert radius_of_half_peak(sma, np.array([2, 8, 10, 6, 4.0])) == 8
+    assert radius_of_half_peak(sma, np.array([10, 9, 8, 7, 6.0])) == 8
+    assert radius_of_half_peak(sma, np.array([np.nan, 8, 3, 1, 0])) == 4
+    assert radius_of_half_peak(sma, np.full(5, np.nan)) == 0
 
 
 class TestPeak:

@@ -436,6 +436,7 @@ def test_system_of_infrared_bands_is_known(cards):
                                         **cards}))
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        find_zeropoint(u.adu, header=header)
-        find_zeropoint(u.adu, header=make_header({'MAGZP': 25.0}),
-                       mag_system='Vega')
+        assert find_zeropoint(u.adu, header=header).value == 25
+        found = find_zeropoint(u.adu, header=make_header({'MAGZP': 25.0}),
+                               mag_system='Vega')
+    assert found.system == 'Vega'
