@@ -6,7 +6,10 @@ Surface brightness, intensity and the curve of growth.
 import astropy.units as u
 import numpy as np
 
-from astro_pix2prof.profile.interpolation import interpolate_intensity
+from astro_pix2prof.profile.interpolation import (
+    divide_steps,
+    interpolate_intensity,
+)
 
 __all__ = ['curve_of_growth', 'intensity_to_sb', 'sb_to_intensity']
 
@@ -99,9 +102,7 @@ def curve_of_growth(sma, intensity, ellipticity):
     if not ok.any() or not shaped.any():
         return flux
     last = np.nonzero(ok)[0][-1] + 1
-    share = np.arange(_STEPS) / _STEPS
-    at = np.append(sma[:last - 1, None] + share * np.diff(
-        sma[:last])[:, None], sma[last - 1])
+    at = divide_steps(sma[:last], _STEPS)
     fine = interpolate_intensity(sma[ok], intensity[ok], np.maximum(
         at, sma[ok][0]))
     q = np.interp(at, sma[shaped], axis_ratio[shaped])

@@ -197,7 +197,7 @@ def _ring_columns(measured):
     pa = np.concatenate([
         np.atleast_1d(item.cutout.to_sky_pa(np.degrees(item.theta))[0])
         for item in measured])
-    flux = _growth(lengths, radius, value, 1 - eps)
+    flux = _growth(lengths, radius, value, eps)
     enclosed = intensity_to_sb(flux, zeropoint=zero)[0]
     is_given = np.repeat([item.mag_enclosed is not None
                           for item in measured], lengths)
@@ -229,14 +229,14 @@ def _ring_columns(measured):
     return columns
 
 
-def _growth(lengths, radius, value, q):
+def _growth(lengths, radius, value, eps):
     """
     Integrate the curves of growth of galaxies, one after the other.
     """
     ends = np.cumsum(lengths)
     rows = [slice(end - n, end) for n, end in zip(lengths, ends, strict=True)]
     return np.concatenate([curve_of_growth(
-        radius[part], value[part], 1 - q[part]) for part in rows])
+        radius[part], value[part], eps[part]) for part in rows])
 
 
 def _plain(meta):

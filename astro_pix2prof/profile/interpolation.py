@@ -8,7 +8,29 @@ magnitudes either: that of an elliptical galaxy is off by up to 0.01 mag.
 
 import numpy as np
 
-__all__ = ['interpolate_intensity', 'interpolate_smoothly']
+__all__ = ['divide_steps', 'interpolate_intensity', 'interpolate_smoothly']
+
+
+def divide_steps(radius, n):
+    """
+    Divide each step from one radius to the next into equal ones.
+
+    Parameters
+    ----------
+    radius : 1D `~numpy.ndarray`, shape (k,)
+        Radii.
+
+    n : int
+        How many steps each becomes.
+
+    Returns
+    -------
+    radius : 1D `~numpy.ndarray`, shape (n (k - 1) + 1,)
+        Every n-th is one of those given.
+    """
+    share = np.arange(n) / n
+    return np.append(radius[:-1, None] + share * np.diff(radius)[:, None],
+                     radius[-1])
 
 
 def interpolate_smoothly(radius, values, at):

@@ -10,7 +10,10 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.profile.brightness import sb_to_intensity
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
-from astro_pix2prof.profile.interpolation import interpolate_intensity
+from astro_pix2prof.profile.interpolation import (
+    divide_steps,
+    interpolate_intensity,
+)
 from astro_pix2prof.profile.meta import profile_correlation
 from astro_pix2prof.profile.samples import (
     SAMPLES,
@@ -142,9 +145,7 @@ def refine_rings(radius, samples, eps):
     radius, samples, eps : `~numpy.ndarray`
         With ``REFINE`` steps between two rings.
     """
-    share = np.arange(REFINE) / REFINE
-    at = np.append((radius[:-1, None] + share * np.diff(radius)[:, None]),
-                   radius[-1])
+    at = divide_steps(radius, REFINE)
     fine = interpolate_intensity(radius, samples, at)
     return at, fine, np.interp(at, radius, eps)
 

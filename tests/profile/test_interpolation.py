@@ -52,6 +52,22 @@ def test_like_scipy(n):
                     rtol=1e-9, atol=1e-12)
 
 
+def test_straight_lines_in_an_elliptical():
+    """
+    What they were off by, as the change log says: up to 0.01 mag too bright.
+
+    Out to five effective radii of 3.
+    """
+    def mag(radius):
+        return 2.5 * np.log10(np.e) * 7.67 * (radius / 3)**0.25
+
+    at = np.sqrt(RADIUS[1:-2] * RADIUS[2:-1])
+    at = at[at < 15]
+    away = np.interp(at, RADIUS, mag(RADIUS)) - mag(at)
+    assert (away < 0).all()
+    assert 0.009 < -away.min() < 0.01
+
+
 def test_no_overshoot():
     values = np.array([5.0, 5.0, 1.0, 1.0, 3.0, 2.0])
     at = np.linspace(0, 5, 101)
