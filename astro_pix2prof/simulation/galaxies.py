@@ -17,9 +17,9 @@ __all__ = ['TYPES', 'draw_galaxies']
 
 # Shares of the types; a choice, to show each often enough.
 # A thin disc is a plain Sersic profile of an ellipticity of 0.75 to 0.94.
-TYPES = {'elliptical': 0.14, 's0': 0.13, 'early spiral': 0.20,
-         'late spiral': 0.20, 'dwarf': 0.13, 'edge-on': 0.09,
-         'thin disc': 0.11}
+TYPES = {'elliptical': 0.13, 's0': 0.12, 'early spiral': 0.19,
+         'late spiral': 0.19, 'dwarf': 0.13, 'edge-on': 0.10,
+         'thin disc': 0.14}
 
 
 class _Draw:
@@ -138,6 +138,7 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     mu = draw.normal(21.2, 1.1)
     mu = torch.where(elliptical, draw.normal(20.9, 1.0), mu)
     mu = torch.where(dwarf, draw.normal(22.9, 0.9), mu)
+    mu = torch.where(thin, draw.normal(21.7, 1.3), mu)
     mu = torch.where(draw.chance(0.10), draw.uniform(22.5, 26.0), mu)
     # g - r 0.4 to 0.8, r - i 0.15 to 0.4, by type
     colour = by_type(elliptical=0.75, s0=0.72, early_spiral=0.62,
@@ -192,8 +193,10 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     # ------------------------------------------------------------ bodies
     n_body = draw.lognormal(4.0, 0.4).clamp(1.8, 8.0)
     n_body = torch.where(dwarf, draw.uniform(0.45, 1.6), n_body)
-    n_body = torch.where(thin, draw.normal(1.0, 0.35).clamp(0.5, 2.5),
-                         n_body)
+    # thin discs: exponential ones, and for each two of these a steeper one
+    n_thin = torch.where(draw.chance(0.35), draw.uniform(1.2, 4.5),
+                         draw.normal(1.0, 0.35).clamp(0.5, 2.5))
+    n_body = torch.where(thin, n_thin, n_body)
     g['n_body'] = n_body
     g['core'] = torch.where(elliptical & draw.chance(0.2), draw.uniform(
         0.01, 0.12) * r_e, 0.0)
@@ -208,9 +211,9 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     g['bulge'] = torch.where(disc, b_t, 0.0)
     g['n_bulge'] = draw.lognormal(1.8, 0.45).clamp(0.6, 5.0)
     g['r_bulge'] = h * draw.lognormal(0.2, 0.4).clamp(0.04, 0.8)
-    # wings of steep bulges end with the disc, but for one disc in six,
-    # in which they rule outside of it
-    winged = (disc | thin) & draw.chance(0.17)
+    # wings of steep bulges end with the disc, but for one disc in six and
+    # one thin disc in ten, in which they rule outside of it
+    winged = (disc | thin) & (draw.uniform() < torch.where(thin, 0.1, 0.17))
     g['bulge'] = torch.where(winged, draw.uniform(0.15, 0.6), g['bulge'])
     g['n_bulge'] = torch.where(winged, draw.uniform(2.0, 4.2), g['n_bulge'])
     g['r_bulge'] = torch.where(winged, h * draw.uniform(0.4, 1.8),
@@ -223,7 +226,7 @@ def draw_galaxies(instruments, n_pix, generator, *, kind=None):
     # and haloes: rounder light around the discs, above all seen in inclined
     # ones; how many have it, and how much, is chosen
     p = torch.where(g['q_disc'] < 0.5, 0.4, 0.15)
-    p = torch.where(thin, 0.25, p)
+    p = torch.where(thin, 0.2, p)
     enveloped = (disc | thin) & (draw.uniform() < p)
     thick = draw.chance(0.5)
     g['envelope'] = torch.where(enveloped, torch.where(

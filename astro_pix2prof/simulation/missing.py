@@ -11,7 +11,7 @@ __all__ = ['draw_masked_stars', 'mask_missing']
 
 # Of the frames, the shares that have each kind of missing pixels.
 _NEAR_STARS, _FAR_STARS = 0.09, 0.03
-_GAP, _BLEED, _EDGE, _CORNER, _CENTRE = 0.06, 0.025, 0.06, 0.025, 0.015
+_GAP, _BLEED, _EDGE, _CORNER, _CENTRE = 0.06, 0.025, 0.09, 0.025, 0.015
 
 
 def draw_masked_stars(stars, faint, fwhm, grid, generator):
@@ -78,7 +78,7 @@ def mask_missing(image, stars, instruments, grid, mask, generator):
     Discs over stars (see `draw_masked_stars`); gaps between detectors (one
     frame in sixteen), 2 to 15 px wide, along rows, columns or at any angle,
     half of them within 25 px of the nucleus; columns of bled charge (2.5%),
-    1 to 5 px wide; edges (6%) and corners (2.5%) without data, from 4 px of
+    1 to 5 px wide; edges (9%) and corners (2.5%) without data, from 4 px of
     the nucleus on; and one to four pixels at the nucleus (1.5%).
 
     Parameters

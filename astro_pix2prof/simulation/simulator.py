@@ -69,12 +69,10 @@ class SimulatedGalaxies:
     sky_prior, sky_prior_error : `torch.Tensor`, shape (B,)
         The sky level that a pipeline measured on the frame and subtracted
         from it, and the error that it states, in nanomaggies per pixel.
-        ``image + sky_prior`` is the frame before; the true level of its sky
-        beyond the galaxy is ``sky_prior`` and a deviate from a normal
-        distribution of zero mean and standard deviation
-        ``sky_prior_error``. In ``image``, the prior of the sky is thus 0
-        with that error, and this deviate is the mean of ``sky``, weighted
-        towards pixels that hold no light of objects; tilt, bend and the
+        ``image + sky_prior`` is the frame before. The mean of ``sky``,
+        weighted towards pixels that hold no light of objects, is not normal
+        in units of that error: see
+        `~astro_pix2prof.simulation.sky.subtract_prior`. Tilt, bend and the
         divot of a sky that took light from the galaxy add to it locally.
         Both are 0 without clutter.
 

@@ -125,7 +125,8 @@ class Pool:
                                       in self.parts.items()})
 
 
-def train_pooled(recipe, plan, out, *, minutes, fall, workers, device):
+def train_pooled(recipe, plan, out, *, minutes, fall, workers, device,
+                 fewer=1.0):
     """
     Train for some minutes.
 
@@ -151,6 +152,10 @@ def train_pooled(recipe, plan, out, *, minutes, fall, workers, device):
 
     device : str
         The device.
+
+    fewer : float, optional
+        The part of the steps in which the number of looks is drawn, so that
+        fewer serve, too.
     """
     started = time.monotonic()
     settings = recipe.training
@@ -182,9 +187,13 @@ def train_pooled(recipe, plan, out, *, minutes, fall, workers, device):
     parameters = list(network.parameters())
     optimiser = torch.optim.AdamW(
         parameters, lr=settings.learning_rate,
-        weight_decay=settings.weight_decay)
+        weight_decay=settings.weight_decay, fused=device != 'cpu')
+    # (tensors that share their memory with the network)
+    present = network.state_dict()
     average = {name: value.detach().clone()
-               for name, value in network.state_dict().items()}
+               for name, value in present.items()}
+    moving = [name for name, value in present.items()
+              if value.is_floating_point()]
     generator = torch.Generator().manual_seed(settings.seed)
     while any(pool.n < 2 * n for pool, n in zip(pools, plan.batches,
                                                 strict=True)):
@@ -212,15 +221,17 @@ def train_pooled(recipe, plan, out, *, minutes, fall, workers, device):
         for group in optimiser.param_groups:
             group['lr'] = rate
         k = int(torch.multinomial(shares, 1, generator=generator))
-        u = torch.rand(5, generator=generator).tolist()
+        u = torch.rand(6, generator=generator).tolist()
         w = recipe.data.wobble
         views = show_differently(
             pools[k].draw(plan.batches[k], generator), plan.sides[k],
             int((2 * w + 1) * u[0]) - w, int((2 * w + 1) * u[1]) - w,
             int(4 * u[2]), u[3] < 0.5)
         batch = task.batch(views, generator)
-        # so that fewer looks serve, too
-        network.config = replace(whole, looks=1 + int(whole.looks * u[4]))
+        looks = whole.looks
+        if u[5] < fewer:
+            looks = 1 + int(looks * u[4])
+        network.config = replace(whole, looks=looks)
         loss, more = task.loss(network, batch, generator)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -234,11 +245,9 @@ def train_pooled(recipe, plan, out, *, minutes, fall, workers, device):
         shown += plan.batches[k]
         decay = min(settings.ema, (1 + step) / (10 + step))
         with torch.no_grad():
-            for name, value in network.state_dict().items():
-                if value.is_floating_point():
-                    average[name].lerp_(value, 1 - decay)
-                else:
-                    average[name].copy_(value)
+            torch._foreach_lerp_([average[name] for name in moving],
+                                 [present[name] for name in moving],
+                                 1 - decay)
         sums.setdefault(plan.sides[k], []).append(
             torch.stack([loss.detach(), *(more[name] for name in (
                 'train_mag', 'train_shape', 'train_sky'))]))
@@ -288,13 +297,21 @@ def main():
     parser.add_argument('--pools', type=int, nargs='+',
                         default=[24000, 24000, 10000, 2000])
     parser.add_argument('--lr', type=float, default=None)
+    parser.add_argument('--fewer', type=float, default=1.0,
+                        help='the part of the steps in which the number of '
+                        'looks is drawn')
+    parser.add_argument('--precision', choices=('highest', 'high'),
+                        default='highest',
+                        help="of products of matrices; 'high' is faster")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     more = {} if args.lr is None else {'learning_rate': args.lr}
     recipe = read_recipe(args.recipe, training=more)
     plan = Plan(args.sides, args.shares, args.batches, args.pools)
+    torch.set_float32_matmul_precision(args.precision)
     train_pooled(recipe, plan, args.out, minutes=args.minutes,
-                 fall=args.fall, workers=args.workers, device=args.device)
+                 fall=args.fall, workers=args.workers, device=args.device,
+                 fewer=args.fewer)
 
 
 if __name__ == '__main__':

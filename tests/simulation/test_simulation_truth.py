@@ -146,8 +146,11 @@ class TestGeometry:
 
         batch = GalaxySimulator('sdss-r', n_pix=128, kind='elliptical',
                                 clutter=False).simulate(8, seed=11)
-        wanted = [k for k in range(8) if batch.parameters['tides'][k] == 0
-                  and batch.parameters['r_e'][k] > 8]
+        # (ellipses that turn fast are others for photutils, which takes each
+        # on its own)
+        g = batch.parameters
+        wanted = [k for k in range(8) if g['tides'][k] == 0
+                  and g['r_e'][k] > 8 and abs(g['pa_slope'][k]) < 0.2]
         assert len(wanted) >= 2
         for k in wanted[:3]:
             self.check(batch, k, Ellipse, EllipseGeometry)

@@ -35,12 +35,9 @@ _STRAIGHT, _RATIO = 8, 1.12
 # in a part of the images by more; the ellipses are off by so much.
 _OFF, _FAR_OFF, _OFTEN_FAR, _OFF_SHAPE = 0.3, 1.2, 0.2, 0.04
 
-# Images whose holes are interpolated, and not filled at all, as at the first
-# look at a frame.
-_BRIDGED, _LEFT = 0.15, 0.1
-
-# Holes are bridged over 2 to the power of so many pixels.
-_LEVELS = 4
+# The part of the images whose holes are not filled, as at the first look at
+# a frame.
+_LEFT = 0.2
 
 
 def fill_holes(image, good, centre, sma, intensity, shape, generator):
@@ -99,7 +96,6 @@ def fill_holes(image, good, centre, sma, intensity, shape, generator):
         rows = matter.nonzero()[:, 0]
     if not len(rows):
         return image, good
-    bridged = (u[1] < _LEFT + _BRIDGED).to(device)[rows]
     part, known, extent = image[rows], good[rows], extent[rows]
     middle = centre[rows] + off[rows, :2]
     wrong = shape[rows] + off[rows, None, 2:]
@@ -109,10 +105,8 @@ def fill_holes(image, good, centre, sma, intensity, shape, generator):
     missing = ~known & (torch.hypot(x, y) <= reach)
     mirror = _mirror(part, known, middle, _annulus_values(
         part, known, radius))
-    value, near = _bridge(part, known)
-    bridged = bridged[:, None, None]
-    missing &= (near | ~bridged) & matter[rows, None, None]
-    filled = torch.where(missing, torch.where(bridged, value, mirror), part)
+    missing &= matter[rows, None, None]
+    filled = torch.where(missing, mirror, part)
     image, look = image.clone(), good.clone()
     image[rows], look[rows] = filled, known | missing
     return image, look
@@ -225,29 +219,3 @@ def _mirror(image, good, centre, level):
     much = level.abs() * _CONTRAST + _SIGNIFICANT
     known = inside & (touched < _TOUCHED) & ((value - level).abs() < much)
     return torch.where(known, value, level)
-
-
-def _bridge(image, good):
-    """
-    Interpolate missing pixels from those around, and tell where it can.
-    """
-    h, w = image.shape[1:]
-    size = 2**_LEVELS
-    weight = functional.pad(good.to(image.dtype), (0, -w % size,
-                                                   0, -h % size))
-    value = functional.pad(torch.asinh(image), (0, -w % size, 0, -h % size))
-    levels = [(value[:, None], weight[:, None])]
-    for _ in range(_LEVELS):
-        value, weight = levels[-1]
-        total = functional.avg_pool2d(value * weight, 2)
-        weight = functional.avg_pool2d(weight, 2)
-        levels.append((total / weight.clamp(min=1e-6), weight))
-    value, weight = levels[-1]
-    known = (weight > 0).to(value.dtype)
-    for fine, weight in levels[-2::-1]:
-        total, share = (functional.interpolate(
-            part, scale_factor=2, mode='bilinear', align_corners=False)
-            for part in (value * known, known))
-        value = torch.where(weight > 0, fine, total / share.clamp(min=1e-3))
-        known = ((weight > 0) | (share > 0.1)).to(value.dtype)
-    return torch.sinh(value[:, 0, :h, :w]), known[:, 0, :h, :w] > 0

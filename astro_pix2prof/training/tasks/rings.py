@@ -21,6 +21,14 @@ _UNTOLD, _KNOWN_SKY = 0.15, 0.05
 # unit of ln radius), and at most that.
 _LEAST_SLOPE, _STEEPEST = 0.8, 8.0
 
+# An ellipse counts in full where the signal-to-noise ratio of its ring is this
+# one, less where it is smaller, and at least by so much.
+_SEEN, _LEAST_SEEN = 2.0, 0.2
+
+# How much the ellipses of the first stage, of those between and of the last
+# one count, along which the profile is measured; and how much they all do.
+_STAGES, _SHAPES = (0.44, 0.62, 1.0), 3.2
+
 # Of a Laplacian, 68.3% lie within so many times its scale.
 _ONE_SIGMA = 1.148
 
@@ -168,8 +176,8 @@ class RingTask:
         shift = sum(((c - batch['centre']).square().sum(1) + 1e-4).sqrt()
                     .clamp(max=20) for c in out.centres)
         weights, sky = self._decisions(network, batch, out, true['value'], w)
-        loss = (profile + size + 0.5 * pixels + 2 * shape + 0.1 * shift
-                + weights + 2 * sky)
+        loss = (profile + size + 0.5 * pixels + _SHAPES * shape
+                + 0.1 * shift + weights + 2 * sky)
         more = {'train_weights': weights, 'train_sky': sky,
                 'train_mag': size, 'train_shape': shape,
                 'train_shift': shift}
@@ -186,10 +194,10 @@ class RingTask:
 
         A mean along an ellipse whose axis ratio is off by a part is off by
         half of that part of a step in ln radius; one that is turned, by the
-        more the thinner it is. Each stage counts.
+        more the thinner it is. Each stage counts, the last one most.
         """
         # a wrong ellipse costs as much in the outskirts as inside
-        seen = w * torch.clamp(true['snr'] / 3, 0.1, 1)
+        seen = w * torch.clamp(true['snr'] / _SEEN, _LEAST_SEEN, 1)
         place = torch.log(out.sma.clamp(min=0.25))
         slope = (torch.gradient(true['value'], dim=1)[0]
                  / torch.gradient(place)[0].clamp(min=1e-2)).abs()
@@ -198,14 +206,15 @@ class RingTask:
         size = (target.square().sum(-1) + 1e-8).sqrt()
         axis = target / size[..., None]
         turn = (torch.sinh(size) / size).clamp(max=3)
-        total = 0.0
-        for e in out.shapes:
+        total, last = 0.0, len(out.shapes) - 1
+        for k, e in enumerate(out.shapes):
+            counts = _STAGES[2 if k == last else min(k, 1)]
             off = log_shape(e) - target
             along = (off * axis).sum(-1)
             across = turn * (off[..., 1] * axis[..., 0]
                              - off[..., 0] * axis[..., 1])
-            total = total + (seen * (along**2 + across**2 + 1e-5).sqrt()
-                             ).sum(1)
+            total = total + counts * (seen * (
+                along**2 + across**2 + 1e-5).sqrt()).sum(1)
         return total
 
     def _error_losses(self, out, true, centre, w):
