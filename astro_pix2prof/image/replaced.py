@@ -6,7 +6,8 @@ Pixels that were replaced by a mean or a copy of others.
 import numpy as np
 from scipy.ndimage import find_objects, label
 
-__all__ = ['find_copies', 'find_interpolated', 'find_replaced']
+__all__ = ['find_copies', 'find_interpolated', 'find_replaced',
+           'find_rounded']
 
 
 # Three pixels lie on a line if their second difference is below this part of
@@ -39,6 +40,16 @@ _AROUND, _REACH, _FEWEST, _PART, _FAR = 16, 5, 3, 0.1, 3
 # part of the scatter, as above a high sky.
 _COARSE, _MANY = 1e-6, 8
 
+# Rounded values are whole numbers of steps, to so much; of fewer different
+# ones, and where the spacing of numbers is not so many times finer, nothing is
+# known. Three rounded pixels of a line are off it by less than so many steps.
+# More pixels side by side are no chance, unless they are many (see below), or
+# this part of the others
+# is as close to lines, or fourth differences are usually less than so many
+# steps: where the steps are not much finer than the noise.
+_WHOLE, _DIFFERENT, _FINER = 0.05, 32, 16
+_STEPS, _ROUNDED, _USUAL, _SCATTER = 1.5, 12, 0.06, 40
+
 
 def find_replaced(data, mask, position):
     """
@@ -58,14 +69,17 @@ def find_replaced(data, mask, position):
     Returns
     -------
     found : 2D bool `~numpy.ndarray`, shape (ny, nx), or `None`
-        Those of `find_interpolated` and `find_copies`; `None` if there are
-        none. Frames without any interpolated pixel in the rows and columns
-        near the position are not searched further.
+        Those of `find_interpolated`, `find_rounded` and `find_copies`; `None`
+        if there are none. Frames without any interpolated pixel in the rows
+        and columns near the position are not searched further.
     """
     found = find_copies(data, mask, position)
+    searched = [find_rounded(data, mask, position)]
     if _any_lines(data, position):
-        lines = find_interpolated(data, mask)
-        found = lines if found is None else found | lines
+        searched.append(find_interpolated(data, mask))
+    for lines in searched:
+        if lines is not None:
+            found = lines if found is None else found | lines
     return found if found is not None and found.any() else None
 
 
@@ -199,6 +213,95 @@ def _groups(close, most=np.inf):
         if rows.stop - rows.start == 1:
             large[k] = size[k] >= _IN_ROW
     return large[which]
+
+
+def find_rounded(data, mask, position):
+    """
+    Find pixels near the position that were interpolated, and rounded then.
+
+    As in images that are stored as integers.
+
+    Parameters
+    ----------
+    data, mask, position
+        As for `find_replaced`.
+
+    Returns
+    -------
+    found : 2D bool `~numpy.ndarray`, shape (ny, nx), or `None`
+        `None` if there are none, and in images without steps or with such
+        as are not much finer than the noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astro_pix2prof.image.replaced import find_rounded
+    >>> data = np.random.default_rng(0).normal(900, 50, size=(64, 64))
+    >>> for k in range(3):
+    ...     data[:, 30 + k] = data[:, 29] + (k + 1) / 4 * (
+    ...         data[:, 33] - data[:, 29])
+    >>> data = np.round(data)
+    >>> found = find_rounded(data, np.zeros(data.shape, bool), (32, 32))
+    >>> print(found[20:40, 30:33].all(), found[:, 40:].any())
+    True False
+    """
+    x, y = (round(c) for c in position)
+    box = np.s_[max(y - _AROUND, 0):max(y + _AROUND + 1, 0),
+                max(x - _AROUND, 0):max(x + _AROUND + 1, 0)]
+    hidden = mask[box] | ~np.isfinite(data[box])
+    values = np.where(hidden, np.nan, data[box].astype(float))
+    step = None
+    if min(values.shape) >= 3:
+        step = _find_step(values[~hidden])
+    if step is None:
+        return None
+    near = np.zeros(values.shape, dtype=bool)
+    for image, result in ((values, near), (values.T, near.T)):
+        # (of noise, and hardly of smooth light)
+        scatter = np.abs(np.diff(image, 4))
+        scatter = scatter[np.isfinite(scatter)]
+        if not scatter.size or np.median(scatter) < _SCATTER * step:
+            continue
+        bent, two = _second_difference(image)
+        # (saturated pixels are equal)
+        close = (bent <= _STEPS * step) & ~(
+            (two == image[:, :-2]) & (two == image[:, 2:]))
+        which, _ = label(close)
+        size = np.bincount(which.ravel())
+        large = size >= _ROUNDED
+        large[0] = False
+        lines = size[large].sum()
+        number = np.count_nonzero(close) - lines
+        if lines <= _PART * bent.size and (
+                number <= _USUAL * np.count_nonzero(np.isfinite(bent))):
+            result[:, 1:-1] |= large[which]
+    if not near.any():
+        return None
+    found = np.zeros(data.shape, dtype=bool)
+    found[box] = near
+    return found
+
+
+def _find_step(values):
+    """
+    Find the step that values were rounded to, or `None`.
+    """
+    ordered = np.unique(values)
+    if len(ordered) < _DIFFERENT:
+        return None
+    apart = np.diff(ordered)
+    finest = _FINER * np.spacing(np.float32(np.abs(ordered).max()))
+    # (there may be no two values that are a single step apart)
+    for part in range(1, 9):
+        step = apart.min() / part
+        if step < finest:
+            return None
+        # (of a small difference, the rounding error is large)
+        step = (ordered[-1] - ordered[0]) / np.round(apart / step).sum()
+        number = (ordered - ordered[0]) / step
+        if np.abs(number - np.round(number)).max() <= _WHOLE:
+            return step
+    return None
 
 
 def find_copies(data, mask, position):

@@ -17,6 +17,7 @@ from astro_pix2prof.image.replaced import (
     find_copies,
     find_interpolated,
     find_replaced,
+    find_rounded,
 )
 
 SHAPE = (120, 130)
@@ -151,3 +152,67 @@ def test_cutout_masks_them():
 def test_small_frames(shape):
     image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     assert find_replaced(image, np.zeros(shape, bool), (1.0, 1.0)) is None
+
+
+class TestRounded:
+    @staticmethod
+    def make(noise, step=1.0, seed=4):
+        """
+        Make a rounded image with a nucleus that was interpolated, and one not.
+        """
+        image = _image(noise=noise, seed=seed) * np.float32(20)
+        filled = image.copy()
+        _fill(filled, 62, 5, np.s_[58:63])
+        return [np.float32(step) * np.round(part + np.float32(300))
+                for part in (filled, image)]
+
+    @pytest.mark.parametrize('step', [1.0, 0.013, 250.0])
+    @pytest.mark.parametrize('along', [False, True])
+    def test_found(self, step, along):
+        filled, image = self.make(1.0, step)
+        where = CENTRE[::-1] if along else CENTRE
+        if along:
+            filled, image = filled.T.copy(), image.T.copy()
+        none = np.zeros(filled.shape, bool)
+        found = find_rounded(filled, none, where)
+        truth = NONE.copy()
+        truth[58:63, 62:67] = True
+        truth = truth.T if along else truth
+        assert found[truth].all()
+        assert np.count_nonzero(found & ~truth) < 5
+        assert find_rounded(image, none, where) is None
+        assert find_replaced(image, none, where) is None
+        assert find_replaced(filled, none, where)[truth].all()
+
+    def test_coarse_steps(self):
+        # noise of two steps puts pixels on lines by chance
+        for part in self.make(0.1):
+            assert find_rounded(part, NONE, CENTRE) is None
+
+    @pytest.mark.parametrize('seed', range(20))
+    def test_chance(self, seed):
+        image = self.make(0.5, seed=seed)[1]
+        assert find_rounded(image, NONE, CENTRE) is None
+
+    def test_no_steps(self):
+        image = _image()
+        _fill(image, 62, 5, np.s_[58:63])
+        assert find_rounded(image, NONE, CENTRE) is None
+
+    def test_model_and_core(self):
+        # a model without noise, and full wells
+        model = np.round(20 * _image(noise=0.0))
+        assert find_rounded(model, NONE, CENTRE) is None
+        full = np.minimum(self.make(1.0)[1], 3000)
+        assert find_rounded(full, NONE, CENTRE) is None
+
+    def test_masked(self):
+        filled, _ = self.make(1.0)
+        mask = NONE.copy()
+        mask[58:63, 62:67] = True
+        assert find_rounded(filled, mask, CENTRE) is None
+
+    def test_few_values(self):
+        assert find_rounded(np.ones(SHAPE, np.float32), NONE, CENTRE) is None
+        assert find_rounded(np.ones((2, 2), np.float32),
+                            np.zeros((2, 2), bool), (1, 1)) is None
