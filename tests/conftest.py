@@ -207,13 +207,18 @@ def assert_same_profile(one, two, *, rtol=1e-12):
             rtol=rtol, atol=1e-12, err_msg=name)
     # (what a network states is known to its last digits)
     stated = 'sky', 'sky_err', 'centre_err'
+    places = {'x_centre': 1e-4, 'y_centre': 1e-4, 'ra': 1e-8, 'dec': 1e-8}
+    for name, most in places.items():
+        np.testing.assert_allclose(
+            one.meta.get(name, np.nan), two.meta.get(name, np.nan), rtol=0,
+            atol=most if rtol else 0, err_msg=name)
     for name in stated:
         np.testing.assert_allclose(
             one.meta.get(name, np.nan), two.meta.get(name, np.nan), rtol=rtol,
             atol=max(rtol, 1e-12) * one.meta.get('noise', 1.0),
             err_msg=name)
     first, second = ({key: value for key, value in table.meta.items()
-                      if key not in ('created', *stated)}
+                      if key not in ('created', *stated, *places)}
                      for table in (one, two))
     assert first == second
 

@@ -74,6 +74,9 @@ def rings_of_caption(prepared, caption):
         rings.sb_err = np.hypot(caption.error, POGSON / np.maximum(
             rings.photon_snr, 1e-3))
     untold = caption.trust.get('sky_untold')
+    if untold is not None:
+        # (rings beyond the galaxy are cut off, too, and tell nothing of it)
+        untold = np.hypot(untold, prepared.background.rounding)
     if untold is not None and prepared.background.is_uneven:
         # (a network thinks that a sky is flat, and the rings beyond the
         # galaxy make it sure of that of the others)

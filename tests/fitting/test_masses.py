@@ -87,11 +87,14 @@ class TestPredictMass:
                         - alone['mass_density_err']**2)
         whole, own = (result.profiles[band]['surface_brightness_err'].value
                       for band in 'ri')
-        extra = np.sqrt(np.maximum(whole**2 - own**2, 0)) / 1.0857362
+        # (the bands end where they are too faint)
+        n = min(len(whole), len(own), len(shape))
+        extra = np.sqrt(np.maximum(whole[:n]**2 - own[:n]**2, 0)) / 1.0857362
         known = np.isfinite(extra)
         assert np.any(extra[known] > 0)
         assert_allclose(
-            (shape / result.mass['mass_density']).value[known], extra[known],
+            (shape / result.mass['mass_density']).value[:n][known],
+            extra[known],
             rtol=1e-6, atol=1e-6)
         assert_allclose(alone['mass_enclosed_err'],
                         result.mass['mass_enclosed_err'])

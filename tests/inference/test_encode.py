@@ -35,7 +35,7 @@ def example():
 @pytest.fixture(scope='module')
 def pixels(example):
     data = GalaxyCutout.from_any(example).data
-    return data[100:220, 90:210] if min(data.shape) > 220 else data
+    return data[65:185, 71:191]
 
 
 @pytest.fixture(scope='module')

@@ -498,11 +498,13 @@ class TestWeights:
         """
         What the frame knows of its pixels reaches the network, binned or not.
         """
-        image = galaxies.image[0].numpy()
+        # (a frame without a gap)
+        k = int(galaxies.mask.flatten(1).sum(1).argmin())
+        image = galaxies.image[k].numpy()
         weight = np.ones_like(image)
         weight[:, 70:] = 0.1
-        frames = [Frame(image, galaxies.mask[0].numpy(),
-                        float(galaxies.sigma[0]), (62.0, 64.5), hold=True,
+        frames = [Frame(image, galaxies.mask[k].numpy(),
+                        float(galaxies.sigma[k]), (62.0, 64.5), hold=True,
                         weight=w) for w in (None, np.ones_like(image), weight)]
         reader = RingReader(untrained)
         plain, ones, uneven = reader.read(frames)

@@ -294,7 +294,8 @@ def test_old_network(batch):
     recipe = read_recipe('rings', network={
         'channels': 8, 'channels_find': 8, 'hidden': 8, 'looks': 1,
         'sequence': 'gru', 'norm_each': True, **dict.fromkeys((
-            'thin', 'harmonics', 'sky_prior', 'geometry_errors'), False)})
+            'thin', 'settle', 'harmonics', 'sky_prior', 'geometry_errors'),
+            False)})
     network = RingNetwork(RingConfig.from_dict(recipe.network))
     loss, more = make_task(recipe, network.config).loss(network, batch, None)
     assert torch.isfinite(loss)
