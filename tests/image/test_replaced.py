@@ -216,3 +216,11 @@ class TestRounded:
         assert find_rounded(np.ones(SHAPE, np.float32), NONE, CENTRE) is None
         assert find_rounded(np.ones((2, 2), np.float32),
                             np.zeros((2, 2), bool), (1, 1)) is None
+
+    @pytest.mark.parametrize('width', [2, 3, 5])
+    def test_columns(self, width):
+        image = _image(noise=1.0) * np.float32(20)
+        _fill(image, 62, width)
+        found = find_rounded(np.round(image), NONE, CENTRE)
+        assert found[50:70, 62:62 + width].all()
+        assert not found[:, 70:].any()
