@@ -207,7 +207,7 @@ def assert_same_profile(one, two, *, rtol=1e-12):
             rtol=rtol, atol=1e-12, err_msg=name)
     # (what a network states is known to its last digits)
     stated = 'sky', 'sky_err', 'centre_err'
-    places = {'x_centre': 1e-4, 'y_centre': 1e-4, 'ra': 1e-8, 'dec': 1e-8}
+    places = {'x_centre': 2e-5, 'y_centre': 2e-5, 'ra': 5e-9, 'dec': 5e-9}
     for name, most in places.items():
         np.testing.assert_allclose(
             one.meta.get(name, np.nan), two.meta.get(name, np.nan), rtol=0,

@@ -74,14 +74,21 @@ def find_replaced(data, mask, position):
         if there are none. Frames without any interpolated pixel in the rows
         and columns near the position are not searched further.
     """
-    found = find_copies(data, mask, position)
-    searched = [find_rounded(data, mask, position)]
+    parts = [find_copies(data, mask, position),
+             find_rounded(data, mask, position)]
     if _any_lines(data, position):
-        searched.append(find_interpolated(data, mask))
-    for lines in searched:
-        if lines is not None:
-            found = lines if found is None else found | lines
-    return found if found is not None and found.any() else None
+        parts.append(find_interpolated(data, mask))
+    parts = [part for part in parts if part is not None and part.any()]
+    return np.logical_or.reduce(parts) if parts else None
+
+
+def _around(position):
+    """
+    Choose the pixels around a position, as slices.
+    """
+    x, y = (round(c) for c in position)
+    return np.s_[max(y - _AROUND, 0):max(y + _AROUND + 1, 0),
+                 max(x - _AROUND, 0):max(x + _AROUND + 1, 0)]
 
 
 def _any_lines(data, position):
@@ -246,9 +253,7 @@ def find_rounded(data, mask, position):
     >>> print(found[20:40, 30:33].mean() > 0.9, found[:, 40:].any())
     True False
     """
-    x, y = (round(c) for c in position)
-    box = np.s_[max(y - _AROUND, 0):max(y + _AROUND + 1, 0),
-                max(x - _AROUND, 0):max(x + _AROUND + 1, 0)]
+    box = _around(position)
     hidden = mask[box] | ~np.isfinite(data[box])
     values = np.where(hidden, np.nan, data[box].astype(float))
     step = None
@@ -333,9 +338,7 @@ def find_copies(data, mask, position):
     >>> print(found.sum(), found[30:32, 30:32].all())
     8 True
     """
-    x, y = (round(c) for c in position)
-    box = np.s_[max(y - _AROUND, 0):max(y + _AROUND + 1, 0),
-                max(x - _AROUND, 0):max(x + _AROUND + 1, 0)]
+    box = _around(position)
     # (what is not finite is masked, and equals only itself)
     values = np.where(np.isfinite(data[box]), data[box], np.nan).ravel()
     ordered = np.sort(values)

@@ -88,7 +88,9 @@ class TestPredictMass:
         whole, own = (result.profiles[band]['surface_brightness_err'].value
                       for band in 'ri')
         # (the bands end where they are too faint)
-        n = min(len(whole), len(own), len(shape))
+        lengths = len(whole), len(own), len(shape)
+        n = min(lengths)
+        assert max(lengths) - n <= 1
         extra = np.sqrt(np.maximum(whole[:n]**2 - own[:n]**2, 0)) / 1.0857362
         known = np.isfinite(extra)
         assert np.any(extra[known] > 0)

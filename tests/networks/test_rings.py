@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from astro_pix2prof.networks import load_network
 from astro_pix2prof.networks.readers.frame import Frame
 from astro_pix2prof.networks.readers.rings import (
     RingReader,
@@ -493,6 +494,23 @@ class TestWeights:
         inside = (found.sma > 8) & (found.sma < 30)
         want = (2.0 + 0.25 * 4.0) / 1.25
         assert torch.all((found.mean[:, inside] - want).abs() < 0.1)
+
+    @pytest.mark.parametrize('name', ['rings', 'rings-fast'])
+    def test_last_digits_do_not_matter(self, galaxies, name):
+        """
+        What the seventh digit of the pixels changes is not seen.
+        """
+        network = load_network(name)[0]
+        image = galaxies.image / galaxies.sigma[:, None, None]
+        good = ~galaxies.mask
+        other = image + 1e-6 * torch.randn(
+            image.shape, generator=torch.Generator().manual_seed(0))
+        with torch.inference_mode():
+            one, two = (network(part, good, galaxies.centre)
+                        for part in (image, other))
+        for a, b in zip(one.centres, two.centres, strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-4)
+        torch.testing.assert_close(one.value, two.value, rtol=0, atol=1e-3)
 
     def test_reader(self, untrained, galaxies):
         """
