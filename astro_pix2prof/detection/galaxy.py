@@ -140,10 +140,13 @@ def choose_peak(smooth, galaxy, start, sma, sigma, *, bad=None, limit=None):
                                                       x[order[0]]]]
     # A star close to the nucleus hides its peak: the middle of the outer
     # isophotes is a candidate as well.
-    levels = np.quantile(smooth[galaxy], [0.2, 0.5, 0.75])
+    # (filled pixels have no say: a wide gap beside the nucleus is no core)
+    seen = galaxy if bad is None else galaxy & ~bad
+    seen = seen if seen.any() else galaxy
+    levels = np.quantile(smooth[seen], [0.2, 0.5, 0.75])
     # (nothing is brighter than a plateau)
-    levels = np.minimum(levels, np.nextafter(smooth[galaxy].max(), -np.inf))
-    middles = [np.mean(np.nonzero(galaxy & (smooth > v)), axis=1)
+    levels = np.minimum(levels, np.nextafter(smooth[seen].max(), -np.inf))
+    middles = [np.mean(np.nonzero(seen & (smooth > v)), axis=1)
                for v in levels]
     middle = _within(np.median(middles, axis=0)[::-1], limit)
     # Compressed, so that the star's own light does not decide.

@@ -97,7 +97,8 @@ def measured_centre(steps, filled):
                                3.0, 2.0 * steps.found.scale))
     if np.hypot(centre[0] - steps.position[0],
                 centre[1] - steps.position[1]) <= steps.search:
-        return centre
+        # (rounded: the last digit of a pixel shall not move masks)
+        return tuple(float(c) for c in np.round(centre, 3))
     return steps.centre
 
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
-from astro_pix2prof.ellipses.geometry import shape_to_components
+from astro_pix2prof.ellipses.geometry import (
+    shape_from_components,
+    shape_to_components,
+)
 from astro_pix2prof.isophote.ellipse_fit import (
     MAX_EPS,
     EllipseFit,
@@ -53,11 +56,15 @@ class _Rays:
     a : 1D `~numpy.ndarray`, shape (n,)
         Semi-major axes in pixels.
 
-    q, tilt : 1D `~numpy.ndarray`, shape (n,)
-        Axis ratio and angle (radians) of the ellipses.
+    e1, e2 : 1D `~numpy.ndarray`, shape (n,)
+        Components of the shapes of the ellipses.
+
+    q : 1D `~numpy.ndarray`, shape (n,)
+        Their axis ratios.
 
     t : 1D `~numpy.ndarray`, shape (m,)
-        Eccentric anomalies.
+        Eccentric anomalies, counted from the axis x: circles have no major
+        axis, and rays along nearly round ellipses shall not jump with it.
 
     value, share : 2D `~numpy.ndarray`, shape (n, m)
         Samples, and the part of each that comes from usable pixels.
@@ -67,12 +74,21 @@ class _Rays:
     """
 
     a: np.ndarray
+    e1: np.ndarray
+    e2: np.ndarray
     q: np.ndarray
-    tilt: np.ndarray
     t: np.ndarray
     value: np.ndarray
     share: np.ndarray
     level: np.ndarray
+
+
+def _axis_ratio_and_angle(e1, e2):
+    """
+    Convert components of shapes to axis ratios and angles (radians).
+    """
+    eps, angle = shape_from_components(e1, e2)
+    return 1 - np.minimum(eps, MAX_EPS), angle
 
 
 def _sample(image, good, centre, sma, eps, theta, top, n_angle, window):
@@ -82,10 +98,10 @@ def _sample(image, good, centre, sma, eps, theta, top, n_angle, window):
     a = np.exp(np.arange(np.log(INNERMOST), np.log(top), STEP))
     e1, e2 = (np.interp(a, sma, part)
               for part in shape_to_components(eps, theta))
-    q = 1 - np.minimum(np.hypot(e1, e2), MAX_EPS)
-    tilt = 0.5 * np.arctan2(e2, e1)
+    q, tilt = _axis_ratio_and_angle(e1, e2)
     t = (np.arange(n_angle) + 0.5) * 2 * np.pi / n_angle
-    u, v = a[:, None] * np.cos(t), (a * q)[:, None] * np.sin(t)
+    from_axis = t - tilt[:, None]
+    u, v = a[:, None] * np.cos(from_axis), (a * q)[:, None] * np.sin(from_axis)
     c, s = np.cos(tilt)[:, None], np.sin(tilt)[:, None]
     place = [centre[1] + u * s + v * c, centre[0] + u * c - v * s]
     value = map_coordinates(image, place, order=1, mode='nearest')
@@ -102,7 +118,7 @@ def _sample(image, good, centre, sma, eps, theta, top, n_angle, window):
     share = smooth(weight * area) / smooth(area)
     level = ((value * np.maximum(share, 1e-3)).sum(1)
              / np.maximum(share, 1e-3).sum(1))
-    return _Rays(a, q, tilt, t, value, share, level)
+    return _Rays(a, e1, e2, q, t, value, share, level)
 
 
 def _solve_ellipse(r, phi, weight, shift):
@@ -246,12 +262,12 @@ def _locate(rays, falling, log_a, t, level, noise, j, n_angle):
     shift = trust * cross + (1 - trust) * linear
     # The frame of the rays turns and flattens along radius.
     at = log_a[j] + trust * cross
-    q = np.interp(at, log_a, rays.q)
-    turn = np.interp(at, log_a, np.unwrap(2 * rays.tilt)) / 2
-    a = np.exp(at)
-    u, v = a * np.cos(t), a * q * np.sin(t)
+    q, turn = _axis_ratio_and_angle(*(
+        np.interp(at, log_a, part) for part in (rays.e1, rays.e2)))
+    a, from_axis = np.exp(at), t - turn
+    u, v = a * np.cos(from_axis), a * q * np.sin(from_axis)
     phi, r = np.arctan2(v, u) + turn, np.hypot(u, v)
-    density = q / (np.cos(t)**2 + q**2 * np.sin(t)**2)
+    density = q / (np.cos(from_axis)**2 + q**2 * np.sin(from_axis)**2)
     solved = _solve_ellipse(r, phi, density * use, shift - trust * cross)
     if solved is None:
         return None
@@ -284,7 +300,7 @@ def _calm_frame(fit, sma, eps, theta):
 
 
 def refine_ellipses(image, good, centre, fit, sma, eps, theta, *, sigma,
-                    reach, prior=None, rounds=2):
+                    reach, prior=None, rounds=4):
     """
     Move fitted ellipses onto the isophotes.
 
@@ -294,8 +310,8 @@ def refine_ellipses(image, good, centre, fit, sma, eps, theta, *, sigma,
     by 0.1 to 0.2 mag. And where the signal is weak, its iterations end
     anywhere within the noise, depending on the last digit of a pixel.
     Here every isophote is located on rays along the smoothed ellipses,
-    and these are smoothed again. Two rounds are enough; in more of them
-    the faintest isophotes would follow the noise that they meet.
+    and these are smoothed again. Each round forgets most of the ellipses
+    that it began with: after four, no digit that pixels differ in is left.
 
     Parameters
     ----------

@@ -86,6 +86,18 @@ class TestFindGalaxy:
         assert_allclose(found.eps, whole.eps, atol=0.06)
         assert_allclose(found.theta, whole.theta, atol=0.1)
 
+    @pytest.mark.parametrize('distance', [8, 12, 16])
+    @pytest.mark.parametrize('across', [(1, 0), (0.6, -0.8), (0, 1)])
+    def test_missing_side(self, image, distance, across):
+        """
+        The gap beside a nucleus that is seen is no missing core.
+        """
+        y, x = np.mgrid[:201, :201] - 100
+        bad = x * across[0] + y * across[1] > distance
+        filled, _ = fill_gaps(np.where(bad, 0, image), bad)
+        found = find_galaxy(filled, bad, 1.0, (103, 98), search_radius=25)
+        assert np.hypot(found.centre[0] - 100, found.centre[1] - 100) < 1.5
+
     @pytest.mark.parametrize('angle', [0.0, 2.0, 4.0])
     def test_tilted_sky(self, image, angle):
         y, x = np.mgrid[:201, :201] / 200 - 0.5
