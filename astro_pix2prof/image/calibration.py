@@ -11,8 +11,13 @@ import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.arguments import check_positive
-from astro_pix2prof.image.conventions import text_zeros, unread_keywords
-from astro_pix2prof.image.header import _exposure_time, header_number
+from astro_pix2prof.image.conventions import (
+    stated_zeros,
+    text_zeros,
+    unread_keywords,
+)
+from astro_pix2prof.image.exposure import exposure_time, find_exposure
+from astro_pix2prof.image.header import header_number
 from astro_pix2prof.image.units import (
     is_counts_like,
     is_rate,
@@ -68,7 +73,7 @@ def find_gain(unit, header):
                 gain = value
                 break
     if gain is not None and is_rate(unit):
-        exptime = _exposure_time(header)
+        exptime = exposure_time(header)
         gain = None if exptime is None else gain * exptime
     return gain
 
@@ -376,20 +381,39 @@ def _refuse_uncalibrated(unit, header):
         msg += (". PHOTFLAM, PHOTFNU and PHOTMJSR of the header need a unit "
                 "like 'electron/s' or 'DN/s', or else 'electron' or "
                 "'DN' and an exposure time; PHOTPLAM is in Angstrom")
-    if 'FPA.ZP' in header:
-        msg += ('. FPA.ZP of the header is the magnitude of one count per '
-                'second and needs an exposure time')
+    timeless = _need_time(unit, header)
+    if timeless:
+        msg += (f'. {" and ".join(timeless)} of the header is the magnitude '
+                'of one count per second and needs an exposure time, such as '
+                'EXPTIME')
+    exposure = find_exposure(header)
+    if exposure is not None and not exposure.is_usable:
+        msg += (f'. The header has {exposure.text}, which may be the time of '
+                'one exposure or of all: a zero point per second needs '
+                f'zeropoint= (that of a second + 2.5 log10 of '
+                f'{exposure.seconds:g} or {exposure.other:g})')
     texts = text_zeros(header)
     if texts:
         msg += (f'. The header has {" and ".join(texts)}, which is not used: '
                 'it is a text where a number belongs')
     unread = [text for text in unread_keywords(header)
-              if not text.startswith('FPA.ZP=') and text not in texts]
+              if text.partition('=')[0] not in timeless
+             and text not in texts]
     if unread:
         msg += (f'. The header has {", ".join(unread)}, which is not used: '
                 'the keyword is not known, no zero point has this value, or '
                 'the unit has none')
     raise ValueError(msg)
+
+
+def _need_time(unit, header):
+    """
+    List the zero points per second of a header without an exposure time.
+    """
+    if not is_counts_like(unit) and unit != u.dimensionless_unscaled:
+        return []
+    return [zero.keyword for zero in stated_zeros(header, u.ct / u.s)
+            if not zero.keyword.startswith('PHOT')]
 
 
 def refuse_unscaled(header):
