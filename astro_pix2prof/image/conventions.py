@@ -10,6 +10,7 @@ import astropy.units as u
 import numpy as np
 
 from astro_pix2prof.image.exposure import find_exposure, time_of_counts
+from astro_pix2prof.image.filters import is_vega_filter
 from astro_pix2prof.image.header import (
     header_comment,
     header_keywords,
@@ -79,9 +80,6 @@ _SETTLED = re.compile(
     r'2MASS|(UN|NEO|ALL)?WISE)\b')
 _SETTLED_KEYWORDS = (*_VEGA_KEYWORDS, 'INSTRUME')
 
-# Filters whose zero points are Vega at most telescopes on the ground.
-_INFRARED = re.compile(r"(J|H|K|K_?s(hort)?|Kp|K')([^a-z0-9](?!alpha).*)?",
-                       re.IGNORECASE)
 _AB_ARCHIVES = re.compile(r'\b(EUCLID|ROMAN|JWST|HST)\b')
 
 # The words of comments that tell what a zero point belongs to.
@@ -386,7 +384,7 @@ def unstated_system(header, keyword):
         return ''
     for name in ('FILTER', 'BAND'):
         value = header.get(name)
-        if isinstance(value, str) and _INFRARED.fullmatch(value.strip()):
+        if isinstance(value, str) and is_vega_filter(value):
             return f'{name}={value.strip()!r}'
     return ''
 
