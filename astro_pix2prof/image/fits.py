@@ -18,6 +18,7 @@ from astro_pix2prof.image.archives import (
 )
 from astro_pix2prof.image.arrays import _header_unit, _read_array
 from astro_pix2prof.image.astrometry import BrokenWCSError
+from astro_pix2prof.image.beside import unread_files
 from astro_pix2prof.image.companions import extension_hint
 from astro_pix2prof.image.compression import check_compression
 from astro_pix2prof.image.extensions import (
@@ -52,8 +53,12 @@ def _read_file(path, hdu, band, bad_bits):
         # (all pixels are in memory when the file is closed)
         with _hinting(path), closing(open_fits(path)) as hdulist:
             parts = _read_hdulist(hdulist, hdu, band, bad_bits, check=True)
-    for companion in companion_files(path):
+    companions = companion_files(path)
+    for companion in companions:
         _add_file(parts, companion, bad_bits)
+    parts.unread = unread_files(path, [item.path for item in companions])
+    for companion in companions:
+        parts.unread.pop(companion.role, None)
     # (bytes of a file name that are no UTF-8)
     name = path.name.encode('utf-8', 'replace').decode()
     parts.stem = name.split('.fit')[0]
