@@ -19,6 +19,7 @@ from astro_pix2prof.image.conventions import (
 from astro_pix2prof.image.exposure import exposure_time, find_exposure
 from astro_pix2prof.image.header import header_number
 from astro_pix2prof.image.units import (
+    count_scale,
     is_counts_like,
     is_rate,
     is_surface_brightness,
@@ -75,7 +76,7 @@ def find_gain(unit, header):
     if gain is not None and is_rate(unit):
         exptime = exposure_time(header)
         gain = None if exptime is None else gain * exptime
-    return gain
+    return None if gain is None else gain * count_scale(unit)
 
 
 def find_saturation(unit, header):

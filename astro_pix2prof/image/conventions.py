@@ -16,7 +16,11 @@ from astro_pix2prof.image.header import (
     header_keywords,
     header_number,
 )
-from astro_pix2prof.image.units import is_counts_like, is_rate
+from astro_pix2prof.image.units import (
+    count_scale,
+    is_counts_like,
+    is_rate,
+)
 
 __all__ = ['StatedZero', 'choose_zero', 'find_disagreeing', 'header_system',
            'stated_system', 'stated_zeros', 'text_zeros', 'unread_keywords',
@@ -199,6 +203,9 @@ def _of_magnitude(keyword, header, unit):
     text, doubt = f'{keyword}={value:.4f}', ''
     if keyword == 'MAGZPT' and _camera(header) in _CASU:
         value -= _extinction(header)
+    if per_second:
+        # (of counts in a minute, and the like)
+        value -= 2.5 * np.log10(count_scale(unit))
     if per_second and not is_rate(unit):
         exptime, doubt = time_of_counts(
             header, is_settled=_is_fixed_time(header))
@@ -275,6 +282,7 @@ def _of_sensitivities(header, unit):
         if exptime is None:
             return []
         per_second = 2.5 * np.log10(exptime)
+    per_second -= 2.5 * np.log10(count_scale(unit))
     found = []
 
     def add(keyword, flux, system, reference, *, per_area=False):

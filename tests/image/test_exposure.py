@@ -12,6 +12,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof import GalaxyCutout
+from astro_pix2prof.image.calibration import find_gain
 from astro_pix2prof.image.exposure import exposure_time, find_exposure
 from astro_pix2prof.image.header import header_values
 from astro_pix2prof.image.zeropoint import header_zeropoint
@@ -175,3 +176,28 @@ def test_two_zero_points_that_are_settled(cards):
     header = make_header({**cards, 'MAGZPT': cards['MAGZERO'] - 5},
                          EXPTIME=100.0)
     assert find_quietly(header, '').value == cards['MAGZERO']
+
+
+@pytest.mark.parametrize(('unit', 'step'), [
+    # 2.5 log10(60), of an hour, of 1000 s, and of 10 counts a second
+    ('adu/s', 0.0), ('adu/min', 4.4454), ('adu/h', 8.8908),
+    ('adu/ks', 7.5), ('adu/ms', -7.5), ('10 adu/s', -2.5)])
+def test_other_rates(unit, step):
+    """
+    Zero points per second belong to counts in a second.
+    """
+    cards = {**PER_SECOND, 'EXPTIME': 600.0, 'GAIN': 2.0}
+    assert find_quietly(make_header(cards), unit).value == pytest.approx(
+        25.0 + step, abs=1e-4)
+    zero = find_quietly(make_header(HST), unit.replace('adu', 'electron'))
+    assert zero.value == pytest.approx(26.269 + step, abs=1e-3)
+    # (the magnitude of one data unit is what it is)
+    assert find_quietly(make_header({'ZP': 25.0}), unit).value == 25.0
+    assert find_gain(u.Unit(unit), cards) == pytest.approx(
+        1200 * 10**(-0.4 * step), rel=1e-4)
+
+
+def test_scaled_counts():
+    header = make_header(PER_SECOND, EXPTIME=100.0)
+    assert find_quietly(header, '10 adu').value == pytest.approx(27.5)
+    assert find_gain(u.Unit('10 electron'), header) == 10.0
