@@ -31,6 +31,7 @@ from astro_pix2prof.image.header import _header_text, header_values, read_wcs
 from astro_pix2prof.image.plain import read_plain
 from astro_pix2prof.image.planes import ErrorPlane, mask_to_bool
 from astro_pix2prof.image.units import is_counts_like, is_rate, parse_unit
+from astro_pix2prof.image.wcs_cards import find_contradiction
 from astro_pix2prof.wording import counted
 
 __all__ = ['choose_hdu', 'same_chip']
@@ -86,7 +87,19 @@ def _read_plain_image(image, band):
     parts = _read_pixels(image.pixels, image.cards, band,
                          header_values(image.cards))
     parts.wcs = image.wcs
+    _warn_of_wcs(parts.wcs, image.cards)
     return parts
+
+
+def _warn_of_wcs(wcs, header):
+    """
+    Warn of a WCS whose keywords contradict each other.
+    """
+    text = '' if wcs is None else find_contradiction(header)
+    if text:
+        warnings.warn(f'the WCS contradicts itself: the header has {text}; '
+                      'give an image with one WCS if that is wrong',
+                      AstropyUserWarning, stacklevel=3)
 
 
 def _is_image(hdu):
@@ -439,6 +452,7 @@ def _read_hdu(hdu, band, header, hdulist=None):
     parts = _read_pixels(data, hdu.header, band, header)
     try:
         parts.wcs = read_wcs(hdu.header, hdulist)
+        _warn_of_wcs(parts.wcs, hdu.header)
     except BrokenWCSError as exc:
         # pixel_scale= may replace it
         parts.wcs = exc
