@@ -10,8 +10,9 @@ import warnings
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.addresses import is_address
+from astro_pix2prof.image.extensions import find_role
 
-__all__ = ['unread_files', 'warn_of_unread']
+__all__ = ['file_role', 'unread_files', 'warn_of_role', 'warn_of_unread']
 
 
 # What follows the name of an image, and the kind of values. Numbers of objects
@@ -29,6 +30,12 @@ _SEPARATORS = '_.-'
 _IMAGE = re.compile(r'(.+)[_.-](sci|img|image|int|data)')
 
 _SUFFIX = re.compile(r'\.(fits?|fts)(\.(gz|fz|bz2|xz|Z))?$', re.IGNORECASE)
+
+# (as messages call them)
+_HELD = {'mask': 'a mask', 'error': 'errors', 'weight': 'weights',
+         'context': 'bits of exposures', 'objects': 'numbers of objects'}
+
+_LAST = re.compile(rf"[_.-]({'|'.join(sum(_WORDS.values(), ()))})$")
 
 # What to do about them.
 _ADVICE = {'mask': 'give it as mask=', 'error': 'give it as noise= or, if it '
@@ -75,6 +82,47 @@ def unread_files(path, known=()):
                 found[kind] = name
                 break
     return found
+
+
+def file_role(name):
+    """
+    Find the role that the last word in the name of a file tells.
+
+    Parameters
+    ----------
+    name : str
+        The name, such as 'x_rms.fits'.
+
+    Returns
+    -------
+    role : `~astro_pix2prof.image.extensions.Role` or `None`
+        `None` if it is the name of an image.
+    """
+    suffix = _SUFFIX.search(name)
+    match = suffix and _LAST.search(name[:suffix.start()])
+    return find_role(match[1]) if match else None
+
+
+def warn_of_role(name, role):
+    """
+    Warn of an image that is a mask, error or weight by its name.
+
+    Parameters
+    ----------
+    name : str
+        The extension or file.
+
+    role : `~astro_pix2prof.image.extensions.Role`
+        Its role.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        Always.
+    """
+    warnings.warn(f'{name} is taken as the image, although it holds '
+                  f'{_HELD[role.kind]} by its name: choose the image itself',
+                  AstropyUserWarning, stacklevel=4)
 
 
 def warn_of_unread(files, option, is_given):

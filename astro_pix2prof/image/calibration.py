@@ -40,6 +40,9 @@ _BRIGHTEST, _FAINTEST = -12.0, 40.0
 _SCALE_KEYWORDS = ('PIXSCALE', 'PIXSCAL1', 'PIXSCAL', 'SECPIX', 'SECPIX1',
                    'PIXSIZE', 'PIXSIZE1', 'SCALE', 'PSCALE')
 
+# A part by which gains may differ.
+_GAINS = 0.2
+
 _GAIN_KEYWORDS = ('GAIN', 'EGAIN', 'CCDGAIN')
 
 
@@ -61,6 +64,11 @@ def find_gain(unit, header):
     -------
     gain : float or `None`
         Electrons per data unit, `None` if it is not known.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If two keywords differ by more than a fifth.
     """
     if not is_counts_like(unit) or is_surface_brightness(unit):
         return None
@@ -68,10 +76,19 @@ def find_gain(unit, header):
     if u.electron in unit.bases or u.photon in unit.bases:
         gain = 1.0
     else:
-        for keyword in _GAIN_KEYWORDS:
-            value = header_number(header, keyword)
-            if value is not None and value > 0:
-                gain = value
+        found = [(keyword, value) for keyword in _GAIN_KEYWORDS if (
+            value := header_number(header, keyword)) is not None
+            and value > 0]
+        if found:
+            gain = found[0][1]
+        for keyword, value in found[1:]:
+            # (of amateur cameras, GAIN is a setting)
+            if abs(value / gain - 1) > _GAINS:
+                warnings.warn(
+                    f'the header gives {found[0][0]}={gain:g} and '
+                    f'{keyword}={value:g}: {found[0][0]} is used for the '
+                    'noise of the galaxy; give gain= to choose',
+                    AstropyUserWarning, stacklevel=3)
                 break
     if gain is not None and is_rate(unit):
         exptime = exposure_time(header)

@@ -18,7 +18,7 @@ from astro_pix2prof.image.archives import (
 )
 from astro_pix2prof.image.arrays import _header_unit, _read_array
 from astro_pix2prof.image.astrometry import BrokenWCSError
-from astro_pix2prof.image.beside import unread_files
+from astro_pix2prof.image.beside import file_role, unread_files, warn_of_role
 from astro_pix2prof.image.companions import extension_hint
 from astro_pix2prof.image.compression import check_compression
 from astro_pix2prof.image.extensions import (
@@ -41,6 +41,9 @@ __all__ = ['choose_hdu', 'same_chip']
 _KINDS = {'mask': 'mask', 'error': 'uncertainty'}
 
 
+# Names of extensions with the image that is meant.
+_SCIENCE = ('SCI', 'SCIENCE')
+
 # Extensions that a message lists.
 _LISTED = 6
 
@@ -54,15 +57,18 @@ def _read_file(path, hdu, band, bad_bits):
         # (all pixels are in memory when the file is closed)
         with _hinting(path), closing(open_fits(path)) as hdulist:
             parts = _read_hdulist(hdulist, hdu, band, bad_bits, check=True)
+    # (bytes of a file name that are no UTF-8)
+    name = path.name.encode('utf-8', 'replace').decode()
+    parts.stem = name.split('.fit')[0]
+    role = file_role(path.name)
+    if role is not None:
+        warn_of_role(parts.stem, role)
     companions = companion_files(path)
     for companion in companions:
         _add_file(parts, companion, bad_bits)
     parts.unread = unread_files(path, [item.path for item in companions])
     for companion in companions:
         parts.unread.pop(companion.role, None)
-    # (bytes of a file name that are no UTF-8)
-    name = path.name.encode('utf-8', 'replace').decode()
-    parts.stem = name.split('.fit')[0]
     if parts.name is None:
         parts.name = parts.stem
     return parts
@@ -285,8 +291,10 @@ def choose_hdu(hdulist, hdu, band):
                        f'({known})')
                 raise ValueError(msg)
             return flat[bands.index(band)]
-    # (an image that comes before all extensions is the one that is meant)
-    if len(flat) > 1 and flat[0] is not hdulist[0]:
+    # (an image that comes before all extensions is the one that is meant,
+    # unless another one is called that)
+    if len(flat) > 1 and (flat[0] is not hdulist[0] or any(
+            item.name.upper() in _SCIENCE for item in flat[1:])):
         known = sorted({_hdu_band(item) for item in flat} - {None})
         more = f', or band= ({", ".join(known)})' if len(known) > 1 else ''
         numbers = [hdulist.index_of(item) for item in flat]
@@ -447,6 +455,9 @@ def _read_hdu(hdu, band, header, hdulist=None):
         msg = (f"the extension '{hdu.name}' holds no data: choose another "
                'one with hdu=')
         raise ValueError(msg)
+    role = hdu_role(hdu)
+    if role is not None and role.kind != 'other':
+        warn_of_role(f'the extension {hdu.name}', role)
     check_compression(hdu, data, f"the extension '{hdu.name}'"
                       if hdu.name else 'the image')
     parts = _read_pixels(data, hdu.header, band, header)

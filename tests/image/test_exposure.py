@@ -201,3 +201,17 @@ def test_scaled_counts():
     header = make_header(PER_SECOND, EXPTIME=100.0)
     assert find_quietly(header, '10 adu').value == pytest.approx(27.5)
     assert find_gain(u.Unit('10 electron'), header) == 10.0
+
+
+def test_two_gains():
+    """
+    GAIN of amateur cameras is a setting, EGAIN is what it stands for.
+    """
+    match = r'gives GAIN=120 and EGAIN=0\.25: GAIN is used .* give gain='
+    with pytest.warns(AstropyUserWarning, match=match):
+        assert find_gain(u.adu, {'GAIN': 120.0, 'EGAIN': 0.25}) == 120.0
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert find_gain(u.adu, {'GAIN': 2.0, 'EGAIN': 2.2}) == 2.0
+        # (electrons have none)
+        assert find_gain(u.electron, {'GAIN': 120.0, 'EGAIN': 0.25}) == 1.0

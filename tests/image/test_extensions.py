@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 from astropy.io import fits
-from astropy.nddata import InverseVariance, VarianceUncertainty
+from astropy.nddata import CCDData, InverseVariance, VarianceUncertainty
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.image.companions import read_plane
@@ -196,3 +196,61 @@ def test_variances_by_the_name_of_a_file(tmp_path, name, match):
     fits.PrimaryHDU(np.full(SHAPE, 4.0)).writeto(path)
     with pytest.warns(AstropyUserWarning, match=match):
         assert read_plane('uncertainty', path)[0, 0] == 4.0
+
+
+class TestTakenAsTheImage:
+    """
+    A mask, error or weight that is measured as if it were an image.
+    """
+
+    @pytest.mark.parametrize(('name', 'held'), [
+        ('WHT', 'weights'), ('DQ', 'a mask'), ('RMSMAP', 'errors'),
+        ('SEGM', 'numbers of objects'), ('CTX', 'bits of exposures')])
+    def test_extension(self, name, held):
+        plane = fits.ImageHDU(np.random.default_rng(1).normal(5, 1, SHAPE),
+                              fits.Header({'BUNIT': 'nmgy'}), name=name)
+        match = (f'the extension {name} is taken as the image, although it '
+                 f'holds {held} by its name')
+        for image, hdu in ((make_images(plane), 2), (plane, None)):
+            with pytest.warns(AstropyUserWarning, match=match):
+                GalaxyCutout(image, hdu=hdu, pixel_scale=0.4)
+
+    @pytest.mark.parametrize(('name', 'is_told'), [
+        ('x_rms', True), ('x.weight', True), ('x-mask', True),
+        ('x_sci', False), ('mask', False), ('x_rms_2', False),
+        ('nomask', False)])
+    def test_file(self, tmp_path, name, is_told):
+        path = tmp_path / f'{name}.fits'
+        make_images(primary=True).writeto(path)
+        if not is_told:
+            cut_quietly(path)
+            return
+        match = f'{name} is taken as the image, although it holds'
+        with pytest.warns(AstropyUserWarning, match=match):
+            GalaxyCutout(path, pixel_scale=0.4)
+
+    def test_primary_image_before_the_science_image(self):
+        """
+        As a thumbnail or a model, which is the first image.
+        """
+        images = make_images()
+        images[0].data = np.random.default_rng(1).normal(9.0, 0.5, SHAPE)
+        match = r'holds 2 images \(0 PRIMARY, 1 SCI\): the first is taken'
+        with pytest.warns(AstropyUserWarning, match=match):
+            cutout = GalaxyCutout(images, unit='nmgy', pixel_scale=0.4)
+        assert cutout.data.mean() == pytest.approx(9.0, abs=0.1)
+        assert cut_quietly(images, hdu=1).data.mean() == pytest.approx(
+            5.0, abs=0.1)
+        # (where nothing says that another one is meant)
+        images[1].name = 'MODEL'
+        cut_quietly(images, unit='nmgy')
+
+
+def test_flags_of_ccddata():
+    image = np.random.default_rng(0).normal(5.0, 0.5, SHAPE)
+    flags = np.zeros(SHAPE, int)
+    cut_quietly(CCDData(image, unit='nmgy', flags=flags))
+    flags[2, 3] = 4
+    with pytest.warns(AstropyUserWarning, match='flags of the image are not'):
+        GalaxyCutout(CCDData(image, unit='nmgy', flags=flags),
+                     pixel_scale=0.4)
