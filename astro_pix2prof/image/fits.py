@@ -368,9 +368,14 @@ def _companions(hdulist, chosen):
             f'weight by the name ({_list_hdus(unknown, numbers)}), which is '
             'not known, and not used: give mask=, noise= or invvar= if it '
             'matters', AstropyUserWarning, stacklevel=4)
+    # (the versions of other images of the same name: chips)
+    others = {item.ver for item, role in roles
+              if role is None and item is not chosen
+              and item.name == chosen.name}
     found = []
     for (kind, _), items in groups.items():
-        if len(items) > 1:
+        if len(items) > 1 or (chosen.ver not in others
+                              and items[0][1].ver in others):
             items = [item for item in items if item[1].ver == chosen.ver]
         if len(items) == 1:
             found.append(items[0])

@@ -254,3 +254,16 @@ def test_flags_of_ccddata():
     with pytest.warns(AstropyUserWarning, match='flags of the image are not'):
         GalaxyCutout(CCDData(image, unit='nmgy', flags=flags),
                      pixel_scale=0.4)
+
+
+def test_error_of_another_version():
+    """
+    The only error of a file may be that of another chip.
+    """
+    images = make_images(fits.ImageHDU(np.full(SHAPE, 0.5), name='ERR'))
+    images.append(fits.ImageHDU(images[1].data, images[1].header, ver=2))
+    assert cut_quietly(images, hdu=('SCI', 2)).noise is None
+    np.testing.assert_allclose(cut_quietly(images, hdu=('SCI', 1)).noise, 0.5)
+    # (of a list without versions, all are 1)
+    images[3].ver = 1
+    np.testing.assert_allclose(cut_quietly(images, hdu=3).noise, 0.5)
