@@ -35,6 +35,10 @@ _SINGULAR = 10
 # degree, one in arcsec without CUNIT is taken for degrees.
 _SMALLEST, _LARGEST = 1e-6, 360.0
 
+# Pixels (arcsec) beyond which it may be: 0.02 arcsec of a camera, taken for
+# degrees, are 72 arcsec, and radians of 0.2 arcsec 0.003.
+_FINEST, _COARSEST = 0.001, 60.0
+
 # The largest size of a crop, in frames, and in pixels of small frames.
 _MAX_FRAMES, _MAX_SMALL = 4, 1024
 
@@ -433,7 +437,9 @@ def find_pixel_scale(matrix, given=None):
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        If the given scale and the WCS disagree by more than 1%.
+        If the given scale and the WCS disagree by more than 1%, or if none
+        is given and the pixels are larger than 60 or smaller than 0.001
+        arcsec.
     """
     if matrix is None:
         return given
@@ -445,6 +451,11 @@ def find_pixel_scale(matrix, given=None):
         raise ValueError(msg)
     of_wcs = float(np.sqrt(large * small))
     if given is None:
+        if not _FINEST < of_wcs < _COARSEST:
+            warnings.warn(f'the pixels of the WCS are {of_wcs:.4g} arcsec '
+                          'large, as if CD or CDELT were in other units than '
+                          'CUNIT, or degrees, has it: give pixel_scale= if '
+                          'they are', AstropyUserWarning, stacklevel=3)
         return of_wcs
     if abs(given / of_wcs - 1) > _MAX_NON_SQUARE:
         warnings.warn(f'pixel_scale={given:.5g} arcsec is used, although the '

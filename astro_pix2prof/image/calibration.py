@@ -11,9 +11,15 @@ import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.arguments import check_positive
-from astro_pix2prof.image.conventions import text_zeros, unread_keywords
-from astro_pix2prof.image.header import _exposure_time, header_number
+from astro_pix2prof.image.conventions import (
+    stated_zeros,
+    text_zeros,
+    unread_keywords,
+)
+from astro_pix2prof.image.exposure import exposure_time, find_exposure
+from astro_pix2prof.image.header import header_number
 from astro_pix2prof.image.units import (
+    count_scale,
     is_counts_like,
     is_rate,
     is_surface_brightness,
@@ -33,6 +39,9 @@ _BRIGHTEST, _FAINTEST = -12.0, 40.0
 # Keywords of the size of pixels, in units that differ.
 _SCALE_KEYWORDS = ('PIXSCALE', 'PIXSCAL1', 'PIXSCAL', 'SECPIX', 'SECPIX1',
                    'PIXSIZE', 'PIXSIZE1', 'SCALE', 'PSCALE')
+
+# A part by which gains may differ.
+_GAINS = 0.2
 
 _GAIN_KEYWORDS = ('GAIN', 'EGAIN', 'CCDGAIN')
 
@@ -55,6 +64,11 @@ def find_gain(unit, header):
     -------
     gain : float or `None`
         Electrons per data unit, `None` if it is not known.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If two keywords differ by more than a fifth.
     """
     if not is_counts_like(unit) or is_surface_brightness(unit):
         return None
@@ -62,15 +76,24 @@ def find_gain(unit, header):
     if u.electron in unit.bases or u.photon in unit.bases:
         gain = 1.0
     else:
-        for keyword in _GAIN_KEYWORDS:
-            value = header_number(header, keyword)
-            if value is not None and value > 0:
-                gain = value
+        found = [(keyword, value) for keyword in _GAIN_KEYWORDS if (
+            value := header_number(header, keyword)) is not None
+            and value > 0]
+        if found:
+            gain = found[0][1]
+        for keyword, value in found[1:]:
+            # (of amateur cameras, GAIN is a setting)
+            if abs(value / gain - 1) > _GAINS:
+                warnings.warn(
+                    f'the header gives {found[0][0]}={gain:g} and '
+                    f'{keyword}={value:g}: {found[0][0]} is used for the '
+                    'noise of the galaxy; give gain= to choose',
+                    AstropyUserWarning, stacklevel=3)
                 break
     if gain is not None and is_rate(unit):
-        exptime = _exposure_time(header)
+        exptime = exposure_time(header)
         gain = None if exptime is None else gain * exptime
-    return gain
+    return None if gain is None else gain * count_scale(unit)
 
 
 def find_saturation(unit, header):
@@ -376,20 +399,39 @@ def _refuse_uncalibrated(unit, header):
         msg += (". PHOTFLAM, PHOTFNU and PHOTMJSR of the header need a unit "
                 "like 'electron/s' or 'DN/s', or else 'electron' or "
                 "'DN' and an exposure time; PHOTPLAM is in Angstrom")
-    if 'FPA.ZP' in header:
-        msg += ('. FPA.ZP of the header is the magnitude of one count per '
-                'second and needs an exposure time')
+    timeless = _need_time(unit, header)
+    if timeless:
+        msg += (f'. {" and ".join(timeless)} of the header is the magnitude '
+                'of one count per second and needs an exposure time, such as '
+                'EXPTIME')
+    exposure = find_exposure(header)
+    if exposure is not None and not exposure.is_usable:
+        msg += (f'. The header has {exposure.text}, which may be the time of '
+                'one exposure or of all: a zero point per second needs '
+                f'zeropoint= (that of a second + 2.5 log10 of '
+                f'{exposure.seconds:g} or {exposure.other:g})')
     texts = text_zeros(header)
     if texts:
         msg += (f'. The header has {" and ".join(texts)}, which is not used: '
                 'it is a text where a number belongs')
     unread = [text for text in unread_keywords(header)
-              if not text.startswith('FPA.ZP=') and text not in texts]
+              if text.partition('=')[0] not in timeless
+             and text not in texts]
     if unread:
         msg += (f'. The header has {", ".join(unread)}, which is not used: '
                 'the keyword is not known, no zero point has this value, or '
                 'the unit has none')
     raise ValueError(msg)
+
+
+def _need_time(unit, header):
+    """
+    List the zero points per second of a header without an exposure time.
+    """
+    if not is_counts_like(unit) and unit != u.dimensionless_unscaled:
+        return []
+    return [zero.keyword for zero in stated_zeros(header, u.ct / u.s)
+            if not zero.keyword.startswith('PHOT')]
 
 
 def refuse_unscaled(header):

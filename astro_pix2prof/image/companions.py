@@ -5,12 +5,20 @@ Read masks, errors and skies of an image from FITS files of their own.
 
 import contextlib
 import re
+import warnings
 from pathlib import Path
 
 import astropy.units as u
 from astropy.nddata import InverseVariance, VarianceUncertainty
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.addresses import find_path, is_address
+from astro_pix2prof.image.extensions import (
+    BACKGROUNDS,
+    Role,
+    find_role,
+    hdu_role,
+)
 from astro_pix2prof.image.files import open_fits, read_pixels
 from astro_pix2prof.image.units import parse_unit
 
@@ -18,15 +26,36 @@ __all__ = ['PLANES', 'extension_hint', 'hdu_name', 'image_stem',
            'read_plane', 'split_extension']
 
 
-# The options of `GalaxyCutout` with one value for each pixel, and the names
-# of extensions that are taken for each.
-PLANES = {
-    'mask': ('MASK', 'DQ', 'BADPIX', 'BPM', 'MSK', 'MASKBITS'),
-    'uncertainty': ('ERR', 'ERROR', 'SIGMA', 'UNCERT', 'UNC', 'STDDEV', 'STD',
-                    'RMS', 'STAT', 'NOISE', 'UNCERTAINTY', 'STDEV'),
-    'invvar': ('IVAR', 'INVVAR'),
-    'background': ('SKY', 'BACKGROUND', 'BKG'),
-}
+# The options of `GalaxyCutout` with one value for each pixel.
+PLANES = ('mask', 'uncertainty', 'invvar', 'background')
+
+# Weights that may be inverse variances; exposure times and confidences are
+# none.
+_PERHAPS_INVERSE = ('WHT', 'WGT', 'WEIGHT', 'WEIGHTS')
+
+# How files are named after their image, as x_rms and x.weight.
+_LAST_WORDS = re.compile(r'[._-]([A-Za-z]+(_[Mm][Aa][Pp])?)$')
+
+# As written by CCDData.write.
+_STORED = {'StdDevUncertainty': Role('ERR', 'error'),
+           'VarianceUncertainty': Role('VAR', 'error', 2),
+           'InverseVariance': Role('IVAR', 'error', -2)}
+
+# (as messages call them)
+_CALLED = {'mask': 'a mask', 'error': 'errors of the pixels',
+           'weight': 'weights, exposures or confidences, of which high '
+                     'values are good',
+           'context': 'bits of exposures', 'objects': 'numbers of objects, '
+           'of which the galaxy is one', 'other': 'no such values'}
+
+# What to do about extensions that are none of an option.
+_ADVICE = {'mask': 'make a mask of them, which is true or not zero where a '
+                   'pixel is bad (of weights: weight == 0)',
+           'uncertainty': 'give errors; inverse variances are given as '
+                          'invvar',
+           'invvar': 'give inverse variances; errors and variances are given '
+                     'as uncertainty',
+           'background': 'give the level or a map of the sky'}
 
 
 def hdu_name(text):
@@ -147,7 +176,13 @@ def read_plane(name, path, hdu=None, *, shape=None, window=None):
         If it is no readable FITS file.
 
     ValueError
-        If it has no such extension, or one of another shape.
+        If it has no such extension, or one of another shape; or if the
+        name of the extension says that it holds other values.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If the name of the file says so, or it holds numbers of objects.
     """
     path = find_path(path, name)
     with contextlib.closing(open_fits(path)) as hdulist:
@@ -166,15 +201,12 @@ def read_plane(name, path, hdu=None, *, shape=None, window=None):
             msg = f'{path}: the extension {chosen.name!r} holds no image'
             raise ValueError(msg)
         text = chosen.header.get('BUNIT')
-        kind = chosen.header.get('UTYPE') or chosen.name.upper()
+        power = _check_role(name, path, chosen)
     unit = None
     if isinstance(text, str):
         with contextlib.suppress(ValueError):
             unit = parse_unit(text)
-    # (MUSE and other cubes of ESO call variances STAT)
-    variance = kind in ('VAR', 'VARIANCE', 'STAT', 'VarianceUncertainty')
-    inverse = kind in (*PLANES['invvar'], 'InverseVariance')
-    if (unit is not None and (name == 'invvar' or variance or inverse)
+    if (unit is not None and (name == 'invvar' or power != 1)
             and any(power % 2 for power in unit.powers)
             # (exposure times are no inverse variances)
             and not unit.is_equivalent(u.s)):
@@ -183,10 +215,68 @@ def read_plane(name, path, hdu=None, *, shape=None, window=None):
         unit = None
     if name == 'mask':
         return values
-    if name == 'uncertainty' and (variance or inverse):
-        make = VarianceUncertainty if variance else InverseVariance
+    if name == 'uncertainty' and power != 1:
+        make = VarianceUncertainty if power == 2 else InverseVariance
         return make(values, unit=unit)
     return values if unit is None else u.Quantity(values, unit, copy=False)
+
+
+def _check_role(name, path, hdu):
+    """
+    Check that an extension may hold the values of an option.
+
+    Returns the power of sigma that they are, as the names tell.
+    """
+    stored = _STORED.get(hdu.header.get('UTYPE'))
+    role = stored or hdu_role(hdu)
+    of_file = None
+    if role is None:
+        match = _LAST_WORDS.search(image_stem(path.name))
+        of_file = find_role(match[1]) if match else None
+    found = role or of_file
+    if (role is None and found is not None and name == 'uncertainty'
+            and found.power != 1):
+        kind, right = (('variances', 'give the extension the name VAR')
+                       if found.power == 2 else (
+                           'inverse variances', 'give it as invvar'))
+        warnings.warn(f'{path} holds {kind}, by its name, and is used as '
+                      f'standard deviations: {right} if it is',
+                      AstropyUserWarning, stacklevel=3)
+    if found is None or _may_be(name, found):
+        # (the name of a file does not make errors variances)
+        return role.power if role is not None else 1
+    place = f'the extension {hdu.name} of {path}' if role else str(path)
+    msg = (f'{place} holds {_CALLED[found.kind]}, by its name, and is not '
+           f'what {name} takes')
+    if role is None or found.kind == 'objects':
+        warnings.warn(f'{msg}: it is used as {name} all the same; otherwise '
+                      f'{_ADVICE[name]}', AstropyUserWarning, stacklevel=3)
+        return 1
+    msg += f': {_ADVICE[name]}'
+    raise ValueError(msg)
+
+
+def _may_be(name, role):
+    """
+    Tell whether pixels of a role may be the values of an option.
+    """
+    return {'mask': role.kind in ('mask', 'other'),
+            'uncertainty': role.kind in ('error', 'other'),
+            'invvar': role.name in _PERHAPS_INVERSE or (
+                role.kind == 'error' and role.power == -2),
+            'background': role.kind == 'other'}[name]
+
+
+def _is_usual(name, role):
+    """
+    Tell whether a role is the one that belongs to an option.
+    """
+    if role is None:
+        return False
+    if name == 'background':
+        return role.name in BACKGROUNDS
+    return role.kind == ('mask' if name == 'mask' else 'error') and (
+        name == 'mask' or (role.power == -2) == (name == 'invvar'))
 
 
 def _choose(name, path, hdu, hdulist):
@@ -203,7 +293,7 @@ def _choose(name, path, hdu, hdulist):
             raise ValueError(msg) from None
     images = [item for item in hdulist
               if item.is_image and len(item.shape) >= 2]
-    found = [item for item in images if item.name.upper() in PLANES[name]]
+    found = [item for item in images if _is_usual(name, hdu_role(item))]
     if len(images) == 1 or len(found) == 1:
         return (found or images)[0]
     if not images:

@@ -9,13 +9,18 @@ from dataclasses import dataclass
 import astropy.units as u
 import numpy as np
 
+from astro_pix2prof.image.exposure import find_exposure, time_of_counts
+from astro_pix2prof.image.filters import is_vega_filter
 from astro_pix2prof.image.header import (
-    _exposure_time,
     header_comment,
     header_keywords,
     header_number,
 )
-from astro_pix2prof.image.units import is_counts_like, is_rate
+from astro_pix2prof.image.units import (
+    count_scale,
+    is_counts_like,
+    is_rate,
+)
 
 __all__ = ['StatedZero', 'choose_zero', 'find_disagreeing', 'header_system',
            'stated_system', 'stated_zeros', 'text_zeros', 'unread_keywords',
@@ -37,8 +42,13 @@ _PER_SECOND = ('FPA.ZP',)
 _OPEN = ('MAGZPT', 'ZEROPOINT', 'ZEROPNT', 'MAGZEROP', 'MAG_ZP', 'ZP', 'ZPT')
 
 # Cameras whose MAGZPT is the magnitude of one data unit per second (pipeline
-# of the Cambridge Astronomy Survey Unit), and their system.
+# of the Cambridge Astronomy Survey Unit), and their system. It is for airmass
+# 1: the extinction above it (EXTINCT, mag per airmass) has to be taken off
+# (Dye et al. 2006, MNRAS 372, 1227).
 _CASU = {'VIRCAM': 'Vega', 'WFCAM': 'Vega', 'WFC': None}
+
+# The most of both that is no placeholder.
+_MOST_EXTINCTION, _MOST_AIRMASS = 1.0, 5.0
 
 # Data units of a magnitude: of 0 (HSC, early LSST), of 20 (SDSS to DR7).
 _FLUX_KEYWORDS = {'FLUXMAG0': 0.0, 'FLUX20': 20.0}
@@ -74,9 +84,6 @@ _SETTLED = re.compile(
     r'2MASS|(UN|NEO|ALL)?WISE)\b')
 _SETTLED_KEYWORDS = (*_VEGA_KEYWORDS, 'INSTRUME')
 
-# Filters whose zero points are Vega at most telescopes on the ground.
-_INFRARED = re.compile(r"(J|H|K|K_?s(hort)?|Kp|K')([^a-z0-9](?!alpha).*)?",
-                       re.IGNORECASE)
 _AB_ARCHIVES = re.compile(r'\b(EUCLID|ROMAN|JWST|HST)\b')
 
 # The words of comments that tell what a zero point belongs to.
@@ -130,6 +137,9 @@ class StatedZero:
 
     is_settled : bool
         Whether the archive, a comment or the keyword tells which it is.
+
+    doubt : str
+        What a warning should say of the exposure time that it needs.
     """
 
     keyword: str
@@ -139,6 +149,7 @@ class StatedZero:
     text: str = ''
     is_open: bool = False
     is_settled: bool = True
+    doubt: str = ''
 
 
 def stated_zeros(header, unit):
@@ -189,15 +200,47 @@ def _of_magnitude(keyword, header, unit):
     is_settled = not is_open and (is_told or bool(_SETTLED.search(
         _texts(header, _SETTLED_KEYWORDS))) or (
             keyword == 'PHOTZP' and 'PHOTSYS' in header))
-    text = f'{keyword}={value:.4f}'
+    text, doubt = f'{keyword}={value:.4f}', ''
+    if keyword == 'MAGZPT' and _camera(header) in _CASU:
+        value -= _extinction(header)
+    if per_second:
+        # (of counts in a minute, and the like)
+        value -= 2.5 * np.log10(count_scale(unit))
     if per_second and not is_rate(unit):
-        exptime = _exposure_time(header)
+        exptime, doubt = time_of_counts(
+            header, is_settled=_is_fixed_time(header))
         if exptime is None:
             return None
         value += 2.5 * np.log10(exptime)
         text += f' per second (zero point {value:.4f})'
     return StatedZero(keyword, float(value), system or _default_system(
-        header), text=text, is_open=is_open, is_settled=is_settled)
+        header), text=text, is_open=is_open, is_settled=is_settled,
+        doubt=doubt)
+
+
+def _is_fixed_time(header):
+    """
+    Tell whether EXPTIME is the time of all counts by the archive.
+    """
+    return _camera(header) in _CASU or (
+        _texts(header, ('TELESCOP',)).strip() == 'HST')
+
+
+def _extinction(header):
+    """
+    Extinction of an airmass above 1 (mag), which MAGZPT of CASU leaves out.
+    """
+    extinction = header_number(header, 'EXTINCT')
+    airmasses = [value for key in ('AMSTART', 'AMEND', 'AIRMASS')
+                 if (value := header_number(header, key)) is not None]
+    if extinction is None or not airmasses:
+        return 0.0
+    airmass = float(np.mean(airmasses[:2]))
+    # (numbers beyond these are placeholders)
+    if not (0 <= extinction <= _MOST_EXTINCTION
+            and 1 <= airmass <= _MOST_AIRMASS):
+        return 0.0
+    return extinction * (airmass - 1)
 
 
 def _is_possible(value):
@@ -230,14 +273,16 @@ def _of_sensitivities(header, unit):
     """
     Zero points from PHOTMJSR, PHOTFLAM and PHOTFNU: of count rates.
     """
-    per_second = 0.0
+    per_second, doubt = 0.0, ''
     if not is_counts_like(unit) and unit != u.s**-1:
         return []
     if not is_rate(unit):
-        exptime = _exposure_time(header)
+        exptime, doubt = time_of_counts(
+            header, is_settled=_is_fixed_time(header))
         if exptime is None:
             return []
         per_second = 2.5 * np.log10(exptime)
+    per_second -= 2.5 * np.log10(count_scale(unit))
     found = []
 
     def add(keyword, flux, system, reference, *, per_area=False):
@@ -248,7 +293,7 @@ def _of_sensitivities(header, unit):
         text = ' and '.join(f'{name}={header_number(header, name):.6g}'
                             for name in names)
         found.append(StatedZero(keyword, zero, system, per_area,
-                                _with_zero(text, zero)))
+                                _with_zero(text, zero), doubt=doubt))
 
     photmjsr, photflam, photfnu, photplam = (
         value if value is not None and value > 0 else None
@@ -347,7 +392,7 @@ def unstated_system(header, keyword):
         return ''
     for name in ('FILTER', 'BAND'):
         value = header.get(name)
-        if isinstance(value, str) and _INFRARED.fullmatch(value.strip()):
+        if isinstance(value, str) and is_vega_filter(value):
             return f'{name}={value.strip()!r}'
     return ''
 
@@ -412,7 +457,8 @@ def choose_zero(zeros, header, unit, pixel_scale=None):
         What a warning should say of it; empty if there is no doubt.
     """
     used = zeros[0]
-    exptime = _exposure_time(header)
+    exposure = find_exposure(header)
+    exptime = None if exposure is None else exposure.seconds
     seconds = 0.0 if exptime is None else 2.5 * np.log10(exptime)
     others = [(zero, step) for zero in zeros[1:] if (step := _difference(
         zero, used, pixel_scale)) is not None]
@@ -429,8 +475,16 @@ def choose_zero(zeros, header, unit, pixel_scale=None):
                 f'by the exposure time of {exptime:g} s: {zero.keyword} is '
                 'used, as that of one data unit; give zeropoint= to choose')
             return zero, doubt
-    if any(abs(step + wanted) <= _TOLERANCE for _, step in others) or (
-            used.is_settled or is_rate(unit) or _is_flux_scale(used.value)):
+    is_doubted = not (used.is_settled or is_rate(unit)
+                      or _is_flux_scale(used.value))
+    for zero, step in others:
+        if abs(step + wanted) <= _TOLERANCE:
+            doubt = '' if not is_doubted or is_counts_like(unit) else (
+                f'the header gives {used.text} and {zero.text}, which differ '
+                f'by the exposure time of {exptime:g} s: {used.keyword} is '
+                'used, as that of one data unit; give zeropoint= to choose')
+            return used, doubt
+    if not is_doubted:
         return used, ''
     return used, (
         f'{used.keyword} is taken as the magnitude of one data unit, but '
@@ -481,12 +535,14 @@ def find_disagreeing(used, zeros, header, unit, pixel_scale=None):
         The first that is of the same system and differs by more than 0.02
         mag, and not by the exposure time of an image in counts.
     """
-    exptime = _exposure_time(header)
-    seconds = 0.0 if exptime is None else 2.5 * np.log10(exptime)
     allowed = [0.0]
-    if is_counts_like(unit) or unit == u.dimensionless_unscaled:
+    exposure = find_exposure(header)
+    if exposure is not None and (is_counts_like(unit)
+                                 or unit == u.dimensionless_unscaled):
         # (those of the other of counts and rates)
-        allowed.append(seconds if is_rate(unit) else -seconds)
+        sign = 1 if is_rate(unit) else -1
+        allowed += [sign * 2.5 * np.log10(time) for time in (
+            exposure.seconds, exposure.other) if time is not None]
     for zero in zeros:
         step = _difference(zero, used, pixel_scale)
         if step is not None and all(

@@ -3,7 +3,6 @@
 Read FITS files: choose the extension and its companions.
 """
 
-import re
 import warnings
 from contextlib import closing, contextmanager
 
@@ -19,54 +18,31 @@ from astro_pix2prof.image.archives import (
 )
 from astro_pix2prof.image.arrays import _header_unit, _read_array
 from astro_pix2prof.image.astrometry import BrokenWCSError
+from astro_pix2prof.image.beside import file_role, unread_files, warn_of_role
 from astro_pix2prof.image.companions import extension_hint
 from astro_pix2prof.image.compression import check_compression
+from astro_pix2prof.image.extensions import (
+    hdu_role,
+    is_companion,
+    named_suffix,
+)
 from astro_pix2prof.image.files import check_sums, open_fits, read_pixels
 from astro_pix2prof.image.header import _header_text, header_values, read_wcs
 from astro_pix2prof.image.plain import read_plain
 from astro_pix2prof.image.planes import ErrorPlane, mask_to_bool
 from astro_pix2prof.image.units import is_counts_like, is_rate, parse_unit
+from astro_pix2prof.image.wcs_cards import find_contradiction
 from astro_pix2prof.wording import counted
 
 __all__ = ['choose_hdu', 'same_chip']
 
 
-# Names (EXTNAME or IMAGETYP) of the extensions that come with an image.
-_MASK_NAMES = ('MASK', 'DQ', 'BADPIX', 'BPM', 'MSK', 'MASKBITS')
-
-_ERROR_NAMES = {
-    'ERR': 1, 'ERROR': 1, 'SIGMA': 1, 'UNCERT': 1, 'UNC': 1, 'STDDEV': 1,
-    'STD': 1, 'RMS': 1, 'NOISE': 1, 'UNCERTAINTY': 1, 'VAR': 2,
-    'VARIANCE': 2, 'IVAR': -2, 'INVVAR': -2,
-    # Herschel (PACS)
-    'STDEV': 1,
-    # ESO (MUSE and others)
-    'STAT': 2,
-}
-
-# Where these are zero, there are no data: weights, numbers and times of
-# exposures, and the confidence maps of VISTA and UKIDSS, whose full value is
-# 100.
-_WEIGHT_NAMES = ('WHT', 'WGT', 'WEIGHT', 'EXP', 'EXPTIME', 'NEXP',
-                 'COVERAGE', 'COV', 'CONF', 'CONFIDENCE', 'NCOMBINE')
-
-# The bits of drizzle for the exposures in a pixel, in several planes if there
-# are more than 32; they are read where there are no weights.
-_CONTEXT_NAMES = ('CTX', 'CON')
-
-_OTHER_NAMES = (*_WEIGHT_NAMES, *_CONTEXT_NAMES, 'AREA', 'PSF', 'PSFIMAGE',
-                'PSFSIZE', 'VAR_POISSON', 'VAR_RNOISE', 'VAR_FLAT', 'SAMP',
-                'TIME', 'D2IMARR', 'WCSDVARR', 'OBJMASK', 'SEGMAP', 'SEG')
-
-# Names that others use for images, if a number follows.
-_PLAIN_NAMES = ('EXP', 'EXPTIME', 'TIME', 'AREA', 'CON', 'CTX', 'SAMP')
-
-# Names with that of a band or a chip, such as INVVAR_R (Legacy Surveys).
-_NAMED = re.compile(r'([A-Z]+)_([A-Z]|[A-Z]?[0-9]{1,2})')
-
 # (as messages call them)
 _KINDS = {'mask': 'mask', 'error': 'uncertainty'}
 
+
+# Names of extensions with the image that is meant.
+_SCIENCE = ('SCI', 'SCIENCE')
 
 # Extensions that a message lists.
 _LISTED = 6
@@ -81,11 +57,18 @@ def _read_file(path, hdu, band, bad_bits):
         # (all pixels are in memory when the file is closed)
         with _hinting(path), closing(open_fits(path)) as hdulist:
             parts = _read_hdulist(hdulist, hdu, band, bad_bits, check=True)
-    for companion in companion_files(path):
-        _add_file(parts, companion, bad_bits)
     # (bytes of a file name that are no UTF-8)
     name = path.name.encode('utf-8', 'replace').decode()
     parts.stem = name.split('.fit')[0]
+    role = file_role(path.name)
+    if role is not None:
+        warn_of_role(parts.stem, role)
+    companions = companion_files(path)
+    for companion in companions:
+        _add_file(parts, companion, bad_bits)
+    parts.unread = unread_files(path, [item.path for item in companions])
+    for companion in companions:
+        parts.unread.pop(companion.role, None)
     if parts.name is None:
         parts.name = parts.stem
     return parts
@@ -110,31 +93,24 @@ def _read_plain_image(image, band):
     parts = _read_pixels(image.pixels, image.cards, band,
                          header_values(image.cards))
     parts.wcs = image.wcs
+    _warn_of_wcs(parts.wcs, image.cards)
     return parts
+
+
+def _warn_of_wcs(wcs, header):
+    """
+    Warn of a WCS whose keywords contradict each other.
+    """
+    text = '' if wcs is None else find_contradiction(header)
+    if text:
+        warnings.warn(f'the WCS contradicts itself: the header has {text}; '
+                      'give an image with one WCS if that is wrong',
+                      AstropyUserWarning, stacklevel=3)
 
 
 def _is_image(hdu):
     # (the size in the header, so that nothing is read from disk)
     return hdu.is_image and len(hdu.shape) >= 2
-
-
-def _role(hdu):
-    """
-    The name by which an extension says what it holds.
-    """
-    for keyword in ('EXTNAME', 'IMAGETYP'):
-        value = hdu.header.get(keyword)
-        if isinstance(value, str):
-            role = value.strip().upper()
-            match = _NAMED.fullmatch(role)
-            for name in (role, match[1] if match else role):
-                # (several images named EXP_1, EXP_2 are no weights)
-                if name != role and name in _PLAIN_NAMES:
-                    continue
-                if (name in _ERROR_NAMES or name in _MASK_NAMES
-                        or name in _OTHER_NAMES):
-                    return name
-    return ''
 
 
 def _hdu_band(hdu):
@@ -172,14 +148,14 @@ def _read_hdulist(hdulist, hdu, band, bad_bits, *, check=False):
     parts = _read_hdu(chosen, band, header, hdulist)
     parts.extension = chosen.name, chosen.ver
     found = _companions(hdulist, chosen)
-    names = [_role(item) for kind, item in found if kind == 'weight']
-    weight = 'WGT' if 'WGT' in names else ''
-    is_des = weight and 'error' not in dict(found) and ('mask', 'MSK') in [
-        (kind, _role(item)) for kind, item in found]
-    for kind, companion in found:
+    names = [(role.kind, role.name) for role, _ in found]
+    weight = 'WGT' if ('weight', 'WGT') in names else ''
+    is_des = weight and 'error' not in dict(names) and (
+        'mask', 'MSK') in names
+    for role, companion in found:
         verify(companion)
         pixels = unpack_pixels(read_pixels(companion), companion.header)
-        name = _role(companion)
+        kind, name = role.kind, role.name
         if kind == 'mask':
             if bad_bits is None:
                 bits = mask_bits(companion.header, header, name=name,
@@ -193,7 +169,8 @@ def _read_hdulist(hdulist, hdu, band, bad_bits, *, check=False):
             _add_weight(parts, pixels, name)
         else:
             # (WGT of DES is an inverse variance)
-            _add_error(parts, companion, pixels, _ERROR_NAMES.get(name, -2))
+            _add_error(parts, companion, pixels,
+                       role.power if kind == 'error' else -2)
     return parts
 
 
@@ -294,7 +271,8 @@ def choose_hdu(hdulist, hdu, band):
             raise ValueError(msg) from None
         return chosen
     images = [item for item in hdulist if _is_image(item)]
-    science = [item for item in images if not _role(item)] or images[:1]
+    science = [item for item in images
+               if hdu_role(item) is None] or images[:1]
     flat = [item for item in science if len(item.shape) == 2] or science
     name = hdulist.filename()
     place = f'the file {name}' if name else 'the list of extensions'
@@ -313,8 +291,10 @@ def choose_hdu(hdulist, hdu, band):
                        f'({known})')
                 raise ValueError(msg)
             return flat[bands.index(band)]
-    # (an image that comes before all extensions is the one that is meant)
-    if len(flat) > 1 and flat[0] is not hdulist[0]:
+    # (an image that comes before all extensions is the one that is meant,
+    # unless another one is called that)
+    if len(flat) > 1 and (flat[0] is not hdulist[0] or any(
+            item.name.upper() in _SCIENCE for item in flat[1:])):
         known = sorted({_hdu_band(item) for item in flat} - {None})
         more = f', or band= ({", ".join(known)})' if len(known) > 1 else ''
         numbers = [hdulist.index_of(item) for item in flat]
@@ -343,72 +323,80 @@ def _companions(hdulist, chosen):
     Returns
     -------
     found : list of tuple
-        Their kinds and extensions: at most one mask and one error, and one
+        Their roles and extensions: at most one mask and one error, and one
         weight of each name.
 
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        If there are several masks or errors, of which none is taken.
+        If there are several masks or errors, of which none is taken; or
+        extensions of unknown names that may be masks, errors or weights.
     """
-    groups = {}
-    alone = sum(_is_image(item) and not _role(item) for item in hdulist) == 1
-    for item in hdulist:
-        role = _role(item)
-        if item is chosen or not _is_image(item):
+    groups, unknown = {}, []
+    roles = [(item, hdu_role(item)) for item in hdulist if _is_image(item)]
+    alone = sum(role is None for _, role in roles) == 1
+    for item, role in roles:
+        if item is chosen:
             continue
         shape = item.shape
-        if role in _MASK_NAMES:
-            key = 'mask', ''
-        elif role in _ERROR_NAMES:
-            key = 'error', ''
-        elif role in _WEIGHT_NAMES:
-            key = 'weight', role
-        elif role in _CONTEXT_NAMES:
-            key = 'context', role
-            if shape[-2:] == chosen.shape:
-                shape = chosen.shape
-        else:
+        if role is None:
+            if shape[-2:] == chosen.shape[-2:] and is_companion(
+                    item.name) and not is_companion(chosen.name):
+                unknown.append(item)
             continue
+        if role.kind in ('objects', 'other'):
+            continue
+        key = role.kind, role.name if role.kind in (
+            'weight', 'context') else ''
+        if role.kind == 'context' and shape[-2:] == chosen.shape:
+            shape = chosen.shape
         if key[0] != 'error' and shape == chosen.shape[-2:]:
             # (one mask for all planes of a cube)
             shape = chosen.shape
         if shape == chosen.shape and _same_band(item, chosen):
-            groups.setdefault(key, []).append(item)
+            groups.setdefault(key, []).append((role, item))
         elif shape != chosen.shape and alone and key[0] in _KINDS:
             warnings.warn(
                 f'the extension {hdulist.index_of(item)} {item.name} has the '
                 f'shape {item.shape} and not that of the image, '
                 f'{chosen.shape}: it is not used as its {_KINDS[key[0]]}',
                 AstropyUserWarning, stacklevel=4)
+    if unknown:
+        numbers = [hdulist.index_of(item) for item in unknown]
+        warnings.warn(
+            f'{counted(len(unknown), "extension")} may be a mask, error or '
+            f'weight by the name ({_list_hdus(unknown, numbers)}), which is '
+            'not known, and not used: give mask=, noise= or invvar= if it '
+            'matters', AstropyUserWarning, stacklevel=4)
+    # (the versions of other images of the same name: chips)
+    others = {item.ver for item, role in roles
+              if role is None and item is not chosen
+              and item.name == chosen.name}
     found = []
     for (kind, _), items in groups.items():
-        if len(items) > 1:
-            items = [item for item in items if item.ver == chosen.ver]
+        if len(items) > 1 or (chosen.ver not in others
+                              and items[0][1].ver in others):
+            items = [item for item in items if item[1].ver == chosen.ver]
         if len(items) == 1:
-            found.append((kind, items[0]))
+            found.append(items[0])
         elif items and kind in _KINDS:
+            items = [item for _, item in items]
             numbers = [hdulist.index_of(item) for item in items]
             warnings.warn(
                 f'the image has {len(items)} extensions that may be its '
                 f'{_KINDS[kind]} ({_list_hdus(items, numbers)}): none is '
                 'used; give the right one', AstropyUserWarning, stacklevel=4)
     # (drizzle writes the context of the same exposures beside their weights)
-    weighted = any(kind == 'weight' for kind, _ in found)
-    return [(kind, item) for kind, item in found
-            if not (weighted and kind == 'context')]
+    weighted = any(role.kind == 'weight' for role, _ in found)
+    return [(role, item) for role, item in found
+            if not (weighted and role.kind == 'context')]
 
 
 def _same_band(item, chosen):
-    own, suffix = _hdu_band(item), _suffix(item.name)
-    if suffix and _suffix(chosen.name) not in ('', suffix):
+    own, suffix = _hdu_band(item), named_suffix(item.name)
+    if suffix and named_suffix(chosen.name) not in ('', suffix):
         return False
     return own is None or own == _hdu_band(chosen)
-
-
-def _suffix(name):
-    match = _NAMED.fullmatch(name.upper())
-    return match[2] if match else ''
 
 
 def _add_error(parts, companion, pixels, power):
@@ -428,8 +416,15 @@ def _add_error(parts, companion, pixels, power):
             unit = parse_unit(text)
         except ValueError:
             unit = None
-    error = ErrorPlane(parts.select(pixels, 'uncertainty'),
-                       kinds.get(stored, power), unit)
+    power = kinds.get(stored, power)
+    if power == -2 and unit is not None and unit.is_equivalent(u.s):
+        warnings.warn(
+            f"{companion.name or 'the inverse variance'} is in '{unit}', as "
+            'exposure times are: only its zeros are used, which have no data',
+            AstropyUserWarning, stacklevel=2)
+        _add_weight(parts, pixels, companion.name)
+        return
+    error = ErrorPlane(parts.select(pixels, 'uncertainty'), power, unit)
     own = parts.unit if isinstance(parts.unit, u.UnitBase) else None
     # many files repeat the image's BUNIT for variances
     if unit is not None and not (
@@ -465,11 +460,15 @@ def _read_hdu(hdu, band, header, hdulist=None):
         msg = (f"the extension '{hdu.name}' holds no data: choose another "
                'one with hdu=')
         raise ValueError(msg)
+    role = hdu_role(hdu)
+    if role is not None and role.kind != 'other':
+        warn_of_role(f'the extension {hdu.name}', role)
     check_compression(hdu, data, f"the extension '{hdu.name}'"
                       if hdu.name else 'the image')
     parts = _read_pixels(data, hdu.header, band, header)
     try:
         parts.wcs = read_wcs(hdu.header, hdulist)
+        _warn_of_wcs(parts.wcs, hdu.header)
     except BrokenWCSError as exc:
         # pixel_scale= may replace it
         parts.wcs = exc

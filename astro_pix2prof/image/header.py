@@ -18,10 +18,6 @@ __all__ = ['header_comment', 'header_keywords', 'header_number',
            'header_values', 'header_wcs', 'matching_values', 'read_wcs']
 
 
-# (EXP_TIME: UKIDSS)
-_EXPTIME_KEYWORDS = ('EXPTIME', 'TEXPTIME', 'EXPOSURE', 'XPOSURE',
-                     'EFFEXPTM', 'EXP_TIME')
-
 # Numbers that are texts, also with the exponents of Fortran and with a unit.
 _NUMBER = re.compile(
     r'\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[ed][+-]?\d+)?)\s*'
@@ -59,14 +55,6 @@ def header_number(header, keyword):
     except (TypeError, ValueError):
         return None
     return value if np.isfinite(value) else None
-
-
-def _exposure_time(header):
-    for keyword in _EXPTIME_KEYWORDS:
-        value = header_number(header, keyword)
-        if value is not None and value > 0:
-            return value
-    return None
 
 
 def header_keywords(header):

@@ -18,6 +18,7 @@ from astropy.nddata import (
 )
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.image.beside import warn_of_unread
 from astro_pix2prof.image.blanks import find_blanks
 from astro_pix2prof.image.replaced import find_replaced
 
@@ -165,6 +166,9 @@ class ImageParts:
 
     extension : tuple of str and int, optional
         The name and version of the extension of the image.
+
+    unread : dict, optional
+        Files beside that of the image that may belong to it, by their kind.
     """
 
     data: np.ndarray
@@ -181,6 +185,7 @@ class ImageParts:
     flagged: bool = False
     select: object = None
     extension: tuple | None = None
+    unread: dict = field(default_factory=dict)
 
     def find_sigma(self, unit, *, uncertainty=None, noise=None, invvar=None):
         """
@@ -213,6 +218,7 @@ class ImageParts:
                    'same: give one of them')
             raise ValueError(msg)
         own = self.unit if isinstance(self.unit, u.UnitBase) else unit
+        warn_of_unread(self.unread, 'error', names or self.error is not None)
         if not names:
             error = self.error
             if not isinstance(error, ErrorPlane):
@@ -252,6 +258,7 @@ class ImageParts:
             If ``bad_bits`` is given and no mask has bits.
         """
         masks = list(self.masks)
+        warn_of_unread(self.unread, 'mask', mask is not None or self.flagged)
         if isinstance(mask, u.Quantity):
             msg = ('mask must hold booleans or integer bit flags, got a '
                    f"Quantity in '{mask.unit}'")

@@ -4,12 +4,14 @@ Reading of galaxy images from astropy containers, arrays and FITS files.
 """
 
 import os
+import warnings
 from contextlib import closing
 
 import astropy.units as u
 import numpy as np
 from astropy.io import fits
 from astropy.nddata import Cutout2D, NDData
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.image.archives import unpack_pixels
@@ -97,6 +99,10 @@ def _read_nddata(image, band):
     _header_unit(parts)
     if image.mask is not None:
         parts.masks.append(parts.select(image.mask))
+    if np.any(getattr(image, 'flags', None)):
+        warnings.warn('the flags of the image are not read: give them as '
+                      'mask=, with bad_bits= for those that matter',
+                      AstropyUserWarning, stacklevel=3)
     parts.error = image.uncertainty
     parts.wcs = image.wcs
     return parts

@@ -8,8 +8,10 @@ import warnings
 from functools import lru_cache
 
 import astropy.units as u
+import numpy as np
 
-__all__ = ['is_counts_like', 'is_rate', 'is_surface_brightness', 'parse_unit']
+__all__ = ['count_scale', 'is_counts_like', 'is_rate', 'is_surface_brightness',
+           'parse_unit']
 
 
 # Lower-case spellings found in the BUNIT of public images. Spellings whose
@@ -280,6 +282,27 @@ def is_rate(unit):
     """
     return any(base.is_equivalent(u.s) and power == -1
                for base, power in zip(unit.bases, unit.powers, strict=True))
+
+
+def count_scale(unit):
+    """
+    Find the counts, or the counts in a second, that one data unit stands for.
+
+    Parameters
+    ----------
+    unit : `~astropy.units.UnitBase`
+        The unit: counts of any kind or their rate.
+
+    Returns
+    -------
+    scale : float
+        Such as 1/60 for counts per minute, and 0.001 for 0.001 adu.
+    """
+    scale = float(np.real(unit.scale))
+    for base, power in zip(unit.bases, unit.powers, strict=True):
+        if base.is_equivalent(u.s):
+            scale *= base.to(u.s)**float(power)
+    return scale
 
 
 def is_surface_brightness(unit):

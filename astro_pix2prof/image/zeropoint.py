@@ -151,7 +151,7 @@ def header_zeropoint(header, unit=u.dimensionless_unscaled,
     if other is not None and not used.is_open:
         # (that is enough to look at)
         doubt = ''
-    for text in (doubt, '' if other is None else (
+    for text in (doubt or used.doubt, '' if other is None else (
             f'the header gives {used.text} and {other.text}: {used.keyword} '
             'is used; give zeropoint= to choose')):
         if text:

@@ -35,7 +35,7 @@ def fill_box(tmp_path, monkeypatch):
     image = load_example()[90:-90, 90:-90]
     image.write(tmp_path / 'g.fits')
     fits.PrimaryHDU(np.zeros(image.shape, 'u1')).writeto(
-        tmp_path / 'g_mask.fits')
+        tmp_path / 'mask_g.fits')
     write_profile(load_example_truth(), tmp_path / 'g.ecsv')
     Table({'id': [1], 'path': ['g.fits']}).write(tmp_path / 'cat.csv')
     files = fsspec.filesystem('memory')
@@ -57,11 +57,11 @@ def test_fit(box, tmp_path, capsys):
     """
     options = ('--method', 'isophote', '--step', '0.4', '--mask')
     assert run('fit', 'g.fits', '--out', 'here', *options,
-               '{name}_mask.fits') == 0
+               'mask_{name}.fits') == 0
     assert run('fit', f'{box}/g.fits', '--out', 'there', *options,
-               f'{box}/{{name}}_mask.fits') == 0
+               f'{box}/mask_{{name}}.fits') == 0
     assert run('fit', f'file://{tmp_path}/g.fits', '--out', 'file', *options,
-               f'{box}/g_mask.fits[0]') == 0
+               f'{box}/mask_g.fits[0]') == 0
     here = read_profile('here/g_profile.ecsv')
     for folder in ('there', 'file'):
         there = read_profile(f'{folder}/g_profile.ecsv')

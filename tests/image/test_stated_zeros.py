@@ -418,13 +418,21 @@ class TestVegaMaggies:
 @pytest.mark.parametrize(('name', 'is_told'), [
     ('Ks', True), ('K', True), ('H', True), ('J', True), ('K_s', True),
     ('J (1254 nm)', True), ('Ks.MKO', True), ('r', False), ('z', False),
-    ('H-alpha', False), ('Halpha', False), ('i', False), ('F160W', False)])
+    ('H-alpha', False), ('Halpha', False), ('i', False), ('F160W', False),
+    # (lines, and continua beside them)
+    ('H-beta', False), ('H_beta', False), ('H beta', False), ('H-b', False),
+    ('H_gamma', False), ('K-cont', False), ('J-PAS', False), ('H2', False),
+    ('H-band', True), ('J_G0202', True), ("K'", True), ('H MKO', True),
+    # of Johnson and Cousins
+    ('R', True), ('B', True), ('I Cousins', True), ('Bessell R', True),
+    ('R_Harris', True), ('Rc/162', True), ('Johnson U', True), ('V', False),
+    ('b', False), ('R-cont', False), ('r_Gunn', False)])
 def test_system_of_infrared_bands(name, is_told):
     header = header_values(make_header({'MAGZP': 25.0, 'FILTER': name}))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
         assert find_zeropoint(u.adu, header=header).system == 'AB'
-    match = f"system of MAGZP, which often is Vega with FILTER='{name}'"
+    match = f"system of MAGZP, which often is Vega with FILTER={name!r}"
     assert [match in str(item.message) for item in caught] == [True] * is_told
 
 
