@@ -154,11 +154,11 @@ class GalaxyFlag(_DescribedFlag):
         'It is faint or clumpy, the centre moved until the last step or lies '
         'at the limit of the search radius, or so many pixels around it are '
         'missing side by side that the peak may be one of them. Or the stated '
-        'error of the centre is above half a pixel, and the brightness changes '
-        'over it, or a higher peak is close by; the flat middle of a faint '
-        'disc has no flag, while ``centre_err`` has its error. The innermost '
-        'rings are affected the most; give ``position=`` and hold the '
-        'centre if it is known.')
+        'error of the centre is above half a pixel, and the brightness '
+        'changes over it, or a higher peak is close by; the flat middle of a '
+        'faint disc has no flag, while ``centre_err`` has its error. The '
+        'innermost rings are affected the most; give ``position=`` and hold '
+        'the centre if it is known.')
     CENTRE_OFFSET = (
         16, 'The galaxy was found far from the position.',
         'It may be another one. Look at the image, and give ``position=`` '
