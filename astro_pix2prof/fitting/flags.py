@@ -14,6 +14,7 @@ from astro_pix2prof.fitting.bowls import has_bowl
 from astro_pix2prof.fitting.centres import is_centre_rough
 from astro_pix2prof.fitting.checks import is_point_source
 from astro_pix2prof.fitting.enlarged import is_enlarged
+from astro_pix2prof.fitting.moats import has_moat
 from astro_pix2prof.fitting.plateaus import find_full
 from astro_pix2prof.fitting.stretched import is_stretched
 from astro_pix2prof.profile.brightness import curve_of_growth
@@ -258,8 +259,9 @@ def flag_galaxy(rings, evidence):
             not flag & GalaxyFlag.NO_SOURCE and is_blended(
                 image, cutout.mask, rings.centre, rings.noise)):
         flag |= GalaxyFlag.NEIGHBOUR
-    if not flag & GalaxyFlag.NO_SOURCE and has_bowl(
-            image, cutout.mask, rings):
+    if not flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.SKY_UNCERTAIN) and (
+            has_bowl(image, cutout.mask, rings)
+            or has_moat(image, cutout.mask, rings)):
         flag |= GalaxyFlag.SKY_UNCERTAIN
     # (the noise of a fitter may be that of a model without any, or that of
     # pixels that smoothing has made calm)
