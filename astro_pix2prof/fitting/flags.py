@@ -13,6 +13,8 @@ from astro_pix2prof.fitting.blends import is_blended
 from astro_pix2prof.fitting.bowls import has_bowl
 from astro_pix2prof.fitting.centres import is_centre_rough
 from astro_pix2prof.fitting.checks import is_point_source
+from astro_pix2prof.fitting.enlarged import is_enlarged
+from astro_pix2prof.fitting.moats import has_moat
 from astro_pix2prof.fitting.plateaus import find_full
 from astro_pix2prof.fitting.stretched import is_stretched
 from astro_pix2prof.profile.brightness import curve_of_growth
@@ -59,9 +61,9 @@ _ROUGH_SHAPE, _SHAPED = 0.08, 3.0
 _UNSEEN_LIGHT = 0.05
 
 # A peak may be hidden if more than this part of the pixels within this radius
-# (pixels) is missing; a centre is not the peak if it lies beyond this part of
-# the search radius, where it is held.
-_AROUND, _MISSING, _HELD = 10, 0.25, 0.95
+# (pixels) is missing, so many of the nine around each; a centre is not the
+# peak if it lies beyond this part of the search radius, where it is held.
+_AROUND, _MISSING, _BESIDE, _HELD = 10, 0.25, 6, 0.95
 
 
 @dataclass
@@ -257,15 +259,17 @@ def flag_galaxy(rings, evidence):
             not flag & GalaxyFlag.NO_SOURCE and is_blended(
                 image, cutout.mask, rings.centre, rings.noise)):
         flag |= GalaxyFlag.NEIGHBOUR
-    if not flag & GalaxyFlag.NO_SOURCE and has_bowl(
-            image, cutout.mask, rings):
+    if not flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.SKY_UNCERTAIN) and (
+            has_bowl(image, cutout.mask, rings)
+            or has_moat(image, cutout.mask, rings)):
         flag |= GalaxyFlag.SKY_UNCERTAIN
     # (the noise of a fitter may be that of a model without any, or that of
     # pixels that smoothing has made calm)
     noise = max(rings.noise, cutout.background_noise)
     if cutout.noise is not None:
         noise = cutout.noise
-    if noise_is_wrong(cutout.data, cutout.mask, noise):
+    if noise_is_wrong(cutout.data, cutout.mask, noise) or is_enlarged(
+            cutout.data, cutout.mask):
         flag |= GalaxyFlag.WRONG_NOISE
     fwhm = cutout.psf_fwhm and cutout.psf_fwhm / cutout.radius_scale
     if is_point_source(rings.sma, rings.intensity, rings.eps, rings.noise,
@@ -312,17 +316,26 @@ def _missing_pixels(rings, snr, evidence):
 
 def _missing_around(rings):
     """
-    Calculate the part of the pixels around the centre that are missing.
+    Calculate the part of the pixels around the centre that may hide a peak.
+
+    They are missing, as are most of those beside them: the peak of a galaxy
+    is wider than a pixel.
     """
     mask = rings.cutout.mask
     x, y = (round(c) for c in rings.centre)
-    dy, dx = np.mgrid[-_AROUND:_AROUND + 1, -_AROUND:_AROUND + 1]
-    inside = np.hypot(dx, dy) <= _AROUND
-    at_y, at_x = y + dy[inside], x + dx[inside]
+    offsets = np.arange(-_AROUND - 1, _AROUND + 2)
     ny, nx = mask.shape
-    beyond = (at_y < 0) | (at_y >= ny) | (at_x < 0) | (at_x >= nx)
-    hidden = mask[np.clip(at_y, 0, ny - 1), np.clip(at_x, 0, nx - 1)]
-    return np.mean(beyond | hidden)
+    at_y, at_x = y + offsets, x + offsets
+    missing = mask[np.ix_(np.clip(at_y, 0, ny - 1), np.clip(at_x, 0, nx - 1))]
+    missing[(at_y < 0) | (at_y >= ny)] = True
+    missing[:, (at_x < 0) | (at_x >= nx)] = True
+    inside = np.hypot(offsets[1:-1, None], offsets[1:-1]) <= _AROUND
+    lost = missing[1:-1, 1:-1] & inside
+    if np.count_nonzero(lost) <= _MISSING * np.count_nonzero(inside):
+        return 0.0
+    lines = missing[:-2].astype(int) + missing[1:-1] + missing[2:]
+    lost &= lines[:, :-2] + lines[:, 1:-1] + lines[:, 2:] >= _BESIDE
+    return np.count_nonzero(lost) / np.count_nonzero(inside)
 
 
 def _disagrees(rings, snr, mean):

@@ -13,6 +13,7 @@ from scipy.ndimage import (
 )
 
 from astro_pix2prof.fitting.craters import find_crater
+from astro_pix2prof.fitting.enlarged import without_repeats
 
 __all__ = ['find_full', 'find_plateau']
 
@@ -88,6 +89,13 @@ def find_full(cutout, centre, sky, sigma):
         level = find_plateau(data, bad, centre, sky, sigma)
     full = None if level is None else data >= level
     crater = find_crater(data, bad, centre, sigma, sky=sky)
+    plain = None
+    if crater is not None:
+        # (noise may have craters of a pixel, which is several)
+        plain = without_repeats(data, bad, centre)
+    if plain is not None:
+        crater = find_crater(*plain[:3], sigma, sky=sky)
+        crater = None if crater is None else crater[plain[3]]
     if crater is not None:
         crater = binary_dilation(crater)
         full = crater if full is None else full | crater
@@ -102,7 +110,8 @@ def find_plateau(data, bad, centre, sky, sigma):
     pixels have the same value, the largest one, far above the noise; or
     where many of the brightest pixels, side by side, differ by much less
     than the next ones do: full wells are rarely equal once an image is
-    reduced, but no galaxy has a flat top with a sharp edge.
+    reduced, but no galaxy has a flat top with a sharp edge. Pixels that an
+    enlargement has repeated count once.
 
     Parameters
     ----------
@@ -122,6 +131,19 @@ def find_plateau(data, bad, centre, sky, sigma):
     -------
     level : float or `None`
         `None` if the centre is not cut off.
+    """
+    level = _level(data, bad, centre, sky, sigma)
+    if level is None:
+        return None
+    plain = without_repeats(data, bad, centre)
+    if plain is None:
+        return level
+    return _level(*plain[:3], sky, sigma)
+
+
+def _level(data, bad, centre, sky, sigma):
+    """
+    Find the level of equal pixels, or of those that differ little.
     """
     level = _equal_level(data, bad, centre, sky, sigma)
     if level is None:

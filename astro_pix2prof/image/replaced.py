@@ -6,6 +6,8 @@ Pixels that were replaced by a mean or a copy of others.
 import numpy as np
 from scipy.ndimage import find_objects, label
 
+from astro_pix2prof.image.smooth import find_smooth
+
 __all__ = ['find_copies', 'find_interpolated', 'find_replaced',
            'find_rounded']
 
@@ -70,16 +72,23 @@ def find_replaced(data, mask, position):
     Returns
     -------
     found : 2D bool `~numpy.ndarray`, shape (ny, nx), or `None`
-        Those of `find_interpolated`, `find_rounded` and `find_copies`; `None`
-        if there are none. Frames without any interpolated pixel in the rows
-        and columns near the position are not searched further.
+        Those of `find_interpolated`, `find_rounded`, `find_copies` and
+        `~astro_pix2prof.image.smooth.find_smooth`; `None` if there are none.
+        Frames without any interpolated pixel in the rows and columns near the
+        position are not searched further for these.
     """
     parts = [find_copies(data, mask, position),
              find_rounded(data, mask, position)]
     if _any_lines(data, position):
         parts.append(find_interpolated(data, mask))
     parts = [part for part in parts if part is not None and part.any()]
-    return np.logical_or.reduce(parts) if parts else None
+    found = np.logical_or.reduce(parts) if parts else None
+    # (lines and copies are smooth, too)
+    smooth = find_smooth(data, mask if found is None else mask | found,
+                         position)
+    if found is None or smooth is None:
+        return smooth if found is None else found
+    return found | smooth
 
 
 def _around(position):

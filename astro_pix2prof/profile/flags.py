@@ -153,12 +153,12 @@ class GalaxyFlag(_DescribedFlag):
         8, 'The galaxy has no clear centre.',
         'It is faint or clumpy, the centre moved until the last step or lies '
         'at the limit of the search radius, or so many pixels around it are '
-        'missing that the peak may be one of them. Or the stated error of '
-        'the centre is above half a pixel, and the brightness changes over '
-        'it, or a higher peak is close by; the flat middle of a faint disc '
-        'has no flag, while ``centre_err`` has its error. The innermost '
-        'rings are affected the most; give ``position=`` and hold the '
-        'centre if it is known.')
+        'missing side by side that the peak may be one of them. Or the stated '
+        'error of the centre is above half a pixel, and the brightness '
+        'changes over it, or a higher peak is close by; the flat middle of a '
+        'faint disc has no flag, while ``centre_err`` has its error. The '
+        'innermost rings are affected the most; give ``position=`` and hold '
+        'the centre if it is known.')
     CENTRE_OFFSET = (
         16, 'The galaxy was found far from the position.',
         'It may be another one. Look at the image, and give ``position=`` '
@@ -241,7 +241,8 @@ class GalaxyFlag(_DescribedFlag):
         65536,
         'The noise is not as stated, correlated or uneven: no error holds.',
         'Neighbouring pixels differ by less than the noise allows, as in '
-        'smoothed or resampled images, a part of the frame has more noise '
+        'smoothed or resampled images, rows and columns repeat the one '
+        'before, as in enlarged ones, a part of the frame has more noise '
         'than another, or the map of the noise says too little. Values '
         'hold, errors do not; give the noise as it is.')
     GEOMETRY_UNCERTAIN = (

@@ -133,6 +133,15 @@ class TestCentre:
         assert bool(flags_of(rings)
                     & GalaxyFlag.CENTRE_UNCERTAIN) == hidden
 
+    @pytest.mark.parametrize('mask', [
+        np.random.default_rng(3).random(SHAPE) < 0.4, (X + Y) % 5 < 2,
+        X % 3 == 0], ids=['scattered', 'stripes', 'columns'])
+    def test_scattered_pixels_hide_no_peak(self, mask):
+        assert not flags_of(make_rings(mask=mask)) & (
+            GalaxyFlag.CENTRE_UNCERTAIN)
+        hole = mask | (np.hypot(X - 57, Y - 60) < 7)
+        assert flags_of(make_rings(mask=hole)) & GalaxyFlag.CENTRE_UNCERTAIN
+
     @pytest.mark.parametrize(('room', 'hidden'), [(5, False), (2, True)])
     @pytest.mark.parametrize('axis', [0, 1])
     @pytest.mark.parametrize('far', [False, True])
