@@ -41,8 +41,8 @@ from astro_pix2prof.structure.growth import (
     N_RINGS,
     REFINE,
     draw_intensities,
+    part_radii,
     refine_rings,
-    rising_radius,
     total_light,
     warn_of_correlation,
 )
@@ -325,8 +325,8 @@ def measure_structure(profile: QTable | ProfileBatch, *,
     flag |= _put_parts(put, profile, ok, flux, total, growth, few)
     radii = {}
     for part in (*PARTS, *fractions):
-        radii[part] = (total * np.nan if few else rising_radius(
-            at, growth, 0.01 * part * total))
+        radii[part] = (total * np.nan if few else part_radii(
+            at, growth, total, (radius, samples), 0.01 * part))
         put(part_name(part), radii[part])
     with np.errstate(invalid='ignore', divide='ignore'):
         put('c28', 5 * np.log10(radii[80] / radii[20]))
