@@ -249,6 +249,22 @@ class TestErrors:
 
 
 class TestLimits:
+    def test_level_in_the_noise(self):
+        # 26.5 mag/arcsec2 at 36 arcsec, in rings that err by as much.
+        level = 10**(-0.4 * 4)
+        profile = make_profile(disc, sky_err=0)
+        far = profile['radius'].value > 30
+        unit = profile['intensity'].unit
+        for part, reached in ((0.3, True), (0.5, True), (1.1, False)):
+            profile['intensity_err'][far] = part * level * unit
+            row = measure_structure(profile, fits=False)[0]
+            assert np.isfinite(row['r26_5']) == reached
+            assert bool(row['flag'] & StructureFlag.LEVEL_NOT_REACHED) != (
+                reached)
+            if part == 0.5:
+                # the slope is that of the disc, 36 / 6
+                assert row['r26_5_err'].value > 0.9 * part * H / 2**0.5
+
     def test_not_reached(self):
         result = measure_structure(make_profile(disc, r_max=15))[0]
         names = decode_structure_flags(result['flag'])
