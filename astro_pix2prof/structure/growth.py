@@ -14,7 +14,11 @@ from astro_pix2prof.profile.interpolation import (
     divide_steps,
     interpolate_intensity,
 )
-from astro_pix2prof.profile.meta import profile_correlation, profile_sky_err
+from astro_pix2prof.profile.meta import (
+    profile_correlation,
+    profile_meta,
+    profile_sky_err,
+)
 from astro_pix2prof.profile.samples import (
     SAMPLES,
     intensity_covariance,
@@ -23,8 +27,8 @@ from astro_pix2prof.profile.samples import (
 from astro_pix2prof.structure.extrapolation import extrapolate_light
 from astro_pix2prof.structure.wings import radii_beyond, wing_light
 
-__all__ = ['N_RINGS', 'REFINE', 'draw_intensities', 'part_radii',
-           'refine_rings', 'rising_radius', 'total_light',
+__all__ = ['N_RINGS', 'REFINE', 'area_ratio', 'draw_intensities',
+           'part_radii', 'refine_rings', 'rising_radius', 'total_light',
            'warn_of_correlation']
 
 
@@ -154,6 +158,42 @@ def refine_rings(radius, samples, eps):
     at = divide_steps(radius, REFINE)
     fine = interpolate_intensity(radius, samples, at)
     return at, fine, np.interp(at, radius, eps)
+
+
+def area_ratio(profile, ok, growth):
+    """
+    Calculate the light within given ellipses over that of their rings.
+
+    Rings of a galaxy in ellipses of another shape are brighter along their
+    length than over their area; ``mag_enclosed`` holds the light of the area.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    ok : 1D `~numpy.ndarray` of bool
+        The rings that are used, n of them.
+
+    growth : 1D `~numpy.ndarray`, shape (n,)
+        The light within the rings, by their intensities.
+
+    Returns
+    -------
+    ratio : 1D `~numpy.ndarray`, shape (n,)
+        1 where nothing else is known, and for ellipses that were fitted.
+    """
+    meta = profile_meta(profile)
+    if not meta.get('flag', 0) & GalaxyFlag.FORCED or (
+            'mag_enclosed' not in profile.colnames
+            or meta.get('radii') == 'given'):
+        return np.ones(len(growth))
+    flux = sb_to_intensity(profile['mag_enclosed'].value[ok],
+                           zeropoint=meta.get('sb_zeropoint', np.nan))[0]
+    with np.errstate(invalid='ignore', divide='ignore'):
+        ratio = flux / growth
+    return np.where((growth > 0) & (ratio > 0) & np.isfinite(ratio), ratio,
+                    1.0)
 
 
 def rising_radius(radius, values, level):

@@ -40,6 +40,7 @@ from astro_pix2prof.structure.fitted import (
 from astro_pix2prof.structure.growth import (
     N_RINGS,
     REFINE,
+    area_ratio,
     draw_intensities,
     part_radii,
     refine_rings,
@@ -342,6 +343,8 @@ def measure_structure(profile: QTable | ProfileBatch, *,
         else:
             growth = np.array([curve_of_growth(at, row, eps_fine)
                                for row in fine])
+        growth = growth * np.interp(at, radius, area_ratio(
+            profile, ok, growth[0, ::REFINE]))
         flux = growth[:, -1]
         total, levelled = total_light(
             profile, ok, samples, (radius, growth), eps, galaxy_flag, seed)

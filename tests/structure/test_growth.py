@@ -3,11 +3,15 @@
 Tests of the growth module of structure, by hand-worked numbers.
 """
 
+import astropy.units as u
 import numpy as np
+import pytest
+from astropy.table import QTable
 from numpy.testing import assert_allclose
 
 from astro_pix2prof.structure.growth import (
     REFINE,
+    area_ratio,
     part_radii,
     refine_rings,
     rising_radius,
@@ -55,3 +59,14 @@ def test_part_radii():
     found = part_radii(at, growth, total, samples, 0.9)
     assert_allclose(found, [np.nan, np.nan, 10 * np.sqrt(0.9), np.nan],
                     rtol=1e-6)
+
+
+@pytest.mark.parametrize(('meta', 'want'), [
+    ({'flag': 2048}, [1, 0.9, 0.8, 1]), ({}, 1),
+    ({'flag': 2048, 'radii': 'given'}, 1)])
+def test_light_of_the_area(meta, want):
+    flux = np.array([1.0, 1.8, 2.4, np.nan])
+    profile = QTable({'mag_enclosed': (20 - 2.5 * np.log10(flux)) * u.mag},
+                     meta={'sb_zeropoint': 20.0, **meta})
+    found = area_ratio(profile, np.ones(4, bool), np.array([1.0, 2, 3, 4]))
+    assert_allclose(found, want * np.ones(4))
