@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import map_coordinates, spline_filter
 
-__all__ = ['RingMeans', 'combine_rings', 'measure_rings', 'sample_rings']
+__all__ = ['RingMeans', 'combine_rings', 'measure_rings', 'ring_outliers',
+           'sample_rings']
 
 
 # Inside this radius (pixels) the image is interpolated by a cubic
@@ -125,6 +126,38 @@ class RingMeans:
     n_valid: np.ndarray
 
 
+def ring_outliers(values, weights, sigma, clip=4.0):
+    """
+    Find points far from the median of their ring.
+
+    Parameters
+    ----------
+    values, weights : 2D `~numpy.ndarray`, shape (m, k)
+        The points of m rings; those with a weight of zero do not count.
+
+    sigma : float
+        Noise of a sky pixel.
+
+    clip : float, optional
+        The threshold, in units of the scatter along the ring, or of the
+        noise.
+
+    Returns
+    -------
+    far : 2D bool `~numpy.ndarray`, shape (m, k)
+    """
+    hidden = np.where(weights > 0, values, np.nan)
+    some = (weights > 0).any(1)
+    low, mid, high = np.full((3, len(values), 1), np.nan)
+    if some.any():
+        q = np.nanquantile(hidden[some], [0.16, 0.5, 0.84], axis=1)
+        low[some, 0], mid[some, 0], high[some, 0] = q
+    width = np.maximum(0.5 * (high - low), sigma)
+    # Stars only add: the lower side is the galaxy's own.
+    return ((hidden > mid + clip * width)
+            | (hidden < mid - 1.5 * clip * width))
+
+
 def measure_rings(image, good, centre, sma, eps, theta, *, sigma,
                   clip=4.0, spline_radius=SPLINE_RADIUS):
     """
@@ -155,17 +188,8 @@ def measure_rings(image, good, centre, sma, eps, theta, *, sigma,
             image, good, centre, sma, eps, theta,
             spline_radius=spline_radius):
         if np.isfinite(clip):
-            hidden = np.where(weights > 0, values, np.nan)
-            some = (weights > 0).any(1)
-            low, mid, high = np.full((3, len(index), 1), np.nan)
-            if some.any():
-                q = np.nanquantile(hidden[some], [0.16, 0.5, 0.84], axis=1)
-                low[some, 0], mid[some, 0], high[some, 0] = q
-            width = np.maximum(0.5 * (high - low), sigma)
-            # Stars only add: the lower side is the galaxy's own.
-            far = ((hidden > mid + clip * width)
-                   | (hidden < mid - 1.5 * clip * width))
-            weights = np.where(far, 0.0, weights)
+            weights = np.where(ring_outliers(values, weights, sigma, clip),
+                               0.0, weights)
         norm = weights.sum(1)
         ok = norm > 0
         mean = np.divide((weights * values).sum(1), norm, where=ok,

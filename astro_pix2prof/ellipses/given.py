@@ -22,6 +22,8 @@ from astro_pix2prof.ellipses.geometry import (
 )
 from astro_pix2prof.image.astrometry import sky_to_pixel
 from astro_pix2prof.profile.columns import is_profile
+from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.meta import profile_meta
 from astro_pix2prof.wording import shown
 
 __all__ = ['GEOMETRY_OPTIONS', 'GivenEllipses', 'check_ellipticity',
@@ -66,6 +68,10 @@ class GivenEllipses:
 
     has_radii : bool
         Whether the image is to be measured at ``sma``.
+
+    is_fitted : bool
+        Whether a fit of the galaxy found them: then its light within them is
+        integrated as in that fit.
     """
 
     centre: tuple
@@ -74,6 +80,7 @@ class GivenEllipses:
     theta: np.ndarray
     eps_err: np.ndarray = None
     has_radii: bool = False
+    is_fitted: bool = False
 
     def at(self, sma):
         """
@@ -325,7 +332,9 @@ def _from_profile(geometry, cutout):
     if 'ellipticity_err' in geometry.colnames:
         error = np.nan_to_num(np.ma.filled(
             np.ma.asarray(geometry['ellipticity_err'], dtype=float), 0.0))
-    return GivenEllipses(centre, sma, eps, np.radians(theta), error, True)
+    forced = profile_meta(geometry).get('flag', 0) & GalaxyFlag.FORCED
+    return GivenEllipses(centre, sma, eps, np.radians(theta), error, True,
+                         not forced)
 
 
 def _from_photutils(geometry, cutout):

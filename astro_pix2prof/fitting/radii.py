@@ -409,6 +409,14 @@ def _continue(own, largest):
     return np.concatenate([own, own[-1] * ratio**np.arange(1, n + 1)])
 
 
+def _column(rings, name):
+    """
+    Return a column of rings, or zeros.
+    """
+    column = getattr(rings, name)
+    return np.zeros(len(rings)) if column is None else column
+
+
 def enclosed_magnitudes(whole, part):
     """
     Integrate the light within rings that were asked for.
@@ -431,9 +439,10 @@ def enclosed_magnitudes(whole, part):
     # (a ring that is in both counts once)
     other = np.abs(whole.sma[:, None] - part.sma).min(1) > 1e-6 * np.maximum(
         whole.sma, 1.0)
-    sma, value, eps = (np.concatenate([
-        getattr(whole, name)[other], getattr(part, name)])
-        for name in ('sma', 'intensity', 'eps'))
+    sma, value, eps, area = (np.concatenate([
+        _column(whole, name)[other], _column(part, name)])
+        for name in ('sma', 'intensity', 'eps', 'area_excess'))
+    value = value + area
     order = np.argsort(sma, kind='stable')
     flux = np.empty(len(sma))
     flux[order] = curve_of_growth(

@@ -12,7 +12,10 @@ from astro_pix2prof.inference.preparation import (
     add_sky_and_correlation,
     subtracted_sky,
 )
-from astro_pix2prof.inference.radii import measure_own_shape
+from astro_pix2prof.inference.radii import (
+    excess_of_area,
+    measure_own_shape,
+)
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.rings import MeasuredRings
 
@@ -86,6 +89,8 @@ def rings_of_caption(prepared, caption):
         sky_error=untold)
     rings.intensity_err = rings.intensity * rings.sb_err / POGSON
     excess = caption.trust.get('excess', 0.0)
+    if prepared.by_area:
+        rings.area_excess = excess_of_area(rings, prepared, caption.weight)
     if prepared.ellipses is not None and caption.weight is not None:
         own = measure_own_shape(rings, prepared, caption.weight)
         if own is not None:

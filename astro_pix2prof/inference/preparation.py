@@ -114,6 +114,10 @@ class PreparedGalaxy:
         Semi-major axes, ellipticity times cosine and sine of twice the
         angle, if they were given.
 
+    by_area : bool
+        Whether the light within them is that of their area; not for those
+        of another fit, whose light was integrated along the rings.
+
     eps, theta : float
         Ellipticity and angle (radians) from moments, if they were measured.
 
@@ -139,6 +143,7 @@ class PreparedGalaxy:
     hold: bool
     flag: GalaxyFlag
     ellipses: tuple = None
+    by_area: bool = False
     eps: float = 0.0
     theta: float = 0.0
     weight: np.ndarray = None
@@ -238,6 +243,7 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
         prepared.ellipses = (ellipses.sma, *(
             np.nan_to_num(part) for part in shape_to_components(
                 ellipses.eps, ellipses.theta)))
+        prepared.by_area = not ellipses.is_fitted
         prepared.flag |= GalaxyFlag.FORCED
         if ellipses.centre is not None:
             prepared.centre = ellipses.centre

@@ -9,6 +9,7 @@ import numpy as np
 
 from astro_pix2prof.background.boxes import ring_correlation
 from astro_pix2prof.ellipses.annuli import measure_rings, sample_rings
+from astro_pix2prof.ellipses.area import area_excess
 from astro_pix2prof.ellipses.geometry import (
     shape_from_components,
     shape_to_components,
@@ -17,7 +18,7 @@ from astro_pix2prof.ellipses.model import ellipse_model
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import RingFlag
 
-__all__ = ['measure_own_shape', 'rings_at']
+__all__ = ['excess_of_area', 'measure_own_shape', 'rings_at']
 
 
 # What the pixels of a ring say beyond the profile of the network counts from
@@ -124,7 +125,7 @@ def rings_at(rings, prepared, sma, weight=None):
         rings, sma=sma, intensity=value, intensity_err=error, eps=eps,
         theta=theta, n_valid=valid, flag=flag, sb_err=None,
         meta=dict(rings.meta))
-    for name in ('eps_err', 'theta_err', 'mag_enclosed_err'):
+    for name in ('eps_err', 'theta_err', 'mag_enclosed_err', 'area_excess'):
         known = getattr(rings, name)
         if known is not None:
             setattr(found, name, np.interp(at, own, known))
@@ -166,6 +167,43 @@ def measure_own_shape(rings, prepared, weight):
     means = _pixel_means(rings, _clean_image(rings, prepared), rings.sma,
                          rings.eps, rings.theta, weight + both)
     return means.mean, np.hypot(means.noise, rings.sky_err)
+
+
+def excess_of_area(rings, prepared, weight):
+    """
+    Calculate how much brighter the area of given rings is than their mean.
+
+    Parameters
+    ----------
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        Rings along given ellipses.
+
+    prepared : `~astro_pix2prof.inference.preparation.PreparedGalaxy`
+        The galaxy.
+
+    weight : 2D `~numpy.ndarray`, shape (n, n_angle), or `None`
+        Weights of the points of each ring, from 0 to 1. What is there on
+        opposite sides is the galaxy.
+
+    Returns
+    -------
+    excess : 1D `~numpy.ndarray`, shape (n,)
+        As `~astro_pix2prof.ellipses.area.area_excess` has it.
+    """
+    if weight is not None:
+        left_out = 1 - weight
+        weight = weight + np.minimum(left_out, np.roll(
+            left_out, weight.shape[1] // 2, 1))
+
+    def samples():
+        for index, values, used, arc in sample_rings(
+                _clean_image(rings, prepared), ~rings.cutout.mask,
+                rings.centre, rings.sma, rings.eps, rings.theta):
+            yield index, values, used if weight is None else (
+                used * _point_weights(weight[index], rings.theta[index],
+                                      used.shape[1])), arc
+
+    return area_excess(samples(), len(rings))
 
 
 def _clean_image(rings, prepared):

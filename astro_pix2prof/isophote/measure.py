@@ -8,7 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from astro_pix2prof.detection.galaxy import FINE
-from astro_pix2prof.ellipses.annuli import RingMeans, combine_rings
+from astro_pix2prof.ellipses.annuli import (
+    RingMeans,
+    combine_rings,
+    sample_rings,
+)
+from astro_pix2prof.ellipses.area import area_excess
 from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
 from astro_pix2prof.fitting.radii import (
     RADII_META,
@@ -186,6 +191,10 @@ def _measure_rings(steps, want, width):
         eps_err=shape_error,
         theta_err=np.minimum(shape_error / (2 * np.maximum(eps, 1e-3)),
                              np.pi / 2))
+    if given is not None and not given.is_fitted:
+        measured.area_excess = unit * area_excess(sample_rings(
+            steps.image, ~steps.masked, steps.centre, want, eps, theta),
+            len(want), sigma=steps.sigma)
     if steps.initial is not None:
         measured.meta['initial'] = steps.initial.name
     return measured
@@ -198,7 +207,8 @@ def _rows(rings, rows):
     return replace(rings, **{
         name: getattr(rings, name)[rows]
         for name in ('sma', 'intensity', 'intensity_err', 'eps', 'theta',
-                     'n_valid', 'flag', 'eps_err', 'theta_err')})
+                     'n_valid', 'flag', 'eps_err', 'theta_err', 'area_excess')
+        if getattr(rings, name) is not None})
 
 
 def _evidence(steps, measured):

@@ -197,7 +197,8 @@ def _ring_columns(measured):
     pa = np.concatenate([
         np.atleast_1d(item.cutout.to_sky_pa(np.degrees(item.theta))[0])
         for item in measured])
-    flux = _growth(lengths, radius, value, eps)
+    area = np.nan_to_num(joined('area_excess')) * scale
+    flux = _growth(lengths, radius, value + area, eps)
     enclosed = intensity_to_sb(flux, zeropoint=zero)[0]
     is_given = np.repeat([item.mag_enclosed is not None
                           for item in measured], lengths)

@@ -283,7 +283,8 @@ class StructureFlag(_DescribedFlag):
     LEVEL_NOT_REACHED = (
         8, 'The profile does not reach one of the isophotal levels.',
         'The radius of that level is NaN: the profile ends at a brighter '
-        'one, or the centre is fainter.')
+        'one, the level is below the error of the rings, or the centre is '
+        'fainter.')
     PETROSIAN_NOT_REACHED = (
         16,
         'The profile does not reach the Petrosian radius, or twice of it.',

@@ -74,6 +74,10 @@ class MeasuredRings:
     mag_enclosed_err : 1D `~numpy.ndarray`, shape (n,), optional
         Errors of these magnitudes.
 
+    area_excess : 1D `~numpy.ndarray`, shape (n,), optional
+        By how much the mean over the area of a ring is above that along
+        it, for the magnitudes within ellipses that were given.
+
     extra : dict of 1D `~numpy.ndarray`, shape (n,), optional
         Columns that were asked for, by their names.
 
@@ -101,6 +105,7 @@ class MeasuredRings:
     theta_err: np.ndarray = None
     mag_enclosed: np.ndarray = None
     mag_enclosed_err: np.ndarray = None
+    area_excess: np.ndarray = None
     extra: dict = field(default_factory=dict)
     meta: dict = field(default_factory=dict)
 

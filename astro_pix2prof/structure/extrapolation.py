@@ -7,7 +7,8 @@ import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from scipy.special import gammaincc, gammaln
 
-__all__ = ['extrapolate_light']
+__all__ = ['INDICES', 'MEDIAN', 'SLOPE', 'SLOPE_SPREAD', 'SPREAD',
+           'extrapolate_light', 'light_beyond']
 
 
 # Part of the profile, in radius, to which the outer rings belong: further in,
@@ -118,7 +119,7 @@ def extrapolate_light(radius, samples, axis_ratio, covariance, rng):
         return None
     probable = np.exp(log_p - log_p.max())
     probable /= probable.sum()
-    beyond = _light_beyond(INDICES[:, None], fits[:, 0], fits[:, 1])
+    beyond = light_beyond(INDICES[:, None], fits[:, 0], fits[:, 1])
     beyond *= 2 * np.pi * axis_ratio * radius[-1]**2
     chosen = rng.choice(len(INDICES), size=len(samples) - 1, p=probable)
     drawn = beyond[chosen, np.arange(1, len(samples))]
@@ -128,7 +129,7 @@ def extrapolate_light(radius, samples, axis_ratio, covariance, rng):
         middle + WIDER * (drawn - middle), 0))
 
 
-def _light_beyond(n, log_last, slope):
+def light_beyond(n, log_last, slope):
     """
     Calculate the integral of r I(r) of Sersic profiles from 1 to infinity.
 

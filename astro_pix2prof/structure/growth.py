@@ -14,16 +14,22 @@ from astro_pix2prof.profile.interpolation import (
     divide_steps,
     interpolate_intensity,
 )
-from astro_pix2prof.profile.meta import profile_correlation
+from astro_pix2prof.profile.meta import (
+    profile_correlation,
+    profile_meta,
+    profile_sky_err,
+)
 from astro_pix2prof.profile.samples import (
     SAMPLES,
     intensity_covariance,
     sample_intensity,
 )
 from astro_pix2prof.structure.extrapolation import extrapolate_light
+from astro_pix2prof.structure.wings import radii_beyond, wing_light
 
-__all__ = ['N_RINGS', 'REFINE', 'draw_intensities', 'refine_rings',
-           'rising_radius', 'total_light', 'warn_of_correlation']
+__all__ = ['N_RINGS', 'REFINE', 'area_ratio', 'draw_intensities',
+           'part_radii', 'refine_rings', 'rising_radius', 'total_light',
+           'warn_of_correlation']
 
 
 # Steps between two rings in which the curve of growth is integrated.
@@ -41,6 +47,10 @@ _INNER, _OUTER, _WINGS, _STEEPER = 0.3, 0.6, 3.2, 0.62
 # The part of what wings of a constant slope, of at least so much, would add to
 # the total that is an error of it.
 _PART, _LEAST_SLOPE = 0.5, 2.3
+
+# Wings that were taken for sky have no more than this part of the light, and
+# this part of it is an error of the total.
+_MOST_HIDDEN, _HIDDEN = 0.25, 0.7
 
 # Fewer usable rings than this are no profile.
 N_RINGS = 5
@@ -150,6 +160,42 @@ def refine_rings(radius, samples, eps):
     return at, fine, np.interp(at, radius, eps)
 
 
+def area_ratio(profile, ok, growth):
+    """
+    Calculate the light within given ellipses over that of their rings.
+
+    Rings of a galaxy in ellipses of another shape are brighter along their
+    length than over their area; ``mag_enclosed`` holds the light of the area.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    ok : 1D `~numpy.ndarray` of bool
+        The rings that are used, n of them.
+
+    growth : 1D `~numpy.ndarray`, shape (n,)
+        The light within the rings, by their intensities.
+
+    Returns
+    -------
+    ratio : 1D `~numpy.ndarray`, shape (n,)
+        1 where nothing else is known, and for ellipses that were fitted.
+    """
+    meta = profile_meta(profile)
+    if not meta.get('flag', 0) & GalaxyFlag.FORCED or (
+            'mag_enclosed' not in profile.colnames
+            or meta.get('radii') == 'given'):
+        return np.ones(len(growth))
+    flux = sb_to_intensity(profile['mag_enclosed'].value[ok],
+                           zeropoint=meta.get('sb_zeropoint', np.nan))[0]
+    with np.errstate(invalid='ignore', divide='ignore'):
+        ratio = flux / growth
+    return np.where((growth > 0) & (ratio > 0) & np.isfinite(ratio), ratio,
+                    1.0)
+
+
 def rising_radius(radius, values, level):
     """
     Find the first radius where values (n_samples, n) reach a level.
@@ -182,6 +228,47 @@ def rising_radius(radius, values, level):
     out[rows] = np.sqrt(radius[k - 1]**2
                         + share * (radius[k]**2 - radius[k - 1]**2))
     return out
+
+
+def part_radii(radius, growth, total, samples, part):
+    """
+    Find the radii that enclose a part of the light.
+
+    Parameters
+    ----------
+    radius : 1D `~numpy.ndarray`, shape (n,)
+        The radii of the curves of growth.
+
+    growth : 2D `~numpy.ndarray`, shape (1 + m, n)
+        The curve of growth, and those of noisy versions.
+
+    total : 1D `~numpy.ndarray`, shape (1 + m,)
+        The total of each.
+
+    samples : tuple of `~numpy.ndarray`
+        The radii of the rings, and their intensities.
+
+    part : float
+        The part of the light, between 0 and 1.
+
+    Returns
+    -------
+    found : 1D `~numpy.ndarray`, shape (1 + m,)
+        Not-a-number where the profile does not reach it. A noisy version
+        that does not reach what the profile does has a radius beyond it:
+        without, the error would be that of the versions with least light.
+    """
+    found = rising_radius(radius, growth, part * total)
+    missing = np.isnan(found) & np.isfinite(total)
+    if missing[0] or not missing.any():
+        return found
+    at, intensity = samples[0], samples[1][0]
+    outer = (at >= _OUTER * at[-1]) & (intensity > 0)
+    slope = (-np.polyfit(np.log(at[outer]), np.log(intensity[outer]), 1)[0]
+             if outer.sum() > 2 else np.inf)
+    found[missing] = radii_beyond(radius[-1], slope, growth[missing, -1],
+                                  total[missing], part)
+    return found
 
 
 def _asymptotic(radius, flux):
@@ -280,12 +367,22 @@ def total_light(profile, ok, samples, curve, eps, galaxy_flag, seed):
     # The growth curve of a spheroid levels off where its wings are taken for
     # sky.
     whole = not cut and not last & RingFlag.EDGE
+    covariance = np.nan_to_num(intensity_covariance(profile)[np.ix_(ok, ok)])
     slope = _outer_slope(radius, samples[0]) if whole else np.inf
     if whole and slope >= _WINGS:
         total = _asymptotic(radius, growth[:, ::REFINE])
         if np.isfinite(total[0]):
-            return np.where(np.isfinite(total), total, flux), True
-    covariance = np.nan_to_num(intensity_covariance(profile)[np.ix_(ok, ok)])
+            total = np.where(np.isfinite(total), total, flux)
+            # (the sky may have taken wings that are not seen any more)
+            sky = profile_sky_err(profile)
+            hidden = wing_light(
+                radius, samples[0], np.maximum(np.diagonal(covariance)
+                                               - sky**2, 0), sky, 1 - eps[-1])
+            more = np.clip(np.nan_to_num(hidden) - (total[0] - flux[0]), 0,
+                           _MOST_HIDDEN * flux[0])
+            total[1:] += np.random.default_rng([seed, 3]).normal(
+                scale=_HIDDEN * more, size=len(total) - 1)
+            return total, True
     beyond = extrapolate_light(radius, samples, 1 - eps[-1], covariance,
                                np.random.default_rng([seed, 1]))
     if beyond is not None and slope < _WINGS:

@@ -40,9 +40,10 @@ from astro_pix2prof.structure.fitted import (
 from astro_pix2prof.structure.growth import (
     N_RINGS,
     REFINE,
+    area_ratio,
     draw_intensities,
+    part_radii,
     refine_rings,
-    rising_radius,
     total_light,
     warn_of_correlation,
 )
@@ -74,6 +75,12 @@ LIMIT_BOX = 10.0
 LARGE_PART = 0.1
 
 
+# Radii of levels that are fainter than so many errors of the rings, inverted,
+# have errors of no less than two rings; the logarithm of radius over which its
+# slope is measured; the least slope.
+_FAINT, _NEAR, _FLAT = 1 / 3, 0.35, 0.5
+
+
 # Largest gap between rings over which a profile may be interpolated: as a part
 # of the outermost radius, or of the radius.
 _SPARSE = 0.05, 0.35
@@ -97,6 +104,27 @@ def _crossing(radius, values, level):
     share = (low - level) / np.where(low == high, 1.0, low - high)
     out[rows] = radius[k] + share * (radius[k + 1] - radius[k])
     return out
+
+
+def _level_radius(radius, samples, error, level):
+    """
+    Find the radius of a surface brightness, and the least error of it.
+
+    A level below the error of the rings is not reached: where a ring falls
+    below it is chance. Just above, two rings decide.
+    """
+    reach = _crossing(radius, samples, level)
+    if not reach[0] > 0:
+        return reach, 0.0
+    noise = np.interp(reach[0], radius, error) / level
+    if noise > 1:
+        return reach * np.nan, 0.0
+    near = (np.abs(np.log(np.maximum(radius, 1e-3 * radius[-1]) / reach[0]))
+            < _NEAR) & (samples[0] > 0)
+    if noise < _FAINT or np.count_nonzero(near) < 3:
+        return reach, 0.0
+    slope = -np.polyfit(np.log(radius[near]), np.log(samples[0, near]), 1)[0]
+    return reach, reach[0] * noise / max(slope, _FLAT) / 2**0.5
 
 
 def _put_parts(put, profile, ok, flux, total, growth, few):
@@ -286,14 +314,14 @@ def measure_structure(profile: QTable | ProfileBatch, *,
         ok &= np.arange(len(ok)) <= np.nonzero(reliable)[0][-1]
     result = {}
 
-    def put(name, samples):
+    def put(name, samples, least=0.0):
         finite = samples[1:][np.isfinite(samples[1:])]
         spread = np.nan
         # Robust: a sample that runs away does not count for more.
         if (with_errors and np.isfinite(samples[0])
                 and len(finite) > 0.5 * (len(samples) - 1)):
             low, high = np.quantile(finite, [0.16, 0.84])
-            spread = 0.5 * (high - low)
+            spread = max(0.5 * (high - low), least)
         result[name] = (samples[0], spread)
 
     few = not reliable.any() or ok.sum() < N_RINGS
@@ -315,6 +343,8 @@ def measure_structure(profile: QTable | ProfileBatch, *,
         else:
             growth = np.array([curve_of_growth(at, row, eps_fine)
                                for row in fine])
+        growth = growth * np.interp(at, radius, area_ratio(
+            profile, ok, growth[0, ::REFINE]))
         flux = growth[:, -1]
         total, levelled = total_light(
             profile, ok, samples, (radius, growth), eps, galaxy_flag, seed)
@@ -325,16 +355,18 @@ def measure_structure(profile: QTable | ProfileBatch, *,
     flag |= _put_parts(put, profile, ok, flux, total, growth, few)
     radii = {}
     for part in (*PARTS, *fractions):
-        radii[part] = (total * np.nan if few else rising_radius(
-            at, growth, 0.01 * part * total))
+        radii[part] = (total * np.nan if few else part_radii(
+            at, growth, total, (radius, samples), 0.01 * part))
         put(part_name(part), radii[part])
     with np.errstate(invalid='ignore', divide='ignore'):
         put('c28', 5 * np.log10(radii[80] / radii[20]))
         put('c59', radii[90] / radii[50])
     for level in levels:
-        reach = (_crossing(radius, samples, 10**(-0.4 * (level - zero)))
-                 if np.isfinite(zero) and not few else total * np.nan)
-        put(level_name(level), reach)
+        reach, least = total * np.nan, 0.0
+        if np.isfinite(zero) and not few:
+            reach, least = _level_radius(radius, samples, error[ok],
+                                         10**(-0.4 * (level - zero)))
+        put(level_name(level), reach, least)
         if not np.isfinite(reach[0]):
             flag |= StructureFlag.LEVEL_NOT_REACHED
     _put_petrosian(put, radius, samples, (at, growth), eps, zero, few,

@@ -17,11 +17,11 @@ from astro_pix2prof.profile.meta import profile_meta, profile_sky_err
 from astro_pix2prof.profile.samples import ring_correlations
 from astro_pix2prof.psf.deconvolution import sharpen_rings
 from astro_pix2prof.structure.models import (
-    FLOOR,
     fit_disc,
     fit_sersic,
     sersic_flux,
 )
+from astro_pix2prof.structure.overlap import shared_noise
 
 __all__ = ['MODELS', 'MODEL_COLUMNS', 'SmearedRings', 'read_rings',
            'refuse_corrected']
@@ -34,11 +34,22 @@ MODEL_COLUMNS = {
                    'disc_h', 'b_t'),
     'core': ('core_mu_b', 'core_r_b', 'core_gamma', 'core_r_e', 'core_n')}
 
+# The signal-to-noise ratio of a ring without an error.
+_BEST_SNR = 30.0
+
 # How sharp the break of a core is (Graham et al. 2003).
 SHARPNESS = 5.0
 
 # The smallest size that is fitted, in full widths at half maximum.
 _SMALLEST = 0.05
+
+# Rings are never known better than this (relative), as no PSF is.
+FLOOR = 0.01
+
+# The part of the light of the model, at so many outermost radii, that the sky
+# may hold: it is measured beyond the galaxy, where wings still are. The error
+# of the sky is found with the model, in so many rounds.
+_WINGS, _BEYOND, _ROUNDS = 0.5, 1.15, 2
 
 
 def _sersic(r, amplitude, r_e, n):
@@ -162,6 +173,12 @@ class SmearedRings:
 
     share : 2D `~numpy.ndarray`, shape (n, n)
         The correlation of the errors of the rings, without that of the sky.
+
+    noise : 1D `~numpy.ndarray`, shape (n,)
+        The variance by noise of pixels that rings share.
+
+    noise_share : 2D `~numpy.ndarray`, shape (n, n)
+        The correlation of this noise.
     """
 
     radius: np.ndarray
@@ -174,6 +191,8 @@ class SmearedRings:
     eps: np.ndarray
     eps_err: np.ndarray
     share: np.ndarray
+    noise: np.ndarray
+    noise_share: np.ndarray
 
     @property
     def covariance(self):
@@ -181,8 +200,10 @@ class SmearedRings:
         Covariance of the rings, no smaller than models are known.
         """
         # (the error of the sky is common to all, and fitted)
-        own = np.sqrt(np.maximum(self.error**2 - self.sky_err**2,
-                                 (0.05 * self.error)**2))
+        own = np.maximum(self.error**2 - self.sky_err**2,
+                         (0.05 * self.error)**2)
+        noise = np.minimum(self.noise, own)
+        own, noise = np.sqrt(own - noise), np.sqrt(noise)
         # A ring that is too flat reads another part of the slope: half of
         # the relative error of the axis ratio.
         rings = self.galaxy.rings
@@ -190,6 +211,7 @@ class SmearedRings:
         slope = np.gradient(model, self.radius) * self.radius
         shape = 0.5 * self.eps_err / (1 - self.eps) * slope
         return (self.share * (np.outer(own, own) + np.outer(shape, shape))
+                + self.noise_share * np.outer(noise, noise)
                 + np.diag((FLOOR * self.intensity)**2))
 
     def smear(self, law, parameters):
@@ -250,9 +272,7 @@ class SmearedRings:
                                 posinf=1e6, neginf=-1e6)
             return np.append(off, x[-1]) if with_sky else off
 
-        best = None
-        for start in starts:
-            start = np.where(logs, np.log(np.maximum(start, 1e-300)), start)
+        def improve(start):
             margin = 1e-6 * (high - low)
             x0 = np.clip(start, low + margin, high - margin)
             limits = low, high
@@ -260,16 +280,25 @@ class SmearedRings:
                 x0 = np.append(x0, 0.0)
                 limits = np.append(low, -10), np.append(high, 10)
             try:
-                found = least_squares(residuals, x0, bounds=limits,
-                                      x_scale='jac', max_nfev=300)
+                return least_squares(residuals, x0, bounds=limits,
+                                     x_scale='jac', max_nfev=300)
             except (ValueError, np.linalg.LinAlgError):
-                continue
-            if np.isfinite(found.cost) and (best is None
-                                            or found.cost < best.cost):
+                return None
+
+        best, p = None, len(logs)
+        for start in starts:
+            found = improve(np.where(
+                logs, np.log(np.maximum(start, 1e-300)), start))
+            if found is not None and np.isfinite(found.cost) and (
+                    best is None or found.cost < best.cost):
                 best = found
         if best is None:
             return None
-        p = len(logs)
+        for _ in range(_ROUNDS if with_sky else 0):
+            values = np.where(logs, np.exp(best.x[:p]), best.x[:p])
+            unit = np.hypot(self.sky_err, _WINGS * law(
+                _BEYOND * self.radius[-1], *values))
+            best = improve(best.x[:p]) or best
         n_free = max(len(data) - p, 1)
         try:
             inverse = np.linalg.inv(best.jac.T @ best.jac)
@@ -333,7 +362,7 @@ def read_rings(profile, psf, use, *, steady=False):
     theta = np.radians(np.nan_to_num(profile['pa'].value[use]))
     eps = np.nan_to_num(np.asarray(profile['ellipticity'], float)[use])
     with np.errstate(divide='ignore', invalid='ignore'):
-        snr = np.where(error > 0, value / error, 1 / FLOOR)
+        snr = np.where(error > 0, value / error, _BEST_SNR)
     eps_err = np.zeros(len(eps))
     if 'ellipticity_err' in profile.colnames:
         eps_err = np.clip(np.nan_to_num(np.asarray(
@@ -348,7 +377,8 @@ def read_rings(profile, psf, use, *, steady=False):
     return SmearedRings(radius, value, error, galaxy, sampled.fwhm,
                         sky if np.isfinite(sky) else 0.0,
                         1.0 if in_pixels else scale or 0.0, eps, eps_err,
-                        ring_correlations(profile)[np.ix_(use, use)])
+                        ring_correlations(profile)[np.ix_(use, use)],
+                        *shared_noise(profile, use))
 
 
 def _fit_sersic(rings):

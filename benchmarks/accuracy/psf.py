@@ -134,9 +134,11 @@ def sersic_figures(rows):
             'n_bias': np.median(n), 'n_median_abs': np.median(np.abs(n)),
             'n_within_5': np.mean(np.abs(n) < 0.05),
             'n_within_error': np.mean(np.abs(n) < rows[:, 6]),
+            'n_pull': np.sqrt(np.mean((n / rows[:, 6])**2)),
             'r_bias': np.median(r_e), 'r_median_abs': np.median(np.abs(r_e)),
             'r_within_3': np.mean(np.abs(r_e) < 0.03),
             'r_within_error': np.mean(np.abs(r_e) < rows[:, 7]),
+            'r_pull': np.sqrt(np.mean((r_e / rows[:, 7])**2)),
             'plain_n': np.median(np.abs(rows[:, 8] - 1)),
             'plain_r': np.median(np.abs(rows[:, 9] - 1)),
             'seconds': np.median(rows[:, 10])}
@@ -371,7 +373,7 @@ def make_tables(found):
     name = 'IsophoteFitter'
     rows = [('Sersic galaxies', 'Galaxies', 'n: median deviation',
              'within 5%', 'R_e: median deviation', 'within 3%',
-             'without PSF (n, R_e)')]
+             'pulls (n, R_e)', 'without PSF (n, R_e)')]
     for key in (f'sersic {name}', f'sersic {name} n', f'sersic {name} small'):
         for label, part in found[key].items():
             if label == 'rows':
@@ -381,6 +383,7 @@ def make_tables(found):
                          else ''), str(part['galaxies']),
                 percent(part['n_median_abs']), percent(part['n_within_5']),
                 percent(part['r_median_abs']), percent(part['r_within_3']),
+                f'{part["n_pull"]:.2f}, {part["r_pull"]:.2f}',
                 f'{percent(part["plain_n"])}, {percent(part["plain_r"])}'))
     lines += list_table(rows[0], rows[1:])
     part = found['bulge and disc']

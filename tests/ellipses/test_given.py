@@ -14,7 +14,12 @@ from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose
 from photutils.isophote import EllipseGeometry
 
-from astro_pix2prof import GalaxyCutout, Pix2ProfFitter, decode_flags
+from astro_pix2prof import (
+    GalaxyCutout,
+    Pix2ProfFitter,
+    build_profile,
+    decode_flags,
+)
 from astro_pix2prof.ellipses.given import (
     check_ellipticity,
     check_pa,
@@ -311,3 +316,17 @@ class TestFit:
         fit = Pix2ProfFitter().fit(plain, geometry=geometry)
         assert_allclose(fit.centre, (54, 47))
         assert_allclose(fit.profile['pa'].value, np.degrees(0.5), atol=0.01)
+
+
+@pytest.mark.parametrize(('flag', 'fitted'), [(0, True), (2048, False)])
+def test_ellipses_of_a_fit(flag, fitted):
+    """
+    Those that were forced on a galaxy are not those of a fit.
+    """
+    cutout = GalaxyCutout(np.ones((64, 64)), zeropoint=25, pixel_scale=0.5)
+    sma = np.arange(1, 20.0)
+    profile = build_profile(
+        cutout, sma, np.exp(-sma / 5), 0.01 * np.exp(-sma / 5),
+        ellipticity=np.full(19, 0.3), theta=np.zeros(19), galaxy_flag=flag)
+    assert read_ellipses(cutout, profile).is_fitted == fitted
+    assert not read_ellipses(cutout, ellipticity=0.4, pa=20).is_fitted

@@ -5,6 +5,7 @@ Tests of profiles along ellipses of another shape than the galaxy's.
 
 import numpy as np
 import pytest
+from photutils.aperture import EllipticalAperture
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from astro_pix2prof import GalaxyFlag, IsophoteFitter, Pix2ProfFitter
@@ -86,3 +87,29 @@ def test_neighbour_on_one_side_keeps_no_weight(galaxy):
     off = PIXEL**2 * profile['intensity'].value[inside] / true - 1
     assert np.median(np.abs(off)) < 0.03
     assert np.all(np.abs(off) < 0.2)
+
+
+def light_within(image, sma, eps, pa):
+    aperture = EllipticalAperture((X0, Y0), sma, sma * (1 - eps),
+                                  theta=np.radians(pa))
+    return aperture.do_photometry(image, method='exact')[0][0]
+
+
+@pytest.mark.parametrize(('eps', 'pa'), [(0.0, 0), (0.75, 30), (0.6, 120)])
+@pytest.mark.parametrize('fitter', [Pix2ProfFitter, IsophoteFitter])
+def test_magnitudes_are_those_of_the_area(galaxy, fitter, eps, pa):
+    """
+    They were 0.1 to 0.2 mag too bright in ellipses that are too flat.
+    """
+    noise = np.random.default_rng(7).normal(0, 0.005, galaxy.shape)
+    profile = fitter(sky=0.0)(galaxy + noise, unit='nmgy', pixel_scale=PIXEL,
+                              ellipticity=eps, pa=pa, radii=[8, 16, 32])
+    free = fitter(sky=0.0)(galaxy + noise, unit='nmgy', pixel_scale=PIXEL,
+                           ellipticity=eps, pa=pa)
+    sma = free['radius'].value / PIXEL
+    for one, rows in ((profile, [0, 1, 2]), (free, np.searchsorted(
+            sma, [8, 16]))):
+        true = [light_within(galaxy, a, eps, pa) for a in one[
+            'radius'].value[rows] / PIXEL]
+        off = one['mag_enclosed'].value[rows] - 22.5 + 2.5 * np.log10(true)
+        assert np.all(np.abs(off) < 0.02)

@@ -8,10 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.integrate import quad
 
-from astro_pix2prof.structure.extrapolation import (
-    _light_beyond,
-    extrapolate_light,
-)
+from astro_pix2prof.structure import extrapolation
+from astro_pix2prof.structure.extrapolation import extrapolate_light
 
 
 def light_beyond(n, level, slope):
@@ -27,10 +25,11 @@ def light_beyond(n, level, slope):
 @pytest.mark.parametrize('n', [0.4, 1.0, 3.0, 8.0])
 @pytest.mark.parametrize('slope', [1.5, 4.0])
 def test_integral(n, slope):
-    found = _light_beyond(np.array(n), np.array(0.3), np.array(slope))
+    found = extrapolation.light_beyond(np.array(n), np.array(0.3),
+                                       np.array(slope))
     assert_allclose(found, light_beyond(n, 0.3, slope), rtol=1e-5)
-    assert np.isnan(_light_beyond(np.array(n), np.array(0.3),
-                                  np.array(-slope)))
+    assert np.isnan(extrapolation.light_beyond(
+        np.array(n), np.array(0.3), np.array(-slope)))
 
 
 def by_numpy(radius, value, covariance):

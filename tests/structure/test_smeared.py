@@ -159,6 +159,38 @@ class TestFits:
         assert np.all(np.abs(np.sqrt(np.mean(np.square(pulls), axis=0)) - 1)
                       < 0.35)
 
+    def test_wings_in_the_sky(self):
+        """
+        The sky may hold the light of wings beyond the profile.
+        """
+        profile = smeared(lambda r: sersic(r, 4.0, 4.0), r_max=25)
+        level = profile['intensity'][-1]
+        profile['intensity'] -= 0.5 * level
+        error = 0.05 * level
+        profile['intensity_err'] = np.hypot(profile['intensity_err'], error)
+        profile.meta['sky_err'] = error.value * PIXEL**2
+        row = measure_structure(profile, psf=MOFFAT, n_samples=2)[0]
+        # (within its error alone, both are too small by 2 per cent)
+        assert_allclose(row['sersic_r_e'].value, 4.0, rtol=0.01)
+        assert_allclose(row['sersic_n'], 4.0, rtol=0.01)
+
+    def test_shared_noise(self):
+        """
+        Rings that overlap have the same noise, which does not average out.
+        """
+        profile = smeared(lambda r: sersic(r, 4.0, 2.0), r_max=40, seed=3,
+                          noise=0.02)
+        ring = 2e-3 * profile['intensity'].value.max() / np.maximum(
+            profile['radius'].value, 1)
+        profile['intensity_err'] = ring * profile['intensity'].unit
+        profile.meta.update(noise=100.0, fitter='another')
+        alone = measure_structure(profile, psf=MOFFAT, n_samples=2)[0]
+        profile.meta['fitter'] = 'IsophoteFitter'
+        row = measure_structure(profile, psf=MOFFAT, n_samples=2)[0]
+        assert row['sersic_n'] == alone['sersic_n']
+        for name in ('sersic_n_err', 'sersic_r_e_err'):
+            assert u.Quantity(row[name]) > 1.1 * u.Quantity(alone[name])
+
     def test_few_rings(self):
         profile = smeared(lambda r: sersic(r, 4.0, 1.0))[:4]
         row = measure_structure(profile, psf=MOFFAT, n_samples=2)[0]

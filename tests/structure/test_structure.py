@@ -208,6 +208,21 @@ class TestErrors:
         assert np.isnan(result['r50_err'].value)
         assert result['flag'] == 0
 
+    def test_wings_in_the_sky(self):
+        # Wings that were taken for sky leave a growth curve that levels off,
+        # 0.05 mag too faint: the errors hold that.
+        profile = make_profile(sersic, r_max=30, sky_err=2e-3)
+        profile['intensity'] -= 4e-3 / PIXEL**2 * profile['intensity'].unit
+        row = measure_structure(profile, fits=False)[0]
+        assert not row['flag'] & StructureFlag.NOT_ASYMPTOTIC
+        r = np.geomspace(1e-3, 5000, 100_000)
+        flux = np.cumsum(np.gradient(r) * 2 * np.pi * Q * r * sersic(r))
+        r_80, r_90 = np.interp([0.8, 0.9], flux / flux[-1], r)
+        mag = 22.5 - 2.5 * np.log10(flux[-1])
+        for name, true in (('mag_total', mag), ('r80', r_80), ('r90', r_90)):
+            off = row[name].value - true
+            assert 0.5 < abs(off) / row[f'{name}_err'].value < 2.7
+
     def test_coverage(self):
         true_mag = MU_0 - 2.5 * np.log10(2 * np.pi * H**2 * Q)
         pulls = {'mag_aperture': [], 'r50': [], 'r25_0': []}
@@ -234,6 +249,22 @@ class TestErrors:
 
 
 class TestLimits:
+    def test_level_in_the_noise(self):
+        # 26.5 mag/arcsec2 at 36 arcsec, in rings that err by as much.
+        level = 10**(-0.4 * 4)
+        profile = make_profile(disc, sky_err=0)
+        far = profile['radius'].value > 30
+        unit = profile['intensity'].unit
+        for part, reached in ((0.3, True), (0.5, True), (1.1, False)):
+            profile['intensity_err'][far] = part * level * unit
+            row = measure_structure(profile, fits=False)[0]
+            assert np.isfinite(row['r26_5']) == reached
+            assert bool(row['flag'] & StructureFlag.LEVEL_NOT_REACHED) != (
+                reached)
+            if part == 0.5:
+                # the slope is that of the disc, 36 / 6
+                assert row['r26_5_err'].value > 0.9 * part * H / 2**0.5
+
     def test_not_reached(self):
         result = measure_structure(make_profile(disc, r_max=15))[0]
         names = decode_structure_flags(result['flag'])

@@ -1,0 +1,88 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the overlap module.
+
+The noise that rings share is compared with that of white noise, averaged by
+triangles in radius.
+"""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.table import QTable
+from numpy.testing import assert_allclose
+
+from astro_pix2prof.structure.overlap import shared_noise
+
+NOISE, SCALE, EPS = 2.0, 0.4, 0.3
+SMA = np.concatenate([[0, 0.5, 1, 1.5, 2, 3], 4 * 1.06**np.arange(45)])
+ALL = np.ones(len(SMA), bool)
+
+
+@pytest.fixture(name='profile')
+def fixture_profile():
+    return QTable(
+        {'radius': SMA * SCALE * u.arcsec,
+         'intensity': np.ones(len(SMA)) / u.arcsec**2,
+         'ellipticity': np.full(len(SMA), EPS)},
+        meta={'fitter': 'IsophoteFitter', 'noise': NOISE,
+              'noise_correlation': 1.0, 'pixel_scale': SCALE})
+
+
+def test_white_noise(profile):
+    # Thin rings of one pixel, each the mean of its pixels.
+    thin = np.arange(0.5, 80)
+    variance = NOISE**2 / (2 * np.pi * thin * (1 - EPS)) / SCALE**4
+    foot = 1.2 * np.gradient(SMA)
+    wide = np.maximum(1 - np.abs(SMA[:, None] - thin) / np.maximum(
+        foot, 1.0)[:, None], 0) * thin
+    wide /= wide.sum(1, keepdims=True)
+    true = (wide * variance) @ wide.T
+    found, share = shared_noise(profile, ALL)
+    outer = (SMA > 30) & (SMA < 50)
+    assert_allclose(found[outer], np.diag(true)[outer], rtol=0.1)
+    scale = np.sqrt(np.diag(true))
+    want = (true / np.outer(scale, scale))[np.ix_(outer, outer)]
+    assert_allclose(share[np.ix_(outer, outer)], want, atol=0.15)
+    assert want[0, 1] > 0.35
+    assert np.all(want[0, 3:] < 0.01)
+
+
+def test_core(profile):
+    # Half a pixel apart, rings see the same pixels; three pixels, others.
+    share = shared_noise(profile, ALL)[1]
+    assert 0.7 < share[2, 3] < 0.85
+    assert share[1, 5] < 0.02
+    assert_allclose(np.diag(share), 1)
+    assert_allclose(share, share.T)
+
+
+def test_some_rings(profile):
+    use = SMA > 1.2
+    variance, share = shared_noise(profile, use)
+    full, full_share = shared_noise(profile, ALL)
+    assert_allclose(variance, full[use])
+    assert_allclose(share, full_share[np.ix_(use, use)])
+
+
+def test_masked_pixels(profile):
+    full = shared_noise(profile, ALL)[0]
+    profile['n_valid'] = np.full(len(SMA), 0.25)
+    assert_allclose(shared_noise(profile, ALL)[0][20:], 4 * full[20:])
+
+
+def test_pixels(profile):
+    full = shared_noise(profile, ALL)[0]
+    profile['radius'] = SMA * u.pix
+    del profile.meta['pixel_scale']
+    assert_allclose(shared_noise(profile, ALL)[0], full * SCALE**4)
+
+
+@pytest.mark.parametrize('meta', [
+    {'fitter': 'Pix2ProfFitter'}, {'noise': np.nan}, {'noise': 0.0},
+    {'correlation': {'length': 0.5, 'smooth': 0.5, 'common': 0.1}}])
+def test_no_shared_noise(profile, meta):
+    profile.meta.update(meta)
+    variance, share = shared_noise(profile, ALL)
+    assert not variance.any()
+    assert_allclose(share, np.eye(len(SMA)))
