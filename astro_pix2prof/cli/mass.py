@@ -251,6 +251,7 @@ def _print_masses(table):
                          f'{meta["log_mass_err"]:.3f}'),
         ('relation', f'{meta["relation"]}, {meta["colour"]} and light in '
                      f'{meta["light"]}, {meta["imf"]} IMF'),
+        ('K-correction', meta['k_correction']),
         ('its scatter (dex)', f'{meta["relation_scatter"]:.2f}'
          if meta['relation_scatter'] > 0 else 'not known'),
         ('half of it within (kpc)', f'{meta["r50_mass"]:.2f} +- '

@@ -78,6 +78,17 @@ class RingConvolution:
         rest, rest_2 = self._smear_rest()
         self.matrix, self.flattening = core + rest, core_2 + rest_2
 
+    def of_star(self):
+        """
+        Calculate the means on the rings of a star at their centre.
+
+        Returns
+        -------
+        mean : 1D `~numpy.ndarray`, shape (n,)
+            Of a flux of 1.
+        """
+        return (self._weight * self._psf(self._x, self._y)).sum(1)
+
     def _taper(self, sma):
         """
         Calculate the part that belongs to the core.

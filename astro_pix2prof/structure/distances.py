@@ -3,10 +3,12 @@
 Distances, scales and cosmological dimming.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import astropy.units as u
 import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.arguments import (
     check_number,
@@ -14,7 +16,8 @@ from astro_pix2prof.arguments import (
     read_text_quantity,
 )
 
-__all__ = ['PhysicalScale', 'check_megaparsec', 'find_scale']
+__all__ = ['PhysicalScale', 'check_megaparsec', 'find_scale',
+           'warn_of_scale']
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,10 @@ class PhysicalScale:
         return float(10 * np.log10(1 + self.redshift))
 
 
+# Above this redshift, masses need K-corrections; within this distance (Mpc),
+# there are satellites of the Milky Way only.
+_NEEDS_K, _SATELLITE = 0.05, 0.1
+
 # The distances (Mpc) and redshifts that galaxies have: the nearest is 0.02
 # Mpc away.
 _NEAREST, _FARTHEST, _MOST_REDSHIFT = 1e-3, 1e6, 30.0
@@ -94,6 +101,38 @@ def check_megaparsec(value, name):
         msg = (f'{name} must be the distance of a galaxy, got {value} in '
                'milliparsec: megaparsec are written Mpc')
         raise ValueError(msg)
+
+
+def warn_of_scale(scale, k_correction):
+    """
+    Warn of distances and redshifts at which masses are wrong.
+
+    Parameters
+    ----------
+    scale : `PhysicalScale`
+        The distance of the galaxy.
+
+    k_correction : object or `None`
+        The K-corrections, if there are any.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If there are none and the redshift is above 0.05, or the galaxy is
+        nearer than 0.1 Mpc.
+    """
+    if k_correction is None and scale.redshift > _NEEDS_K:
+        warnings.warn(
+            f'no K-correction is made at the redshift {scale.redshift:g}: '
+            'colours and light are those of bluer bands, and masses are '
+            'wrong by more than their errors; give k_correction, such as '
+            "'chilingarian2010'",
+            AstropyUserWarning, stacklevel=3)
+    if scale.luminosity_distance < _SATELLITE:
+        warnings.warn(
+            f'distance is {scale.luminosity_distance:g} Mpc, that of a '
+            'satellite of the Milky Way; distances of galaxies are in Mpc',
+            AstropyUserWarning, stacklevel=3)
 
 
 def find_scale(distance=None, redshift=None, cosmology=None):

@@ -12,7 +12,11 @@ from astro_pix2prof.structure.models import (
     fit_disc,
     fit_sersic,
 )
-from astro_pix2prof.structure.smeared import MODEL_COLUMNS, MODELS
+from astro_pix2prof.structure.smeared import (
+    MODEL_COLUMNS,
+    MODELS,
+    warn_of_centre,
+)
 
 __all__ = ['magnitude_of', 'put_fits', 'put_smeared']
 
@@ -65,6 +69,7 @@ def put_smeared(result, radius, intensity, error, zero, few, *, rings):
     flag : `~astro_pix2prof.StructureFlag`
     """
     flag, none = StructureFlag(0), (np.nan, np.nan)
+    fits = []
     for model, bit in (('sersic', StructureFlag.SERSIC_FAILED),
                        ('bulge_disc', StructureFlag.BULGE_DISC_FAILED),
                        ('core', StructureFlag.CORE_FAILED)):
@@ -77,11 +82,14 @@ def put_smeared(result, radius, intensity, error, zero, few, *, rings):
             result.update(dict.fromkeys(names, none))
             result[f'{model}_chi2'] = none
             continue
+        fits.append(fit)
         result.update(columns(fit))
         result[f'{model}_chi2'] = fit.chi2 / fit.n_free, np.nan
         _to_magnitudes(result, names[:1], zero)
         if model == 'bulge_disc':
             _to_magnitudes(result, ['disc_mu_0'], zero)
+    if fits:
+        warn_of_centre(rings, fits)
     if not few and result['sersic_r_e'][0] < rings.fwhm:
         flag |= StructureFlag.PSF_SIZED
     return flag | _put_disc(result, radius, intensity, error, few)

@@ -31,7 +31,10 @@ from astro_pix2prof.structure.band_light import (
     read_band,
 )
 from astro_pix2prof.structure.colours import hold_colours
-from astro_pix2prof.structure.distances import check_megaparsec
+from astro_pix2prof.structure.distances import (
+    check_megaparsec,
+    warn_of_scale,
+)
 from astro_pix2prof.structure.growth import (
     N_RINGS,
     REFINE,
@@ -285,6 +288,7 @@ def mass_profile(
     check_megaparsec(distance_err, 'distance_err')
     distance_err = check_number(distance_err, 'distance_err', unit=u.Mpc,
                                 least=0, optional=True)
+    warn_of_scale(found.scale, k_correction)
     if found.filters != relation.filters:
         warnings.warn(
             f'relation {relation.name!r} is for the filters of '
@@ -317,7 +321,9 @@ def mass_profile(
     _put_totals(table, checked[light], measured, found, seed)
     _warn_of_colours(table, relation, colour)
     _put_meta(table, checked[light], relation, colour, light, found)
-    table.meta.update(seeing)
+    table.meta.update(seeing, k_correction='none' if k_correction is None
+                      else k_correction if isinstance(
+                          k_correction, str) else 'given')
     table.meta['distance_scatter'] = (
         0.0 if distance_err is None else 2 / _LN10 * distance_err
         / found.scale.luminosity_distance)

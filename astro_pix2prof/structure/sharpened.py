@@ -29,6 +29,8 @@ from astro_pix2prof.structure.smeared import (
     MODELS,
     read_rings,
     refuse_corrected,
+    refuse_sharp,
+    warn_of_centre,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ __all__ = ['correct_psf']
 
 # Models and PSFs are never known better than this part of the correction.
 _UNKNOWN = 0.15
+
+# No galaxy needs a larger correction (mag), and none moves more than this part
+# of its light.
+_MOST, _MOST_LIGHT = 10.0, 1.0
 
 # Draws of the parameters of each model.
 _DRAWS = 60
@@ -112,6 +118,7 @@ def correct_psf(profile: QTable, psf: PSFLike, *, seed: int = 0) -> QTable:
                f'corrected, got {np.count_nonzero(use)}')
         raise ValueError(msg)
     rings = read_rings(profile, psf, use)
+    refuse_sharp(rings)
     fit, change, spread = _corrections(rings, np.random.default_rng(seed))
     return _apply(profile, use, rings, fit, (change, spread))
 
@@ -144,9 +151,13 @@ def _corrections(rings, rng):
         msg = ('profile could not be corrected: neither a Sersic law nor a '
                'bulge with a disc could be fitted')
         raise ValueError(msg)
+    warn_of_centre(rings, found)
     bic = np.array([fit.bic for fit in found])
     weight = np.exp(-0.5 * (bic - bic.min()))
     weight /= weight.sum()
+    # (what hardly counts may be infinite)
+    found, weight = [fit for fit, part in zip(
+        found, weight, strict=True) if part > 1e-6], weight[weight > 1e-6]
     means, spreads = [], []
     for fit in found:
         best = _ratio(rings, fit, fit.values)
@@ -163,6 +174,10 @@ def _corrections(rings, rng):
     means, spreads = np.array(means), np.array(spreads)
     change = weight @ means
     variance = weight @ (spreads**2 + (means - change)**2)
+    # (a galaxy that is sharper than the PSF has no correction)
+    wrong = ~(np.abs(change) < _MOST)
+    change, variance = (np.where(wrong, np.nan, part)
+                        for part in (change, variance))
     return (found[int(np.argmax(weight))], change,
             np.sqrt(variance + (_UNKNOWN * change)**2))
 
@@ -207,7 +222,8 @@ def _apply(profile, use, rings, fit, correction):
     out = QTable(profile, copy=True)
     full, error = (np.where(use, 0.0, np.nan) for _ in range(2))
     full[use], error[use] = change, spread
-    factor = np.where(use, 10**(-0.4 * np.nan_to_num(full)), 1.0)
+    # (a ring without a correction has no value)
+    factor = np.where(use, 10**(-0.4 * full), 1.0)
     relative = np.nan_to_num(error) / POGSON
     value = profile['intensity'].value * factor
     out['intensity'] = value * profile['intensity'].unit
@@ -217,7 +233,7 @@ def _apply(profile, use, rings, fit, correction):
     zero = profile.meta.get('sb_zeropoint', np.nan)
     for name in ('surface_brightness', SAMPLES):
         if name in out.colnames:
-            shift = np.nan_to_num(full)
+            shift = np.where(use, full, 0.0)
             old = profile[name].value
             out[name] = (old + (shift if old.ndim == 1 else shift[:, None])
                          ) * profile[name].unit
@@ -236,6 +252,8 @@ def _apply(profile, use, rings, fit, correction):
         more[use] = _enclosed_change(rings, fit)
         flux = sb_to_intensity(profile['mag_enclosed'].value,
                                zeropoint=zero)[0] + more
+        most = _MOST_LIGHT * np.nanmax(np.abs(flux - more), initial=0.0)
+        flux = np.where(np.abs(more) <= most, flux, np.nan)
         out['mag_enclosed'] = intensity_to_sb(
             flux, zeropoint=zero)[0] * u.mag
         if 'mag_enclosed_err' in out.colnames:

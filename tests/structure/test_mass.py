@@ -324,13 +324,35 @@ class TestMassProfile:
         assert_allclose(table.meta['log_mass'] - plain.meta['log_mass'],
                         expected - 4 * np.log10(1.05), atol=2e-3)
 
+    def test_no_k_correction(self):
+        """
+        At a redshift of 0.3, the mass was too large without a word.
+        """
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        with pytest.warns(AstropyUserWarning,
+                          match='no K-correction is made at the redshift 0.3'):
+            table = mass_profile(bands, redshift=0.3)
+        assert table.meta['k_correction'] == 'none'
+        for k_correction, name in (
+                ('chilingarian2010', 'chilingarian2010'),
+                ({'g': 0.5, 'i': 0.1}, 'given')):
+            table = mass_profile(bands, redshift=0.3,
+                                 k_correction=k_correction)
+            assert table.meta['k_correction'] == name
+        assert mass_profile(bands, redshift=0.04).meta['log_mass'] > 5
+
+    def test_satellite(self):
+        bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
+        with pytest.warns(AstropyUserWarning, match='distance is 0.035 Mpc'):
+            mass_profile(bands, distance=35 * u.kpc)
+
     def test_polynomials(self):
         """
         K-corrections by the name of their authors.
         """
         bands = {'g': make_profile(21.0), 'i': make_profile(20.0)}
         plain, table = (mass_profile(bands, redshift=0.1, k_correction=k)
-                        for k in (None, 'chilingarian2010'))
+                        for k in ({'g': 0, 'i': 0}, 'chilingarian2010'))
         k_g, k_i = (PolynomialKCorrection('g-i')(band, 0.1, 1.0)
                     for band in 'gi')
         assert_allclose(table['colour'].value, 1 - k_g + k_i, atol=2e-3)

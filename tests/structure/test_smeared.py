@@ -10,6 +10,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import gammaincinv
 
@@ -179,7 +180,7 @@ class TestFits:
         Rings that overlap have the same noise, which does not average out.
         """
         profile = smeared(lambda r: sersic(r, 4.0, 2.0), r_max=40, seed=3,
-                          noise=0.02)
+                          noise=2e-4)
         ring = 2e-3 * profile['intensity'].value.max() / np.maximum(
             profile['radius'].value, 1)
         profile['intensity_err'] = ring * profile['intensity'].unit
@@ -190,6 +191,25 @@ class TestFits:
         assert row['sersic_n'] == alone['sersic_n']
         for name in ('sersic_n_err', 'sersic_r_e_err'):
             assert u.Quantity(row[name]) > 1.1 * u.Quantity(alone[name])
+
+    def test_psf_of_another_image(self):
+        """
+        A PSF that is too broad gave an index of 10 and infinite corrections.
+        """
+        profile = smeared(lambda r: sersic(r, 4.0, 2.5))
+        wrong = PSF(1.7 * FWHM, beta=3.0)
+        match = 'no model behind the psf follows the centre'
+        with pytest.warns(AstropyUserWarning, match=match):
+            row = measure_structure(profile, psf=wrong, n_samples=2)[0]
+        assert row['sersic_n'] > 3
+        with pytest.warns(AstropyUserWarning, match=match):
+            correct_psf(profile, wrong)
+        wrong = PSF(10 * FWHM)
+        match = 'psf is broader than that of the image: along the rings, the '
+        with pytest.warns(AstropyUserWarning, match=match):
+            measure_structure(profile, psf=wrong, n_samples=2)
+        with pytest.raises(ValueError, match=f'{match}.*nothing corrects it'):
+            correct_psf(profile, wrong)
 
     def test_few_rings(self):
         profile = smeared(lambda r: sersic(r, 4.0, 1.0))[:4]
