@@ -405,7 +405,7 @@ def run_survey(
             n_workers=n_workers, scheduler=scheduler)
     return SurveyResult(out, n_rows, n_rows - n_skipped, n_skipped,
                         counts.galaxies, time.perf_counter() - begin,
-                        counts.bands)
+                        counts.bands, counts.flags)
 
 
 def _complete(images, options):
