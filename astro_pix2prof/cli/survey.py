@@ -97,7 +97,8 @@ def add_survey_command(commands):
         'see --pixels (default for tiles and --cutouts: columns such as ra '
         'and dec)',
         size='crop to this size: pixels, an angle such as 90arcsec, or a '
-        'column; needed for tiles and --cutouts', by_band=True)
+        'column (pixels if it has no unit, as in CSV); needed for tiles and '
+        '--cutouts', by_band=True)
     add_plane_options(
         command, text='For each image, a column of paths or a template with '
         "columns in braces, such as '{id}_mask.fits'; {name} is the name of "

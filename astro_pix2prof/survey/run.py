@@ -172,7 +172,8 @@ def run_survey(
 
     size : int, str or `~astropy.units.Quantity`, optional
         The size of the cut-outs: pixels, an angle such as '90arcsec', or a
-        column. It is needed for tiles and services.
+        column, which counts in pixels if it has no unit. It is needed for
+        tiles and services.
 
     masks, uncertainties, invvars, backgrounds : str, optional
         Where the masks, the standard deviations, the inverse variances (or
