@@ -54,10 +54,11 @@ def add_compare_command(commands):
                     "order ('none' where one does not apply).")
     command.add_argument('files', nargs='+', metavar='FILE', type=any_path,
                          help='images (FITS), profiles of this package '
-                              '(ECSV, FITS, Parquet), tables of the task '
-                              'ellipse of IRAF (FITS; they need '
-                              '--pixel-scale and --zeropoint) or profiles of '
-                              'AutoProf (.prof)')
+                              '(ECSV, FITS, Parquet, CSV), tables of the '
+                              'task ellipse of IRAF (FITS; they need '
+                              '--pixel-scale and --zeropoint), profiles of '
+                              'AutoProf (.prof), or tables with the columns '
+                              'radius and surface_brightness')
     command.add_argument('--method', choices=METHODS, action='append',
                          help='how to measure images; may be repeated '
                               '(default: pix2prof)')
@@ -68,8 +69,8 @@ def add_compare_command(commands):
                               'repeated. Differences refer to the first '
                               'reference, or else to the first FILE')
     command.add_argument('--out', metavar='PNG', type=local_path,
-                         default=Path('comparison.png'),
-                         help='the figure (default: comparison.png)')
+                         help='the figure (default: comparison.png, which '
+                              'is left as it is if it exists)')
     add_radius_scale(command)
     command.add_argument('--overwrite', action='store_true',
                          help='replace a figure that exists')
@@ -89,16 +90,23 @@ def _run_compare(args):
     options = [image_options(part) for part in parts]
     for part in parts:
         check_planes(part)
-    check_new(args.out, args)
-    check_figure(args.out, args)
-    make_folder(args.out.parent, args)
+    figure = args.out
+    if figure is None:
+        figure = Path('comparison.png')
+        if figure.exists() and not args.overwrite:
+            figure = None
+    else:
+        check_new(figure, args)
+        check_figure(figure, args)
+        make_folder(figure.parent, args)
     profiles, n_failed = {}, 0
+    choose_label = _Labels([*args.reference, *args.files])
     for path in args.reference:
         profile = _read_table(path, shared)
         if profile is None:
             args.command.error(f'argument --reference: {path} holds no '
                                'profile: give images as FILE')
-        profiles[_label(path, profiles)] = profile
+        profiles[choose_label(path)] = profile
     methods = list(dict.fromkeys(args.method or ['pix2prof']))
     for path, part, option in zip(args.files, parts, options, strict=True):
         for method, ending in _ways(path, methods):
@@ -109,8 +117,10 @@ def _run_compare(args):
                 n_failed += 1
                 report(error, part, file=path)
                 continue
-            profiles[_label(path, profiles, ending)] = profile
-    if len(profiles) < len(args.reference) + 1:
+            profiles[choose_label(path, ending)] = profile
+    if len(profiles) < len(args.reference) + 1 or (
+            n_failed and len(profiles) == 1):
+        # (there is nothing to compare)
         return 1
     first = next(iter(profiles))
     for label, profile in profiles.items():
@@ -122,28 +132,62 @@ def _run_compare(args):
     if len(profiles) == 1 and not n_failed:
         warn('there is one profile and none to compare it with: give another '
              'FILE, or --reference', args)
-    save_figure(plot_profiles, args.out, profiles, figsize=(7.0, 6.0),
-                radius_scale=args.radius_scale,
-                reference=first if len(profiles) > 1 else None)
+    if figure is not None:
+        save_figure(plot_profiles, figure, profiles, figsize=(7.0, 6.0),
+                    radius_scale=args.radius_scale,
+                    reference=first if len(profiles) > 1 else None)
     if not args.quiet:
         if len(profiles) > 1:
             with show_warnings(args):
                 print_differences(profiles, first)
-        print(f'figure: {args.out.resolve()}')
+        if figure is not None:
+            print(f'figure: {figure.resolve()}')
+    if figure is None:
+        warn('no figure is drawn, since comparison.png exists: give another '
+             'name with --out, or --overwrite')
     return 1 if n_failed else 0
 
 
-def _label(path, profiles, ending=''):
+class _Labels:
     """
-    Choose a label that no other profile has.
+    Choose labels that tell files apart.
+
+    Parameters
+    ----------
+    paths : list of `~pathlib.Path`
+        All files. Those of different folders that share their name are
+        labelled by their paths; in one folder, all but the first are.
     """
-    stem = file_stem(path)
-    if path.suffix in ('.ecsv', '.parquet', '.prof', '.vot', '.xml'):
-        stem = path.stem
-    label = stem + ending
-    while label in profiles:
-        label += "'"
-    return label
+
+    def __init__(self, paths):
+        paths = list(dict.fromkeys(paths))
+        folders = {}
+        for path in paths:
+            folders.setdefault(_stem(path), set()).add(path.parent)
+        self._shared = {path for path in paths
+                        if len(folders[_stem(path)]) > 1}
+        self._used = set()
+
+    def __call__(self, path, ending=''):
+        """
+        Choose the label of a file, which may be given more than once.
+        """
+        label = _stem(path) + ending
+        if path in self._shared or label in self._used:
+            label = f'{path}{ending}'
+        while label in self._used:
+            label += "'"
+        self._used.add(label)
+        return label
+
+
+def _stem(path):
+    """
+    Remove the ending of a file's name.
+    """
+    if path.suffix in ('.ecsv', '.csv', '.parquet', '.prof', '.vot', '.xml'):
+        return path.stem
+    return file_stem(path)
 
 
 def _ways(path, methods):
@@ -181,11 +225,11 @@ def _read_here(path, args):
         read_iraf_table,
         recognise_table,
     )
-    from astro_pix2prof.profile.io import read_profile
+    from astro_pix2prof.profile.io import read_published
 
     kind = recognise_table(path)
-    if kind == 'profile':
-        return read_profile(path)
+    if kind in ('profile', 'published'):
+        return read_published(path)
     if kind == 'autoprof':
         return read_autoprof(path)
     if kind is None:

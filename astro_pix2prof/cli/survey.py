@@ -97,7 +97,8 @@ def add_survey_command(commands):
         'see --pixels (default for tiles and --cutouts: columns such as ra '
         'and dec)',
         size='crop to this size: pixels, an angle such as 90arcsec, or a '
-        'column; needed for tiles and --cutouts', by_band=True)
+        'column (pixels if it has no unit, as in CSV); needed for tiles and '
+        '--cutouts', by_band=True)
     add_plane_options(
         command, text='For each image, a column of paths or a template with '
         "columns in braces, such as '{id}_mask.fits'; {name} is the name of "
@@ -379,6 +380,10 @@ def _finish(result, args):
              + ', '.join(f'{band}: {counted(n, "galaxy", "galaxies")}'
                          for band, n in lost.items())
              + f': see {result.out / "_failures.ecsv"}')
+    n_empty = result.n_flagged.get('NO_SOURCE', 0)
+    if n_empty and n_empty == result.n_measured:
+        warn('nothing significant was found at the position of any galaxy '
+             '(NO_SOURCE): look at the masks, the positions and the sizes')
     if not result.n_failed:
         return 0
     table = result.out / '_failures.ecsv'
@@ -424,8 +429,10 @@ def _position_options(args):
 
 
 def _print_result(result):
+    flags = ', '.join(f'{n} {name}' for name, n in result.n_flagged.items())
     text = (f'{counted(result.n_rows, "galaxy", "galaxies")}: '
-            f'{result.n_measured} measured, {result.n_failed} failed')
+            f'{result.n_measured} measured{flags and f" ({flags})"}, '
+            f'{result.n_failed} failed')
     if result.n_skipped:
         text += f'; {result.n_skipped} of these by earlier calls'
     if result.n_done:

@@ -40,6 +40,8 @@ _IRAF = {'SMA', 'INTENS', 'ELLIP', 'PA'}
 
 _AUTOPROF = {'R', 'SB', 'SB_e', 'ellip', 'pa'}
 
+_PUBLISHED = {'radius', 'surface_brightness'}
+
 # AutoProf writes 99.999 for a magnitude that it could not measure.
 _NO_MAGNITUDE = 99.0
 
@@ -59,10 +61,11 @@ def recognise_table(path):
 
     Returns
     -------
-    kind : {'profile', 'iraf', 'autoprof', None}
-        A profile of this package, a table of the task ellipse of IRAF, or a
-        profile of AutoProf; `None` for a FITS file with an image and for
-        files that hold no text.
+    kind : {'profile', 'iraf', 'autoprof', 'published', None}
+        A profile of this package, a table of the task ellipse of IRAF, a
+        profile of AutoProf, or a table of radii and surface brightness as a
+        paper has it; `None` for a FITS file with an image and for files
+        that hold no text.
 
     Raises
     ------
@@ -85,13 +88,14 @@ def recognise_table(path):
     if names is None:
         return None
     for kind, wanted in (('profile', _PROFILE), ('iraf', _IRAF),
-                         ('autoprof', _AUTOPROF)):
+                         ('autoprof', _AUTOPROF), ('published', _PUBLISHED)):
         if wanted <= set(names):
             return kind
     msg = (f'{path} is neither an image nor a profile: it needs the columns '
            f'{", ".join(sorted(_PROFILE))} (this package), '
-           f'{", ".join(sorted(_IRAF))} (IRAF) or '
-           f'{", ".join(sorted(_AUTOPROF))} (AutoProf), and has '
+           f'{", ".join(sorted(_IRAF))} (IRAF), '
+           f'{", ".join(sorted(_AUTOPROF))} (AutoProf) or '
+           f'{", ".join(sorted(_PUBLISHED))} (a paper), and has '
            f'{", ".join(names[:12])}')
     raise ValueError(msg)
 
@@ -117,8 +121,12 @@ def _text_columns(path):
         with path.open(encoding='utf-8') as stream:
             for line in stream:
                 if line.strip() and not line.startswith('#'):
-                    line = line.replace(',', ' ').replace('"', ' ')
-                    return line.split()[:100]
+                    line = line.replace('"', ' ')
+                    if ',' not in line:
+                        return line.split()[:100]
+                    # (units stand in brackets behind the names)
+                    return [name.partition('[')[0].strip()
+                            for name in line.split(',')[:100]]
     except UnicodeDecodeError:
         pass
     return None

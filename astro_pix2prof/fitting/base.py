@@ -47,6 +47,10 @@ __all__ = ['FunctionFitter', 'ProfileFitter', 'as_fitter',
 # few enough that their images fit into memory many times.
 _BATCH = 64
 
+# Pixels on a side of a crop that a galaxy with sky around it needs at least:
+# fewer are a slip in the unit.
+_LEAST_SIDE = 10
+
 
 class ProfileFitter(ABC):
     """
@@ -289,7 +293,10 @@ class ProfileFitter(ABC):
         check_options(options, known, name)
         if isinstance(image, ForcedImage):
             return image.read()
-        return GalaxyCutout.from_any(image, **options)
+        cutout = GalaxyCutout.from_any(image, **options)
+        if options.get('size') is not None:
+            _check_crop(cutout.shape, options['size'])
+        return cutout
 
     def _batches_with(self, parts, images, batch_size, workers, progress,
                       options):
@@ -473,3 +480,28 @@ def check_settings(sky, search_radius, fit_centre, min_snr):
                               optional=True),
             check_flag(fit_centre, 'fit_centre'),
             check_positive(min_snr, 'min_snr'))
+
+
+def _check_crop(shape, size):
+    """
+    Refuse a crop in which no profile could be measured.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The shape (ny, nx) of the image.
+
+    size : optional
+        The size that was asked for.
+
+    Raises
+    ------
+    ValueError
+        If a side has less than 10 pixels.
+    """
+    if min(shape) < _LEAST_SIDE:
+        msg = (f'size={size} leaves {shape[1]} x {shape[0]} pixels of the '
+               f'image: a profile needs {_LEAST_SIDE} at least. Numbers '
+               "without a unit are pixels; angles have one, such as "
+               "'90arcsec'")
+        raise ValueError(msg)

@@ -8,6 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
+from astro_pix2prof.fitting.notes import NotingJob, repeat_warnings
+
 __all__ = ['map_parts']
 
 # Parts that each process holds ready.
@@ -30,16 +32,21 @@ def map_parts(job, parts, workers):
     workers : int
         The number of processes.
 
-    Yields
-    ------
-    result : object
-        The results, in the order of the parts.
+    Returns
+    -------
+    results : iterator
+        In the order of the parts. The warnings of the processes are given
+        in this one.
 
     Raises
     ------
     RuntimeError
         If a process died.
     """
+    return repeat_warnings(_map_parts(NotingJob(job), parts, workers))
+
+
+def _map_parts(job, parts, workers):
     # (processes that are started afresh inherit no threads and no locks)
     pool = ProcessPoolExecutor(workers, mp_context=get_context('spawn'),
                                initializer=_set_job, initargs=(job,))

@@ -13,6 +13,8 @@ from itertools import accumulate
 import torch
 from torch.utils.data import DataLoader
 
+from astro_pix2prof.fitting.notes import NotingJob, repeat_warnings
+
 __all__ = ['count_gpus', 'map_parts']
 
 
@@ -49,16 +51,17 @@ def map_parts(job, parts, workers):
     Returns
     -------
     results : iterator
-        In the order of the parts.
+        In the order of the parts. The warnings of the processes are given
+        in this one.
 
     Raises
     ------
     RuntimeError
         If a process died.
     """
-    return map(unpack, DataLoader(
-        _Stream(job), batch_sampler=parts, num_workers=workers,
-        prefetch_factor=_AHEAD, collate_fn=pack))
+    return repeat_warnings(map(unpack, DataLoader(
+        _Stream(NotingJob(job)), batch_sampler=parts, num_workers=workers,
+        prefetch_factor=_AHEAD, collate_fn=pack)))
 
 
 class _Stream:

@@ -28,6 +28,11 @@ _UNITS = {
     'surface_brightness_samples': (SB_UNIT,)}
 
 
+# Columns of tables that hold several profiles one after the other.
+_SEVERAL = {'angle': 'sectors', 'axis': 'cuts along the axes',
+            'height': 'vertical cuts'}
+
+
 def check_profile(profile, name='profile', *, ordered=False):
     """
     Check a profile table and bring it into the form that fitters write.
@@ -123,12 +128,13 @@ def complete_profile(table, name='profile'):
         If it is no profile table, and has not these two columns.
 
     ValueError
-        As for `check_profile`, which includes columns without a unit.
+        As for `check_profile`, which includes columns without a unit; or if
+        the radii do not increase.
     """
     needed = ('radius', 'surface_brightness')
     if is_profile(table) or not all(
             column in getattr(table, 'colnames', ()) for column in needed):
-        return check_profile(table, name)
+        return _check_rings(check_profile(table, name), name)
     profile = QTable(table, copy=True)
     for column, (unit, _) in RING_COLUMNS.items():
         if column not in profile.colnames:
@@ -137,7 +143,27 @@ def complete_profile(table, name='profile'):
                                if isinstance(unit, u.UnitBase) else values)
     if 'flag' not in table.colnames:
         profile['flag'] = np.zeros(len(profile), dtype=np.int32)
-    return check_profile(profile, name)
+    return _check_rings(check_profile(profile, name), name)
+
+
+def _check_rings(profile, name):
+    """
+    Refuse radii that do not increase, as those of several profiles in one.
+    """
+    radius = np.asarray(profile['radius'].value)
+    radius = radius[np.isfinite(radius)]
+    wrong = np.flatnonzero(np.diff(radius) <= 0)
+    if not wrong.size:
+        return profile
+    k = int(wrong[0])
+    msg = (f'{name} must have radii that increase, one row for each ring, '
+           f'got {radius[k + 1]:.6g} after {radius[k]:.6g} '
+           f'{profile["radius"].unit}')
+    for column, what in _SEVERAL.items():
+        if column in profile.colnames:
+            msg += (f'. Its column {column!r} is that of {what}: take the '
+                    f'rows with one value of it')
+    raise ValueError(msg)
 
 
 def _checked_column(values, column, name):

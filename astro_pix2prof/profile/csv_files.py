@@ -134,7 +134,7 @@ def read_csv(path):
     for column in plain.itercols():
         name, unit = re.fullmatch(r'(.*?)\s*(?:\[(.*)\])?',
                                   column.name).groups()
-        if hasattr(column, 'mask'):
+        if hasattr(column, 'mask') and column.dtype.kind in 'iuf':
             column = column.astype(float).filled(np.nan)
         values = np.asarray(column)
         table[name] = values if unit is None else u.Quantity(

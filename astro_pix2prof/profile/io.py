@@ -19,7 +19,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.addresses import copy_here, find_path, is_address
 from astro_pix2prof.extras import missing_extra
-from astro_pix2prof.profile.checks import check_profile
+from astro_pix2prof.profile.checks import check_profile, complete_profile
 from astro_pix2prof.profile.columns import is_profile
 from astro_pix2prof.profile.csv_files import read_csv, write_csv
 from astro_pix2prof.profile.meta import META_KEY, UNIT_KEY
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from astro_pix2prof.typing import PathLike
 
-__all__ = ['read_profile', 'write_profile', 'write_table']
+__all__ = ['read_profile', 'read_published', 'write_profile', 'write_table']
 
 
 FORMATS = {'.ecsv': 'ecsv', '.fits': 'fits', '.fit': 'fits',
@@ -238,6 +238,65 @@ def read_profile(
         with copy_here(find_path(path, 'path')) as copy:
             return read_profile(copy, format=format)
     kind = _format(path, format)
+    table = _read_table(path, kind)
+    if not is_profile(table):
+        msg = (f'{path} holds no profile table: its columns are '
+               f'{", ".join(table.colnames)}')
+        raise ValueError(msg)
+    if kind in ('fits', 'votable'):
+        _restore(table)
+    meta = table.meta
+    # (VOTable masks what is not-a-number)
+    table = check_profile(table, str(path))
+    # the meta is what the file has
+    table.meta = meta
+    return table
+
+
+def read_published(path):
+    """
+    Read a profile, or a table of radii and surface brightness of a paper.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file, of a kind that `read_profile` reads.
+
+    Returns
+    -------
+    profile : `~astropy.table.QTable`
+        The profile, see `~astro_pix2prof.profile.checks.complete_profile`.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read or holds neither, the radii do not increase, or
+        a column has no unit.
+
+    FileNotFoundError
+        If there is no such file.
+    """
+    kind = _format(path, None)
+    table = _read_table(path, kind)
+    if kind in ('fits', 'votable'):
+        _restore(table)
+    meta = table.meta
+    try:
+        table = complete_profile(table, str(path))
+    except ValueError as error:
+        if 'got no unit' in str(error) and kind == 'csv':
+            msg = (f"{error}: in CSV, units stand in the first line, as in "
+                   "'radius [arcsec],surface_brightness [mag/arcsec2]'")
+            raise ValueError(msg) from error
+        raise
+    table.meta = meta
+    return table
+
+
+def _read_table(path, kind):
+    """
+    Read the table in a file of a kind.
+    """
     if not Path(path).is_file():
         msg = f'{path}: there is no such file'
         raise FileNotFoundError(msg)
@@ -252,17 +311,6 @@ def read_profile(
             msg = (f'{path} cannot be read as a table of the format {kind}: '
                    f'{" ".join(str(error).split())}')
             raise ValueError(msg) from error
-    if not is_profile(table):
-        msg = (f'{path} holds no profile table: its columns are '
-               f'{", ".join(table.colnames)}')
-        raise ValueError(msg)
-    if kind in ('fits', 'votable'):
-        _restore(table)
-    meta = table.meta
-    # (VOTable masks what is not-a-number)
-    table = check_profile(table, str(path))
-    # the meta is what the file has
-    table.meta = meta
     return table
 
 

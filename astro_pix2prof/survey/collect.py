@@ -57,6 +57,11 @@ class SurveyResult:
 
     n_failed_bands : dict of int
         Of several bands, the galaxies without a profile in each.
+
+    n_flagged : dict of int
+        The galaxies whose profile may tell nothing of them, by the flag
+        that says so (``NO_SOURCE`` or ``HEAVILY_MASKED``): they count as
+        measured. Flags that none has are left out.
     """
 
     out: Path
@@ -66,6 +71,7 @@ class SurveyResult:
     n_failed: int
     seconds: float
     n_failed_bands: dict = field(default_factory=dict)
+    n_flagged: dict = field(default_factory=dict)
 
     @property
     def n_measured(self) -> int:
@@ -153,7 +159,8 @@ def collect_survey(out: PathLike) -> SurveyResult:
         _check_parts(plan)
         counts = finish_parts(plan)
     return SurveyResult(out, plan.n_rows, 0, plan.n_rows, counts.galaxies,
-                        time.perf_counter() - begin, counts.bands)
+                        time.perf_counter() - begin, counts.bands,
+                        counts.flags)
 
 
 def _check_parts(plan):

@@ -27,6 +27,7 @@ from astro_pix2prof.survey.isolation import (
 )
 from astro_pix2prof.survey.stamps import pack_stamps, read_stamps
 from astro_pix2prof.survey.stop import find_stop, stop_if_full
+from astro_pix2prof.survey.warned import WARNED, WarningCounts
 from astro_pix2prof.wording import counted
 
 __all__ = ['Engine', 'get_job', 'measure_part', 'run_part']
@@ -77,7 +78,13 @@ class Engine:
 
     Notes
     -----
-    Use it in a ``with`` statement.
+    Use it in a ``with`` statement, which ends with the warnings of all
+    processes, each once.
+
+    Attributes
+    ----------
+    warned : `~astro_pix2prof.survey.warned.WarningCounts`
+        The warnings until now.
     """
 
     def __init__(self, job, *, n_workers=None, scheduler=None):
@@ -90,11 +97,14 @@ class Engine:
         self.scheduler = scheduler
         self.key = f'astro_pix2prof-{uuid.uuid4().hex[:12]}'
         self.client, self._counted = None, None
+        self.warned = WarningCounts()
         if scheduler is not None or n_workers > 1:
             import_dask()
 
     def __enter__(self):
         _JOBS[self.key] = self.job
+        # (those of a survey that was interrupted)
+        WARNED.take()
         if self.scheduler is None and self.n_workers == 1:
             return self
         self._stack = connect(self.n_workers, self.scheduler)
@@ -108,6 +118,13 @@ class Engine:
         return self
 
     def __exit__(self, *_):
+        try:
+            self._close()
+        finally:
+            self.warned.update(WARNED.take())
+            self.warned.show()
+
+    def _close(self):
         _JOBS.pop(self.key, None)
         close_children(self.key)
         if self.client is None:
@@ -151,7 +168,9 @@ class Engine:
         broken = []
         for result, error in results:
             if error is None:
-                yield result
+                found, notes = result
+                self.warned.update(notes)
+                yield found
                 continue
             stop = find_stop(error)
             if stop is not None:
@@ -171,7 +190,7 @@ class Engine:
     def _here(self, function, tasks):
         for task in tasks:
             try:
-                found = function(self.key, *task), None
+                found = _with_warnings(function, self.key, *task), None
             except Exception as error:
                 found = None, error
             yield found
@@ -180,7 +199,7 @@ class Engine:
         # (dask would read the arguments to find out whether it has seen
         # them)
         return self.client.submit(
-            function, self.key, *args, pure=False,
+            _with_warnings, function, self.key, *args, pure=False,
             key=f'{self.key}-{uuid.uuid4().hex}')
 
     def _count(self):
@@ -265,6 +284,13 @@ def _make_plugin(key, job):
             close_children(key)
 
     return JobPlugin()
+
+
+def _with_warnings(function, *args):
+    """
+    Call a function; return its result, and the warnings of this process.
+    """
+    return function(*args), WARNED.take()
 
 
 def get_job(key):

@@ -26,6 +26,9 @@ __all__ = ['FailureCounts', 'count_failed', 'count_failures',
 # Rows that are Python objects at once.
 _ROWS = 10_000
 
+# Flags of galaxies that have a profile, but hardly one of a galaxy.
+_EMPTY = GalaxyFlag.NO_SOURCE, GalaxyFlag.HEAVILY_MASKED
+
 
 class FailureCounts(NamedTuple):
     """
@@ -38,22 +41,29 @@ class FailureCounts(NamedTuple):
 
     bands : dict of int
         Those without one in each band; empty for a survey of one.
+
+    flags : dict of int
+        Those with a profile that may tell nothing of a galaxy, by the flag
+        that says so (in the reference): ``NO_SOURCE`` and
+        ``HEAVILY_MASKED``. Flags that no galaxy has are left out.
     """
 
     galaxies: int
     bands: dict
+    flags: dict
 
     @classmethod
     def add(cls, counts):
         """
         Add counts of several files.
         """
-        galaxies, bands = 0, {}
+        galaxies, bands, flags = 0, {}, {}
         for one in counts:
             galaxies += one.galaxies
-            for band, n in one.bands.items():
-                bands[band] = bands.get(band, 0) + n
-        return cls(galaxies, bands)
+            for all_, own in ((bands, one.bands), (flags, one.flags)):
+                for name, n in own.items():
+                    all_[name] = all_.get(name, 0) + n
+        return cls(galaxies, bands, flags)
 
 
 def count_failures(paths):
@@ -75,7 +85,7 @@ def count_failures(paths):
     def counts():
         for path in paths:
             with pq.ParquetFile(as_source(path)) as opened:
-                yield _count(_failed_by_band(opened))
+                yield _count(*_failed_by_band(opened))
 
     return FailureCounts.add(counts())
 
@@ -83,21 +93,27 @@ def count_failures(paths):
 def _failed_by_band(opened):
     """
     Find the galaxies that could not be measured, by the column of the flag.
+
+    Returns them, and the flags of the reference.
     """
     bands = read_bands(opened.schema_arrow).get('bands', ())
     names = ['flag', *(f'flag_{band}' for band in bands)]
     table = opened.read(columns=names)
     return {name: (table[name].to_numpy() & GalaxyFlag.FAILED) != 0
-            for name in names}
+            for name in names}, table['flag'].to_numpy()
 
 
-def _count(failed):
+def _count(failed, flags):
     """
     Count the galaxies that `_failed_by_band` found.
     """
     n = {name: int(np.count_nonzero(rows)) for name, rows in failed.items()}
+    measured = flags[~failed['flag']]
+    empty = {flag.name: int(np.count_nonzero(measured & flag))
+             for flag in _EMPTY}
     return FailureCounts(n.pop('flag'), {
-        name.removeprefix('flag_'): value for name, value in n.items()})
+        name.removeprefix('flag_'): value for name, value in n.items()},
+        {name: value for name, value in empty.items() if value})
 
 
 def count_failed(table):
@@ -174,7 +190,7 @@ class _FailureRows:
         """
         Write the rows of a file of results; return the `FailureCounts`.
         """
-        failed = _failed_by_band(opened)
+        failed, of_reference = _failed_by_band(opened)
         flags = np.any(list(failed.values()), axis=0)
         if flags.any():
             ends = [f'_{band}' for band in self._bands] or ['']
@@ -191,7 +207,7 @@ class _FailureRows:
                 for end in ends:
                     if marks[end][k]:
                         self._write(row, end)
-        return _count(failed)
+        return _count(failed, of_reference)
 
     def _write(self, row, end):
         # (a row is a line)

@@ -24,6 +24,7 @@ from astro_pix2prof.survey.arrow import join_results, pack_rows, unpack_rows
 from astro_pix2prof.survey.bands import BandError
 from astro_pix2prof.survey.cluster import ENVIRONMENT
 from astro_pix2prof.survey.storage import put_whole
+from astro_pix2prof.survey.warned import WARNED
 
 __all__ = ['ChildProcess', 'ProcessDiedError', 'begin_part', 'close_children',
            'find_marks', 'get_child', 'mark_path', 'measure_apart']
@@ -175,8 +176,10 @@ class ChildProcess:
         """
         if self._process is None:
             self._start()
-        return unpack_rows(self._ask(
-            (pack_rows(rows), start, errors or {}, strict)))
+        table, notes = self._ask(
+            (pack_rows(rows), start, errors or {}, strict))
+        WARNED.update(notes)
+        return unpack_rows(table)
 
     def close(self):
         """
@@ -333,9 +336,10 @@ def _serve(job, number, requests, answers):
     while (data := _receive(requests)) is not None:
         rows, start, errors, strict = pickle.loads(data)  # nosec B301
         try:
-            found = 'ok', pack_rows(job(
+            table = pack_rows(job(
                 unpack_rows(rows), start, number=number, errors=errors,
                 strict=strict))
+            found = 'ok', (table, WARNED.take())
         except Exception as error:
             found = 'error', error
         _send(answers, _pack_answer(found))

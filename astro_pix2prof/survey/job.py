@@ -4,11 +4,10 @@ Measure a part of the catalogue in a process of a survey.
 """
 
 import threading
-import warnings
 
 import numpy as np
-from astropy.utils.exceptions import AstropyUserWarning
 
+from astro_pix2prof.fitting.notes import record_warnings
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.texts import utf8_text
 from astro_pix2prof.structure.measure import measure_structure
@@ -21,6 +20,7 @@ from astro_pix2prof.survey.measured import (
     measure_images,
 )
 from astro_pix2prof.survey.stop import StopSurveyError, raise_if_full
+from astro_pix2prof.survey.warned import WARNED
 
 __all__ = ['SurveyJob']
 
@@ -127,19 +127,24 @@ class SurveyJob:
 
         StopSurveyError
             If no galaxy is to blame.
+
+        Notes
+        -----
+        Warnings are counted in
+        `~astro_pix2prof.survey.warned.WARNED` of the process.
         """
-        given = errors or {}
+        given, notes = errors or {}, []
         with _LOCK:
             fitter = self.fitter.make(number)
             if self.embedding:
                 from astro_pix2prof.inference.encoder import EncodingFitter
 
                 fitter = EncodingFitter(fitter)
-            with one_thread(), warnings.catch_warnings():
-                # the flags tell what the warnings say
-                warnings.simplefilter('ignore', AstropyUserWarning)
+            with one_thread(), record_warnings(notes):
                 table, raised = self._measure_apart(rows, start, fitter,
                                                     given)
+        for text in notes:
+            WARNED.add(text)
         if strict and len(raised) == rows.num_rows > 1:
             # no single image is to blame
             raise raised[0]

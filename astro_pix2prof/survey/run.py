@@ -172,7 +172,8 @@ def run_survey(
 
     size : int, str or `~astropy.units.Quantity`, optional
         The size of the cut-outs: pixels, an angle such as '90arcsec', or a
-        column. It is needed for tiles and services.
+        column, which counts in pixels if it has no unit. It is needed for
+        tiles and services.
 
     masks, uncertainties, invvars, backgrounds : str, optional
         Where the masks, the standard deviations, the inverse variances (or
@@ -270,6 +271,12 @@ def run_survey(
 
     ImportError
         If pyarrow, Dask or LSDB is needed and not installed.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        At the end, for each kind of warning that reading or measuring
+        images led to, with its number.
 
     See Also
     --------
@@ -399,7 +406,7 @@ def run_survey(
             n_workers=n_workers, scheduler=scheduler)
     return SurveyResult(out, n_rows, n_rows - n_skipped, n_skipped,
                         counts.galaxies, time.perf_counter() - begin,
-                        counts.bands)
+                        counts.bands, counts.flags)
 
 
 def _complete(images, options):
@@ -559,8 +566,11 @@ def _measure_parts(job, catalogue, plan, clock, *, n_workers, scheduler,
                 disable=not progress, smoothing=0.05) as bar:
             for n, n_more in engine.map(measure_part, tasks()):
                 n_done, n_failed = n_done + n, n_failed + n_more
-                if n_failed:
-                    bar.set_postfix_str(f'{n_failed} failed', refresh=False)
+                notes = [f'{n_failed} failed'] if n_failed else []
+                if engine.warned:
+                    # (they are shown at the end)
+                    notes.append(counted(len(engine.warned), 'warning'))
+                bar.set_postfix_str(', '.join(notes), refresh=False)
                 bar.update(n)
     finally:
         clock.stop(n_done, engine.n_workers)

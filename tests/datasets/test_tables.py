@@ -84,6 +84,14 @@ class TestRecognise:
         (tmp_path / 'c.png').write_bytes(b'\x89PNG\xff\xfe')
         assert recognise_table(tmp_path / 'c.png') is None
 
+    @pytest.mark.parametrize('header', [
+        'radius,surface_brightness', 'radius surface_brightness',
+        '"radius [arcsec]","surface_brightness [mag / arcsec2]"'])
+    def test_published(self, tmp_path, header):
+        path = tmp_path / 'paper.csv'
+        path.write_text(f'{header}\n', encoding='utf-8')
+        assert recognise_table(path) == 'published'
+
     def test_other_tables(self, tmp_path):
         path = tmp_path / 'rotation.prof'
         path.write_text('# arcsec, km s^-1\nR,V,V_e\n1.0,100.0,7.0\n',

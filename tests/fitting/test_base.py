@@ -91,6 +91,20 @@ class TestInterface:
             'IsophoteFitter(step=0.2, sky=1.0)')
 
 
+@pytest.mark.parametrize('size', [1, 9, (30, 3), '3.5arcsec'])
+def test_small_sizes(image, size):
+    """
+    Sizes that no galaxy with its sky has are slips in the unit.
+    """
+    with pytest.raises(ValueError, match=r'pixels of the image: a profile nee'
+                                         'ds 10 at least. Numbers without'):
+        IsophoteFitter().fit(image, size=size, **OPTIONS)
+    profile, failed = next(Pix2ProfFitter().fit_many(
+        [image, (image, {'size': size})], **OPTIONS))
+    assert len(profile) > 5
+    assert failed.meta['message'].startswith('ValueError: size=')
+
+
 class TestFitMany:
     @pytest.mark.parametrize('kind', [*FITTERS, Disc])
     def test_as_single_calls(self, kind, image, assert_same):

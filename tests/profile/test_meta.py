@@ -354,6 +354,21 @@ class TestComplete:
         assert_allclose(profile['ellipticity'], [0.1, 0.2, 0.3])
         assert list(profile['flag']) == [0, 1, 2]
 
+    @pytest.mark.parametrize('radius', [[1, 1, 2], [3, 2, 1], [2, 3, 1]])
+    def test_radii(self, radius):
+        """
+        Radii that do not increase are those of several profiles.
+        """
+        table = self.published()
+        table['radius'] = radius * u.arcsec
+        with pytest.raises(ValueError, match='theirs must have radii that inc'
+                                             'rease, one row for each ring'):
+            complete_profile(table, 'theirs')
+        full = make_profile()
+        full['radius'] = full['radius'][::-1]
+        with pytest.raises(ValueError, match='radii that increase'):
+            complete_profile(full)
+
     def test_wrong(self):
         table = self.published()
         table['radius'].unit = None
