@@ -34,8 +34,9 @@ BITS_KEYWORD = 'BADBITS'
 _LSST_PLANES = ('BAD', 'SAT', 'CR', 'NO_DATA', 'EDGE', 'SUSPECT',
                 'UNMASKEDNAN', 'BRIGHT_OBJECT')
 
-# The DQ flag DO_NOT_USE; the other flags tell what was corrected.
-_DO_NOT_USE = {'JWST': 1, 'ROMAN': 1}
+# The DQ flag DO_NOT_USE, and INVALID of Euclid; the other flags tell what was
+# corrected, or mark objects.
+_DO_NOT_USE = {'JWST': 1, 'ROMAN': 1, 'EUCLID': 1}
 
 # DES (Morganson et al. 2018, PASP 130, 074501): dead, saturated, interpolated
 # pixels, bad amplifiers, cosmic rays, bleed trails, edges and streaks. Not:
@@ -102,8 +103,13 @@ _FILES = (
     (r'EUC_MER_(BGSUB-)?MOSAIC-(?P<stem>[\w-]+)_(?P<tile>TILE\d+)-.+', (
         ('EUC_MER_MOSAIC-{stem}-FLAG_{tile}-*', 'mask', 1, _EUCLID),
         ('EUC_MER_MOSAIC-{stem}-RMS_{tile}-*', 'error', 1, None))),
-    # UNIONS
-    (r'(?P<stem>(CFIS|UNIONS|PSUNIONS|WISHES|WHIGS)[._-].+)', (
+    # pipelines of NOIRLab (DECam, 90Prime, Mosaic-3): every code of the mask
+    # rejects a pixel
+    (r'(?P<stem>(c4d|ksb|k4m)_\d{6}_\d{6}_o[a-z])i(?P<rest>_.+)', (
+        ('{stem}d{rest}', 'mask', 1, None),
+        ('{stem}w{rest}', 'weight', 1, None))),
+    # UNIONS and MegaPipe
+    (r'(?P<stem>(MegaPipe|CFIS|UNIONS|PSUNIONS|WISHES|WHIGS)[._-].+)', (
         ('{stem}.weight', 'weight', 1, None),)),
     # Atlas images of WISE
     (r'(?P<stem>.+-w[1-4])-int-3', (

@@ -35,7 +35,8 @@ class Role:
 
 _MASKS = ('MASK', 'DQ', 'BADPIX', 'BPM', 'MSK', 'MASKBITS', 'FLAG', 'FLAGS',
           'BADPIXEL', 'BADPIXELS', 'BADPIXMASK', 'BADPIXELMASK', 'BPMASK',
-          'PIXMASK', 'PIXELMASK', 'BADMASK', 'DQI', 'DATAQUALITY', 'QUALITY')
+          'PIXMASK', 'PIXELMASK', 'BADMASK', 'DQI', 'DATAQUALITY', 'QUALITY',
+          'DQMASK', 'BITMASK', 'FLG')
 
 _ERRORS = {
     'ERR': 1, 'ERROR': 1, 'SIGMA': 1, 'UNCERT': 1, 'UNC': 1, 'STDDEV': 1,

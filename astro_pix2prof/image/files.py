@@ -15,6 +15,7 @@ import warnings
 import zipfile
 import zlib
 
+import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
@@ -26,7 +27,7 @@ from astro_pix2prof.image.file_kinds import (
 )
 from astro_pix2prof.image.windows import map_window
 
-__all__ = ['check_sums', 'open_fits', 'read_pixels']
+__all__ = ['check_sums', 'open_fits', 'read_pixels', 'scale_integers']
 
 
 # Bytes that any compressed file may grow to, how many times its size beyond
@@ -288,17 +289,52 @@ def read_pixels(hdu, section=None):
     ------
     OSError
         If the file is shorter than the header says, or damaged; or if a
-        tile-compressed image would grow too much (see `open_fits`).
+        tile-compressed image would grow too much (see `open_fits`); or if
+        its BSCALE is 0.
     """
     _check_size(hdu, section)
+    if hdu.header.get('BSCALE') == 0:
+        msg = (f'{_place(hdu)} has BSCALE=0, which makes all pixels equal: '
+               'correct its header')
+        raise OSError(msg)
     try:
         if section is None:
-            return hdu.data
+            return scale_integers(hdu.data, hdu.header)
         window = map_window(hdu, section)
-        return hdu.section[(..., *section)] if window is None else window
+        return scale_integers(hdu.section[(..., *section)] if window is None
+                              else window, hdu.header)
     except (MemoryError, Exception) as exc:
         msg = f'{_place(hdu)} cannot be read: {_reason(exc)}'
         raise OSError(msg) from exc
+
+
+def scale_integers(data, header):
+    """
+    Scale integers that are still as a file holds them.
+
+    Parameters
+    ----------
+    data : `~numpy.ndarray` or `None`
+        The pixels.
+
+    header : mapping
+        The header. Where astropy has scaled pixels they are no integers, or
+        BSCALE is gone: it is there after ``do_not_scale_image_data=True`` and
+        the ``scale`` method of an HDU.
+
+    Returns
+    -------
+    data : `~numpy.ndarray` or `None`
+        BZERO + BSCALE * data, not-a-number for BLANK; the pixels themselves
+        if BSCALE is 1.
+    """
+    scale = header.get('BSCALE', 1)
+    if data is None or data.dtype.kind not in 'iu' or scale == 1:
+        return data
+    scaled = data * float(scale) + float(header.get('BZERO', 0))
+    blank = header.get('BLANK')
+    return scaled if blank is None else np.where(data == blank, np.nan,
+                                                 scaled)
 
 
 def check_sums(hdulist, index):

@@ -24,7 +24,7 @@ from astro_pix2prof.image.fits import (
     _read_plain_image,
     choose_hdu,
 )
-from astro_pix2prof.image.header import header_values
+from astro_pix2prof.image.header import header_number, header_values
 from astro_pix2prof.image.plain import PlainImage
 from astro_pix2prof.image.units import parse_unit
 
@@ -93,6 +93,7 @@ def read_image(image, *, hdu=None, band=None, bad_bits=None):
 
 def _read_nddata(image, band):
     header = header_values(image.meta)
+    _refuse_unscaled_integers(image.data, header)
     parts = _read_array(unpack_pixels(image.data, header), band, header)
     if image.unit is not None:
         parts.unit = parse_unit(image.unit)
@@ -106,6 +107,20 @@ def _read_nddata(image, band):
     parts.error = image.uncertainty
     parts.wcs = image.wcs
     return parts
+
+
+def _refuse_unscaled_integers(data, header):
+    """
+    Refuse integers whose header still says how they have to be scaled.
+    """
+    scale = header_number(header, 'BSCALE')
+    if scale not in (None, 1.0) and getattr(
+            np.asarray(data).dtype, 'kind', '') in 'iu':
+        msg = (f'the image holds integers, and its header BSCALE={scale:g}: '
+               'they were not scaled. Read the file without '
+               'do_not_scale_image_data, or scale them and remove BSCALE and '
+               'BZERO from the header')
+        raise ValueError(msg)
 
 
 def read_background(background, unit, select):

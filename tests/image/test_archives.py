@@ -450,6 +450,13 @@ class TestExtensions:
         assert rejected(cutout) == {0}
         assert cutout.sb_zeropoint == pytest.approx(20.472, abs=1e-3)
 
+    @pytest.mark.parametrize('name', ['FLG', 'FLAG'])
+    def test_euclid_flags(self, name, array):
+        images = self.images(array, fits.ImageHDU(FLAGS.astype('u4'),
+                                                  name=name), BUNIT='nmgy')
+        images[0].header['TELESCOP'] = 'EUCLID'
+        assert rejected(GalaxyCutout(images)) == {0}
+
     def test_lsst(self, array):
         mask = fits.ImageHDU(FLAGS, name='MASK')
         mask.header['MP_BAD'], mask.header['MP_SAT'] = 0, 1
@@ -485,6 +492,27 @@ class TestBits:
         found, = companion_files(tmp_path / name)
         assert (found.role, found.path.name) == ('mask', other)
         assert [k for k in range(16) if not found.bits & 1 << k] == [*good]
+
+    @pytest.mark.parametrize(('image', 'mask', 'weight'), [
+        ('c4d_140118_041242_ooi_r_v1.fits.fz',
+         'c4d_140118_041242_ood_r_v1.fits.fz',
+         'c4d_140118_041242_oow_r_v1.fits.fz'),
+        ('ksb_160211_082719_osi_g_v1.fits', 'ksb_160211_082719_osd_g_v1.fits',
+         'ksb_160211_082719_osw_g_v1.fits')])
+    def test_noirlab(self, tmp_path, image, mask, weight):
+        for name in (image, mask, weight):
+            (tmp_path / name).touch()
+        found = companion_files(tmp_path / image)
+        assert [(item.role, item.path.name, item.bits) for item in found] == [
+            ('mask', mask, None), ('weight', weight, None)]
+        assert companion_files(tmp_path / mask) == []
+
+    def test_megapipe(self, tmp_path):
+        for end in ('', '.weight'):
+            (tmp_path / f'MegaPipe.234.256.R.MP9601{end}.fits').touch()
+        found, = companion_files(
+            tmp_path / 'MegaPipe.234.256.R.MP9601.fits')
+        assert found.role == 'weight'
 
     def test_powers(self, tmp_path):
         # the errors of Pan-STARRS1 are variances

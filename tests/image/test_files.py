@@ -13,11 +13,17 @@ import zipfile
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.nddata import CCDData
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof import GalaxyCutout
 from astro_pix2prof.image import files
-from astro_pix2prof.image.files import check_sums, open_fits, read_pixels
+from astro_pix2prof.image.files import (
+    check_sums,
+    open_fits,
+    read_pixels,
+    scale_integers,
+)
 from astro_pix2prof.image.sections import cut_section
 
 SHAPE = (50, 60)
@@ -311,3 +317,62 @@ class TestSums:
             hdulist[0].data = hdulist[0].data + 1
             first = hdulist[0].data[0, 0]
             assert GalaxyCutout(hdulist, **OPTIONS).data[0, 0] == first
+
+
+class TestIntegersThatWereNotScaled:
+    @pytest.fixture(name='scaled')
+    def make_scaled(self, tmp_path):
+        """
+        A file of integers, 0.5 + 0.01 of which are pixels.
+        """
+        image = np.arange(1, 1201).reshape(30, 40) * 0.03
+        hdu = fits.PrimaryHDU(image.copy(), fits.Header({'BUNIT': 'nmgy'}))
+        hdu.scale('int16', bscale=0.01, bzero=0.5)
+        hdu.writeto(tmp_path / 'a.fits')
+        return image, hdu, tmp_path / 'a.fits'
+
+    def test_scaled_in_memory(self, scaled):
+        image, hdu, _ = scaled
+        np.testing.assert_allclose(GalaxyCutout(hdu, pixel_scale=0.4).data,
+                                   image, atol=0.006)
+
+    @pytest.mark.parametrize('raw', [True, False])
+    def test_opened(self, scaled, raw):
+        image, _, path = scaled
+        with fits.open(path, do_not_scale_image_data=raw) as images:
+            cutout = GalaxyCutout(images, pixel_scale=0.4)
+        np.testing.assert_allclose(cutout.data, image, atol=0.006)
+
+    def test_blank(self):
+        data = np.full((30, 40), 5, 'i2')
+        data[3, 4] = -7
+        header = {'BSCALE': 2.0, 'BLANK': -7}
+        found = scale_integers(data, header)
+        assert np.isnan(found[3, 4])
+        assert found[0, 0] == 10.0
+        for same in ({}, {'BZERO': 32768}, {'BSCALE': 1, 'BZERO': 32768}):
+            assert scale_integers(data, same) is data
+
+    def test_ccddata(self):
+        image = np.arange(1200).reshape(30, 40)
+        ccd = CCDData(image, unit='nmgy', meta={'BSCALE': 0.01})
+        with pytest.raises(ValueError, match=r'header BSCALE=0\.01: they '
+                                             'were not scaled'):
+            GalaxyCutout(ccd, pixel_scale=0.4)
+        # (floats were)
+        ccd = CCDData(0.01 * image, unit='nmgy', meta={'BSCALE': 0.01})
+        assert GalaxyCutout(ccd, pixel_scale=0.4).data[0, 1] == (
+            pytest.approx(0.01))
+
+    def test_zero(self, scaled):
+        _, _, path = scaled
+        with fits.open(path, 'update', do_not_scale_image_data=True) as file:
+            file[0].header['BSCALE'] = 0.0
+        with pytest.raises(OSError, match='has BSCALE=0, which makes all pix'):
+            GalaxyCutout(path, pixel_scale=0.4)
+
+    def test_part(self, scaled):
+        image, _, path = scaled
+        with fits.open(path, do_not_scale_image_data=True) as file:
+            part = read_pixels(file[0], (slice(2, 4), slice(5, 9)))
+        np.testing.assert_allclose(part, image[2:4, 5:9], atol=0.006)
