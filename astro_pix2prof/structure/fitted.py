@@ -43,7 +43,8 @@ def magnitude_of(flux, zero):
     return np.where(np.isfinite(mag), mag, np.nan)
 
 
-def put_smeared(result, radius, intensity, error, zero, few, *, rings):
+def put_smeared(result, radius, intensity, error, zero, few, *, rings,
+                covariance=None):
     """
     Fit models behind a PSF to the profile; return flags.
 
@@ -63,6 +64,9 @@ def put_smeared(result, radius, intensity, error, zero, few, *, rings):
 
     rings : `~astro_pix2prof.structure.smeared.SmearedRings`
         The rings behind the PSF.
+
+    covariance : 2D `~numpy.ndarray`, shape (n, n), optional
+        The covariance of the intensities.
 
     Returns
     -------
@@ -92,7 +96,7 @@ def put_smeared(result, radius, intensity, error, zero, few, *, rings):
         warn_of_centre(rings, fits)
     if not few and result['sersic_r_e'][0] < rings.fwhm:
         flag |= StructureFlag.PSF_SIZED
-    return flag | _put_disc(result, radius, intensity, error, few)
+    return flag | _put_disc(result, radius, intensity, error, few, covariance)
 
 
 def _to_magnitudes(result, names, zero):
@@ -105,7 +109,8 @@ def _to_magnitudes(result, names, zero):
             result[name] = (magnitude_of(value, zero), POGSON * spread / value)
 
 
-def put_fits(result, radius, intensity, error, zero, few):
+def put_fits(result, radius, intensity, error, zero, few, *,
+             covariance=None):
     """
     Fit models to the profile; return flags.
 
@@ -123,6 +128,9 @@ def put_fits(result, radius, intensity, error, zero, few):
     few : bool
         Whether there are too few rings for a fit.
 
+    covariance : 2D `~numpy.ndarray`, shape (n, n), optional
+        The covariance of the intensities.
+
     Returns
     -------
     flag : `~astro_pix2prof.StructureFlag`
@@ -133,7 +141,7 @@ def put_fits(result, radius, intensity, error, zero, few):
               MODEL_COLUMNS['sersic'], 'sersic_chi2'),
             (fit_bulge_disc, StructureFlag.BULGE_DISC_FAILED,
              MODEL_COLUMNS['bulge_disc'], 'bulge_disc_chi2')):
-        fit = None if few else fitter(radius, intensity, error)
+        fit = None if few else fitter(radius, intensity, error, covariance)
         if fit is None:
             flag |= bit
             fit = dict.fromkeys(names, none) | {'chi2': np.nan}
@@ -142,15 +150,15 @@ def put_fits(result, radius, intensity, error, zero, few):
         result[chi2] = (fit['chi2'], np.nan)
     # the models have intensities
     _to_magnitudes(result, ['sersic_mu_e', 'bulge_mu_e', 'disc_mu_0'], zero)
-    return flag | _put_disc(result, radius, intensity, error, few)
+    return flag | _put_disc(result, radius, intensity, error, few, covariance)
 
 
-def _put_disc(result, radius, intensity, error, few):
+def _put_disc(result, radius, intensity, error, few, covariance):
     """
     Fit a broken disc to the profile; return flags.
     """
     flag, none = StructureFlag(0), (np.nan, np.nan)
-    fit = None if few else fit_disc(radius, intensity, error)
+    fit = None if few else fit_disc(radius, intensity, error, covariance)
     if fit is None:
         flag |= StructureFlag.DISC_FAILED
         fit = dict.fromkeys(('h', 'r_break', 'h_in', 'h_out'),

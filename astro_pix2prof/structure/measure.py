@@ -48,6 +48,7 @@ from astro_pix2prof.structure.growth import (
     warn_of_correlation,
 )
 from astro_pix2prof.structure.limits import surface_brightness_limit
+from astro_pix2prof.structure.overlap import ring_covariance
 from astro_pix2prof.structure.smeared import read_rings, refuse_corrected
 
 if TYPE_CHECKING:
@@ -387,12 +388,14 @@ def measure_structure(profile: QTable | ProfileBatch, *,
             0.5 * total / (np.pi * radii[50]**2 * q50), zero))
     _put_shape(result, profile, ok, radii, few)
     if fits:
-        put_models = put_fits
+        covariance = None if few else ring_covariance(profile, ok)
+        put_models = partial(put_fits, covariance=covariance)
         if psf is not None:
             # (the rings out to the last that is reliable)
             rings = None if few else read_rings(profile, psf, ok,
                                                 steady=True)
-            put_models = partial(put_smeared, rings=rings)
+            put_models = partial(put_smeared, rings=rings,
+                                 covariance=covariance)
         flag |= put_models(result, radius, samples[0],
                          np.ones(2) if few else error[ok], zero, few)
     return structure_table(result, flag, length=profile['radius'].unit,

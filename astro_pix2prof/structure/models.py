@@ -38,20 +38,32 @@ def sersic_flux(amplitude, r_eff, n):
             * gamma(2 * n))
 
 
-def _select(radius, intensity, error):
-    sigma = np.hypot(error, FLOOR * np.abs(intensity))
+def _select(radius, intensity, error, covariance=None):
+    """
+    Choose the usable rings; return their covariance over that of their errors.
+    """
+    floor = FLOOR * np.abs(intensity)
+    sigma = np.hypot(error, floor)
     use = (np.isfinite(intensity) & np.isfinite(sigma) & (sigma > 0)
            & (radius > 0))
-    return radius[use], intensity[use], sigma[use]
+    radius, intensity, sigma = radius[use], intensity[use], sigma[use]
+    if covariance is None:
+        share = np.diag((error[use] / sigma)**2)
+    else:
+        share = covariance[np.ix_(use, use)] / sigma / sigma[:, None]
+    return radius, intensity, sigma, share + np.diag((floor[use] / sigma)**2)
 
 
-def _fit(models, radius, intensity, sigma):
+def _fit(models, radius, intensity, sigma, share):
     """
     Fit from several starts; return model, errors and reduced chi squared.
+
+    Rings count by their errors, which holds better than weights by the
+    inverse covariance; the errors are those with the covariance.
     """
     best = None
     for start in models:
-        fitter = TRFLSQFitter(calc_uncertainties=True)
+        fitter = TRFLSQFitter()
         with warnings.catch_warnings(), np.errstate(all='ignore'):
             warnings.simplefilter('ignore', AstropyUserWarning)
             warnings.simplefilter('ignore', RuntimeWarning)
@@ -61,20 +73,44 @@ def _fit(models, radius, intensity, sigma):
             except (ValueError, np.linalg.LinAlgError):
                 continue
         chi2 = float((((model(radius) - intensity) / sigma)**2).sum())
-        cov = fitter.fit_info.get('param_cov')
-        if np.isfinite(chi2) and (best is None or chi2 < best[2]):
-            best = model, cov, chi2
+        if np.isfinite(chi2) and (best is None or chi2 < best[1]):
+            best = model, chi2
     if best is None:
         return None
-    model, cov, chi2 = best
+    model, chi2 = best
     n_free = max(len(radius) - len(model.parameters), 1)
+    cov = _parameter_covariance(model, radius, sigma, share)
     # Rings that scatter more than their errors widen those of the fit.
-    spread = (np.full(len(model.parameters), np.nan) if cov is None else
-              np.sqrt(np.diag(cov) * max(chi2 / n_free, 1.0)))
+    spread = np.sqrt(np.maximum(np.diag(cov), 0) * max(chi2 / n_free, 1.0))
     return model, spread, chi2 / n_free
 
 
-def fit_sersic(radius, intensity, error):
+def _parameter_covariance(model, radius, sigma, share):
+    """
+    Propagate the covariance of the rings to the parameters of a fit.
+    """
+    values = np.array(model.parameters)
+    slopes = []
+    for k, step in enumerate(1e-5 * np.abs(values) + 1e-12):
+        sides = []
+        for sign in (1, -1):
+            moved = model.copy()
+            moved.parameters = values + sign * step * (
+                np.arange(len(values)) == k)
+            with np.errstate(all='ignore'):
+                sides.append(moved(radius))
+        with np.errstate(invalid='ignore'):
+            slopes.append((sides[0] - sides[1]) / (2 * step) / sigma)
+    jac = np.nan_to_num(np.stack(slopes, -1), posinf=0.0, neginf=0.0)
+    try:
+        inverse = np.linalg.pinv(jac, rcond=len(radius)
+                                 * np.finfo(float).eps)
+    except np.linalg.LinAlgError:
+        return np.full((len(values), len(values)), np.nan)
+    return inverse @ share @ inverse.T
+
+
+def fit_sersic(radius, intensity, error, covariance=None):
     """
     Fit a Sersic profile.
 
@@ -85,6 +121,9 @@ def fit_sersic(radius, intensity, error):
     radius, intensity, error : 1D `~numpy.ndarray`, shape (n,)
         Semi-major axes, intensities and their errors.
 
+    covariance : 2D `~numpy.ndarray`, shape (n, n), optional
+        The covariance of the intensities; by default, rings are independent.
+
     Returns
     -------
     fit : dict or None
@@ -92,7 +131,7 @@ def fit_sersic(radius, intensity, error):
         (value, error); ``chi2``, reduced. `None` if there are too few
         rings or no start converged.
     """
-    r, i, s = _select(radius, intensity, error)
+    r, i, s, share = _select(radius, intensity, error, covariance)
     if len(r) < 5 or i.max() <= 0:
         return None
     growth = np.cumsum(np.gradient(r) * r * np.maximum(i, 0))
@@ -100,7 +139,7 @@ def fit_sersic(radius, intensity, error):
     level = max(np.interp(half, r, i), 1e-3 * i.max())
     found = _fit([Sersic1D(level, half, n, bounds={
         'amplitude': (0, None), 'r_eff': (0.1 * r[0], 10 * r[-1]),
-        'n': (0.2, 10)}) for n in (1.0, 2.5, 4.0)], r, i, s)
+        'n': (0.2, 10)}) for n in (1.0, 2.5, 4.0)], r, i, s, share)
     if found is None:
         return None
     model, spread, chi2 = found
@@ -109,7 +148,7 @@ def fit_sersic(radius, intensity, error):
             'sersic_n': values[2], 'chi2': chi2}
 
 
-def fit_bulge_disc(radius, intensity, error):
+def fit_bulge_disc(radius, intensity, error, covariance=None):
     """
     Fit a Sersic bulge and an exponential disc.
 
@@ -118,6 +157,9 @@ def fit_bulge_disc(radius, intensity, error):
     radius, intensity, error : 1D `~numpy.ndarray`, shape (n,)
         Semi-major axes, intensities and their errors.
 
+    covariance : 2D `~numpy.ndarray`, shape (n, n), optional
+        The covariance of the intensities; by default, rings are independent.
+
     Returns
     -------
     fit : dict or None
@@ -125,7 +167,7 @@ def fit_bulge_disc(radius, intensity, error):
         ``bulge_n``, ``disc_h``, ``b_t``: (value, error); ``chi2``,
         reduced. `None` if there are too few rings or no start converged.
     """
-    r, i, s = _select(radius, intensity, error)
+    r, i, s, share = _select(radius, intensity, error, covariance)
     disc = fit_disc(radius, intensity, error)
     if len(r) < 8 or disc is None or i.max() <= 0:
         return None
@@ -139,7 +181,7 @@ def fit_bulge_disc(radius, intensity, error):
         line = Exponential1D(mu_0, -h, bounds={
             'amplitude': (0, None), 'tau': (-5 * r[-1], -0.2 * r[0])})
         starts.append(bulge + line)
-    found = _fit(starts, r, i, s)
+    found = _fit(starts, r, i, s, share)
     if found is None:
         return None
     model, spread, chi2 = found
@@ -159,17 +201,26 @@ def fit_bulge_disc(radius, intensity, error):
                     if np.isfinite(rel) else np.nan)}
 
 
-def _line(r, y, w):
+def _line(r, y, w, share):
     """
     Fit a weighted straight line; return coefficients, covariance, chi2.
     """
     design = np.stack([np.ones_like(r), r], -1)
-    cov = np.linalg.inv(design.T @ (w[:, None] * design))
-    coeff = cov @ (design.T @ (w * y))
-    return coeff, cov, float((w * (y - design @ coeff)**2).sum())
+    inverse = np.linalg.inv(design.T @ (w[:, None] * design))
+    coeff = inverse @ (design.T @ (w * y))
+    return (coeff, _propagated(inverse, design, w, share),
+            float((w * (y - design @ coeff)**2).sum()))
 
 
-def fit_disc(radius, intensity, error):
+def _propagated(inverse, design, w, share):
+    """
+    Propagate the covariance of weighted points to linear coefficients.
+    """
+    part = inverse @ (design * w[:, None]**0.5).T
+    return part @ share @ part.T
+
+
+def fit_disc(radius, intensity, error, covariance=None):
     """
     Fit one straight line, or two that meet, to log intensity.
 
@@ -179,6 +230,9 @@ def fit_disc(radius, intensity, error):
     ----------
     radius, intensity, error : 1D `~numpy.ndarray`, shape (n,)
         Semi-major axes, intensities and their errors.
+
+    covariance : 2D `~numpy.ndarray`, shape (n, n), optional
+        The covariance of the intensities; by default, rings are independent.
 
     Returns
     -------
@@ -191,9 +245,10 @@ def fit_disc(radius, intensity, error):
         than 10 and the scale lengths differ by a fifth. `None` if there
         are fewer than six rings or the profile does not decline.
     """
-    r, i, s = _select(radius, intensity, error)
+    r, i, s, share = _select(radius, intensity, error, covariance)
     positive = i > 2 * s
     r, i, s = r[positive], i[positive], s[positive]
+    share = share[np.ix_(positive, positive)]
     if len(r) < 6:
         return None
     growth = np.cumsum(np.gradient(r) * r * i)
@@ -202,7 +257,8 @@ def fit_disc(radius, intensity, error):
     if part.sum() < 6:
         part = np.arange(len(r)) >= len(r) - 6
     x, y, w = r[part], np.log(i[part]), (i[part] / s[part])**2
-    coeff, cov, chi2 = _line(x, y, w)
+    share = share[np.ix_(part, part)]
+    coeff, cov, chi2 = _line(x, y, w, share)
     if coeff[1] >= 0:
         return None
     nan = (np.nan, np.nan)
@@ -225,7 +281,8 @@ def fit_disc(radius, intensity, error):
         broken = float((w * (y - design @ c)**2).sum())
         trail.append(broken)
         if best is None or broken < best[0]:
-            best = broken, r_b, c, np.linalg.inv(lhs)
+            best = broken, r_b, c, _propagated(np.linalg.inv(lhs), design, w,
+                                               share)
     if best is None:
         return fit
     broken, r_b, c, cov = best

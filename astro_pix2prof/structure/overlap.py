@@ -10,9 +10,11 @@ from astro_pix2prof.profile.meta import (
     intensity_scale,
     profile_correlation,
     profile_meta,
+    profile_sky_err,
 )
+from astro_pix2prof.profile.samples import intensity_covariance
 
-__all__ = ['shared_noise']
+__all__ = ['ring_covariance', 'shared_noise']
 
 
 # Rings of `~astro_pix2prof.IsophoteFitter` weigh pixels by a triangle in
@@ -74,6 +76,31 @@ def shared_noise(profile, use):
     off = np.abs(sma[:, None] - sma) / np.sqrt(
         0.5 * (wide[:, None]**2 + wide**2))
     return variance, _overlap(off)
+
+
+def ring_covariance(profile, use):
+    """
+    Calculate the covariance of the intensities of rings.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        A profile that was checked.
+
+    use : 1D bool `~numpy.ndarray`, shape (n,)
+        The rings to take, m of them.
+
+    Returns
+    -------
+    covariance : 2D `~numpy.ndarray`, shape (m, m)
+        With the error of the sky, which is common to all, and the noise that
+        neighbours share. 0 where errors are not known.
+    """
+    covariance = np.nan_to_num(intensity_covariance(profile)[np.ix_(use, use)])
+    noise, share = shared_noise(profile, use)
+    own = np.diagonal(covariance) - profile_sky_err(profile)**2
+    noise = np.sqrt(np.clip(noise, 0, np.maximum(own, 0)))
+    return covariance + (share - np.eye(len(noise))) * np.outer(noise, noise)
 
 
 def _overlap(off):

@@ -12,7 +12,7 @@ import pytest
 from astropy.table import QTable
 from numpy.testing import assert_allclose
 
-from astro_pix2prof.structure.overlap import shared_noise
+from astro_pix2prof.structure.overlap import ring_covariance, shared_noise
 
 NOISE, SCALE, EPS = 2.0, 0.4, 0.3
 SMA = np.concatenate([[0, 0.5, 1, 1.5, 2, 3], 4 * 1.06**np.arange(45)])
@@ -86,3 +86,17 @@ def test_no_shared_noise(profile, meta):
     variance, share = shared_noise(profile, ALL)
     assert not variance.any()
     assert_allclose(share, np.eye(len(SMA)))
+
+
+def test_covariance_of_rings(profile):
+    error = np.full(len(SMA), 2.0)
+    profile['intensity_err'] = error / u.arcsec**2
+    profile.meta['sky_err'] = 0.1 * SCALE**2
+    noise, share = shared_noise(profile, ALL)
+    found = ring_covariance(profile, ALL)
+    assert_allclose(np.diag(found), 4)
+    # the sky is common to all, the noise to neighbours
+    assert_allclose(found[10, 40], 0.01)
+    both = 0.01 + share[40, 41] * np.sqrt(noise[40] * noise[41])
+    assert_allclose(found[40, 41], both)
+    assert found[40, 41] > 0.011

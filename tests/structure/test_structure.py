@@ -189,6 +189,26 @@ class TestErrors:
         sky = 1.0857 * 8e-4 * np.pi * 40**2 * Q / flux
         assert_allclose(result['mag_aperture_err'].value, sky, rtol=0.15)
 
+    def test_fits_hold_what_rings_share(self):
+        # Noise that all rings share moves the scale of a disc by its errors.
+        radius = np.linspace(2, 40, 40)
+        value = disc(radius)
+        rng = np.random.default_rng(7)
+        share = 0.9**np.abs(np.arange(40)[:, None] - np.arange(40))
+        error = 0.1 * value
+        covariance = share * np.outer(error, error)
+        pulls = {'h': [], 'sersic_r_e': []}
+        for noise in rng.multivariate_normal(np.zeros(40), covariance, 25):
+            part = fit_disc(radius, value + noise, error, covariance)
+            pulls['h'].append((part['h'][0] - H) / part['h'][1])
+            part = fit_sersic(radius, value + noise, error, covariance)
+            found = part['sersic_r_e']
+            pulls['sersic_r_e'].append((found[0] - 1.6783 * H) / found[1])
+        for values in pulls.values():
+            assert 0.7 < np.sqrt(np.mean(np.square(values))) < 1.35
+        alone = fit_disc(radius, value, error)['h'][1]
+        assert fit_disc(radius, value, error, covariance)['h'][1] > 2 * alone
+
     @pytest.mark.parametrize('error', [0.0, np.nan])
     def test_ring_without_error(self, error):
         # One such ring does not make the sky certain.
