@@ -11,7 +11,7 @@ __all__ = ['has_moat']
 
 # The frame is divided into about so many boxes each way, of at least so many
 # pixels each way. There are so many boxes of sky at least.
-_BOXES, _LEAST, _FEWEST = 32, 2, 60
+_BOXES, _LEAST, _FEWEST = 28, 2, 60
 
 # The galaxy ends at the last ring above so many times its error. What is
 # brighter than so many times the noise is not followed further by maps of the
@@ -22,12 +22,17 @@ _SEEN, _BRIGHTEST = 3.0, 3.0
 # of the galaxy above half of that brightness.
 _WIDTHS = (0.8, 1.6, 2.7)
 
+# With this width, the sky is so many times its error too dark wherever it is
+# with another.
+_FIRST, _POSSIBLE = 2.0, 1.0
+
 # Boxes that exceed the median by so many times the scatter are other objects.
 _OBJECT = 3.5
 
-# The sky around is so many times its error too dark, and what is missing from
-# some ring is more than so much (mag) and so many times the error of the ring.
-_SURE, _LOST, _ERRORS = 3.5, 0.05, 1.5
+# The sky around is so many times its error too dark (more along lines, as
+# detectors have steps there), and what is missing from some ring is more than
+# so much (mag) and so many times the error of the ring.
+_SURE, _SURE_OF_LINES, _LOST, _ERRORS = 3.5, 5.0, 0.05, 1.5
 
 
 def has_moat(data, mask, rings):
@@ -35,10 +40,10 @@ def has_moat(data, mask, rings):
     Tell whether the sky is darker the nearer it is to the galaxy.
 
     A map of the sky that was made with meshes or a filter of about the size of
-    the galaxy has a smooth, clipped image of the galaxy in it, and takes light
-    from the outskirts. Such images are fitted to the pixels where the galaxy
-    has ended: the moat there is shallow, but wide. It counts if a map of that
-    height took much of the light of some ring.
+    the galaxy, or of a level for each row, has a smooth, clipped image of the
+    galaxy in it, and takes light from the outskirts. Such images are fitted to
+    the pixels where the galaxy has ended: the moat there is shallow, but wide.
+    It counts if a map of that height took much of the light of some ring.
 
     Parameters
     ----------
@@ -78,13 +83,30 @@ def has_moat(data, mask, rings):
             np.nan_to_num(rings.intensity[:last + 1]), 0.0), right=0.0),
         _BRIGHTEST * noise)
     size = np.sqrt(np.count_nonzero(light > 0.5 * light.max()) / np.pi)
+    known = values[sky]
     white = max(rings.noise_correlation, 1.0) * noise / side
-    for width in _WIDTHS:
-        shape = _smoothed(light, max(width * size, 1.0))
-        if _is_dark(values, sky, shape, white) and _matters(
-                *_fit(values, sky, shape, white), shape, radius, rings, last):
-            return True
+    # (most frames need no other widths than this)
+    first = _smoothed(light, max(_FIRST * size, 1.0))
+    widths = _WIDTHS if _is_dark(known, first[sky], _POSSIBLE * white) else ()
+    for shape, sure in _shapes(light, size, widths):
+        if _is_dark(known, shape[sky], sure * white):
+            factor, error = _fit(values, sky, shape, white)
+            if factor < -sure * error and _matters(
+                    factor, shape, radius, rings, last):
+                return True
     return False
+
+
+def _shapes(light, size, widths):
+    """
+    Calculate what maps of the sky may have of a galaxy, and how sure to be.
+    """
+    for width in widths:
+        yield _smoothed(light, max(width * size, 1.0)), _SURE
+    # (a level subtracted from each row, or column)
+    for axis in (0, 1):
+        yield (light.mean(axis, keepdims=True) + np.zeros(light.shape),
+               _SURE_OF_LINES)
 
 
 def _last_seen(rings):
@@ -146,15 +168,13 @@ def _smoothed(values, width):
     return down @ values @ along.T
 
 
-def _is_dark(values, sky, shape, white):
+def _is_dark(known, template, least):
     """
     Tell whether a fit with the least possible errors finds a moat.
     """
-    template = shape[sky]
     template -= template.mean()
     power = template @ template
-    return power > 0 and template @ values[sky] < -_SURE * white * np.sqrt(
-        power)
+    return power > 0 and template @ known < -least * np.sqrt(power)
 
 
 def _fit(values, sky, shape, white):
@@ -174,23 +194,23 @@ def _fit(values, sky, shape, white):
         use = sky & (np.abs(left) < 3 * width)
         if np.count_nonzero(use) < _FEWEST:
             return 0.0, 1.0
-    # (structure of the sky is wider than boxes)
-    for side in (2, 4):
-        number = _sums(use, side)
-        total = _sums(np.where(use, left, 0.0), side)
-        some = number > 0.6 * side**2
+    # (structure of the sky is wider than boxes, and may lie along lines)
+    left = np.where(use, left, 0.0)
+    for number, total, least in (
+            (_sums(use, 2), _sums(left, 2), 3), (_sums(use, 4),
+                                                 _sums(left, 4), 10),
+            *((use.sum(axis), left.sum(axis), 3) for axis in (0, 1))):
+        some = number >= least
         if np.count_nonzero(some) > 5:
             width = max(width, np.sqrt(np.mean(
                 total[some]**2 / number[some])))
     return factor, width / np.sqrt(power)
 
 
-def _matters(factor, error, shape, radius, rings, last):
+def _matters(factor, shape, radius, rings, last):
     """
-    Tell whether a moat is significant, and takes light from some ring.
+    Tell whether the map that left a moat took much light from some ring.
     """
-    if not factor < -_SURE * error:
-        return False
     order = np.argsort(radius, axis=None)
     # (maps are rounder than galaxies: a mean of some boxes)
     beside = np.convolve(shape.ravel()[order], np.ones(9) / 9, 'valid')

@@ -14,7 +14,7 @@ _AROUND = 16
 
 # The usual differences are those of so many groups of so many columns, in
 # rows all over the frame.
-_ROWS, _COLUMNS = 12, 128
+_ROWS, _COLUMNS = 10, 96
 
 # A pixel and the four beside it are smooth if their mean roughness is below
 # this part of the usual one, as by chance in one of 1000 frames. Usual is that
@@ -91,8 +91,11 @@ def find_smooth(data, mask, position):
         return None
     values = np.where(mask[box], np.nan, data[box])
     rows = _some_rows(data)
-    parts = [_smooth(values, rows), _on_cubics(values, rows)]
-    down = _on_cubics(values.T, rows)
+    usual = np.median(np.abs(_bend(_bend(rows[0]))))
+    if not usual > 0:
+        return None
+    parts = [_smooth(values, rows), _on_cubics(values, usual)]
+    down = _on_cubics(values.T, usual)
     parts.append(None if down is None else down.T)
     parts = [part for part in parts if part is not None]
     if not parts:
@@ -165,13 +168,10 @@ def _bend(values):
     return bent
 
 
-def _on_cubics(values, rows):
+def _on_cubics(values, usual):
     """
     Find pixels of rows between others with which they are on a cubic.
     """
-    usual = np.median(np.abs(_bend(_bend(rows[0]))))
-    if not usual > 0:
-        return None
     bent = np.abs(_bend(_bend(values)))
     middle = values[:, 2:-2]
     size = np.abs(middle)

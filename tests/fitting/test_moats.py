@@ -73,6 +73,21 @@ def test_filtered_sky(size, factor):
     assert has_moat(image, mask, rings)
 
 
+@pytest.mark.parametrize('axis', [0, 1])
+def test_level_of_rows(axis):
+    # as where the noise of rows is taken away
+    image = GALAXY + _noise()
+    image -= np.median(image, axis=axis, keepdims=True)
+    rings = _rings(image)
+    assert has_moat(image, NONE, rings)
+    assert not has_bowl(image, NONE, rings)
+    # which each have a level of their own before
+    image = GALAXY + _noise() + 0.3 * np.random.default_rng(2).normal(
+        size=np.take(SHAPE, [1 - axis])).reshape((1, -1) if axis == 0
+                                                 else (-1, 1))
+    assert not has_moat(image, NONE, _rings(image))
+
+
 def test_what_matters():
     image = _filtered(GALAXY + _noise(), 80)
     assert has_moat(image, NONE, _rings(image))
