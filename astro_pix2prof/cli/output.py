@@ -54,6 +54,13 @@ _PHRASES = (
 # The value of an argument, if one follows.
 _VALUE = r"""('[^']*'|"[^"]*"|\([^)]*\)|\[[^]]*\]|[^\s,;:()]*)"""
 
+# What is never altered: addresses, paths with an ending, and what is quoted
+# (unless it is the value of an argument, the first group).
+_LITERAL = re.compile(
+    r"""(='[^'\n]*'|="[^"\n]*")|\b[a-zA-Z][\w+.-]*://[^\s'"]+"""
+    r"""|(?<![\w.=/~-])[\w.~-]*/\S*\.\w{2,7}\b"""
+    r"""|(?<!\w)'[^'\n]*'(?!\w)|(?<!\w)"[^"\n]*"(?!\w)""")
+
 # Text that follows the name of an argument, and hardly another noun.
 _FOLLOWS = (r"(?= (?:must|is|has|had|was|were|chooses|selects|needs|cannot|"
             r"and|or|in|with|goes?|does|holds?)\b|, | \(| '|:)")
@@ -102,10 +109,11 @@ def _describe(problem, args, file):
     """
     if (isinstance(problem, OSError) and problem.filename is not None
             and problem.strerror):
+        # (a file may have the name of an option)
         text = f'{problem.filename}: {problem.strerror.lower()}'
     else:
         text = ' '.join(str(problem).split()) or type(problem).__name__
-    text = option_text(text, getattr(args, 'command', None))
+        text = option_text(text, getattr(args, 'command', None))
     if 'is outside of the image' in text:
         text += _degrees(getattr(args, 'position', None))
     if file is None or re.search(
@@ -135,6 +143,7 @@ def option_text(text, command=None):
     ----------
     text : str
         A message of the library, such as 'give zeropoint= or unit='.
+        Addresses and what it quotes are left as they are.
 
     command : `argparse.ArgumentParser`, optional
         The command whose options are meant. Names of which it has no option
@@ -150,6 +159,17 @@ def option_text(text, command=None):
     options = {} if command is None else _find_options(command)
     if not options:
         return text
+    literals = []
+
+    def hide(match):
+        if match[1]:
+            return match[0]
+        literals.append(match[0].strip('\'"'))
+        # (rules below look at the quotes)
+        ends = match[0][0] if match[0][0] in '\'"' else ''
+        return f'{ends}\0{len(literals) - 1}\0{ends}'
+
+    text = _LITERAL.sub(hide, text)
     names = '|'.join(sorted(options, key=len, reverse=True))
 
     def replace_value(match):
@@ -177,8 +197,9 @@ def option_text(text, command=None):
                       lambda match: options[match[1]], text)
     # (a message may name both, with a value or without)
     text = re.sub(r'(--[\w-]+) \(\1\)', r'\1', text)
-    return re.sub(r'''(--[\w-]+) (['"]?)([^\s'"();,]+)\2 \(\1 \3\)''',
+    text = re.sub(r'''(--[\w-]+) (['"]?)([^\s'"();,]+)\2 \(\1 \3\)''',
                   r'\1 \3', text)
+    return re.sub('\0(\\d+)\0', lambda match: literals[int(match[1])], text)
 
 
 def _find_options(command):

@@ -18,8 +18,8 @@ from astro_pix2prof.arguments import check_number, read_text_quantity
 
 __all__ = ['BrokenWCSError', 'axis_senses', 'celestial_wcs',
            'check_inside', 'find_pixel_scale', 'image_to_sky_angle',
-           'is_inside', 'local_matrix', 'pixel_size', 'pixel_to_icrs',
-           'shift_wcs', 'sky_to_image_angle', 'sky_to_pixel']
+           'is_inside', 'local_matrix', 'outside_on_sky', 'pixel_size',
+           'pixel_to_icrs', 'shift_wcs', 'sky_to_image_angle', 'sky_to_pixel']
 
 
 _ARCSEC = u.rad.to(u.arcsec)
@@ -484,7 +484,7 @@ def is_inside(x, y, shape):
     return -0.5 <= x <= shape[1] - 0.5 and -0.5 <= y <= shape[0] - 0.5
 
 
-def check_inside(x, y, shape):
+def check_inside(x, y, shape, wcs=None, given=None):
     """
     Refuse a position outside of an image.
 
@@ -496,15 +496,52 @@ def check_inside(x, y, shape):
     shape : tuple of int
         The shape (ny, nx) of the image.
 
+    wcs : WCS object, optional
+        The celestial WCS.
+
+    given : optional
+        The position as it was given; if it is a
+        `~astropy.coordinates.SkyCoord`, the message tells both on the sky.
+
     Raises
     ------
     ValueError
         If the position is outside or not finite.
     """
-    if not is_inside(x, y, shape):
-        msg = (f'position (x, y) = ({x:.1f}, {y:.1f}) is outside of the '
-               f'image of {shape[1]} x {shape[0]} pixels')
-        raise ValueError(msg)
+    if is_inside(x, y, shape):
+        return
+    msg = (f'position (x, y) = ({x:.1f}, {y:.1f}) is outside of the '
+           f'image of {shape[1]} x {shape[0]} pixels')
+    if isinstance(given, SkyCoord):
+        msg = outside_on_sky(given, wcs, shape)
+    raise ValueError(msg)
+
+
+def outside_on_sky(coord, wcs, shape):
+    """
+    Describe a position on the sky that no pixel of an image has.
+
+    Parameters
+    ----------
+    coord : `~astropy.coordinates.SkyCoord`
+        The position.
+
+    wcs : WCS object
+        The celestial WCS.
+
+    shape : tuple of int
+        The shape (ny, nx) of the image.
+
+    Returns
+    -------
+    text : str
+        Both the position and the middle of the image, in degrees.
+    """
+    coord = coord.icrs
+    middle = wcs.pixel_to_world((shape[1] - 1) / 2, (shape[0] - 1) / 2).icrs
+    return (f'position {coord.ra.deg:.5f}d {coord.dec.deg:.5f}d is outside '
+            f'of the image of {shape[1]} x {shape[0]} pixels, whose middle '
+            f'is at {middle.ra.deg:.5f}d {middle.dec.deg:.5f}d')
 
 
 def pixel_size(size, pixel_scale=None, shape=None):

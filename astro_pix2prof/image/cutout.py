@@ -451,7 +451,7 @@ path, optional
             else:
                 x, y = (value - first for value, first
                         in zip(position, image.origin, strict=True))
-            check_inside(x, y, image.shape)
+            check_inside(x, y, image.shape, image.wcs, position)
             new.position, new.position_given = (x, y), True
             if new.wcs is not None:
                 new._matrix = local_matrix(new.wcs, x, y)

@@ -123,9 +123,10 @@ def find_place(wcs, position, shape, *, default=None, pixel_scale=None,
 
 
 def _inside(position, wcs, shape):
+    given = position
     if isinstance(position, SkyCoord):
         position = sky_to_pixel(wcs, position)
-    check_inside(*position, shape)
+    check_inside(*position, shape, wcs, given)
     return position
 
 

@@ -16,7 +16,11 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 
 from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.image.archives import BITS_KEYWORD, companion_files
-from astro_pix2prof.image.astrometry import celestial_wcs, sky_to_pixel
+from astro_pix2prof.image.astrometry import (
+    celestial_wcs,
+    outside_on_sky,
+    sky_to_pixel,
+)
 from astro_pix2prof.image.files import open_fits, read_pixels
 from astro_pix2prof.image.fits import choose_hdu, same_chip
 from astro_pix2prof.image.header import header_wcs
@@ -217,6 +221,7 @@ class SectionFile:
         position = read_position(position)
         ny, nx = self.shape
         angle = isinstance(size, u.Quantity) and size.unit != u.pix
+        given = position
         if isinstance(position, SkyCoord):
             position = sky_to_pixel(self._wcs, position)
         x, y = position
@@ -227,6 +232,8 @@ class SectionFile:
         if not (-0.5 <= x <= nx - 0.5 and -0.5 <= y <= ny - 0.5):
             msg = (f'position ({x:.1f}, {y:.1f}) lies outside of the image '
                    f'of {nx} x {ny} pixels')
+            if isinstance(given, SkyCoord):
+                msg = outside_on_sky(given, self._wcs, self.shape)
             raise ValueError(msg)
         half = int(np.ceil(_MORE * np.max(size) / 2)) + _MARGIN
         rows, columns = (slice(max(round(at) - half, 0),

@@ -29,6 +29,7 @@ from astro_pix2prof.profile.meta import profile_meta
 from astro_pix2prof.spectra.annuli import make_annuli
 from astro_pix2prof.spectra.covariance import covariance_factor
 from astro_pix2prof.spectra.cubes import open_cube
+from astro_pix2prof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +138,8 @@ def radial_spectra(
     `~astropy.utils.exceptions.AstropyUserWarning`
         If ellipses cross each other, if the mask of a fit is not on the
         spaxels of the cube and is not used, or if the profile has no
-        coordinates on the sky but the cube has.
+        coordinates on the sky but the cube has; or if a spectrum is masked
+        at all wavelengths.
     """
     statistic = check_choice(statistic, 'statistic', ('sum', 'mean'))
     fill = check_flag(fill, 'fill')
@@ -254,6 +256,7 @@ def _make_spectra(cube, frame, annuli, sums, options):
         error = np.where(area > 0, np.sqrt(variance) * factor * scale,
                          np.nan)
     bad = ~(valid >= options['min_valid']) | ~(area > 0)
+    _warn_of_masked(bad, annuli, frame)
     length = u.pix if frame.pixel_scale is None else u.arcsec
     edges = annuli.edges * frame.radius_scale * length
     spectra = SpectrumList()
@@ -280,6 +283,25 @@ def _make_spectra(cube, frame, annuli, sums, options):
             else StdDevUncertainty(error[k]),
             mask=bad[k], meta=meta))
     return spectra
+
+
+def _warn_of_masked(bad, annuli, frame):
+    """
+    Warn of annuli whose spectra are masked at all wavelengths.
+    """
+    lost = np.flatnonzero(bad.all(axis=1))
+    if not lost.size:
+        return
+    k = int(lost[0])
+    edges = annuli.edges[k:k + 2] * frame.radius_scale
+    unit = 'pixels' if frame.pixel_scale is None else 'arcsec'
+    part = float(annuli.weights[[k]].sum() / annuli.area[k])
+    warnings.warn(
+        f'{len(lost)} of {counted(len(bad), "spectrum", "spectra")} are '
+        'masked at all wavelengths: too little of the annulus is usable. The '
+        f'first is that from {edges[0]:.4g} to {edges[1]:.4g} {unit}, of '
+        f'which {part:.0%} lies inside of the cube: give other edges=',
+        AstropyUserWarning, stacklevel=4)
 
 
 def _shape(frame, annuli, k):

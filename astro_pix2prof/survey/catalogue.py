@@ -210,7 +210,8 @@ def _open_path(path):
             return _open_rows(rows, path.name, path.parent)
     msg = (f'catalogue {path} must be a Parquet, FITS, ECSV or CSV file '
            '(.parquet, .fits, .ecsv, .csv), a folder of Parquet files or a '
-           'HATS catalogue')
+           'HATS catalogue. Other tables that astropy reads are converted '
+           f"by Table.read({path.name!r}).write('{path.stem}.ecsv')")
     raise ValueError(msg)
 
 

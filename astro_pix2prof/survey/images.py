@@ -35,6 +35,9 @@ _ON_SKY = {'tiles': 'images in tiles', 'cutouts': 'cut-outs of a service'}
 # Rows whose masks and errors are looked for before a survey begins.
 _FIRST = 10
 
+# Rows of a column that are looked through at once for one that is wrong.
+_ROWS = 10_000
+
 
 class SurveyImages:
     """
@@ -119,7 +122,7 @@ class SurveyImages:
         for name, value in (('ra', ra), ('dec', dec), ('x', x), ('y', y)):
             if value is not None:
                 check_column(name, value, columns)
-                self._check_numbers(name, catalogue.schema.field(value))
+                self._check_numbers(name, value, catalogue)
         self.sky, self.pixels = None, None
         if self.source.kind in _ON_SKY:
             what = _ON_SKY[self.source.kind]
@@ -131,7 +134,7 @@ class SurveyImages:
                 ra, dec = (guess_column('ra', columns, _RA),
                            guess_column('dec', columns, _DEC))
                 for name, value in (('ra', ra), ('dec', dec)):
-                    self._check_numbers(name, catalogue.schema.field(value))
+                    self._check_numbers(name, value, catalogue)
             if size is None:
                 msg = (f"{what} need size=, for example size='60arcsec' or "
                        'size=128 pixels')
@@ -141,18 +144,24 @@ class SurveyImages:
                         for name in (ra, dec)]
         elif x is not None:
             self.pixels = [x, y]
-        self.size, self.size_column = self._read_size(size, catalogue.schema)
+        self.size, self.size_column = self._read_size(size, catalogue)
         if self.source.kind == 'cutouts' and self.size is not None:
             images.width(self.size)
 
-    def _check_numbers(self, name, column):
+    def _check_numbers(self, name, column, catalogue):
         pa = import_pyarrow()
+        column = catalogue.schema.field(column)
         if not (pa.types.is_integer(column.type)
                 or pa.types.is_floating(column.type)
                 or pa.types.is_decimal(column.type)
                 or pa.types.is_null(column.type)):
             msg = (f'{name}={column.name!r} must be a column of numbers, but '
-                   f'it holds values of the type {column.type}')
+                   f'it holds values of the type {column.type}'
+                   f'{_first_text(catalogue, column.name)}')
+            if name in ('ra', 'dec'):
+                msg += ('. Positions are in degrees, such as 184.731 and '
+                        '12.408: convert sexagesimal ones, for instance with '
+                        'astropy.coordinates.Angle')
             raise ValueError(msg)
 
     def _angle(self, column):
@@ -166,12 +175,13 @@ class SurveyImages:
             raise ValueError(msg)
         return unit.to_string()
 
-    def _read_size(self, size, schema):
+    def _read_size(self, size, catalogue):
         """
         Get the size for all galaxies, or the column and the unit of each.
         """
+        schema = catalogue.schema
         if isinstance(size, str) and size in schema.names:
-            self._check_numbers('size', schema.field(size))
+            self._check_numbers('size', size, catalogue)
             return None, (size, unit_of_field(schema.field(size)))
         if not isinstance(size, str):
             if np.ndim(size) == 0 and not isinstance(size, u.Quantity):
@@ -401,3 +411,22 @@ class SurveyImages:
                 size * u.Unit(unit))
         if size is not None:
             item.options['size'] = size
+
+
+def _first_text(catalogue, column):
+    """
+    Name the first row whose value is no number; '' if there is none.
+    """
+    row = 0
+    if not hasattr(catalogue, 'parts'):
+        # (a HATS catalogue)
+        return ''
+    for part in catalogue.parts(_ROWS, [column]):
+        for value in part[column].to_pylist():
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                if value is not None:
+                    return f': row {row} (from 0) has {value!r}'
+            row += 1
+    return ''

@@ -217,12 +217,28 @@ class TestOptionText:
         ('has: id, pixel_scale, sky', 'has: id, pixel_scale, sky'),
         ('there are pixel_scale, sky', 'there are pixel_scale, sky'),
         ('the catalogue has: pixel_scale', 'the catalogue has: pixel_scale'),
-        ("size=['g', 'r'] needs", '--size g,r needs')])
+        ("size=['g', 'r'] needs", '--size g,r needs'),
+        # (addresses, names of files and what is quoted)
+        ('https://host/cut?size=60&hdu=3 did not answer: give size=',
+         'https://host/cut?size=60&hdu=3 did not answer: give --size'),
+        ("no file '/a b/size=3_r.fits': give hdu=",
+         "no file '/a b/size=3_r.fits': give --hdu"),
+        ('see cuts/hdu=2.fits, hdu=2', 'see cuts/hdu=2.fits, --hdu 2'),
+        ("the text 'give size=3' is no size='a/{b}' of hdu='[1]'",
+         "the text 'give size=3' is no --size 'a/{b}' of --hdu '[1]'"),
+        ('"give size=3": size must be', '"give size=3": --size must be'),
+        ("the image's hdu=2 isn't 'x'", "the image's --hdu 2 isn't 'x'")])
     def test_texts(self, command, text, expected):
         assert option_text(text, command) == expected
 
     def test_without_command(self):
         assert option_text('give size=') == 'give size='
+
+    def test_file_with_the_name_of_an_option(self, command, capsys):
+        args = argparse.Namespace(command=command)
+        report(FileNotFoundError(2, 'No such file', 'size'), args)
+        assert capsys.readouterr().err == (
+            'pix2prof: error: size: no such file\n')
 
 
 def test_show_warnings(capsys):

@@ -79,6 +79,16 @@ class TestCutSection:
                            '100 x 80 pixels'):
             cut(VALUES, position, 10)
 
+    def test_outside_on_sky(self, cut, header):
+        middle = WCS(header).pixel_to_world(49.5, 39.5)
+        far = SkyCoord(middle.ra, -middle.dec - 1 * u.deg)
+        with pytest.raises(ValueError, match='of 100 x 80 pixels, whose mid'
+                           f'dle is at {middle.ra.deg:.5f}d '
+                           f'{middle.dec.deg:.5f}d') as error:
+            cut(VALUES, far, 10, header)
+        assert str(error.value).startswith(
+            f'position {far.ra.deg:.5f}d {far.dec.deg:.5f}d is outside')
+
     def test_sky(self, cut, header):
         # the section maps its pixels to the same sky
         wcs = WCS(header)
