@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from astro_pix2prof import GalaxyFlag, Pix2ProfFitter, RingFlag
+from astro_pix2prof import (
+    GalaxyFlag,
+    IsophoteFitter,
+    Pix2ProfFitter,
+    RingFlag,
+)
 
 OPTIONS = {'unit': 'nmgy', 'pixel_scale': 0.4}
 
@@ -84,3 +89,16 @@ def test_image_is_not_changed(fitter, image):
     np.testing.assert_allclose(brightness(batch[0])[:20], brightness(
         fitter(hit, **OPTIONS))[:20], atol=1e-3)
     assert not fitter.fit(image, **OPTIONS).cutout.mask.any()
+
+
+def test_isophotes_around_a_dead_pixel(image, plain):
+    dead = image[20:81, 18:79].copy()
+    dead[30, 30] = 0.0
+    fit = IsophoteFitter(max_sma=8).fit(dead, **OPTIONS)
+    assert fit.mask[30, 30]
+    profile = fit.profile
+    assert not profile.meta['flag'] & GalaxyFlag.FIXED_ELLIPSES
+    change = np.interp(
+        profile['radius'].value, plain['radius'].value,
+        brightness(plain)) - brightness(profile)
+    assert np.all(np.abs(change) < 0.08)
