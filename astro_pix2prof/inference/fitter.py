@@ -418,7 +418,8 @@ class Pix2ProfFitter(ProfileFitter):
         if n_samples:
             profile[SAMPLES] = sample_profile(profile, n_samples, seed=seed)
         return ProfileFit(
-            profile=profile, cutout=cutout, mask=cutout.mask,
+            profile=profile, cutout=prepared.cutout,
+            mask=prepared.cutout.mask,
             sky=rings.sky, centre=rings.centre, sma=rings.sma,
             eps=rings.eps, theta=np.degrees(rings.theta),
             intensity=rings.intensity, weight=weight,

@@ -16,6 +16,7 @@ from astro_pix2prof.background.level import (
     with_structure_of,
 )
 from astro_pix2prof.background.rounding import add_rounding, find_step
+from astro_pix2prof.detection.bad_pixels import find_bad_pixels
 from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
 from astro_pix2prof.detection.galaxy import find_galaxy
 from astro_pix2prof.detection.gaps import fill_gaps
@@ -259,6 +260,12 @@ class IsophoteSteps:
         if settings.mask_sources:
             self.bad = missing | find_cosmic_rays(self.data, missing,
                                                   self.sigma)
+            found = find_bad_pixels(
+                self.data, self.bad, self.position, self.sigma,
+                sky=self.level, reach=self.search,
+                gain=self.cutout.gain and self.cutout.gain * self.unit)
+            if found is not None:
+                self.bad = self.bad | found
         self.image = fill_gaps(self.data - self.level, self.bad)[0]
         position, search = self.position, self.search
         if self.initial is not None:
