@@ -41,6 +41,8 @@ _ON_CUBIC, _ROUNDING = 1e-4, 10 * np.finfo(np.float32).eps
 _LEAST, _CHANCE = 4, 2e-3
 
 
+# (infinite pixels have no differences)
+@np.errstate(invalid='ignore', over='ignore')
 def find_smooth(data, mask, position):
     """
     Find pixels near the position that are smoother than noise allows.

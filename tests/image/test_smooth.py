@@ -140,6 +140,15 @@ def test_small_frames(shape):
     assert find_smooth(image, np.zeros(shape, bool), (1.0, 1.0)) is None
 
 
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('value', [np.inf, -np.inf, np.nan, 3e38])
+def test_values_without_differences(value):
+    image = _image().astype(np.float32)
+    bad = np.random.default_rng(2).random(SHAPE) < 0.02
+    image[bad] = value
+    assert find_smooth(image, ~np.isfinite(image), CENTRE) is None
+
+
 def test_profile_does_not_use_them():
     hole = _hole(4.3, 66, 61)
     options = {'unit': 'nmgy', 'pixel_scale': 0.4}
