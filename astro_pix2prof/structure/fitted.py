@@ -7,16 +7,13 @@ import numpy as np
 
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import StructureFlag
+from astro_pix2prof.structure.broad_psf import warn_of_centre
 from astro_pix2prof.structure.models import (
     fit_bulge_disc,
     fit_disc,
     fit_sersic,
 )
-from astro_pix2prof.structure.smeared import (
-    MODEL_COLUMNS,
-    MODELS,
-    warn_of_centre,
-)
+from astro_pix2prof.structure.smeared import MODEL_COLUMNS, MODELS
 
 __all__ = ['magnitude_of', 'put_fits', 'put_smeared']
 

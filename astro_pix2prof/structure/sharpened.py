@@ -25,12 +25,14 @@ from astro_pix2prof.profile.flags import (
 )
 from astro_pix2prof.profile.samples import SAMPLES
 from astro_pix2prof.psf.model import PSF
+from astro_pix2prof.structure.broad_psf import (
+    refuse_sharp,
+    warn_of_centre,
+)
 from astro_pix2prof.structure.smeared import (
     MODELS,
     read_rings,
     refuse_corrected,
-    refuse_sharp,
-    warn_of_centre,
 )
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from astro_pix2prof.structure.models import (
 from astro_pix2prof.structure.overlap import shared_noise
 
 __all__ = ['MODELS', 'MODEL_COLUMNS', 'SmearedRings', 'read_rings',
-           'refuse_corrected', 'refuse_sharp', 'warn_of_centre']
+           'refuse_corrected']
 
 
 # The columns of the parameters of each model.
@@ -37,13 +37,8 @@ MODEL_COLUMNS = {
 # The signal-to-noise ratio of a ring without an error.
 _BEST_SNR = 30.0
 
-# The PSF is too broad if the centre of the galaxy is sharper than so much of a
-# star, and has this signal-to-noise ratio; much sharper, nothing corrects it.
-_SHARPER, _REFUSED, _CLEAR = 0.95, 0.8, 10.0
-
-# Models do not follow the centre if they are off by so much of its light, and
-# by so many errors.
-_OFF, _SURE = 0.05, 5.0
+# The centre of a galaxy is known if it has this signal-to-noise ratio.
+_CLEAR = 10.0
 
 # How sharp the break of a core is (Graham et al. 2003).
 SHARPNESS = 5.0
@@ -406,77 +401,6 @@ def read_rings(profile, psf, use, *, steady=False):
                         1.0 if in_pixels else scale or 0.0, eps, eps_err,
                         ring_correlations(profile)[np.ix_(use, use)],
                         *shared_noise(profile, use))
-
-
-def warn_of_centre(rings, fits):
-    """
-    Warn if the PSF is too broad, or no model follows the centre.
-
-    Parameters
-    ----------
-    rings : `SmearedRings`
-        The rings.
-
-    fits : list of `Fit`
-        The models that were fitted to them.
-
-    Warns
-    -----
-    `~astropy.utils.exceptions.AstropyUserWarning`
-        If the centre is sharper than a star behind the PSF; or if all models
-        are off by much of the light and by many errors, within one and a half
-        widths of the PSF.
-    """
-    seen, star = rings.half_radii()
-    if seen < _SHARPER * star:
-        warnings.warn(
-            f'{_broader(seen, star)}. Models and corrections are wrong; '
-            'give the psf of this image, a width in arcsec or with a unit',
-            AstropyUserWarning, stacklevel=4)
-        return
-    near = (rings.radius < 1.5 * rings.fwhm) & (rings.intensity > 0)
-    value = rings.intensity[near]
-    worst = []
-    for fit in fits:
-        off = np.abs((rings.smear(fit.law, fit.parameters()) + fit.sky)[near]
-                     - value)
-        off = np.where(off > _SURE * rings.error[near], off / value, 0.0)
-        worst.append(np.max(np.nan_to_num(off, nan=np.inf), initial=0.0))
-    if worst and min(worst) > _OFF:
-        warnings.warn(
-            'no model behind the psf follows the centre of the galaxy (off by '
-            f'{min(worst):.0%}): the psf is another than that of the image, '
-            'too broad most likely, or the galaxy is no such model. '
-            'Parameters and corrections are wrong; give the psf of this '
-            'image, a width in arcsec or with a unit', AstropyUserWarning,
-            stacklevel=4)
-
-
-def refuse_sharp(rings):
-    """
-    Raise an error if a galaxy is much sharper than a star behind the PSF.
-
-    Parameters
-    ----------
-    rings : `SmearedRings`
-        The rings.
-
-    Raises
-    ------
-    ValueError
-        If it is: no correction exists.
-    """
-    seen, star = rings.half_radii()
-    if seen < _REFUSED * star:
-        msg = (f'{_broader(seen, star)}, so that nothing corrects it: give '
-               'the psf of this image, a width in arcsec or with a unit')
-        raise ValueError(msg)
-
-
-def _broader(seen, star):
-    return ('psf is broader than that of the image: along the rings, the '
-            f'galaxy falls to half of its centre within {seen:.3g}, and a '
-            f'star behind the psf within {star:.3g}, in the unit of the radii')
 
 
 def _half_radius(radius, value):
