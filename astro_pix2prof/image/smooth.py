@@ -93,7 +93,7 @@ def find_smooth(data, mask, position):
         return None
     values = np.where(mask[box], np.nan, data[box])
     rows = _some_rows(data)
-    usual = np.median(np.abs(_bend(_bend(rows[0]))))
+    usual = _known_median(np.abs(_bend(_bend(rows[0]))))
     if not usual > 0:
         return None
     parts = [_smooth(values, rows), _on_cubics(values, usual)]
@@ -105,6 +105,14 @@ def find_smooth(data, mask, position):
     found = np.zeros(data.shape, dtype=bool)
     found[box] = np.logical_or.reduce(parts)
     return found
+
+
+def _known_median(values):
+    """
+    Calculate the median of finite values; not-a-number without any.
+    """
+    known = values[np.isfinite(values)]
+    return np.median(known) if known.size else np.nan
 
 
 def _some_rows(data):
@@ -124,9 +132,10 @@ def _smooth(values, rows):
     """
     one, two, three = rows[:3]
     usual = np.abs(_bend(one + three - 2 * two))
+    usual = usual[np.isfinite(usual)]
     if np.count_nonzero(usual == 0) > _STEPS * usual.size:
         return None
-    usual = np.median(usual)
+    usual = _known_median(usual)
     rough = _bend(_bend(values).T).T**2
     # (what is not finite is rough)
     mean = rough[1:-1, 1:-1] + rough[:-2, 1:-1] + rough[2:, 1:-1]

@@ -149,6 +149,18 @@ def test_values_without_differences(value):
     assert find_smooth(image, ~np.isfinite(image), CENTRE) is None
 
 
+@pytest.mark.parametrize('value', [np.inf, np.nan])
+def test_beside_missing_pixels(value):
+    """
+    A column that is not finite does not hide what was filled elsewhere.
+    """
+    hole = _hole()
+    image = _with_surface(_image(), hole)
+    image[:, 20] = value
+    found = find_smooth(image, ~np.isfinite(image), CENTRE)
+    assert found[hole].mean() > 0.85
+
+
 def test_profile_does_not_use_them():
     hole = _hole(4.3, 66, 61)
     options = {'unit': 'nmgy', 'pixel_scale': 0.4}
