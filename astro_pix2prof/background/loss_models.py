@@ -18,7 +18,7 @@ _SCATTERED = 0.006
 
 # That signs were lost can hardly be told from missing values, which make more
 # of an error, if there are no steps.
-_SIGNS = 0.0003
+_SIGNS = 0.002
 
 # A mean below all pixels that are left costs so much, times the square of how
 # many widths it is.
@@ -302,7 +302,8 @@ class Levels(Histogram):
         low[1], high[1] = -np.inf, high[end]
         cut = Model(low, high, lambda mean, width: _moved(
             mean, width, high[1], 0.0), free=[0, *range(2, end + 1), -1])
-        signs = self._signs(cost + _SIGNS)
+        # (nothing is added to the pixels at zero, which tells)
+        signs = self._signs(cost)
         signs.more[0][1] = signs.more[1][1] = 0.0
         truncated = Model(self.low + 0.5 * np.sign(self.low - wide),
                           self.high + 0.5 * np.sign(self.high - wide),
