@@ -1,14 +1,16 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-The error of means over pixels that are rounded coarsely or cut off below.
+The error of means over pixels that are rounded coarsely.
 """
 
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import erfinv, ndtri
 
-__all__ = ['add_rounding', 'clipping_error', 'find_step', 'rounding_error']
+from astro_pix2prof.background.losses import clipping_error, has_limit
+
+__all__ = ['add_rounding', 'find_step', 'rounding_error']
 
 
 # About so many pixels tell the step. The most common values, so many, are
@@ -33,22 +35,17 @@ _MATTERS = 1e-3
 # pixels with so many of them.
 _POISSON, _BRIGHT = 0.3, 2.5
 
-# Values are cut off below where more than this part of the pixels have the
-# least one, and others begin at once: those up to a quarter of their scale
-# above it are at least this part of what a Gaussian lets expect.
-_CUT, _BEGINS = 0.03, 0.4
+# If the noise of the sky is at most so many steps, that of pixels so many
+# times the noise above it tells more, to three times as bright ones, if there
+# are enough of them. Rounding does not tell of noise that is smaller.
+_FINE, _ABOVE, _BRIGHTER, _ENOUGH, _LEAST = 3.0, 3.5, 3.0, 50, 0.1
 
-# Or values below a limit are missing: of the others, more than this part lies
-# in the first tenth of the way from the least one to the median. Neighbours
-# differ by this part of the distance of the quartiles, or there is no noise.
-_EDGE, _NOISY = 0.02, 0.3
+# The median square of changes that photons make, in parts of the mean one, is
+# 0.45.
+_GROWS = 0.15
 
-# Limits in units of the noise from the mean, and how far the third quartile
-# of what is above them lies from them, in units of the median.
-_LIMITS = np.linspace(-2.5, 2, 46)
-_ABOVE = 1 - ndtr(_LIMITS)
-_MEDIAN = ndtri(1 - 0.5 * _ABOVE) - _LIMITS
-_QUARTILE = (ndtri(1 - 0.25 * _ABOVE) - _LIMITS) / _MEDIAN
+# Of the darkest third of a frame, more than this part is at a limit.
+_MOST = 0.8
 
 # Terms of the series of what rounding adds to a mean.
 _TERMS = np.arange(1, 20)
@@ -151,93 +148,61 @@ def _are_photons(data, good, step):
     """
     Tell whether bright pixels scatter as the numbers of photons do.
     """
-    parts, expected = [], []
-    for values, use in ((data, good), (data.T, good.T)):
-        level = values / step
-        keep = use[:, :-2] & use[:, 1:-1] & use[:, 2:] & (
-            level[:, :-2] + level[:, 2:] > 2 * _BRIGHT)
-        parts.append((level[:, :-2] - 2 * level[:, 1:-1]
-                      + level[:, 2:])[keep])
-        expected.append(3 * (level[:, :-2] + level[:, 2:])[keep])
-    parts, expected = np.concatenate(parts), np.concatenate(expected)
+    level = data / step
+    beside, change = _changes(level, good)
+    keep = beside > 2 * _BRIGHT
+    change, expected = change[keep], 3 * beside[keep]
     # (clipped: stars)
-    return not len(parts) or np.mean(
-        np.minimum(parts**2 / expected, 9)) > _POISSON
+    return not len(change) or np.mean(
+        np.minimum(change**2 / expected, 9)) > _POISSON
 
 
-def clipping_error(values):
+def _noise_above(sky, step, data, good):
     """
-    Calculate the error of a mean of values that are cut off below.
+    Measure the noise of pixels that are brighter than a sky of few steps.
 
-    Where values below a limit, such as negative ones, were replaced by it or
-    are missing, the mean of the sky is too high, and that of bright pixels is
-    not.
-
-    Parameters
-    ----------
-    values : 1D `~numpy.ndarray`, shape (n,)
-        Pixels of the sky, neighbours beside each other.
-
-    Returns
-    -------
-    error : float
-        The difference of the mean and that before they were cut off; 0 if
-        they are not.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from astro_pix2prof.background.rounding import clipping_error
-    >>> sky = np.random.default_rng(0).normal(size=5000)
-    >>> print(f'{clipping_error(sky):.1f}')
-    0.0
-    >>> print(f'{clipping_error(np.maximum(sky, 0)):.1f}')
-    0.4
+    From the few steps of the sky, noise that was rounded cannot be told from
+    larger noise that was truncated or cut off.
     """
-    if len(values) < _FEW:
-        return 0.0
-    least = values.min()
-    above = values[values > least] - least
-    part = 1 - len(above) / len(values)
-    if part >= 1 - _CUT:
-        return 0.0
-    if part <= _CUT:
-        return _missing_error(values)
-    # the limit, in units of the noise from the mean before
-    limit = ndtri(part)
-    half = ndtri(part + 0.5 * (1 - part))
-    noise = float(np.median(above)) / (half - limit)
-    expected = (ndtr(limit + 0.25) - part) / (1 - part)
-    if np.mean(above < 0.25 * noise) < _BEGINS * expected:
-        return 0.0
-    return noise * float(
-        np.exp(-0.5 * limit**2) / np.sqrt(2 * np.pi) + limit * part)
+    first, middle, third = np.quantile(sky, [0.16, 0.5, 0.84])
+    width = max(third - middle, middle - first) / step
+    least = max(_BRIGHT, _ABOVE * width)
+    if width > _FINE:
+        return None
+    beside, change = _changes((data - middle) / step, good)
+    change = change[(beside > 2 * least) & (beside < 2 * _BRIGHTER * least)]
+    if len(change) < _ENOUGH:
+        return None
+    # (many have none; large changes are those of stars)
+    none = np.mean(np.abs(change) < 0.5)
+    variance = 0.125 / erfinv(np.clip(none, 0.01, 0.99))**2
+    # (to which rounding adds)
+    return step * float(np.sqrt(max(variance / 6 - 1 / 12, _LEAST**2)))
 
 
-def _missing_error(values):
+def _grows(data, good, step):
     """
-    Calculate the error of a mean if values below a limit are missing.
+    Tell whether noise grows with light as that of photons does.
     """
-    first, middle, third = np.quantile(values, [0.25, 0.5, 0.75])
-    least = values.min()
-    if not (_has_edge(values, least, middle) and np.median(
-            np.abs(np.diff(values))) > _NOISY * (third - first)):
-        return 0.0
-    ratio = (third - least) / (middle - least)
-    at = np.interp(ratio, _QUARTILE, np.arange(len(_LIMITS)))
-    limit, above, half = (np.interp(at, np.arange(len(_LIMITS)), one)
-                          for one in (_LIMITS, _ABOVE, _MEDIAN))
-    noise = (middle - least) / half
-    return float(noise * np.exp(-0.5 * limit**2)
-                 / np.sqrt(2 * np.pi) / above)
+    beside, change = _changes(data / step, good)
+    for least in 2 * _BRIGHT * 2.0**np.arange(8):
+        part = change[(beside > least) & (beside <= 2 * least)]
+        if len(part) >= _ENOUGH and np.median(
+                part**2) < _GROWS * 4.5 * least:
+            return False
+    return True
 
 
-def _has_edge(values, least, middle):
+def _changes(level, good):
     """
-    Tell whether many values are little above the least one.
+    The sum of both neighbours of pixels, and their second differences.
     """
-    near = (values > least) & (values < least + 0.1 * (middle - least))
-    return np.mean(near) > _EDGE
+    sums, changes = [], []
+    for values, use in ((level, good), (level.T, good.T)):
+        keep = use[:, :-2] & use[:, 1:-1] & use[:, 2:]
+        sums.append((values[:, :-2] + values[:, 2:])[keep])
+        changes.append(sums[-1] - 2 * values[:, 1:-1][keep])
+    return np.concatenate(sums), np.concatenate(changes)
 
 
 def add_rounding(sky, step, data, bad):
@@ -264,35 +229,48 @@ def add_rounding(sky, step, data, bad):
         With ``rounding``, which is that of the difference of a ring and the
         sky, in its error.
     """
-    if not (step > 0 or _has_limit(data, bad)):
+    if not (step > 0 or has_limit(_sky_pixels(sky, data, bad, apart=max(
+            int(np.sqrt(data.size / (2 * _SAMPLE))), 1)))):
         return sky
-    y, x = np.ogrid[:data.shape[0], :data.shape[1]]
-    beyond = np.hypot(x - sky.centre[0], y - sky.centre[1]) > sky.reach
-    values = data[beyond & ~bad]
-    if len(values) < _FEW:
-        values = np.sort(data[~bad])
-        values = values[:len(values) // 3]
+    values = _sky_pixels(sky, data, bad)
     error = 0.0
     if step > 0:
         error = np.sqrt(2) * rounding_error(values, step, photons=False)
         if error > _MATTERS * step and not rounding_error(
                 values, step) and _are_photons(data, ~bad, step):
             error = 0.0
-    error = np.hypot(error, clipping_error(values))
+
+    def noise():
+        return _noise_above(values, step, data, ~bad) if step > 0 else None
+
+    lost = clipping_error(values, step, photons=False, noise=noise)
+    if lost > 0 and step > 0 and _are_photons(data, ~bad, step) and _grows(
+            data, ~bad, step):
+        lost = clipping_error(values, step, noise=noise)
+    error = np.hypot(error, lost)
     if not error > _MATTERS * step:
         return sky
     return replace(sky, rounding=float(error),
                    error=float(np.hypot(sky.error, error)))
 
 
-def _has_limit(data, bad):
+def _sky_pixels(sky, data, bad, *, apart=1):
     """
-    Tell whether the least value is so common that it may be a limit.
+    Select pixels beyond the galaxy, or else the darkest ones.
     """
-    every = (2 * data.size // _SAMPLE) | 1
-    sample = np.ravel(data)[::every][~np.ravel(bad)[::every]]
-    if len(sample) < _FEW:
-        return False
-    least = sample.min()
-    return (np.mean(sample == least) > 0.3 * _CUT
-            or _has_edge(sample, least, np.median(sample)))
+    data, good = data[::apart, ::apart], ~bad[::apart, ::apart]
+    y, x = np.ogrid[:data.shape[0], :data.shape[1]]
+    beyond = np.hypot(apart * x - sky.centre[0],
+                      apart * y - sky.centre[1]) > sky.reach
+    values = data[beyond & good]
+    if len(values) < _FEW:
+        # (in their places: neighbours tell noise)
+        values = data[good]
+        if len(values):
+            n = max(len(values) // 3, 1)
+            lowest = np.count_nonzero(values == values.min())
+            if lowest > _MOST * n:
+                # (a limit, above which there has to be more)
+                n = min(3 * lowest // 2, len(values))
+            values = values[values <= np.partition(values, n - 1)[n - 1]]
+    return values

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Tests of the error that pixels that are rounded or cut off add to a sky.
+Tests of the error that pixels that are rounded add to a sky.
 """
 
 import numpy as np
@@ -10,7 +10,6 @@ from scipy.stats import norm
 from astro_pix2prof.background.level import Sky
 from astro_pix2prof.background.rounding import (
     add_rounding,
-    clipping_error,
     find_step,
     rounding_error,
 )
@@ -173,49 +172,6 @@ class TestError:
     def test_too_few_pixels(self):
         assert rounding_error(_rounded(3.0)[0, :20], 3.0) == 0
         assert rounding_error(_rounded(3.0)[0], 0.0) == 0
-
-
-class TestLimit:
-
-    @pytest.mark.parametrize('limit', [-1.0, -0.5, 0.0, 0.5, 1.0])
-    @pytest.mark.parametrize('unit', [1.0, 1e-9])
-    def test_error_is_that_of_the_mean(self, limit, unit):
-        sky = np.random.default_rng(5).normal(size=SHAPE).ravel()
-        off = np.maximum(sky, limit).mean() - sky.mean()
-        assert clipping_error(unit * np.maximum(sky, limit)) == pytest.approx(
-            unit * off, rel=0.1)
-
-    @pytest.mark.parametrize('limit', [-1.5, -1.0, -0.5, 0.0])
-    @pytest.mark.parametrize('unit', [1.0, 1e-9])
-    def test_values_below_it_are_missing(self, limit, unit):
-        sky = np.random.default_rng(5).normal(size=SHAPE).ravel()
-        left = sky[sky > limit]
-        assert clipping_error(unit * left) == pytest.approx(
-            unit * (left.mean() - sky.mean()), rel=0.2)
-
-    def test_absolute_values(self):
-        sky = np.abs(np.random.default_rng(6).normal(size=SHAPE)).ravel()
-        assert clipping_error(sky) == pytest.approx(0.8, rel=0.25)
-
-    def test_smooth_values(self):
-        y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
-        assert clipping_error(np.exp(-np.hypot(x, y) / 20).ravel()) == 0
-
-    def test_sky_with_all_values(self):
-        sky = np.random.default_rng(6).normal(size=SHAPE).ravel()
-        assert clipping_error(sky) == 0
-        # (bad pixels that nobody masked)
-        sky[::20] = -50.0
-        assert clipping_error(sky) == 0
-        assert clipping_error(np.maximum(sky, 0)[:20]) == 0
-        assert clipping_error(np.zeros(900)) == 0
-
-    @pytest.mark.parametrize('light', [0.03, 0.3, 1.0, 3.0])
-    @pytest.mark.parametrize('flat', [0.0, 0.1])
-    def test_photons(self, light, flat):
-        rng = np.random.default_rng(7)
-        counts = rng.poisson(light, 9000) * rng.normal(1, flat, 9000)
-        assert clipping_error(counts) == 0
 
 
 class TestSky:
