@@ -63,15 +63,16 @@ def make_folder(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp('addresses')
     (folder / 'images').mkdir()
+    (folder / 'planes').mkdir()
     (folder / 'tiles').mkdir()
     random = np.random.default_rng(1)
     for k in range(N):
         pixels = random.normal(10, 1, (20, 20)).astype('f4')
         fits.PrimaryHDU(pixels).writeto(folder / f'images/g{k}.fits')
         fits.PrimaryHDU((pixels > 11).astype('u1')).writeto(
-            folder / f'images/g{k}_mask.fits')
+            folder / f'planes/g{k}_mask.fits')
         fits.PrimaryHDU(np.full_like(pixels, k + 1)).writeto(
-            folder / f'images/g{k}_rms.fits')
+            folder / f'planes/g{k}_rms.fits')
     for k in range(2):
         wcs = WCS(naxis=2)
         wcs.wcs.ctype = 'RA---TAN', 'DEC--TAN'
@@ -319,7 +320,7 @@ def run(catalogue, out, **options):
 KINDS = {
     'column': {},
     'template': {'images': '{base}/images/{{name}}.fits',
-                 'masks': '{base}/images/{{name}}_mask.fits[0]'},
+                 'masks': '{base}/planes/{{name}}_mask.fits[0]'},
     'position': {'images': '{base}/images/{{name}}.fits', 'size': 9,
                  'x': 'id', 'y': 'id'},
     'tiles': {'images': '{base}/tiles/*.fits', 'size': 9},
@@ -604,7 +605,7 @@ class TestStores:
         catalogue = open_catalogue(f'{bucket}/cat.parquet')
         images = SurveyImages(f'{bucket}/images/{{name}}.fits', catalogue,
                               allow_remote=True, companions={
-                                  'masks': f'{bucket}/images/{{name}}_mask'
+                                  'masks': f'{bucket}/planes/{{name}}_mask'
                                            '.fits'})
         tiles = SurveyImages(f'{bucket}/tiles', catalogue, size=9)
         rows = next(catalogue.parts(9))
@@ -831,10 +832,10 @@ class TestNames:
             tmp_path / 'False').failures['message'][0]
 
     def test_companions(self, memory, table):
-        table['mask'] = [f'{memory}/images/g{k}_mask.fits[0]'
+        table['mask'] = [f'{memory}/planes/g{k}_mask.fits[0]'
                          for k in range(N)]
-        for masks in ('mask', f'{memory}/images/{{name}}_mask.fits',
-                      f'{memory}/images/g0_mask.fits[0]'):
+        for masks in ('mask', f'{memory}/planes/{{name}}_mask.fits',
+                      f'{memory}/planes/g0_mask.fits[0]'):
             for item in load(f'{memory}/images/{{name}}.fits', table,
                              held=True, companions={'masks': masks}):
                 assert item.error is None
