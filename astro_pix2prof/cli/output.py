@@ -35,7 +35,7 @@ _ALIASES = {'calibrated': 'uncalibrated', 'noise': 'uncertainty',
             'uncertainties': 'uncertainty', 'invvars': 'invvar',
             'backgrounds': 'background', 'service': 'cutouts',
             'layer': 'cutouts', 'cache': 'cutout_cache',
-            'rate': 'cutout_rate', 'labels': 'label'}
+            'rate': 'cutout_rate', 'labels': 'label', 'filter': 'band'}
 
 # Phrases of the library that are not of the command line.
 _PHRASES = (
@@ -49,6 +49,13 @@ _PHRASES = (
     (re.compile(r'give kind numbers'), 'give --kind numbers'),
     (re.compile(r'embedding=True \((pix2prof survey --embedding)\)'),
      r'\1'),
+    (re.compile(r'and the method encode, or find_clumps'),
+     'here. (pix2prof survey --embedding and pix2prof clumps use these)'),
+    (re.compile(r'leave device out'), 'leave out --device'),
+    (re.compile(r'; or give truths\b'), ''),
+    (re.compile(r', a slope or a function of the number of spaxels'),
+     ' or a slope'),
+    (re.compile(r'which are not in bands:'), 'which are not in --bands:'),
 )
 
 # The value of an argument, if one follows.

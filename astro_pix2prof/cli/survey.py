@@ -392,7 +392,7 @@ def _finish(result, args):
              'the column message of the results says why')
     if result.n_failed == result.n_rows:
         report(f'no galaxy could be measured: {where}'
-               + ('' if args.part else _first_reason(result.out)))
+               + ('' if args.part else _first_reason(result.out)), args)
         return 1
     warn(f'{result.n_failed} of '
          f'{counted(result.n_rows, "galaxy", "galaxies")} could not be '

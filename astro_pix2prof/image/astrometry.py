@@ -539,7 +539,7 @@ def outside_on_sky(coord, wcs, shape):
     """
     coord = coord.icrs
     middle = wcs.pixel_to_world((shape[1] - 1) / 2, (shape[0] - 1) / 2).icrs
-    return (f'position {coord.ra.deg:.5f}d {coord.dec.deg:.5f}d is outside '
+    return (f'position={coord.ra.deg:.5f}d {coord.dec.deg:.5f}d is outside '
             f'of the image of {shape[1]} x {shape[0]} pixels, whose middle '
             f'is at {middle.ra.deg:.5f}d {middle.dec.deg:.5f}d')
 

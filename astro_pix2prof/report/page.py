@@ -157,7 +157,8 @@ def write_report(survey: PathLike, out: PathLike = 'report.html', *,
         galaxies = list(dict.fromkeys(
             check_integer(number, 'galaxies') for number in galaxies))
         if not galaxies:
-            msg = 'galaxies is empty: give at least one'
+            msg = ('galaxies is empty, so that there is nothing to show: give '
+                   'the number of one galaxy at least')
             raise ValueError(msg)
     if out.exists() and not overwrite:
         msg = f'out: {out} exists: give overwrite=True to replace it'

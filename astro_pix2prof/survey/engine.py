@@ -7,6 +7,8 @@ import contextlib
 import queue
 import time
 import uuid
+from functools import partial
+from typing import NamedTuple
 
 from astro_pix2prof.arguments import check_integer, check_text
 from astro_pix2prof.survey.arrow import unpack_rows
@@ -50,6 +52,15 @@ _MAX_BROKEN = 5
 
 # The jobs that this process knows, by their key.
 _JOBS = {}
+
+
+class _Noted(NamedTuple):
+    """
+    A result, and the warnings of its process until then.
+    """
+
+    found: object
+    warned: list
 
 
 class Engine:
@@ -168,9 +179,10 @@ class Engine:
         broken = []
         for result, error in results:
             if error is None:
-                found, notes = result
-                self.warned.update(notes)
-                yield found
+                if isinstance(result, _Noted):
+                    self.warned.update(result.warned)
+                    result = result.found
+                yield result
                 continue
             stop = find_stop(error)
             if stop is not None:
@@ -199,7 +211,7 @@ class Engine:
         # (dask would read the arguments to find out whether it has seen
         # them)
         return self.client.submit(
-            _with_warnings, function, self.key, *args, pure=False,
+            partial(_with_warnings, function), self.key, *args, pure=False,
             key=f'{self.key}-{uuid.uuid4().hex}')
 
     def _count(self):
@@ -290,7 +302,7 @@ def _with_warnings(function, *args):
     """
     Call a function; return its result, and the warnings of this process.
     """
-    return function(*args), WARNED.take()
+    return _Noted(function(*args), WARNED.take())
 
 
 def get_job(key):

@@ -350,3 +350,15 @@ def test_out_is_a_folder(command, more, tmp_path, capsys):
     assert info.value.code == 2
     assert (f'argument --out: {tmp_path} is a folder: give the name of a file'
             in capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(('text', 'expected'), [
+    ("size 'encoder': use 'rings' and the method encode, or find_clumps",
+     "size 'encoder': use 'rings' here. (pix2prof survey --embedding and "
+     'pix2prof clumps use these)'),
+    ('no GPU: leave device out', 'no GPU: leave out --device'),
+    ('it has no TRUTH; or give truths', 'it has no TRUTH'),
+    ("['z'], which are not in bands: its bands", "['z'], which are not in "
+     '--bands: its bands')])
+def test_phrases_of_python(text, expected):
+    assert option_text(text) == expected

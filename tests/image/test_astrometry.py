@@ -240,7 +240,7 @@ class TestPosition:
         with pytest.raises(ValueError, match=match):
             make_cutout(make_sip(), position=SkyCoord(155, 33, unit='deg'))
         # behind the tangent plane
-        match = (r'position 330.00000d -30.00000d is outside of the image of 8'
+        match = (r'position=330.00000d -30.00000d is outside of the image of 8'
                  r'0 x 60 pixels, whose middle is at 1[45]\d\.\d{5}d')
         with pytest.raises(ValueError, match=match):
             make_cutout(make_wcs(), position=SkyCoord(330, -30, unit='deg'))

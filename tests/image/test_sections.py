@@ -87,7 +87,7 @@ class TestCutSection:
                            f'{middle.dec.deg:.5f}d') as error:
             cut(VALUES, far, 10, header)
         assert str(error.value).startswith(
-            f'position {far.ra.deg:.5f}d {far.dec.deg:.5f}d is outside')
+            f'position={far.ra.deg:.5f}d {far.dec.deg:.5f}d is outside')
 
     def test_sky(self, cut, header):
         # the section maps its pixels to the same sky
