@@ -46,7 +46,7 @@ _CLOSER, _TIMES = np.linspace(-1, 1, 9), 6
 
 class Model:
     """
-    Which values before a loss are in each cell after it.
+    Assignment of the values before a loss to the cells after it.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Model:
 
     def parts(self, mean, width):
         """
-        The part of the pixels in each cell.
+        Calculate the part of the pixels in each cell.
         """
         found = self._between(self.low, self.high, mean, width)
         if self.more is not None:
@@ -150,19 +150,19 @@ class Histogram:
 
     def whole(self, photons):
         """
-        Models of a sky of which nothing is lost.
+        List models of a sky of which nothing is lost.
         """
         return [Model(self.low, self.high, free=[-1])]
 
     def blank(self):
         """
-        Models of a whole sky of which some pixels were replaced.
+        List models of a whole sky of which some pixels were replaced.
         """
         return []
 
     def losses(self):
         """
-        Models of what may be lost.
+        List models of what may be lost.
         """
         limit, alone = self.edges[0], self.alone
         cost = _BESIDE if self.share > 0 else 0.0
@@ -181,7 +181,7 @@ class Histogram:
 
     def _signs(self, cost=0.0):
         """
-        Model of values that have lost their sign.
+        Make a model of values that have lost their sign.
         """
         more = (np.where(self.low >= self.edges[0], -self.high, 0),
                 np.where(self.low >= self.edges[0], -self.low, 0))
@@ -264,7 +264,7 @@ class Levels(Histogram):
 
     def whole(self, photons):
         """
-        Models of a sky of which nothing is lost.
+        List models of a sky of which nothing is lost.
         """
         found = super().whole(photons)
         if photons:
@@ -274,7 +274,7 @@ class Levels(Histogram):
 
     def blank(self):
         """
-        Models of a whole sky of which some pixels were replaced.
+        List models of a whole sky of which some pixels were replaced.
         """
         # (such pixels lie beside each other)
         return [Model(self.low, self.high, free=[self.at, -1],
@@ -282,7 +282,7 @@ class Levels(Histogram):
 
     def losses(self):
         """
-        Models of what may be lost.
+        List models of what may be lost.
         """
         limit, wide, at = self.edges[0], self.wide, self.at
         # (a limit that most pixels have is no chance)
@@ -315,14 +315,14 @@ class Levels(Histogram):
 
 def _density(x):
     """
-    The density of a Gaussian.
+    Calculate the density of a Gaussian.
     """
     return np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi)
 
 
 def _moved(mean, width, limit, to):
     """
-    The error of a mean if values below a limit have another one.
+    Calculate the error of a mean if values below a limit have another one.
     """
     limit = (limit - mean) / width
     return (to - mean) * ndtr(limit) + width * _density(limit)
@@ -330,7 +330,7 @@ def _moved(mean, width, limit, to):
 
 def _truncated(mean, width, zero):
     """
-    The error of a mean if values are truncated towards zero.
+    Calculate the error of a mean if values are truncated towards zero.
 
     Bright pixels lose half a step.
     """

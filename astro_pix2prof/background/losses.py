@@ -129,8 +129,8 @@ def clipping_error(values, step=0.0, *, photons=True, noise=None):
     0.0
     >>> print(f'{clipping_error(np.maximum(sky, 0)):.1f}')
     0.4
-    >>> print(f'{clipping_error(np.abs(sky)):.1f}')
-    0.8
+    >>> print(f'{clipping_error(np.where(sky < 0.5, 0, sky)):.1f}')
+    0.4
     """
     if len(values) < _FEW or not (step > 0 or has_limit(values)):
         return 0.0

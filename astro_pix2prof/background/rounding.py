@@ -195,7 +195,7 @@ def _grows(data, good, step):
 
 def _changes(level, good):
     """
-    The sum of both neighbours of pixels, and their second differences.
+    Calculate the sum of both neighbours of pixels, and second differences.
     """
     sums, changes = [], []
     for values, use in ((level, good), (level.T, good.T)):
