@@ -8,7 +8,8 @@ import warnings
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
-from astro_pix2prof.image.astrometry import pixel_size, shift_wcs
+from astro_pix2prof.image.astrometry import shift_wcs
+from astro_pix2prof.image.crop_size import pixel_size
 from astro_pix2prof.image.planes import cut_window
 
 __all__ = ['check_usable', 'crop_cutout']

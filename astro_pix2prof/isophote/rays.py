@@ -300,7 +300,7 @@ def _calm_frame(fit, sma, eps, theta):
 
 
 def refine_ellipses(image, good, centre, fit, sma, eps, theta, *, sigma,
-                    reach, prior=None, rounds=4):
+                    reach, prior=None, rounds=3):
     """
     Move fitted ellipses onto the isophotes.
 
@@ -311,7 +311,8 @@ def refine_ellipses(image, good, centre, fit, sma, eps, theta, *, sigma,
     anywhere within the noise, depending on the last digit of a pixel.
     Here every isophote is located on rays along the smoothed ellipses,
     and these are smoothed again. Each round forgets most of the ellipses
-    that it began with: after four, no digit that pixels differ in is left.
+    that it began with, and follows narrow rings somewhat more; after three,
+    little is left of digits that pixels differ in.
 
     Parameters
     ----------

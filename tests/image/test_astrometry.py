@@ -21,10 +21,10 @@ from astro_pix2prof.image.astrometry import (
     find_pixel_scale,
     is_inside,
     local_matrix,
-    pixel_size,
     shift_wcs,
     sky_to_pixel,
 )
+from astro_pix2prof.image.crop_size import pixel_size
 from astro_pix2prof.image.cutout import GalaxyCutout
 
 SHAPE = (60, 80)

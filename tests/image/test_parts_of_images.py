@@ -12,13 +12,10 @@ from astropy.io import fits
 from numpy.testing import assert_allclose, assert_array_equal
 
 from astro_pix2prof import GalaxyCutout
-from astro_pix2prof.image.astrometry import (
-    axis_senses,
-    is_inside,
-    pixel_size,
-)
+from astro_pix2prof.image.astrometry import axis_senses, is_inside
 from astro_pix2prof.image.companions import hdu_name, read_plane
 from astro_pix2prof.image.copying import image_header
+from astro_pix2prof.image.crop_size import pixel_size
 from astro_pix2prof.image.few_values import find_few_values
 from astro_pix2prof.image.file_kinds import describe_zip
 from astro_pix2prof.image.pictures import is_picture, read_picture
