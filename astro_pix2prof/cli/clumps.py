@@ -68,7 +68,8 @@ def add_clumps_command(commands):
                               'a .safetensors file beside its model card '
                               '(default: those of the package)')
     command.add_argument('--threshold', type=number(above=0), metavar='P',
-                         help='least probability, or signal-to-noise ratio '
+                         help='least probability (of clumps and other '
+                              'objects together), or signal-to-noise ratio '
                               'of --detector matched')
     command.add_argument('--classes', choices=('clump', 'odd', 'both'),
                          default='both',
