@@ -157,8 +157,7 @@ class FakeFuture:
     def result(self):
         if isinstance(self._outcome, Exception):
             raise self._outcome
-        # (with the warnings of its process)
-        return self._outcome, []
+        return self._outcome
 
 
 class FakeClient:
@@ -177,7 +176,7 @@ class FakeClient:
             raise OSError(msg)
         return dict.fromkeys(range(self.n_workers), 1)
 
-    def submit(self, wrapped, function, job, k, *, key, pure):
+    def submit(self, function, job, k, *, key, pure):
         self.attempts[k] = self.attempts.get(k, 0) + 1
         self.waiting.append(FakeFuture(key, self.outcome(
             k, self.attempts[k])))
