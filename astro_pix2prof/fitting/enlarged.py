@@ -36,6 +36,7 @@ def is_enlarged(data, mask):
     Returns
     -------
     result : bool
+        Also for images with a constant border that is not masked.
 
     Examples
     --------

@@ -35,7 +35,13 @@ _SUFFIX = re.compile(r'\.(fits?|fts)(\.(gz|fz|bz2|xz|Z))?$', re.IGNORECASE)
 _HELD = {'mask': 'a mask', 'error': 'errors', 'weight': 'weights',
          'context': 'bits of exposures', 'objects': 'numbers of objects'}
 
-_LAST = re.compile(rf"[_.-]({'|'.join(sum(_WORDS.values(), ()))})$")
+# (words that names of images have, too, as of simulations with noise)
+_UNCLEAR = ('noise', 'var', 'cov', 'conf')
+
+_ALL = '|'.join(word for words in _WORDS.values() for word in words
+                if word not in _UNCLEAR)
+
+_LAST = re.compile(rf'[_.-]({_ALL})$')
 
 # What to do about them.
 _ADVICE = {'mask': 'give it as mask=', 'error': 'give it as noise= or, if it '
@@ -96,7 +102,7 @@ def file_role(name):
     Returns
     -------
     role : `~astro_pix2prof.image.extensions.Role` or `None`
-        `None` if it is the name of an image.
+        `None` if it is, or may be, the name of an image.
     """
     suffix = _SUFFIX.search(name)
     match = suffix and _LAST.search(name[:suffix.start()])

@@ -416,7 +416,7 @@ def _refuse_uncalibrated(unit, header):
                 'it is a text where a number belongs')
     unread = [text for text in unread_keywords(header)
               if text.partition('=')[0] not in timeless
-             and text not in texts]
+              and text not in texts]
     if unread:
         msg += (f'. The header has {", ".join(unread)}, which is not used: '
                 'the keyword is not known, no zero point has this value, or '

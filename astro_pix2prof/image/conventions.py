@@ -231,8 +231,9 @@ def _extinction(header):
     Extinction of an airmass above 1 (mag), which MAGZPT of CASU leaves out.
     """
     extinction = header_number(header, 'EXTINCT')
-    airmasses = [value for key in ('AMSTART', 'AMEND', 'AIRMASS')
-                 if (value := header_number(header, key)) is not None]
+    airmasses = [value for key in (
+        'AMSTART', 'AMEND', 'ESO TEL AIRM START', 'ESO TEL AIRM END',
+        'AIRMASS') if (value := header_number(header, key)) is not None]
     if extinction is None or not airmasses:
         return 0.0
     airmass = float(np.mean(airmasses[:2]))

@@ -66,7 +66,7 @@ _OBJECTS = ('OBJMASK', 'OBJECTMASK', 'SEGMAP', 'SEG', 'SEGM', 'SEGMENT',
 
 BACKGROUNDS = ('SKY', 'BACKGROUND', 'BKG')
 
-_EXPOSURES = (*BACKGROUNDS, 'EXPOSURE')
+_EXPOSURES = (*BACKGROUNDS, 'EXPOSURE', 'EXP', 'STD', 'TIME')
 
 _OTHERS = (*BACKGROUNDS, 'AREA', 'PSF', 'PSFIMAGE', 'PSFSIZE', 'VAR_POISSON',
            'VAR_RNOISE', 'VAR_FLAT', 'SAMP', 'TIME', 'D2IMARR', 'WCSDVARR')
@@ -140,6 +140,7 @@ def is_companion(name):
     Returns
     -------
     result : bool
+        Whether it is.
     """
     return _TELLING.search(name.upper()) is not None
 

@@ -17,10 +17,14 @@ _AROUND = 16
 _ROWS, _COLUMNS = 10, 96
 
 # A pixel and the four beside it are smooth if their mean roughness is below
-# this part of the usual one, as by chance in one of 1000 frames. Usual is that
-# of the sky, or of the pixels up to so far around; that of this quantile tells
-# where to look.
+# this part of the usual one, which white noise rarely is by chance. Usual is
+# that of the sky, or of the pixels up to so far around; that of this quantile
+# tells where to look.
 _SMOOTH, _NEAR, _ROUGHEST = 0.025, 8, 0.75
+
+# In images without noise, or with noise of several pixels, second differences
+# of neighbours are correlated by more than this.
+_ALIKE = 0.4
 
 # Where more than this part of the pixels has no roughness, the image was
 # rounded to steps, and may be smooth by chance.
@@ -93,6 +97,8 @@ def find_smooth(data, mask, position):
         return None
     values = np.where(mask[box], np.nan, data[box])
     rows = _some_rows(data)
+    if _is_smooth_everywhere(rows[0]):
+        return None
     usual = _known_median(np.abs(_bend(_bend(rows[0]))))
     if not usual > 0:
         return None
@@ -105,6 +111,20 @@ def find_smooth(data, mask, position):
     found = np.zeros(data.shape, dtype=bool)
     found[box] = np.logical_or.reduce(parts)
     return found
+
+
+def _is_smooth_everywhere(rows):
+    """
+    Tell whether an image has no noise, or none that differs between pixels.
+
+    Second differences of white noise have opposite signs in neighbouring
+    pixels (a correlation of -2/3), those of light are nearly the same.
+    """
+    bent = _bend(rows)
+    most = 4 * _known_median(np.abs(bent))
+    bent = np.nan_to_num(np.clip(bent, -most, most))
+    power = np.sum(bent**2)
+    return bool(np.sum(bent[:, 1:] * bent[:, :-1]) > _ALIKE * power)
 
 
 def _known_median(values):

@@ -254,9 +254,9 @@ class IsophoteFitter(ProfileFitter):
         Raises
         ------
         ValueError
-            If the image cannot be used, see `GalaxyCutout`; if
-            ``geometry`` does not fit the image, or all of its radii are
-            larger than ``max_radius``; or if ``initial`` is
+            If the image cannot be used, see `GalaxyCutout`, or is a line of
+            pixels; if ``geometry`` does not fit the image, or all of its
+            radii are larger than ``max_radius``; or if ``initial`` is
             neither a profile nor a fitter.
         """
         choice = RingChoice(self.harmonics, self.free_centres).updated({
@@ -268,6 +268,10 @@ class IsophoteFitter(ProfileFitter):
             'radii': radii, 'step': step, 'linear': linear,
             'max_radius': max_radius})
         asked.check(cutout)
+        if min(cutout.shape) < 2:
+            msg = ('image must have at least 2 pixels along each axis, got '
+                   f'{cutout.shape[1]} x {cutout.shape[0]}')
+            raise ValueError(msg)
         given = read_ellipses(cutout, geometry, ellipticity, pa)
         if given is not None and step is not None:
             given.has_radii = False

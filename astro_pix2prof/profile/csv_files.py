@@ -127,7 +127,7 @@ def read_csv(path):
     Returns
     -------
     table : `~astropy.table.QTable`
-        Empty cells become not-a-number.
+        Empty cells of numbers become not-a-number, of texts ''.
     """
     plain = Table.read(path, format='ascii.csv')
     table = QTable()
@@ -136,6 +136,8 @@ def read_csv(path):
                                   column.name).groups()
         if hasattr(column, 'mask') and column.dtype.kind in 'iuf':
             column = column.astype(float).filled(np.nan)
+        elif hasattr(column, 'mask') and column.dtype.kind in 'US':
+            column = column.filled('')
         values = np.asarray(column)
         table[name] = values if unit is None else u.Quantity(
             values, u.Unit(unit))

@@ -17,7 +17,7 @@ _SHARPER, _REFUSED = 0.95, 0.8
 
 # Models do not follow the centre if they are off by so much of its light, and
 # by so many errors.
-_OFF, _SURE = 0.05, 5.0
+_OFF, _SURE = 0.1, 5.0
 
 
 def warn_of_centre(rings, fits):
@@ -57,10 +57,11 @@ def warn_of_centre(rings, fits):
     if worst and min(worst) > _OFF:
         warnings.warn(
             'no model behind the psf follows the centre of the galaxy (off by '
-            f'{min(worst):.0%}): the psf is another than that of the image, '
-            'too broad most likely, or the galaxy is no such model. '
-            'Parameters and corrections are wrong; give the psf of this '
-            'image, a width in arcsec or with a unit', AstropyUserWarning,
+            f'{min(worst):.0%}): the galaxy has a bar, a ring or a nucleus, '
+            'or the psf is another than that of the image, such as one that '
+            'is too broad. Parameters and corrections may be wrong; give the '
+            'psf of this image, a width in arcsec or with a unit',
+            AstropyUserWarning,
             stacklevel=4)
 
 

@@ -126,8 +126,8 @@ def warn_of_scale(scale, k_correction):
             f'no K-correction is made at the redshift {scale.redshift:g}: '
             'colours and light are those of bluer bands, and masses are '
             'wrong by more than their errors; give k_correction, such as '
-            "'chilingarian2010'",
-            AstropyUserWarning, stacklevel=3)
+            "'chilingarian2010', or the magnitudes of each band, which may "
+            'be 0', AstropyUserWarning, stacklevel=3)
     if scale.luminosity_distance < _SATELLITE:
         warnings.warn(
             f'distance is {scale.luminosity_distance:g} Mpc, that of a '

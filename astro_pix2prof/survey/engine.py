@@ -89,8 +89,8 @@ class Engine:
 
     Notes
     -----
-    Use it in a ``with`` statement, which ends with the warnings of all
-    processes, each once.
+    Use it in a ``with`` statement. The warnings of all processes are to be
+    shown when the survey is finished.
 
     Attributes
     ----------
@@ -133,7 +133,6 @@ class Engine:
             self._close()
         finally:
             self.warned.update(WARNED.take())
-            self.warned.show()
 
     def _close(self):
         _JOBS.pop(self.key, None)

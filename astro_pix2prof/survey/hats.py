@@ -225,7 +225,8 @@ def run_hats(job, catalogue, out, chunk_size, *, settings, n_workers=None,
     engine = Engine(job, n_workers=n_workers, scheduler=scheduler)
     n_done = 0
     clock.start()
-    with (_stopping(clock, lambda: (n_done, engine.n_workers)), engine,
+    with (engine.warned.shown(),
+          _stopping(clock, lambda: (n_done, engine.n_workers)), engine,
           tqdm(total=catalogue.n_rows, initial=n_skipped, unit='galaxy',
                disable=not progress, smoothing=0.05) as bar):
         for plan in plans.values():

@@ -528,13 +528,14 @@ def _run_parts(job, catalogue, out, chunk_size, *, part, carried, settings,
         # a process that ended before would end again, for another image
         job.isolate = job.isolate or (
             plan.died and scheduler is None and n_workers == 1)
-        _measure_parts(job, catalogue, plan, clock, progress=progress,
-                       n_workers=n_workers, scheduler=scheduler)
+        engine = Engine(job, n_workers=n_workers, scheduler=scheduler)
+        with engine.warned.shown():
+            _measure_parts(engine, job, catalogue, plan, clock, progress)
+            return n_rows, n_skipped, finish_parts(plan, part)
     return n_rows, n_skipped, finish_parts(plan, part)
 
 
-def _measure_parts(job, catalogue, plan, clock, *, n_workers, scheduler,
-                   progress):
+def _measure_parts(engine, job, catalogue, plan, clock, progress):
     """
     Measure the parts that are missing, and note the time.
     """
@@ -556,7 +557,6 @@ def _measure_parts(job, catalogue, plan, clock, *, n_workers, scheduler,
 
     from tqdm import tqdm
 
-    engine = Engine(job, n_workers=n_workers, scheduler=scheduler)
     n_done = n_failed = 0
     clock.start()
     try:

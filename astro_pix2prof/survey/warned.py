@@ -3,6 +3,7 @@
 Count the warnings of a survey, in whatever process they are given.
 """
 
+import contextlib
 import re
 import threading
 import warnings
@@ -83,6 +84,18 @@ class WarningCounts:
             found = [tuple(item) for item in self._found.values()]
             self._found.clear()
         return found
+
+    @contextlib.contextmanager
+    def shown(self):
+        """
+        Show the warnings at the end of a ``with`` statement.
+
+        What is done there is done before they become errors by a filter.
+        """
+        try:
+            yield
+        finally:
+            self.show()
 
     def show(self):
         """

@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
-from astro_pix2prof.image.beside import unread_files
+from astro_pix2prof.image.beside import file_role, unread_files
 from astro_pix2prof.image.cutout import GalaxyCutout
 
 SHAPE = (30, 40)
@@ -82,6 +82,17 @@ def test_no_such_files(folder, name):
     (folder / name).write_bytes(b'')
     assert unread_files(folder / 'x.fits') == {}
     cut_quietly(folder / 'x.fits')
+
+
+@pytest.mark.parametrize('name', [
+    'galaxy_noise.fits', 'star_var.fits', 'NGC1234_cov.fits'])
+def test_images_with_such_a_name(folder, name):
+    """
+    As of a galaxy with noise, or a variable star.
+    """
+    assert file_role(name) is None
+    (folder / 'x.fits').rename(folder / name)
+    cut_quietly(folder / name)
 
 
 def test_mask_and_errors(folder):

@@ -114,6 +114,22 @@ def test_images_that_are_smooth_everywhere(image):
     assert find_smooth(image, np.zeros(image.shape, bool), CENTRE) is None
 
 
+@pytest.mark.parametrize('scale', [1, 3])
+@pytest.mark.parametrize('width', [0.0, 2.0, 3.0])
+def test_models_and_strongly_correlated_noise(scale, width):
+    """
+    A model without noise has smooth pixels, as has noise that is wide.
+    """
+    y, x = np.mgrid[:scale * 100, :scale * 120].astype(float)
+    centre = 70.0 * scale, 40.0 * scale
+    image = 1e3 * np.exp(-np.hypot(
+        x - centre[0], (y - centre[1]) / 0.5) / (8 * scale))
+    if width:
+        image += gaussian_filter(np.random.default_rng(4).normal(
+            0, 1, image.shape), width)
+    assert find_smooth(image, np.zeros(image.shape, bool), centre) is None
+
+
 def test_full_wells_are_left():
     image = np.minimum(_image(), 150)
     assert (image[_hole(3)] == 150).all()

@@ -60,7 +60,7 @@ def test_first_ellipses_are_forgotten(ellipticity):
         found.append(refined(image, *parts)[0])
     change = np.hypot(*(found[0] - found[1]))
     # (where noise in round ellipses is taken off, a root is at its steepest)
-    assert change.mean() < 2e-4
+    assert change.mean() < 5e-4
     assert change.max() < 2.5e-3
 
 

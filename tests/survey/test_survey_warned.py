@@ -10,7 +10,12 @@ import pytest
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 
-from astro_pix2prof import ProfileBatch, load_example_truth, run_survey
+from astro_pix2prof import (
+    ProfileBatch,
+    load_example_truth,
+    read_survey,
+    run_survey,
+)
 from astro_pix2prof.fitting.notes import (
     NotingJob,
     record_warnings,
@@ -84,12 +89,25 @@ def test_after_an_error():
         return number
 
     def run():
-        with Engine(Job(), n_workers=1) as engine:
+        engine = Engine(Job(), n_workers=1)
+        with engine.warned.shown(), engine:
             list(engine.map(measure, [(0,), (1,)]))
 
     with (pytest.warns(AstropyUserWarning, match=r'^an old sky \(warned 2 ti'),
           pytest.raises(RuntimeError, match='no disk')):
         run()
+
+
+def test_warnings_that_are_errors(tmp_path):
+    """
+    The survey is finished before the first is raised.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        with pytest.raises(AstropyUserWarning, match='in this survey'):
+            survey(tmp_path / 'out', n_workers=1)
+    assert len(read_survey(tmp_path / 'out').galaxies()) == 5
+    assert (tmp_path / 'out' / '_failures.ecsv').is_file()
 
 
 def test_kinds():
