@@ -17,7 +17,7 @@ _SHARPER, _REFUSED = 0.95, 0.8
 
 # Models do not follow the centre if they are off by so much of its light, and
 # by so many errors.
-_OFF, _SURE = 0.1, 5.0
+_OFF, _SURE = 0.05, 5.0
 
 
 def warn_of_centre(rings, fits):
