@@ -171,7 +171,8 @@ def plot_headline(run, path):
     ax.grid(axis='x', color='0.9')
     ax.set_axisbelow(True)
     ax.set_xlabel('Error of a profile (mag arcsec$^{-2}$)')
-    ax.legend(loc='upper right')
+    # (above the plot: whiskers may end anywhere)
+    ax.legend(loc='lower right', bbox_to_anchor=(1, 1), ncol=3, frameon=False)
     fig.savefig(path, dpi=150)
 
 
