@@ -49,9 +49,9 @@ _BRIGHTER, _PEAK = 1.2, 2.0
 # A first guess is better than this (pixels).
 _GUESS = 2.0
 
-# The nucleus is where a first guess is if nothing is missing there and no
-# other place that is seen nearby is brighter by this factor and by the noise
-# of a pixel. (Without such a look, the fits below would take a third of the
+# The nucleus is where a first guess is if less than that is missing within
+# the error of the guess, and no other place that is seen nearby is brighter
+# by this factor and by the noise of a pixel. (Without such a look, the fits below would take a third of the
 # time of all galaxies; it has lost none of 45 hidden nuclei.)
 _SEEN_AS_BRIGHT = 1.1
 
@@ -195,7 +195,8 @@ def _is_seen(image, mask, start, sigma):
     """
     Tell whether the nucleus is seen where the first guess is.
     """
-    if missing_part(mask, start, _NUCLEUS + _GUESS):
+    if (missing_part(mask, start, _NUCLEUS + _GUESS)
+            and _most_missing(mask, start) >= _HIDDEN):
         return False
     here = max(_peak(image, mask, start), 0.0)
     half = int(_NEAR)
@@ -211,6 +212,18 @@ def _is_seen(image, mask, start, sigma):
         np.where(good > 0, image[box], 0.0), good))
     mean = total[good > 0] / count[good > 0]
     return not np.any(mean > _SEEN_AS_BRIGHT * here + sigma)
+
+
+def _most_missing(mask, start):
+    """
+    Calculate the part that is missing of the nucleus where most would be.
+
+    A single bad pixel beside a nucleus hides none, wherever within the error
+    of the first guess it is.
+    """
+    steps = np.arange(-_GUESS, _GUESS + 1)
+    return max(missing_part(mask, (start[0] + dx, start[1] + dy), _NUCLEUS)
+               for dx in steps for dy in steps if np.hypot(dx, dy) <= _GUESS)
 
 
 def _peak(image, mask, centre):
