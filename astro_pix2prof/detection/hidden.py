@@ -51,8 +51,9 @@ _GUESS = 2.0
 
 # The nucleus is where a first guess is if less than that is missing within
 # the error of the guess, and no other place that is seen nearby is brighter
-# by this factor and by the noise of a pixel. (Without such a look, the fits below would take a third of the
-# time of all galaxies; it has lost none of 45 hidden nuclei.)
+# by this factor and by the noise of a pixel. (Without such a look, the fits
+# below would take a third of the time of all galaxies; it has lost none of 45
+# hidden nuclei.)
 _SEEN_AS_BRIGHT = 1.1
 
 # Fitted are the pixels within the extent of the galaxy, within these limits

@@ -41,9 +41,9 @@ BLUR = 3.5
 FILLED = 0.05
 
 
-# Error of the ellipticity above which the rays of the next round follow the
-# mean ellipse of this range in log (natural) radius.
-CALM_ERROR, CALM_WIDTH = 0.01, 0.5
+# Error of the ellipticity above which the rays of a round follow the mean
+# ellipse of this range in log (natural) radius.
+CALM_ERROR, CALM_WIDTH = 0.005, 0.5
 
 
 @dataclass
@@ -283,16 +283,17 @@ def _calm_frame(fit, sma, eps, theta):
     """
     Draw uncertain ellipses towards those of a wide range of radii.
 
-    The rays of the next round follow them: were they to follow each
-    uncertain one, every round would increase the smallest difference.
+    The rays of a round follow them: were they to follow each uncertain
+    one, every round would increase the smallest difference.
     """
-    log_a = np.log(fit.sma)
-    parts = np.stack(shape_to_components(fit.eps, fit.theta))
-    want = np.log(np.clip(sma, fit.sma[0], fit.sma[-1]))
+    g = fit.good
+    log_a = np.log(fit.sma[g])
+    parts = np.stack(shape_to_components(fit.eps[g], fit.theta[g]))
+    want = np.log(np.clip(sma, fit.sma[g][0], fit.sma[g][-1]))
     weight = np.exp(-0.5 * ((want[:, None] - log_a) / CALM_WIDTH)**2)
-    weight *= 1 / (fit.error**2 + 0.01**2)
+    weight *= 1 / (fit.error[g]**2 + 0.01**2)
     calm = parts @ weight.T / weight.sum(1)
-    error = np.interp(want, log_a, fit.error)
+    error = np.interp(want, log_a, fit.error[g])
     k = error**2 / (error**2 + CALM_ERROR**2)
     e1 = (1 - k) * eps * np.cos(2 * theta) + k * calm[0]
     e2 = (1 - k) * eps * np.sin(2 * theta) + k * calm[1]
@@ -339,6 +340,7 @@ def refine_ellipses(image, good, centre, fit, sma, eps, theta, *, sigma,
     """
     ellipses = None
     for _ in range(rounds):
+        eps, theta = _calm_frame(fit, sma, eps, theta)
         found = locate_isophotes(image, good, centre, sma, eps, theta,
                                  sigma=sigma, reach=reach, rung=fit.rung)
         if found is None or found.good.sum() < 4:
@@ -346,7 +348,7 @@ def refine_ellipses(image, good, centre, fit, sma, eps, theta, *, sigma,
         found.tried = fit.tried
         fit = found
         ellipses = smooth_ellipses(fit, sma, prior=prior)
-        eps, theta = _calm_frame(fit, sma, *ellipses[:2])
+        eps, theta = ellipses[:2]
     if ellipses is None:
         ellipses = smooth_ellipses(fit, sma, prior=prior)
     return fit, ellipses
