@@ -5,7 +5,6 @@ The command ``pix2prof clumps``.
 
 from pathlib import Path
 
-from astro_pix2prof.cli.fit import _psf
 from astro_pix2prof.cli.methods import METHODS, make_fitter
 from astro_pix2prof.cli.options import (
     add_common_options,
@@ -28,6 +27,7 @@ from astro_pix2prof.cli.output import (
     warn,
 )
 from astro_pix2prof.cli.planes import check_planes, read_planes
+from astro_pix2prof.cli.psf import psf
 from astro_pix2prof.cli.values import number
 
 __all__ = ['add_clumps_command']
@@ -79,7 +79,7 @@ def add_clumps_command(commands):
                          default=3.0, metavar='R50',
                          help='largest distance from the centre, in radii '
                               'of half the light (default: 3)')
-    command.add_argument('--psf', metavar='FILE|FWHM', type=_psf,
+    command.add_argument('--psf', metavar='FILE|FWHM', type=psf,
                          help='point-spread function of the image: a FITS '
                               'file or its full width at half maximum, in '
                               'arcsec or with a unit such as 3pix (default: '

@@ -28,8 +28,8 @@ def add_fine_tune_command(commands):
                     'head that tells a class or a number of galaxies to '
                     'labels.')
     command.add_argument('weights', metavar='WEIGHTS',
-                         help="weights to start with: 'rings', a file, or "
-                              "'encoder'")
+                         help='weights to start with: rings, rings-fast, a '
+                              '.safetensors file, or encoder')
     command.add_argument('--out', metavar='FILE', type=local_path,
                          required=True,
                          help='.safetensors file to write, with a model '
@@ -77,7 +77,15 @@ def add_fine_tune_command(commands):
 
 def _run_fine_tune(args):
     with show_warnings(args):
-        tuning = _fine_tune(args)
+        try:
+            tuning = _fine_tune(args)
+        except (ValueError, FileNotFoundError) as error:
+            text = ' '.join(str(error).split())
+            if args.debug or not text.startswith('weights'):
+                raise
+            # (it has no option: it stands in front)
+            args.command.error(
+                f'argument WEIGHTS: {text[len("weights"):].lstrip(" :")}')
     if not args.quiet:
         print(tuning)
     return 0

@@ -44,6 +44,7 @@ from astro_pix2prof.cli.products import (
     write_products,
     write_table,
 )
+from astro_pix2prof.cli.psf import psf
 
 __all__ = ['add_fit_command']
 
@@ -104,7 +105,7 @@ def add_fit_command(commands):
     command.add_argument('--morphology', action='store_true',
                          help='measure C, A, S, Gini, M20 and more by '
                               'statmorph, and write one table of all images')
-    command.add_argument('--psf', metavar='FILE|FWHM', type=_psf,
+    command.add_argument('--psf', metavar='FILE|FWHM', type=psf,
                          help='point-spread function of the images: a FITS '
                               'file (FILE[EXT] for an extension) or its full '
                               'width at half maximum, in arcsec or with a '
@@ -208,33 +209,6 @@ def _pa(text):
     from astro_pix2prof.ellipses.given import check_pa
 
     return _checked(check_pa, text)
-
-
-def _psf(text):
-    """
-    Read a point-spread function: a width, or a file.
-    """
-    import astropy.units as u
-
-    from astro_pix2prof.psf.model import PSF
-
-    try:
-        width = u.Quantity(text)
-    except (TypeError, ValueError):
-        width = text
-    else:
-        if width.unit == u.dimensionless_unscaled:
-            width = width.value
-    try:
-        psf, notes = quietly(PSF, width)
-    except (OSError, TypeError, ValueError) as error:
-        message = (f'{error.filename}: {error.strerror.lower()}'
-                   if isinstance(error, OSError) and error.strerror
-                   else str(error).removeprefix('psf').lstrip(' :'))
-        raise argparse.ArgumentTypeError(message) from None
-    for note in notes:
-        warn('--psf ' + note.removeprefix('psf').lstrip(' :'))
-    return psf
 
 
 def _notes_of_degrees(args, fit):
@@ -419,7 +393,13 @@ class _Fitting:
             _check_morphology(args)
         _check_psf(args)
         if args.geometry is not None:
-            self.options['geometry'] = _read_geometry(args.geometry)
+            try:
+                self.options['geometry'] = _read_geometry(args.geometry)
+            except (OSError, ValueError) as error:
+                if args.debug or getattr(error, 'strerror', None):
+                    raise
+                msg = f'--geometry: {error}'
+                raise ValueError(msg) from error
         for name in ('ellipticity', 'pa'):
             if getattr(args, name) is not None:
                 self.options[name] = getattr(args, name)

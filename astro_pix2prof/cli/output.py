@@ -49,8 +49,9 @@ _PHRASES = (
     (re.compile(r'give kind numbers'), 'give --kind numbers'),
     (re.compile(r'embedding=True \((pix2prof survey --embedding)\)'),
      r'\1'),
-    (re.compile(r'and the method encode, or find_clumps'),
-     'here. (pix2prof survey --embedding and pix2prof clumps use these)'),
+    (re.compile(r"use weights='rings' and the method encode, or find_clumps"),
+     "give --weights rings (pix2prof survey --embedding and pix2prof clumps "
+     "use these)"),
     (re.compile(r'leave device out'), 'leave out --device'),
     (re.compile(r'; or give truths\b'), ''),
     (re.compile(r', a slope or a function of the number of spaxels'),

@@ -43,7 +43,7 @@ from astro_pix2prof.networks.clumps.network import (
     ClumpNetwork,
 )
 from astro_pix2prof.networks.clumps.stamps import cut_stamps
-from astro_pix2prof.networks.weights import load_network
+from astro_pix2prof.networks.weights import find_weights, load_network
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import ClumpFlag, GalaxyFlag, decode_flags
 
@@ -368,6 +368,7 @@ def load_detector(weights):
     FileNotFoundError
         If the file or its model card does not exist.
     """
+    find_weights(weights, kinds=('clumps',))
     network, card = load_network(weights)
     if not isinstance(network, ClumpNetwork):
         msg = (f'weights must be those of a clump network, got {weights!r}, '

@@ -257,10 +257,10 @@ def fine_tune(
                'leave labels out')
         raise ValueError(msg)
     # (those that find ellipses themselves)
-    if not find_architecture(
-            read_card(weights)['architecture']).finds_geometry:
-        msg = ('weights must be those of a ring network or '
-               f"'encoder', got {str(weights)!r}")
+    if not find_architecture(read_card(weights, kinds=(
+            'rings', _ENCODER))['architecture']).finds_geometry:
+        msg = ('weights must be those of a ring network, such as '
+               f"'rings', or 'encoder', got {str(weights)!r}")
         raise ValueError(msg)
     _refuse_unused('a ring network', kind=(kind, 'classes'))
     return _tune_rings(

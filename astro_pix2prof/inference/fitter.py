@@ -46,7 +46,10 @@ from astro_pix2prof.inference.preparation import (
 )
 from astro_pix2prof.inference.processes import map_parts
 from astro_pix2prof.inference.radii import rings_at
-from astro_pix2prof.networks.architectures import find_architecture
+from astro_pix2prof.networks.architectures import (
+    READERS,
+    find_architecture,
+)
 from astro_pix2prof.networks.weights import load_network, read_card
 from astro_pix2prof.profile.build import make_profile
 from astro_pix2prof.profile.meta import correlation_text
@@ -216,14 +219,9 @@ class Pix2ProfFitter(ProfileFitter):
         self._choose_radii(RingRadii(radii, step, linear, max_radius))
         precision = check_choice(precision, 'precision',
                                  ('float32', 'bfloat16'))
-        architecture = find_architecture(read_card(weights)['architecture'])
-        if not architecture.reader:
-            title = architecture.title
-            article = 'an' if title[0] in 'aeio' else 'a'
-            msg = (f'weights={str(weights)!r} are those of {article} {title}, '
-                   "which measures no profiles: use weights='rings' and the "
-                   'method encode, or find_clumps')
-            raise ValueError(msg)
+        architecture = find_architecture(
+            read_card(weights, kinds=READERS)['architecture'])
+        architecture.check_reader(weights)
         usual = architecture.n_views
         if n_views is None:
             n_views = usual

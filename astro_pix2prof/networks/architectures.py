@@ -11,8 +11,13 @@ they are used, so that this module imports neither readers nor training.
 from dataclasses import dataclass
 from importlib import import_module
 
-__all__ = ['ARCHITECTURES', 'Architecture', 'architecture_of',
-           'find_architecture']
+__all__ = [
+    'ARCHITECTURES',
+    'READERS',
+    'Architecture',
+    'architecture_of',
+    'find_architecture',
+]
 
 
 @dataclass(frozen=True)
@@ -197,6 +202,28 @@ class Architecture:
             options['precision'] = precision
         return self.reader_class(network, card, **options)
 
+    def check_reader(self, weights):
+        """
+        Check that weights are those of a network that measures profiles.
+
+        Parameters
+        ----------
+        weights : str or path-like
+            The weights, for the message.
+
+        Raises
+        ------
+        ValueError
+            If the network measures none.
+        """
+        if self.reader:
+            return
+        article = 'an' if self.title[0] in 'aeio' else 'a'
+        msg = (f'weights={str(weights)!r} are those of {article} '
+               f"{self.title}, which measures no profiles: use "
+               "weights='rings' and the method encode, or find_clumps")
+        raise ValueError(msg)
+
     def needs_calibration(self, config=None):
         """
         Tell whether images need a zero point and a pixel scale.
@@ -266,6 +293,10 @@ ARCHITECTURES = {item.name: item for item in (
         # logarithms of likelihoods
         error_unit='nat'),
 )}
+
+
+# Those that measure profiles.
+READERS = tuple(item.name for item in ARCHITECTURES.values() if item.reader)
 
 
 def find_architecture(name):

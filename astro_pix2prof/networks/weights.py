@@ -43,7 +43,16 @@ def list_weights():
     return sorted(path.stem for path in FOLDER.glob('*.json'))
 
 
-def find_weights(weights):
+def _list_of(kinds):
+    """
+    List the names of the weights of some architectures.
+    """
+    return [name for name in list_weights() if kinds is None or json.loads(
+        (FOLDER / f'{name}.json').read_text(encoding='utf-8'))[
+            'architecture'] in kinds]
+
+
+def find_weights(weights, *, kinds=None):
     """
     Find the file of some weights.
 
@@ -52,6 +61,10 @@ def find_weights(weights):
     weights : str or path-like
         A name of `list_weights`, or a ``.safetensors`` file with its model
         card, a ``.json`` file of the same name, beside it.
+
+    kinds : collection of str, optional
+        Names of the architectures that can be used. Errors offer the
+        names of their weights only.
 
     Returns
     -------
@@ -73,7 +86,7 @@ def find_weights(weights):
         return FOLDER / f'{weights}.safetensors'
     path = Path(weights)
     if path.suffix != '.safetensors':
-        known = ', '.join(list_weights()) or 'none are installed'
+        known = ', '.join(_list_of(kinds)) or 'none are installed'
         msg = (f'weights must be a name ({known}) or a .safetensors file, '
                f'got {str(weights)!r}')
         raise ValueError(msg)
@@ -99,13 +112,16 @@ def file_sha256(path):
     return digest.hexdigest()
 
 
-def read_card(weights):
+def read_card(weights, *, kinds=None):
     """
     Read the model card of some weights.
 
     Parameters
     ----------
     weights : str or path-like
+        See `find_weights`.
+
+    kinds : collection of str, optional
         See `find_weights`.
 
     Returns
@@ -123,7 +139,7 @@ def read_card(weights):
     WeightsError
         If the card is not one, or lacks an entry that is needed.
     """
-    path = find_weights(weights).with_suffix('.json')
+    path = find_weights(weights, kinds=kinds).with_suffix('.json')
     advice = ('copy the weights and their model card again, or train '
               'them again')
     try:

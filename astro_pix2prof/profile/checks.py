@@ -92,13 +92,30 @@ def check_profile(profile, name='profile', *, ordered=False):
             profile[column] = values
             profile[column].info.description = description
     if ordered:
-        radius = profile['radius'].value
-        if not (np.all(np.isfinite(radius)) and np.all(radius >= 0)
-                and np.all(np.diff(radius) > 0)):
+        fault = _fault_of_order(profile['radius'].value)
+        if fault:
             msg = (f'{name} must have finite, increasing radii from 0 on, '
-                   f'got {np.array2string(radius, threshold=6, precision=3)}')
+                   f'got {fault}')
+            if {'angle', 'height', 'axis'} & set(profile.colnames):
+                msg += (': it holds several profiles (sectors, axes or '
+                        'vertical cuts): give the profile of the whole '
+                        'galaxy')
             raise ValueError(msg)
     return profile
+
+
+def _fault_of_order(radius):
+    """
+    Describe the first radius that is not finite, negative or out of order.
+    """
+    bad = np.flatnonzero(~(np.isfinite(radius) & (radius >= 0)))
+    if bad.size:
+        return f'{radius[bad[0]]:g} in row {bad[0]}'
+    bad = np.flatnonzero(np.diff(radius) <= 0)
+    if bad.size:
+        return (f'{radius[bad[0] + 1]:g} after {radius[bad[0]]:g} in row '
+                f'{bad[0] + 1}')
+    return ''
 
 
 def complete_profile(table, name='profile'):

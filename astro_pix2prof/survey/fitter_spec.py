@@ -191,10 +191,15 @@ class FitterSpec:
                        name in HARMONIC_OPTIONS and value is False)}
         found = {'fitter': self.name, 'options': options}
         if 'weights' in self._known():
+            from astro_pix2prof.networks.architectures import (
+                READERS,
+                find_architecture,
+            )
             from astro_pix2prof.networks.weights import read_card
 
             weights = options.pop('weights', 'rings')
-            card = read_card(weights)
+            card = read_card(weights, kinds=READERS)
+            find_architecture(card['architecture']).check_reader(weights)
             found['weights'] = Path(weights).stem
             found['sha256'] = card.get('sha256')
             found['card'] = {key: _shortened(value)

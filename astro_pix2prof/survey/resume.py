@@ -61,9 +61,12 @@ def check_share(part):
         msg = (f"part must be such as '3/8', the third of eight, got "
                f'{given!r}')
         raise ValueError(msg)
-    number, n_shares = (check_integer(value, 'part', least=1)
-                        for value in part)
-    if number > n_shares:
+    number, n_shares = (check_integer(value, 'part') for value in part)
+    if n_shares < 1:
+        msg = (f'part={number}/{n_shares}: the number of shares must be 1 or '
+               'more')
+        raise ValueError(msg)
+    if not 1 <= number <= n_shares:
         msg = (f'part={number}/{n_shares}: the number must be from 1 to '
                f'{n_shares}')
         raise ValueError(msg)

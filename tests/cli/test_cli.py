@@ -441,7 +441,7 @@ class TestFit:
         assert run('fit', image_file, '--geometry',
                    tmp_path / 'nothing.ecsv') == 1
         text = capsys.readouterr().err
-        assert text.startswith('pix2prof: error: ')
+        assert text.startswith('pix2prof: error: --geometry: ')
         assert text.count('\n') == 1
 
     def test_real_fit(self, image_file, tmp_path, galaxy_truth, capsys):

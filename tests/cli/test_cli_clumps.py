@@ -107,6 +107,8 @@ class TestCommand:
                 (['--detector-weights', 'rings'],
                  '--detector-weights: must be those of a clump network, got '
                  "'rings'"),
+                (['--detector-weights', 'foo'],
+                 '--detector-weights: must be a name (clumps) or a '),
                 (['--detector-weights', 'no.safetensors'],
                  '--detector-weights: no.safetensors does not exist')):
             with pytest.raises(SystemExit):

@@ -353,12 +353,29 @@ def test_out_is_a_folder(command, more, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(('text', 'expected'), [
-    ("size 'encoder': use 'rings' and the method encode, or find_clumps",
-     "size 'encoder': use 'rings' here. (pix2prof survey --embedding and "
-     'pix2prof clumps use these)'),
+    ("of an encoder: use weights='rings' and the method encode, or "
+     'find_clumps', 'of an encoder: give --weights rings (pix2prof survey '
+     '--embedding and pix2prof clumps use these)'),
     ('no GPU: leave device out', 'no GPU: leave out --device'),
     ('it has no TRUTH; or give truths', 'it has no TRUTH'),
     ("['z'], which are not in bands: its bands", "['z'], which are not in "
      '--bands: its bands')])
 def test_phrases_of_python(text, expected):
     assert option_text(text) == expected
+
+
+@pytest.mark.parametrize(('weights', 'message'), [
+    ('captioner', "must be those of a ring network, such as 'rings', or "
+     "'encoder', got 'captioner'"),
+    ('foo', 'must be a name (encoder, rings, rings-fast) or a .safetensors'),
+    ('foo.safetensors', 'foo.safetensors does not exist')])
+def test_weights_to_tune(weights, message, tmp_path, capsys):
+    """
+    The weights have no option: the message names their place.
+    """
+    with pytest.raises(SystemExit) as info:
+        main(['fine-tune', weights, '--pairs', str(tmp_path), '--out',
+              str(tmp_path / 'a.safetensors')])
+    assert info.value.code == 2
+    assert (f'fine-tune: error: argument WEIGHTS: {message}'
+            in capsys.readouterr().err)

@@ -13,8 +13,8 @@ from astropy.table import QTable
 
 from astro_pix2prof import GalaxyCutout, build_profile, read_profile
 from astro_pix2prof.cli import main
-from astro_pix2prof.cli.fit import _psf
 from astro_pix2prof.cli.methods import METHODS
+from astro_pix2prof.cli.psf import psf as _psf
 
 
 @pytest.fixture
@@ -74,7 +74,11 @@ def test_correct(image_file, capsys):
     (['--psf', '0.8'], '--psf needs --structure, --correct-psf or'),
     (['--correct-psf'], '--correct-psf needs a point-spread function'),
     (['--psf', '-1', '--structure'], 'argument --psf: must be positive'),
-    (['--psf', '3s', '--structure'], "argument --psf: must be in 'arcsec'"),
+    (['--psf', '3s', '--structure'], 'argument --psf: must be an angle or '
+     "pixels, such as 1.3 (arcsec), 1.3arcsec or 3pix, got '3s'"),
+    (['--psf', '1.3kpc', '--structure'], "or 3pix, got '1.3kpc'"),
+    (['--psf', 'nothere', '--structure'], 'argument --psf: nothere: no such '
+     'file: give a FITS file, or the full width at half maximum such as 1.3'),
     (['--psf', 'none.fits', '--structure'],
      'argument --psf: none.fits: no such file')])
 def test_wrong(image_file, capsys, options, match):

@@ -189,7 +189,8 @@ def test_exceptions(catalogue, tmp_path, capsys):
 @pytest.mark.parametrize(('options', 'message'), [
     (['--part', '3/2'], '--part 3/2: the number must be from 1 to 2'),
     (['--part', 'x'], "--part must be such as '3/8'"),
-    (['--part', '0/2'], '--part must be a positive integer, got 0'),
+    (['--part', '0/2'], '--part 0/2: the number must be from 1 to 2'),
+    (['--part', '1/0'], '--part 1/0: the number of shares must be 1 or more'),
     (['--part', '1/2', '--overwrite'],
      '--overwrite and --part do not go together'),
     (['--workers', '0'], '--workers must be a positive integer, got 0'),
@@ -199,7 +200,10 @@ def test_exceptions(catalogue, tmp_path, capsys):
     (['--step', '10', '--method', 'isophote'], "got 10.0: write '10pix'"),
     (['--radii', '5', '--step', '10%'], '--radii must not be given with'),
     (['--min-snr', '-1'], '--min-snr must be positive'),
-    (['--weights', 'none'], '--weights must be a name'),
+    (['--weights', 'none'],
+     '--weights must be a name (captioner, rings, rings-fast) or a '),
+    (['--weights', 'encoder'], 'which measures no profiles: give --weights '
+     'rings (pix2prof survey --embedding'),
     (['--out', 'cat.csv'], 'argument --out: '),
     (['--out', 'cat.csv'], 'cat.csv is a file: give the name of a folder'),
     (['--out', 'cat.csv/x'], 'cat.csv is a file, no folder'),

@@ -324,6 +324,8 @@ class TestWeights:
         assert find_weights(str(path)) == path
         with pytest.raises(ValueError, match='weights must be a name'):
             find_weights('none-such')
+        with pytest.raises(ValueError, match=r'a name \(clumps, encoder\) or'):
+            find_weights('none-such', kinds=('clumps', 'encoder'))
         match = 'got ndarray: images are given to the fitter that was made'
         with pytest.raises(TypeError, match=match):
             find_weights(np.ones((3, 3)))

@@ -320,6 +320,20 @@ class TestCheck:
             with pytest.raises(ValueError, match='finite, increasing radii'):
                 function(profile)
 
+    def test_first_wrong_radius_is_named(self):
+        profile = make_profile()
+        radius = profile['radius'].value.copy()
+        for k, value, match in (
+                (7, radius[6], f'got {radius[6]:g} after {radius[6]:g} in '
+                               'row 7$'),
+                (9, np.nan, 'got nan in row 9$')):
+            profile['radius'][k] = value * u.arcsec
+            with pytest.raises(ValueError, match=match):
+                check_profile(profile, ordered=True)
+        profile['angle'] = 0.0
+        with pytest.raises(ValueError, match='it holds several profiles'):
+            check_profile(profile, ordered=True)
+
     @pytest.mark.parametrize('table', [Table({'a': [1]}), None, 3, {}])
     def test_no_profile(self, table):
         with pytest.raises(TypeError, match='mine must be a profile table'):

@@ -322,8 +322,10 @@ class TestShares:
                 check_share(part)
         with pytest.raises(ValueError, match='part=9/8: the number must be'):
             check_share('9/8')
-        with pytest.raises(ValueError, match='part must be a positive'):
+        with pytest.raises(ValueError, match='part=0/8: the number must be'):
             check_share('0/8')
+        with pytest.raises(ValueError, match='part=1/0: the number of share'):
+            check_share('1/0')
         with pytest.raises(TypeError, match='part must be a'):
             check_share((1.0, 8))
         for n in (0, 1, 7, 8, 100):
