@@ -76,7 +76,7 @@ def _run_anomalies(args):
         finder = AnomalyFinder(args.survey, seed=args.seed,
                                n_components=args.n_components, **options)
         for path in args.ratings:
-            finder.rate(path)
+            _rate(finder, path, args)
         n = DEFAULT_N if args.n is None else args.n
         table = finder.next(n) if args.next else finder.scores[:n]
         if args.out is not None:
@@ -95,3 +95,20 @@ def _run_anomalies(args):
             if path is not None:
                 print(f'{what} in {path.resolve()}')
     return 0
+
+
+def _rate(finder, path, args):
+    """
+    Add the ratings of a file, which errors name.
+    """
+    try:
+        finder.rate(path)
+    except (OSError, ValueError, TypeError) as error:
+        if args.debug:
+            raise
+        text = ' '.join(str(error).split()).removeprefix('ratings')
+        text = text.lstrip(' :')
+        if str(path) not in text:
+            text = f'{path}: {text}'
+        msg = f'--ratings: {text}'
+        raise ValueError(msg) from error

@@ -90,12 +90,13 @@ def add_clumps_command(commands):
                          help='file for the table: .ecsv, .fits, .csv or '
                               '.parquet (default: clumps.ecsv)')
     command.add_argument('--regions', metavar='FILE', type=local_path,
-                         nargs='?', const=Path('clumps.reg'),
-                         help='write circles for DS9, too (default: '
-                              'clumps.reg)')
+                         nargs='?', const=True,
+                         help='write circles for DS9, too (default: the name '
+                              'of --out with .reg)')
     command.add_argument('--plot', metavar='FILE', type=local_path,
-                         nargs='?', const=Path('clumps.png'),
-                         help='write a figure, too (default: clumps.png)')
+                         nargs='?', const=True,
+                         help='write a figure, too (default: the name of '
+                              '--out with .png)')
     command.add_argument('--overwrite', action='store_true',
                          help='replace results that exist')
     add_common_options(command)
@@ -132,6 +133,10 @@ def _run_clumps(args):
             text = str(error).removeprefix('weights').lstrip(': ')
             args.command.error(f'argument --detector-weights: {text}')
     check_planes(args)
+    # (they lie beside the table, so that each galaxy has its own)
+    for name, ending in (('regions', '.reg'), ('plot', '.png')):
+        if getattr(args, name) is True:
+            setattr(args, name, args.out.with_suffix(ending))
     if args.plot is not None:
         check_figure(args.plot, args, '--plot')
     for path, option in ((args.out, '--out'), (args.regions, '--regions'),

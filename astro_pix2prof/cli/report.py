@@ -106,4 +106,8 @@ def _read_list(path):
         msg = (f"{path} has no column 'index', which tells the galaxies of a "
                f'survey; there are {", ".join(table.colnames)}')
         raise ValueError(msg)
+    if not len(table):
+        msg = (f'--galaxies: {path} lists no galaxy, so that there is nothing '
+               'to show: leave it out, or give another list')
+        raise ValueError(msg)
     return table['index'].tolist()

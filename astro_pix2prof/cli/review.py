@@ -96,11 +96,11 @@ def _run_review(args):
         write_table(queue if args.all else looks, args.out,
                     overwrite=args.overwrite)
     if not args.quiet:
-        _print_queue(queue, looks, args.out)
+        _print_queue(queue, looks, args.out, all_rows=args.all)
     return 0
 
 
-def _print_queue(queue, looks, path):
+def _print_queue(queue, looks, path, *, all_rows):
     """
     Print the first rows, and how many galaxies are in each tier.
     """
@@ -110,6 +110,12 @@ def _print_queue(queue, looks, path):
              str(row['reason'])) for row in looks[:_SHOWN]])
     counts = {tier: int((queue['tier'] == tier).sum())
               for tier in ('look', 'accept', 'reject')}
-    print(f'{len(looks)} of {counts["look"]} galaxies worth a look, '
-          f'{counts["accept"]} to accept, {counts["reject"]} to reject: '
+    rest = f'{counts["accept"]} to accept, {counts["reject"]} to reject'
+    if counts['look']:
+        print(f'{len(looks)} of {counts["look"]} galaxies worth a look, '
+              f'{rest}: {path.resolve()}')
+        return
+    print(f'no galaxy is worth a look at these costs, {rest} (a lower --look '
+          'or a higher --miss finds more)')
+    print(f'{"table of all" if all_rows else "empty table"}: '
           f'{path.resolve()}')

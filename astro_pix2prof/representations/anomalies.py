@@ -196,6 +196,12 @@ class AnomalyFinder(VectorSearch):
         ValueError
             If there is no such galaxy, or several have a name, a rating is
             not finite, or the ratings are of the images of another survey.
+
+        Warns
+        -----
+        `~astropy.utils.exceptions.AstropyUserWarning`
+            If ratings of one galaxy differ in a table or file, whose mean
+            is used then, or galaxies have no vector.
         """
         found, sources, column = read_ratings(
             ratings, self._vectors.id_column, self._vectors.name_columns())

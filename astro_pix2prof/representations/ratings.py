@@ -5,14 +5,16 @@ Ratings that a person gave to galaxies, from a file, a table or a dict.
 
 import csv
 import os
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
 from astropy.table import Table
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.survey.files import require_file
-from astro_pix2prof.wording import shown
+from astro_pix2prof.wording import counted, shown
 
 __all__ = ['read_ratings']
 
@@ -56,6 +58,11 @@ def read_ratings(ratings, id_column, others=()):
 
     ValueError
         If a column is missing, or a rating is not finite.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If ratings of one galaxy differ.
     """
     sources, of = {}, 'ratings'
     if isinstance(ratings, Mapping):
@@ -90,8 +97,24 @@ def read_ratings(ratings, id_column, others=()):
     for name, rating in pairs:
         found.setdefault(str(name), []).append(
             _number(rating, name, of, is_dict))
+    _warn_of_several(found, of)
     return {name: float(np.mean(values)) for name, values in found.items()
             }, sources, id_column
+
+
+def _warn_of_several(found, of):
+    """
+    Warn of galaxies with ratings that differ.
+    """
+    several = [(name, values) for name, values in found.items()
+               if len({str(value) for value in values}) > 1]
+    if several:
+        name, values = several[0]
+        msg = (f'{of}: {counted(len(several), "galaxy", "galaxies")} with '
+               f'ratings that differ, such as {name} with '
+               f'{" and ".join(f"{value:g}" for value in values[:5])}: the '
+               'mean is used')
+        warnings.warn(msg, AstropyUserWarning, stacklevel=4)
 
 
 def _number(rating, name, of, needs_finite):
@@ -122,7 +145,7 @@ def _read_columns(path):
         try:
             rows = list(csv.reader(file))
         except (csv.Error, UnicodeDecodeError) as error:
-            msg = f'ratings: {path} cannot be read as CSV: {error}'
+            msg = f'ratings: {path} is no CSV or ECSV file: {error}'
             raise ValueError(msg) from error
     if not rows:
         msg = f'ratings: {path} is empty'

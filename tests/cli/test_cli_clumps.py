@@ -26,16 +26,17 @@ class TestCommand:
         monkeypatch.chdir(tmp_path)
         assert main(['clumps', str(image), '--weights', 'rings-fast',
                      '--detector', 'matched', '--psf', '1.3', '--regions',
-                     '--plot']) == 0
-        table = QTable.read('clumps.ecsv')
+                     '--plot', '--out', 'm51.ecsv']) == 0
+        table = QTable.read('m51.ecsv')
         assert len(table) > 0
         assert table.meta['fwhm_from'] == 'given'
         assert 'clumps' in capsys.readouterr().out
-        text = (tmp_path / 'clumps.reg').read_text()
+        text = (tmp_path / 'm51.reg').read_text()
         assert text.count('circle') == len(table)
-        assert (tmp_path / 'clumps.png').stat().st_size > 10_000
+        assert (tmp_path / 'm51.png').stat().st_size > 10_000
         # (nothing is replaced unasked)
-        assert main(['clumps', str(image), '--weights', 'rings-fast']) == 1
+        assert main(['clumps', str(image), '--weights', 'rings-fast', '--out',
+                     'm51.ecsv']) == 1
         assert '--overwrite' in capsys.readouterr().err
 
     def test_origin(self, tmp_path):

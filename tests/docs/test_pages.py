@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from astro_pix2prof import describe_flags
+from astro_pix2prof.cli.main import _make_parser
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / 'docs'
@@ -256,3 +257,20 @@ def test_gallery_order():
              'a/plot_apple.py', 'a/plot_first_profile.py']
     assert sorted(names, key=order.sort_tutorials) == [
         names[k] for k in (4, 2, 1, 3, 0)]
+
+
+def test_every_option_is_on_a_page():
+    """
+    Users find the options of all commands in the guides.
+    """
+    text = '\n'.join(path.read_text(encoding='utf-8')
+                     for path in DOCS.glob('*.rst'))
+    known = set(re.findall(r'--[a-z0-9][a-z0-9-]*', text))
+    commands = next(action.choices for action in _make_parser()._actions
+                    if isinstance(action.choices, dict))
+    assert len(commands) > 10
+    missing = {f'{name} {option}' for name, command in commands.items()
+               for action in command._actions
+               for option in action.option_strings
+               if option.startswith('--') and option not in known}
+    assert not missing

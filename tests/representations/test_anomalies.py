@@ -116,7 +116,8 @@ def test_ratings_of_a_file(finder, tmp_path):
     path = tmp_path / 'ratings.csv'
     path.write_bytes('\ufeffindex,source,rating\r\n5,0.fits,4\r\n'
                      '6,"1.fits",\r\n8,,2\r\n8,,4\r\n\r\n'.encode())
-    finder.rate(path)
+    with pytest.warns(AstropyUserWarning, match='such as 8 with 2 and 4'):
+        finder.rate(path)
     assert dict(finder.ratings.iterrows()) == {5: 4.0, 8: 3.0}
     ecsv = tmp_path / 'ratings.ecsv'
     finder.ratings.write(ecsv)
@@ -169,6 +170,14 @@ def test_ratings_by_another_column(galaxies, finder, tmp_path):
         twins.rate(QTable({'name': ['twin'], 'rating': [1]}))
 
 
+def test_ratings_that_differ(finder, tmp_path):
+    (tmp_path / 'x.csv').write_text('index,rating\n5,5\n5,1\n8,2\n8,2\n')
+    with pytest.warns(AstropyUserWarning, match=r'x\.csv: 1 galaxy with '
+                      'ratings that differ, such as 5 with 5 and 1'):
+        finder.rate(tmp_path / 'x.csv')
+    assert finder.ratings['rating'].tolist() == [3.0, 2.0]
+
+
 def test_wrong_ratings(finder, tmp_path):
     with pytest.raises(TypeError, match="rating of 5 must be a number, got "
                                         "'high'"):
@@ -180,7 +189,7 @@ def test_wrong_ratings(finder, tmp_path):
     with pytest.raises(FileNotFoundError, match='does not exist'):
         finder.rate(tmp_path / 'none.csv')
     (tmp_path / 'x.csv').write_bytes(b'index,rating\n\xff\xfe,1\n')
-    with pytest.raises(ValueError, match='cannot be read as CSV'):
+    with pytest.raises(ValueError, match='is no CSV or ECSV file'):
         finder.rate(tmp_path / 'x.csv')
     # nothing of a wrong set is taken
     with pytest.raises(ValueError, match="no galaxy '1' in"):

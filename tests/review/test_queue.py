@@ -294,6 +294,16 @@ def test_command(batch, tmp_path, capsys):
                  '--quiet', '--overwrite']) == 0
     assert capsys.readouterr() == ('', '')
     assert len(QTable.read(out)) == 6
+    # (nothing to look at is told, and not "0 of 0")
+    assert main(['review', str(survey), '--out', str(out), '--look', '9',
+                 '--overwrite']) == 0
+    text = capsys.readouterr().out
+    assert 'no galaxy is worth a look at these costs' in text
+    assert 'empty table: ' in text
+    assert len(QTable.read(out)) == 0
+    assert main(['report', str(survey), '--galaxies', str(out), '--out',
+                 str(tmp_path / 'a.html')]) == 1
+    assert f'--galaxies: {out} lists no galaxy' in capsys.readouterr().err
     for option, kind in (('--look', 'a finite number'),
                          ('--budget', 'an integer')):
         with pytest.raises(SystemExit) as info:
