@@ -71,6 +71,10 @@ def add_fine_tune_command(commands):
     labels.add_argument('--kind', choices=('classes', 'numbers'),
                         default='classes',
                         help='kind of the labels (default: classes)')
+    labels.add_argument('--group', metavar='COLUMN', dest='groups',
+                        help='column of --table that rows of one galaxy '
+                             'have in common, such as its id, if there are '
+                             'several (bands, or images)')
     add_common_options(command)
     command.set_defaults(run=_run_fine_tune, command=command)
 
@@ -103,7 +107,7 @@ def _fine_tune(args):
         _need(args, 'table', 'label')
         if args.unfreeze is None:
             return fine_tune('encoder', _read_table(args), labels=args.label,
-                             kind=args.kind, **options)
+                             kind=args.kind, groups=args.groups, **options)
         if args.unfreeze == 'rings':
             args.command.error("--unfreeze of the encoder must be 'all' or "
                                "'last'")
@@ -111,9 +115,10 @@ def _fine_tune(args):
         table, paths = _find_images(args, _read_labels(args))
         table['image'] = [str(path) for path in paths]
         return fine_tune('encoder', table, labels=args.label,
-                         kind=args.kind, unfreeze=args.unfreeze,
+                         kind=args.kind, groups=args.groups,
+                         unfreeze=args.unfreeze,
                          progress=not args.quiet, **options)
-    for name in ('table', 'images', 'label', 'kind'):
+    for name in ('table', 'images', 'label', 'kind', 'groups'):
         _refuse(args, name)
     _need(args, 'pairs')
     if not args.pairs.is_dir():
@@ -133,6 +138,7 @@ def _need(args, *names):
 
 def _refuse(args, name):
     if getattr(args, name) != args.command.get_default(name):
+        name = {'groups': 'group'}.get(name, name)
         args.command.error(f'--{name} does not belong to {args.weights}')
 
 

@@ -38,6 +38,7 @@ from astro_pix2prof.inference.heads import (
     warn_of_encoder,
     write_head,
 )
+from astro_pix2prof.inference.label_groups import label_groups
 from astro_pix2prof.inference.tuning_pairs import (
     HeldOut,
     calibrate,
@@ -47,6 +48,7 @@ from astro_pix2prof.inference.tuning_pairs import (
     split_pairs,
     with_network,
 )
+from astro_pix2prof.inference.tuning_progress import StepBar, TrainingBar
 from astro_pix2prof.networks.architectures import find_architecture
 from astro_pix2prof.networks.encoder.maps import GalaxyMaps
 from astro_pix2prof.networks.weights import (
@@ -129,6 +131,7 @@ def fine_tune(
         weights: PathLike, data: PathLike | Iterable[Any] | Table | ArrayLike,
         *, out: PathLike, labels: str | ArrayLike | None = None,
         kind: Literal['classes', 'numbers'] = 'classes',
+        groups: str | ArrayLike | None = None,
         unfreeze: Literal['all', 'rings', 'last'] | None = None,
         steps: int | None = None, minutes: float = _MINUTES,
         validation: float = _VALIDATION, seed: int = 0,
@@ -168,6 +171,11 @@ def fine_tune(
     kind : {'classes', 'numbers'}, optional
         The kind of the labels. Classes are yes and no (bool, or 0 and 1),
         or texts or integers.
+
+    groups : str or 1D array_like, shape (n,), optional
+        For the encoder: a column of ``data``, or values, that rows of one
+        galaxy have in common, such as its name, if there are several
+        (bands, or images). They are held out together.
 
     unfreeze : {'all', 'rings', 'last'}, optional
         Parts of the ring network that learn: all (by default); not those
@@ -248,7 +256,7 @@ def fine_tune(
         if unfreeze is not None:
             check_choice(unfreeze, 'unfreeze', tuple(ENCODER_PARTS))
         return _tune_encoder(
-            data, labels, out, common, kind=check_choice(
+            data, labels, out, common, groups=groups, kind=check_choice(
                 kind, 'kind', ('classes', 'numbers')), unfreeze=unfreeze,
             overwrite=overwrite, progress=check_flag(progress, 'progress'))
     if labels is not None:
@@ -262,7 +270,8 @@ def fine_tune(
         msg = ('weights must be those of a ring network, such as '
                f"'rings', or 'encoder', got {str(weights)!r}")
         raise ValueError(msg)
-    _refuse_unused('a ring network', kind=(kind, 'classes'))
+    _refuse_unused('a ring network', kind=(kind, 'classes'),
+                   groups=(None if groups is None else 'given', None))
     return _tune_rings(
         weights, data, out, common,
         validation=check_number(validation, 'validation', least=0.1,
@@ -334,7 +343,7 @@ def _tune_rings(weights, data, out, common, *, validation, unfreeze, steps,
 
     before = HeldOut.measure(fitter, held)
     groups = make_squares([item.pair for item in train], fitter.reader)
-    with _Progress(progress, steps) as show:
+    with StepBar(progress, steps) as show:
         tuning = tune_network(
             fitter.network, groups, score, steps=steps,
             seconds=60 * minutes, unfreeze=unfreeze, seed=common['seed'],
@@ -403,33 +412,8 @@ def _software():
             'astro_pix2prof': __version__}
 
 
-class _Progress:
-    """
-    Progress bar of the steps of a training.
-    """
-
-    def __init__(self, shown, steps):
-        self.shown, self.steps, self.bar = shown, steps, None
-
-    def __enter__(self):
-        if not self.shown:
-            return None
-        from tqdm import tqdm
-
-        self.bar = tqdm(total=self.steps, unit='step')
-        return self.show
-
-    def __exit__(self, *args):
-        if self.bar is not None:
-            self.bar.close()
-
-    def show(self, step, steps, score):
-        self.bar.update(step - self.bar.n)
-        self.bar.set_postfix_str(f'held-out error {score:.4f} mag')
-
-
-def _tune_encoder(data, labels, out, common, *, kind, unfreeze, overwrite,
-                  progress):
+def _tune_encoder(data, labels, out, common, *, kind, groups, unfreeze,
+                  overwrite, progress):
     label, values = 'label', labels
     if labels is None:
         msg = ('labels must be a column of data or one label for each '
@@ -453,6 +437,7 @@ def _tune_encoder(data, labels, out, common, *, kind, unfreeze, overwrite,
         table = Pix2ProfFitter().encode(list(data), progress=progress)
     embedding, values, left_out, used = usable_labels(
         read_embeddings(table), values, kind, label, table)
+    groups = label_groups(groups, data, len(table), used)
     warn_of_encoder(table, stacklevel=3)
     meta = getattr(table, 'meta', {})
     start = {'name': meta.get('encoder', _ENCODER),
@@ -462,7 +447,8 @@ def _tune_encoder(data, labels, out, common, *, kind, unfreeze, overwrite,
         'start': {'weights': start['name'], 'sha256': start['sha256']},
         'encoder': start,
         'data': {'kind': 'embeddings of labelled galaxies',
-                 'galaxies': len(values), **left_out,
+                 'galaxies': len(values if groups is None
+                                 else np.unique(groups)), **left_out,
                  'counts': _counts(values) if kind == 'classes' else {}},
         'losses': ('logistic regression' if kind == 'classes'
                    else 'ridge regression') + ' on frozen embeddings',
@@ -471,10 +457,11 @@ def _tune_encoder(data, labels, out, common, *, kind, unfreeze, overwrite,
         'software': _software()}
     note = ''
     if maps is None:
-        fitted = fit_head(embedding, values, kind=kind, seed=common['seed'])
+        fitted = fit_head(embedding, values, kind=kind, seed=common['seed'],
+                          groups=groups)
     else:
         fitted, note = _unfreeze([maps[k] for k in used], embedding, values,
-                                 out, card, kind, unfreeze, progress)
+                                 out, card, kind, groups, unfreeze, progress)
     figures = {name: value for name, value in fitted.metrics.items()
                if isinstance(value, float)}
     found = QTable(rows=[figures])
@@ -510,7 +497,8 @@ def _encoder_file(out):
     return out.with_name(f'{out.stem}_encoder.safetensors')
 
 
-def _unfreeze(maps, embedding, values, out, card, kind, unfreeze, progress):
+def _unfreeze(maps, embedding, values, out, card, kind, groups, unfreeze,
+              progress):
     """
     Train the encoder with a head, write it, and complete the head's card.
 
@@ -523,10 +511,11 @@ def _unfreeze(maps, embedding, values, out, card, kind, unfreeze, progress):
         What became of the encoder.
     """
     network, _ = load_network(_ENCODER)
-    with _Trainings(progress) as show:
+    with TrainingBar(progress) as show:
         tuned = tune_encoder(
             network, GalaxyMaps.stack(maps), embedding, values, kind=kind,
-            unfreeze=unfreeze, seed=card['seed'], progress=show)
+            unfreeze=unfreeze, seed=card['seed'], groups=groups,
+            progress=show)
     card['training'] = {
         'unfreeze': unfreeze, 'passes': tuned.epochs,
         'held_out_losses': [[n, round(loss, 5)] for n, loss in tuned.curve]}
@@ -546,29 +535,6 @@ def _unfreeze(maps, embedding, values, out, card, kind, unfreeze, progress):
     card['losses'] = ('cross-entropy' if kind == 'classes' else
                       'squared error') + ' of the head and the encoder'
     return tuned.head, f'; with the embeddings of {path.name}'
-
-
-class _Trainings:
-    """
-    Progress bar of several trainings.
-    """
-
-    def __init__(self, shown):
-        self.shown, self.bar = shown, None
-
-    def __enter__(self):
-        return self.show if self.shown else None
-
-    def __exit__(self, *args):
-        if self.bar is not None:
-            self.bar.close()
-
-    def show(self, done, n):
-        from tqdm import tqdm
-
-        if self.bar is None:
-            self.bar = tqdm(total=n, unit='training')
-        self.bar.update(done - self.bar.n)
 
 
 def _is_numeric(data):

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from astro_pix2prof.extras import missing_extra
+from astro_pix2prof.training.label_folds import counts_of, label_folds
 
 __all__ = ['FittedHead', 'choose_factor', 'figures_of', 'fit_head',
            'fit_linear']
@@ -65,7 +66,7 @@ class FittedHead:
     held_out: np.ndarray = None
 
 
-def fit_head(embedding, labels, *, kind='classes', seed=0):
+def fit_head(embedding, labels, *, kind='classes', seed=0, groups=None):
     """
     Fit a linear head by cross-validation.
 
@@ -85,6 +86,9 @@ def fit_head(embedding, labels, *, kind='classes', seed=0):
 
     seed : int, optional
         The seed of the folds.
+
+    groups : 1D `~numpy.ndarray`, shape (n,), optional
+        What rows of one galaxy have in common; they are held out together.
 
     Returns
     -------
@@ -107,7 +111,7 @@ def fit_head(embedding, labels, *, kind='classes', seed=0):
     scale = np.maximum(embedding.std(0), 1e-6)
     x = (embedding - mean) / scale
     fit = _fit_classes if kind == 'classes' else _fit_numbers
-    return fit(x, labels, mean, scale, seed)
+    return fit(x, labels, mean, scale, seed, groups)
 
 
 def choose_factor(logits, target):
@@ -192,9 +196,9 @@ def fit_linear(embedding, target, *, kind, strength):
     return weight, np.atleast_1d(model.intercept_) - weight @ mean
 
 
-def _fit_classes(x, labels, mean, scale, seed):
-    classes, target, counts = np.unique(labels, return_inverse=True,
-                                        return_counts=True)
+def _fit_classes(x, labels, mean, scale, seed, groups):
+    classes, target = np.unique(labels, return_inverse=True)
+    counts = counts_of(target, groups)
     if len(classes) < 2:
         msg = (f'labels: all {len(labels)} galaxies are of the class '
                f'{classes[0].item()!r}; label some of another class, too')
@@ -205,7 +209,9 @@ def _fit_classes(x, labels, mean, scale, seed):
         msg = (f'labels: each class needs {_LEAST} galaxies at least, got '
                f'{few}; label more or leave the class out')
         raise ValueError(msg)
-    folds = _class_folds(x, target, min(_FOLDS, counts.min()), seed)
+    folds = [label_folds(target, min(_FOLDS, counts.min()), seed + repeat,
+                         stratified=True, groups=groups)
+             for repeat in range(_REPEATS)]
     best = None
     for c in _C:
         logits = _held_out_logits(x, target, folds, c)
@@ -229,14 +235,6 @@ def _logistic(c):
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(C=c, max_iter=2000)
-
-
-def _class_folds(x, target, n_folds, seed):
-    from sklearn.model_selection import StratifiedKFold
-
-    return [list(StratifiedKFold(n_folds, shuffle=True, random_state=(
-        seed + repeat) % 2**32).split(x, target))
-        for repeat in range(_REPEATS)]
 
 
 def _held_out_logits(x, target, folds, c):
@@ -269,22 +267,22 @@ def _loss_of(probability, target):
         probability[np.arange(len(target)), target], 1e-12))))
 
 
-def _fit_numbers(x, labels, mean, scale, seed):
+def _fit_numbers(x, labels, mean, scale, seed, groups):
     from sklearn.linear_model import Ridge
-    from sklearn.model_selection import KFold
 
     y = np.asarray(labels, dtype=float)
-    if len(y) < _LEAST_NUMBERS:
+    n_galaxies = len(y if groups is None else np.unique(groups))
+    if n_galaxies < _LEAST_NUMBERS:
         msg = (f'labels: numbers need {_LEAST_NUMBERS} galaxies at least, '
-               f'got {len(y)}')
+               f'got {n_galaxies}')
         raise ValueError(msg)
     if np.ptp(y) == 0:
         msg = f'labels: all {len(y)} galaxies have the number {y[0]:g}'
         raise ValueError(msg)
     middle, size = y.mean(), y.std()
     z = (y - middle) / size
-    folds = [list(KFold(_FOLDS, shuffle=True, random_state=(
-        seed + repeat) % 2**32).split(x)) for repeat in range(_REPEATS)]
+    folds = [label_folds(y, _FOLDS, seed + repeat, stratified=False,
+                         groups=groups) for repeat in range(_REPEATS)]
     best = None
     for alpha in _ALPHA:
         out = np.zeros((len(folds), len(z)))

@@ -18,6 +18,7 @@ from astro_pix2prof.training.few_labels import (
     fit_head,
     fit_linear,
 )
+from astro_pix2prof.training.label_folds import counts_of, label_folds
 
 __all__ = ['ENCODER_PARTS', 'TunedEncoder', 'tune_encoder']
 
@@ -74,7 +75,7 @@ class TunedEncoder:
 
 
 def tune_encoder(network, maps, embedding, labels, *, kind='classes',
-                 unfreeze='all', seed=0, progress=None):
+                 unfreeze='all', seed=0, groups=None, progress=None):
     """
     Train an encoder and a head with labels.
 
@@ -106,6 +107,9 @@ def tune_encoder(network, maps, embedding, labels, *, kind='classes',
     seed : int, optional
         The seed of the folds, of the order and of what is dropped.
 
+    groups : 1D `~numpy.ndarray`, shape (n,), optional
+        As for `~astro_pix2prof.training.few_labels.fit_head`.
+
     progress : callable, optional
         Called with the number of trainings that were done and that of all.
 
@@ -118,12 +122,13 @@ def tune_encoder(network, maps, embedding, labels, *, kind='classes',
     ValueError
         If there are too few labels, or all are of one class.
     """
-    if len(labels) < _LEAST:
+    n_galaxies = len(labels if groups is None else np.unique(groups))
+    if n_galaxies < _LEAST:
         msg = (f'labels: an encoder that learns needs {_LEAST} labelled '
-               f'galaxies at least, got {len(labels)}; 200 or more are '
+               f'galaxies at least, got {n_galaxies}; 200 or more are '
                'better, and a head alone needs fewer')
         raise ValueError(msg)
-    frozen = fit_head(embedding, labels, kind=kind, seed=seed)
+    frozen = fit_head(embedding, labels, kind=kind, seed=seed, groups=groups)
     if kind == 'classes':
         target, middle, size = np.unique(
             labels, return_inverse=True)[1], 0.0, 1.0
@@ -134,7 +139,7 @@ def tune_encoder(network, maps, embedding, labels, *, kind='classes',
     training = _Training(network, maps, embedding, target, kind, unfreeze,
                          frozen.metrics['strength'])
     found = None
-    folds = _folds(target, kind, seed)
+    folds = _folds(target, kind, seed, groups)
     for k, (train, test) in enumerate(folds):
         out = training.run(train, test, _EPOCHS, seed + k)[2]
         if found is None:
@@ -157,15 +162,12 @@ def tune_encoder(network, maps, embedding, labels, *, kind='classes',
     return TunedEncoder(tuned, head, True, best, curve)
 
 
-def _folds(target, kind, seed):
-    from sklearn.model_selection import KFold, StratifiedKFold
-
+def _folds(target, kind, seed, groups):
     if kind == 'classes':
-        n = min(_FOLDS, np.bincount(target).min())
-        folds = StratifiedKFold(n, shuffle=True, random_state=seed % 2**32)
-    else:
-        folds = KFold(_FOLDS, shuffle=True, random_state=seed % 2**32)
-    return list(folds.split(target, target))
+        return label_folds(
+            target, min(_FOLDS, counts_of(target, groups).min()), seed,
+            stratified=True, groups=groups)
+    return label_folds(target, _FOLDS, seed, stratified=False, groups=groups)
 
 
 class _Training:

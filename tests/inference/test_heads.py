@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from astropy.table import MaskedColumn, QTable
+from astropy.table import MaskedColumn, QTable, vstack
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof import Head, Pix2ProfFitter, fine_tune
@@ -541,3 +541,54 @@ class TestCommand:
         with pytest.raises(SystemExit):
             self.run(*args, '--out', tmp_path / 'a.safetensors')
         assert text in capsys.readouterr().err
+
+
+class TestGroups:
+    @pytest.fixture
+    def bands(self, table):
+        """
+        Each galaxy twice, as in two bands, with labels by chance.
+        """
+        bands = vstack([table, table])
+        bands['ring'] = np.tile(np.random.default_rng(4).random(80) < 0.5, 2)
+        bands.meta = table.meta
+        return bands
+
+    def test_column_and_values(self, bands, tmp_path):
+        one, two = (fine_tune('encoder', bands, labels='ring', groups=groups,
+                              out=tmp_path / f'{k}.safetensors')
+                    for k, groups in enumerate(('id', bands['id'] + 7)))
+        assert one.table['auc'][0] == two.table['auc'][0] < 0.75
+        assert one.card['data']['galaxies'] == 80
+
+    def test_warning(self, bands, tmp_path):
+        with pytest.warns(AstropyUserWarning, match="the column 'id' has "
+                          "names that occur .* give groups='id'"):
+            fine_tune('encoder', bands, labels='ring',
+                      out=tmp_path / 'a.safetensors')
+
+    def test_wrong(self, bands, tmp_path):
+        out = tmp_path / 'a.safetensors'
+        for groups, match in (
+                ('galaxy', "must be a table with the column 'galaxy'"),
+                ([1, 2], 'one value for each of 160'),
+                (np.ma.masked_equal(bands['id'], 3), '2 labelled rows with')):
+            with pytest.raises(ValueError, match=match):
+                fine_tune('encoder', bands, labels='ring', out=out,
+                          groups=groups)
+        with pytest.raises(ValueError, match='groups= not used with a ring'):
+            fine_tune('rings', [], out=out, groups='id')
+
+    def test_command(self, bands, tmp_path, capsys):
+        bands.write(tmp_path / 'labels.ecsv')
+        args = ['fine-tune', 'encoder', '--table', str(
+            tmp_path / 'labels.ecsv'), '--label', 'ring', '--out']
+        assert main([*args, str(tmp_path / 'a.safetensors')]) == 0
+        assert "; give --group 'id'" in capsys.readouterr().err
+        assert main([*args, str(tmp_path / 'b.safetensors'), '--group',
+                     'id']) == 0
+        assert not capsys.readouterr().err
+        assert main([*args, str(tmp_path / 'c.safetensors'), '--group',
+                     'x']) == 1
+        assert "--group: data must be a table with the column 'x'" in (
+            capsys.readouterr().err)

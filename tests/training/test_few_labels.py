@@ -107,3 +107,32 @@ def test_without_sklearn(embedding, monkeypatch):
     monkeypatch.setattr(few_labels, 'find_spec', lambda name: None)
     with pytest.raises(ImportError, match=r'astro_pix2prof\[search\]'):
         fit_head(embedding, embedding[:, 0] > 0)
+
+
+@pytest.mark.parametrize('kind', ['classes', 'numbers'])
+def test_groups_are_held_out_together(kind):
+    """
+    Copies of galaxies that tell nothing make the figures good without groups.
+    """
+    rng = np.random.default_rng(7)
+    points = np.repeat(rng.normal(size=(40, 38)), 4, axis=0)
+    points += rng.normal(0, 0.01, points.shape)
+    labels = np.repeat(rng.normal(size=40), 4)
+    if kind == 'classes':
+        labels = labels > 0
+    groups = np.repeat(np.arange(40), 4)
+    name = 'auc' if kind == 'classes' else 'explained'
+    apart, together = (
+        fit_head(points, labels, kind=kind, groups=given).metrics[name]
+        for given in (None, groups))
+    assert apart > 0.75
+    assert together < apart - 0.2
+
+
+def test_too_few_groups(embedding):
+    labels = np.arange(120) < 60
+    with pytest.raises(ValueError, match='5 galaxies at least, got False: 3'):
+        fit_head(embedding, labels, groups=np.r_[:60, np.arange(60) % 3])
+    with pytest.raises(ValueError, match='galaxies at least, got 4'):
+        fit_head(embedding, embedding[:, 0], kind='numbers',
+                 groups=np.arange(120) % 4)
