@@ -21,6 +21,8 @@ from astro_pix2prof.image.astrometry import (
     outside_on_sky,
     sky_to_pixel,
 )
+from astro_pix2prof.image.beside import unread_files, warn_of_unread
+from astro_pix2prof.image.extensions import find_role
 from astro_pix2prof.image.files import open_fits, read_pixels
 from astro_pix2prof.image.fits import choose_hdu, same_chip
 from astro_pix2prof.image.header import header_wcs
@@ -109,10 +111,10 @@ def open_sections(path, *, hdu=None, band=None):
                 Path(path)):
         plain = open_plain(path)
         if plain is not None:
-            return SectionFile(plain, hdu=hdu, band=band)
+            return SectionFile(plain, hdu=hdu, band=band, path=path)
     hdulist = open_fits(path)
     try:
-        return SectionFile(hdulist, hdu=hdu, band=band)
+        return SectionFile(hdulist, hdu=hdu, band=band, path=path)
     except Exception:
         hdulist.close()
         raise
@@ -162,13 +164,17 @@ class SectionFile:
     hdu, band : int or str, optional
         Which image of the file.
 
+    path : path-like, optional
+        Where the file is.
+
     Raises
     ------
     ValueError
         If there is no such image.
     """
 
-    def __init__(self, file, *, hdu=None, band=None):
+    def __init__(self, file, *, hdu=None, band=None, path=None):
+        self._path = path
         self._file, self._plain = file, not isinstance(file, fits.HDUList)
         self._chosen = file if self._plain else choose_hdu(file, hdu, band)
         self.shape = self._chosen.shape[-2:]
@@ -179,6 +185,38 @@ class SectionFile:
         """
         if not self._plain:
             self._file.close()
+
+    def warn_of_unread(self, given=()):
+        """
+        Warn of files beside the file that may belong to it.
+
+        Parameters
+        ----------
+        given : iterable of str, optional
+            The options of masks and errors that are given, such as 'mask'.
+
+        Warns
+        -----
+        `~astropy.utils.exceptions.AstropyUserWarning`
+            As `~astro_pix2prof.image.beside.warn_of_unread`.
+        """
+        if self._path is None or is_address(self._path):
+            return
+        path = Path(self._path)
+        read = companion_files(path)
+        files = unread_files(path, [item.path for item in read])
+        if not files:
+            return
+        roles = {item.role for item in read}
+        if not self._plain:
+            inside = [find_role(item.name) for item in self._file
+                      if item.is_image and item.shape[-2:] == self.shape]
+            roles |= {role.kind for role in inside if role is not None}
+        for kind in roles:
+            files.pop(kind, None)
+        warn_of_unread(files, 'error', 'error' in roles or bool(
+            {'uncertainty', 'invvar', 'noise'} & set(given)))
+        warn_of_unread(files, 'mask', 'mask' in roles or 'mask' in given)
 
     @cached_property
     def _wcs(self):

@@ -532,6 +532,8 @@ def open_images(loaded, source, *, hdu=None, band=None, companions=()):
                         file = stack.enter_context(closing(
                             open_sections(path, hdu=hdu, band=band)))
                         opened = path
+                        file.warn_of_unread(
+                            [files.plane for files in companions])
                     rows, columns, (x, y) = file.window(
                         item.options['position'], item.options['size'])
                     item.image = file.read(rows, columns)

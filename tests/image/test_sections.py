@@ -4,6 +4,7 @@ Tests for the sections module of image.
 """
 
 import pickle
+import warnings
 from contextlib import closing
 from types import SimpleNamespace
 
@@ -182,6 +183,34 @@ class TestSectionFile:
             GalaxyCutout(pickle.loads(pickle.dumps(lean)),
                          position=places[0], size=size),
             GalaxyCutout(section, position=places[0], size=size))
+
+    @pytest.mark.parametrize(('given', 'read'), [
+        ((), ()), (('mask',), ('mask', 'weight')),
+        (('invvar',), ('weight',)), (('uncertainty', 'mask'), ('mask',
+                                                               'weight'))])
+    def test_files_beside_it(self, plain, given, read):
+        """
+        What may belong to the image is named, unless it is given.
+        """
+        for word in ('mask', 'weight'):
+            fits.writeto(plain.with_name(f'{plain.stem}_{word}.fits'), VALUES)
+        for hdu in (None, 'PRIMARY'):
+            with closing(open_sections(plain, hdu=hdu)) as file, \
+                    warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter('always')
+                file.warn_of_unread(given)
+            assert [str(item.message).split()[0] for item in caught] == [
+                f'{plain.stem}_{word}.fits' for word in ('mask', 'weight')
+                if word not in read]
+
+    def test_mask_inside_of_the_file(self, plain):
+        fits.append(plain, np.zeros(SHAPE, dtype=np.uint8),
+                    fits.Header({'EXTNAME': 'MASK'}))
+        fits.writeto(plain.with_name(f'{plain.stem}_mask.fits'), VALUES)
+        with closing(open_sections(plain)) as file, \
+                warnings.catch_warnings():
+            warnings.simplefilter('error')
+            file.warn_of_unread()
 
     def test_header_is_parsed_once(self, plain, monkeypatch):
         parsed = []

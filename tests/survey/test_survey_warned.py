@@ -47,6 +47,42 @@ def make_fitter():
     return Warns()
 
 
+@pytest.mark.parametrize('tiles', [False, True])
+def test_files_beside_images_that_are_cut(tiles, galaxy_ccd, tmp_path):
+    galaxy_ccd.write(tmp_path / 'x.fits')
+    galaxy_ccd.write(tmp_path / 'x_mask.fits')
+    sky = galaxy_ccd.wcs.pixel_to_world(62, 65)
+    catalogue = Table({'ra': [sky.ra.deg], 'dec': [sky.dec.deg],
+                       'path': [str(tmp_path / 'x.fits')]})
+    options = {'size': 60, 'fitter': make_reader(), 'n_workers': 1,
+               'images': [str(tmp_path / 'x.fits')] if tiles else 'path'}
+    if not tiles:
+        options |= {'ra': 'ra', 'dec': 'dec'}
+    with pytest.warns(AstropyUserWarning, match='x_mask.fits lies beside the '
+                      'image and is not read: .* mask='):
+        result = run_survey(catalogue, tmp_path / 'out', **options)
+    assert result.n_measured == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        run_survey(catalogue, tmp_path / 'two', masks=str(
+            tmp_path / 'x_mask.fits'), **options)
+
+
+def make_reader():
+    """
+    A fitter that takes all images and measures none.
+    """
+    class Reads:
+        def __call__(self, image):
+            raise NotImplementedError
+
+        def fit_many(self, images, *, workers=0, **options):
+            yield ProfileBatch.from_profiles(
+                [load_example_truth() for _ in images])
+
+    return Reads()
+
+
 def survey(out, **options):
     return run_survey(
         Table({'id': np.arange(5)}), out, fitter=make_fitter(), chunk_size=2,
