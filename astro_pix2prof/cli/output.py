@@ -35,7 +35,8 @@ _ALIASES = {'calibrated': 'uncalibrated', 'noise': 'uncertainty',
             'uncertainties': 'uncertainty', 'invvars': 'invvar',
             'backgrounds': 'background', 'service': 'cutouts',
             'layer': 'cutouts', 'cache': 'cutout_cache',
-            'rate': 'cutout_rate', 'labels': 'label', 'filter': 'band'}
+            'rate': 'cutout_rate', 'attempts': 'cutout_attempts',
+            'labels': 'label', 'filter': 'band'}
 
 # Phrases of the library that are not of the command line.
 _PHRASES = (

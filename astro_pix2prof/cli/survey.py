@@ -69,6 +69,10 @@ def add_survey_command(commands):
                               'folder of astropy for such files)')
     command.add_argument('--cutout-rate', metavar='N', type=float,
                          help='requests in a second at most (default: 1)')
+    command.add_argument('--cutout-attempts', metavar='N',
+                         type=number(int, least=1, most=4),
+                         help='how often an image is asked for if the '
+                              'service does not answer, 1 to 4 (default: 4)')
     command.add_argument('--bands', nargs='+', metavar='BAND[=IMAGES]',
                          help='several bands, measured on the same ellipses: '
                               'for each, where its images are, such as '
@@ -344,13 +348,14 @@ def _cutout_service(args):
     """
     Make the service of ``--cutouts``, `None` without it.
     """
-    given = {'cache': args.cutout_cache, 'rate': args.cutout_rate}
+    given = {'cache': args.cutout_cache, 'rate': args.cutout_rate,
+             'attempts': args.cutout_attempts}
     given = {name: value for name, value in given.items()
              if value is not None}
     if args.cutouts is None:
         if given:
-            args.command.error('--cutout-cache and --cutout-rate go with '
-                               '--cutouts')
+            args.command.error('--cutout-cache, --cutout-rate and '
+                               '--cutout-attempts go with --cutouts')
         return None
     if args.images is not None:
         args.command.error('--images and --cutouts do not go together')

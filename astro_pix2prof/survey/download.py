@@ -9,6 +9,7 @@ they are checked, in the way of the parts of a survey.
 
 import contextlib
 import http.client
+import logging
 import re
 import tempfile
 import time
@@ -24,9 +25,14 @@ from astro_pix2prof.survey.stop import StopSurveyError
 
 __all__ = ['DownloadError', 'Downloader', 'answer_text']
 
+_LOGGER = logging.getLogger(__name__)
+
 
 # Seconds before another attempt, if the server does not say how long.
 _WAITS = (1.0, 4.0, 16.0)
+
+# Seconds without a word before another attempt.
+_SILENT = 3.0
 
 # Seconds that a server may ask to wait; what asks for more is called later.
 _LONGEST = 300.0
@@ -88,10 +94,13 @@ class Downloader:
 
     rate : float
         The requests in a second at most, on average.
+
+    attempts : int, optional
+        How often a file is asked for at most, from 1 to 4.
     """
 
-    def __init__(self, folder, rate):
-        self.folder, self.rate = folder, rate
+    def __init__(self, folder, rate, attempts=4):
+        self.folder, self.rate, self.attempts = folder, rate, attempts
         self._slots, self._n_away = [], 0
 
     def prepare(self):
@@ -188,7 +197,8 @@ class Downloader:
         StopSurveyError
             If the server asks to come back much later.
         """
-        for wait in (*_WAITS, None):
+        waits = (*_WAITS[:self.attempts - 1], None)
+        for number, wait in enumerate(waits, 1):
             self._take_turn(address)
             try:
                 data = _request(address)
@@ -205,10 +215,24 @@ class Downloader:
                 if not error.retry or wait is None:
                     text = f'{address} cannot be fetched: {error}'
                     raise DownloadError(text, away=error.away) from error
+                self._tell(address, error, number, wait)
                 if error.wait is None:
                     time.sleep(wait)
             else:
                 return data
+
+    def _tell(self, address, error, number, wait):
+        """
+        Log that another attempt follows, if it is not at once.
+        """
+        wait = wait if error.wait is None else error.wait
+        if wait < _SILENT:
+            return
+        # (a warning would come with all others when the survey is finished)
+        _LOGGER.warning(
+            '%s: %s: attempt %d of %d follows in %.0f s '
+            '(--cutout-attempts 1 gives up at once)', _host(address), error,
+            number + 1, self.attempts, wait)
 
     def _take_turn(self, address):
         """

@@ -21,6 +21,7 @@ from astropy.io import fits
 from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import (
     check_choice,
+    check_integer,
     check_positive,
     check_text,
 )
@@ -106,6 +107,10 @@ class CutoutService:
         The requests in a second at most, of all processes together that
         have the same ``cache`` and ``rate``.
 
+    attempts : int, optional
+        How often an image is asked for at most, from 1 to 4, if the
+        service does not answer or is overloaded.
+
     url : str, optional
         The address of another server that answers as the service does.
 
@@ -132,7 +137,7 @@ class CutoutService:
                  layer: str | None = None, *, band: str | None = None,
                  pixel_scale: float | Quantity | None = None,
                  cache: PathLike | None = None, rate: float = 1.0,
-                 url: str | None = None) -> None:
+                 attempts: int = 4, url: str | None = None) -> None:
         self.service = check_choice(service, 'service', tuple(_URLS))
         self.layer = check_text(layer, 'layer', optional=True)
         self.band = check_text(band, 'band', optional=True)
@@ -160,7 +165,8 @@ class CutoutService:
             msg = f'cache={str(cache)!r} must be a folder of this machine'
             raise ValueError(msg)
         self.cache = Path(cache).expanduser().absolute()
-        self._downloader = Downloader(self.cache, self.rate)
+        self.attempts = check_integer(attempts, 'attempts', least=1, most=4)
+        self._downloader = Downloader(self.cache, self.rate, self.attempts)
 
     def __repr__(self):
         return f'<CutoutService: {self.describe()}>'
@@ -203,7 +209,7 @@ class CutoutService:
         own = self.pixel_scale if self.service != 'ps1' else None
         return CutoutService(
             self.service, layer, band=band, pixel_scale=own,
-            cache=self.cache, rate=self.rate,
+            cache=self.cache, rate=self.rate, attempts=self.attempts,
             url=None if self.url == _URLS[self.service] else self.url)
 
     def _check_legacy(self, scale):

@@ -14,6 +14,7 @@ import time
 import urllib.parse
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -885,3 +886,48 @@ def test_hats(web, service, tmp_path):
     assert len(part_files(tmp_path / 'out')) > 1
     assert magnitudes(result) == pytest.approx([MAG] * 3, abs=0.01)
     assert sum(query['ra'] == '10.0000000' for _, query, _ in web.seen) == 1
+
+
+class TestAttempts:
+    """
+    Whoever waits for a service says so, and may wait less.
+    """
+
+    @pytest.fixture(autouse=True)
+    def _no_answer(self, monkeypatch):
+        def fail(address):
+            self.n_asked += 1
+            msg = 'no answer (refused)'
+            raise DownloadError(msg, retry=True, away=True)
+
+        self.n_asked = 0
+        monkeypatch.setattr(download, '_request', fail)
+
+    @pytest.mark.parametrize(('attempts', 'lines'), [
+        (1, []), (2, []), (3, ['3 of 3 follows in 4 s']),
+        (4, ['3 of 4 follows in 4 s', '4 of 4 follows in 16 s'])])
+    def test_lines(self, attempts, lines, tmp_path, caplog, monkeypatch):
+        monkeypatch.setattr(download, 'time', SimpleNamespace(
+            time=time.time, sleep=lambda seconds: None))
+        loader = Downloader(tmp_path, 1000.0, attempts)
+        with pytest.raises(DownloadError, match='cannot be fetched'):
+            loader.get('https://a.b/c?ra=1')
+        assert self.n_asked == attempts
+        assert [record.getMessage() for record in caplog.records] == [
+            f'a.b: no answer (refused): attempt {line} (--cutout-attempts 1 '
+            'gives up at once)' for line in lines]
+
+    def test_option(self, tmp_path, capsys):
+        service = CutoutService('legacy', 'ls-dr9', band='r', attempts=2,
+                                cache=tmp_path)
+        assert service.in_band('g').attempts == 2
+        for wrong in (0, 5):
+            with pytest.raises(ValueError, match='attempts must be an integ'):
+                CutoutService('legacy', attempts=wrong)
+        Table({'ra': [1.0], 'dec': [2.0]}).write(tmp_path / 'a.csv')
+        assert main(['survey', str(tmp_path / 'a.csv'), '--cutouts', 'legacy',
+                     '--band', 'r', '--size', '60arcsec', '--cutout-attempts',
+                     '1', '--cutout-cache', str(tmp_path / 'cache'),
+                     '--workers', '1', '--out', str(tmp_path / 'out')]) == 1
+        assert self.n_asked == 1
+        assert 'no answer (refused)' in capsys.readouterr().err
