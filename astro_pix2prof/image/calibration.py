@@ -3,6 +3,7 @@
 The unit, gain, saturation and magnitudes of an image.
 """
 
+import re
 import warnings
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from astro_pix2prof.image.conventions import (
     unread_keywords,
 )
 from astro_pix2prof.image.exposure import exposure_time, find_exposure
-from astro_pix2prof.image.header import header_number
+from astro_pix2prof.image.header import header_comment, header_number
 from astro_pix2prof.image.units import (
     count_scale,
     is_counts_like,
@@ -44,6 +45,19 @@ _SCALE_KEYWORDS = ('PIXSCALE', 'PIXSCAL1', 'PIXSCAL', 'SECPIX', 'SECPIX1',
 _GAINS = 0.2
 
 _GAIN_KEYWORDS = ('GAIN', 'EGAIN', 'CCDGAIN')
+
+# Comments that tell the unit of SATURATE. (SWarp writes ADU, although it
+# scales the number as the image.)
+_RATE = re.compile(r'/\s*s|\bper\s+s|\bs(ec)?(\^|\*\*)?-1\b|\bcps\b',
+                   re.IGNORECASE)
+_COUNTS = re.compile(r'\b(adu|dn|counts?|electrons?)\b|\be-', re.IGNORECASE)
+
+# Of the level that counts would have, the part from which pixels may be
+# saturated, and that which none exceeds.
+_FULL, _OVERFULL = 0.9, 1.1
+
+# No detector is full with fewer counts.
+_LEAST_FULL = 3000.0
 
 
 def find_gain(unit, header):
@@ -96,9 +110,13 @@ def find_gain(unit, header):
     return None if gain is None else gain * count_scale(unit)
 
 
-def find_saturation(unit, header):
+def find_saturation(unit, header, data=None):
     """
     Find the level at which pixels are saturated.
+
+    SATURATE is in the unit of the image, as SExtractor and SWarp have it. In
+    an image of count rates it may still be that of the counts: it is, if its
+    comment says so and no pixel is brighter.
 
     Parameters
     ----------
@@ -108,14 +126,39 @@ def find_saturation(unit, header):
     header : dict
         Header values by upper-case keyword; SATURATE is read.
 
+    data : `~numpy.ndarray`, optional
+        The pixels of the image.
+
     Returns
     -------
     saturation : float or `None`
         The level in data units, `None` if it is not known.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If pixels of a count rate are saturated unless the level is that of
+        the rate, and the header does not tell.
     """
     value = header_number(header, 'SATURATE')
     if value is None or value <= 0 or not is_counts_like(unit):
         return None
+    exptime = exposure_time(header) if is_rate(unit) else None
+    comment = '' if exptime is None else header_comment(header, 'SATURATE')
+    if exptime is None or exptime <= 1 or data is None or (
+            _RATE.search(comment)):
+        return value
+    rate = value / exptime / count_scale(unit)
+    peak = np.nanmax(data, initial=-np.inf)
+    if (peak <= _OVERFULL * rate and _COUNTS.search(comment)
+            and 'COMBINET' not in header):
+        return rate
+    if value >= _LEAST_FULL and _FULL * rate < peak <= value:
+        warnings.warn(
+            f'SATURATE={value:g} is taken in the unit of the image, '
+            f'{unit.to_string()!r}; pixels of {peak:.4g} are saturated if it '
+            f'is in counts: give saturation={rate:.4g} then, otherwise '
+            f'saturation={value:g}', AstropyUserWarning, stacklevel=3)
     return value
 
 

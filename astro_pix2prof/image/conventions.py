@@ -471,7 +471,9 @@ def choose_zero(zeros, header, unit, pixel_scale=None):
     wanted = -seconds if is_rate(unit) else seconds
     for zero, step in others:
         if abs(step - wanted) <= _TOLERANCE:
-            doubt = '' if is_counts_like(unit) else (
+            # (ESO says that PHOTZP is that of one data unit)
+            is_told = used.keyword == 'PHOTZP' and used.is_settled
+            doubt = '' if is_counts_like(unit) and not is_told else (
                 f'the header gives {used.text} and {zero.text}, which differ '
                 f'by the exposure time of {exptime:g} s: {zero.keyword} is '
                 'used, as that of one data unit; give zeropoint= to choose')

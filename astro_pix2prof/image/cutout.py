@@ -342,7 +342,7 @@ path, optional
             self.gain = find_gain(unit, header)
         self.saturation = given_saturation(saturation, unit)
         if self.saturation is None:
-            self.saturation = find_saturation(unit, header)
+            self.saturation = find_saturation(unit, header, parts.data)
         self.psf_fwhm = given_fwhm(psf_fwhm, self.pixel_scale)
 
         self._data_scale = scale = data_scale(parts.data, mask)

@@ -15,7 +15,12 @@ _SCALE, _DEGREES = 0.05, 3.0
 
 _NAMES = frozenset(f'{name}{k}' for name, ends in (
     ('CD', ('1_1', '1_2', '2_1', '2_2')), ('PC', ('1_1', '1_2', '2_1', '2_2')),
-    ('CDELT', '12'), ('CROTA', '12')) for k in ends)
+    ('CDELT', '12'), ('CROTA', '12'), ('CUNIT', '1'), ('CTYPE', '1'),
+    ('CRVAL', '12')) for k in ends)
+
+# Units of a WCS in which coordinates of degrees would be next to zero, and
+# their number in a degree.
+_SMALL_UNITS = {'arcsec': 3600, 'arcmin': 60}
 
 
 def find_contradiction(header):
@@ -39,7 +44,10 @@ def find_contradiction(header):
     names = _NAMES.intersection(header)
     # (what is read is quick to look up, what is missing is not)
     header = {name: header[name] for name in names}
-    if not any(name.startswith(('CD1', 'CD2', 'PC', 'CR')) for name in names):
+    if 'CUNIT1' in header and (text := _find_degrees(header)):
+        return text
+    if not any(name.startswith(('CD1', 'CD2', 'PC', 'CRO'))
+               for name in names):
         return ''
     delta = [header_number(header, f'CDELT{k}') for k in (1, 2)]
     # (0 and 1 are placeholders)
@@ -72,6 +80,30 @@ def find_contradiction(header):
         return (f'CROTA1={first:g} and no CROTA2, which alone rotates an '
                 'image: no rotation is used')
     return ''
+
+
+def _find_degrees(header):
+    """
+    Describe a reference position that seems to be in degrees and is not.
+
+    CUNIT is the unit of CDELT and CD, and of CRVAL, too (FITS standard 4.0,
+    section 8.2).
+    """
+    unit = str(header['CUNIT1']).strip().lower()
+    place = [header_number(header, f'CRVAL{k}') for k in (1, 2)]
+    if (unit not in _SMALL_UNITS or None in place
+            or not str(header.get('CTYPE1', '')).startswith(
+                ('RA', 'DEC', 'GL'))):
+        return ''
+    # (relative coordinates begin at or near 0)
+    if not (abs(place[0]) <= 360 and abs(place[1]) <= 90
+            and max(map(abs, place)) > 1):
+        return ''
+    degrees = [value / _SMALL_UNITS[unit] for value in place]
+    return (f'CUNIT1={unit!r}, which is the unit of CRVAL1={place[0]:g} and '
+            f'CRVAL2={place[1]:g}, too: these are {degrees[0]:.4g} and '
+            f'{degrees[1]:.4g} degrees, as if CRVAL were in degrees and only '
+            'the pixels in this unit: positions on the sky are wrong then')
 
 
 def _read_matrix(header, name, diagonal):

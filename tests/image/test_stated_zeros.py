@@ -87,6 +87,26 @@ def test_disagreement(cards, unit, match):
         header_zeropoint(header, u.Unit(unit))
 
 
+@pytest.mark.parametrize('photzp', [23.0, 22.95])
+def test_photzp_of_eso_beside_magzpt_of_vista(photzp):
+    """
+    ESO: MAG=-2.5*log(data)+PHOTZP; CASU: MAGZPT is of one count per second.
+    """
+    vista = {'MAGZPT': 23.0, 'EXPTIME': 40.0, 'INSTRUME': 'VIRCAM',
+             'PHOTSYS': 'VEGA', 'EXTINCT': 0.05, 'AMSTART': 1.2,
+             'AMEND': 1.2}
+    of_count = 23.0 + 2.5 * np.log10(40) - 0.05 * 0.2
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        zero = header_zeropoint(header_values(
+            {**vista, 'PHOTZP': of_count}), u.adu)
+    assert zero.value == pytest.approx(of_count)
+    match = ('PHOTZP=.* and MAGZPT=23.0000 per second'
+             if photzp < 22.99 else 'differ by the exposure time of 40 s')
+    with pytest.warns(AstropyUserWarning, match=match):
+        header_zeropoint(header_values({**vista, 'PHOTZP': photzp}), u.adu)
+
+
 def test_small_disagreement():
     assert find_quietly({'MAGZERO': 25.0, 'MAGZP': 25.019}, '').value == 25.0
     with pytest.warns(AstropyUserWarning, match='MAGZERO is used'):

@@ -98,3 +98,35 @@ def test_size_of_pixels(size, is_told):
     with pytest.warns(AstropyUserWarning, match='although the WCS says'):
         assert GalaxyCutout(fits.PrimaryHDU(IMAGE, header),
                             pixel_scale=0.5).pixel_scale == 0.5
+
+
+class TestUnits:
+    """
+    CUNIT is the unit of CRVAL, too (FITS standard 4.0, section 8.2).
+    """
+
+    @staticmethod
+    def header(place, unit='arcsec', ctype=('RA---TAN', 'DEC--TAN')):
+        cards = {'CRPIX1': 20.0, 'CRPIX2': 20.0, 'CDELT1': -0.4,
+                 'CDELT2': 0.4, 'BUNIT': 'nanomaggy'}
+        for k in (1, 2):
+            cards |= {f'CTYPE{k}': ctype[k - 1], f'CUNIT{k}': unit,
+                      f'CRVAL{k}': place[k - 1]}
+        return fits.Header(cards)
+
+    def test_degrees(self, tmp_path):
+        header = self.header((150.1, 2.2))
+        match = (r"CUNIT1='arcsec', which is the unit of CRVAL1=150\.1 and "
+                 r'CRVAL2=2\.2, too: these are 0\.04169 and 0\.0006111 degr')
+        image = fits.PrimaryHDU(np.ones((40, 40), dtype='f4'), header)
+        image.writeto(tmp_path / 'a.fits')
+        for given in (image, tmp_path / 'a.fits'):
+            with pytest.warns(AstropyUserWarning, match=match):
+                assert GalaxyCutout(given).pixel_scale == pytest.approx(0.4)
+
+    @pytest.mark.parametrize('header', [
+        header((540360.0, 7920.0)), header((0.0, 0.0)), header((0.5, -0.9)),
+        header((150.1, 2.2), 'deg'),
+        header((30.0, 20.0), ctype=('HPLN-TAN', 'HPLT-TAN'))])
+    def test_right_ones(self, header):
+        assert find_contradiction(header) == ''
