@@ -160,10 +160,11 @@ def _read_labels(args):
             reason = 'it is no CSV, ECSV, FITS, Parquet or VOTable file'
         msg = f'--table: {args.table} cannot be read as a table: {reason}'
         raise ValueError(msg) from error
-    if args.label not in table.colnames:
-        msg = (f'--label: {args.table} must have the column '
-               f'{args.label!r}, it has {", ".join(table.colnames)}')
-        raise ValueError(msg)
+    for option, name in (('--label', args.label), ('--group', args.groups)):
+        if name is not None and name not in table.colnames:
+            msg = (f'{option}: {args.table} must have the column {name!r}, '
+                   f'it has {", ".join(table.colnames)}')
+            raise ValueError(msg)
     return table
 
 

@@ -178,7 +178,9 @@ def _check_edges(edges, pixel_scale):
     edges = np.asarray(edges, dtype=float)
     if edges.ndim != 1 or len(edges) < 2 or not np.isfinite(
             edges).all() or edges[0] < 0 or np.any(np.diff(edges) <= 0):
-        text = str(given) if isinstance(given, u.Quantity) else shown(given)
+        text = (f'{", ".join(f"{edge:g}" for edge in np.ravel(given.value))} '
+                f'{given.unit}' if isinstance(given, u.Quantity)
+                else shown(given))
         msg = ('edges must be at least two increasing semi-major axes from 0 '
                f'on, got {text}')
         raise ValueError(msg)

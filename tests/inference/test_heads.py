@@ -590,5 +590,5 @@ class TestGroups:
         assert not capsys.readouterr().err
         assert main([*args, str(tmp_path / 'c.safetensors'), '--group',
                      'x']) == 1
-        assert "--group: data must be a table with the column 'x'" in (
+        assert "labels.ecsv must have the column 'x', it has id" in (
             capsys.readouterr().err)

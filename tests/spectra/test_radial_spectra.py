@@ -467,6 +467,7 @@ def test_write(tmp_path):
 
 @pytest.mark.parametrize(('options', 'error', 'match'), [
     ({'edges': [3, 2]}, ValueError, 'edges must be at least two increasing'),
+    ({'edges': [8, 4, 2] * u.pix}, ValueError, 'on, got 8, 4, 2 pix$'),
     ({'edges': [3.0]}, ValueError, 'edges must be at least two increasing'),
     ({'edges': [-1, 2]}, ValueError, 'semi-major axes from 0 on'),
     ({'edges': [1, 2] * u.kg}, ValueError, "edges must be in .* unit 'kg'"),
