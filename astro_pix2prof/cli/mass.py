@@ -191,7 +191,7 @@ def _run_mass(args):
         return 1
     if not args.quiet:
         _print_masses(result.mass)
-        print(f'results in {args.out.resolve()}')
+        print(f'results: {table.resolve()}')
     return 1 if result.failed else 0
 
 

@@ -211,6 +211,13 @@ def _run_survey(args):
                 # (it could not be made)
                 _refuse_out(args, error)
             raise
+        except ValueError as error:
+            # (the images of a band stand in --bands)
+            text = re.sub(r"^band ([^\s:]+): images='([^']*)'",
+                          r'--bands \1=\2', str(error))
+            if args.debug or args.images is not None or text == str(error):
+                raise
+            raise ValueError(text) from error
         return _finish(result, args)
 
 

@@ -49,7 +49,13 @@ def _run_train(args):
     from astro_pix2prof.training import train
     from astro_pix2prof.training.recipe import read_recipe
 
-    recipe = read_recipe(args.recipe)
+    try:
+        recipe = read_recipe(args.recipe)
+    except FileNotFoundError as error:
+        if args.debug or error.strerror:
+            raise
+        args.command.error(
+            f'argument RECIPE: {str(error).removeprefix("recipe: ")}')
     folder = args.out or Path(recipe.name)
     make_folder(folder, args)
     devices = args.devices

@@ -379,3 +379,16 @@ def test_weights_to_tune(weights, message, tmp_path, capsys):
     assert info.value.code == 2
     assert (f'fine-tune: error: argument WEIGHTS: {message}'
             in capsys.readouterr().err)
+
+
+def test_images_of_a_band(tmp_path, capsys):
+    """
+    They stand in --bands, and there is no --images.
+    """
+    (tmp_path / 'a.csv').write_text('id\n1\n')
+    assert main(['survey', str(tmp_path / 'a.csv'), '--bands',
+                 'g=path_g,r=path_r', '--workers', '1', '--out',
+                 str(tmp_path / 'out')]) == 1
+    text = capsys.readouterr().err
+    assert 'error: --bands g=path_g is neither a column of the cat' in text
+    assert '--images' not in text

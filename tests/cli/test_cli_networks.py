@@ -100,8 +100,11 @@ class TestEvaluate:
 
 class TestTrain:
     def test_unknown_recipe(self, tmp_path, capsys):
-        assert run('train', 'no-such-recipe', '--out', tmp_path) == 1
-        assert 'no-such-recipe' in capsys.readouterr().err
+        with pytest.raises(SystemExit) as info:
+            run('train', 'no-such-recipe', '--out', tmp_path)
+        assert info.value.code == 2
+        assert ('error: argument RECIPE: no-such-recipe does not exist, and '
+                'is none of captioner, ' in capsys.readouterr().err)
 
     def test_tiny_run(self, tmp_path, capsys):
         """
