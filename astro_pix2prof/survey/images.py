@@ -30,7 +30,7 @@ _DEC = ('dec', 'dec_deg', 'decdeg', 'dej2000', 'decj2000', '_dej2000',
         'delta_j2000', 'declination', 'de_icrs', 'decl', 'delta')
 
 # Kinds of images that are found by positions on the sky.
-_ON_SKY = {'tiles': 'images in tiles', 'cutouts': 'cut-outs of a service'}
+_ON_SKY = {'tiles': 'galaxies in tiles', 'cutouts': 'cut-outs of a service'}
 
 # Rows whose masks and errors are looked for before a survey begins.
 _FIRST = 10

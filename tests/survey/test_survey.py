@@ -353,7 +353,7 @@ class TestTiles:
         with pytest.raises(ValueError, match='has no celestial WCS'):
             TileSet([tmp_path / 'a.fits'])
         catalogue = open_catalogue(table)
-        with pytest.raises(ValueError, match='images in tiles need size='):
+        with pytest.raises(ValueError, match='galaxies in tiles need size='):
             SurveyImages(str(tiles), catalogue)
         with pytest.raises(ValueError, match='x and y are of no use'):
             SurveyImages(str(tiles), catalogue, x='z', y='z', size=9)
