@@ -1,0 +1,260 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Recognise images that were sharpened, or smoothed by a median filter.
+"""
+
+import numpy as np
+from scipy.fft import irfft2, next_fast_len, rfft2
+
+from astro_pix2prof.background.medians import median, quantile
+
+__all__ = ['is_median_filtered', 'is_sharpened']
+
+
+# Sky is looked for in boxes of so many pixels each way, in so many strips of
+# them; a box of sky differs from the others by less than so many times the
+# noise of its mean, and this part of the boxes is sky at least.
+_SIDE, _STRIPS, _CALM, _LEAST = 4, 32, 3.5, 0.25
+
+# The pixels of a box are not looked at further if their correlation is above
+# this many times its error.
+_POSSIBLE = -1.5
+
+# Half the side (pixels) of the part of a frame that is looked at further, and
+# the boxes, each way, over which levels are subtracted.
+_HALF, _LEVEL = 192, 8
+
+# The mean correlation within one of these distances (pixels) is negative by
+# so many times its error, and by more than this.
+_DISTANCES, _SURE, _NEGATIVE = (1.5, 2.3, 3.2, 5.1), 4.5, 0.0025
+
+# Structure of the sky, and halos of objects, add as much to the correlation of
+# pixels at these distances, which counts up to this.
+_FAR, _WIDE = (8.0, 12.0), 0.02
+
+# So many rows are looked at for equal neighbours. Their differences are
+# counted in steps of this part of the noise, or of the steps of the values.
+_ROWS, _STEP = 24, 0.06
+
+# Least part of differences of no step, largest part that can be told, and
+# least part of those of two steps; by which factor the first are more than a
+# normal distribution has; and the least part of them in three of four columns,
+# as a part of the mean over all: columns that were repeated have all of them.
+_EQUAL, _MOST, _TWO, _MORE, _SPREAD = 0.1, 0.7, 0.01, 1.6, 0.3
+
+# Neighbours are alike: the mean of their differences, in which each counts up
+# to the first number of times the noise, is below the second.
+_LARGE, _ALIKE = 4.0, 0.9
+
+# Values that were rounded to larger steps, in units of the noise, do not tell.
+_COARSE = 1.35
+
+
+def is_sharpened(image, mask, centre, noise):
+    """
+    Tell whether the noise of neighbouring pixels has opposite signs.
+
+    An unsharp mask, or a deconvolution, makes what is small brighter: cores
+    of galaxies, and noise. The noise of a pixel is then subtracted from the
+    pixels around it. No detector and no resampling does that: the mean
+    correlation of a pixel with all those around it is zero or positive.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        The pixels without the sky.
+
+    mask : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Pixels not to use.
+
+    centre : tuple of 2 floats
+        The centre (x, y) of the galaxy in pixels.
+
+    noise : float
+        The noise of a sky pixel.
+
+    Returns
+    -------
+    result : bool
+        `False` if most of the frame is no sky.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.ndimage import gaussian_filter
+    >>> from astro_pix2prof.fitting.filtered import is_sharpened
+    >>> image = np.random.default_rng(0).normal(size=(128, 128))
+    >>> none = np.zeros(image.shape, bool)
+    >>> is_sharpened(image, none, (64, 64), 1.0)
+    False
+    >>> image = 2 * image - gaussian_filter(image, 2)
+    >>> is_sharpened(image, none, (64, 64), image.std())
+    True
+    """
+    if not noise > 0 or min(image.shape) < 8 * _SIDE:
+        return False
+    # (a quick look at strips of rows)
+    last = len(image) - _SIDE
+    first = np.arange(0, last + 1, max(last // _STRIPS + 1, _SIDE))
+    rows = (first[:, None] + np.arange(_SIDE)).ravel()
+    total, power, sky = _boxes(image[rows], mask[rows], noise)
+    number = np.count_nonzero(sky)
+    if number < _LEAST * sky.size:
+        return False
+    within = np.mean(power[sky] - total[sky]**2 / _SIDE**2) / (
+        1 - 1 / _SIDE**2)
+    # (differences of boxes do not know of slopes)
+    pairs = sky[:, 1:] & sky[:, :-1]
+    number = np.count_nonzero(pairs)
+    if not (number and within > 0):
+        return False
+    change = (total[:, 1:] - total[:, :-1])[pairs]
+    ratio = 0.5 * np.mean(change**2) / within
+    # (the error of boxes without correlation)
+    if ratio - 1 > _POSSIBLE * np.sqrt(3 / number):
+        return False
+    return _repels(image, mask, centre, noise)
+
+
+def _boxes(values, mask, noise):
+    """
+    Add pixels, and their squares, in boxes; tell which of these are sky.
+    """
+    ny, nx = (n // _SIDE for n in values.shape)
+    blocks = values[:ny * _SIDE, :nx * _SIDE].reshape(ny, _SIDE, -1)
+    total = _columns(blocks.sum(1))
+    power = _columns(np.einsum('ijk,ijk->ik', blocks, blocks))
+    sky = np.isfinite(power)
+    if mask.any():
+        hidden = mask[:ny * _SIDE, :nx * _SIDE].reshape(ny, _SIDE, -1)
+        sky &= _columns(hidden.sum(1)) == 0
+    if sky.any():
+        sky &= np.abs(total - median(total[sky])) < _CALM * _SIDE * noise
+    return total, power, sky
+
+
+def _columns(values):
+    """
+    Add columns of boxes (faster than a sum over an axis).
+    """
+    return sum(values[:, k::_SIDE] for k in range(_SIDE))
+
+
+def _repels(image, mask, centre, noise):
+    """
+    Tell whether pixels are correlated negatively with those around them.
+    """
+    part = tuple(slice(max(round(at) - _HALF, 0), max(round(at) + _HALF, 0))
+                 for at in centre[::-1])
+    total, _, sky = _boxes(image[part], mask[part], noise)
+    if np.count_nonzero(sky) < _LEAST * sky.size:
+        return False
+    ny, nx = sky.shape
+    level = _levels(np.where(sky, total, 0.0), sky) / _SIDE**2
+    sky, level = (np.repeat(np.repeat(a, _SIDE, 0), _SIDE, 1)
+                  for a in (sky, level))
+    values = image[part][:ny * _SIDE, :nx * _SIDE]
+    values = np.where(sky, values - level, 0.0).astype(np.float32)
+    # (pixels of opposite edges are no neighbours, and do no harm)
+    shape = [next_fast_len(n, real=True) for n in values.shape]
+    transformed = rfft2(values, shape)
+    found = irfft2(transformed.real**2 + transformed.imag**2, shape)
+    reach = int(max(_FAR))
+    lags = np.arange(-reach, reach + 1)
+    found = found[np.ix_(lags, lags)]
+    power = found[reach, reach]
+    distance = np.hypot(lags, lags[:, None])
+    far = found[(distance > _FAR[0]) & (distance < _FAR[1])].mean()
+    far = min(max(far, 0.0), _WIDE * power)
+    for most in _DISTANCES:
+        near = (distance > 0) & (distance < most)
+        error = np.sqrt(2 / (near.sum() * np.count_nonzero(sky)))
+        if (found[near].mean() - far) / power < -max(_SURE * error, _NEGATIVE):
+            return True
+    return False
+
+
+def _levels(total, sky):
+    """
+    Calculate the mean over groups of boxes, for each box.
+    """
+    ny, nx = sky.shape
+    starts = [np.arange(0, n, _LEVEL) for n in (ny, nx)]
+    sums, numbers = (np.add.reduceat(np.add.reduceat(
+        values, starts[0], axis=0), starts[1], axis=1)
+        for values in (total, sky.astype(float)))
+    mean = sums / np.maximum(numbers, 1)
+    return np.repeat(np.repeat(mean, _LEVEL, 0), _LEVEL, 1)[:ny, :nx]
+
+
+def is_median_filtered(data, mask, noise):
+    """
+    Tell whether many neighbouring pixels have the same value.
+
+    The median of pixels is one of them, and stays the same where the next
+    median has most of the pixels in common: of filters of 3 x 3 pixels, one
+    value in five is that of the pixel beside it.
+
+    Parameters
+    ----------
+    data : 2D `~numpy.ndarray`, shape (ny, nx)
+        The pixels.
+
+    mask : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Pixels not to use.
+
+    noise : float
+        The noise of a sky pixel.
+
+    Returns
+    -------
+    result : bool
+        `False` for values that were rounded to steps larger than the noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.ndimage import median_filter
+    >>> from astro_pix2prof.fitting.filtered import is_median_filtered
+    >>> image = 10 * np.random.default_rng(0).normal(size=(64, 64))
+    >>> none = np.zeros(image.shape, bool)
+    >>> is_median_filtered(image, none, 10.0)
+    False
+    >>> is_median_filtered(median_filter(image, 3), none, 4.0)
+    True
+    """
+    rows = np.s_[::max(len(data) // _ROWS, 1)]
+    values, hidden = data[rows], mask[rows]
+    if not noise > 0 or values.shape[1] < 8:
+        return False
+    change = np.abs(values[:, 1:] - values[:, :-1])
+    equal = change < 0.5 * _STEP * noise
+    if np.count_nonzero(equal) < _EQUAL * equal.size:
+        return False
+    # (the lowest and the highest value may be those of pixels that were cut)
+    known = ~hidden & (values > values.min()) & (values < values.max())
+    known = known[:, 1:] & known[:, :-1]
+    some = change[known & (change > 0)]
+    if len(some) < 0.25 * change.size or (
+            np.minimum(change[known], _LARGE * noise).mean()
+            > _ALIKE * noise):
+        return False
+    # (the least difference is the step of rounded values)
+    some = some[some > 1e-3 * noise]
+    step = float(some.min()) if len(some) else noise
+    if step > _COARSE * noise:
+        return False
+    step *= 2 * round(0.5 * _STEP * noise / step) + 1
+    none, one, two = (known & (change < (k + 0.5) * step) & (
+        change >= (k - 0.5) * step) for k in range(3))
+    n_none, n_one, n_two = (np.count_nonzero(part) for part in (
+        none, one, two))
+    number = np.count_nonzero(known)
+    if not _EQUAL * number < n_none < _MOST * number or (
+            n_two < _TWO * number):
+        return False
+    # (the two sides of a normal distribution)
+    expected = 0.5 * n_one * (n_one / n_two)**(1 / 3)
+    columns = none.sum(0) / np.maximum(known.sum(0), 1)
+    return bool(n_none > _MORE * expected and quantile(
+        columns, 0.25) > _SPREAD * n_none / number)
