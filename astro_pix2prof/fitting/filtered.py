@@ -6,23 +6,20 @@ Recognise images that were sharpened, or smoothed by a median filter.
 import numpy as np
 from scipy.fft import irfft2, next_fast_len, rfft2
 
-from astro_pix2prof.background.medians import median, quantile
+from astro_pix2prof.background.medians import quantile
+from astro_pix2prof.background.strips import SIDE, sky_boxes, sky_strips
 
 __all__ = ['is_median_filtered', 'is_sharpened']
 
 
-# Sky is looked for in boxes of so many pixels each way, in so many strips of
-# them; a box of sky differs from the others by less than so many times the
-# noise of its mean, and this part of the boxes is sky at least.
-_SIDE, _STRIPS, _CALM, _LEAST = 4, 32, 3.5, 0.25
-
-# The pixels of a box are not looked at further if their correlation is above
-# this many times its error.
+# Pixels are not looked at further if the correlation of those of a box is
+# above this many times its error.
 _POSSIBLE = -1.5
 
-# Half the side (pixels) of the part of a frame that is looked at further, and
-# the boxes, each way, over which levels are subtracted.
-_HALF, _LEVEL = 192, 8
+# Half the side (pixels) of the part of a frame that is looked at further, the
+# boxes, each way, over which levels are subtracted, and the least part of them
+# that is sky.
+_HALF, _LEVEL, _LEAST = 192, 8, 0.25
 
 # The mean correlation within one of these distances (pixels) is negative by
 # so many times its error, and by more than this.
@@ -50,7 +47,7 @@ _LARGE, _ALIKE = 4.0, 0.9
 _COARSE = 1.35
 
 
-def is_sharpened(image, mask, centre, noise):
+def is_sharpened(image, mask, centre, noise, *, strips=None):
     """
     Tell whether the noise of neighbouring pixels has opposite signs.
 
@@ -73,6 +70,9 @@ def is_sharpened(image, mask, centre, noise):
     noise : float
         The noise of a sky pixel.
 
+    strips : `~astro_pix2prof.background.strips.SkyStrips`, optional
+        Boxes of sky, if they are known.
+
     Returns
     -------
     result : bool
@@ -91,18 +91,11 @@ def is_sharpened(image, mask, centre, noise):
     >>> is_sharpened(image, none, (64, 64), image.std())
     True
     """
-    if not noise > 0 or min(image.shape) < 8 * _SIDE:
+    strips = sky_strips(image, mask, noise) if strips is None else strips
+    if strips is None:
         return False
-    # (a quick look at strips of rows)
-    last = len(image) - _SIDE
-    first = np.arange(0, last + 1, max(last // _STRIPS + 1, _SIDE))
-    rows = (first[:, None] + np.arange(_SIDE)).ravel()
-    total, power, sky = _boxes(image[rows], mask[rows], noise)
-    number = np.count_nonzero(sky)
-    if number < _LEAST * sky.size:
-        return False
-    within = np.mean(power[sky] - total[sky]**2 / _SIDE**2) / (
-        1 - 1 / _SIDE**2)
+    total, sky = strips.total, strips.sky
+    within = SIDE**2 * np.mean(strips.within[sky])
     # (differences of boxes do not know of slopes)
     pairs = sky[:, 1:] & sky[:, :-1]
     number = np.count_nonzero(pairs)
@@ -116,44 +109,20 @@ def is_sharpened(image, mask, centre, noise):
     return _repels(image, mask, centre, noise)
 
 
-def _boxes(values, mask, noise):
-    """
-    Add pixels, and their squares, in boxes; tell which of these are sky.
-    """
-    ny, nx = (n // _SIDE for n in values.shape)
-    blocks = values[:ny * _SIDE, :nx * _SIDE].reshape(ny, _SIDE, -1)
-    total = _columns(blocks.sum(1))
-    power = _columns(np.einsum('ijk,ijk->ik', blocks, blocks))
-    sky = np.isfinite(power)
-    if mask.any():
-        hidden = mask[:ny * _SIDE, :nx * _SIDE].reshape(ny, _SIDE, -1)
-        sky &= _columns(hidden.sum(1)) == 0
-    if sky.any():
-        sky &= np.abs(total - median(total[sky])) < _CALM * _SIDE * noise
-    return total, power, sky
-
-
-def _columns(values):
-    """
-    Add columns of boxes (faster than a sum over an axis).
-    """
-    return sum(values[:, k::_SIDE] for k in range(_SIDE))
-
-
 def _repels(image, mask, centre, noise):
     """
     Tell whether pixels are correlated negatively with those around them.
     """
     part = tuple(slice(max(round(at) - _HALF, 0), max(round(at) + _HALF, 0))
                  for at in centre[::-1])
-    total, _, sky = _boxes(image[part], mask[part], noise)
+    total, _, sky = sky_boxes(image[part], mask[part], noise)
     if np.count_nonzero(sky) < _LEAST * sky.size:
         return False
     ny, nx = sky.shape
-    level = _levels(np.where(sky, total, 0.0), sky) / _SIDE**2
-    sky, level = (np.repeat(np.repeat(a, _SIDE, 0), _SIDE, 1)
+    level = _levels(np.where(sky, total, 0.0), sky) / SIDE**2
+    sky, level = (np.repeat(np.repeat(a, SIDE, 0), SIDE, 1)
                   for a in (sky, level))
-    values = image[part][:ny * _SIDE, :nx * _SIDE]
+    values = image[part][:ny * SIDE, :nx * SIDE]
     values = np.where(sky, values - level, 0.0).astype(np.float32)
     # (pixels of opposite edges are no neighbours, and do no harm)
     shape = [next_fast_len(n, real=True) for n in values.shape]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from astro_pix2prof.background.noise import noise_is_wrong
+from astro_pix2prof.background.strips import sky_strips
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.blends import is_blended
 from astro_pix2prof.fitting.bowls import has_bowl
@@ -15,6 +16,7 @@ from astro_pix2prof.fitting.centres import is_centre_rough
 from astro_pix2prof.fitting.checks import is_point_source
 from astro_pix2prof.fitting.enlarged import is_enlarged
 from astro_pix2prof.fitting.filtered import is_median_filtered, is_sharpened
+from astro_pix2prof.fitting.gains import has_border
 from astro_pix2prof.fitting.moats import has_moat
 from astro_pix2prof.fitting.plateaus import find_full
 from astro_pix2prof.fitting.stretched import is_stretched
@@ -281,9 +283,15 @@ def flag_galaxy(rings, evidence):
     if evidence.distance > 1 or _disagrees(rings, snr, evidence.mean) or (
             not flag & GalaxyFlag.SATURATED and is_stretched(
                 cutout.data, cutout.mask, rings.centre)) or (
-            is_median_filtered(cutout.data, cutout.mask, seen)
-            or is_sharpened(image, cutout.mask, rings.centre, seen)):
+            is_median_filtered(cutout.data, cutout.mask, seen)):
         flag |= GalaxyFlag.OUT_OF_DOMAIN
+    strips = sky_strips(image, cutout.mask, seen)
+    if strips is not None:
+        part = image, cutout.mask, rings.centre, seen
+        if is_sharpened(*part, strips=strips):
+            flag |= GalaxyFlag.OUT_OF_DOMAIN
+        if has_border(*part, gain=cutout.gain, strips=strips):
+            flag |= GalaxyFlag.WRONG_NOISE
     return flag
 
 

@@ -246,7 +246,10 @@ class GalaxyFlag(_DescribedFlag):
         'smoothed or resampled images, rows and columns repeat the one '
         'before, as in enlarged ones, a part of the frame has more noise '
         'than another, or the map of the noise says too little. Values '
-        'hold, errors do not; give the noise as it is.')
+        'hold, errors do not; give the noise as it is. Or two parts of the '
+        'detector with different gains meet in the galaxy, as noise and '
+        'light tell, which change by the same factor there: then values do '
+        'not hold either.')
     GEOMETRY_UNCERTAIN = (
         131072,
         'The ellipses are known roughly: the profile may be off with them.',

@@ -119,6 +119,7 @@ def test_flag(make):
     image = _image(scale=4.0)[40:160, 30:150]
     for data, expected in ((image, False), (_sharpened(image, 1, 1.5), True),
                            (median_filter(image, 3), True)):
-        profile = fitter(data, unit='nmgy', pixel_scale=0.4)
+        profile = fitter(data, unit='nmgy', pixel_scale=0.4,
+                         ellipticity=0.3, pa=0)
         assert bool(profile.meta['flag'] & GalaxyFlag.OUT_OF_DOMAIN) == (
             expected)
