@@ -23,6 +23,9 @@ _REACH, _WEIGHTS = 2, {1: (2 / 3, -1 / 6), 2: (0.75, -0.25)}
 # light if its logarithm is too low by so many times the error, and by this.
 _CLEAR, _SURE, _LOST = 8.0, 6.0, 0.07
 
+# A quick look passes by what is less than so many times the error of a sum.
+_CHANCE = 3.5
+
 # The depths of the lines beside are those that follow from one dark line; what
 # else there is, is less than this part of its own.
 _ELSE = 0.3
@@ -118,8 +121,7 @@ def find_bad_lines(data, mask, position, sigma, *, sky=0.0, gain=None):
     # (a quick look at the sums over all of the box)
     if is_hidden:
         values[hidden] = 0.0
-    if not any(_may_be_dark(values.sum(axis), sigma * np.sqrt(
-            values.shape[axis])) for axis in (0, 1)):
+    if not _may_be_dark(values, sigma):
         return None
     if is_hidden:
         values[hidden] = np.nan
@@ -136,12 +138,22 @@ def find_bad_lines(data, mask, position, sigma, *, sky=0.0, gain=None):
     return found if found.any() else None
 
 
-def _may_be_dark(total, error):
+def _may_be_dark(values, sigma):
     """
-    Tell whether one or two sums are lower than those beside them.
+    Tell whether the sum of any row or column is lower than those beside it.
     """
-    log = np.log(np.where(total > 2 * _CLEAR * error, total, np.nan))[None]
-    return any((_depth(log, width) < -0.7 * _LOST).any() for width in (1, 2))
+    total = np.full((2, max(values.shape)), np.nan)
+    for axis, part in enumerate(total):
+        n = values.shape[1 - axis]
+        values.sum(axis, out=part[:n])
+        # (comparisons with what is left out are false)
+        part /= sigma * np.sqrt(values.shape[axis])
+    total[total < 2 * _CLEAR] = np.nan
+    log = np.log(total)
+    chance = -_CHANCE / total[:, _REACH:-_REACH]
+    return bool((_depth(log, 1) < np.minimum(chance, -0.7 * _LOST)).any()
+                or (_depth(log, 2) < np.minimum(
+                    chance[:, 1:], -0.7 * _LOST)).any())
 
 
 def _dark_columns(values, sigma, gain):
