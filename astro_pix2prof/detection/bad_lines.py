@@ -35,7 +35,7 @@ _PHOTONS = 2.0
 
 # So many bands have to tell, each of which by so many times its error, and
 # agree to so many times their scatter and this part of the loss.
-_BANDS, _EACH, _AGREE, _MODEL = 2, 3.0, 3.0, 0.35
+_BANDS, _EACH, _AGREE, _MODEL = 2, 3.0, 3.0, 0.12
 
 
 def find_bad_pixels_and_lines(data, mask, position, sigma, *, sky=0.0,
