@@ -25,6 +25,10 @@ _HALF, _LEVEL, _LEAST = 192, 8, 0.25
 # so many times its error, and by more than this.
 _DISTANCES, _SURE, _NEGATIVE = (1.5, 2.3, 3.2, 5.1), 4.5, 0.0025
 
+# That of pixels beside each other is below so many times its error, along rows
+# and along columns.
+_BESIDE = 2.0
+
 # Structure of the sky, and halos of objects, add as much to the correlation of
 # pixels at these distances, which counts up to this.
 _FAR, _WIDE = (8.0, 12.0), 0.02
@@ -135,6 +139,10 @@ def _repels(image, mask, centre, noise):
     distance = np.hypot(lags, lags[:, None])
     far = found[(distance > _FAR[0]) & (distance < _FAR[1])].mean()
     far = min(max(far, 0.0), _WIDE * power)
+    # (rows that are read out in turns differ along one axis only)
+    beside = max(found[reach, reach + 1], found[reach + 1, reach]) - far
+    if beside / power > _BESIDE / np.sqrt(np.count_nonzero(sky)):
+        return False
     for most in _DISTANCES:
         near = (distance > 0) & (distance < most)
         error = np.sqrt(2 / (near.sum() * np.count_nonzero(sky)))

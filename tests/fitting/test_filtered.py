@@ -58,6 +58,11 @@ def test_structure_of_the_sky():
         rows = np.random.default_rng(seed).normal(size=(SHAPE[0], 1))
         for more in (0.02 * x, np.sin(x / 9), rows):
             assert not _is_sharpened(image + more)
+        # (rows that were read out in turns)
+        turns = gaussian_filter(np.random.default_rng(seed).normal(
+            size=SHAPE), 2)
+        turns[1::2] = -turns[:-1:2]
+        assert not _is_sharpened(image + 0.3 * turns / turns.std())
         # (a level that was subtracted from each row, or from small areas)
         assert not _is_sharpened(image - image.mean(1, keepdims=True))
         mesh = image.reshape(5, 40, 5, 38).mean((1, 3))
