@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from astro_pix2prof.background.noise import noise_is_wrong
+from astro_pix2prof.background.strips import sky_strips
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.blends import is_blended
 from astro_pix2prof.fitting.bowls import has_bowl
 from astro_pix2prof.fitting.centres import is_centre_rough
 from astro_pix2prof.fitting.checks import is_point_source
 from astro_pix2prof.fitting.enlarged import is_enlarged
+from astro_pix2prof.fitting.filtered import is_median_filtered, is_sharpened
+from astro_pix2prof.fitting.gains import has_border
 from astro_pix2prof.fitting.moats import has_moat
 from astro_pix2prof.fitting.plateaus import find_full
 from astro_pix2prof.fitting.stretched import is_stretched
@@ -237,8 +240,8 @@ def flag_galaxy(rings, evidence):
     above = rings.intensity > _FAINTEST * rings.noise
     sure = np.fmin(snr, rings.snr)
     # (in pixels that are all equal, a network may see anything)
-    seen = cutout.data[~cutout.mask]
-    equal = not seen.size or seen.min() == seen.max()
+    known = cutout.data[~cutout.mask]
+    equal = not known.size or known.min() == known.max()
     if not evidence.found or equal or not np.nanmax(
             sure[above], initial=0.0) > _SIGNIFICANT:
         flag |= GalaxyFlag.NO_SOURCE
@@ -265,9 +268,8 @@ def flag_galaxy(rings, evidence):
         flag |= GalaxyFlag.SKY_UNCERTAIN
     # (the noise of a fitter may be that of a model without any, or that of
     # pixels that smoothing has made calm)
-    noise = max(rings.noise, cutout.background_noise)
-    if cutout.noise is not None:
-        noise = cutout.noise
+    seen = max(rings.noise, cutout.background_noise)
+    noise = seen if cutout.noise is None else cutout.noise
     if noise_is_wrong(cutout.data, cutout.mask, noise) or is_enlarged(
             cutout.data, cutout.mask):
         flag |= GalaxyFlag.WRONG_NOISE
@@ -280,8 +282,16 @@ def flag_galaxy(rings, evidence):
     # (full wells have no noise)
     if evidence.distance > 1 or _disagrees(rings, snr, evidence.mean) or (
             not flag & GalaxyFlag.SATURATED and is_stretched(
-                cutout.data, cutout.mask, rings.centre)):
+                cutout.data, cutout.mask, rings.centre)) or (
+            is_median_filtered(cutout.data, cutout.mask, seen)):
         flag |= GalaxyFlag.OUT_OF_DOMAIN
+    strips = sky_strips(image, cutout.mask, seen)
+    if strips is not None:
+        part = image, cutout.mask, rings.centre, seen
+        if is_sharpened(*part, strips=strips):
+            flag |= GalaxyFlag.OUT_OF_DOMAIN
+        if has_border(*part, gain=cutout.gain, strips=strips):
+            flag |= GalaxyFlag.WRONG_NOISE
     return flag
 
 

@@ -18,7 +18,7 @@ from astro_pix2prof.background.level import (
 from astro_pix2prof.background.noise import noise_weights
 from astro_pix2prof.background.rounding import add_rounding, find_step
 from astro_pix2prof.background.tilt import measure_sky_or_tilt
-from astro_pix2prof.detection.bad_pixels import find_bad_pixels
+from astro_pix2prof.detection.bad_lines import find_bad_pixels_and_lines
 from astro_pix2prof.detection.galaxy import FINE, find_galaxy
 from astro_pix2prof.ellipses.geometry import shape_to_components
 from astro_pix2prof.ellipses.given import read_ellipses
@@ -230,9 +230,9 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
     sigma = _usable_noise(cutout, _sky_noise(cutout))
     if not detect:
         sigma = max(sigma, _least_noise(cutout, measured.level, sigma))
-    rays = find_bad_pixels(data, bad, cutout.position, sigma,
-                           sky=measured.level, reach=search,
-                           gain=cutout.gain)
+    rays = find_bad_pixels_and_lines(
+        data, bad, cutout.position, sigma, sky=measured.level, reach=search,
+        gain=cutout.gain)
     if rays is not None:
         cutout = copy(cutout)
         cutout.mask = bad = bad | rays

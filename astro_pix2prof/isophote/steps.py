@@ -16,7 +16,7 @@ from astro_pix2prof.background.level import (
     with_structure_of,
 )
 from astro_pix2prof.background.rounding import add_rounding, find_step
-from astro_pix2prof.detection.bad_pixels import find_bad_pixels
+from astro_pix2prof.detection.bad_lines import find_bad_pixels_and_lines
 from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
 from astro_pix2prof.detection.galaxy import find_galaxy
 from astro_pix2prof.detection.gaps import fill_gaps
@@ -260,7 +260,7 @@ class IsophoteSteps:
         if settings.mask_sources:
             self.bad = missing | find_cosmic_rays(self.data, missing,
                                                   self.sigma)
-            found = find_bad_pixels(
+            found = find_bad_pixels_and_lines(
                 self.data, self.bad, self.position, self.sigma,
                 sky=self.level, reach=self.search,
                 gain=self.cutout.gain and self.cutout.gain * self.unit)

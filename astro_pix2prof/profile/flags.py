@@ -211,7 +211,9 @@ class GalaxyFlag(_DescribedFlag):
         'not trust the profile without a look, or use ``IsophoteFitter``. '
         'For any fitter, bright pixels have less than half the noise of the '
         'sky: a picture whose values are a logarithm, a root or the like of '
-        'the light. Then the profile means nothing; take the image itself.')
+        'the light. Then the profile means nothing; take the image itself. '
+        'Or the image was sharpened, or smoothed by a median filter: its '
+        'core is wrong; take the image before that.')
     FORCED = (
         2048, 'The ellipses were given.',
         'They were given by ``geometry=``, such as for colours, or by '
@@ -244,7 +246,10 @@ class GalaxyFlag(_DescribedFlag):
         'smoothed or resampled images, rows and columns repeat the one '
         'before, as in enlarged ones, a part of the frame has more noise '
         'than another, or the map of the noise says too little. Values '
-        'hold, errors do not; give the noise as it is.')
+        'hold, errors do not; give the noise as it is. Or two parts of the '
+        'detector with different gains meet in the galaxy, as noise and '
+        'light tell, which change by the same factor there: then values do '
+        'not hold either.')
     GEOMETRY_UNCERTAIN = (
         131072,
         'The ellipses are known roughly: the profile may be off with them.',
