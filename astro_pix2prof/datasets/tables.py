@@ -218,7 +218,7 @@ def read_autoprof(path: PathLike) -> QTable:
     ----------
     path : str or path-like
         The file ``.prof``, a text with the columns R, SB, SB_e, ellip and
-        pa, and if there are any totmag, ellip_e, pa_e, pixels and
+        pa, and if there are any totmag, totmag_e, ellip_e, pa_e, pixels and
         maskedpixels. A first line with units has to begin with arcsec and
         magnitudes per square arcsecond.
 
@@ -244,9 +244,9 @@ def read_autoprof(path: PathLike) -> QTable:
                f'{" and ".join(units[:2])}')
         raise ValueError(msg)
     table = _read_columns(path, _AUTOPROF, 'AutoProf', 'ascii.csv')
-    sb, sb_err, total = (_floats(table, name)
-                         for name in ('SB', 'SB_e', 'totmag'))
-    for column in (sb, sb_err, total):
+    sb, sb_err, total, total_err = magnitudes = [
+        _floats(table, name) for name in ('SB', 'SB_e', 'totmag', 'totmag_e')]
+    for column in magnitudes:
         column[~(column < _NO_MAGNITUDE)] = np.nan
     intensity, error = sb_to_intensity(sb, sb_err, zeropoint=_ZEROPOINT)
     pixels, masked = (_floats(table, name)
@@ -258,7 +258,8 @@ def read_autoprof(path: PathLike) -> QTable:
         ellipticity=_floats(table, 'ellip'),
         ellipticity_err=_floats(table, 'ellip_e'),
         pa=_from_x(_floats(table, 'pa')), pa_err=_floats(table, 'pa_e'),
-        mag_enclosed=total, n_valid=_valid(pixels, masked))
+        mag_enclosed=total, mag_enclosed_err=total_err,
+        n_valid=_valid(pixels, masked))
 
 
 def read_foreign_ellipses(path):

@@ -21,7 +21,7 @@ from astro_pix2prof.fitting.radii import (
     geometric_radii,
 )
 from astro_pix2prof.fitting.saturation import add_missing_light
-from astro_pix2prof.isophote.errors import ring_error
+from astro_pix2prof.isophote.errors import ellipse_error, ring_error
 from astro_pix2prof.isophote.flags import flag_shapes, overlap
 from astro_pix2prof.profile.rings import MeasuredRings
 
@@ -48,6 +48,18 @@ def measure_steps(steps):
     Returns
     -------
     rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+    """
+    rings = _measure(steps)
+    # (flags know what is usual for the errors of the fit itself)
+    if not steps.is_fixed() and steps.settings.smooth:
+        rings.eps_err = ellipse_error(steps, rings.sma)
+        rings.theta_err = _angle_error(rings.eps_err, rings.eps)
+    return rings
+
+
+def _measure(steps):
+    """
+    Measure the rings, with the errors of the ellipses as fitted.
     """
     asked, given = steps.asked, steps.given
     steps.mask = np.array(steps.cutout.mask, dtype=bool)
@@ -188,9 +200,7 @@ def _measure_rings(steps, want, width):
             steps.centre, steps.corner, strict=True)),
         sky=steps.sky * unit, sky_err=steps.sky_err * unit,
         noise=steps.sigma * unit, noise_correlation=steps.correlation,
-        eps_err=shape_error,
-        theta_err=np.minimum(shape_error / (2 * np.maximum(eps, 1e-3)),
-                             np.pi / 2))
+        eps_err=shape_error, theta_err=_angle_error(shape_error, eps))
     if given is not None and not given.is_fitted:
         measured.area_excess = unit * area_excess(sample_rings(
             steps.image, ~steps.masked, steps.centre, want, eps, theta),
@@ -198,6 +208,13 @@ def _measure_rings(steps, want, width):
     if steps.initial is not None:
         measured.meta['initial'] = steps.initial.name
     return measured
+
+
+def _angle_error(error, eps):
+    """
+    Calculate the error (radians) of the angle of an ellipse.
+    """
+    return np.minimum(error / (2 * np.maximum(eps, 1e-3)), np.pi / 2)
 
 
 def _rows(rings, rows):

@@ -231,13 +231,12 @@ def _right_unit(unit, column, name):
     """
     if unit == u.dimensionless_unscaled and _UNITS.get(column) == (None,):
         return None
-    if column in OPTIONAL_COLUMNS:
-        # (those of the image, whatever they are)
-        return unit
     if column not in _UNITS:
         # That of the image, or none if that has none. A VOTable may bring
         # back a nanomaggy that is not the one of astropy.
-        return u.dimensionless_unscaled if unit is None else u.Unit(
+        none = (None if column in OPTIONAL_COLUMNS
+                else u.dimensionless_unscaled)
+        return none if unit is None else u.Unit(
             unit.to_string(), parse_strict='silent')
     for wanted in _UNITS[column]:
         if unit is None and wanted is None:

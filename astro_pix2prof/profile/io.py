@@ -95,8 +95,9 @@ def write_profile(
         If ``profile`` is not a profile table.
 
     ValueError
-        If the format is none of these, the path is an address, or a CSV
-        file is asked for a profile with noisy samples.
+        If the format is none of these, the path is an address, a CSV
+        file is asked for a profile with noisy samples, or a FITS file for
+        one with text that is not ASCII.
 
     OSError
         If the file exists and ``overwrite`` is `False`.
@@ -160,6 +161,7 @@ def write_table(profile, path, *, format=None, overwrite=False):
             # META_KEY holds what a header card does not.
             table.meta = {key: value for key, value in profile.meta.items()
                           if _fits_a_card(value)} | _hidden_meta(profile)
+            _refuse_letters(table)
         table.write(path, format=READERS[kind], overwrite=overwrite)
 
 
@@ -175,6 +177,20 @@ def _hidden_meta(profile):
                 if getattr(profile[name], 'unit', None) is not None})}
 
 
+def _refuse_letters(table):
+    """
+    Refuse columns of text that FITS cannot hold.
+    """
+    for name in table.colnames:
+        values = np.asarray(getattr(table[name], 'value', table[name]))
+        if values.dtype.kind == 'U' and not all(
+                text.isascii() for text in values.ravel()):
+            msg = (f'profile has text in its column {name} that FITS, which '
+                   'knows ASCII only, cannot hold: write an .ecsv or '
+                   '.parquet file, or change the text')
+            raise ValueError(msg)
+
+
 def _fits_a_card(value):
     if isinstance(value, str):
         return value.isascii() and value.isprintable()
@@ -182,6 +198,8 @@ def _fits_a_card(value):
 
 
 def _plain(value):
+    if isinstance(value, u.Quantity):
+        return str(value)
     return value.tolist() if isinstance(value, np.generic | np.ndarray
                                         ) else str(value)
 
@@ -341,9 +359,13 @@ def _restore(table):
     else:
         table.meta.clear()
         table.meta.update(json.loads(original))
-    # FITS columns come big-endian and masked where NaN.
+    # FITS columns come big-endian and masked where NaN; VOTable breaks long
+    # lines.
     for name in table.colnames:
         column = table[name]
+        if column.info.description:
+            column.info.description = ' '.join(
+                column.info.description.split())
         if column.dtype.byteorder == '>':
             native = np.asarray(getattr(column, 'value', column)).astype(
                 column.dtype.newbyteorder('='))

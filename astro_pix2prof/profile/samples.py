@@ -7,16 +7,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import astropy.units as u
 import numpy as np
 
 from astro_pix2prof.profile.brightness import POGSON, SB_UNIT, intensity_to_sb
 from astro_pix2prof.profile.checks import check_profile
+from astro_pix2prof.profile.covariance import (
+    INNERMOST,
+    has_isophotes,
+    intensity_covariance,
+    radius_pixels,
+    ring_correlations,
+    ring_covariance,
+    split_errors,
+)
 from astro_pix2prof.profile.meta import (
     check_correlation,
     profile_correlation,
     profile_meta,
-    profile_sky_err,
 )
 
 if TYPE_CHECKING:
@@ -30,8 +37,6 @@ __all__ = ['check_n_samples', 'correlated_noise', 'intensity_covariance',
 # The name of the column that a fitter writes.
 SAMPLES = 'surface_brightness_samples'
 
-# Rings inside half a pixel see the same pixels (pixels).
-_INNERMOST = 0.5
 
 
 def check_n_samples(n_samples, *, least=0):
@@ -99,7 +104,7 @@ def correlated_noise(sma, correlation, n_samples, rng):
     if correlation is None:
         return noise
     length, smooth, common = check_correlation(correlation)
-    place = np.log(np.maximum(np.asarray(sma, dtype=float), _INNERMOST))
+    place = np.log(np.maximum(np.asarray(sma, dtype=float), INNERMOST))
     # An exponential correlation is that of a first-order process in ln(a):
     # each ring keeps a share of the one before.
     keep = np.exp(-np.diff(place) / length)
@@ -112,26 +117,6 @@ def correlated_noise(sma, correlation, n_samples, rng):
             + np.sqrt(common) * rng.normal(size=(1, n_samples)))
 
 
-def _radius_pixels(profile, meta):
-    radius = profile['radius']
-    if radius.unit == u.pix:
-        return radius.value
-    return radius.value / meta.get('pixel_scale', 1.0)
-
-
-def _relative(profile):
-    """
-    Calculate errors (mag): as stated, or those of the intensity.
-    """
-    value = profile['intensity'].value
-    with np.errstate(invalid='ignore', divide='ignore'):
-        error = POGSON * profile['intensity_err'].value / value
-    if 'surface_brightness_err' in profile.colnames:
-        stated = profile['surface_brightness_err'].value
-        error = np.where(np.isfinite(stated), stated, error)
-    return np.where(value > 0, error, np.nan)
-
-
 def sample_intensity(profile, n_samples, rng):
     """
     Draw noisy versions of the intensities of a profile.
@@ -141,8 +126,9 @@ def sample_intensity(profile, n_samples, rng):
     profile : `~astropy.table.QTable`
         A profile. The error of the sky, ``meta['sky_err']``, moves all
         rings together. The rest is, with ``meta['correlation']``, Gaussian
-        in magnitudes and correlated; without, Gaussian in intensity and
-        independent.
+        in magnitudes and correlated; without, Gaussian in intensity, and
+        independent unless the rings are those of isophotes
+        (`~astro_pix2prof.profile.covariance.ring_covariance`).
 
     n_samples : int
         The number of samples.
@@ -162,9 +148,11 @@ def sample_intensity(profile, n_samples, rng):
     """
     value = profile['intensity'].value
     correlation = profile_correlation(profile)
-    sma = _radius_pixels(profile, profile_meta(profile))
+    if correlation is None and has_isophotes(profile):
+        return value[:, None] + _draw(profile, n_samples, rng)
+    sma = radius_pixels(profile, profile_meta(profile))
     noise = correlated_noise(sma, correlation, n_samples, rng)
-    ring, sky = _split_errors(profile, correlation)
+    ring, sky = split_errors(profile, correlation)
     # All rings share the error of the sky.
     shift = rng.normal(size=(1, n_samples)) * sky[:, None]
     if correlation is None:
@@ -178,74 +166,16 @@ def sample_intensity(profile, n_samples, rng):
                             value[:, None] + ring[:, None] * noise)
 
 
-def _split_errors(profile, correlation):
+def _draw(profile, n_samples, rng):
     """
-    Split errors of intensities into those of rings and that of the sky.
+    Draw errors of the intensities of isophotes, with their covariance.
     """
-    value = profile['intensity'].value
-    error = profile['intensity_err'].value
-    if correlation is not None:
-        # (what is correlated are the errors in magnitudes)
-        error = np.where(value > 0, _relative(profile) * value / POGSON,
-                         error)
-    sky = profile_sky_err(profile)
-    return np.sqrt(np.maximum(error**2 - sky**2, 0)), np.minimum(sky, error)
-
-
-def ring_correlations(profile):
-    """
-    Calculate the correlations of the errors of rings, without the sky's.
-
-    Parameters
-    ----------
-    profile : `~astropy.table.QTable`
-        A profile, as for `sample_intensity`.
-
-    Returns
-    -------
-    share : 2D `~numpy.ndarray`, shape (n_rings, n_rings)
-        1 on the diagonal; 0 elsewhere without ``meta['correlation']``.
-
-    Raises
-    ------
-    ValueError
-        If ``meta['correlation']`` cannot be used.
-    """
-    correlation = profile_correlation(profile)
-    if correlation is None:
-        return np.eye(len(profile))
-    length, smooth, common = check_correlation(correlation)
-    sma = _radius_pixels(profile, profile_meta(profile))
-    place = np.log(np.maximum(np.asarray(sma, dtype=float), _INNERMOST))
-    share = common + smooth * np.exp(
-        -np.abs(place[:, None] - place) / length)
-    np.fill_diagonal(share, 1.0)
-    return share
-
-
-def intensity_covariance(profile):
-    """
-    Calculate the covariance of the intensities of a profile.
-
-    Parameters
-    ----------
-    profile : `~astropy.table.QTable`
-        A profile, as for `sample_intensity`.
-
-    Returns
-    -------
-    covariance : 2D `~numpy.ndarray`, shape (n_rings, n_rings)
-        In the square of the unit of ``profile['intensity']``. NaN where
-        the error is.
-
-    Raises
-    ------
-    ValueError
-        If ``meta['correlation']`` cannot be used.
-    """
-    ring, sky = _split_errors(profile, profile_correlation(profile))
-    share = ring_correlations(profile)
-    return share * np.outer(ring, ring) + np.outer(sky, sky)
+    known = np.isfinite(profile['intensity_err'].value)
+    size, vectors = np.linalg.eigh(ring_covariance(profile, known))
+    noise = rng.normal(size=(len(size), n_samples))
+    drawn = np.full((len(known), n_samples), np.nan)
+    drawn[known] = vectors @ (np.sqrt(np.maximum(size, 0))[:, None] * noise)
+    return drawn
 
 
 def sample_profile(profile: QTable, n_samples: int, *,
@@ -287,9 +217,11 @@ def sample_profile(profile: QTable, n_samples: int, *,
     ``profile.meta['correlation']`` holds 'length' L, 'smooth' s and
     'common' c: the errors (in magnitudes) of the rings at the semi-major
     axes a and b have the correlation c + s exp(-abs(ln(a / b)) / L), where
-    radii below half a pixel count as half a pixel. A profile without it,
-    such as one of `IsophoteFitter`, has errors in intensity that are
-    independent.
+    radii below half a pixel count as half a pixel. A profile without it
+    has errors in intensity that are independent; but in one of
+    `IsophoteFitter`, neighbours share the noise of the pixels that both
+    hold, and arms and wrong ellipses move the rings within half an e-fold
+    of the radius together.
 
     In either case the error of the sky, ``meta['sky_err']``, is a part of
     the error of each ring that moves all intensities together.

@@ -9,6 +9,7 @@ from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import StructureFlag
 from astro_pix2prof.structure.broad_psf import warn_of_centre
 from astro_pix2prof.structure.models import (
+    OTHER_WAY,
     fit_bulge_disc,
     fit_disc,
     fit_sersic,
@@ -160,7 +161,12 @@ def _put_disc(result, radius, intensity, error, few, covariance):
         flag |= StructureFlag.DISC_FAILED
         fit = dict.fromkeys(('h', 'r_break', 'h_in', 'h_out'),
                             none) | {'type': 0}
-    result['h_disc'] = fit['h']
+    h, spread = fit['h']
+    # (a bulge that reaches far out bends the line)
+    other = result['disc_h'][0] - h
+    if np.isfinite(other):
+        spread = np.hypot(spread, OTHER_WAY * min(abs(other), h))
+    result['h_disc'] = h, spread
     for name in ('r_break', 'h_in', 'h_out'):
         result[name] = fit[name]
     result['disc_type'] = (fit['type'], np.nan)

@@ -21,6 +21,7 @@ from astro_pix2prof.profile.brightness import (
     light_within,
 )
 from astro_pix2prof.profile.checks import check_profile
+from astro_pix2prof.profile.covariance import ring_covariance
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag, StructureFlag
 from astro_pix2prof.profile.meta import profile_meta
 from astro_pix2prof.profile.samples import (
@@ -48,7 +49,6 @@ from astro_pix2prof.structure.growth import (
     warn_of_correlation,
 )
 from astro_pix2prof.structure.limits import surface_brightness_limit
-from astro_pix2prof.structure.overlap import ring_covariance
 from astro_pix2prof.structure.smeared import read_rings, refuse_corrected
 
 if TYPE_CHECKING:
@@ -455,7 +455,11 @@ def _put_petrosian(put, radius, samples, curve, eps, zero, few, petrosian):
             ratio[k] = (flux / ring) / (np.interp(radius, at, row) / area)
     r_petro = _crossing(radius[use], np.nan_to_num(ratio[:, use], nan=1.0),
                         least)
-    put('r_petro', r_petro)
+    # A noisy version whose ratio does not fall as far within the profile has
+    # a larger radius: without, the error would be that of the small ones.
+    reach = np.where(np.isnan(r_petro) & np.isfinite(samples[:, 0]),
+                     radius[-1], r_petro)
+    put('r_petro', np.where(np.isfinite(r_petro[0]), reach, r_petro))
     # NaN where the aperture is larger than the profile.
     within = np.array([np.interp(aperture * r, at, row,
                                  right=np.nan)

@@ -11,12 +11,22 @@ from astropy.modeling.models import Exponential1D, Sersic1D
 from astropy.utils.exceptions import AstropyUserWarning
 from scipy.special import gamma, gammaincinv
 
-__all__ = ['fit_bulge_disc', 'fit_disc', 'fit_sersic', 'sersic_flux']
+__all__ = ['OTHER_WAY', 'fit_bulge_disc', 'fit_disc', 'fit_sersic',
+           'sersic_flux']
 
 
 # Profiles are never known better than this (relative): arms, clumps and
 # the limits of the models themselves.
 FLOOR = 0.03
+
+# Parts of the light within which a profile is not that of the disc alone, as
+# is usual and at most; fewer rings than this beyond them tell no scale length.
+INSIDE, WELL_INSIDE, N_DISC = 0.35, 0.6, 5
+
+# The part of the differences between scale lengths that were measured in other
+# ways, or on other rings, that is an error of each: set on 80 discs with
+# bulges, bars and arms (GalSim, seeds 9812 and 9814).
+OTHER_WAY, DISC_ONLY = 0.7, 1.4
 
 
 def sersic_flux(amplitude, r_eff, n):
@@ -194,11 +204,37 @@ def fit_bulge_disc(radius, intensity, error, covariance=None):
             np.hypot(spread[0] / amplitude, 2 * spread[1] / r_e),
             np.hypot(spread[3] / i_0, 2 * spread[4] / tau))
     b_t = bulge / total
+    # A disc with arms has another length farther out.
+    rest = fit_disc(r, i - model[0](r), s)
+    other = 0.0 if rest is None else DISC_ONLY * np.hypot(
+        _excess(-tau - rest['h'][0], rest['h'][1]), rest['change'])
     return {'bulge_mu_e': (amplitude, spread[0]), 'bulge_r_e': (r_e,
             spread[1]), 'bulge_n': (n, spread[2]), 'disc_mu_0': (i_0,
-            spread[3]), 'disc_h': (-tau, spread[4]), 'chi2': chi2,
+            spread[3]), 'disc_h': (-tau, np.hypot(spread[4], other)),
+            'chi2': chi2,
             'b_t': (b_t, min(b_t * (1 - b_t) * rel, 1.0)
                     if np.isfinite(rel) else np.nan)}
+
+
+def _excess(difference, error):
+    """
+    Return the part of a difference that its error does not explain.
+    """
+    return np.sqrt(max(difference**2 - error**2, 0.0))
+
+
+def _change(h, x, y, w, share, far):
+    """
+    Calculate by how much a scale length is another beyond some radius.
+    """
+    if far.sum() < N_DISC:
+        return 0.0
+    coeff, cov, chi2 = _line(x[far], y[far], w[far], share[np.ix_(far, far)])
+    if coeff[1] >= 0:
+        return h
+    widen = max(chi2 / max(far.sum() - 2, 1), 1.0)**0.5
+    error = widen * cov[1, 1]**0.5 / coeff[1]**2
+    return min(_excess(-1 / coeff[1] - h, error), h)
 
 
 def _line(r, y, w, share):
@@ -239,6 +275,7 @@ def fit_disc(radius, intensity, error, covariance=None):
     fit : dict or None
         ``h`` (scale length of the single line), ``r_break``, ``h_in``,
         ``h_out``: (value, error), the last three NaN without a break;
+        ``change``, by how much ``h`` is another farther out;
         ``i_0``, the line's central intensity; ``type``, 1 (no break),
         2 (down-bending) or 3 (up-bending), the broken line being
         preferred if it lowers the Bayesian information criterion by more
@@ -252,7 +289,8 @@ def fit_disc(radius, intensity, error, covariance=None):
     if len(r) < 6:
         return None
     growth = np.cumsum(np.gradient(r) * r * i)
-    inner = np.interp(0.35 * growth[-1], growth, r)
+    inner, outer = np.interp([INSIDE * growth[-1], WELL_INSIDE * growth[-1]],
+                             growth, r)
     part = r >= inner
     if part.sum() < 6:
         part = np.arange(len(r)) >= len(r) - 6
@@ -263,7 +301,10 @@ def fit_disc(radius, intensity, error, covariance=None):
         return None
     nan = (np.nan, np.nan)
     widen = max(chi2 / max(len(x) - 2, 1), 1.0)**0.5
-    fit = {'h': (-1 / coeff[1], widen * cov[1, 1]**0.5 / coeff[1]**2),
+    h = -1 / coeff[1]
+    change = _change(h, x, y, w, share, x >= outer)
+    fit = {'h': (h, np.hypot(widen * cov[1, 1]**0.5 * h**2,
+                             OTHER_WAY * change)), 'change': change,
            'i_0': float(np.exp(coeff[0])), 'type': 1, 'r_break': nan,
            'h_in': nan, 'h_out': nan}
     if len(x) < 10:

@@ -12,6 +12,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from scipy.optimize import least_squares
 from scipy.special import gammaincinv
 
+from astro_pix2prof.profile.covariance import shared_noise
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.profile.meta import profile_meta, profile_sky_err
 from astro_pix2prof.profile.samples import ring_correlations
@@ -21,7 +22,6 @@ from astro_pix2prof.structure.models import (
     fit_sersic,
     sersic_flux,
 )
-from astro_pix2prof.structure.overlap import shared_noise
 
 __all__ = ['MODELS', 'MODEL_COLUMNS', 'SmearedRings', 'read_rings',
            'refuse_corrected']

@@ -189,6 +189,8 @@ class TestAutoprof:
                                    [10, 1, np.nan])
         np.testing.assert_allclose(profile['intensity_err'].value[1],
                                    0.02 / 1.0857362)
+        np.testing.assert_allclose(profile['mag_enclosed_err'].value,
+                                   [0.01, 0.01, np.nan])
         np.testing.assert_allclose(profile['ellipticity'], [0.2, 0.3, 0.3])
         np.testing.assert_allclose(profile['pa'].value, [105, 100, 70])
         assert profile.meta['pa_frame'] == 'pixel'

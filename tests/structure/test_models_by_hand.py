@@ -89,13 +89,26 @@ class TestSersic:
 class TestDisc:
     radius = np.linspace(0.5, 30, 40)
 
-    def outer(self, value):
+    def outer(self, value, part=0.35):
         """
         The rings beyond 35 per cent of the light.
         """
         growth = np.cumsum(np.gradient(self.radius) * self.radius * value)
-        return self.radius >= np.interp(0.35 * growth[-1], growth,
+        return self.radius >= np.interp(part * growth[-1], growth,
                                         self.radius)
+
+    def change(self, value, error, h):
+        """
+        Difference of the scale length beyond 60 per cent of the light.
+        """
+        far = self.outer(value, 0.6)
+        weight = value[far] / sigma_of(value, error)[far]
+        x, y = self.radius[far], np.log(value[far])
+        line, cov = np.polyfit(x, y, 1, w=weight, cov='unscaled')
+        chi2 = ((weight * (y - np.polyval(line, x)))**2).sum()
+        widen = max(chi2 / (len(x) - 2), 1)
+        return np.sqrt(max((-1 / line[0] - h)**2 - widen * cov[0, 0]
+                           / line[0]**4, 0))
 
     @pytest.mark.parametrize('scatter', [0.02, 0.15])
     @pytest.mark.parametrize('seed', range(3))
@@ -111,11 +124,27 @@ class TestDisc:
         widen = max(chi2 / (len(x) - 2), 1)**0.5
         found = fit_disc(self.radius, value, error)
         assert found['type'] == 1
-        assert_allclose(found['h'], (-1 / line[0], widen * cov[0, 0]**0.5
-                                     / line[0]**2))
+        h, spread = -1 / line[0], widen * cov[0, 0]**0.5 / line[0]**2
+        change = self.change(value, error, h)
+        assert_allclose(found['change'], change, atol=1e-9)
+        assert_allclose(found['h'], (h, np.hypot(spread, 0.7 * change)))
         assert_allclose(found['i_0'], np.exp(line[1]))
         assert np.isnan([found[name] for name in (
             'r_break', 'h_in', 'h_out')]).all()
+
+    def test_lengths_that_change_are_uncertain(self):
+        r = self.radius
+        straight = 50 * np.exp(-r / 7)
+        bent = straight * (1 + 0.2 * np.cos(2 * np.log(r / 6) / 0.35))
+        errors = []
+        for value in (straight, bent):
+            found = fit_disc(r, value, 0.04 * value)
+            change = self.change(value, 0.04 * value, found['h'][0])
+            assert_allclose(found['change'], change, atol=1e-6)
+            errors.append(found['h'][1] / found['h'][0])
+        assert change > 0.5
+        assert errors[0] < 0.02
+        assert errors[1] > 0.7 * change / found['h'][0] > 0.05
 
     @pytest.mark.parametrize(('h_out', 'kind'), [(3.0, 2), (14.0, 3)])
     @pytest.mark.parametrize('scatter', [0.02, 0.1])
@@ -216,6 +245,18 @@ class TestBulgeAndDisc:
         chi2 = (((value - model) / sigma_of(value, error))**2).sum() / (
             60 - 5)
         assert_allclose(found['chi2'], chi2, rtol=1e-6)
+
+    def test_arms(self):
+        r = self.radius
+        plain = sersic(r, 40.0, 1.5, 1.5) + 20 * np.exp(-r / 6)
+        arms = plain * (1 + 0.15 * np.cos(2 * np.log(r / 6) / 0.35))
+        errors = [fit_bulge_disc(r, value, 0.01 * value)['disc_h'][1]
+                  for value in (plain, arms)]
+        assert errors[0] < 0.15
+        # (the true length is 6)
+        found = fit_bulge_disc(r, arms, 0.01 * arms)['disc_h']
+        assert errors[1] > 2 * errors[0]
+        assert abs(found[0] - 6) < 2 * found[1]
 
     def test_few_rings(self):
         value = sersic(self.radius, 20, 1.5, 1.5) + 20 * np.exp(

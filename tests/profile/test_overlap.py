@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Tests of the overlap module.
+Tests of the covariance module.
 
 The noise that rings share is compared with that of white noise, averaged by
 triangles in radius.
@@ -12,7 +12,8 @@ import pytest
 from astropy.table import QTable
 from numpy.testing import assert_allclose
 
-from astro_pix2prof.structure.overlap import ring_covariance, shared_noise
+from astro_pix2prof.profile.covariance import ring_covariance, shared_noise
+from astro_pix2prof.profile.samples import sample_intensity
 
 NOISE, SCALE, EPS = 2.0, 0.4, 0.3
 SMA = np.concatenate([[0, 0.5, 1, 1.5, 2, 3], 4 * 1.06**np.arange(45)])
@@ -98,5 +99,32 @@ def test_covariance_of_rings(profile):
     # the sky is common to all, the noise to neighbours
     assert_allclose(found[10, 40], 0.01)
     both = 0.01 + share[40, 41] * np.sqrt(noise[40] * noise[41])
-    assert_allclose(found[40, 41], both)
-    assert found[40, 41] > 0.011
+    # arms move neighbours together, up to half an e-fold of the radius
+    rest = 3.99 - noise[40:44]
+    assert_allclose(found[40, 41], both + 0.3 * (
+        1 - np.log(1.06) / 0.55) * np.sqrt(rest[0] * rest[1]))
+    assert_allclose(found[40, 43], 0.01 + 0.3 * (
+        1 - 3 * np.log(1.06) / 0.55) * np.sqrt(rest[0] * rest[3]))
+
+
+def test_samples_of_isophotes(profile):
+    error = np.full(len(SMA), 2.0)
+    error[7] = np.nan
+    profile['intensity_err'] = error / u.arcsec**2
+    profile.meta['sky_err'] = 0.1 * SCALE**2
+    samples = sample_intensity(profile, 20000, np.random.default_rng(1))
+    assert np.isnan(samples[7]).all()
+    known = np.isfinite(error)
+    assert_allclose(np.cov(samples[known]), ring_covariance(profile, known),
+                    atol=0.15)
+    assert_allclose(samples[known].mean(1), 1, atol=0.05)
+
+
+def test_noise_that_exceeds_the_error(profile):
+    # (to the last digit, as of a stated error that is all noise)
+    noise = shared_noise(profile, ALL)[0]
+    profile['intensity_err'] = np.sqrt(noise) * np.where(
+        np.arange(len(SMA)) % 2, 0.7, 1) / u.arcsec**2
+    samples = sample_intensity(profile, 10, np.random.default_rng(1))
+    assert np.isfinite(samples).all()
+    assert np.all(samples.std(1) > 0)

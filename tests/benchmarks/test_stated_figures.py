@@ -1,0 +1,81 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the figures of stated errors.
+"""
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import brentq
+
+from astro_pix2prof import GalaxyCutout, build_profile
+
+ROOT = Path(__file__).parents[2]
+if not (ROOT / 'benchmarks').is_dir():
+    pytest.skip('there are no benchmarks', allow_module_level=True)
+
+
+@pytest.fixture(name='stated')
+def fixture_stated(monkeypatch):
+    pytest.importorskip('galsim')
+    monkeypatch.syspath_prepend(ROOT)
+    return import_module('benchmarks.accuracy.stated')
+
+
+def test_documentation_has_the_stored_figures(stated):
+    out = json.loads((ROOT / 'benchmarks' / 'accuracy'
+                      / 'stated.json').read_text(encoding='utf-8'))
+    assert (ROOT / 'docs' / 'stated.inc').read_text(
+        encoding='utf-8') == stated.make_table(out)
+
+
+def test_true_structure_of_an_exponential(stated):
+    sma = np.arange(181.0)
+    true = np.zeros(181, dtype=[(name, float) for name in (
+        'sma', 'intensity', 'ellipticity')])
+    true['sma'], true['intensity'] = sma, np.exp(-sma / 12)
+    true['ellipticity'] = 0.4
+    flux = 2 * np.pi * 12**2 * 0.6
+    found = stated.true_structure({
+        'CDELT2': 0.5 / 3600, 'MAGTRUE': 22.5 - 2.5 * np.log10(flux),
+        'G_TYPE': 'spiral', 'G_R_E': 1.678 * 6}, true)
+    # radii are arcsec, half a pixel of the image each
+    assert_allclose([found[name] for name in ('r20', 'r50', 'r80', 'r90')],
+                    6 * np.array([0.8244, 1.6783, 2.9943, 3.8897]), rtol=2e-3)
+    assert_allclose(found['c28'], 5 * np.log10(2.9943 / 0.8244), rtol=2e-3)
+
+    def light(x):
+        return 1 - (1 + x) * np.exp(-x)
+
+    petrosian = brentq(lambda x: (light(1.25 * x) - light(0.8 * x)) / (
+        1.25**2 - 0.8**2) - 0.2 * light(x), 1, 8)
+    assert_allclose(found['r_petro'], petrosian * 6, rtol=5e-3)
+    assert_allclose([found['h_disc'], found['disc_h']], 6)
+
+
+def test_pulls_of_ellipses_and_radii(stated):
+    sma = np.arange(181.0)
+    true = np.zeros(181, dtype=[(name, float) for name in (
+        'sma', 'intensity', 'ellipticity', 'theta')])
+    true['sma'], true['intensity'] = sma, 50 * np.exp(-sma / 12)
+    true['ellipticity'], true['theta'] = 0.4, 30.0
+    cutout = GalaxyCutout(np.zeros((9, 9)), zeropoint=22.5, pixel_scale=0.5)
+    profile = build_profile(
+        cutout, sma[:90], true['intensity'][:90],
+        0.01 * true['intensity'][:90], ellipticity=np.full(90, 0.42),
+        ellipticity_err=np.full(90, 0.01), theta=np.full(90, 30.0),
+        theta_err=np.full(90, 2.0))
+    # as on the sky, from north
+    profile['pa'] = profile['pa'] - 90 * profile['pa'].unit
+    flux = 50 * 2 * np.pi * 12**2 * 0.6
+    found = stated.pulls_of(profile, {
+        'CDELT2': 0.5 / 3600, 'MAGTRUE': 22.5 - 2.5 * np.log10(flux),
+        'G_TYPE': 'dwarf'}, true)
+    assert_allclose([found['ellipticity_50'], found['ellipticity_out']], 2)
+    assert_allclose([found['pa_50'], found['pa_out']], 0, atol=1e-6)
+    assert abs(found['r50']) < 3
+    assert 'h_disc' not in found
