@@ -200,7 +200,7 @@ def countable(truth, mask, fwhm):
     return truth[kept & (owner == np.arange(len(truth)))]
 
 
-def search(name, n, seed, *, weights='clumps'):
+def search(name, n, seed, *, weights='clumps', fitter='rings'):
     """
     Search the galaxies of a set with both methods.
 
@@ -215,6 +215,9 @@ def search(name, n, seed, *, weights='clumps'):
     weights : str, optional
         The weights of the clump network.
 
+    fitter : str, optional
+        The weights of the network that measures the profiles.
+
     Returns
     -------
     truth, plain : `~astropy.table.Table`
@@ -227,7 +230,7 @@ def search(name, n, seed, *, weights='clumps'):
     galaxies : `~astropy.table.Table`
         Number of true clumps, and seconds of each method.
     """
-    fitter = Pix2ProfFitter(device='cpu')
+    fitter = Pix2ProfFitter(fitter, device='cpu')
     truths, plain, rows = [], [], []
     found = {method: [] for method in METHODS}
     for k, (image, options, truth, fwhm) in enumerate(
@@ -395,6 +398,8 @@ def main(args=None):
     parser.add_argument('--n', type=int, default=60)
     parser.add_argument('--seed', type=int, default=8403)
     parser.add_argument('--weights', default='clumps')
+    parser.add_argument('--fitter', default='rings',
+                        help='weights of the network for the profiles')
     parser.add_argument('--sets', nargs='+', default=list(SETS))
     parser.add_argument('--out', type=Path, metavar='FILE.json',
                         default=HERE / 'clumps.json')
@@ -403,16 +408,19 @@ def main(args=None):
     torch.set_num_threads(1)
     warnings.simplefilter('ignore')
     card = read_card(args.weights)
-    out = {'n': args.n, 'seed': args.seed, 'weights': {
+    out = {'n': {}, 'seed': args.seed, 'fitter': args.fitter, 'weights': {
         key: card.get(key) for key in ('name', 'sha256', 'threshold',
                                        'parameters', 'presentations')},
            'environment': describe_environment(), 'sets': {}}
     if args.out.exists():
         # (sets that are not asked for stay)
-        out['sets'] = json.loads(args.out.read_text())['sets']
+        before = json.loads(args.out.read_text())
+        out['sets'], out['n'] = before['sets'], before['n']
     for name in args.sets:
         truth, plain, found, galaxies = search(
-            name, args.n, args.seed, weights=args.weights)
+            name, args.n, args.seed, weights=args.weights,
+            fitter=args.fitter)
+        out['n'][name] = args.n
         out['sets'][name] = {'n': len(galaxies), **{
             method: summarise(truth, table, galaxies)
             for method, table in found.items()}}

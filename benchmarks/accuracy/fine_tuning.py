@@ -6,13 +6,14 @@ Two kinds of pairs, see ``benchmarks/render/unseen.py``: ``boxes``, a survey
 whose sky was subtracted in small boxes, and ``atlas``, profiles along
 ellipses of one shape. With the first pairs of a folder the network is
 tuned, as a user would; other galaxies, at which nobody has looked before,
-give the figures, the same ones for any number of pairs. The result goes
-to ``benchmarks/accuracy/fine_tuning_KIND.json``, with the number of pairs
-in its name if there are not 200.
+give the figures, the same ones for any number of pairs and for any part of
+the network that learns. The result goes to
+``benchmarks/accuracy/fine_tuning_KIND.json``, with the number of pairs in its
+name if there are not 200, and the part that learned if it is not all.
 
     python -m benchmarks.accuracy.fine_tuning build/fine_tuning boxes
     python -m benchmarks.accuracy.fine_tuning build/fine_tuning atlas \
-        --pairs 1000
+        --pairs 1000 --unfreeze last
     python -m benchmarks.accuracy.fine_tuning --table docs/fine_tuning.inc
 """
 
@@ -45,8 +46,9 @@ N_TRAIN, N_TEST = 200, 150
 # Scenes that are rendered beyond those, as some cannot be.
 _SPARE = 10
 
-# Numbers of pairs in the table.
+# Numbers of pairs, and parts that learn, in the table.
 PAIRS = 50, 200, 1000
+PARTS = 'last', 'rings', 'all'
 
 
 def render_scenes(folder, n):
@@ -91,11 +93,12 @@ def summarise(fitter, test):
             errors.summary().items()}, errors.rings.per_image
 
 
-def result_file(kind, pairs):
+def result_file(kind, pairs, unfreeze='all'):
     """
     Return the path of the stored result of so many pairs of a kind.
     """
     more = '' if pairs == N_TRAIN else f'_{pairs}'
+    more += '' if unfreeze == 'all' else f'_{unfreeze}'
     return RESULTS / f'fine_tuning_{kind}{more}.json'
 
 
@@ -106,23 +109,28 @@ def write_table(path):
     titles = {'boxes': 'a survey that subtracts the sky in small boxes',
               'atlas': 'profiles along ellipses of one shape'}
     rows = []
-    for (kind, title), pairs in itertools.product(titles.items(), PAIRS):
-        file = result_file(kind, pairs)
+    for (kind, title), pairs, part in itertools.product(
+            titles.items(), PAIRS, PARTS):
+        file = result_file(kind, pairs, part)
         if not file.exists():
             continue
         found = json.loads(file.read_text())
         before, after = found['before'], found['after']
         low, high = found['change_of_median_68']
+        change = [f'{found["change_of_median"]:+.0%} ({low:+.0%} to '
+                  f'{high:+.0%})', f'{found["change_of_mean"]:+.0%}',
+                  f'{found["better"]:.0%}']
+        if not found['improved']:
+            change = ['none: the start is kept', '', '']
         rows.append([
-            title, f'{pairs}', f'{before["median_error"]:.3f}',
-            f'{after["median_error"]:.3f}',
-            f'{found["change_of_median"]:+.0%} ({low:+.0%} to {high:+.0%})',
-            f'{found["change_of_mean"]:+.0%}', f'{found["better"]:.0%}',
+            title, f'{pairs}', f'``{part}``',
+            f'{before["median_error"]:.3f}',
+            f'{after["median_error"]:.3f}', *change,
             f'{before["within_1_sigma"]:.0%}',
             f'{after["within_1_sigma"]:.0%}',
             f'{found["cpu_minutes"]:.1f}'])
     path.write_text('\n'.join(list_table(
-        ['', 'Pairs', 'Before (mag)', 'After (mag)',
+        ['', 'Pairs', '``unfreeze``', 'Before (mag)', 'After (mag)',
          'Change of the median (68%)', 'of the mean',
          'Galaxies that are better',
          'Within 1 sigma before', 'after', 'CPU minutes'],
@@ -138,7 +146,7 @@ def main(args=None):
     parser.add_argument('kind', choices=sorted(KINDS), nargs='?')
     parser.add_argument('--table', type=Path, metavar='FILE.inc')
     parser.add_argument('--pairs', type=int, default=N_TRAIN)
-    parser.add_argument('--unfreeze', default='all')
+    parser.add_argument('--unfreeze', choices=PARTS, default='all')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--steps', type=int, default=100)
     args = parser.parse_args(args)
@@ -156,9 +164,9 @@ def main(args=None):
     pairs = list(read_pairs(place / 'train'))[:args.pairs]
     began = time.process_time()
     tuning = fine_tune('rings', pairs, out=args.folder / (
-        f'{args.kind}_{args.pairs}.safetensors'), minutes=120.0,
-        steps=args.steps, unfreeze=args.unfreeze, seed=args.seed,
-        overwrite=True, progress=True)
+        f'{args.kind}_{args.pairs}_{args.unfreeze}.safetensors'),
+        minutes=120.0, steps=args.steps, unfreeze=args.unfreeze,
+        seed=args.seed, overwrite=True, progress=True)
     minutes = (time.process_time() - began) / 60
     print(tuning, flush=True)
     start = Pix2ProfFitter('rings', device='cpu')
@@ -183,9 +191,10 @@ def main(args=None):
         'cpu_minutes': round(minutes, 2),
         'best_step': tuning.card['training']['best_step'],
         'steps': tuning.card['training']['steps'],
+        'improved': tuning.improved,
         'start_sha256': tuning.card['start']['sha256']}
     print(json.dumps(result, indent=1))
-    result_file(args.kind, args.pairs).write_text(
+    result_file(args.kind, args.pairs, args.unfreeze).write_text(
         json.dumps(result, indent=1) + '\n')
     return 0
 

@@ -159,7 +159,7 @@ def make_head(network):
 
 
 def train_head(network, marks, *, validation=None, steps=3000, seed=1,
-               seconds=math.inf):
+               seconds=math.inf, rate=_RATE, goes_on=False):
     """
     Train the class head of a network.
 
@@ -181,6 +181,12 @@ def train_head(network, marks, *, validation=None, steps=3000, seed=1,
     seconds : float, optional
         The time of a processor after which it ends.
 
+    rate : float, optional
+        The highest learning rate.
+
+    goes_on : bool, optional
+        Whether the head was trained before, and goes on from there.
+
     Returns
     -------
     curve : list
@@ -193,17 +199,23 @@ def train_head(network, marks, *, validation=None, steps=3000, seed=1,
     target = torch.tensor(marks.classes)
     weight = mark_weights(marks)
     weight = weight / weight.sum()
+    first, n = network.judge[0], len(middle)
+    if goes_on:
+        # (a trained head takes the numbers as they are)
+        with torch.no_grad():
+            first.bias += first.weight[:, :n] @ middle
+            first.weight[:, :n] *= size
     head = torch.nn.ModuleList([network.stamped, network.judge]).train()
     average = copy.deepcopy(head)
     best, kept, curve = math.inf, None, []
-    optimiser = torch.optim.AdamW(head.parameters(), lr=_RATE,
+    optimiser = torch.optim.AdamW(head.parameters(), lr=rate,
                                   weight_decay=_DECAY)
     start = time.process_time()
     for step in range(steps):
         done = max(step / steps, (time.process_time() - start) / seconds)
         if done >= 1:
             break
-        optimiser.param_groups[0]['lr'] = _RATE * min(
+        optimiser.param_groups[0]['lr'] = rate * min(
             (step + 1) / 50, 1) * (0.5 + 0.5 * math.cos(math.pi * done))
         chosen = torch.tensor(rng.choice(len(target), _BATCH, p=weight))
         stamps = marks.stamps[chosen].float()
@@ -235,9 +247,7 @@ def train_head(network, marks, *, validation=None, steps=3000, seed=1,
                     average.state_dict())
     head.load_state_dict(average.state_dict() if kept is None else kept)
     # (the numbers need not be brought to order 1 in use)
-    first = network.judge[0]
     with torch.no_grad():
-        n = len(middle)
         first.weight[:, :n] /= size
         first.bias -= first.weight[:, :n] @ middle
     network.eval()
@@ -396,6 +406,11 @@ def main(args=None):
     parser.add_argument('--weights', default='clumps')
     parser.add_argument('--steps', type=int, default=3000)
     parser.add_argument('--seconds', type=float, default=math.inf)
+    parser.add_argument('--rate', type=float, default=_RATE)
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--goes-on', action='store_true',
+                        help='go on with the class head of the weights, '
+                        'instead of a new one')
     parser.add_argument('--odd', type=float, default=None,
                         help='weight of odd objects (default: chosen)')
     parser.add_argument('--threshold', type=float, default=None,
@@ -409,10 +424,17 @@ def main(args=None):
     marks = gather(network, galaxies)
     sets = {folder.name: gather(network, load_galaxies(folder))
             for folder in args.validation}
-    network = make_head(network)
+    if args.goes_on:
+        # (without the weight of odd objects that was chosen for it)
+        with torch.no_grad():
+            network.judge[-1].bias[2] -= math.log(
+                card['class_head']['odd_weight'])
+    else:
+        network = make_head(network)
     curve = train_head(network, marks, steps=args.steps,
                        validation=sets[args.validation[0].name],
-                       seconds=args.seconds)
+                       seconds=args.seconds, seed=args.seed,
+                       rate=args.rate, goes_on=args.goes_on)
     entries = {'class_head_training': {
         'galaxies': len(galaxies), 'marks': [int(n) for n in np.bincount(
             marks.classes, minlength=3)],

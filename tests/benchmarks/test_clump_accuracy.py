@@ -3,6 +3,7 @@
 Tests of the counting of true and found clumps.
 """
 
+import json
 from importlib import import_module
 from pathlib import Path
 
@@ -90,3 +91,28 @@ def test_usual_purity(clumps):
     found['class'] = 'odd'
     assert np.isnan(clumps.usual_purity(found, truth, pairs)[
         'purity_usual'])
+
+
+def test_fitter(clumps, monkeypatch, tmp_path):
+    """
+    The fitter that is asked for searches; other sets keep their numbers.
+    """
+    given = []
+
+    def search(name, n, seed, **options):
+        given.append((name, n, seed, options['fitter']))
+        nothing = Table()
+        found = dict.fromkeys(clumps.METHODS, nothing)
+        return nothing, nothing, found, Table({'galaxy': [0]})
+
+    monkeypatch.setattr(clumps, 'search', search)
+    monkeypatch.setattr(clumps, 'summarise', lambda *_: {'bright': 1})
+    for name, n in (('galsim', '5'), ('simulator', '3')):
+        clumps.main(['--sets', name, '--n', n, '--fitter', 'rings-fast',
+                     '--out', str(tmp_path / 'out.json')])
+    assert given == [('galsim', 5, 8403, 'rings-fast'),
+                     ('simulator', 3, 8403, 'rings-fast')]
+    out = json.loads((tmp_path / 'out.json').read_text())
+    assert out['n'] == {'galsim': 5, 'simulator': 3}
+    assert out['fitter'] == 'rings-fast'
+    assert sorted(out['sets']) == ['galsim', 'simulator']

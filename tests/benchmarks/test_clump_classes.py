@@ -76,6 +76,18 @@ def test_head(classes, marks, network):
     assert torch.equal(new.stem.weight, network.stem.weight)
 
 
+def test_head_goes_on(classes, marks, network):
+    """
+    A head that goes on starts from what it was, a new one does not.
+    """
+    head = classes.make_head(network)
+    before = classes.class_logits(head, marks)
+    classes.train_head(head, marks, steps=1, rate=0.0, goes_on=True)
+    assert_allclose(classes.class_logits(head, marks), before, atol=1e-4)
+    classes.train_head(head, marks, steps=1, rate=0.0)
+    assert (classes.class_logits(head, marks) - before).abs().max() > 0.01
+
+
 def test_odd(classes, marks, network):
     """
     The less odd objects weigh, the fewer there are.
