@@ -337,6 +337,9 @@ def measure_sky(data, bad, position, *, search=25.0, radius=None,
     boxes, noise = fill_boxes(data - pivot, bad, side)
     side, image, hidden = boxes.side, boxes.mean, boxes.hidden
     values = image[~hidden]
+    if not len(values):
+        # (too few pixels for any box)
+        return Sky(pivot, np.inf, 'tail')
     noise = max(noise, 1e-7 * np.ptp(values))
     if not noise > 0:
         return Sky(pivot + float(values[0]), 0.0, 'free')
@@ -572,6 +575,9 @@ def _level_of_rings(sma, mean, error, level, pixel_noise):
     """
     Level that rings tend to, its error, start and scale of the tail.
     """
+    if not len(sma):
+        # (every pixel belongs to some object)
+        return level, np.inf, 0.0, 1.0
     for _ in range(2):
         faint = gaussian_filter(mean, 1.0) < level + _FAINT * pixel_noise
         start = sma[np.argmax(faint)] if faint.any() else 0.7 * sma[-1]

@@ -122,6 +122,9 @@ def rounding_error(values, step, *, photons=True):
     """
     if len(values) < _FEW or not step > 0:
         return 0.0
+    if not np.ptp(values) * np.finfo(float).eps < step:
+        # (no number has such a step)
+        return 0.0
     first = float(np.median(values))
     level = np.round((values - first) / step).astype(int)
     numbers, counts = np.unique(level, return_counts=True)

@@ -79,7 +79,9 @@ def sky_strips(image, mask, noise):
     total, power, sky = sky_boxes(image[rows], mask[rows], noise)
     if np.count_nonzero(sky) < _LEAST * sky.size:
         return None
-    within = (power - total**2 / SIDE**2) / (SIDE**2 - 1)
+    # (no light is beyond single precision in the sky)
+    with np.errstate(over='ignore', invalid='ignore'):
+        within = (power - total**2 / SIDE**2) / (SIDE**2 - 1)
     return SkyStrips(first, total, within, sky)
 
 

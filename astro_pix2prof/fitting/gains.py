@@ -124,8 +124,10 @@ def _noise_step(power, number, lines, middle):
     below, n_below = np.cumsum(power)[:-1], np.cumsum(number)[:-1]
     n_all = n_below[-1] + number[-1]
     above, n_above = below[-1] + power[-1] - below, n_all - n_below
+    # (a part without noise, as of a constant, has no gain)
     use = (np.abs(lines - middle) < _REACH) & (
-        np.minimum(n_below, n_above) > _PART * n_all)
+        np.minimum(n_below, n_above) > _PART * n_all) & (
+        np.minimum(below, above) > 0)
     if not use.any():
         return None
     below, above = below[use] / n_below[use], above[use] / n_above[use]
@@ -145,7 +147,8 @@ def _has_step(image, mask, line, step, x, y, noise, gain):
     first = max(line - _NEAR - _SIDE, 0)
     box = np.s_[max(round(y) - _HALF, 0):max(round(y) + _HALF, 0),
                 first:max(line + _NEAR + _SIDE, 0)]
-    values = np.where(mask[box], np.nan, image[box])
+    # (in double precision: the unit of the image may be any)
+    values = np.where(mask[box], np.nan, image[box].astype(float))
     number = len(values) // _BAND
     n_steps = values.shape[1] - 2 * _SIDE + 1
     if number < 2 or n_steps < 1:

@@ -311,6 +311,8 @@ class IsophoteSteps:
             np.arange(np.log(8), np.log(self.radius.max() + 1), 0.08))])
         good = ~self.masked
         r, v = self.radius[good], self.image[good]
+        if not len(r):
+            return np.zeros_like(self.image), np.zeros_like(self.image)
         centre, _, number = binned_statistic(r, r, 'mean', edges)
         # (the pixels are sorted into rings once, for both quantiles)
         order = np.argsort(number, kind='stable')

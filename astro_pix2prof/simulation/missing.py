@@ -115,7 +115,7 @@ def mask_missing(image, stars, instruments, grid, mask, generator):
     # one kind a frame, so that most frames stay whole
     edges = torch.tensor([_GAP, _BLEED, _EDGE, _CORNER, _CENTRE]).cumsum(0)
     which = torch.searchsorted(edges, kind)
-    centre = grid.centre.tolist()
+    centre = grid.centre.cpu().tolist()
     for k in (which < len(edges)).nonzero()[:, 0].tolist():
         w = u[k].tolist()
         x, y = axis - centre[k][0], axis - centre[k][1]

@@ -136,3 +136,27 @@ def test_network_at_length(drawn):
 @given(images())
 def test_isophotes_at_length(drawn):
     check(ISOPHOTES, drawn)
+
+
+def no_box_of_sky():
+    """
+    An image whose few pixels below a constant are all next to missing ones.
+    """
+    image = np.full((70, 53), 99.0)
+    image[::2, :6] = -3.0
+    return image
+
+
+def all_sizes():
+    """
+    A galaxy below a sky without noise, down to the smallest numbers.
+    """
+    y, x = np.mgrid[:72, :47]
+    return -3.2e-5 * np.exp(-2.5 * np.hypot(x - 23, y - 36)).astype('f4')
+
+
+@pytest.mark.parametrize('fitter', [NETWORK, ISOPHOTES])
+@pytest.mark.parametrize('make', [no_box_of_sky, all_sizes])
+def test_unlikely(fitter, make):
+    image = make()
+    check(fitter, (image, np.zeros(image.shape, bool), True))

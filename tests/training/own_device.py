@@ -110,7 +110,8 @@ def compute(func, args, kwargs):
     args, kwargs = _pytree.tree_map(
         lambda leaf: getattr(leaf, 'real_values', leaf), (args, kwargs))
     out = func(*args, **kwargs)
-    if name.endswith('_'):
+    # (in place; the name of an operator, as __and__, ends with two)
+    if name.endswith('_') and not name.endswith('__'):
         return tensors[0]
     return _pytree.tree_map(lambda leaf: Pretended(leaf) if moved
                             and isinstance(leaf, torch.Tensor) else leaf, out)

@@ -30,6 +30,11 @@ _OFF = 0.2, 0.01
 # small errors, and where a galaxy leaves no sky they are as wrong as they say.
 _HALF_TOLD = 0.6
 
+# The largest values, in units of the noise, that a network is given: the
+# squares of squares of larger ones are beyond single precision. Only images
+# whose noise was not found have such.
+_MOST = 1e8
+
 # 68.3% of angles (radians) lie within so much of any other.
 _ANY_ANGLE = 0.683 * np.pi / 2
 
@@ -142,7 +147,8 @@ class RingReader(FrameReader):
     def _read_batch(self, frames, side, hold, fixed, device):
         image, mask, first = crop_frames(frames, side)
         sigma = np.array([frame.sigma for frame in frames])
-        image = image / torch.from_numpy(sigma).float()[:, None, None]
+        image = (image / torch.from_numpy(sigma).float()[:, None, None]
+                 ).clamp_(-_MOST, _MOST)
         good = _weights(frames, ~mask, first)
         look = crop_filled(frames, side, first)
         if look is not None:
@@ -157,7 +163,8 @@ class RingReader(FrameReader):
                 for frame in frames]), dtype=torch.float32, device=device)
                 for part in (1, 2))
         sky_error = np.array([
-            np.nan if frame.sky_error is None else frame.sky_error / s
+            np.nan if frame.sky_error is None
+            else min(frame.sky_error / s, _MOST)
             for frame, s in zip(frames, sigma, strict=True)])
         sky_error, untold = split_sky_error(sky_error, self.sky_factor)
         known = torch.from_numpy(np.column_stack([
