@@ -14,8 +14,13 @@ __all__ = ['SIDE', 'SkyStrips', 'sky_boxes', 'sky_strips']
 
 # Boxes of so many pixels each way, in about so many strips. A box of sky
 # differs from the others by less than so many times the noise of its mean,
-# and this part of the boxes is sky at least.
-SIDE, _STRIPS, _CALM, _LEAST = 4, 32, 3.5, 0.25
+# and this part of the boxes is sky at least; so many boxes in a row tell the
+# noise of their pixels.
+SIDE, _STRIPS, _CALM, _LEAST, _BESIDE = 4, 32, 3.5, 0.25, 16
+
+# It counts where it is larger than that of the frame by this factor: else, the
+# boxes whose pixels add up to little would be taken.
+_UNEVEN = 1.5
 
 
 @dataclass
@@ -85,7 +90,7 @@ def sky_strips(image, mask, noise):
     return SkyStrips(first, total, within, sky)
 
 
-def sky_boxes(values, mask, noise):
+def sky_boxes(values, mask, noise, *, uneven=False):
     """
     Add pixels, and their squares, in boxes; tell which of these are sky.
 
@@ -99,6 +104,9 @@ def sky_boxes(values, mask, noise):
 
     noise : float
         The noise of a sky pixel.
+
+    uneven : bool, optional
+        Whether noise may be larger in parts of the frame.
 
     Returns
     -------
@@ -117,8 +125,43 @@ def sky_boxes(values, mask, noise):
         hidden = mask[:ny * SIDE, :nx * SIDE].reshape(ny, SIDE, -1)
         sky &= _columns(hidden.sum(1)) == 0
     if sky.any():
+        if uneven:
+            local = _local_noise(total, power)
+            noise = np.where(local > _UNEVEN * noise, local, noise)
         sky &= np.abs(total - median(total[sky])) < _CALM * SIDE * noise
     return total, power, sky
+
+
+def _local_noise(total, power):
+    """
+    Calculate the noise of pixels in boxes and those beside these.
+
+    Where exposures differ, noise does: boxes that were chosen by the noise
+    of the whole frame would be those whose pixels happen to add up to
+    little, as pixels of opposite signs do.
+
+    Parameters
+    ----------
+    total, power : 2D `~numpy.ndarray`, shape (ny, nx)
+        Sums of pixels, and of their squares, in boxes.
+
+    Returns
+    -------
+    noise : 2D `~numpy.ndarray`, shape (ny, nx)
+    """
+    # (no light is beyond single precision in the sky)
+    with np.errstate(over='ignore', invalid='ignore'):
+        within = (power - total**2 / SIDE**2) / (SIDE**2 - 1)
+    within = np.where(np.isfinite(within), np.maximum(within, 0.0), 0.0)
+    ny, nx = within.shape
+    number = max(nx // _BESIDE, 1)
+    width = nx // number
+    groups = within[:, :number * width].reshape(ny, number, width)
+    # (the calmest quarter: others may hold the galaxy)
+    typical = np.sqrt(np.partition(groups, width // 4, axis=2)[
+        :, :, width // 4])
+    return np.repeat(typical, width, axis=1)[:, np.minimum(
+        np.arange(nx), number * width - 1)]
 
 
 def _columns(values):

@@ -119,7 +119,7 @@ def _repels(image, mask, centre, noise):
     """
     part = tuple(slice(max(round(at) - _HALF, 0), max(round(at) + _HALF, 0))
                  for at in centre[::-1])
-    total, _, sky = sky_boxes(image[part], mask[part], noise)
+    total, _, sky = sky_boxes(image[part], mask[part], noise, uneven=True)
     if np.count_nonzero(sky) < _LEAST * sky.size:
         return False
     ny, nx = sky.shape

@@ -269,7 +269,7 @@ def _broken_level(image, galaxy, least, step=0.0):
     """
     ordered = np.sort(image[galaxy])[::-1]
     most = len(ordered) // 2
-    if most < least:
+    if most < least or not ordered[0] > 0:
         return None
     n = np.unique(np.geomspace(least, most, 40).astype(int))
     first, last = ordered[n // 10], ordered[(9 * n) // 10]

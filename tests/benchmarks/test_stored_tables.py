@@ -88,6 +88,7 @@ WHOLE = {
         load('accuracy.rings').real_table(out)),
     'trust': lambda load, out, tmp: load('accuracy.trust').make_table(
         out['rows']),
+    'stated': lambda load, out, tmp: load('accuracy.stated').make_table(out),
     'spectra': lambda load, out, tmp: written(
         lambda path: load('accuracy.cubes').write_table(
             out, stored('benchmarks/real/cube.json'), path), tmp),

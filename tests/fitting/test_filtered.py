@@ -128,3 +128,17 @@ def test_flag(make):
                          ellipticity=0.3, pa=0)
         assert bool(profile.meta['flag'] & GalaxyFlag.OUT_OF_DOMAIN) == (
             expected)
+
+
+@pytest.mark.parametrize('factor', [2.0, 3.0])
+@pytest.mark.parametrize('seed', [1, 2])
+def test_uneven_exposure(factor, seed):
+    """
+    Noise that is larger on one side is not that of a sharpened image.
+    """
+    noise = np.random.default_rng(seed).normal(size=(200, 200))
+    noise[:, 107:] *= factor
+    none = np.zeros(noise.shape, bool)
+    assert not is_sharpened(noise, none, (100, 100), 1.0)
+    sharp = 2 * noise - gaussian_filter(noise, 1.5)
+    assert is_sharpened(sharp, none, (100, 100), sharp[:, :100].std())
