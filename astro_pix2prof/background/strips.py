@@ -119,7 +119,9 @@ def sky_boxes(values, mask, noise, *, uneven=False):
     ny, nx = (n // SIDE for n in values.shape)
     blocks = values[:ny * SIDE, :nx * SIDE].reshape(ny, SIDE, -1)
     total = _columns(blocks.sum(1))
-    power = _columns(np.einsum('ijk,ijk->ik', blocks, blocks))
+    # (no light is beyond single precision in the sky)
+    with np.errstate(over='ignore', invalid='ignore'):
+        power = _columns(np.einsum('ijk,ijk->ik', blocks, blocks))
     sky = np.isfinite(power)
     if mask.any():
         hidden = mask[:ny * SIDE, :nx * SIDE].reshape(ny, SIDE, -1)

@@ -127,7 +127,7 @@ def _repels(image, mask, centre, noise):
     sky, level = (np.repeat(np.repeat(a, SIDE, 0), SIDE, 1)
                   for a in (sky, level))
     values = image[part][:ny * SIDE, :nx * SIDE]
-    values = np.where(sky, values - level, 0.0).astype(np.float32)
+    values = np.where(sky, (values - level) / noise, 0.0).astype(np.float32)
     # (pixels of opposite edges are no neighbours, and do no harm)
     shape = [next_fast_len(n, real=True) for n in values.shape]
     transformed = rfft2(values, shape)

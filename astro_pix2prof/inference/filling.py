@@ -350,7 +350,8 @@ def fill_pixels(image, mask, centre, sma, eps, theta, *, sigma, extent,
     much = np.abs(usual) * (_CONTRAST - 1) + _SIGNIFICANT * sigma
     known = inside & (touched < _TOUCHED) & (np.abs(value - usual) < much)
     out = image.copy()
-    out[box][missing] = np.where(known, value, usual)
+    most = np.finfo(out.dtype).max
+    out[box][missing] = np.clip(np.where(known, value, usual), -most, most)
     filled[box] = missing
     return out, filled
 
