@@ -432,3 +432,39 @@ def test_images_of_a_band(tmp_path, capsys):
     text = capsys.readouterr().err
     assert 'error: --bands g=path_g is neither a column of the cat' in text
     assert '--images' not in text
+
+
+@pytest.mark.parametrize(('options', 'code', 'message'), [
+    (['--out', 'h'], 2, 'argument --out: must end in .safetensors, got h'),
+    (['--label', 'name'], 1, "--label: each class needs 5 galaxies at least, "
+     "got 'a': 1"),
+    (['--label', 'name', '--kind', 'numbers'], 1, '--label: name must hold '
+     'numbers'),
+    (['--group', 'part'], 1, 'got 0: 2, 1: 2 (24 labelled rows are of 2 '
+     'galaxies by --group)'),
+    (['--kind', 'numbers', '--group', 'part'], 1, 'got 2 (24 labelled rows'),
+])
+def test_labels_before_images(options, code, message, tmp_path, capsys,
+                              monkeypatch):
+    """
+    Nothing is encoded for labels that cannot be learned.
+    """
+    def encode(*args, **kwargs):
+        msg = 'the images were encoded'
+        raise AssertionError(msg)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr('astro_pix2prof.Pix2ProfFitter.encode', encode)
+    names = 'abcdefghijklmnopqrstuvwx'
+    rows = [f'{name},{k // 2 % 2},{k % 2}' for k, name in enumerate(names)]
+    (tmp_path / 'l.csv').write_text('\n'.join(['name,ring,part', *rows]))
+    for name in names:
+        (tmp_path / f'{name}.fits').touch()
+    try:
+        found = main(['fine-tune', 'encoder', '--table', 'l.csv', '--images',
+                      '{name}.fits', '--label', 'ring', '--out',
+                      'h.safetensors', *options])
+    except SystemExit as stop:
+        found = stop.code
+    assert found == code
+    assert message in capsys.readouterr().err

@@ -313,7 +313,8 @@ def test_quiet(catalogue, tmp_path, capsys):
      'give --cutouts hips2fits:CDS/P/DES-DR2/r'),
     (['--cutouts', 'legcy'], '--cutouts must be'),
     (['--cutouts', 'legacy', '--cutout-rate', '0'], '--cutout-rate must be'),
-    (['--cutouts', 'legacy', '--band', 'q'], "--band 'q' must be one of the bands"),
+    (['--cutouts', 'legacy', '--band', 'q'],
+     "--band 'q' must be one of the bands"),
 ])
 def test_usage_of_places(catalogue, tmp_path, capsys, options, message):
     with pytest.raises(SystemExit) as stop:
