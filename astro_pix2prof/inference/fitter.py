@@ -501,6 +501,11 @@ class Pix2ProfFitter(ProfileFitter):
             meta['correlation'] = correlation_text(correlation)
         return meta
 
+    def _fit_of_bands(self):
+        check_forced(self.architecture, self.weights,
+                     **{'several bands': True})
+        return super()._fit_of_bands()
+
     def _chooses_radii(self, options):
         return not self._radii.updated(options).is_free
 

@@ -187,16 +187,17 @@ class SurveyImages:
             if np.ndim(size) == 0 and not isinstance(size, u.Quantity):
                 check_positive(size, 'size', optional=True)
             return size, None
+        text = size
         try:
-            size = u.Quantity(size)
+            size = u.Quantity(text)
         except TypeError:
-            msg = (f'size={size!r} is neither a number, an angle such as '
+            msg = (f'size={text!r} is neither a number, an angle such as '
                    "'90arcsec' nor a column of the catalogue")
             raise ValueError(msg) from None
         if size.unit in (u.dimensionless_unscaled, u.pix):
             size = round(size.value)
         elif size.unit.physical_type != 'angle':
-            msg = (f"size={str(size)!r} must be pixels or an angle such as "
+            msg = (f"size={text!r} must be pixels or an angle such as "
                    f"'90arcsec', got the unit '{size.unit}'")
             raise ValueError(msg)
         return size, None

@@ -114,6 +114,8 @@ class TestProfile:
         with pytest.raises(ValueError, match='ellipticity and pa must not be '
                            "given with weights='captioner'"):
             captioner(example, ellipticity=0.4, pa=80)
+        with pytest.raises(ValueError, match='several bands must not'):
+            captioner.fit_bands({'g': example, 'r': example})
 
     def test_geometry_captioner(self, captioner, example):
         """
