@@ -8,7 +8,12 @@ from astro_pix2prof.cli.options import (
     any_path,
     local_path,
 )
-from astro_pix2prof.cli.output import check_new, make_folder, show_warnings
+from astro_pix2prof.cli.output import (
+    check_new,
+    make_folder,
+    show_warnings,
+    warn,
+)
 from astro_pix2prof.cli.similar import (
     DEFAULT_N,
     add_vector_options,
@@ -101,8 +106,13 @@ def _rate(finder, path, args):
     """
     Add the ratings of a file, which errors name.
     """
+    before = finder.n_rated
     try:
         finder.rate(path)
+        if not finder.n_rated:
+            warn(f'--ratings: {path} has no rating'
+                 + (' that is left' if before else
+                    ': the order is that of isolation'), args)
     except (OSError, ValueError, TypeError) as error:
         if args.debug:
             raise

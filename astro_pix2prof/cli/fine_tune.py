@@ -3,6 +3,7 @@
 The command ``pix2prof fine-tune``.
 """
 
+import warnings
 from pathlib import Path
 
 from astro_pix2prof.cli.options import add_common_options, local_path
@@ -98,6 +99,9 @@ def _run_fine_tune(args):
 def _fine_tune(args):
     from astro_pix2prof import fine_tune
 
+    if args.out.suffix != '.safetensors':
+        args.command.error('argument --out: must end in .safetensors, got '
+                           f'{args.out}')
     options = {'out': args.out, 'seed': args.seed, 'licence': args.licence,
                'description': args.description,
                'overwrite': args.overwrite}
@@ -113,6 +117,7 @@ def _fine_tune(args):
                                "'last'")
         _need(args, 'images')
         table, paths = _find_images(args, _read_labels(args))
+        _check_labels(args, table)
         table['image'] = [str(path) for path in paths]
         return fine_tune('encoder', table, labels=args.label,
                          kind=args.kind, groups=args.groups,
@@ -216,7 +221,29 @@ def _encode(args, table):
     from astro_pix2prof import Pix2ProfFitter
 
     table, paths = _find_images(args, table)
+    _check_labels(args, table)
     encoded = Pix2ProfFitter().encode(paths, progress=not args.quiet)
     table['embedding'] = encoded['embedding']
     table.meta.update(encoded.meta)
     return table
+
+
+def _check_labels(args, table):
+    """
+    Refuse labels that no head can be fitted to, before images are encoded.
+    """
+    import numpy as np
+
+    from astro_pix2prof.inference.heads import usable_labels
+    from astro_pix2prof.inference.label_groups import label_groups
+    from astro_pix2prof.training.few_labels import check_counts
+
+    # (no vector is known yet: all count as good)
+    _, values, _, used = usable_labels(
+        np.zeros((len(table), 1)), table[args.label], args.kind,
+        args.label)
+    with warnings.catch_warnings():
+        # (which come when the head is fitted)
+        warnings.simplefilter('ignore')
+        groups = label_groups(args.groups, table, len(table), used)
+    check_counts(values, args.kind, groups)

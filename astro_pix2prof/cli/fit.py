@@ -9,8 +9,13 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from astro_pix2prof.addresses import copy_here
 from astro_pix2prof.cli.collector import pause_collector
+from astro_pix2prof.cli.geometry import (
+    check_centre,
+    check_forced,
+    geometry_path,
+    read_geometry,
+)
 from astro_pix2prof.cli.methods import METHODS, make_fitter
 from astro_pix2prof.cli.options import (
     add_common_options,
@@ -74,7 +79,8 @@ def add_fit_command(commands):
                          help='how to measure (default: pix2prof, the '
                               'neural network)')
     add_fitter_options(command)
-    command.add_argument('--geometry', metavar='PROFILE', type=any_path,
+    command.add_argument('--geometry', metavar='PROFILE',
+                         type=geometry_path,
                          help='measure on the ellipses of this profile of '
                               'the same galaxy (forced photometry), of a '
                               'table of radius, ellipticity and pa, or of '
@@ -286,35 +292,6 @@ def _checked(check, text):
         raise argparse.ArgumentTypeError(msg) from None
 
 
-def _read_geometry(path):
-    """
-    Read a profile, or a table of ellipses of any other kind.
-    """
-    from astropy.table import QTable
-
-    from astro_pix2prof.datasets.tables import read_foreign_ellipses
-    from astro_pix2prof.profile.io import read_profile
-
-    with copy_here(path) as copy:
-        if copy.is_file():
-            table = read_foreign_ellipses(copy)
-            if table is not None:
-                return table
-    try:
-        return read_profile(path)
-    except ValueError:
-        try:
-            with copy_here(path) as copy:
-                table = QTable.read(copy)
-        except Exception:  # every reader has kinds of its own
-            table = None
-        if table is None or not {'ellipticity', 'eps', 'ellip', 'pa',
-                                 'theta'} & set(map(str.lower,
-                                                    table.colnames)):
-            raise
-        return table
-
-
 class _Progress:
     """
     A progress bar if there are several images, and lines above it.
@@ -386,15 +363,16 @@ class _Fitting:
         check_products(args)
         if args.method == 'isophote' and not args.compare and (
                 args.weights != args.command.get_default('weights')):
-            warn('--weights has no effect: --method isophote has no network',
-                 args)
+            args.command.error('--weights does not go with --method '
+                               'isophote, which has no network: leave one of '
+                               'them out, or give --compare')
         _check_shape(args)
         if args.morphology:
             _check_morphology(args)
         _check_psf(args)
         if args.geometry is not None:
             try:
-                self.options['geometry'] = _read_geometry(args.geometry)
+                self.options['geometry'] = read_geometry(args.geometry)
             except (OSError, ValueError) as error:
                 if args.debug or getattr(error, 'strerror', None):
                     raise
@@ -409,6 +387,7 @@ class _Fitting:
             self.beside = next(name for name in METHODS
                                if name != args.method)
             self.other = make_fitter(self.beside, args)
+        check_forced(args, self.fitter, self.other)
 
     def __call__(self, path, stem):
         """
@@ -430,6 +409,7 @@ class _Fitting:
         check_file(path)
         options = {**self.options, **read_planes(args, path)}
         fit, notes = quietly(self.fitter.fit, path, **options)
+        check_centre(args, fit)
         result = _Result(fit.profile, notes + _notes_of_degrees(args, fit))
         write_table(fit, table, args)
         result.add_notes(quietly(write_products, fit, files, args)[1])

@@ -53,6 +53,12 @@ _PHRASES = (
     (re.compile(r"use weights='rings' and the method encode, or find_clumps"),
      "give --weights rings (pix2prof survey --embedding and pix2prof clumps "
      "use these)"),
+    (re.compile(r'leave out x and y, which are pixels'),
+     'leave out --pixels, and name two columns of angles in --position'),
+    (re.compile(r'hips2fits needs layer=, the name of a HiPS such as '
+                r"'([^']*)'"),
+     r'hips2fits needs the name of a HiPS: give --cutouts hips2fits:\1'),
+    (re.compile(r'galaxies by groups\)'), 'galaxies by --group)'),
     (re.compile(r'leave device out'), 'leave out --device'),
     (re.compile(r'; or give truths\b'), ''),
     (re.compile(r', a slope or a function of the number of spaxels'),

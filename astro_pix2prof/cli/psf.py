@@ -36,6 +36,10 @@ def psf(text):
 
     from astro_pix2prof.psf.model import PSF
 
+    if not text.strip():
+        msg = (f'must be a FITS file or a width such as {_SUCH_AS}, got '
+               f'{text!r}')
+        raise argparse.ArgumentTypeError(msg)
     try:
         width = u.Quantity(text)
     except (TypeError, ValueError):

@@ -3,6 +3,7 @@
 The command ``pix2prof spectra``.
 """
 
+import argparse
 import re
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def add_spectra_command(commands):
                          help='write the image of the band, too')
     command.add_argument('--method', choices=METHODS, default='isophote',
                          help='how to fit the image (default: isophote)')
-    command.add_argument('--edges', metavar='R,R,...', type=lengths,
+    command.add_argument('--edges', metavar='R,R,...', type=_edges,
                          help='semi-major axes between the annuli in '
                               'spaxels, or with a unit, such as '
                               '0,2,4,8arcsec (default: half-way between '
@@ -92,6 +93,22 @@ def add_spectra_command(commands):
     add_fitter_options(command)
     add_common_options(command)
     command.set_defaults(run=_run_spectra, command=command)
+
+
+def _edges(text):
+    """
+    Read increasing lengths.
+    """
+    import numpy as np
+
+    edges = lengths(text)
+    values = np.asarray(getattr(edges, 'value', edges), dtype=float)
+    if len(values) < 2 or not (values[0] >= 0 and np.all(
+            np.diff(values) > 0)):
+        msg = ('must be at least two increasing semi-major axes from 0 on, '
+               f'got {text!r}')
+        raise argparse.ArgumentTypeError(msg)
+    return edges
 
 
 def _run_spectra(args):

@@ -177,6 +177,8 @@ def _run_survey(args):
     columns = None if args.columns is None else [
         name for text in args.columns for name in text.split(',') if name]
     service = _cutout_service(args)
+    if args.size is not None:
+        _check_size(args)
     options = _position_options(args)
     if bands is not None:
         names = list(bands)
@@ -231,6 +233,23 @@ def _find_images(images):
     return [path if is_address(path) else os.path.abspath(path)
             for text in images
             for path in sorted(glob.glob(text)) or [text]]
+
+
+def _check_size(args):
+    """
+    End the program for a size in a unit that is none of the sky.
+    """
+    import astropy.units as u
+
+    try:
+        unit = u.Quantity(args.size).unit
+    except TypeError:
+        # (the name of a column)
+        return
+    if unit not in (u.dimensionless_unscaled, u.pix) and (
+            unit.physical_type != 'angle'):
+        args.command.error('argument --size: must be pixels, an angle such '
+                           f'as 90arcsec or a column, got {args.size!r}')
 
 
 def _read_bands(args):
@@ -370,8 +389,14 @@ def _cutout_service(args):
 
     # (of several bands, each has its own)
     band = args.band if isinstance(args.band, str) else None
-    service = CutoutService.from_text(
-        args.cutouts, pixel_scale=args.pixel_scale, band=band, **given)
+    try:
+        service = CutoutService.from_text(
+            args.cutouts, pixel_scale=args.pixel_scale, band=band, **given)
+    except (ValueError, TypeError) as error:
+        if args.debug:
+            raise
+        args.command.error(option_text(' '.join(str(error).split()),
+                                       args.command))
     # (what the image has; its WCS tells)
     args.pixel_scale = None
     return service
@@ -392,6 +417,10 @@ def _finish(result, args):
              + ', '.join(f'{band}: {counted(n, "galaxy", "galaxies")}'
                          for band, n in lost.items())
              + f': see {result.out / "_failures.ecsv"}')
+    if args.part and not result.n_rows:
+        warn(f'there is no galaxy in the share {args.part}: shares are of '
+             f'whole parts, of {args.chunk_size} galaxies here; give a '
+             'smaller --chunk-size to all of them, or fewer shares')
     n_empty = result.n_flagged.get('NO_SOURCE', 0)
     if n_empty and n_empty == result.n_measured:
         warn('nothing significant was found at the position of any galaxy '

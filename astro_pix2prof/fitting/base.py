@@ -230,9 +230,9 @@ class ProfileFitter(ABC):
 
         ValueError
             If there are fewer than two bands; the reference, a colour or
-            an option names a band that is not there; or no band can be
-            measured. A ``reference`` that was given raises what went wrong
-            with it.
+            an option names a band that is not there; no band can be
+            measured; or the network measures along no ellipses. A
+            ``reference`` that was given raises what went wrong with it.
 
         Warns
         -----
@@ -265,12 +265,13 @@ class ProfileFitter(ABC):
             msg = ("distance and redshift are options of masses: give "
                    "predict='mass', too")
             raise TypeError(msg)
+        fit = self._fit_of_bands()
         measure = measure_bands
         if predict == 'mass':
             from astro_pix2prof.fitting.masses import (
                 measure_masses as measure,
             )
-        return measure(self.fit, images, reference=reference,
+        return measure(fit, images, reference=reference,
                        colours=colours, psf=psf, **options)
 
     def _chooses_radii(self, options):
@@ -383,6 +384,12 @@ class ProfileFitter(ABC):
         return ProfileBatch.from_profiles(
             profiles, sources=sources, start=start,
             columns=self._ring_columns(options))
+
+    def _fit_of_bands(self):
+        """
+        Return the function that measures bands, if they can share ellipses.
+        """
+        return self.fit
 
     def _ring_columns(self, options):
         """

@@ -40,6 +40,7 @@ from astro_pix2prof.inference.many import (
     prepare_part,
 )
 from astro_pix2prof.inference.preparation import (
+    check_forced,
     check_readable,
     prepare_galaxy,
     read_galaxies,
@@ -365,7 +366,8 @@ class Pix2ProfFitter(ProfileFitter):
             `~photutils.isophote.IsophoteList`, whose angles count from +x;
             or a table with the columns ``radius`` (or ``sma``),
             ``ellipticity`` and ``pa``. Their centre is used if they have
-            one.
+            one. Networks that measure along no ellipses, such as
+            'captioner', take none.
 
         ellipticity : float, str or `~astropy.units.Quantity`, optional
             The ellipticity of all ellipses: 0.4, '40%' or
@@ -499,11 +501,18 @@ class Pix2ProfFitter(ProfileFitter):
             meta['correlation'] = correlation_text(correlation)
         return meta
 
+    def _fit_of_bands(self):
+        check_forced(self.architecture, self.weights,
+                     **{'several bands': True})
+        return super()._fit_of_bands()
+
     def _chooses_radii(self, options):
         return not self._radii.updated(options).is_free
 
     def _prepare(self, cutout, *, geometry=None, ellipticity=None, pa=None,
                  harmonics=None, free_centres=None, **radii):
+        check_forced(self.architecture, self.weights, geometry=geometry,
+                     ellipticity=ellipticity, pa=pa)
         check_readable(cutout, self.architecture, self.network, self.weights)
         prepared = prepare_galaxy(
             cutout, sky=self.sky, search_radius=self.search_radius,

@@ -28,8 +28,9 @@ from astro_pix2prof.networks.readers.frame import Frame
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import GalaxyFlag
 
-__all__ = ['PreparedGalaxy', 'add_sky_and_correlation', 'check_readable',
-           'frame_of', 'prepare_galaxy', 'read_galaxies', 'subtracted_sky']
+__all__ = ['PreparedGalaxy', 'add_sky_and_correlation', 'check_forced',
+           'check_readable', 'frame_of', 'prepare_galaxy', 'read_galaxies',
+           'subtracted_sky']
 
 
 def frame_of(prepared):
@@ -174,6 +175,35 @@ class PreparedGalaxy:
         ny, nx = self.cutout.shape
         x, y = self.centre
         return min(x, y, nx - 1 - x, ny - 1 - y) + 0.5
+
+
+def check_forced(architecture, weights, **ellipses):
+    """
+    Refuse given ellipses for a network that does not measure along any.
+
+    Parameters
+    ----------
+    architecture : `~astro_pix2prof.networks.architectures.Architecture`
+        The architecture of the network.
+
+    weights : str
+        The name of the weights, for the message.
+
+    **ellipses
+        The options of the ellipses; `None` if not given.
+
+    Raises
+    ------
+    ValueError
+        If one is given, and the profile would not depend on it.
+    """
+    given = [name for name, value in ellipses.items() if value is not None]
+    if given and not architecture.finds_geometry:
+        msg = (f'{" and ".join(given)} must not be given with '
+               f'weights={weights!r}, a network that reads the profile off '
+               "the image and measures along no ellipses: use weights='rings' "
+               'or an IsophoteFitter')
+        raise ValueError(msg)
 
 
 def prepare_galaxy(cutout, *, sky='auto', search_radius=None,

@@ -332,7 +332,10 @@ def _changes(key, before, now):
             f'{name}{_NESTED[key]} was {_value_of(name, before)} and is '
             f'{_value_of(name, now)}' for name in {**before, **now}
             if before.get(name) != now.get(name))
-    return f'{key} was {before!r} and is {now!r}'
+    # (what was not asked for is no value of an option)
+    before, now = ('not given' if value is None else repr(value)
+                   for value in (before, now))
+    return f'{key} was {before} and is {now}'
 
 
 def _value_of(name, settings):

@@ -127,8 +127,8 @@ class SurveyImages:
         if self.source.kind in _ON_SKY:
             what = _ON_SKY[self.source.kind]
             if x is not None:
-                msg = (f'{what} are found by ra and dec: x and y are of no '
-                       'use')
+                msg = (f'{what} are found by ra and dec: leave out x and y, '
+                       'which are pixels')
                 raise ValueError(msg)
             if ra is None:
                 ra, dec = (guess_column('ra', columns, _RA),
@@ -187,14 +187,19 @@ class SurveyImages:
             if np.ndim(size) == 0 and not isinstance(size, u.Quantity):
                 check_positive(size, 'size', optional=True)
             return size, None
+        text = size
         try:
-            size = u.Quantity(size)
+            size = u.Quantity(text)
         except TypeError:
-            msg = (f'size={size!r} is neither a number, an angle such as '
+            msg = (f'size={text!r} is neither a number, an angle such as '
                    "'90arcsec' nor a column of the catalogue")
             raise ValueError(msg) from None
         if size.unit in (u.dimensionless_unscaled, u.pix):
             size = round(size.value)
+        elif size.unit.physical_type != 'angle':
+            msg = (f"size={text!r} must be pixels or an angle such as "
+                   f"'90arcsec', got the unit '{size.unit}'")
+            raise ValueError(msg)
         return size, None
 
     @property

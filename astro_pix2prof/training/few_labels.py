@@ -11,8 +11,8 @@ import numpy as np
 from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.training.label_folds import counts_of, label_folds
 
-__all__ = ['FittedHead', 'choose_factor', 'figures_of', 'fit_head',
-           'fit_linear']
+__all__ = ['FittedHead', 'check_counts', 'choose_factor', 'figures_of',
+           'fit_head', 'fit_linear']
 
 
 # Strengths of the regularisation to choose from: inverse ones of logistic
@@ -196,7 +196,40 @@ def fit_linear(embedding, target, *, kind, strength):
     return weight, np.atleast_1d(model.intercept_) - weight @ mean
 
 
-def _fit_classes(x, labels, mean, scale, seed, groups):
+def check_counts(labels, kind, groups=None):
+    """
+    Check that there are galaxies enough to fit a head to.
+
+    Parameters
+    ----------
+    labels : 1D `~numpy.ndarray`, shape (n,)
+        Classes or numbers.
+
+    kind : {'classes', 'numbers'}
+        Their kind.
+
+    groups : 1D `~numpy.ndarray`, shape (n,), optional
+        What rows of one galaxy have in common.
+
+    Raises
+    ------
+    ValueError
+        If there are too few, or all labels are the same.
+    """
+    grouped = '' if groups is None else (
+        f' ({len(labels)} labelled rows are of {len(np.unique(groups))} '
+        'galaxies by groups)')
+    if kind == 'numbers':
+        y = np.asarray(labels, dtype=float)
+        n_galaxies = len(y if groups is None else np.unique(groups))
+        if n_galaxies < _LEAST_NUMBERS:
+            msg = (f'labels: numbers need {_LEAST_NUMBERS} galaxies at '
+                   f'least, got {n_galaxies}{grouped}')
+            raise ValueError(msg)
+        if np.ptp(y) == 0:
+            msg = f'labels: all {len(y)} galaxies have the number {y[0]:g}'
+            raise ValueError(msg)
+        return
     classes, target = np.unique(labels, return_inverse=True)
     counts = counts_of(target, groups)
     if len(classes) < 2:
@@ -207,8 +240,14 @@ def _fit_classes(x, labels, mean, scale, seed, groups):
         few = ', '.join(f'{name.item()!r}: {n}' for name, n in zip(
             classes, counts, strict=True) if n < _LEAST)
         msg = (f'labels: each class needs {_LEAST} galaxies at least, got '
-               f'{few}; label more or leave the class out')
+               f'{few}{grouped}; label more or leave the class out')
         raise ValueError(msg)
+
+
+def _fit_classes(x, labels, mean, scale, seed, groups):
+    check_counts(labels, 'classes', groups)
+    classes, target = np.unique(labels, return_inverse=True)
+    counts = counts_of(target, groups)
     folds = [label_folds(target, min(_FOLDS, counts.min()), seed + repeat,
                          stratified=True, groups=groups)
              for repeat in range(_REPEATS)]
@@ -270,15 +309,8 @@ def _loss_of(probability, target):
 def _fit_numbers(x, labels, mean, scale, seed, groups):
     from sklearn.linear_model import Ridge
 
+    check_counts(labels, 'numbers', groups)
     y = np.asarray(labels, dtype=float)
-    n_galaxies = len(y if groups is None else np.unique(groups))
-    if n_galaxies < _LEAST_NUMBERS:
-        msg = (f'labels: numbers need {_LEAST_NUMBERS} galaxies at least, '
-               f'got {n_galaxies}')
-        raise ValueError(msg)
-    if np.ptp(y) == 0:
-        msg = f'labels: all {len(y)} galaxies have the number {y[0]:g}'
-        raise ValueError(msg)
     middle, size = y.mean(), y.std()
     z = (y - middle) / size
     folds = [label_folds(y, _FOLDS, seed + repeat, stratified=False,

@@ -43,6 +43,18 @@ def error_of(capsys, *args):
     return line
 
 
+def usage_of(capsys, *args):
+    """
+    The message of wrong usage that a command ends with.
+    """
+    with pytest.raises(SystemExit) as stop:
+        main([str(arg) for arg in args])
+    assert stop.value.code == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert not PYTHON.search(line)
+    return line
+
+
 class TestCommonErrors:
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path, monkeypatch):
@@ -82,11 +94,39 @@ class TestCommonErrors:
 
     def test_weights_of_isophotes(self, raw, capsys):
         args = ['fit', str(raw), '--uncalibrated', '--method', 'isophote']
-        assert main([*args, '--weights', 'rings-fast']) == 0
-        assert ('warning: --weights has no effect: --method isophote has no '
-                'network') in capsys.readouterr().err
-        assert main([*args, '--overwrite']) == 0
+        assert ('--weights does not go with --method isophote, which has no '
+                'network') in usage_of(
+                    capsys, *args, '--weights', 'rings-fast')
+        assert main(args) == 0
         assert '--weights' not in capsys.readouterr().err
+
+    def test_given_ellipses(self, raw, tmp_path, capsys):
+        (tmp_path / 'e.csv').write_text(
+            'radius,ellipticity,pa,x0,y0\n5,0.2,30,70,70\n9,0.2,30,70,70\n')
+        args = ['fit', raw, '--uncalibrated']
+        shape = ['--ellipticity', 0.4, '--pa', 80]
+        for given in (shape, ['--geometry', 'e.csv']):
+            line = usage_of(capsys, *args, *given, '--weights', 'captioner')
+            assert 'must not be given with --weights captioner' in line
+            assert given[0] in line
+        args = [*args, '--geometry', 'e.csv', '--method', 'isophote']
+        assert ('--position is 50 pixels from the centre of --geometry'
+                in error_of(capsys, *args, '--position', 40, 30))
+        assert main([str(arg) for arg in [*args, '--position', 70, 72]]) == 0
+
+    def test_no_file_of_ellipses(self, raw, tmp_path, capsys):
+        (tmp_path / 'folder').mkdir()
+        (tmp_path / 'e.txt').write_text('nothing')
+        args = ['fit', raw, '--method', 'isophote', '--uncalibrated']
+        assert '--geometry: folder is a folder: give' in error_of(
+            capsys, *args, '--geometry', 'folder')
+        line = error_of(capsys, *args, '--geometry', 'e.txt')
+        assert '.prof' in line
+        assert 'format be given' not in line
+        for option, text in (('--geometry', 'the file of a profile'),
+                             ('--psf', 'a FITS file or a width')):
+            assert f'{option}: must be {text}' in usage_of(
+                capsys, *args, option, '')
 
     def test_degrees_without_a_unit(self, galaxy_ccd, tmp_path, capsys):
         galaxy_ccd.wcs.wcs.crval = 60.0, 50.0
@@ -392,3 +432,39 @@ def test_images_of_a_band(tmp_path, capsys):
     text = capsys.readouterr().err
     assert 'error: --bands g=path_g is neither a column of the cat' in text
     assert '--images' not in text
+
+
+@pytest.mark.parametrize(('options', 'code', 'message'), [
+    (['--out', 'h'], 2, 'argument --out: must end in .safetensors, got h'),
+    (['--label', 'name'], 1, "--label: each class needs 5 galaxies at least, "
+     "got 'a': 1"),
+    (['--label', 'name', '--kind', 'numbers'], 1, '--label: name must hold '
+     'numbers'),
+    (['--group', 'part'], 1, 'got 0: 2, 1: 2 (24 labelled rows are of 2 '
+     'galaxies by --group)'),
+    (['--kind', 'numbers', '--group', 'part'], 1, 'got 2 (24 labelled rows'),
+])
+def test_labels_before_images(options, code, message, tmp_path, capsys,
+                              monkeypatch):
+    """
+    Nothing is encoded for labels that cannot be learned.
+    """
+    def encode(*args, **kwargs):
+        msg = 'the images were encoded'
+        raise AssertionError(msg)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr('astro_pix2prof.Pix2ProfFitter.encode', encode)
+    names = 'abcdefghijklmnopqrstuvwx'
+    rows = [f'{name},{k // 2 % 2},{k % 2}' for k, name in enumerate(names)]
+    (tmp_path / 'l.csv').write_text('\n'.join(['name,ring,part', *rows]))
+    for name in names:
+        (tmp_path / f'{name}.fits').touch()
+    try:
+        found = main(['fine-tune', 'encoder', '--table', 'l.csv', '--images',
+                      '{name}.fits', '--label', 'ring', '--out',
+                      'h.safetensors', *options])
+    except SystemExit as stop:
+        found = stop.code
+    assert found == code
+    assert message in capsys.readouterr().err

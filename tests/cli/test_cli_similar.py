@@ -176,5 +176,9 @@ def test_anomalies(survey, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([*args, '--images', str(tmp_path)])
     assert 'only --page shows images' in capsys.readouterr().err
+    first.write_text('index,source,rating\n30,,\n')
+    assert main([*args, '--ratings', str(first)]) == 0
+    assert (f'--ratings: {first} has no rating: the order is that of isolation'
+            in capsys.readouterr().err)
     assert main([*args, '--ratings', 'none.csv']) == 1
     assert 'none.csv does not exist' in capsys.readouterr().err

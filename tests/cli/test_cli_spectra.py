@@ -82,7 +82,6 @@ def test_profile(cube, tmp_path, capsys):
     (['--band', 'x'], "such as '6000:7000', got 'x'"),
     (['--band', '100:200'], 'must lie in the range of the cube'),
     (['--covariance', 'sami'], "--covariance must be 'manga'"),
-    (['--edges', '3,2'], '--edges must be at least two increasing'),
     (['--hdu', 'SCI'], "--hdu 'SCI' is not in the file"),
     (['--unit', 'ct'], "got the unit 'ct': give --unit"),
     (['--profile', 'nothing.ecsv'], 'no such file: nothing.ecsv'),
@@ -106,5 +105,11 @@ def test_wrong_usage(cube, capsys):
             main(['spectra', str(cube), option, 'a.txt'])
         assert f'argument {option}: must end in .fits, got a.txt' in (
             capsys.readouterr().err)
+    for edges in ('3,2', '1', '0,2,2arcsec'):
+        with pytest.raises(SystemExit) as stop:
+            main(['spectra', str(cube), '--edges', edges])
+        assert stop.value.code == 2
+        assert ('argument --edges: must be at least two increasing semi-major '
+                f'axes from 0 on, got {edges!r}' in capsys.readouterr().err)
     assert main(['spectra', 'nothing.fits']) == 1
     assert 'no such file: nothing.fits' in capsys.readouterr().err

@@ -304,3 +304,43 @@ def test_quiet(catalogue, tmp_path, capsys):
     assert main([*args, '--changed', 'redo']) == 0
     assert ('row 1 of the catalogue): 1 part is measured again'
             in capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    (['--images', 'path', '--size', '80kpc'], "--size: must be pixels, an "
+     "angle such as 90arcsec or a column, got '80kpc'"),
+    (['--cutouts', 'hips2fits'],
+     'give --cutouts hips2fits:CDS/P/DES-DR2/r'),
+    (['--cutouts', 'legcy'], '--cutouts must be'),
+    (['--cutouts', 'legacy', '--cutout-rate', '0'], '--cutout-rate must be'),
+    (['--cutouts', 'legacy', '--band', 'q'],
+     "--band 'q' must be one of the bands"),
+])
+def test_usage_of_places(catalogue, tmp_path, capsys, options, message):
+    with pytest.raises(SystemExit) as stop:
+        main(['survey', str(catalogue), *options, '--out',
+              str(tmp_path / 'out')])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
+def test_pixels_of_tiles(catalogue, tmp_path, capsys):
+    assert main(['survey', str(catalogue), '--images',
+                 f'{catalogue.parent}/*.fits', '--position', 'x', 'y',
+                 '--pixels', '--size', '80', '--out',
+                 str(tmp_path / 'out')]) == 1
+    assert ('galaxies in tiles are found by ra and dec: leave out --pixels'
+            in capsys.readouterr().err)
+
+
+def test_empty_share_and_structure(catalogue, tmp_path, capsys):
+    args = ['survey', str(catalogue), '--images', 'path', '--out',
+            str(tmp_path / 'out'), '--workers', '1', '--method', 'isophote']
+    assert main([*args, '--part', '1/3']) == 0
+    assert ('there is no galaxy in the share 1/3: shares are of whole parts, '
+            'of 500 galaxies here') in capsys.readouterr().err
+    assert main([*args, '--structure']) == 1
+    text = capsys.readouterr().err
+    assert '--structure was not given and is ' in text
+    assert 'None' not in text

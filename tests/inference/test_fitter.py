@@ -110,6 +110,13 @@ class TestProfile:
         turn = profile['pa'][use].to_value(u.deg) - pa
         assert np.abs((turn + 90) % 180 - 90).max() < 12
 
+    def test_no_ellipses_for_a_captioner(self, captioner, example):
+        with pytest.raises(ValueError, match='ellipticity and pa must not be '
+                           "given with weights='captioner'"):
+            captioner(example, ellipticity=0.4, pa=80)
+        with pytest.raises(ValueError, match='several bands must not'):
+            captioner.fit_bands({'g': example, 'r': example})
+
     def test_geometry_captioner(self, captioner, example):
         """
         One ellipse from moments, near that of the isophotes, and flagged.

@@ -355,7 +355,7 @@ class TestTiles:
         catalogue = open_catalogue(table)
         with pytest.raises(ValueError, match='galaxies in tiles need size='):
             SurveyImages(str(tiles), catalogue)
-        with pytest.raises(ValueError, match='x and y are of no use'):
+        with pytest.raises(ValueError, match='leave out x and y, which'):
             SurveyImages(str(tiles), catalogue, x='z', y='z', size=9)
         with fits.open(tiles / 'tile0.fits') as hdulist, pytest.raises(
                 ValueError, match='lies outside of the image of 400 x 300'):

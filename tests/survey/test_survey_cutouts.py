@@ -670,7 +670,7 @@ class TestOthers:
         ({'size': None}, 'cut-outs of a service need size='),
         ({'size': 0}, 'size must be positive'),
         ({'size': '2deg'}, r'size is 27481 pixels .* from 1 to 10000'),
-        ({'size': '5kg'}, 'not convertible'),
+        ({'size': '5kg'}, "size='5kg' must be pixels or an angle such as"),
         ({'x': 'ra', 'y': 'dec'}, 'cut-outs of a service are found by ra'),
         ({'ra': 'x'}, 'ra and dec go together'),
     ])
