@@ -243,7 +243,7 @@ def _check_size(args):
 
     try:
         unit = u.Quantity(args.size).unit
-    except TypeError:
+    except (TypeError, ValueError):
         # (the name of a column)
         return
     if unit not in (u.dimensionless_unscaled, u.pix) and (

@@ -62,7 +62,7 @@ def find_bad_pixels_and_lines(data, mask, position, sigma, *, sky=0.0,
 
 
 # (sums without light have no logarithm, and are not used)
-@np.errstate(invalid='ignore', divide='ignore')
+@np.errstate(invalid='ignore', divide='ignore', over='ignore')
 def find_bad_lines(data, mask, position, sigma, *, sky=0.0, gain=None):
     """
     Find rows and columns through a galaxy that are darker than those beside.

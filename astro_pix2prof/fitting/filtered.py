@@ -136,6 +136,8 @@ def _repels(image, mask, centre, noise):
     lags = np.arange(-reach, reach + 1)
     found = found[np.ix_(lags, lags)]
     power = found[reach, reach]
+    if not power > 0:
+        return False
     distance = np.hypot(lags, lags[:, None])
     far = found[(distance > _FAR[0]) & (distance < _FAR[1])].mean()
     far = min(max(far, 0.0), _WIDE * power)
@@ -202,6 +204,7 @@ def is_median_filtered(data, mask, noise):
     """
     rows = np.s_[::max(len(data) // _ROWS, 1)]
     values, hidden = data[rows], mask[rows]
+    values = np.where(hidden | ~np.isfinite(values), 0.0, values)
     if not noise > 0 or values.shape[1] < 8:
         return False
     change = np.abs(values[:, 1:] - values[:, :-1])

@@ -110,7 +110,7 @@ def find_gain(unit, header):
     return None if gain is None else gain * count_scale(unit)
 
 
-def find_saturation(unit, header, data=None):
+def find_saturation(unit, header, data=None, mask=None):
     """
     Find the level at which pixels are saturated.
 
@@ -128,6 +128,9 @@ def find_saturation(unit, header, data=None):
 
     data : `~numpy.ndarray`, optional
         The pixels of the image.
+
+    mask : 2D bool `~numpy.ndarray`, optional
+        Pixels that do not count.
 
     Returns
     -------
@@ -149,7 +152,9 @@ def find_saturation(unit, header, data=None):
             _RATE.search(comment)):
         return value
     rate = value / exptime / count_scale(unit)
-    peak = np.nanmax(data, initial=-np.inf)
+    good = data[np.isfinite(data) if mask is None
+                else np.isfinite(data) & ~mask]
+    peak = float(good.max()) if good.size else -np.inf
     if (peak <= _OVERFULL * rate and _COUNTS.search(comment)
             and 'COMBINET' not in header):
         return rate

@@ -337,12 +337,11 @@ path, optional
         self.pixel_scale = find_pixel_scale(place.matrix, pixel_scale)
         if self.pixel_scale is None and calibrated:
             refuse_unscaled(header)
-        self.gain = given_gain(gain, unit)
-        if self.gain is None:
-            self.gain = find_gain(unit, header)
+        self.gain = given_gain(gain, unit) or find_gain(unit, header)
         self.saturation = given_saturation(saturation, unit)
         if self.saturation is None:
-            self.saturation = find_saturation(unit, header, parts.data)
+            self.saturation = find_saturation(
+                unit, header, parts.data, mask)
         self.psf_fwhm = given_fwhm(psf_fwhm, self.pixel_scale)
 
         self._data_scale = scale = data_scale(parts.data, mask)

@@ -72,7 +72,7 @@ def label_groups(groups, data, n, used):
                f'the shape {values.shape}')
         raise ValueError(msg)
     known = ~np.ma.getmaskarray(values)[used]
-    texts = [str(value).strip() for value in values.data[used]]
+    texts = [_text_of(value) for value in values.data[used]]
     absent = int(np.count_nonzero(~known | (np.array(texts) == '')))
     if absent:
         msg = (f'groups: {counted(absent, "labelled row")} without a value: '
@@ -81,6 +81,18 @@ def label_groups(groups, data, n, used):
     # (in their order, so that other names give the same folds)
     number = {text: k for k, text in enumerate(dict.fromkeys(texts))}
     return np.array([number[text] for text in texts])
+
+
+def _text_of(value):
+    """
+    Return the name of a galaxy as text; '' for none.
+    """
+    if value is None or (isinstance(value, float | np.floating)
+                         and not np.isfinite(value)):
+        return ''
+    if isinstance(value, bytes):
+        value = value.decode()
+    return str(value).strip()
 
 
 def _warn_of_repeats(rows):

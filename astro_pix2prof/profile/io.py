@@ -199,7 +199,8 @@ def _fits_a_card(value):
 
 def _plain(value):
     if isinstance(value, u.Quantity):
-        return str(value)
+        # (not abridged, as the text of a long array is)
+        return f'{np.asarray(value.value).tolist()} {value.unit}'.strip()
     return value.tolist() if isinstance(value, np.generic | np.ndarray
                                         ) else str(value)
 

@@ -190,7 +190,7 @@ class SurveyImages:
         text = size
         try:
             size = u.Quantity(text)
-        except TypeError:
+        except (TypeError, ValueError):
             msg = (f'size={text!r} is neither a number, an angle such as '
                    "'90arcsec' nor a column of the catalogue")
             raise ValueError(msg) from None

@@ -70,3 +70,19 @@ def test_doubt():
         # nothing comes near to it
         image.data /= 2
         GalaxyCutout(image, pixel_scale=0.1)
+
+
+def test_peak_of_good_pixels():
+    """
+    A hot pixel that is masked, or is no number, is no peak; nor are integers.
+    """
+    header = header_values(fits.Header([
+        ('SATURATE', 60000, '[adu]'), ('EXPTIME', 100.0)]))
+    hot = np.array([[30.0, 1e5]])
+    unit = u.Unit('ct/s')
+    assert find_saturation(unit, header, hot) == 60000
+    assert find_saturation(unit, header, hot, hot > 100) == 600
+    hot[0, 1] = np.inf
+    assert find_saturation(unit, header, hot) == 600
+    assert find_saturation(unit, header, np.array([[30]], 'i2')) == 600
+    assert find_saturation(unit, header, hot, np.ones((1, 2), bool)) == 600

@@ -572,7 +572,12 @@ class TestGroups:
         for groups, match in (
                 ('galaxy', "must be a table with the column 'galaxy'"),
                 ([1, 2], 'one value for each of 160'),
-                (np.ma.masked_equal(bands['id'], 3), '2 labelled rows with')):
+                (np.ma.masked_equal(bands['id'], 3), '2 labelled rows with'),
+                (np.where(bands['id'] == 3, np.nan, bands['id']),
+                 '2 labelled rows with'),
+                ([None, *bands['id'][1:]], '1 labelled row with'),
+                (np.where(bands['id'] == 3, b'', b'a'),
+                 '2 labelled rows with')):
             with pytest.raises(ValueError, match=match):
                 fine_tune('encoder', bands, labels='ring', out=out,
                           groups=groups)

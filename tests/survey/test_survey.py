@@ -213,8 +213,11 @@ class TestImages:
         assert sizes('s')[5] is None
         assert sizes('20')[0] == 20
         assert sizes('20 arcsec')[0] == 20 * u.arcsec
-        with pytest.raises(ValueError, match="size='much' is neither"):
-            sizes('much')
+        for size in ('much', '90arcsex', '2size'):
+            with pytest.raises(ValueError, match=f"size='{size}' is neither"):
+                sizes(size)
+        table['2size'] = table['s']
+        assert sizes('2size')[:5] == list(table['s'][:5])
 
     def test_exceptions(self, table):
         catalogue = open_catalogue(table)
