@@ -808,7 +808,8 @@ class TestCommand:
         (['--zeropoint', 'g=25'], 'give --bands'),
         (['--images', 'path_g', '--bands', 'g,r', '--hdu', 'g=1'],
          '--hdu or --band must have a value for r'),
-        (['--bands', 'g=path_g,r=path_z'], "band r: "),
+        (['--bands', 'g=path_g,r=path_z'],
+         '--bands r=path_z is neither a column of the catalogue'),
     ])
     def test_errors(self, folder, tmp_path, capsys, args, match):
         assert self.call(folder, tmp_path / 'out', *args) == 1

@@ -219,7 +219,7 @@ def test_settings(folder):
     run(folder, masks='m')
     settings = read_survey(folder / 'out').settings
     assert settings['masks'] == 'm'
-    with pytest.raises(ValueError, match=r'masks was .m. and is None'):
+    with pytest.raises(ValueError, match=r'masks was .m. and is not given'):
         run(folder)
     assert run(folder, masks='m').n_skipped == N
     run(folder, out='plain')
@@ -262,7 +262,8 @@ def test_structure(folder):
         assert np.isnan(galaxies[name][2])
     assert galaxies['r50'].unit == row['r50'].unit
     assert galaxies['structure_flag'][0] == row['flag']
-    with pytest.raises(ValueError, match='structure was True and is None'):
+    with pytest.raises(ValueError,
+                       match='structure was True and is not given'):
         run(folder, masks='extra/{id:02d}_mask.fits[1]')
     with pytest.raises(TypeError, match='structure must be'):
         run(folder, out='no', structure=1)

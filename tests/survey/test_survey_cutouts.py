@@ -824,16 +824,16 @@ def test_command(web, tmp_path, capsys, monkeypatch):
     assert list((tmp_path / 'cache').glob('??/legacy_ls-dr9_g_10*.fits'))
     capsys.readouterr()
     for more, text in (
-            (['--cutouts', 'sdss', '--size', '9'],
-             "--cutouts must be 'legacy', 'ps1' or 'hips2fits'"),
             (['--cutouts', 'ps1'], 'cut-outs of a service need --size'),
-            (['--cutouts', 'ps1', '--size', '9', '--cutout-rate', '99'],
-             '--cutout-rate 99.0 is more than a public service should get'),
             (['--cutouts', 'hips2fits:P/X', '--size', '9', '--pixel-scale',
               '1'], 'give --unit (a flux unit')):
         assert main([*args, *more]) == 1
         assert text in capsys.readouterr().err
     for more, text in (
+            (['--cutouts', 'sdss', '--size', '9'],
+             "--cutouts must be 'legacy', 'ps1' or 'hips2fits'"),
+            (['--cutouts', 'ps1', '--size', '9', '--cutout-rate', '99'],
+             '--cutout-rate 99.0 is more than a public service should get'),
             (['--cutouts', 'ps1', '--images', 'x'], 'do not go together'),
             (['--cutout-rate', '1'], 'go with --cutouts')):
         with pytest.raises(SystemExit):
