@@ -84,10 +84,7 @@ def sky_strips(image, mask, noise):
     total, power, sky = sky_boxes(image[rows], mask[rows], noise)
     if np.count_nonzero(sky) < _LEAST * sky.size:
         return None
-    # (no light is beyond single precision in the sky)
-    with np.errstate(over='ignore', invalid='ignore'):
-        within = (power - total**2 / SIDE**2) / (SIDE**2 - 1)
-    return SkyStrips(first, total, within, sky)
+    return SkyStrips(first, total, _variance(total, power), sky)
 
 
 def sky_boxes(values, mask, noise, *, uneven=False):
@@ -151,9 +148,7 @@ def _local_noise(total, power):
     -------
     noise : 2D `~numpy.ndarray`, shape (ny, nx)
     """
-    # (no light is beyond single precision in the sky)
-    with np.errstate(over='ignore', invalid='ignore'):
-        within = (power - total**2 / SIDE**2) / (SIDE**2 - 1)
+    within = _variance(total, power)
     within = np.where(np.isfinite(within), np.maximum(within, 0.0), 0.0)
     ny, nx = within.shape
     number = max(nx // _BESIDE, 1)
@@ -164,6 +159,15 @@ def _local_noise(total, power):
         :, :, width // 4])
     return np.repeat(typical, width, axis=1)[:, np.minimum(
         np.arange(nx), number * width - 1)]
+
+
+def _variance(total, power):
+    """
+    Calculate the variance of the pixels of boxes about their means.
+    """
+    # (no light is beyond single precision in the sky)
+    with np.errstate(over='ignore', invalid='ignore'):
+        return (power - total**2 / SIDE**2) / (SIDE**2 - 1)
 
 
 def _columns(values):

@@ -50,13 +50,10 @@ def has_bowl(data, mask, rings):
     -------
     result : bool
     """
-    noise = rings.noise
-    with np.errstate(invalid='ignore', divide='ignore'):
-        seen = np.flatnonzero(rings.intensity > _SEEN * rings.intensity_err)
-    if not (len(seen) and noise > 0 and np.isfinite(
-            [rings.eps[seen[-1]], rings.theta[seen[-1]]]).all()):
+    noise, last = rings.noise, rings.last_seen(_SEEN)
+    if last is None or not noise > 0:
         return False
-    values, good, area = _around(data, mask, rings, seen[-1])
+    values, good, area = _around(data, mask, rings, last)
     good &= np.abs(values) < _OBJECT * noise
     values *= good
     number = _in_bands(good.sum(1))

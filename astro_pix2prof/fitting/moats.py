@@ -60,7 +60,7 @@ def has_moat(data, mask, rings):
     -------
     result : bool
     """
-    noise, last = rings.noise, _last_seen(rings)
+    noise, last = rings.noise, rings.last_seen(_SEEN)
     if last is None or not noise > 0:
         return False
     side = max(min(data.shape) // _BOXES, _LEAST)
@@ -107,18 +107,6 @@ def _shapes(light, size, widths):
     for axis in (0, 1):
         yield (light.mean(axis, keepdims=True) + np.zeros(light.shape),
                _SURE_OF_LINES)
-
-
-def _last_seen(rings):
-    """
-    Find the last ring that stands out of its error; `None` without any.
-    """
-    with np.errstate(invalid='ignore'):
-        seen = np.flatnonzero(rings.intensity > _SEEN * rings.intensity_err)
-    if not len(seen) or not np.isfinite(
-            [rings.eps[seen[-1]], rings.theta[seen[-1]]]).all():
-        return None
-    return seen[-1]
 
 
 def _means(data, mask, side):

@@ -122,6 +122,27 @@ class MeasuredRings:
         with np.errstate(invalid='ignore', divide='ignore'):
             return self.intensity / self.intensity_err
 
+    def last_seen(self, times):
+        """
+        Find the last ring that stands out of its error.
+
+        Parameters
+        ----------
+        times : float
+            By so many times its error.
+
+        Returns
+        -------
+        last : int or `None`
+            `None` without any, or if its ellipse is not known.
+        """
+        with np.errstate(invalid='ignore'):
+            seen = np.flatnonzero(self.intensity > times * self.intensity_err)
+        if not len(seen) or not np.isfinite(
+                [self.eps[seen[-1]], self.theta[seen[-1]]]).all():
+            return None
+        return int(seen[-1])
+
     @property
     def photon_snr(self):
         """
