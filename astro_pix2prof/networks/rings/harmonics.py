@@ -71,8 +71,7 @@ def harmonic_step(value, weight, radii, e, number, *, shrink=True):
     mean = (weight * value).sum(-1) / norm
     away = value - mean[..., None]
     right = ((weight * away) @ basis) / norm[..., None]
-    found = torch.cholesky_solve(right[..., None],
-                                 torch.linalg.cholesky(matrix))[..., 0]
+    found = _solve(matrix, right)
     left = away - found @ basis.T
     scatter = ((weight * left.square()).sum(-1) / norm + 1e-8).sqrt()
     error = scatter * (2 / (number * norm / n).clamp(min=1)).sqrt()
@@ -83,7 +82,8 @@ def harmonic_step(value, weight, radii, e, number, *, shrink=True):
     size = (e.square().sum(-1) + 1e-8).sqrt()
     # (the axis of a circle is any)
     c, s = torch.where(size[..., None] > 1e-3, e / size[..., None],
-                       e.new_tensor([1.0, 0.0])).unbind(-1)
+                       torch.eye(2, device=e.device, dtype=e.dtype)[0]
+                       ).unbind(-1)
     a, b = found[..., 3], found[..., 4]
     thin = -torch.log1p(-size.clamp(max=0.99))
     along, across = a * c + b * s, (b * c - a * s) * (thin / torch.sinh(thin))
@@ -98,6 +98,26 @@ def harmonic_step(value, weight, radii, e, number, *, shrink=True):
     # (of a quotient, of which both parts have errors)
     error = error.square() + doubt * step.square().sum(-1)
     return step, (error.sqrt() / (1 - doubt).clamp(min=1e-3)).clamp(max=10)
+
+
+def _solve(matrix, right):
+    """
+    Solve for vectors, with positive definite matrices.
+    """
+    if matrix.device.type == 'cpu':
+        return torch.cholesky_solve(
+            right[..., None], torch.linalg.cholesky(matrix))[..., 0]
+    # by elimination: a GPU would be asked whether all went well, which
+    # takes long, and a CUDA graph cannot do
+    work = torch.cat([matrix, right[..., None]], -1)
+    unit = torch.eye(matrix.shape[-1], device=matrix.device,
+                     dtype=matrix.dtype)
+    for k in range(len(unit)):
+        row = work[..., k:k + 1, :] / work[..., k:k + 1, k:k + 1]
+        # (of its own row, all but the row that was divided goes)
+        part = work[..., k:k + 1] - unit[:, k:k + 1]
+        work = work - part * row
+    return work[..., -1]
 
 
 def _slope(mean, radii, *, add=False):

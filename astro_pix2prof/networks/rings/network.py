@@ -192,6 +192,8 @@ class RingNetwork(nn.Module):
                 cfg, self.correction.n_features
                 + (2 * cfg.channels if cfg.refine else 0))
         self.domain = Domain(3 * n_known)
+        self.register_buffer('quantiles', torch.tensor(
+            [0.1, 0.25, 0.5, 0.75]), persistent=False)
 
     def use_bfloat16(self):
         """
@@ -398,7 +400,8 @@ class RingNetwork(nn.Module):
         x, y, arc = self._points(where, radii, lying)
         level = self.ring_levels(pyramid, radii, eps)
         value, valid = pyramid.sample(x, y, level)
-        n_fine = int((radii <= 8).sum())
+        # (not of those on the device: a GPU would have to be waited for)
+        n_fine = int((self.radii(pyramid.shape[1:]) <= 8).sum())
         fine = pyramid.refine(where, filled).sample(
             x[:, :n_fine], y[:, :n_fine])
         value = torch.cat([torch.where(level[:, :n_fine] == 0, fine[0],
@@ -581,6 +584,5 @@ class RingNetwork(nn.Module):
         hidden = torch.where(weight > 0.5, value, torch.nan).flatten(1)
         hidden = torch.where(hidden.isfinite().any(1, keepdim=True), hidden,
                              0.0)
-        at = torch.tensor([0.1, 0.25, 0.5, 0.75], device=value.device,
-                          dtype=value.dtype)
-        return torch.nanquantile(hidden, at, dim=1).T
+        return torch.nanquantile(hidden, self.quantiles.to(value.dtype),
+                                 dim=1).T

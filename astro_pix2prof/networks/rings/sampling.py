@@ -99,6 +99,17 @@ def ellipse_points(sma, e1, e2, n_angle, *, phase=0.0):
     return dx, dy, arc * (2 * math.pi / n_angle)
 
 
+def _tabulate(rows, like):
+    """
+    Make a table of a few numbers, of the kind and device of a tensor.
+    """
+    if like.device.type == 'cpu':
+        return torch.tensor(rows, dtype=like.dtype)
+    # (made there: the GPU would have to be waited for to copy it)
+    return torch.stack([torch.stack([like.new_full((), value)
+                                     for value in row]) for row in rows])
+
+
 class Pyramid:
     """
     Image with its means in squares of 2, 4, ... pixels, in one tensor.
@@ -171,10 +182,9 @@ class Pyramid:
                 :, 0, top:top + h, left:left + w])
             plane[:, 1, top:top + h, left:left + w] = weight
         self.plane = plane
-        self.table = torch.tensor([
+        self.table = _tabulate([
             [*corner, *level.shape[1:]] for corner, level in zip(
-                corners, self.levels, strict=True)],
-            dtype=self.plane.dtype, device=self.device)
+                corners, self.levels, strict=True)], self.plane)
 
     def select(self, rows):
         """

@@ -35,6 +35,9 @@ _STRAIGHT, _RATIO = 8, 1.12
 # in a part of the images by more; the ellipses are off by so much.
 _OFF, _FAR_OFF, _OFTEN_FAR, _OFF_SHAPE = 0.3, 1.2, 0.2, 0.04
 
+# Ellipticities count as at most this one.
+_THINNEST = 0.95
+
 # The part of the images whose holes are not filled, as at the first look at
 # a frame.
 _LEFT = 0.2
@@ -140,7 +143,7 @@ def _radii(image, centre, sma, shape, extent):
 
 def _elliptical(x, y, e1, e2):
     angle = position_angle(e1, e2)
-    thickness = 1 - ellipticity(e1, e2).clamp(max=0.95)
+    thickness = 1 - ellipticity(e1, e2).clamp(max=_THINNEST)
     c, s = torch.cos(angle), torch.sin(angle)
     return torch.hypot(x * c + y * s, (y * c - x * s) / thickness)
 
@@ -153,7 +156,12 @@ def _annulus_values(image, good, radius):
         radius < _STRAIGHT, radius, _STRAIGHT + torch.log(
             radius.clamp(min=_STRAIGHT) / _STRAIGHT) / math.log(_RATIO))
     which = place.long().flatten(1)
-    n = int(which.max()) + 1
+    if image.device.type == 'cpu':
+        n = int(which.max()) + 1
+    else:
+        # (to ask a GPU how many would cost more than some that are empty)
+        n = _most_annuli(*image.shape[1:])
+        which = which.clamp(max=n - 1)
     value = torch.asinh(image).flatten(1)
     use = good.flatten(1).to(value.dtype)
     mean, number = _bin_means(value, use, which, n)
@@ -169,6 +177,15 @@ def _annulus_values(image, good, radius):
     found = ((1 - part) * torch.gather(mean, 1, low) + part * torch.gather(
         mean, 1, (low + 1).clamp(max=n - 1)))
     return torch.sinh(found).view_as(image)
+
+
+def _most_annuli(height, width):
+    """
+    Count the annuli around a centre that is not far outside of a frame.
+    """
+    longest = 2 * math.hypot(height, width) / (1 - _THINNEST)
+    return math.ceil(_STRAIGHT + math.log(longest / _STRAIGHT)
+                     / math.log(_RATIO))
 
 
 def _bin_means(value, use, which, n):
