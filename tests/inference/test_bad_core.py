@@ -61,8 +61,11 @@ def test_dead_pixels_are_as_masked_ones(fitter, image, plain, value):
     mask = np.zeros(image.shape, dtype=bool)
     mask[50, 47:50] = True
     masked = fitter(image, mask=mask, **OPTIONS)
-    np.testing.assert_allclose(brightness(profile), brightness(masked),
-                               atol=2e-3)
+    # (the sky has three pixels more: faint rings by a part of their errors)
+    apart = np.abs(brightness(profile) - brightness(masked))
+    error = masked['surface_brightness_err'].value
+    assert np.all(apart < np.maximum(2e-3, 0.1 * error))
+    assert np.all(apart[:20] < 2e-3)
     assert profile['flag'][0] & RingFlag.FEW_PIXELS
     assert profile.meta['flag'] & GalaxyFlag.HEAVILY_MASKED
     change = brightness(profile) - brightness(plain)

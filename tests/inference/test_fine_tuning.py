@@ -228,7 +228,7 @@ def test_other_units(pairs, tmp_path):
     Profiles in the units of another zero point are refused.
     """
     wrong = [make_pair(k, intensity=lambda v: 1000 * v) for k in range(20)]
-    with pytest.raises(ValueError, match=r'7.4 mag brighter than the images '
+    with pytest.raises(ValueError, match=r'7.5 mag brighter than the images '
                                          r'\(median\)'):
         fine_tune('rings', wrong, out=tmp_path / 'a.safetensors')
 

@@ -117,8 +117,6 @@ class TestSky:
 
     def test_error_of_sky_in_rings(self, fitter):
         profile = fitter(image_of(60), **OPTIONS)
-        least = profile.meta['sky_err'] / 0.4**2
-        assert (profile['intensity_err'].value > 0.7 * least).all()
         given = Pix2ProfFitter(device='cpu', sky=profile.meta['sky'])(
             image_of(60), **OPTIONS)
         added = np.sqrt(profile['intensity_err'].value[-1]**2
@@ -129,6 +127,8 @@ class TestSky:
             fitter.reader.sky_factor)
         most = np.hypot(told, untold)[0] * SIGMA / 0.4**2
         assert 0.9 * most < added < 1.3 * most
+        # (no ring is known better than its sky)
+        assert (profile['intensity_err'].value > 0.95 * most).all()
 
     def test_plane(self, fitter):
         image = image_of(8)

@@ -6,7 +6,7 @@ Profiles of whole frames, of any size, from a ring network.
 import numpy as np
 import torch
 
-from astro_pix2prof.networks.ellipse import ellipticity
+from astro_pix2prof.networks.ellipse import POGSON, ellipticity
 from astro_pix2prof.networks.readers.frame import crop_filled, crop_frames
 from astro_pix2prof.networks.readers.squares import FrameReader
 from astro_pix2prof.networks.readers.views import mean_caption, turn_frame
@@ -212,6 +212,10 @@ class RingReader(FrameReader):
                                      ellipticity(e1, e2))
             if look is not None:
                 error = _more_error(error, rows['valid'][k], value, sma)
+            if of_sky is not None:
+                # (a ring is not known better than the sky below it)
+                error = np.maximum(
+                    error, POGSON * of_sky[k] * 10**(0.4 * value))
             parts.append({
                 'sma': sma, 'mag': value - 2.5 * np.log10(sigma[k]),
                 'error': error,
