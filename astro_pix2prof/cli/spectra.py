@@ -24,9 +24,10 @@ from astro_pix2prof.cli.output import (
     make_folder,
     print_columns,
     quietly,
+    report,
     warn,
 )
-from astro_pix2prof.cli.values import unit
+from astro_pix2prof.cli.values import sky_lengths, spectral_band, unit
 
 __all__ = ['add_spectra_command']
 
@@ -55,6 +56,7 @@ def add_spectra_command(commands):
                         help='take the ellipses of this profile, which may '
                              'be of another image of the galaxy')
     source.add_argument('--band', metavar='LOW:HIGH', default='white',
+                        type=spectral_band,
                         help='fit the image of this range of Angstrom, such '
                              'as 6000:7000, or of the box g, r, i or z '
                              '(default: white, all wavelengths)')
@@ -101,7 +103,7 @@ def _edges(text):
     """
     import numpy as np
 
-    edges = lengths(text)
+    edges = sky_lengths(lengths(text), text)
     values = np.asarray(getattr(edges, 'value', edges), dtype=float)
     if len(values) < 2 or not (values[0] >= 0 and np.all(
             np.diff(values) > 0)):
@@ -112,9 +114,6 @@ def _edges(text):
 
 
 def _run_spectra(args):
-    from astro_pix2prof.spectra.radial import radial_spectra
-    from astro_pix2prof.spectra.write import write_spectra
-
     if args.image is not None and args.profile is not None:
         args.command.error('--image writes the image of a --band: leave out '
                            '--profile')
@@ -126,6 +125,22 @@ def _run_spectra(args):
             check_new(path, args, option)
             make_folder(path.parent, args, option)
     check_file(args.cube)
+    try:
+        return _measure(args)
+    except ValueError as error:
+        if args.debug or not str(error).startswith('cube '):
+            raise
+        report(error, args, file=args.cube)
+        return 1
+
+
+def _measure(args):
+    """
+    Measure the spectra and write them.
+    """
+    from astro_pix2prof.spectra.radial import radial_spectra
+    from astro_pix2prof.spectra.write import write_spectra
+
     options = {'hdu': args.hdu, 'unit': args.unit, 'bad_bits': args.bad_bits}
     profile = _profile(args, options)
     spectra, notes = quietly(

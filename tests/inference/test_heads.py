@@ -494,6 +494,24 @@ def test_reasons_of_failed_images(table, tmp_path):
                   out=tmp_path / 'c.safetensors')
 
 
+@pytest.mark.parametrize('command', [
+    ['fit', 'a.fits', '--weights'], ['clumps', 'a.fits', '--weights'],
+    ['survey', 'a.csv', '--images', 'a', '--weights']])
+def test_head_in_the_shell(ring, tmp_path, capsys, monkeypatch, command):
+    """
+    The shell names the file that was given, and no Python.
+    """
+    monkeypatch.chdir(tmp_path)
+    Path('a.fits').touch()
+    with pytest.raises(SystemExit) as info:
+        main([*command, str(ring.path), '--out', 'new.ecsv'])
+    assert info.value.code == 2
+    line = capsys.readouterr().err
+    assert f'--weights: {ring.path} is a head, which pix2prof fine-' in line
+    assert 'Head(' not in line
+    assert 'fitter.' not in line
+
+
 def test_head_in_place_of_weights(ring, tmp_path):
     match = r'belongs to a head, .* give it to Head\(.*ring\.safetensors'
     with pytest.raises(WeightsError, match=match):
