@@ -22,6 +22,7 @@ from astro_pix2prof.cli.output import (
     check_file,
     check_new,
     make_folder,
+    option_text,
     print_columns,
     quietly,
     report,
@@ -78,7 +79,7 @@ def add_spectra_command(commands):
                          help='flux of an annulus, or its mean per arcsec2 '
                               '(default: sum)')
     command.add_argument('--covariance', metavar='SURVEY',
-                         type=number_or_word,
+                         type=_covariance,
                          help='correlation of the noise of spaxels: manga, '
                               'or the slope b of 1 + b log10 N (default: '
                               'none)')
@@ -111,6 +112,21 @@ def _edges(text):
                f'got {text!r}')
         raise argparse.ArgumentTypeError(msg)
     return edges
+
+
+def _covariance(text):
+    """
+    Read the name of a survey or a slope.
+    """
+    from astro_pix2prof.spectra.covariance import covariance_factor
+
+    value = number_or_word(text)
+    try:
+        covariance_factor(value, [1])
+    except ValueError as error:
+        reason = option_text(str(error)).removeprefix('covariance ')
+        raise argparse.ArgumentTypeError(reason) from None
+    return value
 
 
 def _run_spectra(args):

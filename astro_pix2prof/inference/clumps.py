@@ -67,6 +67,9 @@ _SNR, _PROBABILITY = 5.0, 0.3
 # Widths of a PSF (pixels) that are sensible.
 _SHARPEST, _WIDEST = 1.0, 30.0
 
+# A PSF of this part of the frame, or wider, cannot be that of the image.
+_MOST_OF_FRAME = 0.5
+
 # No clump is so close to the centre (FWHM), and those closer than that have a
 # flag.
 _CORE, _NEAR_CORE = 0.8, 2.0
@@ -161,8 +164,9 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
         If ``fit`` is a fit and there are options of an image.
 
     ValueError
-        If an argument is out of range or unknown, the weights are not
-        those of a clump network, or weights are given for 'matched'.
+        If an argument is out of range or unknown, the PSF is wider than
+        half of the image, the weights are not those of a clump network,
+        or weights are given for 'matched'.
 
     Warns
     -----
@@ -225,6 +229,12 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
             'parts of it may be listed as clumps; look at a figure',
             AstropyUserWarning, stacklevel=2)
     fwhm, source = find_width(fit, psf)
+    if source == 'given' and fwhm > _MOST_OF_FRAME * min(fit.cutout.shape):
+        ny, nx = fit.cutout.shape
+        msg = (f'psf must be narrow in the image, of {nx} x {ny} pixels, got '
+               f'a full width at half maximum of {fwhm:.3g} pixels: give it '
+               'in arcsec, or as a quantity in pixels')
+        raise ValueError(msg)
     if source == 'given' and not _SHARPEST <= round(fwhm, 2) <= _WIDEST:
         warnings.warn(
             f'the full width at half maximum of the PSF is {fwhm:.3g} '

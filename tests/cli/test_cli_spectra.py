@@ -80,7 +80,6 @@ def test_profile(cube, tmp_path, capsys):
 
 @pytest.mark.parametrize(('args', 'match'), [
     (['--band', '100:200'], 'must lie in the range of the cube'),
-    (['--covariance', 'sami'], "--covariance must be 'manga'"),
     (['--hdu', 'SCI'], "--hdu 'SCI' is not in the file"),
     (['--unit', 'ct'], "got the unit 'ct': give --unit"),
     (['--profile', 'nothing.ecsv'], 'no such file: nothing.ecsv'),
@@ -113,6 +112,12 @@ def test_wrong_usage(cube, tmp_path, capsys):
         line = capsys.readouterr().err
         assert 'argument --band: must be ' in line
         assert text in line
+    for covariance, text in (('sami', "must be 'manga' or a slope, got 'sam"),
+                             ('-3', 'must be a slope from 0 on, got -3.0')):
+        with pytest.raises(SystemExit) as stop:
+            main(['spectra', 'nothing.fits', '--covariance', covariance])
+        assert stop.value.code == 2
+        assert f'argument --covariance: {text}' in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
         main(['spectra', 'nothing.fits', '--edges', '0,1,2kpc'])
     assert stop.value.code == 2

@@ -279,6 +279,14 @@ class TestClasses:
             assert_allclose(row['flux'].value / 1.185, flux, rtol=0.3)
 
 
+@pytest.mark.parametrize('method', ['network', 'matched'])
+def test_wide_psf(fit, method):
+    with pytest.raises(ValueError, match=(
+            r'psf must be narrow in the image, of \d+ x \d+ pixels, got a '
+            r'full width at half maximum of 99\.9 pixels')):
+        find_clumps(fit, method=method, psf=100 * u.pix)
+
+
 class TestImages:
     def test_sky(self, fitter):
         wcs = WCS(naxis=2)
