@@ -190,6 +190,11 @@ def _find_images(args, table):
     """
     Find the images of a table: the rows that have one, and their paths.
     """
+    if len(table) > 1 and '{' not in args.images:
+        msg = (f'--images: {args.images!r} is the same image for each of '
+               f'{len(table)} rows of {args.table}: put its columns in '
+               f'braces, such as {{{table.colnames[0]}}}')
+        raise ValueError(msg)
     paths = []
     for row in table:
         try:

@@ -494,6 +494,22 @@ def test_reasons_of_failed_images(table, tmp_path):
                   out=tmp_path / 'c.safetensors')
 
 
+def test_one_image_for_all(tmp_path, capsys):
+    """
+    A template without a column would label one image with everything.
+    """
+    QTable({'id': np.arange(20), 'ring': np.arange(20) % 2}).write(
+        tmp_path / 'labels.csv')
+    (tmp_path / 'a.fits').touch()
+    assert main(['fine-tune', 'encoder', '--table',
+                 str(tmp_path / 'labels.csv'), '--label', 'ring', '--images',
+                 str(tmp_path / 'a.fits'), '--out',
+                 str(tmp_path / 'ring.safetensors')]) == 1
+    line = capsys.readouterr().err
+    assert "a.fits' is the same image for each of 20 rows" in line
+    assert line.endswith('put its columns in braces, such as {id}\n')
+
+
 @pytest.mark.parametrize('command', [
     ['fit', 'a.fits', '--weights'], ['clumps', 'a.fits', '--weights'],
     ['survey', 'a.csv', '--images', 'a', '--weights']])
