@@ -471,6 +471,9 @@ def test_no_index_of_it(table):
         SimilarityIndex(table, columns='mag')
     with pytest.raises(ValueError, match='columns must name at least one'):
         SimilarityIndex(table, columns=[])
+    with pytest.raises(ValueError, match="metric='cosine' compares directions"
+                                         ', which one number has not'):
+        SimilarityIndex(table, columns=['mag'], metric='cosine')
     with pytest.raises(ValueError, match="metric must be 'cosine' or"):
         SimilarityIndex(table, metric='l2')
     with pytest.raises(TypeError, match="'metrics' is not an option of"):
