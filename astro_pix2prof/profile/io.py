@@ -377,12 +377,15 @@ def _restore(table):
     units = json.loads(table.meta.pop(UNIT_KEY, '{}'))
     for name, text in units.items():
         column = table[name]
-        # (FITS knows no percent)
-        if str(getattr(column, 'unit', None)) != text and (
-                getattr(column, 'unit', None) in (None, u.Unit(text))):
+        unit, wanted = getattr(column, 'unit', None), u.Unit(text)
+        # (FITS and some versions of VOTable know no percent)
+        if unit is None or isinstance(unit, u.UnrecognizedUnit) or (
+                unit == wanted and str(unit) != text):
             description = column.info.description
-            table[name] = u.Quantity(np.asarray(getattr(
-                column, 'value', column)), u.Unit(text))
+            values = np.ma.asarray(getattr(column, 'value', column))
+            if values.dtype.kind != 'f':
+                values = values.astype(float)
+            table[name] = u.Quantity(values.filled(np.nan), wanted)
             table[name].info.description = description
     original = table.meta.pop(META_KEY, None)
     if original is None:
