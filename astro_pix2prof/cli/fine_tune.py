@@ -3,7 +3,6 @@
 The command ``pix2prof fine-tune``.
 """
 
-import warnings
 from pathlib import Path
 
 from astro_pix2prof.cli.options import add_common_options, local_path
@@ -191,6 +190,11 @@ def _find_images(args, table):
     """
     Find the images of a table: the rows that have one, and their paths.
     """
+    if len(table) > 1 and '{' not in args.images:
+        msg = (f'--images: {args.images!r} is the same image for each of '
+               f'{len(table)} rows of {args.table}: put its columns in '
+               f'braces, such as {{{table.colnames[0]}}}')
+        raise ValueError(msg)
     paths = []
     for row in table:
         try:
@@ -230,20 +234,9 @@ def _encode(args, table):
 
 def _check_labels(args, table):
     """
-    Refuse labels that no head can be fitted to, before images are encoded.
+    Refuse labels that nothing can be fitted to, before images are encoded.
     """
-    import numpy as np
+    from astro_pix2prof.inference.label_checks import check_labels
 
-    from astro_pix2prof.inference.heads import usable_labels
-    from astro_pix2prof.inference.label_groups import label_groups
-    from astro_pix2prof.training.few_labels import check_counts
-
-    # (no vector is known yet: all count as good)
-    _, values, _, used = usable_labels(
-        np.zeros((len(table), 1)), table[args.label], args.kind,
-        args.label)
-    with warnings.catch_warnings():
-        # (which come when the head is fitted)
-        warnings.simplefilter('ignore')
-        groups = label_groups(args.groups, table, len(table), used)
-    check_counts(values, args.kind, groups)
+    check_labels(table, table[args.label], args.kind, args.label,
+                 args.groups, args.unfreeze)

@@ -14,6 +14,7 @@ from astro_pix2prof.cli.geometry import (
     check_centre,
     check_forced,
     geometry_path,
+    notes_of_radii,
     read_geometry,
 )
 from astro_pix2prof.cli.methods import METHODS, make_fitter
@@ -410,7 +411,8 @@ class _Fitting:
         options = {**self.options, **read_planes(args, path)}
         fit, notes = quietly(self.fitter.fit, path, **options)
         check_centre(args, fit)
-        result = _Result(fit.profile, notes + _notes_of_degrees(args, fit))
+        result = _Result(fit.profile, notes + _notes_of_degrees(args, fit)
+                         + notes_of_radii(args, fit))
         write_table(fit, table, args)
         result.add_notes(quietly(write_products, fit, files, args)[1])
         if args.compare:

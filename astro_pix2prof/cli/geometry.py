@@ -9,7 +9,8 @@ import math
 from astro_pix2prof.addresses import copy_here, is_address
 from astro_pix2prof.cli.options import any_path
 
-__all__ = ['check_centre', 'check_forced', 'geometry_path', 'read_geometry']
+__all__ = ['check_centre', 'check_forced', 'geometry_path',
+           'notes_of_radii', 'read_geometry']
 
 
 # Pixels within which fitters look for a galaxy where no position is given.
@@ -69,6 +70,29 @@ def check_centre(args, fit):
                '--geometry, on which the ellipses lie: leave out --position, '
                'or give the profile of this galaxy')
         raise ValueError(msg)
+
+
+def notes_of_radii(args, fit):
+    """
+    Tell that no ring of the radii that were asked for lies in the image.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+        The arguments.
+
+    fit : `~astro_pix2prof.ProfileFit`
+        The fit.
+
+    Returns
+    -------
+    notes : list of str
+    """
+    if args.radii is None or (fit.profile['n_valid'] > 0).any():
+        return []
+    ny, nx = fit.cutout.shape
+    return ['no ring of --radii has a pixel in the image, which is of '
+            f'{nx} x {ny} pixels: plain numbers are pixels']
 
 
 def check_forced(args, *fitters):

@@ -58,6 +58,12 @@ _PHRASES = (
     (re.compile(r'hips2fits needs layer=, the name of a HiPS such as '
                 r"'([^']*)'"),
      r'hips2fits needs the name of a HiPS: give --cutouts hips2fits:\1'),
+    (re.compile(r'or an IsophoteFitter$'), 'or --method isophote'),
+    (re.compile(r'(weights: (.*)\.)json belongs to a head, which fine_tune '
+                r'fitted to embeddings, and a fitter needs a network: .*'),
+     r'\1safetensors is a head, which pix2prof fine-tune encoder made, and a '
+     'network is needed: give one such as rings; heads are applied in Python, '
+     'as the guide to fine-tuning shows'),
     (re.compile(r'galaxies by groups\)'), 'galaxies by --group)'),
     (re.compile(r'leave device out'), 'leave out --device'),
     (re.compile(r'; or give truths\b'), ''),

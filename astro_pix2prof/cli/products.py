@@ -7,6 +7,7 @@ from pathlib import Path
 
 from astro_pix2prof.cli.options import length, lengths, local_path
 from astro_pix2prof.cli.output import SUFFIXES, make_folder
+from astro_pix2prof.cli.values import sky_lengths
 
 __all__ = ['FORMATS', 'add_product_options', 'check_products',
            'product_files', 'table_suffix', 'write_products', 'write_table']
@@ -70,7 +71,7 @@ def _edges(text):
 
     import numpy as np
 
-    found = lengths(text)
+    found = sky_lengths(lengths(text), text)
     values = np.asarray(getattr(found, 'value', found), dtype=float)
     if not (len(values) > 1 and np.isfinite(values).all()
             and values[0] >= 0 and (np.diff(values) > 0).all()):
@@ -83,7 +84,7 @@ def _edges(text):
 def _width(text):
     import argparse
 
-    found = length(text)
+    found = sky_lengths(length(text), text)
     if not found > 0 * found:
         msg = f'must be positive, got {text!r}'
         raise argparse.ArgumentTypeError(msg)

@@ -48,7 +48,9 @@ def add_similar_command(commands):
         description='List the galaxies of a survey that are most like one '
                     'of it, like an image, or like several. The survey was '
                     'run with --embedding, or --columns are given.')
+    # (a number below 0 comes with a blank, see the main program)
     command.add_argument('--id', action='append', metavar='ID', default=[],
+                         type=str.strip,
                          help='a galaxy of the survey: its number, or '
                               'another name that it has there; may be '
                               'repeated')

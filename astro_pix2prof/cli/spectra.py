@@ -22,11 +22,13 @@ from astro_pix2prof.cli.output import (
     check_file,
     check_new,
     make_folder,
+    option_text,
     print_columns,
     quietly,
+    report,
     warn,
 )
-from astro_pix2prof.cli.values import unit
+from astro_pix2prof.cli.values import sky_lengths, spectral_band, unit
 
 __all__ = ['add_spectra_command']
 
@@ -55,6 +57,7 @@ def add_spectra_command(commands):
                         help='take the ellipses of this profile, which may '
                              'be of another image of the galaxy')
     source.add_argument('--band', metavar='LOW:HIGH', default='white',
+                        type=spectral_band,
                         help='fit the image of this range of Angstrom, such '
                              'as 6000:7000, or of the box g, r, i or z '
                              '(default: white, all wavelengths)')
@@ -76,7 +79,7 @@ def add_spectra_command(commands):
                          help='flux of an annulus, or its mean per arcsec2 '
                               '(default: sum)')
     command.add_argument('--covariance', metavar='SURVEY',
-                         type=number_or_word,
+                         type=_covariance,
                          help='correlation of the noise of spaxels: manga, '
                               'or the slope b of 1 + b log10 N (default: '
                               'none)')
@@ -101,7 +104,7 @@ def _edges(text):
     """
     import numpy as np
 
-    edges = lengths(text)
+    edges = sky_lengths(lengths(text), text)
     values = np.asarray(getattr(edges, 'value', edges), dtype=float)
     if len(values) < 2 or not (values[0] >= 0 and np.all(
             np.diff(values) > 0)):
@@ -111,10 +114,22 @@ def _edges(text):
     return edges
 
 
-def _run_spectra(args):
-    from astro_pix2prof.spectra.radial import radial_spectra
-    from astro_pix2prof.spectra.write import write_spectra
+def _covariance(text):
+    """
+    Read the name of a survey or a slope.
+    """
+    from astro_pix2prof.spectra.covariance import covariance_factor
 
+    value = number_or_word(text)
+    try:
+        covariance_factor(value, [1])
+    except ValueError as error:
+        reason = option_text(str(error)).removeprefix('covariance ')
+        raise argparse.ArgumentTypeError(reason) from None
+    return value
+
+
+def _run_spectra(args):
     if args.image is not None and args.profile is not None:
         args.command.error('--image writes the image of a --band: leave out '
                            '--profile')
@@ -126,6 +141,22 @@ def _run_spectra(args):
             check_new(path, args, option)
             make_folder(path.parent, args, option)
     check_file(args.cube)
+    try:
+        return _measure(args)
+    except ValueError as error:
+        if args.debug or not str(error).startswith('cube '):
+            raise
+        report(error, args, file=args.cube)
+        return 1
+
+
+def _measure(args):
+    """
+    Measure the spectra and write them.
+    """
+    from astro_pix2prof.spectra.radial import radial_spectra
+    from astro_pix2prof.spectra.write import write_spectra
+
     options = {'hdu': args.hdu, 'unit': args.unit, 'bad_bits': args.bad_bits}
     profile = _profile(args, options)
     spectra, notes = quietly(

@@ -313,7 +313,10 @@ def _check_usage(args, fitter):
                                    (args.chunk_size, 'chunk_size', 1)):
             check_integer(value, name, least=least, optional=True)
         check_share(args.part)
-        FitterSpec(fitter).describe()
+        spec = FitterSpec(fitter)
+        spec.describe()
+        if args.bands is not None:
+            spec.check_bands()
     except (ValueError, TypeError, FileNotFoundError) as error:
         args.command.error(option_text(' '.join(str(error).split()),
                                        args.command))
@@ -431,6 +434,9 @@ def _finish(result, args):
     # (the last of several shares writes it)
     where = (f'see {table}' if table.is_file() else
              'the column message of the results says why')
+    if result.n_skipped:
+        # (of failures, the same call would say the same for ever)
+        where += '; a new attempt at those of earlier calls is --overwrite'
     if result.n_failed == result.n_rows:
         report(f'no galaxy could be measured: {where}'
                + ('' if args.part else _first_reason(result.out)), args)

@@ -9,7 +9,7 @@ status 2 and the name of the option, and not with that of a file that failed.
 import argparse
 import math
 
-__all__ = ['angle', 'number', 'unit']
+__all__ = ['angle', 'number', 'sky_lengths', 'spectral_band', 'unit']
 
 
 def number(kind=float, *, least=None, above=None, most=None):
@@ -121,4 +121,64 @@ def unit(text):
     except (TypeError, ValueError) as error:
         raise argparse.ArgumentTypeError(
             ' '.join(str(error).split()).removeprefix('unit ')) from None
+    return text
+
+
+def sky_lengths(found, text):
+    """
+    Check that lengths are angles or pixels.
+
+    Parameters
+    ----------
+    found : float, list of float or `~astropy.units.Quantity`
+        The lengths; plain numbers are pixels.
+
+    text : str
+        What was given.
+
+    Returns
+    -------
+    found : float, list of float or `~astropy.units.Quantity`
+        The same.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If they have another unit, such as kpc.
+    """
+    unit = getattr(found, 'unit', None)
+    if unit is not None and str(unit) not in ('', 'pix') and (
+            unit.physical_type != 'angle'):
+        msg = f"must be angles or pixels, got the unit '{unit}' in {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return found
+
+
+def spectral_band(text):
+    """
+    Check a range of wavelengths or the name of one.
+
+    Parameters
+    ----------
+    text : str
+        Such as 'white', 'g' or '6000:7000'.
+
+    Returns
+    -------
+    text : str
+        The same.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    from astro_pix2prof.spectra.filters import read_filter
+
+    try:
+        # (any cube: its limits are those of 'white' alone)
+        read_filter(text, (1.0, 2.0))
+    except ValueError as error:
+        msg = ' '.join(str(error).split()).removeprefix('filter ')
+        raise argparse.ArgumentTypeError(msg) from None
     return text

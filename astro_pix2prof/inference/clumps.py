@@ -17,6 +17,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.addresses import is_address
 from astro_pix2prof.arguments import check_choice, check_number
+from astro_pix2prof.ellipses.model import elliptical_radius
 from astro_pix2prof.fitting.base import as_fitter
 from astro_pix2prof.image.pictures import (
     is_picture,
@@ -65,6 +66,9 @@ _SNR, _PROBABILITY = 5.0, 0.3
 
 # Widths of a PSF (pixels) that are sensible.
 _SHARPEST, _WIDEST = 1.0, 30.0
+
+# A PSF of this part of the frame, or wider, cannot be that of the image.
+_MOST_OF_FRAME = 0.5
 
 # No clump is so close to the centre (FWHM), and those closer than that have a
 # flag.
@@ -160,8 +164,9 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
         If ``fit`` is a fit and there are options of an image.
 
     ValueError
-        If an argument is out of range or unknown, the weights are not
-        those of a clump network, or weights are given for 'matched'.
+        If an argument is out of range or unknown, the PSF is wider than
+        half of the image, the weights are not those of a clump network,
+        or weights are given for 'matched'.
 
     Warns
     -----
@@ -224,6 +229,12 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
             'parts of it may be listed as clumps; look at a figure',
             AstropyUserWarning, stacklevel=2)
     fwhm, source = find_width(fit, psf)
+    if source == 'given' and fwhm > _MOST_OF_FRAME * min(fit.cutout.shape):
+        ny, nx = fit.cutout.shape
+        msg = (f'psf must be narrow in the image, of {nx} x {ny} pixels, got '
+               f'a full width at half maximum of {fwhm:.3g} pixels: give it '
+               'in arcsec, or as a quantity in pixels')
+        raise ValueError(msg)
     if source == 'given' and not _SHARPEST <= round(fwhm, 2) <= _WIDEST:
         warnings.warn(
             f'the full width at half maximum of the PSF is {fwhm:.3g} '
@@ -387,17 +398,18 @@ def _measure(fit, maps, found, seen, max_radius):
     Measure what was found: a list of dictionaries, without classes.
     """
     shapes = seen is not None
-    radius = maps.maps.radius[0].numpy()
-    ny, nx = radius.shape
+    ny, nx = maps.good.shape
     kept, rest = [], []
     for k, (x, y, *p) in enumerate(found):
         i, j = (int(np.clip(round(v), 0, n - 1))
                 for v, n in ((x, nx), (y, ny)))
         away = float(np.hypot(x - maps.centre[0], y - maps.centre[1]))
-        if (not maps.good[j, i] or away < _CORE * maps.fwhm
-                or radius[j, i] > max_radius * maps.r50):
+        if not maps.good[j, i] or away < _CORE * maps.fwhm:
             continue
-        kept.append((x, y, *p, float(radius[j, i]), away))
+        radius = _radius_at(fit, *maps.to_image(x, y)) / maps.step
+        if radius > max_radius * maps.r50:
+            continue
+        kept.append((x, y, *p, radius, away))
         rest.append(seen[k] if shapes else None)
     if not kept:
         return []
@@ -448,6 +460,18 @@ def _measure(fit, maps, found, seen, max_radius):
         for row, stamp in zip(rows, stamps, strict=True):
             row['stamp'] = stamp
     return rows
+
+
+def _radius_at(fit, x, y):
+    """
+    Find the semi-major axis through a place (pixels of the image).
+    """
+    ok = np.isfinite(fit.intensity) & np.isfinite(fit.eps)
+    # (the one pixel of an image whose first pixel is there)
+    offset = fit.centre[0] - float(x), fit.centre[1] - float(y)
+    return float(elliptical_radius(
+        (1, 1), offset, fit.sma[ok], fit.eps[ok],
+        np.radians(fit.theta[ok]))[0, 0])
 
 
 def _near_masked(mask, x, y, radius):

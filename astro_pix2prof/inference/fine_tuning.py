@@ -38,6 +38,10 @@ from astro_pix2prof.inference.heads import (
     warn_of_encoder,
     write_head,
 )
+from astro_pix2prof.inference.label_checks import (
+    check_labels,
+    describe_labels,
+)
 from astro_pix2prof.inference.label_groups import label_groups
 from astro_pix2prof.inference.tuning_pairs import (
     HeldOut,
@@ -65,6 +69,7 @@ from astro_pix2prof.training.few_pairs import (
     shift_domain,
     tune_network,
 )
+from astro_pix2prof.training.gains import describe_result, is_significant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,8 +108,10 @@ class FineTuning:
         of labels, the figures of the cross-validation.
 
     improved : bool
-        Whether held-out galaxies became better. If not, the weights are
-        those of the start.
+        Whether held-out galaxies became better; if not, the weights are
+        those of the start. Of labels, whether they are told better than by
+        their shares (or their mean), by more than twice the uncertainty of
+        that.
 
     card : dict
         The model card.
@@ -122,7 +129,9 @@ class FineTuning:
     def __str__(self):
         lines = [*self.table.pformat(max_lines=-1, max_width=-1), '']
         if not self.improved:
-            lines.append('held-out galaxies did not become better: '
+            # (a head has no start that it could be better than)
+            lines.append(self.card['result'] if self.head is not None else
+                         'held-out galaxies did not become better: '
                          + self.card['result'])
         return '\n'.join([*lines, f'weights: {self.path}'])
 
@@ -431,13 +440,16 @@ def _tune_encoder(data, labels, out, common, *, kind, groups, unfreeze,
     table, maps = data, None
     if unfreeze is not None:
         _check_new(_encoder_file(out), overwrite)
+        images = _images_of(data)
+        check_labels(data if isinstance(data, Table) else images, values,
+                     kind, label, groups, unfreeze)
         table, maps = encode_with_maps(
-            Pix2ProfFitter(), _images_of(data), progress=progress)
+            Pix2ProfFitter(), images, progress=progress)
     elif not isinstance(data, Table) and not _is_numeric(data):
         table = Pix2ProfFitter().encode(list(data), progress=progress)
     embedding, values, left_out, used = usable_labels(
         read_embeddings(table), values, kind, label, table)
-    groups = label_groups(groups, data, len(table), used)
+    groups = label_groups(groups, data, len(table), used, label=label)
     warn_of_encoder(table, stacklevel=3)
     meta = getattr(table, 'meta', {})
     start = {'name': meta.get('encoder', _ENCODER),
@@ -446,10 +458,7 @@ def _tune_encoder(data, labels, out, common, *, kind, groups, unfreeze,
         **common, 'kind': kind, 'label': label,
         'start': {'weights': start['name'], 'sha256': start['sha256']},
         'encoder': start,
-        'data': {'kind': 'embeddings of labelled galaxies',
-                 'galaxies': len(values if groups is None
-                                 else np.unique(groups)), **left_out,
-                 'counts': _counts(values) if kind == 'classes' else {}},
+        'data': describe_labels(values, kind, groups, left_out),
         'losses': ('logistic regression' if kind == 'classes'
                    else 'ridge regression') + ' on frozen embeddings',
         'limits': 'galaxies and images like the labelled ones; '
@@ -467,11 +476,8 @@ def _tune_encoder(data, labels, out, common, *, kind, groups, unfreeze,
     found = QTable(rows=[figures])
     for name in found.colnames:
         found[name].info.format = '.4g'
-    improved = (figures['log_loss'] < figures['log_loss_of_shares']
-                if kind == 'classes' else figures['explained'] > 0)
-    card['result'] = ('the embeddings tell the labels' if improved else
-                      'the embeddings do not tell the labels; more labels '
-                      'may help') + note
+    improved = is_significant(figures, kind)
+    card['result'] = describe_result(figures, kind) + note
     head = Head(write_head(fitted, card, out))
     return FineTuning(head.path, found, improved, head.card, head)
 
@@ -546,9 +552,3 @@ def _is_numeric(data):
     except (ValueError, TypeError):
         return False
     return array.ndim == 2 and array.dtype.kind in 'iuf'
-
-
-def _counts(values):
-    names, counts = np.unique(values, return_counts=True)
-    return {str(name): int(n) for name, n in zip(names, counts,
-                                                 strict=True)}

@@ -18,7 +18,7 @@ __all__ = ['label_groups']
 _NAMES = ('id', 'name', 'galaxy', 'objid')
 
 
-def label_groups(groups, data, n, used):
+def label_groups(groups, data, n, used, *, label=None):
     """
     Find which of the rows that are used belong to one galaxy.
 
@@ -36,6 +36,9 @@ def label_groups(groups, data, n, used):
 
     used : 1D `~numpy.ndarray` of int
         The rows that are used.
+
+    label : str, optional
+        The column of the labels, which names no galaxy.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def label_groups(groups, data, n, used):
     is_table = isinstance(data, Table)
     if groups is None:
         if is_table:
-            _warn_of_repeats(data[used])
+            _warn_of_repeats(data[used], label)
         return None
     values = groups
     if isinstance(groups, str):
@@ -95,12 +98,14 @@ def _text_of(value):
     return str(value).strip()
 
 
-def _warn_of_repeats(rows):
+def _warn_of_repeats(rows, label):
     """
     Warn of rows that seem to be of one galaxy.
     """
     for name in rows.colnames:
-        if name.lower() not in _NAMES or rows[name].ndim != 1:
+        # (yes and no is no name either)
+        if (name == label or name.lower() not in _NAMES
+                or rows[name].ndim != 1 or rows[name].dtype.kind == 'b'):
             continue
         twice = len(rows) - len({str(value) for value in rows[name]})
         if twice:

@@ -177,7 +177,7 @@ class ProfileBatch:
                        f'{type(profile).__name__}')
                 raise TypeError(msg)
             for name, column in GALAXY_COLUMNS.items():
-                if column.key in profile.meta:
+                if profile.meta.get(column.key) is not None:
                     galaxies[name][k] = profile.meta[column.key]
             for name, column in (('radius_unit', 'radius'),
                                  ('intensity_unit', 'intensity')):

@@ -14,6 +14,7 @@ from astropy.table import QTable, Table
 
 from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.profile.checks import check_profile
+from astro_pix2prof.profile.columns import OPTIONAL_COLUMNS, RING_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +33,9 @@ def _plain_columns(profile):
     for name in profile.colnames:
         values = profile[name]
         unit = getattr(values, 'unit', None)
-        values = np.asarray(getattr(values, 'value', values))
+        values = np.ma.asarray(getattr(values, 'value', values))
+        if not np.ma.is_masked(values):
+            values = np.asarray(values)
         if values.ndim > 1:
             msg = (f'profile must have one value in each row, got the column '
                    f'{name} of {values.shape[1]}: remove it first, with '
@@ -106,9 +109,15 @@ def write_csv(profile, path):
     Raises
     ------
     ValueError
-        If a column has several values in each row, as noisy samples have.
+        If a column has several values in each row, as noisy samples have,
+        or a name with a unit in it.
     """
     columns, units = _plain_columns(profile)
+    for name in columns:
+        if re.fullmatch(r'.*\[.*\]', name):
+            msg = (f'profile has the column {name!r}, whose brackets would be '
+                   'read as a unit: rename it first')
+            raise ValueError(msg)
     names = [f'{name} [{units[name]}]' if name in units else name
              for name in columns]
     Table(list(columns.values()), names=names).write(
@@ -127,20 +136,40 @@ def read_csv(path):
     Returns
     -------
     table : `~astropy.table.QTable`
-        Empty cells of numbers become not-a-number, of texts ''.
+        Empty cells of numbers become not-a-number, of texts ''. Columns of
+        True and False only are bool.
     """
     plain = Table.read(path, format='ascii.csv')
     table = QTable()
     for column in plain.itercols():
         name, unit = re.fullmatch(r'(.*?)\s*(?:\[(.*)\])?',
                                   column.name).groups()
-        if hasattr(column, 'mask') and column.dtype.kind in 'iuf':
-            column = column.astype(float).filled(np.nan)
-        elif hasattr(column, 'mask') and column.dtype.kind in 'US':
-            column = column.filled('')
-        values = np.asarray(column)
+        values = _typed(column, name)
         table[name] = values if unit is None else u.Quantity(
             values, u.Unit(unit))
-    if 'flag' in table.colnames:
-        table['flag'] = table['flag'].astype(np.int32)
     return table
+
+
+def _typed(column, name):
+    """
+    Find the values of a column, of whose type a CSV file tells nothing.
+    """
+    if not len(column):
+        known = {**RING_COLUMNS, **OPTIONAL_COLUMNS}.get(name)
+        is_flag = name.endswith('flag')
+        return np.zeros(0, known.kind if known is not None else
+                        'i4' if is_flag else 'f8')
+    if hasattr(column, 'mask') and column.dtype.kind in 'iuf':
+        column = column.astype(float).filled(np.nan)
+    elif hasattr(column, 'mask') and column.dtype.kind in 'US':
+        column = column.filled('')
+    values = np.asarray(column)
+    if values.dtype.kind == 'U' and set(np.unique(values)) <= {
+            'True', 'False', ''} and (values != '').any():
+        known = values != ''
+        found = values == 'True'
+        return found if known.all() else np.ma.array(found, mask=~known)
+    if name.endswith('flag') and values.dtype.kind == 'i' and np.all(
+            values == values.astype(np.int32)):
+        values = values.astype(np.int32)
+    return values

@@ -157,11 +157,12 @@ def write_table(profile, path, *, format=None, overwrite=False):
             return
         table = profile
         if kind == 'fits':
-            table = QTable(profile, copy=True)
+            table = _widened(QTable(profile, copy=True), {'i1': 'i2',
+                                                          'f2': 'f4'})
             # META_KEY holds what a header card does not.
             table.meta = {key: value for key, value in profile.meta.items()
                           if _fits_a_card(value)} | _hidden_meta(profile)
-            _refuse_letters(table)
+            _refuse_columns(table)
         table.write(path, format=READERS[kind], overwrite=overwrite)
 
 
@@ -177,12 +178,34 @@ def _hidden_meta(profile):
                 if getattr(profile[name], 'unit', None) is not None})}
 
 
-def _refuse_letters(table):
+def _widened(table, kinds):
     """
-    Refuse columns of text that FITS cannot hold.
+    Widen columns of types that a format does not know.
+
+    (astropy writes integers of one byte to FITS as True and False.)
+    """
+    for name in table.colnames:
+        column = table[name]
+        wider = kinds.get(column.dtype.str[1:])
+        if wider is not None:
+            description = column.info.description
+            table[name] = column.astype(wider)
+            table[name].info.description = description
+    return table
+
+
+def _refuse_columns(table):
+    """
+    Refuse columns that FITS cannot hold.
     """
     for name in table.colnames:
         values = np.asarray(getattr(table[name], 'value', table[name]))
+        if values.dtype.kind == 'b' and np.any(getattr(
+                table[name], 'mask', False)):
+            msg = (f'profile has masked values in its column {name} of True '
+                   'and False, which FITS cannot hold: write an .ecsv or '
+                   '.parquet file, or fill them')
+            raise ValueError(msg)
         if values.dtype.kind == 'U' and not all(
                 text.isascii() for text in values.ravel()):
             msg = (f'profile has text in its column {name} that FITS, which '
@@ -212,7 +235,9 @@ def _write_votable(profile, path):
     from astropy.io.votable import from_table
     from astropy.io.votable.tree import Param
 
-    votable = from_table(profile)
+    votable = from_table(_widened(
+        QTable(profile, copy=True), {'i1': 'i2', 'u2': 'i4', 'u4': 'i8',
+                                     'f2': 'f4'}))
     table = votable.get_first_table()
     for key, value in {**profile.meta, **_hidden_meta(profile)}.items():
         kind = {bool: 'boolean', int: 'long', float: 'double',
@@ -264,6 +289,7 @@ def read_profile(
         raise ValueError(msg)
     if kind in ('fits', 'votable'):
         _restore(table)
+    _fill_texts(table)
     meta = table.meta
     # (VOTable masks what is not-a-number)
     table = check_profile(table, str(path))
@@ -299,6 +325,7 @@ def read_published(path):
     table = _read_table(path, kind)
     if kind in ('fits', 'votable'):
         _restore(table)
+    _fill_texts(table)
     meta = table.meta
     try:
         table = complete_profile(table, str(path))
@@ -350,9 +377,15 @@ def _restore(table):
     units = json.loads(table.meta.pop(UNIT_KEY, '{}'))
     for name, text in units.items():
         column = table[name]
-        if getattr(column, 'unit', None) is None:
+        unit, wanted = getattr(column, 'unit', None), u.Unit(text)
+        # (FITS and some versions of VOTable know no percent)
+        if unit is None or isinstance(unit, u.UnrecognizedUnit) or (
+                unit == wanted and str(unit) != text):
             description = column.info.description
-            table[name] = u.Quantity(np.asarray(column), u.Unit(text))
+            values = np.ma.asarray(getattr(column, 'value', column))
+            if values.dtype.kind != 'f':
+                values = values.astype(float)
+            table[name] = u.Quantity(values.filled(np.nan), wanted)
             table[name].info.description = description
     original = table.meta.pop(META_KEY, None)
     if original is None:
@@ -370,7 +403,34 @@ def _restore(table):
         if column.dtype.byteorder == '>':
             native = np.asarray(getattr(column, 'value', column)).astype(
                 column.dtype.newbyteorder('='))
+            if column.dtype.kind in 'iu' and np.any(getattr(
+                    column, 'mask', False)):
+                native = np.ma.array(native, mask=column.mask)
             unit = getattr(column, 'unit', None)
             description = column.info.description
             table[name] = native if unit is None else native * unit
             table[name].info.description = description
+        elif column.dtype.kind == 'f' and np.any(getattr(column, 'mask',
+                                                         False)):
+            description = column.info.description
+            table[name] = column.filled(np.nan)
+            table[name].info.description = description
+
+
+def _fill_texts(table):
+    """
+    Make texts that files have as bytes, or masked as they are empty, texts.
+    """
+    for name in table.colnames:
+        column = table[name]
+        if column.dtype.kind not in 'SU' or (
+                column.dtype.kind == 'U' and not hasattr(column, 'mask')):
+            continue
+        description = column.info.description
+        if hasattr(column, 'mask'):
+            column = column.filled('')
+        values = np.asarray(column)
+        if values.dtype.kind == 'S':
+            values = np.char.decode(values, 'ascii', 'replace')
+        table[name] = values
+        table[name].info.description = description

@@ -55,8 +55,8 @@ def profile_meta(profile):
     Returns
     -------
     meta : dict
-        A copy. The ``sb_zeropoint`` is found from the columns if the meta
-        has none.
+        A copy, without the values that are `None`. The ``sb_zeropoint`` is
+        found from the columns if the meta has none.
     """
     given = dict(profile.meta or {})
     given.pop(UNIT_KEY, None)
@@ -75,6 +75,8 @@ def profile_meta(profile):
                  else spelling.get(key.lower(), key))
         if right == key or right not in given:
             meta[right] = value
+    # (such as the null of a JSON file: it is not known)
+    meta = {key: value for key, value in meta.items() if value is not None}
     if 'sb_zeropoint' not in meta:
         zero = _zeropoint_of_columns(profile)
         if zero is not None:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from astropy.units import Quantity
 
 __all__ = ['check_n_samples', 'correlated_noise', 'intensity_covariance',
-           'ring_correlations', 'sample_intensity', 'sample_profile']
+           'ring_correlations', 'sample_intensity', 'sample_profile',
+           'symmetric_root']
 
 
 # The name of the column that a fitter writes.
@@ -171,11 +172,31 @@ def _draw(profile, n_samples, rng):
     Draw errors of the intensities of isophotes, with their covariance.
     """
     known = np.isfinite(profile['intensity_err'].value)
-    size, vectors = np.linalg.eigh(ring_covariance(profile, known))
-    noise = rng.normal(size=(len(size), n_samples))
+    root = symmetric_root(ring_covariance(profile, known))
     drawn = np.full((len(known), n_samples), np.nan)
-    drawn[known] = vectors @ (np.sqrt(np.maximum(size, 0))[:, None] * noise)
+    drawn[known] = root @ rng.normal(size=(len(root), n_samples))
     return drawn
+
+
+def symmetric_root(covariance):
+    """
+    Calculate the symmetric square root of a covariance.
+
+    Of all matrices that turn independent numbers into correlated ones, it is
+    the one that does not depend on the signs of eigenvectors, nor on which
+    of them are chosen for equal eigenvalues; both differ between platforms.
+
+    Parameters
+    ----------
+    covariance : 2D `~numpy.ndarray`, shape (n, n)
+        The covariance; negative eigenvalues, as of rounding, count as 0.
+
+    Returns
+    -------
+    root : 2D `~numpy.ndarray`, shape (n, n)
+    """
+    size, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.sqrt(np.maximum(size, 0))) @ vectors.T
 
 
 def sample_profile(profile: QTable, n_samples: int, *,

@@ -272,6 +272,10 @@ class SimilarityIndex(VectorSearch):
         """
         if self.metric == 'cosine':
             values = np.asarray(values, dtype=float)
+            if values.shape[1] == 1:
+                msg = ("metric='cosine' compares directions, which one number "
+                       "has not: give metric='euclidean', or more columns")
+                raise ValueError(msg)
             length = np.linalg.norm(values, axis=1, keepdims=True)
             zero = np.flatnonzero(length[:, 0] == 0)
             if len(zero):

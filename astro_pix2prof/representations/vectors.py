@@ -357,14 +357,14 @@ path-like
             msg = (f'{len(rows)} galaxies are called {name!r}: give one of '
                    f'the column {self.id_column!r}, such as {listed}')
             raise ValueError(msg)
-        # (the catalogue's own columns come first)
-        where = ' or '.join(repr(other) for other in (self.id_column,
-                                                      *others[:_LOOKED_IN]))
-        if len(others) > _LOOKED_IN:
-            where += f' or {len(others) - _LOOKED_IN} more'
-        msg = (f'no galaxy {shown(name)} in the column {where} of '
+        msg = (f'no galaxy {shown(name)} in the column {self.id_column!r} of '
                f'{counted(len(self), "galaxy", "galaxies")}, the first of '
                f'which is {str(self.ids[0])!r}')
+        if others:
+            # (the catalogue's own columns come first)
+            names = ', '.join(map(repr, others[:_LOOKED_IN]))
+            more = ' and others' if len(others) > _LOOKED_IN else ''
+            msg += f'; nor in the other columns of texts ({names}{more})'
         for other, _ in self._columns_with(str(name)):
             msg += f'; the column {other!r} has it: give id_column={other!r}'
             break

@@ -130,7 +130,7 @@ def _choose(hdulist, hdu):
     """
     Choose the extension that holds the flux.
     """
-    listing = ', '.join(f'{k} {item.name}'.strip()
+    listing = ', '.join(f'{k} {item.name}'.strip() + _size_of(item)
                         for k, item in enumerate(hdulist))
     if hdu is not None:
         try:
@@ -152,6 +152,15 @@ def _choose(hdulist, hdu):
                f'one, but the file holds: {listing}')
         raise ValueError(msg)
     return cubes[0]
+
+
+def _size_of(hdu):
+    """
+    Describe the axes of an image, such as ' (300 x 200)'; '' if it has none.
+    """
+    if not hdu.is_image or not hdu.shape:
+        return ''
+    return f' ({" x ".join(map(str, hdu.shape[::-1]))})'
 
 
 def _companions(hdulist, chosen, names):

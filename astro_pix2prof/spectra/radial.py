@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 __all__ = ['radial_spectra']
 
 
+# An annulus of less than this area (spaxels) has hardly a light of its own.
+_SMALL = 0.5
+
+
 def radial_spectra(
         cube: Any, profile: EllipsesLike, *,
         edges: ArrayLike | Quantity | None = None,
@@ -157,6 +161,8 @@ def radial_spectra(
         ellipses = _read_profile(profile, frame)
         annuli = make_annuli(ellipses, ellipses.centre, opened.shape,
                              frame.pixel_scale, edges)
+        if edges is not None:
+            _warn_of_small(annuli, frame)
         sums = _sum(opened, annuli)
         return _make_spectra(opened, frame, annuli, sums, {
             'statistic': statistic, 'fill': fill, 'covariance': covariance,
@@ -285,6 +291,24 @@ def _make_spectra(cube, frame, annuli, sums, options):
     return spectra
 
 
+def _warn_of_small(annuli, frame):
+    """
+    Warn of annuli whose spectra are those of parts of a spaxel.
+    """
+    small = np.flatnonzero(annuli.area < _SMALL)
+    if not small.size:
+        return
+    k = int(small[0])
+    edges = annuli.edges[k:k + 2] * frame.radius_scale
+    unit = 'pixels' if frame.pixel_scale is None else 'arcsec'
+    warnings.warn(
+        f'the annulus from {edges[0]:.4g} to {edges[1]:.4g} {unit} has the '
+        f'area of {annuli.area[k]:.2g} spaxels: its spectrum is that of the '
+        f'spaxels in which it lies ({small.size} of '
+        f'{counted(len(annuli.area), "annulus", "annuli")}); give wider '
+        'edges=', AstropyUserWarning, stacklevel=3)
+
+
 def _warn_of_masked(bad, annuli, frame):
     """
     Warn of annuli whose spectra are masked at all wavelengths.
@@ -297,10 +321,11 @@ def _warn_of_masked(bad, annuli, frame):
     unit = 'pixels' if frame.pixel_scale is None else 'arcsec'
     part = float(annuli.weights[[k]].sum() / annuli.area[k])
     warnings.warn(
-        f'{len(lost)} of {counted(len(bad), "spectrum", "spectra")} are '
-        'masked at all wavelengths: too little of the annulus is usable. The '
-        f'first is that from {edges[0]:.4g} to {edges[1]:.4g} {unit}, of '
-        f'which {part:.0%} lies inside of the cube: give other edges=',
+        f'{len(lost)} of {counted(len(bad), "spectrum", "spectra")} '
+        f'{"is" if len(lost) == 1 else "are"} masked at all wavelengths: too '
+        'little of the annulus is usable. The first is that from '
+        f'{edges[0]:.4g} to {edges[1]:.4g} {unit}, of which {part:.0%} lies '
+        'inside of the cube: give other edges=',
         AstropyUserWarning, stacklevel=4)
 
 

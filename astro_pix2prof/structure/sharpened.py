@@ -23,7 +23,7 @@ from astro_pix2prof.profile.flags import (
     GalaxyFlag,
     RingFlag,
 )
-from astro_pix2prof.profile.samples import SAMPLES
+from astro_pix2prof.profile.samples import SAMPLES, symmetric_root
 from astro_pix2prof.psf.model import PSF
 from astro_pix2prof.structure.broad_psf import (
     refuse_sharp,
@@ -165,8 +165,8 @@ def _corrections(rings, rng):
         best = _ratio(rings, fit, fit.values)
         draws = [best]
         if np.all(np.isfinite(fit.covariance)):
-            for values in rng.multivariate_normal(
-                    fit.values, fit.covariance, _DRAWS, method='eigh'):
+            noise = rng.normal(size=(_DRAWS, len(fit.values)))
+            for values in fit.values + noise @ symmetric_root(fit.covariance):
                 one = _ratio(rings, fit, values)
                 if np.all(np.isfinite(one)):
                     draws.append(one)

@@ -23,7 +23,7 @@ from html import unescape
 from astro_pix2prof.survey.files import write_whole
 from astro_pix2prof.survey.stop import StopSurveyError
 
-__all__ = ['DownloadError', 'Downloader', 'answer_text']
+__all__ = ['DownloadError', 'Downloader', 'answer_text', 'tells_away']
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -48,6 +48,11 @@ _RETRIED = (408, 425, 429, 500, 502, 503, 504)
 
 # Those that say that no image is to blame. (500 may be one without data.)
 _AWAY = (429, 502, 503, 504)
+
+# Messages of errors for which a service is to blame.
+_TELLS_AWAY = re.compile(
+    r'cannot be fetched: (no answer \(|the answer takes more than|'
+    rf'the server answers ({"|".join(map(str, _AWAY))})\b)')
 
 # So many images one after the other that a service does not deliver.
 _MOST_AWAY = 5
@@ -231,8 +236,9 @@ class Downloader:
         # (a warning would come with all others when the survey is finished)
         _LOGGER.warning(
             '%s: %s: attempt %d of %d follows in %.0f s '
-            '(--cutout-attempts 1 gives up at once)', _host(address), error,
-            number + 1, self.attempts, wait)
+            '(attempts=1, in the shell --cutout-attempts 1, gives up at '
+            'once)', _host(address), error, number + 1, self.attempts,
+            wait)
 
     def _take_turn(self, address):
         """
@@ -388,6 +394,22 @@ def _wait(text):
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
     return max((date - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+def tells_away(message):
+    """
+    Tell whether a message says that a service did not answer.
+
+    Parameters
+    ----------
+    message : str
+        The message of a `DownloadError`, or another one.
+
+    Returns
+    -------
+    found : bool
+    """
+    return _TELLS_AWAY.search(message or '') is not None
 
 
 def answer_text(data):

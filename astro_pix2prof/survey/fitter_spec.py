@@ -158,6 +158,37 @@ class FitterSpec:
             return isinstance(self.fitter, Pix2ProfFitter)
         return issubclass(self._class(), Pix2ProfFitter)
 
+    def check_bands(self):
+        """
+        Refuse a network that measures along no ellipses for several bands.
+
+        Raises
+        ------
+        ValueError
+            If the ellipses of one band would change nothing in the others.
+        """
+        from astro_pix2prof.networks.architectures import (
+            READERS,
+            find_architecture,
+        )
+        from astro_pix2prof.networks.weights import read_card
+
+        if self.fitter is not None:
+            architecture = getattr(self.fitter, 'architecture', None)
+            weights = getattr(self.fitter, 'weights', self.name)
+        elif 'weights' in self._known():
+            weights = self.options.get('weights', 'rings')
+            architecture = find_architecture(
+                read_card(weights, kinds=READERS)['architecture'])
+        else:
+            return
+        if architecture is not None and not architecture.finds_geometry:
+            msg = (f'bands must not be given with weights={str(weights)!r}, '
+                   'a network that measures along no ellipses, which the '
+                   "bands would share: use weights='rings' or an "
+                   'IsophoteFitter')
+            raise ValueError(msg)
+
     @property
     def ring_columns(self):
         """

@@ -382,9 +382,11 @@ class SurveyImages:
         given = [record[name] for name in names]
         if any(value is None or not np.isfinite(value) for value in given):
             return 'the catalogue has no position'
-        text = ', '.join(f'{name}={value:g}' for name, value in zip(
+        # (a shell does not take these columns for its options)
+        text = ' and '.join(f'{name} {value:g}' for name, value in zip(
             names, given, strict=True))
-        return f'{text} of the catalogue is no position on the sky'
+        return (f'the catalogue has {text}, which is no position on the sky '
+                'in degrees')
 
     def _positions(self, records):
         """

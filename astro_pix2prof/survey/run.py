@@ -45,6 +45,7 @@ from astro_pix2prof.survey.storage import (
     make_folder,
 )
 from astro_pix2prof.survey.times import RunClock, join_times, times_file
+from astro_pix2prof.survey.unanswered import withdraw_unanswered
 from astro_pix2prof.wording import counted
 
 if TYPE_CHECKING:
@@ -381,6 +382,8 @@ def run_survey(
     else:
         source.check_first(catalogue)
     spec = FitterSpec(fitter)
+    if bands is not None:
+        spec.check_bands()
     if embedding and not spec.encodes:
         msg = (f'embedding needs a Pix2ProfFitter, got {spec!r}: leave '
                'embedding out')
@@ -530,7 +533,10 @@ def _run_parts(job, catalogue, out, chunk_size, *, part, carried, settings,
             plan.died and scheduler is None and n_workers == 1)
         engine = Engine(job, n_workers=n_workers, scheduler=scheduler)
         with engine.warned.shown():
-            _measure_parts(engine, job, catalogue, plan, clock, progress)
+            if _measure_parts(engine, job, catalogue, plan, clock, progress):
+                withdraw_unanswered([plan.path(number)
+                                     for number in plan.numbers
+                                     if number not in plan.done])
             return n_rows, n_skipped, finish_parts(plan, part)
     return n_rows, n_skipped, finish_parts(plan, part)
 
@@ -538,6 +544,8 @@ def _run_parts(job, catalogue, out, chunk_size, *, part, carried, settings,
 def _measure_parts(engine, job, catalogue, plan, clock, progress):
     """
     Measure the parts that are missing, and note the time.
+
+    Returns whether all of their galaxies have failed.
     """
     needed = job.images.needed
     columns = catalogue.columns if needed is None else list(
@@ -574,3 +582,4 @@ def _measure_parts(engine, job, catalogue, plan, clock, progress):
                 bar.update(n)
     finally:
         clock.stop(n_done, engine.n_workers)
+    return 0 < n_done == n_failed

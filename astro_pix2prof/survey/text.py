@@ -43,11 +43,18 @@ def read_csv(path):
     Raises
     ------
     ValueError
-        If the first row does not name the columns, or a row is too long.
+        If the first row does not name the columns or divides them by
+        another sign than a comma, or a row is too long.
     """
     with _open(path) as file:
         rows = filter(None, csv.reader(file))
         names = [name.strip() for name in next(rows, [])]
+        other = next((sign for sign in ';\t|' if len(names) == 1
+                      and sign in names[0]), None)
+        if other is not None:
+            msg = (f'{path} has the columns {names[0]!r}, divided by '
+                   f'{other!r}: write it with commas')
+            raise ValueError(msg)
         table = _read_rows(rows, names)
     return _give_types(table)
 

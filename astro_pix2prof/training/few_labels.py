@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from astro_pix2prof.extras import missing_extra
+from astro_pix2prof.training.gains import auc_of, mean_of
 from astro_pix2prof.training.label_folds import counts_of, label_folds
 
 __all__ = ['FittedHead', 'check_counts', 'choose_factor', 'figures_of',
@@ -133,7 +134,7 @@ def choose_factor(logits, target):
     return min(_FACTORS, key=lambda f: _log_loss(f * logits, target))
 
 
-def figures_of(probability, target):
+def figures_of(probability, target, groups=None):
     """
     Summarise probabilities of held-out galaxies.
 
@@ -145,23 +146,26 @@ def figures_of(probability, target):
     target : 1D `~numpy.ndarray` of int, shape (n,)
         The numbers of the classes.
 
+    groups : 1D `~numpy.ndarray`, shape (n,), optional
+        What rows of one galaxy have in common.
+
     Returns
     -------
     figures : dict of float
         'log_loss', 'log_loss_of_shares' (of the shares of the classes
-        alone), 'accuracy' and 'auc'.
+        alone), 'gain' (the difference of both) and 'gain_err', 'accuracy',
+        'auc' and 'auc_err'.
     """
-    from sklearn.metrics import roc_auc_score
-
     share = np.bincount(target) / len(target)
-    if probability.shape[1] == 2:
-        auc = roc_auc_score(target, probability[:, 1])
-    else:
-        auc = roc_auc_score(target, probability, multi_class='ovr')
+    of_shares = -np.log(share[target])
+    gain, gain_err = mean_of(of_shares - _losses_of(probability, target),
+                             groups)
+    auc, auc_err = auc_of(probability, target, groups)
     return {'log_loss': _loss_of(probability, target),
-            'log_loss_of_shares': float(-np.sum(share * np.log(share))),
+            'log_loss_of_shares': float(np.mean(of_shares)),
+            'gain': gain, 'gain_err': gain_err,
             'accuracy': float(np.mean(probability.argmax(1) == target)),
-            'auc': float(auc)}
+            'auc': auc, 'auc_err': auc_err}
 
 
 def fit_linear(embedding, target, *, kind, strength):
@@ -264,7 +268,7 @@ def _fit_classes(x, labels, mean, scale, seed, groups):
     metrics = {
         'validation': f'{len(folds[0])} folds, drawn {len(folds)} times',
         'strength': float(c), 'factor': float(factor),
-        **figures_of(probability, target)}
+        **figures_of(probability, target, groups)}
     return FittedHead(
         mean, scale, factor * model.coef_, factor * model.intercept_,
         classes.tolist(), metrics, probability)
@@ -302,8 +306,12 @@ def _log_loss(logits, target):
 
 
 def _loss_of(probability, target):
-    return float(-np.mean(np.log(np.maximum(
-        probability[np.arange(len(target)), target], 1e-12))))
+    return float(np.mean(_losses_of(probability, target)))
+
+
+def _losses_of(probability, target):
+    return -np.log(np.maximum(
+        probability[np.arange(len(target)), target], 1e-12))
 
 
 def _fit_numbers(x, labels, mean, scale, seed, groups):
@@ -324,15 +332,17 @@ def _fit_numbers(x, labels, mean, scale, seed, groups):
                     x[train], z[train]).predict(x[test])
         loss = np.mean((out - z)**2)
         if best is None or loss < best[0]:
-            best = loss, alpha, out.mean(0)
-    loss, alpha, held = best
+            best = loss, alpha, out
+    _, alpha, out = best
+    held = out.mean(0)
+    explained, explained_err = mean_of(z**2 - ((out - z)**2).mean(0), groups)
     model = Ridge(alpha).fit(x, z)
     off = size * (held - z)
     return FittedHead(
         mean, scale, size * model.coef_[None],
         np.array([middle + size * model.intercept_]), [],
         {'validation': f'{_FOLDS} folds, drawn {_REPEATS} times',
-         'explained': float(1 - loss),
+         'explained': explained, 'explained_err': explained_err,
          'median_error': float(np.median(np.abs(off))),
          'error': float(np.quantile(np.abs(off), _ONE_SIGMA)),
          'strength': float(alpha)}, middle + size * held)

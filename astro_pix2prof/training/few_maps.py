@@ -18,9 +18,11 @@ from astro_pix2prof.training.few_labels import (
     fit_head,
     fit_linear,
 )
+from astro_pix2prof.training.gains import mean_of
 from astro_pix2prof.training.label_folds import counts_of, label_folds
 
-__all__ = ['ENCODER_PARTS', 'TunedEncoder', 'tune_encoder']
+__all__ = ['ENCODER_PARTS', 'TunedEncoder', 'check_encoder_counts',
+           'tune_encoder']
 
 
 #: Parts of an encoder that may learn, the last ones first.
@@ -122,12 +124,7 @@ def tune_encoder(network, maps, embedding, labels, *, kind='classes',
     ValueError
         If there are too few labels, or all are of one class.
     """
-    n_galaxies = len(labels if groups is None else np.unique(groups))
-    if n_galaxies < _LEAST:
-        msg = (f'labels: an encoder that learns needs {_LEAST} labelled '
-               f'galaxies at least, got {n_galaxies}; 200 or more are '
-               'better, and a head alone needs fewer')
-        raise ValueError(msg)
+    check_encoder_counts(labels, groups)
     frozen = fit_head(embedding, labels, kind=kind, seed=seed, groups=groups)
     if kind == 'classes':
         target, middle, size = np.unique(
@@ -149,17 +146,43 @@ def tune_encoder(network, maps, embedding, labels, *, kind='classes',
             progress(k + 1, len(folds) + 1)
     losses = np.array([_held_out_losses(out, target, kind) for out in found])
     best = int(losses.mean(1).argmin())
-    gain = losses[0] - losses[best]
+    gain, error = mean_of(losses[0] - losses[best], groups)
     # (not better by chance)
-    improved = bool(gain.mean() > gain.std() / np.sqrt(len(gain)))
+    improved = gain > error
     curve = list(enumerate(losses.mean(1).tolist()))
     if not improved:
         return TunedEncoder(network, frozen, False, 0, curve)
     tuned, linear, _ = training.run(np.arange(len(target)), None, best, seed)
     if progress is not None:
         progress(len(folds) + 1, len(folds) + 1)
-    head = _head_of(linear, found[best], target, kind, frozen, middle, size)
+    head = _head_of(linear, found[best], target, kind, frozen, middle, size,
+                    groups)
     return TunedEncoder(tuned, head, True, best, curve)
+
+
+def check_encoder_counts(labels, groups=None):
+    """
+    Check that there are labelled galaxies enough for an encoder to learn.
+
+    Parameters
+    ----------
+    labels : 1D `~numpy.ndarray`, shape (n,)
+        The labels.
+
+    groups : 1D `~numpy.ndarray`, shape (n,), optional
+        What rows of one galaxy have in common.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 100.
+    """
+    n_galaxies = len(labels if groups is None else np.unique(groups))
+    if n_galaxies < _LEAST:
+        msg = (f'labels: an encoder that learns needs {_LEAST} labelled '
+               f'galaxies at least, got {n_galaxies}; 200 or more are '
+               'better, and a head alone needs fewer')
+        raise ValueError(msg)
 
 
 def _folds(target, kind, seed, groups):
@@ -290,7 +313,7 @@ def _held_out_losses(out, target, kind):
     return -_log_softmax(factor * out)[np.arange(len(target)), target]
 
 
-def _head_of(linear, out, target, kind, frozen, middle, size):
+def _head_of(linear, out, target, kind, frozen, middle, size, groups):
     """
     Make the head of a tuned encoder, with what held-out galaxies tell.
     """
@@ -302,13 +325,16 @@ def _head_of(linear, out, target, kind, frozen, middle, size):
     if kind == 'classes':
         factor = choose_factor(out[None], target)
         held = np.exp(_log_softmax(factor * out))
-        metrics |= {'factor': float(factor), **figures_of(held, target)}
+        metrics |= {'factor': float(factor), **figures_of(held, target,
+                                                           groups)}
         weight, bias = factor * weight, factor * bias
     else:
         held = middle + size * out[:, 0]
         off = np.abs(size * (out[:, 0] - target))
+        explained, error = mean_of(target**2 - (out[:, 0] - target)**2,
+                                   groups)
         metrics |= {
-            'explained': float(1 - np.mean((out[:, 0] - target)**2)),
+            'explained': explained, 'explained_err': error,
             'median_error': float(np.median(off)),
             'error': float(np.quantile(off, _ONE_SIGMA))}
         weight, bias = size * weight, middle + size * bias

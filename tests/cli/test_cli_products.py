@@ -128,6 +128,9 @@ def test_formats(image_file, tmp_path, format, end, sersic_profile):
     (['--sectors', '0'], "argument --sectors: must be an integer from 1 to"),
     (['--sectors', 'x'], "argument --sectors: must be an integer from 1 to"),
     (['--axes', '0'], "argument --axes: must be positive, got '0'"),
+    (['--axes', '2kpc'], "argument --axes: must be angles or pixels, got the "
+     "unit 'kpc' in '2kpc'"),
+    (['--vertical', '0,2kpc'], 'argument --vertical: must be angles or pi'),
     (['--axes', 'wide'], 'argument --axes: must be pixels, or numbers'),
     (['--vertical', '5,0'], 'argument --vertical: must be at least two le'),
     (['--vertical', '5arcsec'], 'argument --vertical: must be at least two'),

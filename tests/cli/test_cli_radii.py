@@ -40,6 +40,22 @@ def test_length():
         length('1,2')
 
 
+def test_radii_beyond_the_image(galaxy_ccd, tmp_path, monkeypatch, capsys):
+    """
+    A profile without a single value is told.
+    """
+    monkeypatch.chdir(tmp_path)
+    galaxy_ccd.write('a.fits')
+    ny, nx = galaxy_ccd.shape
+    args = ['fit', 'a.fits', '--method', 'isophote', '--overwrite']
+    assert main([*args, '--radii', '1000,2000']) == 0
+    assert ('warning: a.fits: no ring of --radii has a pixel in the image, '
+            f'which is of {nx} x {ny} pixels: plain numbers are pixels'
+            in capsys.readouterr().err)
+    assert main([*args, '--radii', '5,2000']) == 0
+    assert 'no ring of' not in capsys.readouterr().err
+
+
 def test_fit(galaxy_ccd, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     galaxy_ccd.write('a.fits')

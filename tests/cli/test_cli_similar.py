@@ -127,7 +127,10 @@ def test_few_galaxies(tmp_path, sersic_profile, capsys):
 
 
 @pytest.mark.parametrize(('args', 'match'), [
-    (['--id', 'x'], "no galaxy 'x' in the column 'index' or 'source'"),
+    (['--id', 'x'], "no galaxy 'x' in the column 'index' of 40 galaxies, the "
+     "first of which is '0'; nor in the other columns of texts ('source', "
+     "'band', 'message' and others)"),
+    (['--id', '-1'], "no galaxy '-1' in the column 'index' of 40 galaxies"),
     (['--id', '1', '-n', '40'], '-n 40 is more than the index has: 39'),
     (['--id', '1', '--column', 'vector'], "no column 'vector'; or give "
      '--columns of numbers'),

@@ -79,9 +79,7 @@ def test_profile(cube, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(('args', 'match'), [
-    (['--band', 'x'], "such as '6000:7000', got 'x'"),
     (['--band', '100:200'], 'must lie in the range of the cube'),
-    (['--covariance', 'sami'], "--covariance must be 'manga'"),
     (['--hdu', 'SCI'], "--hdu 'SCI' is not in the file"),
     (['--unit', 'ct'], "got the unit 'ct': give --unit"),
     (['--profile', 'nothing.ecsv'], 'no such file: nothing.ecsv'),
@@ -93,7 +91,7 @@ def test_errors(cube, tmp_path, capsys, args, match):
     assert not out.exists()
 
 
-def test_wrong_usage(cube, capsys):
+def test_wrong_usage(cube, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(['spectra', str(cube), '--profile', 'a', '--image', 'b.fits'])
     assert 'leave out --profile' in capsys.readouterr().err
@@ -105,11 +103,38 @@ def test_wrong_usage(cube, capsys):
             main(['spectra', str(cube), option, 'a.txt'])
         assert f'argument {option}: must end in .fits, got a.txt' in (
             capsys.readouterr().err)
+    for band, text in (
+            ('x', "range of Angstrom such as '6000:7000', got 'x'"),
+            ('7000:6000', "increasing wavelengths in Angstrom, got '7000")):
+        with pytest.raises(SystemExit) as stop:
+            main(['spectra', 'nothing.fits', '--band', band])
+        assert stop.value.code == 2
+        line = capsys.readouterr().err
+        assert 'argument --band: must be ' in line
+        assert text in line
+    for covariance, text in (('sami', "must be 'manga' or a slope, got 'sam"),
+                             ('-3', 'must be a slope from 0 on, got -3.0')):
+        with pytest.raises(SystemExit) as stop:
+            main(['spectra', 'nothing.fits', '--covariance', covariance])
+        assert stop.value.code == 2
+        assert f'argument --covariance: {text}' in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        main(['spectra', 'nothing.fits', '--edges', '0,1,2kpc'])
+    assert stop.value.code == 2
+    assert ("--edges: must be angles or pixels, got the unit 'kpc' in "
+            "'0,1,2kpc'" in capsys.readouterr().err)
     for edges in ('3,2', '1', '0,2,2arcsec'):
         with pytest.raises(SystemExit) as stop:
             main(['spectra', str(cube), '--edges', edges])
         assert stop.value.code == 2
         assert ('argument --edges: must be at least two increasing semi-major '
                 f'axes from 0 on, got {edges!r}' in capsys.readouterr().err)
+    flat = tmp_path / 'flat.fits'
+    fits.PrimaryHDU(np.zeros((4, 5))).writeto(flat)
+    assert main(['spectra', str(flat), '--out',
+                 str(tmp_path / 'out.fits')]) == 1
+    line = capsys.readouterr().err
+    assert f'{flat}: cube must have three axes' in line
+    assert '0 PRIMARY (5 x 4)' in line
     assert main(['spectra', 'nothing.fits']) == 1
     assert 'no such file: nothing.fits' in capsys.readouterr().err

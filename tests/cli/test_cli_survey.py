@@ -54,6 +54,8 @@ def test_survey(catalogue, tmp_path, capsys):
     assert text.out.startswith('3 galaxies: 2 measured, 1 failed; 3 of these '
                                'by earlier calls\n')
     assert f'1 of 3 galaxies could not be measured: see {out}/' in text.err
+    assert text.err.endswith('; a new attempt at those of earlier calls is '
+                             '--overwrite\n')
     assert main([*args, '--chunk-size', '2']) == 1
     text = capsys.readouterr().err
     assert '--chunk-size was 500 and is 2' in text
@@ -204,6 +206,10 @@ def test_exceptions(catalogue, tmp_path, capsys):
      '--weights must be a name (captioner, rings, rings-fast) or a '),
     (['--weights', 'encoder'], 'which measures no profiles: give --weights '
      'rings (pix2prof survey --embedding'),
+    (['--weights', 'captioner', '--bands', 'g,r', '--images', '{band}.fits'],
+     "--bands must not be given with --weights 'captioner', a network that "
+     'measures along no ellipses, which the bands would share: use --weights '
+     "'rings' or --method isophote"),
     (['--out', 'cat.csv'], 'argument --out: '),
     (['--out', 'cat.csv'], 'cat.csv is a file: give the name of a folder'),
     (['--out', 'cat.csv/x'], 'cat.csv is a file, no folder'),

@@ -7,6 +7,8 @@ import ast
 import json
 import re
 from importlib import import_module, util
+from inspect import cleandoc
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +41,22 @@ class TestFlags:
         entries = re.split(r'\n[A-Z_]+(?: \([a-z]+\))?\n-+\n', text)[1:]
         assert len(entries) > 40
         assert min(len(entry.split()) for entry in entries) > 10
+
+
+@pytest.mark.filterwarnings('error')
+def test_picture_of_masses():
+    """
+    The galaxy of the example has a colour where its mass is.
+    """
+    pyplot = pytest.importorskip('matplotlib.pyplot')
+    text = (DOCS / 'physical.rst').read_text(encoding='utf-8')
+    lines = text.split('.. plot::')[-1].split('\n\n', 1)[1].splitlines()
+    names = {}
+    exec(cleandoc('\n'.join(
+        line for line in takewhile(lambda line: line[:4] in ('', '    '),
+                                   lines))), names)
+    pyplot.close('all')
+    assert names['bands'].mass.meta['held_fraction'] < 0.1
 
 
 class TestNumbers:

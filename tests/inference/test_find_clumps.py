@@ -111,6 +111,24 @@ class TestFind:
             assert_allclose(row['radius_r50'] * table.meta['r50'],
                             row['radius'].to_value(u.arcsec), rtol=1e-6)
 
+    def test_radius_of_place(self, fit, method):
+        """
+        The semi-major axis is that at the place, not at its nearest pixel.
+        """
+        table = find_clumps(fit, method=method)
+        ok = np.isfinite(fit.intensity)
+        assert np.ptp(fit.theta[ok]) < 40
+        for row in table:
+            radius = row['radius'].to_value(u.arcsec) / SCALE
+            eps = np.interp(radius, fit.sma[ok], fit.eps[ok])
+            angle = np.radians(np.interp(radius, fit.sma[ok],
+                                         fit.theta[ok]))
+            dx, dy = row['x'] - fit.centre[0], row['y'] - fit.centre[1]
+            along = dx * np.cos(angle) + dy * np.sin(angle)
+            across = dy * np.cos(angle) - dx * np.sin(angle)
+            assert_allclose(radius, np.hypot(along, across / (1 - eps)),
+                            rtol=5e-3)
+
     @pytest.mark.parametrize('flip', [False, True])
     def test_positions(self, method, flip):
         """
@@ -259,6 +277,14 @@ class TestClasses:
             assert 'BLENDED' in decode_flags(row['flag'], kind='clump')
             # (of each other, they take and lack)
             assert_allclose(row['flux'].value / 1.185, flux, rtol=0.3)
+
+
+@pytest.mark.parametrize('method', ['network', 'matched'])
+def test_wide_psf(fit, method):
+    with pytest.raises(ValueError, match=(
+            r'psf must be narrow in the image, of \d+ x \d+ pixels, got a '
+            r'full width at half maximum of 99\.9 pixels')):
+        find_clumps(fit, method=method, psf=100 * u.pix)
 
 
 class TestImages:

@@ -5,6 +5,7 @@ Tests of heads: classes and numbers from embeddings and few labels.
 
 import copy
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,58 @@ def test_labels_that_nothing_tells(table, tmp_path):
         assert 'do not tell the labels' in str(tuning)
 
 
+@pytest.mark.parametrize('seed', [4, 16])
+def test_labels_of_chance(table, tmp_path, seed):
+    """
+    Labels that are told a little better than by chance are no success.
+    """
+    labels = np.random.default_rng(seed).random(80) > 0.5
+    tuning = fine_tune('encoder', np.asarray(table['embedding']),
+                       labels=labels, out=tmp_path / 'a.safetensors')
+    figures = tuning.table[0]
+    assert 0 < figures['gain'] < 2 * figures['gain_err']
+    assert 0.04 < figures['auc_err'] < 0.08
+    assert tuning.improved is False
+    assert str(tuning).splitlines()[-2] == tuning.card['result']
+    assert tuning.card['result'] == (
+        'the embeddings do not tell the labels better than by chance (auc '
+        f'{figures["auc"]:.2f} +- {figures["auc_err"]:.2f}); more labels may '
+        'help')
+
+
+def test_counts_of_galaxies(table, tmp_path):
+    """
+    With several rows of a galaxy, the card counts galaxies, and rows apart.
+    """
+    twice = vstack([table, table], metadata_conflicts='silent')
+    twice['ring'] = MaskedColumn(twice['ring'], mask=np.arange(160) < 3)
+    card = fine_tune('encoder', twice, labels='ring', groups='id',
+                     out=tmp_path / 'a.safetensors').card['data']
+    assert card['galaxies'] == sum(card['counts'].values()) == 80
+    assert card['rows'] == 157
+    assert card['rows_unlabelled'] == 3
+    assert 'unlabelled' not in card
+
+
+@pytest.mark.parametrize('values', [
+    lambda table: np.where(table['ring'], 'yes', 'no'),
+    lambda table: table['ring']])
+def test_label_that_has_the_name_of_a_name(table, tmp_path, values):
+    """
+    A label in a column 'galaxy' is no name of a galaxy that has two rows.
+    """
+    named = table['embedding', 'ring']
+    named['galaxy'] = values(table)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error', AstropyUserWarning)
+        fine_tune('encoder', named, labels='galaxy',
+                  out=tmp_path / 'a.safetensors')
+        if named['galaxy'].dtype.kind == 'b':
+            fine_tune('encoder', named, labels='ring',
+                      out=tmp_path / 'b.safetensors')
+    assert (tmp_path / 'a.safetensors').is_file()
+
+
 def test_images_are_encoded(table, tmp_path, monkeypatch):
     """
     A list of images is encoded, in its order.
@@ -306,6 +359,28 @@ class TestUnfreeze:
             fine_tune('encoder', table, labels='ring', unfreeze='rings',
                       out=out)
 
+    def test_few_labels(self, encoded, tmp_path, capsys):
+        """
+        Too few labels are told before any image is encoded.
+        """
+        labels = np.arange(110) % 2
+        match = 'needs 100 labelled galaxies at least, got 99'
+        out = tmp_path / 'ring.safetensors'
+        masked = np.ma.array(labels, mask=np.arange(110) < 11)
+        with pytest.raises(ValueError, match=match):
+            fine_tune('encoder', (f'{k}.fits' for k in range(110)),
+                      labels=masked, unfreeze='all', out=out)
+        QTable({'id': np.arange(99), 'ring': labels[:99]}).write(
+            tmp_path / 'labels.csv')
+        for k in range(99):
+            (tmp_path / f'g{k}.fits').touch()
+        assert main(['fine-tune', 'encoder', '--table',
+                     str(tmp_path / 'labels.csv'), '--label', 'ring',
+                     '--images', f'{tmp_path}/g{{id}}.fits', '--unfreeze',
+                     'all', '--out', str(out)]) == 1
+        assert match in capsys.readouterr().err
+        assert encoded[0] == []
+
     def test_command(self, encoded, tune, tmp_path, capsys):
         QTable({'id': np.arange(110), 'ring': np.arange(110) % 2}).write(
             tmp_path / 'labels.csv')
@@ -417,6 +492,40 @@ def test_reasons_of_failed_images(table, tmp_path):
             r'label: nothing\.fits: .*does not exist|No such file')):
         fine_tune('encoder', [str(tmp_path / 'nothing.fits')], labels=[1],
                   out=tmp_path / 'c.safetensors')
+
+
+def test_one_image_for_all(tmp_path, capsys):
+    """
+    A template without a column would label one image with everything.
+    """
+    QTable({'id': np.arange(20), 'ring': np.arange(20) % 2}).write(
+        tmp_path / 'labels.csv')
+    (tmp_path / 'a.fits').touch()
+    assert main(['fine-tune', 'encoder', '--table',
+                 str(tmp_path / 'labels.csv'), '--label', 'ring', '--images',
+                 str(tmp_path / 'a.fits'), '--out',
+                 str(tmp_path / 'ring.safetensors')]) == 1
+    line = capsys.readouterr().err
+    assert "a.fits' is the same image for each of 20 rows" in line
+    assert line.endswith('put its columns in braces, such as {id}\n')
+
+
+@pytest.mark.parametrize('command', [
+    ['fit', 'a.fits', '--weights'], ['clumps', 'a.fits', '--weights'],
+    ['survey', 'a.csv', '--images', 'a', '--weights']])
+def test_head_in_the_shell(ring, tmp_path, capsys, monkeypatch, command):
+    """
+    The shell names the file that was given, and no Python.
+    """
+    monkeypatch.chdir(tmp_path)
+    Path('a.fits').touch()
+    with pytest.raises(SystemExit) as info:
+        main([*command, str(ring.path), '--out', 'new.ecsv'])
+    assert info.value.code == 2
+    line = capsys.readouterr().err
+    assert f'--weights: {ring.path} is a head, which pix2prof fine-' in line
+    assert 'Head(' not in line
+    assert 'fitter.' not in line
 
 
 def test_head_in_place_of_weights(ring, tmp_path):

@@ -14,11 +14,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from astro_pix2prof import (
     GalaxyCutout,
+    ProfileBatch,
     build_profile,
+    compare_profiles,
     measure_structure,
     profile_correlation,
     read_profile,
     sample_profile,
+    surface_brightness_limit,
+    upper_limits,
     write_profile,
 )
 from astro_pix2prof.profile.checks import check_profile, complete_profile
@@ -214,6 +218,35 @@ class TestMeta:
         profile = QTable(meta={'FLAG': 1, 'flag': 2, 'Other': 3})
         assert profile_meta(profile) == {'flag': 2, 'Other': 3}
         assert profile_meta(QTable(meta={3: 'three'})) == {3: 'three'}
+
+    @pytest.mark.parametrize('key', ['noise', 'sky_err', 'sb_zeropoint',
+                                     'zeropoint', 'pixel_scale', 'flag',
+                                     'noise_correlation', 'sky', 'ra'])
+    @pytest.mark.parametrize('fitter', ['Pix2ProfFitter', 'IsophoteFitter'])
+    @pytest.mark.filterwarnings('ignore:the meta of the profile has neither')
+    def test_none_is_nothing(self, key, fitter):
+        """
+        A value that is `None` is one that is not known.
+        """
+        profile = make_profile(
+            fitter=fitter,
+            correlation=CORRELATION if fitter[0] == 'P' else None)
+        profile.meta.update(noise=0.1, dec=3.0)
+        if fitter[0] == 'I':
+            del profile.meta['weights']
+        lacks = profile.copy()
+        lacks.meta.pop(key, None)
+        profile.meta[key] = None
+        assert profile_meta(profile) == profile_meta(lacks)
+        for function in (measure_structure, upper_limits,
+                         surface_brightness_limit):
+            found, wanted = (function(item) for item in (profile, lacks))
+            assert str(found) == str(wanted)
+        assert_array_equal(sample_profile(profile, 3, seed=1),
+                           sample_profile(lacks, 3, seed=1))
+        batch = ProfileBatch.from_profiles([profile])
+        assert len(batch) == 1
+        compare_profiles({'a': profile}, lacks)
 
     def test_zeropoint_of_columns(self):
         profile = make_profile()

@@ -13,7 +13,7 @@ from astropy.table import QTable
 from numpy.testing import assert_allclose
 
 from astro_pix2prof.profile.covariance import ring_covariance, shared_noise
-from astro_pix2prof.profile.samples import sample_intensity
+from astro_pix2prof.profile.samples import sample_intensity, symmetric_root
 
 NOISE, SCALE, EPS = 2.0, 0.4, 0.3
 SMA = np.concatenate([[0, 0.5, 1, 1.5, 2, 3], 4 * 1.06**np.arange(45)])
@@ -128,3 +128,35 @@ def test_noise_that_exceeds_the_error(profile):
     samples = sample_intensity(profile, 10, np.random.default_rng(1))
     assert np.isfinite(samples).all()
     assert np.all(samples.std(1) > 0)
+
+
+def test_samples_on_any_platform(profile, monkeypatch):
+    """
+    Signs of eigenvectors, which are arbitrary, change no sample.
+    """
+    profile['intensity_err'] = np.full(len(SMA), 2.0) / u.arcsec**2
+    samples = sample_intensity(profile, 10, np.random.default_rng(1))
+    plain = np.linalg.eigh
+
+    def other(matrix):
+        size, vectors = plain(matrix)
+        return size, vectors * (-1)**np.arange(len(size))
+
+    monkeypatch.setattr(np.linalg, 'eigh', other)
+    again = sample_intensity(profile, 10, np.random.default_rng(1))
+    assert_allclose(again, samples, rtol=1e-9)
+
+
+def test_root():
+    """
+    The root is symmetric, and of equal eigenvalues there is only one.
+    """
+    rng = np.random.default_rng(2)
+    matrix = rng.normal(size=(5, 5))
+    root = symmetric_root(matrix @ matrix.T)
+    assert_allclose(root, root.T, atol=1e-12)
+    assert_allclose(root @ root, matrix @ matrix.T, atol=1e-10)
+    assert_allclose(symmetric_root(4 * np.eye(3)), 2 * np.eye(3))
+    # (a negative eigenvalue is one of rounding)
+    assert_allclose(symmetric_root(np.diag([1.0, -1e-20])),
+                    np.diag([1.0, 0]))

@@ -6,6 +6,7 @@ Tests that profiles come back from files as they were written.
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.table import MaskedColumn
 from numpy.testing import assert_array_equal
 
 from astro_pix2prof import (
@@ -83,3 +84,96 @@ def test_fits_holds_no_letters_beyond_ascii(tmp_path):
     write_profile(profile, tmp_path / 'profile.ecsv')
     found = read_profile(tmp_path / 'profile.ecsv')
     assert found['name'].tolist() == ['A', 'B', '\xe9', 'C']
+
+
+def make_kinds():
+    """
+    A profile with columns of other types than its own.
+    """
+    profile = make_profile()
+    n = len(profile)
+    profile['good'] = np.arange(n) % 2 == 0
+    profile['note'] = ['', 'a, "b"', 'ccc', '']
+    profile['count'] = np.arange(n)
+    profile['byte'] = np.array([-1, 0, 1, 100], dtype='i1')
+    profile['share'] = np.array([1.0, 2.0, 3.0, np.nan]) * u.percent
+    profile['good'].info.description = 'whether it is'
+    return profile
+
+
+@pytest.mark.parametrize('n', [0, 4])
+@pytest.mark.parametrize('ending', [*WHOLE, 'csv'])
+def test_other_types(tmp_path, ending, n):
+    """
+    Bool, texts that are empty, small integers and percents come back.
+    """
+    if ending == 'parquet':
+        pytest.importorskip('pyarrow')
+    profile = make_kinds()[:n]
+    if ending == 'csv':
+        profile.meta.clear()
+        # (an empty file tells no types but those of known columns)
+        if not n:
+            profile.keep_columns([
+                name for name in profile.colnames
+                if name not in ('good', 'note', 'count', 'byte')])
+    path = tmp_path / f'profile.{ending}'
+    write_profile(profile, path)
+    found = read_profile(path)
+    assert found.colnames == profile.colnames
+    for name in profile.colnames:
+        one, other = (np.asarray(getattr(table[name], 'value', table[name]))
+                      for table in (profile, found))
+        assert str(getattr(profile[name], 'unit', None)) == str(
+            getattr(found[name], 'unit', None))
+        assert other.dtype.kind == one.dtype.kind, name
+        assert_array_equal(other, one)
+        assert not np.any(getattr(found[name], 'mask', False))
+        if ending != 'csv':
+            assert found[name].info.description == (
+                profile[name].info.description)
+    assert found['flag'].dtype == np.int32
+
+
+@pytest.mark.parametrize('ending', [*WHOLE, 'csv'])
+def test_masked_columns(tmp_path, ending):
+    """
+    A masked value is not known afterwards either.
+    """
+    if ending == 'parquet':
+        pytest.importorskip('pyarrow')
+    profile, gap = make_profile(), np.arange(4) == 1
+    profile['count'] = MaskedColumn(np.arange(4), mask=gap)
+    profile['good'] = MaskedColumn(np.arange(4) > 0, mask=gap)
+    path = tmp_path / f'profile.{ending}'
+    if ending.startswith('fits'):
+        with pytest.raises(ValueError, match='masked values in its column '
+                                             'good of True and False'):
+            write_profile(profile, path)
+        assert not path.exists()
+        profile.remove_column('good')
+    write_profile(profile, path)
+    found = read_profile(path)
+    if ending == 'csv':
+        assert_array_equal(found['count'], [0, np.nan, 2, 3])
+    else:
+        assert_array_equal(found['count'].mask, gap)
+        assert_array_equal(found['count'].filled(1), np.arange(4))
+    if 'good' in found.colnames:
+        assert_array_equal(found['good'].mask, gap)
+        assert_array_equal(found['good'].filled(True), [0, 1, 1, 1])
+
+
+def test_brackets_in_a_name(tmp_path):
+    profile = make_profile()
+    profile['x [y]'] = 1.0
+    with pytest.raises(ValueError, match=r"the column 'x \[y\]', whose "
+                                         'brackets would be read as a unit'):
+        write_profile(profile, tmp_path / 'a.csv')
+
+
+def test_flags_of_csv(tmp_path):
+    profile = make_profile()
+    profile['g_flag'] = np.array([0, 1, 2, 3], dtype=np.int32)
+    write_profile(profile, tmp_path / 'a.csv')
+    assert read_profile(tmp_path / 'a.csv')['g_flag'].dtype == np.int32

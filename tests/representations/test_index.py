@@ -414,7 +414,9 @@ def test_what_cannot_be_asked(table):
     cases = (
         (99, "no galaxy 99 in the column 'index' of 60 galaxies, the first "
              "of which is '100'"),
-        ('x', "no galaxy 'x' in the column 'index' or 'source' of"),
+        ('x', "no galaxy 'x' in the column 'index' of 60 galaxies, the first "
+              r"of which is '100'; nor in the other columns of texts "
+              r"\('source'\)"),
         ([], 'of is empty'),
         (np.ones(3), r'must have 64 numbers for each galaxy, got .*\(1, 3\)'),
         (np.full(D, np.nan), 'must be finite, got not-a-number'),
@@ -469,6 +471,9 @@ def test_no_index_of_it(table):
         SimilarityIndex(table, columns='mag')
     with pytest.raises(ValueError, match='columns must name at least one'):
         SimilarityIndex(table, columns=[])
+    with pytest.raises(ValueError, match="metric='cosine' compares directions"
+                                         ', which one number has not'):
+        SimilarityIndex(table, columns=['mag'], metric='cosine')
     with pytest.raises(ValueError, match="metric must be 'cosine' or"):
         SimilarityIndex(table, metric='l2')
     with pytest.raises(TypeError, match="'metrics' is not an option of"):

@@ -133,6 +133,17 @@ def test_everything_within_the_frame_counts_once():
     assert_allclose(total, data.sum(axis=(1, 2)), rtol=1e-12)
 
 
+def test_parts_of_a_spaxel():
+    """
+    A warning tells of an annulus that is smaller than a spaxel.
+    """
+    with pytest.warns(AstropyUserWarning, match=(
+            r'from 0 to 0\.05 arcsec has the area of 0\.\d+ spaxels: .* '
+            r'\(1 of 2 annuli\)')):
+        radial_spectra(make_cube(random_data()), make_profile(),
+                       edges=[0, 0.05, 4] * u.arcsec)
+
+
 def test_meta_and_axes():
     cube = make_cube(random_data(), ctype='AWAV')
     cube.meta['OBJECT'] = 'NGC 1'

@@ -199,8 +199,8 @@ class TestImages:
         found = self.load('path', table, ra='id', dec='dec')
         assert 'no such file' in str(found[1].error)
         assert [str(found[k].error) for k in (2, 3)] == [
-            f'id={table["id"][2]}, dec=90.5 of the catalogue is no position '
-            'on the sky', 'the catalogue has no position']
+            f'the catalogue has id {table["id"][2]} and dec 90.5, which is no '
+            'position on the sky in degrees', 'the catalogue has no position']
 
     def test_size(self, table):
         table['s'] = [30, 31, 32, 33, 34, -1] * u.arcsec

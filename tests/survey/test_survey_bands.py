@@ -538,6 +538,19 @@ def run_stub(out, *, n=12, killers=(), **options):
 
 
 class TestRuns:
+    @pytest.mark.parametrize('fitter', [
+        {'weights': 'captioner'}, Pix2ProfFitter('captioner')])
+    def test_network_without_ellipses(self, tmp_path, fitter):
+        """
+        It is refused before anything is measured.
+        """
+        with pytest.raises(ValueError, match=(
+                "bands must not be given with weights='captioner', a "
+                'network that measures along no ellipses')):
+            run_survey(Table({'id': [1]}), tmp_path / 'out', fitter=fitter,
+                       bands={'g': image_of(0.5), 'r': image_of(1.0)})
+        assert not (tmp_path / 'out').exists()
+
     def test_settings(self, folder, done):
         """
         Everything that determines the results is known.

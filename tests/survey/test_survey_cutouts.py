@@ -448,6 +448,40 @@ class TestFaults:
             run(catalogue, tmp_path / 'two', service(
                 url='http://127.0.0.1:9/legacy'))
 
+    @pytest.mark.parametrize(('n', 'text'), [
+        (1, 'did not answer for its image: '),
+        (4, 'did not answer for any of 4 images: ')])
+    def test_away_for_few(self, web, service, tmp_path, n, text):
+        """
+        Nor is it if the run has too few galaxies to tell by a row of them.
+        """
+        web.faults = {'all': [503]}
+        catalogue, once = table(*range(10, 10 + n)), service(attempts=1)
+        with pytest.raises(StopSurveyError, match=text + r'http.* 503 Serv.*'
+                                                  'call again to go on'):
+            run(catalogue, tmp_path / 'out', once, chunk_size=3)
+        assert not part_files(tmp_path / 'out')
+        web.faults = {}
+        result = run(catalogue, tmp_path / 'out', once, chunk_size=3)
+        assert (result.n_measured, result.n_failed) == (n, 0)
+
+    def test_away_for_one_band(self, web, service, tmp_path):
+        web.faults = {'all': [503]}
+        once = service(attempts=1)
+        with pytest.raises(StopSurveyError, match='any of 2 images'):
+            run(table(10, 11), tmp_path / 'out', None, bands={
+                'g': once.in_band('g'), 'r': once})
+        assert not part_files(tmp_path / 'out')
+
+    def test_some_answer(self, web, service, tmp_path):
+        """
+        An answer to any request shows that the service is there.
+        """
+        web.faults = {10: [503], 11: [404]}
+        result = run(table(10, 11), tmp_path / 'out', service(attempts=1))
+        assert result.n_failed == 2
+        assert len(part_files(tmp_path / 'out')) == 1
+
     def test_killed(self, web, service, tmp_path):
         """
         What a run has fetched before it ended is not fetched again.
@@ -914,8 +948,8 @@ class TestAttempts:
             loader.get('https://a.b/c?ra=1')
         assert self.n_asked == attempts
         assert [record.getMessage() for record in caplog.records] == [
-            f'a.b: no answer (refused): attempt {line} (--cutout-attempts 1 '
-            'gives up at once)' for line in lines]
+            f'a.b: no answer (refused): attempt {line} (attempts=1, in the '
+            'shell --cutout-attempts 1, gives up at once)' for line in lines]
 
     def test_option(self, tmp_path, capsys):
         service = CutoutService('legacy', 'ls-dr9', band='r', attempts=2,

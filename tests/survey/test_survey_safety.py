@@ -307,6 +307,14 @@ class TestCatalogues:
         assert part['name'][7].as_py() == long
         assert str(part['name'][8].as_py()) == '8'
 
+    @pytest.mark.parametrize('sign', [';', '\t', '|'])
+    def test_other_signs(self, tmp_path, sign):
+        path = tmp_path / 'a.csv'
+        path.write_text(f'id{sign}ra\n1{sign}2\n')
+        with pytest.raises(ValueError, match=r'a\.csv has the columns .*, '
+                                             'divided by .*: write it with'):
+            open_catalogue(path)
+
     def test_types_of_csv(self, tmp_path):
         """
         The types, the blanks and the short rows are those of astropy.
