@@ -12,7 +12,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 from scipy.optimize import least_squares
 from scipy.special import gammaincinv
 
-from astro_pix2prof.profile.covariance import shared_noise
+from astro_pix2prof.profile.covariance import has_isophotes, shared_noise
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.profile.meta import profile_meta, profile_sky_err
 from astro_pix2prof.profile.samples import ring_correlations
@@ -21,6 +21,10 @@ from astro_pix2prof.structure.models import (
     fit_disc,
     fit_sersic,
     sersic_flux,
+)
+from astro_pix2prof.structure.parameter_errors import (
+    part_of_errors,
+    with_limits,
 )
 
 __all__ = ['MODELS', 'MODEL_COLUMNS', 'SmearedRings', 'read_rings',
@@ -182,6 +186,9 @@ class SmearedRings:
 
     noise_share : 2D `~numpy.ndarray`, shape (n, n)
         The correlation of this noise.
+
+    disturbed : bool, optional
+        Whether errors, the noise apart, are those of a disturbed galaxy.
     """
 
     radius: np.ndarray
@@ -196,11 +203,16 @@ class SmearedRings:
     share: np.ndarray
     noise: np.ndarray
     noise_share: np.ndarray
+    disturbed: bool = False
 
-    @property
-    def covariance(self):
+    def covariances(self):
         """
-        Covariance of the rings, no smaller than models are known.
+        Calculate covariances of the rings, no smaller than models are known.
+
+        Returns
+        -------
+        rest, noise : 2D `~numpy.ndarray`, shape (n, n)
+            By all but the noise of pixels, and by that.
         """
         # (the error of the sky is common to all, and fitted)
         own = np.maximum(self.error**2 - self.sky_err**2,
@@ -214,8 +226,8 @@ class SmearedRings:
         slope = np.gradient(model, self.radius) * self.radius
         shape = 0.5 * self.eps_err / (1 - self.eps) * slope
         return (self.share * (np.outer(own, own) + np.outer(shape, shape))
-                + self.noise_share * np.outer(noise, noise)
-                + np.diag((FLOOR * self.intensity)**2))
+                + np.diag((FLOOR * self.intensity)**2),
+                self.noise_share * np.outer(noise, noise))
 
     def half_radii(self):
         """
@@ -261,8 +273,8 @@ class SmearedRings:
         fit : `Fit` or `None`
             `None` if there are too few rings or no start converged.
         """
-        covariance, logs = self.covariance, np.array(logs)
-        variance = np.diagonal(covariance)
+        (rest, noise), logs = self.covariances(), np.array(logs)
+        variance = np.diagonal(rest) + np.diagonal(noise)
         use = (np.isfinite(self.intensity) & np.isfinite(variance)
                & (variance > 0))
         if use.sum() < len(logs) + 2:
@@ -273,7 +285,9 @@ class SmearedRings:
         # Rings count by their own errors, which holds better than weights
         # by the inverse covariance where that is not exact; the errors of
         # the parameters are those with the covariance.
-        covariance, sigma = covariance[np.ix_(use, use)], variance[use]**0.5
+        sigma = variance[use]**0.5
+        rest, noise = (part[np.ix_(use, use)] / np.outer(sigma, sigma)
+                       for part in (rest, noise))
         with_sky = self.sky_err > 0
         unit = self.sky_err if with_sky else 1.0
         low, high = (np.where(logs, np.log(np.maximum(limit, 1e-300)), limit)
@@ -319,16 +333,20 @@ class SmearedRings:
         n_free = max(len(data) - p, 1)
         try:
             inverse = np.linalg.inv(best.jac.T @ best.jac)
-            jac = best.jac[:len(data)] / sigma[:, None]
-            covariance = inverse @ (jac.T @ covariance @ jac) @ inverse
+            jac = best.jac[:len(data)]
+            if self.disturbed:
+                sure = noise + with_sky * np.outer(jac[:, -1], jac[:, -1])
+                rest = rest * part_of_errors(best.fun[:len(data)], jac,
+                                             inverse, rest, sure)
+            covariance = inverse @ (jac.T @ (rest + noise) @ jac) @ inverse
             if with_sky:
                 covariance += np.outer(inverse[:, -1], inverse[:, -1])
-            covariance = covariance[:p, :p]
+            covariance = with_limits(covariance[:p, :p] * max(
+                2 * float(best.cost) / n_free, 1.0), high - low)
         except np.linalg.LinAlgError:
             covariance = np.full((p, p), np.nan)
-        chi2 = 2 * float(best.cost)
-        return Fit(law, best.x[:p], covariance * max(chi2 / n_free, 1.0),
-                   tuple(logs), chi2, n_free,
+        return Fit(law, best.x[:p], covariance, tuple(logs),
+                   2 * float(best.cost), n_free,
                    unit * best.x[-1] if with_sky else 0.0)
 
 
@@ -400,7 +418,8 @@ def read_rings(profile, psf, use, *, steady=False):
                         sky if np.isfinite(sky) else 0.0,
                         1.0 if in_pixels else scale or 0.0, eps, eps_err,
                         ring_correlations(profile)[np.ix_(use, use)],
-                        *shared_noise(profile, use))
+                        *shared_noise(profile, use),
+                        has_isophotes(profile))
 
 
 def _half_radius(radius, value):

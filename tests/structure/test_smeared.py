@@ -189,8 +189,38 @@ class TestFits:
         profile.meta['fitter'] = 'IsophoteFitter'
         row = measure_structure(profile, psf=MOFFAT, n_samples=2)[0]
         assert row['sersic_n'] == alone['sersic_n']
-        for name in ('sersic_n_err', 'sersic_r_e_err'):
-            assert u.Quantity(row[name]) > 1.1 * u.Quantity(alone[name])
+        # (errors that are no noise may be smaller: it is all that differs)
+        rings = read_rings(profile, MOFFAT, np.ones(len(profile), bool))
+        shared = MODELS['sersic'][1](MODELS['sersic'][0](rings))
+        assert shared['sersic_n'][1] == pytest.approx(row['sersic_n_err'])
+        rings.noise_share = np.eye(len(profile))
+        alone = MODELS['sersic'][1](MODELS['sersic'][0](rings))
+        for name in ('sersic_n', 'sersic_r_e'):
+            assert shared[name][1] > 1.1 * alone[name][1]
+
+    def test_smooth_galaxy(self):
+        """
+        Residuals tell how much of the errors of isophotes is there.
+        """
+        profile = smeared(lambda r: sersic(r, 4.0, 2.0), r_max=40, seed=3,
+                          noise=1e-3)
+        profile['intensity_err'] = 0.02 * profile['intensity']
+        profile.meta['fitter'] = 'IsophoteFitter'
+        rings = read_rings(profile, MOFFAT, np.ones(len(profile), bool))
+
+        def errors(disturbed):
+            rings.disturbed = disturbed
+            values = MODELS['sersic'][1](MODELS['sersic'][0](rings))
+            return np.array([values[name][1] for name in (
+                'sersic_n', 'sersic_r_e')])
+
+        assert rings.disturbed
+        # the root of a fifth, and the error of the sky
+        assert_allclose(errors(True) / errors(False), 0.455, atol=0.02)
+        # rings that scatter by their errors keep them
+        rings.intensity = rings.intensity * (1 + 0.02 * np.random.default_rng(
+            2).normal(size=len(profile)))
+        assert np.all(errors(True) > 0.8 * errors(False))
 
     def test_psf_of_another_image(self):
         """
