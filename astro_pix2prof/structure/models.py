@@ -11,6 +11,12 @@ from astropy.modeling.models import Exponential1D, Sersic1D
 from astropy.utils.exceptions import AstropyUserWarning
 from scipy.special import gamma, gammaincinv
 
+from astro_pix2prof.structure.lines import (
+    excess,
+    fit_broken_line,
+    fit_line,
+)
+
 __all__ = ['OTHER_WAY', 'fit_bulge_disc', 'fit_disc', 'fit_sersic',
            'sersic_flux']
 
@@ -207,7 +213,7 @@ def fit_bulge_disc(radius, intensity, error, covariance=None):
     # A disc with arms has another length farther out.
     rest = fit_disc(r, i - model[0](r), s)
     other = 0.0 if rest is None else DISC_ONLY * np.hypot(
-        _excess(-tau - rest['h'][0], rest['h'][1]), rest['change'])
+        excess(-tau - rest['h'][0], rest['h'][1]), rest['change'])
     return {'bulge_mu_e': (amplitude, spread[0]), 'bulge_r_e': (r_e,
             spread[1]), 'bulge_n': (n, spread[2]), 'disc_mu_0': (i_0,
             spread[3]), 'disc_h': (-tau, np.hypot(spread[4], other)),
@@ -216,44 +222,19 @@ def fit_bulge_disc(radius, intensity, error, covariance=None):
                     if np.isfinite(rel) else np.nan)}
 
 
-def _excess(difference, error):
-    """
-    Return the part of a difference that its error does not explain.
-    """
-    return np.sqrt(max(difference**2 - error**2, 0.0))
-
-
 def _change(h, x, y, w, share, far):
     """
     Calculate by how much a scale length is another beyond some radius.
     """
     if far.sum() < N_DISC:
         return 0.0
-    coeff, cov, chi2 = _line(x[far], y[far], w[far], share[np.ix_(far, far)])
+    coeff, cov, chi2 = fit_line(x[far], y[far], w[far],
+                                share[np.ix_(far, far)])
     if coeff[1] >= 0:
         return h
     widen = max(chi2 / max(far.sum() - 2, 1), 1.0)**0.5
     error = widen * cov[1, 1]**0.5 / coeff[1]**2
-    return min(_excess(-1 / coeff[1] - h, error), h)
-
-
-def _line(r, y, w, share):
-    """
-    Fit a weighted straight line; return coefficients, covariance, chi2.
-    """
-    design = np.stack([np.ones_like(r), r], -1)
-    inverse = np.linalg.inv(design.T @ (w[:, None] * design))
-    coeff = inverse @ (design.T @ (w * y))
-    return (coeff, _propagated(inverse, design, w, share),
-            float((w * (y - design @ coeff)**2).sum()))
-
-
-def _propagated(inverse, design, w, share):
-    """
-    Propagate the covariance of weighted points to linear coefficients.
-    """
-    part = inverse @ (design * w[:, None]**0.5).T
-    return part @ share @ part.T
+    return min(excess(-1 / coeff[1] - h, error), h)
 
 
 def fit_disc(radius, intensity, error, covariance=None):
@@ -296,7 +277,7 @@ def fit_disc(radius, intensity, error, covariance=None):
         part = np.arange(len(r)) >= len(r) - 6
     x, y, w = r[part], np.log(i[part]), (i[part] / s[part])**2
     share = share[np.ix_(part, part)]
-    coeff, cov, chi2 = _line(x, y, w, share)
+    coeff, cov, chi2 = fit_line(x, y, w, share)
     if coeff[1] >= 0:
         return None
     nan = (np.nan, np.nan)
@@ -307,36 +288,5 @@ def fit_disc(radius, intensity, error, covariance=None):
                              OTHER_WAY * change)), 'change': change,
            'i_0': float(np.exp(coeff[0])), 'type': 1, 'r_break': nan,
            'h_in': nan, 'h_out': nan}
-    if len(x) < 10:
-        return fit
-    best, trail = None, []
-    grid = np.linspace(x[3], x[-4], 60)
-    for r_b in grid:
-        design = np.stack([np.ones_like(x), np.minimum(x - r_b, 0),
-                           np.maximum(x - r_b, 0)], -1)
-        lhs = design.T @ (w[:, None] * design)
-        if np.linalg.cond(lhs) > 1e12:
-            trail.append(np.inf)
-            continue
-        c = np.linalg.solve(lhs, design.T @ (w * y))
-        broken = float((w * (y - design @ c)**2).sum())
-        trail.append(broken)
-        if best is None or broken < best[0]:
-            best = broken, r_b, c, _propagated(np.linalg.inv(lhs), design, w,
-                                               share)
-    if best is None:
-        return fit
-    broken, r_b, c, cov = best
-    noise = max(broken / max(len(x) - 4, 1), 1.0)
-    gain = (chi2 - broken) / noise - 2 * np.log(len(x))
-    if gain > 10 and c[1] < 0 and c[2] < 0:
-        h_in, h_out = -1 / c[1], -1 / c[2]
-        ratio = h_in / h_out
-        if ratio > 1.2 or ratio < 1 / 1.2:
-            inside = grid[np.array(trail) < broken + noise]
-            fit.update(
-                type=2 if ratio > 1 else 3,
-                r_break=(r_b, max(np.ptp(inside) / 2, grid[1] - grid[0])),
-                h_in=(h_in, (noise * cov[1, 1])**0.5 * h_in**2),
-                h_out=(h_out, (noise * cov[2, 2])**0.5 * h_out**2))
+    fit.update(fit_broken_line(x, y, w, share, chi2) or {})
     return fit

@@ -157,27 +157,61 @@ class TestDisc:
         part = self.outer(value)
         weight = value[part] / sigma_of(value, error)[part]
         x, y = r[part], np.log(value[part])
-        grid, trail = np.linspace(x[3], x[-4], 60), []
-        for at in grid:
-            design = np.stack([np.ones(len(x)), np.minimum(x - at, 0),
-                               np.maximum(x - at, 0)], -1)
-            c = np.linalg.lstsq(design * weight[:, None], y * weight,
-                                rcond=None)[0]
-            trail.append((((y - design @ c) * weight)**2).sum())
-        best = int(np.argmin(trail))
-        at, noise = grid[best], max(trail[best] / (len(x) - 4), 1)
-        inside = grid[np.array(trail) < trail[best] + noise]
-        design = np.stack([np.ones(len(x)), np.minimum(x - at, 0),
-                           np.maximum(x - at, 0)], -1) * weight[:, None]
-        c = np.linalg.lstsq(design, y * weight, rcond=None)[0]
-        cov = noise * np.linalg.inv(design.T @ design)
+        grid = np.linspace(x[3], x[-4], 60)
+
+        def lines(x, at, level, inner, outer):
+            return (level + inner * np.minimum(x - at, 0)
+                    + outer * np.maximum(x - at, 0))
+
+        def best_of(weight):
+            found = []
+            for at in grid:
+                design = lines(x[:, None], at, *np.eye(3))
+                c = np.linalg.lstsq(design * weight[:, None], y * weight,
+                                    rcond=None)[0]
+                left = (y - design @ c) * weight
+                found.append((left @ left, at, *c))
+            return min(found), np.array(found)[:, 0]
+
+        # then, rings count by the errors that the model has
+        first, _ = best_of(weight)
+        weight = weight * np.exp(lines(x, *first[1:]) - y)
+        (chi2, at, *c), trail = best_of(weight)
+        noise = max(chi2 / (len(x) - 4), 1)
+        steps = 1e-6 * np.eye(4)
+        jac = np.stack([(lines(x, *([at, *c] + step))
+                         - lines(x, *([at, *c] - step))) / 2e-6
+                        for step in steps], -1) * weight[:, None]
+        spread = np.sqrt(noise * np.diag(np.linalg.inv(jac.T @ jac)))
+        inside = grid[trail < chi2 + noise]
         found = fit_disc(r, value, error)
         assert found['type'] == kind
         assert_allclose(found['r_break'], (at, max(
-            np.ptp(inside) / 2, grid[1] - grid[0])))
-        assert_allclose(found['h_in'], (-1 / c[1], cov[1, 1]**0.5 / c[1]**2))
-        assert_allclose(found['h_out'], (-1 / c[2],
-                                         cov[2, 2]**0.5 / c[2]**2))
+            spread[0], np.ptp(inside) / 2, grid[1] - grid[0])), rtol=1e-5)
+        for name, slope, err, away in (
+                ('h_in', c[1], spread[2], x < 0.75 * at),
+                ('h_out', c[2], spread[3], x > 1.25 * at)):
+            other = np.polyfit(x[away], y[away], 1, w=weight[away])[0]
+            assert_allclose(found[name], (-1 / slope, np.hypot(
+                err / slope**2, 1 / slope - 1 / other)), rtol=1e-5)
+
+    def test_errors_of_breaks_hold(self):
+        """
+        Rings that are bright by chance count no more than others.
+        """
+        r, rng, pulls = np.linspace(0.5, 45, 60), np.random.default_rng(8), []
+        true = 50 * np.exp(-np.minimum(r, 18) / 7 - np.maximum(r - 18, 0) / 4)
+        error = 0.03 * true + 0.03
+        covariance = np.diag(error**2)
+        for _ in range(40):
+            value = true + rng.normal(0, error)
+            found = fit_disc(r, value, error, covariance)
+            pulls.append([(found[name][0] - known) / found[name][1]
+                          for name, known in (('h_in', 7), ('h_out', 4),
+                                              ('r_break', 18))])
+        within = np.mean(np.abs(pulls) < 1, axis=0)
+        assert np.all(within > 0.6)
+        assert np.all(np.abs(np.median(pulls, axis=0)) < 0.35)
 
     @pytest.mark.parametrize(('ratio', 'kind'), [
         (1.15, 1), (1.25, 2), (1 / 1.15, 1), (1 / 1.25, 3)])
