@@ -49,6 +49,7 @@ from astro_pix2prof.structure.growth import (
     warn_of_correlation,
 )
 from astro_pix2prof.structure.limits import surface_brightness_limit
+from astro_pix2prof.structure.shape_errors import add_shape_errors
 from astro_pix2prof.structure.smeared import read_rings, refuse_corrected
 
 if TYPE_CHECKING:
@@ -372,6 +373,9 @@ def measure_structure(profile: QTable | ProfileBatch, *,
             flag |= StructureFlag.LEVEL_NOT_REACHED
     _put_petrosian(put, radius, samples, (at, growth), eps, zero, few,
                    petrosian)
+    if not few:
+        add_shape_errors(result, profile, ok, [
+            'r_petro', *(part_name(part) for part in (*PARTS, *fractions))])
     # Without a zero point there is a radius and no magnitude.
     needed = 'mag_petro' if np.isfinite(zero) else 'r_petro'
     if not np.isfinite(result[needed][0]):
