@@ -3,14 +3,17 @@
 Stated errors of ellipses and structural parameters, held against the truth.
 
 Galaxies are rendered with GalSim as two surveys see them, with stars,
-neighbours and a residual sky, and measured by both fitters. A pull is the
-deviation from the truth in units of the stated error; half the range of the
-inner 68% of the pulls is 1 if errors hold.
+neighbours and a residual sky, and measured by both fitters. Models that are
+fitted and corrections are held against galaxies of their own (see
+`benchmarks.accuracy.stated_models`). A pull is the deviation from the truth in
+units of the stated error; half the range of the inner 68% of the pulls is 1,
+and 68% of them are within 1, if errors hold.
 
     python -m benchmarks.accuracy.stated --n 60 --seed 7315 --table
 
-The figures are written to stated.json, and with ``--table`` the table of the
-documentation.
+The figures are written to stated.json, and with ``--table`` the tables of the
+documentation. ``--parts surveys`` or ``--parts models`` does one of both, and
+keeps the other as it is stored.
 """
 
 import argparse
@@ -20,11 +23,13 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.table import QTable
 from scipy.interpolate import PchipInterpolator
 
 from astro_pix2prof import IsophoteFitter, Pix2ProfFitter, measure_structure
 from astro_pix2prof.profile.brightness import light_within
 from benchmarks.accuracy.pulls import LEAST_FLAT, width
+from benchmarks.accuracy.stated_models import MODEL_NAMES, measure_models
 from benchmarks.render.galaxies import render
 from benchmarks.tables import (
     describe_environment,
@@ -43,6 +48,10 @@ NAMES = {
     'r80': 'R80', 'r90': 'R90', 'c28': 'C28', 'c59': 'R90 / R50',
     'r_petro': 'Petrosian radius', 'h_disc': '``h_disc``',
     'disc_h': '``disc_h``'}
+# Models without a PSF, held against the fit to the rings without noise.
+FITTED = {
+    'sersic_n': '``sersic_n``', 'sersic_r_e': '``sersic_r_e``',
+    'b_t': '``b_t``', 'bulge_r_e': '``bulge_r_e``', 'bulge_n': '``bulge_n``'}
 # Half-light radius of a disc in units of its scale length, in the renderer.
 HALF_LIGHT = 1.678
 
@@ -96,7 +105,7 @@ def true_structure(header, true):
 
 def pulls_of(profile, header, true):
     """
-    Compute the pulls of one galaxy, by the names of `NAMES`.
+    Compute the pulls of one galaxy, by the names of `NAMES` and `FITTED`.
     """
     row = measure_structure(profile)[0]
     found = {}
@@ -128,7 +137,28 @@ def pulls_of(profile, header, true):
             off = value(f'pa_{end}') + 90 - 0.5 * np.degrees(
                 np.arctan2(e2, e1))
             put(f'pa_{end}', (off + 90) % 180 - 90)
+    known = measure_structure(true_rings(profile, header, true),
+                              n_samples=2)[0]
+    for name in FITTED:
+        put(name, value(name) - float(getattr(known[name], 'value',
+                                              known[name])))
     return found
+
+
+def true_rings(profile, header, true):
+    """
+    Give the rings of a profile the true intensities, where these are known.
+    """
+    pixel = 3600 * header['CDELT2']
+    good = np.isfinite(true['intensity']) & (true['intensity'] > 0)
+    value = np.exp(PchipInterpolator(
+        true['sma'][good], np.log(true['intensity'][good]),
+        extrapolate=False)(profile['radius'].value / pixel)) / pixel**2
+    out = QTable(profile, copy=True)
+    out['intensity'] = np.where(
+        np.isfinite(value), value,
+        profile['intensity'].value) * profile['intensity'].unit
+    return out
 
 
 def measure(n, seed, folder=None):
@@ -146,7 +176,8 @@ def measure(n, seed, folder=None):
     Returns
     -------
     out : dict
-        By fitter, survey and parameter: ``n``, ``width`` and ``median``.
+        By fitter, survey and parameter: ``n``, ``width``, ``within`` (the
+        part within 1) and ``median``.
     """
     out = {}
     fitters = dict(zip(FITTERS, (Pix2ProfFitter(device='cpu'),
@@ -170,15 +201,17 @@ def measure(n, seed, folder=None):
                         profile, hdus[0].header, hdus['TRUTH'].data))
         for name, rows in pulls.items():
             out.setdefault(name, {})[survey] = {key: summary(
-                [row[key] for row in rows if key in row]) for key in NAMES}
+                [row[key] for row in rows if key in row])
+                for key in (*NAMES, *FITTED)}
     return out
 
 
 def summary(pulls):
     """
-    Count pulls, and compute their width and median.
+    Count pulls, and compute their width, the part within 1, and the median.
     """
     return {'n': len(pulls), 'width': width(pulls),
+            'within': float(np.mean(np.abs(pulls) < 1)) if pulls else np.nan,
             'median': float(np.median(pulls)) if pulls else np.nan}
 
 
@@ -186,14 +219,31 @@ def make_table(out):
     """
     The widths as a part of a page of the documentation.
     """
-    rows = [(title, *(text(out[fitter][survey][key]['width'], '.2f')
+    names = NAMES | {key: title for key, title in FITTED.items()
+                     if key in out[FITTERS[0]][SURVEYS[0]]}
+    rows = [(title, *(_cell(out[fitter][survey][key])
                       for fitter in FITTERS for survey in SURVEYS))
-            for key, title in NAMES.items()]
+            for key, title in names.items()]
     heading = ('Quantity', *(f'{fitter}, {survey}' for fitter in FITTERS
                              for survey in SURVEYS))
-    return '\n'.join([
-        '.. Written by benchmarks/accuracy/stated.py; not to be edited.', '',
-        *list_table(heading, rows)]).rstrip() + '\n'
+    lines = ['.. Written by benchmarks/accuracy/stated.py; not to be edited.',
+             '', *list_table(heading, rows)]
+    if 'models' in out:
+        lines += ['', *list_table(
+            ('Quantity', 'Pulls', 'Width', 'Within the error'),
+            [(title, str(found['n']), text(found['width'], '.2f'),
+              f"{found['within']:.0%}") for title, found in (
+                  (title, out['models'][key])
+                  for key, title in MODEL_NAMES.items())])]
+    return '\n'.join(lines).rstrip() + '\n'
+
+
+def _cell(found):
+    """
+    The width of pulls, and the part of them within 1 where it is stored.
+    """
+    cell = text(found['width'], '.2f')
+    return f"{cell} ({found['within']:.0%})" if 'within' in found else cell
 
 
 def main(args=None):
@@ -206,13 +256,24 @@ def main(args=None):
     parser.add_argument('--folder', type=Path, help='where images are kept')
     parser.add_argument('--table', action='store_true',
                         help='write docs/stated.inc')
+    parser.add_argument('--parts', nargs='+', choices=('surveys', 'models'),
+                        default=('surveys', 'models'))
     args = parser.parse_args(args)
-    out = to_json({'n': args.n, 'seed': args.seed,
-                   **measure(args.n, args.seed, args.folder),
-                   'environment': describe_environment()})
+    kept = HERE / 'stated.json'
+    out = json.loads(kept.read_text()) if kept.exists() else {}
+    out |= {'n': args.n, 'seed': args.seed}
+    if 'surveys' in args.parts:
+        out |= measure(args.n, args.seed, args.folder)
+    if 'models' in args.parts:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            found = measure_models(args.seed)
+        out['models'] = {name: summary(pulls)
+                         for name, pulls in found.items()}
+    out = to_json(out | {'environment': describe_environment()})
     print(make_table(out))
     if args.table:
-        (HERE / 'stated.json').write_text(json.dumps(out, indent=1) + '\n')
+        kept.write_text(json.dumps(out, indent=1) + '\n')
         (HERE.parents[1] / 'docs' / 'stated.inc').write_text(make_table(out))
 
 

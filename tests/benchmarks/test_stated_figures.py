@@ -79,3 +79,45 @@ def test_pulls_of_ellipses_and_radii(stated):
     assert_allclose([found['pa_50'], found['pa_out']], 0, atol=1e-6)
     assert abs(found['r50']) < 3
     assert 'h_disc' not in found
+
+
+def test_rings_without_noise(stated):
+    sma = np.arange(101.0)
+    true = np.zeros(101, dtype=[(name, float) for name in (
+        'sma', 'intensity')])
+    true['sma'], true['intensity'] = sma, 50 * np.exp(-sma / 12)
+    cutout = GalaxyCutout(np.zeros((9, 9)), zeropoint=22.5, pixel_scale=0.5)
+    at = np.linspace(0.25, 120, 90)
+    noisy = 50 * np.exp(-at / 12) * 1.1
+    profile = build_profile(cutout, at, noisy, 0.01 * noisy,
+                            ellipticity=0 * at, theta=0 * at)
+    found = stated.true_rings(profile, {'CDELT2': 0.5 / 3600}, true)
+    inside = at < 100
+    ratio = (found['intensity'] / profile['intensity']).value
+    assert_allclose(ratio[inside], 1 / 1.1, rtol=1e-4)
+    # beyond the truth they stay as they are
+    assert_allclose(ratio[~inside], 1)
+
+
+def test_table_of_models(stated):
+    figures = {'n': 40, 'width': 1.04, 'within': 0.65, 'median': 0.1}
+    rows = {name: figures for name in (*stated.NAMES, *stated.FITTED)}
+    out = {fitter: dict.fromkeys(stated.SURVEYS, rows)
+           for fitter in stated.FITTERS}
+    names = stated.MODEL_NAMES
+    table = stated.make_table(out | {'models': dict.fromkeys(names, figures)})
+    assert table.count('1.04 (65%)') == 4 * len(rows)
+    for title in names.values():
+        assert (f'    * - {title}\n      - 40\n      - 1.04\n      - 65%'
+                in table)
+    # without, there is one table
+    assert 'Within the error' not in stated.make_table(out)
+
+
+def test_pulls_of_dust(stated, monkeypatch):
+    models = import_module('benchmarks.accuracy.stated_models')
+    monkeypatch.setattr(models, 'N_DUST', 40)
+    pulls = np.array([pull for _, pull in models.dust_pulls(3)])
+    assert pulls.shape == (40,)
+    assert 0.7 < np.sqrt(np.mean(pulls**2)) < 1.3
+    assert abs(pulls.mean()) < 0.5
