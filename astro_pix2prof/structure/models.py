@@ -72,10 +72,12 @@ def _select(radius, intensity, error, covariance=None):
 
 def _fit(models, radius, intensity, sigma, share):
     """
-    Fit from several starts; return model, errors and reduced chi squared.
+    Fit from several starts.
 
     Rings count by their errors, which holds better than weights by the
-    inverse covariance; the errors are those with the covariance.
+    inverse covariance; the errors are those with the covariance. Returns the
+    model, its covariance, that of rings which count by their errors alone,
+    and reduced chi squared.
     """
     best = None
     for start in models:
@@ -95,10 +97,13 @@ def _fit(models, radius, intensity, sigma, share):
         return None
     model, chi2 = best
     n_free = max(len(radius) - len(model.parameters), 1)
-    cov = _parameter_covariance(model, radius, sigma, share)
+    cov, plain = _parameter_covariance(model, radius, sigma, share)
     # Rings that scatter more than their errors widen those of the fit.
-    spread = np.sqrt(np.maximum(np.diag(cov), 0) * max(chi2 / n_free, 1.0))
-    return model, spread, chi2 / n_free
+    return model, cov * max(chi2 / n_free, 1.0), plain, chi2 / n_free
+
+
+def _spread(covariance):
+    return np.sqrt(np.maximum(np.diag(covariance), 0))
 
 
 def _parameter_covariance(model, radius, sigma, share):
@@ -122,8 +127,8 @@ def _parameter_covariance(model, radius, sigma, share):
         inverse = np.linalg.pinv(jac, rcond=len(radius)
                                  * np.finfo(float).eps)
     except np.linalg.LinAlgError:
-        return np.full((len(values), len(values)), np.nan)
-    return inverse @ share @ inverse.T
+        return (np.full((len(values), len(values)), np.nan),) * 2
+    return inverse @ share @ inverse.T, inverse @ inverse.T
 
 
 def fit_sersic(radius, intensity, error, covariance=None):
@@ -158,8 +163,8 @@ def fit_sersic(radius, intensity, error, covariance=None):
         'n': (0.2, 10)}) for n in (1.0, 2.5, 4.0)], r, i, s, share)
     if found is None:
         return None
-    model, spread, chi2 = found
-    values = list(zip(model.parameters, spread, strict=True))
+    model, covariance, _, chi2 = found
+    values = list(zip(model.parameters, _spread(covariance), strict=True))
     return {'sersic_mu_e': values[0], 'sersic_r_e': values[1],
             'sersic_n': values[2], 'chi2': chi2}
 
@@ -200,26 +205,46 @@ def fit_bulge_disc(radius, intensity, error, covariance=None):
     found = _fit(starts, r, i, s, share)
     if found is None:
         return None
-    model, spread, chi2 = found
-    amplitude, r_e, n, i_0, tau = model.parameters
-    bulge = sersic_flux(amplitude, r_e, n)
-    total = bulge + 2 * np.pi * i_0 * tau**2
-    # Relative errors of both fluxes (amplitude and twice the size).
-    with np.errstate(divide='ignore', invalid='ignore'):
-        rel = np.hypot(
-            np.hypot(spread[0] / amplitude, 2 * spread[1] / r_e),
-            np.hypot(spread[3] / i_0, 2 * spread[4] / tau))
-    b_t = bulge / total
+    model, cov, plain, chi2 = found
+    values = np.array(model.parameters)
+    amplitude, r_e, n, i_0, tau = values
     # A disc with arms has another length farther out.
     rest = fit_disc(r, i - model[0](r), s)
-    other = 0.0 if rest is None else DISC_ONLY * np.hypot(
-        excess(-tau - rest['h'][0], rest['h'][1]), rest['change'])
+    if rest is not None:
+        other = DISC_ONLY * np.hypot(
+            excess(-tau - rest['h'][0], rest['h'][1]), rest['change'])
+        # (with it, the bulge is another, too)
+        with np.errstate(divide='ignore', invalid='ignore'):
+            change = plain[:, 4] / plain[4, 4]
+        change = np.where(np.arange(5) == 4, 1.0, np.nan_to_num(
+            change, posinf=0.0, neginf=0.0))
+        cov = cov + other**2 * np.outer(change, change)
+    spread = _spread(cov)
     return {'bulge_mu_e': (amplitude, spread[0]), 'bulge_r_e': (r_e,
             spread[1]), 'bulge_n': (n, spread[2]), 'disc_mu_0': (i_0,
-            spread[3]), 'disc_h': (-tau, np.hypot(spread[4], other)),
-            'chi2': chi2,
-            'b_t': (b_t, min(b_t * (1 - b_t) * rel, 1.0)
-                    if np.isfinite(rel) else np.nan)}
+            spread[3]), 'disc_h': (-tau, spread[4]), 'chi2': chi2,
+            'b_t': (_bulge_part(values), _bulge_part_error(values, cov))}
+
+
+def _bulge_part(values):
+    """
+    Calculate the part of the bulge in the flux of bulge and disc.
+    """
+    amplitude, r_e, n, i_0, tau = values
+    bulge = sersic_flux(amplitude, r_e, n)
+    return bulge / (bulge + 2 * np.pi * i_0 * tau**2)
+
+
+def _bulge_part_error(values, covariance):
+    """
+    Propagate the covariance of the parameters to that part, to first order.
+    """
+    steps = np.diag(1e-4 * np.abs(values) + 1e-12)
+    with np.errstate(all='ignore'):
+        slope = np.array([(_bulge_part(values + step) - _bulge_part(
+            values - step)) / (2 * step.sum()) for step in steps])
+        error = np.sqrt(slope @ covariance @ slope)
+    return min(error, 1.0) if np.isfinite(error) else np.nan
 
 
 def _change(h, x, y, w, share, far):

@@ -268,12 +268,23 @@ class TestBulgeAndDisc:
             np.exp(x), amplitude, r_e, n), -20, 12, limit=400)
         share = flux / (flux + 2 * np.pi * i_0 * h**2)
         assert_allclose(found['b_t'][0], share, rtol=1e-5)
-        relative = [found[name][1] / found[name][0] for name in (
-            'bulge_mu_e', 'bulge_r_e', 'disc_mu_0', 'disc_h')]
-        error_of = np.sqrt(relative[0]**2 + (2 * relative[1])**2
-                           + relative[2]**2 + (2 * relative[3])**2)
-        assert_allclose(found['b_t'][1], min(share * (1 - share) * error_of,
-                                             1))
+        # errors are those of a least-squares fit, and with the scale length
+        # of the disc, which may be another, all parameters change
+        names = ('bulge_mu_e', 'bulge_r_e', 'bulge_n', 'disc_mu_0', 'disc_h')
+        best, cov = curve_fit(
+            lambda r, *p: sersic(r, *p[:3]) + p[3] * np.exp(-r / p[4]),
+            self.radius, value, (amplitude, r_e, n, i_0, h),
+            sigma_of(value, error), absolute_sigma=True)
+        assert_allclose(best, (amplitude, r_e, n, i_0, h), rtol=1e-3)
+        more = max(found['disc_h'][1]**2 - cov[4, 4], 0)
+        cov += more * np.outer(cov[4], cov[4]) / cov[4, 4]**2
+        assert_allclose([found[name][1] for name in names],
+                        np.diag(cov)**0.5, rtol=0.01)
+        drawn = np.random.default_rng(1).multivariate_normal(
+            best, cov / 100, 4000)
+        flux = sersic_flux(*drawn[:, :3].T)
+        assert_allclose(found['b_t'][1], 10 * np.std(flux / (
+            flux + 2 * np.pi * drawn[:, 3] * drawn[:, 4]**2)), rtol=0.05)
         model = sersic(self.radius, amplitude, r_e, n) + i_0 * np.exp(
             -self.radius / h)
         chi2 = (((value - model) / sigma_of(value, error))**2).sum() / (
@@ -291,6 +302,19 @@ class TestBulgeAndDisc:
         found = fit_bulge_disc(r, arms, 0.01 * arms)['disc_h']
         assert errors[1] > 2 * errors[0]
         assert abs(found[0] - 6) < 2 * found[1]
+
+    def test_bulges_in_uncertain_discs(self):
+        """
+        What the disc takes or leaves is the bulge's.
+        """
+        r = self.radius
+        plain = sersic(r, 40.0, 1.5, 1.5) + 20 * np.exp(-r / 6)
+        arms = plain * (1 + 0.05 * np.cos(2 * np.log(r / 6) / 0.35))
+        clear, found = (fit_bulge_disc(r, value, 0.01 * value)
+                        for value in (plain, arms))
+        for name, true in (('bulge_r_e', 1.5), ('bulge_n', 1.5)):
+            assert abs(found[name][0] - true) < 1.2 * found[name][1]
+            assert found[name][1] > 1.5 * clear[name][1]
 
     def test_few_rings(self):
         value = sersic(self.radius, 20, 1.5, 1.5) + 20 * np.exp(

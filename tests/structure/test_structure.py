@@ -604,27 +604,25 @@ class TestNumbers:
         assert_allclose(row['r24_0_err'].value, 0.1 * H / 1.0857, rtol=0.04)
 
     def test_error_of_bulge_to_total(self):
-        profile = make_profile(lambda r: sersic(r, 19.5, 1.5, 2.0)
-                               + disc(r, 20.5, 8.0), r_max=70)
-        row = measure_structure(profile, n_samples=2)[0]
-        b_t = row['b_t']
-        # flux goes as amplitude and as the square of the size
-        parts = [0.9210340 * row['bulge_mu_e_err'].value,
-                 2 * row['bulge_r_e_err'] / row['bulge_r_e'],
-                 0.9210340 * row['disc_mu_0_err'].value,
-                 2 * row['disc_h_err'] / row['disc_h']]
-        assert_allclose(row['b_t_err'], b_t * (1 - b_t) * np.sqrt(
-            np.sum(np.square(parts))), rtol=1e-6)
+        # what the bulge has more the disc has less: fluxes are not
+        # independent, and the part is better known than either
+        rng, r = np.random.default_rng(3), np.linspace(0.4, 35, 60)
+        true = sersic(r, 19.5, 1.5, 2.0) + disc(r, 20.5, 8.0)
+        error = 0.05 * true
+        found = np.array([fit_bulge_disc(
+            r, true + rng.normal(0, error), error, np.diag(error**2))['b_t']
+            for _ in range(12)])
+        assert_allclose(np.median(found[:, 1]), found[:, 0].std(), rtol=0.4)
 
     def test_error_of_bulge_to_total_is_at_most_one(self):
-        # two discs, which are hard to tell apart: errors of 0.1 and 0.3
+        # two discs, which are hard to tell apart: errors of 0.06 and 0.2
         # each, and two that are all but the same
         r = np.geomspace(0.5, 60, 40)
         first, other, same = np.exp(-r / 8), 0.5 * np.exp(-r / 5), np.exp(
             -r / 7)
         small, large, most = (
             fit_bulge_disc(r, value, part * value)['b_t'][1] for value, part
-            in ((first + other, 0.1), (first + other, 0.3),
+            in ((first + other, 0.06), (first + other, 0.2),
                 (first + same, 0.1)))
         assert 0.5 < large < 1
         assert_allclose(small / large, 1 / 3, rtol=0.06)
