@@ -12,18 +12,22 @@ from astro_pix2prof.background.strips import SIDE, sky_boxes, sky_strips
 __all__ = ['is_median_filtered', 'is_sharpened']
 
 
-# Pixels are not looked at further if the correlation of those of a box is
-# above this many times its error.
-_POSSIBLE = -1.5
+# Pixels are not looked at further if the correlation of those of a box, and of
+# those of two boxes without what differs by so many times the noise, is above
+# this many times its error.
+_POSSIBLE, _CLIPPED = (-1.5, -0.75), 3.5
 
 # Half the side (pixels) of the part of a frame that is looked at further, the
 # boxes, each way, over which levels are subtracted, and the least part of them
 # that is sky.
 _HALF, _LEVEL, _LEAST = 192, 8, 0.25
 
-# The mean correlation within one of these distances (pixels) is negative by
-# so many times its error, and by more than this.
-_DISTANCES, _SURE, _NEGATIVE = (1.5, 2.3, 3.2, 5.1), 4.5, 0.0025
+# The mean correlation between two of these distances (pixels) is negative by
+# so many times its error, and by more than this. (Faint objects correlate
+# pixels that are close to each other, and no others.)
+_DISTANCES = ((0.0, 1.5), (0.0, 2.3), (0.0, 3.2), (0.0, 5.1), (1.5, 5.1),
+              (2.3, 7.5))
+_SURE, _NEGATIVE, _SMALL = 4.5, 0.002, 2.0
 
 # That of pixels beside each other is below so many times its error, along rows
 # and along columns.
@@ -103,17 +107,28 @@ def is_sharpened(image, mask, centre, noise, *, strips=None):
         return False
     total, sky = strips.total / strips.noise, strips.sky
     within = SIDE**2 * np.mean((strips.within / strips.noise**2)[sky])
-    # (differences of boxes do not know of slopes)
-    pairs = sky[:, 1:] & sky[:, :-1]
-    number = np.count_nonzero(pairs)
-    if not (number and within > 0):
-        return False
-    change = (total[:, 1:] - total[:, :-1])[pairs]
-    ratio = 0.5 * np.mean(change**2) / within
-    # (the error of boxes without correlation)
-    if ratio - 1 > _POSSIBLE * np.sqrt(3 / number):
+    if not (within > 0 and _may_repel(total, sky, within)):
         return False
     return _repels(image, mask, centre, noise)
+
+
+def _may_repel(total, sky, within):
+    """
+    Tell whether sums over boxes differ less than their pixels.
+    """
+    for number, possible in enumerate(_POSSIBLE, 1):
+        if number == 2:
+            total, sky = total[:, 1:] + total[:, :-1], sky[:, 1:] & sky[:, :-1]
+        # (differences of boxes do not know of slopes)
+        pairs = sky[:, number:] & sky[:, :-number]
+        change = (total[:, number:] - total[:, :-number])[pairs]**2
+        if number == 2:
+            change = change[change < _CLIPPED**2 * 4 * within]
+        # (the error of boxes without correlation)
+        if len(change) and 0.5 * np.mean(change) / (number * within) - 1 < (
+                possible * np.sqrt(3 * number / len(change))):
+            return True
+    return False
 
 
 def _repels(image, mask, centre, noise):
@@ -148,10 +163,14 @@ def _repels(image, mask, centre, noise):
     beside = max(found[reach, reach + 1], found[reach + 1, reach]) - far
     if beside / power > _BESIDE / np.sqrt(np.count_nonzero(sky)):
         return False
-    for most in _DISTANCES:
-        near = (distance > 0) & (distance < most)
+    disc = (distance > 0) & (distance < _DISTANCES[1][1])
+    for low, high in _DISTANCES:
+        near = (distance > low) & (distance < high)
         error = np.sqrt(2 / (near.sum() * np.count_nonzero(sky)))
-        if (found[near].mean() - far) / power < -max(_SURE * error, _NEGATIVE):
+        mean = (found[near].mean() - far) / power
+        # (no mask is so small that only the nearest pixels are negative)
+        if mean < -max(_SURE * error, _NEGATIVE) and (
+                high > _SMALL or found[disc].mean() < far):
             return True
     return False
 

@@ -43,6 +43,17 @@ def test_sharpened(amount, radius):
         assert _is_sharpened(np.where(mask, np.nan, image), mask)
 
 
+@pytest.mark.parametrize(('amount', 'radius', 'least'), [
+    (1, 3, 10), (1, 4, 3), (2, 4, 8), (3, 5, 2)])
+def test_sharpened_by_wide_masks(amount, radius, least):
+    # a core is too bright by a part of the amount then
+    model = 300 * np.exp(-np.hypot(*np.indices((61, 61)) - 30) / 8)
+    assert _sharpened(model, amount, radius)[30, 30] > 1.2 * model[30, 30]
+    found = [_is_sharpened(_sharpened(_image(seed), amount, radius))
+             for seed in range(10)]
+    assert sum(found) >= least
+
+
 def test_white_and_resampled_noise():
     for seed in range(12):
         image = _image(seed)
