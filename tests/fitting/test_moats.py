@@ -153,16 +153,16 @@ def test_flag():
     fitter = Pix2ProfFitter()
     image = GALAXY + _noise()
     true = _rings()
-    for data, wanted, least in ((image, False, 0.85),
-                                (_filtered(image, 80), True, 0.7),
-                                (_mesh(image, 32), True, 0.7),
-                                (_filtered(image, 40), True, 0.3)):
+    for data, wanted, low, high in (
+            (image, False, 0.85, 1.0), (_filtered(image, 80), True, 0.7, 1.0),
+            (_mesh(image, 32), True, 0.7, 1.0),
+            (_filtered(image, 40), True, 0.2, 0.7)):
         profile = fitter(data, unit='nmgy', pixel_scale=0.4)
         flags = decode_flags(profile.meta['flag'], kind='galaxy')
         assert ('SKY_UNCERTAIN' in flags) is wanted
-        # it is set where rings have lost light
+        # the medians of small areas hold a half of the light of some rings
         sma = profile['radius'].value / 0.4
         light = np.exp(np.interp(sma, true.sma, np.log(true.intensity)))
         bright = (sma > 4) & (light > 0.4)
-        ratio = (profile['intensity'].value * 0.4**2 / light)[bright].min()
-        assert least < ratio < (0.92 if wanted else 1)
+        ratio = profile['intensity'].value * 0.4**2 / light
+        assert low < ratio[bright].min() < high
