@@ -151,7 +151,8 @@ def _local_noise(power, within, sky, noise):
     part = np.where(sky, power, 0.0).sum() / SIDE**2 / usual
     number = _around(sky.astype(float))
     total = _around(np.where(sky, within, 0.0))
-    local = np.sqrt(part * total / np.maximum(number, 1))
+    # (rounding leaves less than nothing where all pixels are equal)
+    local = np.sqrt(np.maximum(part * total, 0) / np.maximum(number, 1))
     even = (local > noise / _UNEVEN) & (local < _UNEVEN * noise)
     return np.where(number < _FEWEST, 0.0, np.where(even, noise, local))
 
