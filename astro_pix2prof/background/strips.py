@@ -14,13 +14,12 @@ __all__ = ['SIDE', 'SkyStrips', 'sky_boxes', 'sky_strips']
 
 # Boxes of so many pixels each way, in about so many strips. A box of sky
 # differs from the others by less than so many times the noise of its mean,
-# and this part of the boxes is sky at least; so many boxes in a row tell the
-# noise of their pixels.
-SIDE, _STRIPS, _CALM, _LEAST, _BESIDE = 4, 32, 3.5, 0.25, 16
+# and this part of the boxes is sky at least.
+SIDE, _STRIPS, _CALM, _LEAST = 4, 32, 3.5, 0.25
 
-# It counts where it is larger than that of the frame by this factor: else, the
-# boxes whose pixels add up to little would be taken.
-_UNEVEN = 1.5
+# Boxes of sky among the nine that tell the noise at a box; it counts where it
+# differs from that of the frame by more than this factor.
+_FEWEST, _UNEVEN = 3, 1.3
 
 
 @dataclass
@@ -38,12 +37,16 @@ class SkyStrips:
 
     sky : 2D bool `~numpy.ndarray`, shape (n, m)
         Which boxes hold nothing but sky.
+
+    noise : 2D `~numpy.ndarray`, shape (n, m)
+        The noise of a sky pixel at each box.
     """
 
     first: np.ndarray
     total: np.ndarray
     within: np.ndarray
     sky: np.ndarray
+    noise: np.ndarray
 
 
 def sky_strips(image, mask, noise):
@@ -81,15 +84,15 @@ def sky_strips(image, mask, noise):
     last = len(image) - SIDE
     first = np.arange(0, last + 1, max(last // _STRIPS + 1, SIDE))
     rows = (first[:, None] + np.arange(SIDE)).ravel()
-    total, power, sky = sky_boxes(image[rows], mask[rows], noise)
-    if np.count_nonzero(sky) < _LEAST * sky.size:
+    boxes = sky_boxes(image[rows], mask[rows], noise)
+    if np.count_nonzero(boxes[2]) < _LEAST * boxes[2].size:
         return None
-    return SkyStrips(first, total, _variance(total, power), sky)
+    return SkyStrips(first, *boxes)
 
 
-def sky_boxes(values, mask, noise, *, uneven=False):
+def sky_boxes(values, mask, noise):
     """
-    Add pixels, and their squares, in boxes; tell which of these are sky.
+    Add pixels in boxes, and find sky and noise, which may be uneven.
 
     Parameters
     ----------
@@ -102,16 +105,16 @@ def sky_boxes(values, mask, noise, *, uneven=False):
     noise : float
         The noise of a sky pixel.
 
-    uneven : bool, optional
-        Whether noise may be larger in parts of the frame.
-
     Returns
     -------
-    total, power : 2D `~numpy.ndarray`, shape (ny // 4, nx // 4)
-        The sums.
+    total, within : 2D `~numpy.ndarray`, shape (ny // 4, nx // 4)
+        The sum of the pixels of each box, and their variance about its mean.
 
     sky : 2D bool `~numpy.ndarray`, shape (ny // 4, nx // 4)
         Whether a box has no masked pixel and is close to the median.
+
+    local : 2D `~numpy.ndarray`, shape (ny // 4, nx // 4)
+        The noise of a sky pixel at each box.
     """
     ny, nx = (n // SIDE for n in values.shape)
     blocks = values[:ny * SIDE, :nx * SIDE].reshape(ny, SIDE, -1)
@@ -119,55 +122,51 @@ def sky_boxes(values, mask, noise, *, uneven=False):
     # (no light is beyond single precision in the sky)
     with np.errstate(over='ignore', invalid='ignore'):
         power = _columns(np.einsum('ijk,ijk->ik', blocks, blocks))
-    sky = np.isfinite(power)
+        within = (power - total**2 / SIDE**2) / (SIDE**2 - 1)
+    known = np.isfinite(power)
     if mask.any():
         hidden = mask[:ny * SIDE, :nx * SIDE].reshape(ny, SIDE, -1)
-        sky &= _columns(hidden.sum(1)) == 0
-    if sky.any():
-        if uneven:
-            local = _local_noise(total, power)
-            noise = np.where(local > _UNEVEN * noise, local, noise)
-        sky &= np.abs(total - median(total[sky])) < _CALM * SIDE * noise
-    return total, power, sky
+        known &= _columns(hidden.sum(1)) == 0
+    local = np.full(total.shape, float(noise))
+    if not known.any():
+        return total, within, known, local
+    off = np.abs(total - median(total[known]))
+    sky = known & (off < _CALM * SIDE * noise)
+    local = _local_noise(power, within, sky, noise)
+    # (boxes chosen by the noise of the whole frame would be, where noise is
+    # larger, those whose pixels happen to add up to little, as pixels of
+    # opposite signs do)
+    sky = known & (off < _CALM * SIDE * local)
+    return total, within, sky, np.where(local > 0, local, noise)
 
 
-def _local_noise(total, power):
+def _local_noise(power, within, sky, noise):
     """
-    Calculate the noise of pixels in boxes and those beside these.
-
-    Where exposures differ, noise does: boxes that were chosen by the noise
-    of the whole frame would be those whose pixels happen to add up to
-    little, as pixels of opposite signs do.
-
-    Parameters
-    ----------
-    total, power : 2D `~numpy.ndarray`, shape (ny, nx)
-        Sums of pixels, and of their squares, in boxes.
-
-    Returns
-    -------
-    noise : 2D `~numpy.ndarray`, shape (ny, nx)
+    Calculate the noise of a sky pixel at each box, from nine boxes of sky.
     """
-    within = _variance(total, power)
-    within = np.where(np.isfinite(within), np.maximum(within, 0.0), 0.0)
-    ny, nx = within.shape
-    number = max(nx // _BESIDE, 1)
-    width = nx // number
-    groups = within[:, :number * width].reshape(ny, number, width)
-    # (the calmest quarter: others may hold the galaxy)
-    typical = np.sqrt(np.partition(groups, width // 4, axis=2)[
-        :, :, width // 4])
-    return np.repeat(typical, width, axis=1)[:, np.minimum(
-        np.arange(nx), number * width - 1)]
+    usual = np.where(sky, within, 0.0).sum()
+    if not usual > 0:
+        return np.full(sky.shape, float(noise))
+    # (pixels that are correlated differ less within a box)
+    part = np.where(sky, power, 0.0).sum() / SIDE**2 / usual
+    number = _around(sky.astype(float))
+    total = _around(np.where(sky, within, 0.0))
+    # (rounding leaves less than nothing where all pixels are equal)
+    local = np.sqrt(np.maximum(part * total, 0) / np.maximum(number, 1))
+    even = (local > noise / _UNEVEN) & (local < _UNEVEN * noise)
+    return np.where(number < _FEWEST, 0.0, np.where(even, noise, local))
 
 
-def _variance(total, power):
+def _around(values):
     """
-    Calculate the variance of the pixels of boxes about their means.
+    Add the eight boxes around to each.
     """
-    # (no light is beyond single precision in the sky)
-    with np.errstate(over='ignore', invalid='ignore'):
-        return (power - total**2 / SIDE**2) / (SIDE**2 - 1)
+    for _ in range(2):
+        more = values.copy()
+        more[1:] += values[:-1]
+        more[:-1] += values[1:]
+        values = more.T
+    return values
 
 
 def _columns(values):

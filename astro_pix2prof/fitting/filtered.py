@@ -6,24 +6,28 @@ Recognise images that were sharpened, or smoothed by a median filter.
 import numpy as np
 from scipy.fft import irfft2, next_fast_len, rfft2
 
-from astro_pix2prof.background.medians import quantile
+from astro_pix2prof.background.medians import median, quantile
 from astro_pix2prof.background.strips import SIDE, sky_boxes, sky_strips
 
 __all__ = ['is_median_filtered', 'is_sharpened']
 
 
-# Pixels are not looked at further if the correlation of those of a box is
-# above this many times its error.
-_POSSIBLE = -1.5
+# Pixels are not looked at further if the correlation of those of a box, and of
+# those of two boxes without what differs by so many times the noise, is above
+# this many times its error.
+_POSSIBLE, _CLIPPED = (-1.5, -0.75), 3.5
 
 # Half the side (pixels) of the part of a frame that is looked at further, the
 # boxes, each way, over which levels are subtracted, and the least part of them
 # that is sky.
 _HALF, _LEVEL, _LEAST = 192, 8, 0.25
 
-# The mean correlation within one of these distances (pixels) is negative by
-# so many times its error, and by more than this.
-_DISTANCES, _SURE, _NEGATIVE = (1.5, 2.3, 3.2, 5.1), 4.5, 0.0025
+# The mean correlation between two of these distances (pixels) is negative by
+# so many times its error, and by more than this. (Faint objects correlate
+# pixels that are close to each other, and no others.)
+_DISTANCES = ((0.0, 1.5), (0.0, 2.3), (0.0, 3.2), (0.0, 5.1), (1.5, 5.1),
+              (2.3, 7.5))
+_SURE, _NEGATIVE, _SMALL = 4.5, 0.002, 2.0
 
 # That of pixels beside each other is below so many times its error, along rows
 # and along columns.
@@ -46,6 +50,9 @@ _EQUAL, _MOST, _TWO, _MORE, _SPREAD = 0.1, 0.7, 0.01, 1.6, 0.3
 # Neighbours are alike: the mean of their differences, in which each counts up
 # to the first number of times the noise, is below the second.
 _LARGE, _ALIKE = 4.0, 0.9
+
+# Noise that differs by less than this factor is about the same.
+_LIKE = 1.25
 
 # Values that were rounded to larger steps, in units of the noise, do not tell.
 _COARSE = 1.35
@@ -98,19 +105,30 @@ def is_sharpened(image, mask, centre, noise, *, strips=None):
     strips = sky_strips(image, mask, noise) if strips is None else strips
     if strips is None:
         return False
-    total, sky = strips.total, strips.sky
-    within = SIDE**2 * np.mean(strips.within[sky])
-    # (differences of boxes do not know of slopes)
-    pairs = sky[:, 1:] & sky[:, :-1]
-    number = np.count_nonzero(pairs)
-    if not (number and within > 0):
-        return False
-    change = (total[:, 1:] - total[:, :-1])[pairs]
-    ratio = 0.5 * np.mean(change**2) / within
-    # (the error of boxes without correlation)
-    if ratio - 1 > _POSSIBLE * np.sqrt(3 / number):
+    total, sky = strips.total / strips.noise, strips.sky
+    within = SIDE**2 * np.mean((strips.within / strips.noise**2)[sky])
+    if not (within > 0 and _may_repel(total, sky, within)):
         return False
     return _repels(image, mask, centre, noise)
+
+
+def _may_repel(total, sky, within):
+    """
+    Tell whether sums over boxes differ less than their pixels.
+    """
+    for number, possible in enumerate(_POSSIBLE, 1):
+        if number == 2:
+            total, sky = total[:, 1:] + total[:, :-1], sky[:, 1:] & sky[:, :-1]
+        # (differences of boxes do not know of slopes)
+        pairs = sky[:, number:] & sky[:, :-number]
+        change = (total[:, number:] - total[:, :-number])[pairs]**2
+        if number == 2:
+            change = change[change < _CLIPPED**2 * 4 * within]
+        # (the error of boxes without correlation)
+        if len(change) and 0.5 * np.mean(change) / (number * within) - 1 < (
+                possible * np.sqrt(3 * number / len(change))):
+            return True
+    return False
 
 
 def _repels(image, mask, centre, noise):
@@ -119,15 +137,15 @@ def _repels(image, mask, centre, noise):
     """
     part = tuple(slice(max(round(at) - _HALF, 0), max(round(at) + _HALF, 0))
                  for at in centre[::-1])
-    total, _, sky = sky_boxes(image[part], mask[part], noise, uneven=True)
+    total, _, sky, local = sky_boxes(image[part], mask[part], noise)
     if np.count_nonzero(sky) < _LEAST * sky.size:
         return False
     ny, nx = sky.shape
     level = _levels(np.where(sky, total, 0.0), sky) / SIDE**2
-    sky, level = (np.repeat(np.repeat(a, SIDE, 0), SIDE, 1)
-                  for a in (sky, level))
+    sky, level, local = (np.repeat(np.repeat(a, SIDE, 0), SIDE, 1)
+                         for a in (sky, level, local))
     values = image[part][:ny * SIDE, :nx * SIDE]
-    values = np.where(sky, (values - level) / noise, 0.0).astype(np.float32)
+    values = np.where(sky, (values - level) / local, 0.0).astype(np.float32)
     # (pixels of opposite edges are no neighbours, and do no harm)
     shape = [next_fast_len(n, real=True) for n in values.shape]
     transformed = rfft2(values, shape)
@@ -145,10 +163,14 @@ def _repels(image, mask, centre, noise):
     beside = max(found[reach, reach + 1], found[reach + 1, reach]) - far
     if beside / power > _BESIDE / np.sqrt(np.count_nonzero(sky)):
         return False
-    for most in _DISTANCES:
-        near = (distance > 0) & (distance < most)
+    disc = (distance > 0) & (distance < _DISTANCES[1][1])
+    for low, high in _DISTANCES:
+        near = (distance > low) & (distance < high)
         error = np.sqrt(2 / (near.sum() * np.count_nonzero(sky)))
-        if (found[near].mean() - far) / power < -max(_SURE * error, _NEGATIVE):
+        mean = (found[near].mean() - far) / power
+        # (no mask is so small that only the nearest pixels are negative)
+        if mean < -max(_SURE * error, _NEGATIVE) and (
+                high > _SMALL or found[disc].mean() < far):
             return True
     return False
 
@@ -166,7 +188,7 @@ def _levels(total, sky):
     return np.repeat(np.repeat(mean, _LEVEL, 0), _LEVEL, 1)[:ny, :nx]
 
 
-def is_median_filtered(data, mask, noise):
+def is_median_filtered(data, mask, noise, *, strips=None):
     """
     Tell whether many neighbouring pixels have the same value.
 
@@ -184,6 +206,9 @@ def is_median_filtered(data, mask, noise):
 
     noise : float
         The noise of a sky pixel.
+
+    strips : `~astro_pix2prof.background.strips.SkyStrips`, optional
+        Boxes of sky: where noise is uneven, pixels of like noise are used.
 
     Returns
     -------
@@ -214,8 +239,13 @@ def is_median_filtered(data, mask, noise):
     # (the lowest and the highest value may be those of pixels that were cut)
     known = ~hidden & (values > values.min()) & (values < values.max())
     known = known[:, 1:] & known[:, :-1]
+    size = change.size
+    if strips is not None:
+        noise, alike = _like_noise(strips, *data.shape)
+        known &= alike[rows, 1:] & alike[rows, :-1]
+        size = np.count_nonzero(alike[rows])
     some = change[known & (change > 0)]
-    if len(some) < 0.25 * change.size or (
+    if len(some) < 0.25 * size or (
             np.minimum(change[known], _LARGE * noise).mean()
             > _ALIKE * noise):
         return False
@@ -235,6 +265,18 @@ def is_median_filtered(data, mask, noise):
         return False
     # (the two sides of a normal distribution)
     expected = 0.5 * n_one * (n_one / n_two)**(1 / 3)
-    columns = none.sum(0) / np.maximum(known.sum(0), 1)
+    seen = known.any(0)
+    columns = none.sum(0)[seen] / known.sum(0)[seen]
     return bool(n_none > _MORE * expected and quantile(
         columns, 0.25) > _SPREAD * n_none / number)
+
+
+def _like_noise(strips, ny, nx):
+    """
+    Find the usual noise, and the pixels that have about that.
+    """
+    noise = float(median(strips.noise[strips.sky]))
+    boxes = (strips.noise < _LIKE * noise) & (strips.noise > noise / _LIKE)
+    y = np.searchsorted(strips.first, np.arange(ny), side='right') - 1
+    x = np.minimum(np.arange(nx) // SIDE, boxes.shape[1] - 1)
+    return noise, boxes[y[:, None], x]

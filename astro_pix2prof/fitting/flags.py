@@ -282,10 +282,11 @@ def flag_galaxy(rings, evidence):
     # (full wells have no noise)
     if evidence.distance > 1 or _disagrees(rings, snr, evidence.mean) or (
             not flag & GalaxyFlag.SATURATED and is_stretched(
-                cutout.data, cutout.mask, rings.centre)) or (
-            is_median_filtered(cutout.data, cutout.mask, seen)):
+                cutout.data, cutout.mask, rings.centre)):
         flag |= GalaxyFlag.OUT_OF_DOMAIN
     strips = sky_strips(image, cutout.mask, seen)
+    if is_median_filtered(cutout.data, cutout.mask, seen, strips=strips):
+        flag |= GalaxyFlag.OUT_OF_DOMAIN
     if strips is not None:
         part = image, cutout.mask, rings.centre, seen
         if is_sharpened(*part, strips=strips):

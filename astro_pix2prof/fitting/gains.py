@@ -32,7 +32,11 @@ _SIDE = 4
 
 # The step of the galaxy is that of the noise to this part. With it, the sum of
 # the squares of deviations, in units of their errors, is less by so much.
-_MODEL, _BETTER = 0.25, 4.5
+_MODEL, _BETTER, _BETTER_STILL = 0.25, 4.5, 8.5
+
+# Lines of boxes that tell together whether noise changes, by so many times the
+# error.
+_GROUP, _CHANGES = 4, 5.0
 
 # Without a gain, so many photons make a count of the size of the noise, or so
 # many times as many. At least so many steps tell, whose median of the squares
@@ -106,13 +110,48 @@ def has_border(image, mask, centre, noise, *, gain=None, strips=None):
                             centre[axis])
         if found is None:
             continue
-        line, step = found
+        line_at, step = found
+        line = int(lines[line_at - 1])
         part = (image, mask) if axis == 0 else (image.T, mask.T)
+        # (noise that changes elsewhere, too, is that of other exposures)
+        uneven = any(_is_uneven(power.sum(k), sky.sum(k), at) for k, at in (
+            (axis, line_at), (1 - axis, 0)))
+        local = _line_noise(strips, axis)[np.searchsorted(
+            lines, np.arange(length), side='right')]
         if line < length and _has_step(
-                *part, line, step, centre[axis], centre[1 - axis], noise,
-                gain):
+                *part, line, step, centre[axis], centre[1 - axis], local,
+                gain) > (_BETTER_STILL if uneven else _BETTER):
             return True
     return False
+
+
+def _is_uneven(power, number, line):
+    """
+    Tell whether noise changes along lines, but for a step at one of them.
+    """
+    for part in (np.s_[:line], np.s_[line:]):
+        values, n = (np.add.reduceat(a[part], np.arange(
+            0, len(a[part]), _GROUP)) if len(a[part]) else a[part]
+            for a in (power, number))
+        use = n >= _GROUP
+        if use.any():
+            values, n = values[use], n[use]
+            mean = values.sum() / n.sum()
+            if (np.abs(values / n - mean) * np.sqrt(n)
+                    > _CHANGES * _SCATTER * mean).any():
+                return True
+    return False
+
+
+def _line_noise(strips, axis):
+    """
+    Calculate the noise of a pixel of sky along lines, and those beside these.
+    """
+    power, number = (np.convolve(part.sum(axis), np.ones(3), 'same')
+                     for part in (np.where(strips.sky, strips.noise, 0)**2,
+                                  strips.sky))
+    usual = power.sum() / number.sum()
+    return np.sqrt(np.where(number > 0, power / np.maximum(number, 1), usual))
 
 
 def _noise_step(power, number, lines, middle):
@@ -135,7 +174,8 @@ def _noise_step(power, number, lines, middle):
     sure = np.abs(step) / (0.5 * _SCATTER * np.sqrt(
         1 / n_below[use] + 1 / n_above[use]))
     k = int(np.argmax(sure))
-    return (int(lines[use][k]), step[k]) if sure[k] > _SURE else None
+    return (int(np.flatnonzero(use)[k]) + 1, step[k]) if (
+        sure[k] > _SURE) else None
 
 
 # (sums without light have no logarithm, and are not used)
@@ -152,10 +192,11 @@ def _has_step(image, mask, line, step, x, y, noise, gain):
     number = len(values) // _BAND
     n_steps = values.shape[1] - 2 * _SIDE + 1
     if number < 2 or n_steps < 1:
-        return False
+        return 0.0
     light = values[:number * _BAND].reshape(number, _BAND, -1).sum(1)
+    noise = noise[first:first + values.shape[1]]
     photons = light / gain if gain else light * noise / _PHOTONS
-    sky = _BAND * noise**2
+    sky = _BAND * noise**2 + 0 * light
     light = np.where(light > _CLEAR * np.sqrt(
         sky + photons / (1 if gain else _MOST_PHOTONS)), light, np.nan)
     weight = _step_weights()
@@ -168,7 +209,7 @@ def _has_step(image, mask, line, step, x, y, noise, gain):
         shot *= _photon_part(found, error, shot)
     error += shot + (_MODEL * step)**2
     better = np.nansum((found**2 - (found - step)**2) / error, axis=0)
-    return bool(better.max() > _BETTER)
+    return better.max()
 
 
 def _photon_part(found, error, shot):

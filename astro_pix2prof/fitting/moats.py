@@ -19,20 +19,20 @@ _BOXES, _LEAST, _FEWEST = 28, 2, 60
 _SEEN, _BRIGHTEST = 3.0, 3.0
 
 # Widths of the maps, in units of the radius of a circle as large as the part
-# of the galaxy above half of that brightness.
-_WIDTHS = (0.8, 1.6, 2.7)
-
-# With this width, the sky is so many times its error too dark wherever it is
-# with another.
-_FIRST, _POSSIBLE = 2.0, 1.0
+# of the galaxy above half of that brightness, or in pixels, as of meshes and
+# filters of 32 to 100 pixels. With each, the sky around is so many times its
+# error too dark: errors are the largest of several estimates, so that narrow
+# moats of good images are well below twice these, and wide ones less so.
+_WIDTHS = ((0.8, 2.2), (1.6, 2.2), (2.7, 3.5))
+_PIXELS = ((16.0, 2.2), (24.0, 2.2))
 
 # Boxes that exceed the median by so many times the scatter are other objects.
 _OBJECT = 3.5
 
-# The sky around is so many times its error too dark (more along lines, as
-# detectors have steps there), and what is missing from some ring is more than
-# so much (mag) and so many times the error of the ring.
-_SURE, _SURE_OF_LINES, _LOST, _ERRORS = 3.5, 5.0, 0.05, 1.5
+# Along lines, where detectors have steps, so many times; and what is missing
+# from some ring is more than so much (mag) and so many times the error of the
+# ring.
+_SURE_OF_LINES, _LOST, _ERRORS = 5.0, 0.05, 1.5
 
 
 def has_moat(data, mask, rings):
@@ -85,10 +85,9 @@ def has_moat(data, mask, rings):
     size = np.sqrt(np.count_nonzero(light > 0.5 * light.max()) / np.pi)
     known = values[sky]
     white = max(rings.noise_correlation, 1.0) * noise / side
-    # (most frames need no other widths than this)
-    first = _smoothed(light, max(_FIRST * size, 1.0))
-    widths = _WIDTHS if _is_dark(known, first[sky], _POSSIBLE * white) else ()
-    for shape, sure in _shapes(light, size, widths):
+    widths = [(width * size, sure) for width, sure in _WIDTHS]
+    widths += [(width / side, sure) for width, sure in _PIXELS]
+    for shape, sure in _shapes(light, widths):
         if _is_dark(known, shape[sky], sure * white):
             factor, error = _fit(values, sky, shape, white)
             if factor < -sure * error and _matters(
@@ -97,12 +96,12 @@ def has_moat(data, mask, rings):
     return False
 
 
-def _shapes(light, size, widths):
+def _shapes(light, widths):
     """
     Calculate what maps of the sky may have of a galaxy, and how sure to be.
     """
-    for width in widths:
-        yield _smoothed(light, max(width * size, 1.0)), _SURE
+    for width, sure in widths:
+        yield _smoothed(light, max(width, 1.0)), sure
     # (a level subtracted from each row, or column)
     for axis in (0, 1):
         yield (light.mean(axis, keepdims=True) + np.zeros(light.shape),

@@ -8,6 +8,8 @@ import pytest
 from scipy.ndimage import gaussian_filter, median_filter, shift
 
 from astro_pix2prof import GalaxyFlag, IsophoteFitter, Pix2ProfFitter
+from astro_pix2prof.background.noise import measure_noise
+from astro_pix2prof.background.strips import sky_strips
 from astro_pix2prof.fitting.filtered import is_median_filtered, is_sharpened
 
 SHAPE = (200, 190)
@@ -39,6 +41,17 @@ def test_sharpened(amount, radius):
         mask = NONE.copy()
         mask[:, ::17] = True
         assert _is_sharpened(np.where(mask, np.nan, image), mask)
+
+
+@pytest.mark.parametrize(('amount', 'radius', 'least'), [
+    (1, 3, 10), (1, 4, 3), (2, 4, 8), (3, 5, 2)])
+def test_sharpened_by_wide_masks(amount, radius, least):
+    # a core is too bright by a part of the amount then
+    model = 300 * np.exp(-np.hypot(*np.indices((61, 61)) - 30) / 8)
+    assert _sharpened(model, amount, radius)[30, 30] > 1.2 * model[30, 30]
+    found = [_is_sharpened(_sharpened(_image(seed), amount, radius))
+             for seed in range(10)]
+    assert sum(found) >= least
 
 
 def test_white_and_resampled_noise():
@@ -142,3 +155,42 @@ def test_uneven_exposure(factor, seed):
     assert not is_sharpened(noise, none, (100, 100), 1.0)
     sharp = 2 * noise - gaussian_filter(noise, 1.5)
     assert is_sharpened(sharp, none, (100, 100), sharp[:, :100].std())
+
+
+def _uneven(kind, seed):
+    """
+    Noise that doubles and halves several times across the frame.
+    """
+    x = np.arange(256)
+    rng = np.random.default_rng(seed)
+    noise = {'strips': 1.0 + 2 * ((x // 37) % 2),
+             'waves': 2.0**(1.2 * np.sin(x / 11)),
+             'ramp': 2.0**(x / 64)}[kind]
+    return noise * rng.normal(size=(256, 256)), np.zeros((256, 256), bool)
+
+
+@pytest.mark.parametrize('kind', ['strips', 'waves', 'ramp'])
+@pytest.mark.parametrize('factor', [1.0, 1e-10])
+def test_noise_that_changes_several_times(kind, factor):
+    for seed in range(3):
+        for turn in (np.asarray, np.transpose):
+            noise, none = _uneven(kind, seed)
+            noise = factor * turn(noise)
+            seen = measure_noise(noise, none)
+            strips = sky_strips(noise, none, seen)
+            assert not is_sharpened(noise, none, (128, 128), seen)
+            rounded = np.round(noise / factor * 2)
+            assert not is_median_filtered(rounded, none, 2 * seen / factor,
+                                          strips=strips)
+            sharp = 2 * noise - gaussian_filter(noise, 1.5)
+            assert is_sharpened(sharp, none, (128, 128),
+                                measure_noise(sharp, none))
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_median_filtered_with_uneven_noise(seed):
+    noise, none = _uneven('strips', seed)
+    image = median_filter(noise, 3)
+    seen = measure_noise(image, none)
+    assert is_median_filtered(image, none, seen,
+                              strips=sky_strips(image, none, seen))

@@ -103,3 +103,23 @@ def test_flag(make):
                          ellipticity=0.3, pa=0)
         assert bool(profile.meta['flag'] & GalaxyFlag.WRONG_NOISE) == (
             factor > 1)
+
+
+def test_noise_that_changes_several_times():
+    # no gain: strips of different exposure, and waves
+    x, found = np.arange(SHAPE[1]), 0
+    for seed in range(6):
+        for noise in (1.0 + ((x + 5 * seed) // 23) % 2,
+                      2.0**np.sin((x + 8 * seed) / 9)):
+            image = _image(seed=seed, scale=4.0)
+            image += (np.sqrt(noise**2 - noise.min()**2)
+                      * np.random.default_rng(seed).normal(size=SHAPE))
+            assert not has_border(image, NONE, CENTRE, 1.3)
+
+            # and a border between them
+            image = _image(seed=seed, scale=9.0)
+            image += ((noise > 1) * np.random.default_rng(seed).normal(
+                size=SHAPE))
+            image[:, 73:] *= 1.5
+            found += has_border(image, NONE, CENTRE, 1.3)
+    assert found >= 8

@@ -73,6 +73,34 @@ def test_filtered_sky(size, factor):
     assert has_moat(image, mask, rings)
 
 
+def _mesh(image, side):
+    """
+    Subtract clipped medians of boxes, smoothed over three by three of them.
+    """
+    ny, nx = (n // side for n in SHAPE)
+    boxes = image[:ny * side, :nx * side].reshape(ny, side, nx, side)
+    boxes = boxes.swapaxes(1, 2).reshape(ny, nx, -1)
+    for _ in range(3):
+        middle = np.nanmedian(boxes, 2, keepdims=True)
+        far = np.abs(boxes - middle) > 3 * np.nanstd(boxes, 2, keepdims=True)
+        boxes = np.where(far, np.nan, boxes)
+    sky = median_filter(np.nanmedian(boxes, 2), 3, mode='nearest')
+    sky = zoom(sky, side, order=1, grid_mode=True, mode='nearest')
+    return image - np.pad(sky, [(0, SHAPE[0] - len(sky)),
+                                (0, SHAPE[1] - sky.shape[1])], 'edge')
+
+
+@pytest.mark.parametrize(('change', 'size'), [
+    (_filtered, 40), (_filtered, 48), (_mesh, 32)])
+def test_sky_of_small_areas(change, size):
+    for seed in range(8):
+        image = change(GALAXY + _noise(seed=seed), size)
+        rings = _rings(image)
+        assert has_moat(image, NONE, rings)
+        # (what was subtracted follows the galaxy: no pixel is much darker)
+        assert not has_bowl(image, NONE, rings)
+
+
 @pytest.mark.parametrize('axis', [0, 1])
 def test_level_of_rows(axis):
     # as where the noise of rows is taken away
@@ -124,7 +152,17 @@ def test_small_frames(shape):
 def test_flag():
     fitter = Pix2ProfFitter()
     image = GALAXY + _noise()
-    for data, wanted in ((_filtered(image, 80), True), (image, False)):
+    true = _rings()
+    for data, wanted, low, high in (
+            (image, False, 0.85, 1.0), (_filtered(image, 80), True, 0.7, 1.0),
+            (_mesh(image, 32), True, 0.7, 1.0),
+            (_filtered(image, 40), True, 0.2, 0.7)):
         profile = fitter(data, unit='nmgy', pixel_scale=0.4)
         flags = decode_flags(profile.meta['flag'], kind='galaxy')
         assert ('SKY_UNCERTAIN' in flags) is wanted
+        # the medians of small areas hold a half of the light of some rings
+        sma = profile['radius'].value / 0.4
+        light = np.exp(np.interp(sma, true.sma, np.log(true.intensity)))
+        bright = (sma > 4) & (light > 0.4)
+        ratio = profile['intensity'].value * 0.4**2 / light
+        assert low < ratio[bright].min() < high
