@@ -181,6 +181,8 @@ class RingReader(FrameReader):
         rows = {name: getattr(found, name).cpu().double().numpy()
                 for name in ('value', 'log_error', 'e1', 'e2', 'valid',
                              'centre', 'weight', 'excess')}
+        # (of images that are none, a step can be of any size)
+        rows['centre'] = np.clip(rows['centre'], -side, 2 * side)
         stated = {name: torch.exp(log_error).cpu().double().numpy()
                   for name, log_error in (
                       ('eps_error', found.log_e_error),

@@ -1,0 +1,57 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of galaxies that are far from where they are looked for.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from astro_pix2prof import Pix2ProfFitter
+from astro_pix2prof.networks.rings.stages import is_on_its_way
+
+
+def make_galaxy(centre, side=192, sigma=0.02):
+    """
+    An exponential disc of r_e 8 px, axis ratio 0.7, and its noise.
+    """
+    y, x = np.mgrid[:side, :side]
+    dx, dy = x - centre[0], y - centre[1]
+    r = np.hypot(dx * 0.8 + dy * 0.6, (dy * 0.8 - dx * 0.6) / 0.7)
+    noise = np.random.default_rng(12).normal(0, sigma, (side, side))
+    return 3 * np.exp(-r / 5.0) + noise
+
+
+@pytest.fixture(scope='module', name='fitter')
+def fixture_fitter():
+    return Pix2ProfFitter()
+
+
+@pytest.mark.parametrize('angle', [0, 80, 150, 220, 290])
+def test_far(fitter, angle):
+    """
+    The centre arrives, and the profile is that of the galaxy.
+    """
+    t = np.radians(angle)
+    centre = 95.5 + 36 * np.array([np.cos(t), np.sin(t)])
+    profile = fitter(make_galaxy(centre), unit='nmgy', pixel_scale=0.4)
+    assert profile.meta['x_centre'] == pytest.approx(centre[0], abs=0.3)
+    assert profile.meta['y_centre'] == pytest.approx(centre[1], abs=0.3)
+    sma = profile['radius'].value / 0.4
+    part = (sma > 2) & (sma < 20)
+    true = 3 * np.exp(-sma[part] / 5.0) / 0.16
+    change = np.log(profile['intensity'].value[part] / true)
+    assert np.median(np.abs(change)) < 0.03
+
+
+def test_is_on_its_way():
+    """
+    Those that came far and still move; of one stage, from the start.
+    """
+    start = torch.zeros(4, 2)
+    last = torch.tensor([[10.0, 0], [10, 0], [3, 4], [0, 0]])
+    before = torch.tensor([[9.0, 0], [9.9, 0], [2, 3], [5, 5]])
+    found = is_on_its_way(start, [before, last])
+    assert found[:, 0].tolist() == [True, False, False, False]
+    assert is_on_its_way(start, [last])[:, 0].tolist() == [
+        True, True, False, False]
