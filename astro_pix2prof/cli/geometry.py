@@ -91,7 +91,7 @@ def notes_of_radii(args, fit):
     if args.radii is None or (fit.profile['n_valid'] > 0).any():
         return []
     ny, nx = fit.cutout.shape
-    return ['no ring of --radii has a pixel in the image, which is of '
+    return ['no ring of --radii has a usable pixel in the image, of '
             f'{nx} x {ny} pixels: plain numbers are pixels']
 
 

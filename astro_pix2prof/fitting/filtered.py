@@ -137,6 +137,8 @@ def _repels(image, mask, centre, noise):
     """
     part = tuple(slice(max(round(at) - _HALF, 0), max(round(at) + _HALF, 0))
                  for at in centre[::-1])
+    if min(image[part].shape) < SIDE:
+        return False
     total, _, sky, local = sky_boxes(image[part], mask[part], noise)
     if np.count_nonzero(sky) < _LEAST * sky.size:
         return False

@@ -31,7 +31,8 @@ _HALF, _BAND, _CLEAR = 18, 5, 6.0
 _SIDE = 4
 
 # The step of the galaxy is that of the noise to this part. With it, the sum of
-# the squares of deviations, in units of their errors, is less by so much.
+# the squares of deviations, in units of their errors, is less by so much, or
+# by so much where the noise changes at other places, too.
 _MODEL, _BETTER, _BETTER_STILL = 0.25, 4.5, 8.5
 
 # Lines of boxes that tell together whether noise changes, by so many times the
@@ -118,7 +119,7 @@ def has_border(image, mask, centre, noise, *, gain=None, strips=None):
             (axis, line_at), (1 - axis, 0)))
         local = _line_noise(strips, axis)[np.searchsorted(
             lines, np.arange(length), side='right')]
-        if line < length and _has_step(
+        if line < length and _step_gain(
                 *part, line, step, centre[axis], centre[1 - axis], local,
                 gain) > (_BETTER_STILL if uneven else _BETTER):
             return True
@@ -180,9 +181,9 @@ def _noise_step(power, number, lines, middle):
 
 # (sums without light have no logarithm, and are not used)
 @np.errstate(invalid='ignore', divide='ignore')
-def _has_step(image, mask, line, step, x, y, noise, gain):
+def _step_gain(image, mask, line, step, x, y, noise, gain):
     """
-    Tell whether the galaxy has the same step near a column.
+    Calculate how much better a step of the galaxy near a column is than none.
     """
     first = max(line - _NEAR - _SIDE, 0)
     box = np.s_[max(round(y) - _HALF, 0):max(round(y) + _HALF, 0),

@@ -59,7 +59,17 @@ def frame_of(prepared):
                  ellipses=None if prepared.finds_centre
                  else prepared.ellipses, weight=prepared.weight,
                  theta=prepared.theta,
-                 sky_error=float(prepared.background.error))
+                 sky_error=float(prepared.background.error),
+                 may_be_far=not cutout.position_given
+                 and prepared.search >= _usual_search(cutout))
+
+
+def _usual_search(cutout):
+    """
+    Compute how far a galaxy may lie from the position, in pixels.
+    """
+    return min(8.0 if cutout.position_given else 25.0,
+               0.25 * min(cutout.data.shape))
 
 
 # Measured noise below this part of a given one: the image has none, as that
@@ -247,8 +257,7 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
         If the geometry does not fit the image.
     """
     data, bad = cutout.data.astype(float), cutout.mask
-    search = search_radius or min(
-        8.0 if cutout.position_given else 25.0, 0.25 * min(data.shape))
+    search = search_radius or _usual_search(cutout)
     if sky == 'auto':
         measured = measure_sky_or_tilt(data, bad, cutout.position,
                                        search=search)

@@ -186,7 +186,9 @@ def _widened(table, kinds):
     """
     for name in table.colnames:
         column = table[name]
-        wider = kinds.get(column.dtype.str[1:])
+        # (times and coordinates have no type)
+        kind = getattr(column, 'dtype', None)
+        wider = None if kind is None else kinds.get(kind.str[1:])
         if wider is not None:
             description = column.info.description
             table[name] = column.astype(wider)
@@ -423,8 +425,9 @@ def _fill_texts(table):
     """
     for name in table.colnames:
         column = table[name]
-        if column.dtype.kind not in 'SU' or (
-                column.dtype.kind == 'U' and not hasattr(column, 'mask')):
+        kind = getattr(getattr(column, 'dtype', None), 'kind', 'f')
+        if kind not in 'SU' or (
+                kind == 'U' and not hasattr(column, 'mask')):
             continue
         description = column.info.description
         if hasattr(column, 'mask'):

@@ -533,7 +533,10 @@ def _run_parts(job, catalogue, out, chunk_size, *, part, carried, settings,
             plan.died and scheduler is None and n_workers == 1)
         engine = Engine(job, n_workers=n_workers, scheduler=scheduler)
         with engine.warned.shown():
-            if _measure_parts(engine, job, catalogue, plan, clock, progress):
+            failed = _measure_parts(engine, job, catalogue, plan, clock,
+                                    progress)
+            # (what was measured before tells that the service answers)
+            if failed and not plan.done:
                 withdraw_unanswered([plan.path(number)
                                      for number in plan.numbers
                                      if number not in plan.done])

@@ -101,6 +101,9 @@ def main(args=None):
     args = parser.parse_args(args)
     network, card = load_network(args.weights)
     wide = widen(network, args.seed)
+    # (its errors and its domain are not known before it is trained)
+    card = {name: value for name, value in card.items()
+            if name not in ('error_model', 'metrics', 'domain')}
     write_weights(wide, card, args.out, half=False)
 
 

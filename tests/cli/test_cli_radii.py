@@ -49,8 +49,8 @@ def test_radii_beyond_the_image(galaxy_ccd, tmp_path, monkeypatch, capsys):
     ny, nx = galaxy_ccd.shape
     args = ['fit', 'a.fits', '--method', 'isophote', '--overwrite']
     assert main([*args, '--radii', '1000,2000']) == 0
-    assert ('warning: a.fits: no ring of --radii has a pixel in the image, '
-            f'which is of {nx} x {ny} pixels: plain numbers are pixels'
+    assert ('warning: a.fits: no ring of --radii has a usable pixel in the '
+            f'image, of {nx} x {ny} pixels: plain numbers are pixels'
             in capsys.readouterr().err)
     assert main([*args, '--radii', '5,2000']) == 0
     assert 'no ring of' not in capsys.readouterr().err

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from astro_pix2prof import Pix2ProfFitter
+from astro_pix2prof import GalaxyFlag, Pix2ProfFitter
 from astro_pix2prof.networks.rings.stages import is_on_its_way
 
 
@@ -52,6 +52,33 @@ def test_is_on_its_way():
     last = torch.tensor([[10.0, 0], [10, 0], [3, 4], [0, 0]])
     before = torch.tensor([[9.0, 0], [9.9, 0], [2, 3], [5, 5]])
     found = is_on_its_way(start, [before, last])
-    assert found[:, 0].tolist() == [True, False, False, False]
-    assert is_on_its_way(start, [last])[:, 0].tolist() == [
+    assert found.tolist() == [True, False, False, False]
+    assert is_on_its_way(start, [last]).tolist() == [
         True, True, False, False]
+
+
+def test_neighbour(fitter):
+    """
+    From a position that was given, it does not go on to another galaxy.
+    """
+    image = make_galaxy((125.0, 110.0)) + 0.05 * make_galaxy((95.5, 95.5))
+    profile = fitter(image, unit='nmgy', pixel_scale=0.4,
+                     position=(95.5, 95.5))
+    assert not np.hypot(profile.meta['x_centre'] - 125,
+                        profile.meta['y_centre'] - 110) < 2 or (
+        profile.meta['flag'] & GalaxyFlag.CENTRE_OFFSET)
+
+
+def test_batch(fitter):
+    """
+    Others of a batch are measured as they are alone.
+    """
+    images = [make_galaxy(centre) for centre in (
+        (96.0, 95.0), (67.9, 72.4), (98.0, 94.0))]
+    options = {'unit': 'nmgy', 'pixel_scale': 0.4}
+    batch, = fitter.fit_many(images, **options)
+    for k, image in enumerate(images):
+        alone = fitter(image, **options)
+        np.testing.assert_allclose(
+            batch[k]['surface_brightness'].value,
+            alone['surface_brightness'].value, atol=1e-3)

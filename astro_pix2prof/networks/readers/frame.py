@@ -68,6 +68,10 @@ class Frame:
     sky_error : float, optional
         The error of the sky that was subtracted, in the unit of the image:
         0 if it is known, and by default nobody knows.
+
+    may_be_far : bool
+        Whether the galaxy may be far from the position, so that it is looked
+        for again from where a network came to.
     """
 
     image: np.ndarray
@@ -85,6 +89,7 @@ class Frame:
     theta: float = 0.0
     filled: np.ndarray = None
     sky_error: float = None
+    may_be_far: bool = False
 
     def ring_snr(self, sma, intensity, eps=None):
         """

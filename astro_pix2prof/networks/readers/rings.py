@@ -3,6 +3,8 @@
 Profiles of whole frames, of any size, from a ring network.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -10,6 +12,7 @@ from astro_pix2prof.networks.ellipse import POGSON, ellipticity
 from astro_pix2prof.networks.readers.frame import crop_filled, crop_frames
 from astro_pix2prof.networks.readers.squares import FrameReader
 from astro_pix2prof.networks.readers.views import mean_caption, turn_frame
+from astro_pix2prof.networks.rings.stages import is_on_its_way
 
 __all__ = ['RingReader', 'scale_errors', 'scale_stated', 'split_sky_error']
 
@@ -34,6 +37,9 @@ _HALF_TOLD = 0.6
 # squares of squares of larger ones are beyond single precision. Only images
 # whose noise was not found have such.
 _MOST = 1e8
+
+# How often centres that have not arrived are looked for again.
+_AGAIN = 4
 
 # 68.3% of angles (radians) lie within so much of any other.
 _ANY_ANGLE = 0.683 * np.pi / 2
@@ -144,7 +150,7 @@ class RingReader(FrameReader):
         return out
 
     @torch.inference_mode()
-    def _read_batch(self, frames, side, hold, fixed, device):
+    def _read_batch(self, frames, side, hold, fixed, device, again=_AGAIN):
         image, mask, first = crop_frames(frames, side)
         sigma = np.array([frame.sigma for frame in frames])
         image = (image / torch.from_numpy(sigma).float()[:, None, None]
@@ -233,6 +239,16 @@ class RingReader(FrameReader):
                 parts[-1]['trust'].update(
                     sky_error=float(of_sky[k] * sigma[k]),
                     sky_untold=float(np.nan_to_num(untold[k]) * sigma[k]))
+        if not (hold or fixed) and again:
+            lost = [k for k in is_on_its_way(
+                known[:, :2], found.centres).nonzero()[:, 0].tolist()
+                if frames[k].may_be_far]
+            if lost:
+                for k, part in zip(lost, self._read_batch(
+                        [replace(frames[k], centre=parts[k]['centre'])
+                         for k in lost], side, hold, fixed, device,
+                        again - 1), strict=True):
+                    parts[k] = part
         return parts
 
 

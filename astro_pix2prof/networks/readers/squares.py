@@ -147,7 +147,8 @@ class FrameReader:
                      tuple((c - 0.5) / 2 for c in frame.centre),
                      eps=frame.eps, gain=4 * frame.gain, hold=frame.hold,
                      ellipses=ellipses, weight=weight, filled=filled,
-                     sky_error=frame.sky_error)
+                     sky_error=frame.sky_error,
+                     may_be_far=frame.may_be_far)
 
     def _bin_filled(self, frame, image, mask, pad):
         """

@@ -34,7 +34,6 @@ from astro_pix2prof.networks.rings.stages import (
     EllipseStage,
     GeometryErrors,
     MeanCorrection,
-    is_on_its_way,
     light_left_out,
 )
 
@@ -48,9 +47,6 @@ _FEW, _UNSEEN = 0.1, 0.02
 # An error of the sky that says nothing, in units of the noise of a pixel,
 # and the least one that is told apart from none.
 _NO_PRIOR, _SURE = 1.0, 1e-3
-
-# How often centres are looked for again.
-_AGAIN = 4
 
 # Logarithm of the error of a sky from rings, and its largest change.
 _SKY_ERROR = -3.0, 3.0
@@ -219,7 +215,7 @@ class RingNetwork(nn.Module):
                           ratio=self.config.ratio, device=device)
 
     def forward(self, image, good, start, *, fixed=None, hold=False,
-                look=None, sky_error=None, again=_AGAIN):
+                look=None, sky_error=None):
         """
         Measure centre, ellipses, weights and profile of each image.
 
@@ -250,9 +246,6 @@ class RingNetwork(nn.Module):
             The error of the sky that was subtracted before, in units of the
             noise of a sky pixel; NaN where it is not known. Networks
             without ``sky_prior`` do not ask.
-
-        again : int, optional
-            How often centres on their way are looked for again.
 
         Returns
         -------
@@ -285,12 +278,6 @@ class RingNetwork(nn.Module):
             if not hold:
                 centre = centre.detach() + seen.shift
                 centres.append(centre)
-        if not (hold or self.training) and again:
-            lost = is_on_its_way(start, centres)
-            if lost.any():
-                return self(image, good, torch.where(lost, centre, start),
-                            fixed=fixed, look=look, sky_error=sky_error,
-                            again=again - 1)
         if self.config.settle and fixed is None and not self.training:
             e = self._settle(pyramid, centre.detach(), radii, e.detach(),
                              seen.weight.detach())

@@ -505,11 +505,11 @@ def is_on_its_way(start, centres):
 
     Returns
     -------
-    lost : `torch.Tensor` of bool, shape (B, 1)
+    lost : `torch.Tensor` of bool, shape (B,)
     """
     before = centres[-2] if len(centres) > 1 else start
-    return ((centres[-1] - start).square().sum(1, keepdim=True) > _FAR**2) & (
-        (centres[-1] - before).square().sum(1, keepdim=True) > _MOVES**2)
+    return ((centres[-1] - start).square().sum(1) > _FAR**2) & (
+        (centres[-1] - before).square().sum(1) > _MOVES**2)
 
 
 def light_left_out(value, valid, weight, mean, noise, radii, eps):
