@@ -120,7 +120,8 @@ class Pix2ProfFitter(ProfileFitter):
     search_radius : float, optional
         How far the galaxy may lie from the position, in pixels; by
         default 25, or 8 if a position was given, and at most a quarter of
-        the frame.
+        the frame. Ring networks go further for a galaxy that they see there
+        if there is neither this nor a position.
 
     fit_centre : bool, optional
         Whether to refine the position. `False` measures around it.
