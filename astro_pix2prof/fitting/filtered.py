@@ -247,7 +247,7 @@ def is_median_filtered(data, mask, noise, *, strips=None):
         known &= alike[rows, 1:] & alike[rows, :-1]
         size = np.count_nonzero(alike[rows])
     some = change[known & (change > 0)]
-    if len(some) < 0.25 * size or (
+    if not len(some) or len(some) < 0.25 * size or (
             np.minimum(change[known], _LARGE * noise).mean()
             > _ALIKE * noise):
         return False

@@ -172,7 +172,10 @@ def _with_error_of_centre(reader, frame, caption, hidden):
 
     The galaxy is measured again from centres that are moved by their error.
     """
-    shifted = hidden.shifted()
+    # (a centre that could be anywhere is somewhere in the frame)
+    last = np.array(frame.image.shape[::-1]) - 1.0
+    shifted = [tuple(np.clip(centre, 0.0, last))
+               for centre in hidden.shifted()]
     filled = [fill_frame(frame, caption, centre=centre)
               for centre in shifted]
     if any(found is None for found in filled):

@@ -240,8 +240,8 @@ class RingReader(FrameReader):
                     sky_error=float(of_sky[k] * sigma[k]),
                     sky_untold=float(np.nan_to_num(untold[k]) * sigma[k]))
         if not (hold or fixed) and again:
-            lost = [k for k in is_on_its_way(
-                known[:, :2], found.centres).nonzero()[:, 0].tolist()
+            lost = [k for k in np.flatnonzero(is_on_its_way(
+                known[:, :2], found.centres).cpu().numpy())
                 if frames[k].may_be_far]
             if lost:
                 for k, part in zip(lost, self._read_batch(
