@@ -194,3 +194,17 @@ def test_median_filtered_with_uneven_noise(seed):
     seen = measure_noise(image, none)
     assert is_median_filtered(image, none, seen,
                               strips=sky_strips(image, none, seen))
+
+
+def test_no_boxes_alike(monkeypatch):
+    """
+    Where no two boxes have the same noise, there is no mean to look at.
+    """
+    image = median_filter(
+        np.random.default_rng(8).normal(0, 1, (96, 96)), 3)
+    none = np.zeros(image.shape, bool)
+    assert is_median_filtered(image, none, image.std())
+    monkeypatch.setattr(
+        'astro_pix2prof.fitting.filtered._like_noise',
+        lambda strips, ny, nx: (1.0, np.zeros((ny, nx), bool)))
+    assert not is_median_filtered(image, none, image.std(), strips=object())
