@@ -5,10 +5,11 @@ Both fitters on real galaxies against tables, each other and a spectrograph.
 M51 and NGC 4608 against IRAF's ellipse tables, the totals of two galaxies of
 Abell 2744, and the central galaxy of Abell 478 as HST and as MUSE saw it.
 
-    python -m benchmarks.real.tables DATA [--only M51 'Abell 478']
+    python -m benchmarks.real.tables DATA --table docs/real_tables.inc
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import astropy.units as u
@@ -24,8 +25,17 @@ from astro_pix2prof import (
     measure_structure,
 )
 from benchmarks.real.galaxies import TABLES, read_table
+from benchmarks.tables import (
+    describe_environment,
+    describe_weights,
+    list_table,
+    to_json,
+)
 
-__all__ = ['against_iraf', 'muse_image', 'muse_minus_hst', 'total']
+__all__ = ['against_iraf', 'make_tables', 'muse_image', 'muse_minus_hst',
+           'total']
+
+HERE = Path(__file__).parent
 
 FITTERS = {'network': Pix2ProfFitter, 'isophotes': IsophoteFitter}
 TOTALS = {
@@ -157,40 +167,111 @@ def muse_minus_hst(data, fitter, sky):
     return float(np.nanmedian(muse - hst)), float(np.nanstd(muse - hst))
 
 
-def main(args=None):
+def measure(data, only=None):
     """
-    Print all comparisons.
+    Make all comparisons, and print them.
+
+    Parameters
+    ----------
+    data : `~pathlib.Path`
+        The folder of the real galaxies.
+
+    only : list of str, optional
+        The galaxies; by default all whose files are there.
+
+    Returns
+    -------
+    found : dict of list of dict
+        'iraf', 'totals' and 'muse', each with a row for every galaxy,
+        fitter and, but for totals, sky.
     """
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[1])
-    parser.add_argument('data', type=Path)
-    parser.add_argument('--only', nargs='+', help='galaxies')
-    args = parser.parse_args(args)
+    found = {'iraf': [], 'totals': [], 'muse': []}
 
     def chosen(name, *files):
-        missing = [file for file in files if not (args.data / file).exists()]
+        missing = [file for file in files if not (data / file).exists()]
         if missing:
-            print(f'{name}: skipped, {missing[0]} is not in {args.data}')
-        return not missing and (not args.only or name in args.only)
+            print(f'{name}: skipped, {missing[0]} is not in {data}')
+        return not missing and (not only or name in only)
 
+    def add(part, **row):
+        found[part].append(row)
+        print(', '.join(f'{key} {value:.4g}' if isinstance(value, float)
+                        else f'{key} {value}' for key, value in row.items()),
+              flush=True)
+
+    skies = [(label, fitter, sky) for label, fitter in FITTERS.items()
+             for sky in ('auto', 0.0)]
     for name, (image, table, _) in TABLES.items():
         if chosen(name, image, table):
-            for label, fitter in FITTERS.items():
-                for sky in ('auto', 0.0):
-                    row = against_iraf(name, args.data, fitter(sky=sky),
-                                       add_sky=sky == 'auto')
-                    print(f'{name} {label} sky={sky}: ' + ', '.join(
-                        f'{key} {value:.4g}' for key, value in row.items()))
+            for label, fitter, sky in skies:
+                add('iraf', galaxy=name, fitter=label, sky=sky,
+                    **against_iraf(name, data, fitter(sky=sky),
+                                   add_sky=sky == 'auto'))
     for name, path in TOTALS.items():
         if chosen(name, path):
             for label, fitter in FITTERS.items():
-                mag, error, flags = total(args.data / path, fitter())
-                print(f'{name} {label}: {mag:.3f} +- {error:.3f} {flags}')
+                mag, error, flags = total(data / path, fitter())
+                add('totals', galaxy=name, fitter=label, mag=float(mag),
+                    mag_err=float(error), flags=flags)
     if chosen('Abell 478', HST, MUSE):
-        for label, fitter in FITTERS.items():
-            for sky in ('auto', 0.0):
-                median, scatter = muse_minus_hst(args.data, fitter, sky)
-                print(f'Abell 478 {label} sky={sky}: MUSE minus HST '
-                      f'{median:+.3f}, scatter {scatter:.3f}')
+        for label, fitter, sky in skies:
+            median, scatter = muse_minus_hst(data, fitter, sky)
+            add('muse', fitter=label, sky=sky, median=median,
+                scatter=scatter)
+    return found
+
+
+def make_tables(found):
+    """
+    Write the comparisons as tables for the documentation.
+    """
+    lines = ['.. begin iraf', '']
+    lines += list_table(
+        ['Galaxy', 'Fitter', 'sky', 'Median (mag)', '90% within',
+         f'Median beyond {RESOLVED:.0f} pixels', 'Rings without a value'],
+        [[row['galaxy'], row['fitter'], f'``{row["sky"]}``',
+          f'{row["median"]:.3f}', f'{row["p90"]:.3f}',
+          f'{row["median_resolved"]:.3f}', f'{row["missing"]:.0%}']
+         for row in found['iraf']])
+    lines += ['.. end iraf', '', '.. begin totals', '']
+    lines += list_table(
+        ['Galaxy', 'Fitter', 'Total (mag)', 'Flags'],
+        [[row['galaxy'], row['fitter'],
+          f'{row["mag"]:.2f} ± {row["mag_err"]:.2f}'
+          if np.isfinite(row['mag_err'] or np.nan) else
+          f'{row["mag"]:.2f}, to the last ring; what is beyond cannot be told',
+          ', '.join(f'``{flag}``' for flag in row['flags'])]
+         for row in found['totals']])
+    lines += ['.. end totals', '', '.. begin muse', '']
+    lines += list_table(
+        ['Fitter', 'sky of MUSE', 'Median difference (mag)', 'Scatter (mag)'],
+        [[row['fitter'], f'``{row["sky"]}``', f'{row["median"]:+.3f}',
+          f'{row["scatter"]:.3f}'] for row in found['muse']])
+    return '\n'.join([*lines, '.. end muse', ''])
+
+
+def main(args=None):
+    """
+    Print all comparisons, and store them unless galaxies are chosen.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[1])
+    parser.add_argument('data', type=Path)
+    parser.add_argument('--only', nargs='+',
+                        help='galaxies, of which nothing is stored')
+    parser.add_argument('--out', type=Path, metavar='FILE.json',
+                        default=HERE / 'tables.json')
+    parser.add_argument('--table', type=Path, metavar='FILE.inc',
+                        help='write the tables of the documentation')
+    args = parser.parse_args(args)
+    found = measure(args.data, args.only)
+    if args.only:
+        return
+    found = to_json({'environment': describe_environment(),
+                     'weights': describe_weights(Pix2ProfFitter()), **found})
+    args.out.write_text(json.dumps(found, indent=1) + '\n',
+                        encoding='utf-8')
+    if args.table:
+        args.table.write_text(make_tables(found), encoding='utf-8')
 
 
 if __name__ == '__main__':

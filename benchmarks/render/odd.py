@@ -160,9 +160,13 @@ def render_small(seed, *, kind=None, survey='sdss-r', n_pix=_SIDE):
     size = n_pix * pixel
     base = rng.choice(list(TYPES), p=list(TYPES.values()))
     while True:
-        smooth, detail, par = (
-            draw_galaxy(rng, base, size, fwhm, 0.0) if kind is None
-            else draw_odd(rng, kind, size, fwhm, 0.0))
+        try:
+            smooth, detail, par = (
+                draw_galaxy(rng, base, size, fwhm, 0.0) if kind is None
+                else draw_odd(rng, kind, size, fwhm, 0.0))
+        except galsim.GalSimError:
+            # (it cannot make every bulge: another one)
+            continue
         # (the frame holds tails of 4 half-light radii)
         if par['mag'] < 17.5 and par['r_e'] > _RESOLVED * fwhm:
             break

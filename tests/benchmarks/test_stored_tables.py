@@ -86,6 +86,8 @@ WHOLE = {
         load('accuracy.rings').pull_table(out)),
     'rings_real': lambda load, out, tmp: '\n'.join(
         load('accuracy.rings').real_table(out)),
+    'real_tables': lambda load, out, tmp: load(
+        'real.tables').make_tables(out),
     'trust': lambda load, out, tmp: load('accuracy.trust').make_table(
         out['rows']),
     'stated': lambda load, out, tmp: load('accuracy.stated').make_table(out),
@@ -101,6 +103,7 @@ RESULTS = {
     'neighbours': 'throughput/neighbours', 'options': 'throughput/options',
     'review': 'accuracy/votes', 'rings_bars': 'accuracy/bars',
     'rings_pulls': 'accuracy/harmonics', 'rings_real': 'real/harmonics',
+    'real_tables': 'real/tables',
     'spectra': 'accuracy/cubes'}
 # Files of which parts are not made of stored figures (pictures, timings):
 # each has a test of its own.
