@@ -313,7 +313,11 @@ def data_scale(data, mask):
     size = size[np.isfinite(size) & (size > 0)]
     if size.size == 0:
         return 1.0
-    typical = float(np.median(size))
+    # (of a model without noise, most pixels can be smaller than any digit of
+    # the brightest: sums and squares of these shall be numbers)
+    largest = np.abs(data, where=~mask, out=np.zeros(data.shape))
+    largest = largest.max(where=np.isfinite(largest), initial=0.0)
+    typical = max(float(np.median(size)), largest / _LARGE)
     if _SMALL <= typical <= _LARGE:
         return 1.0
     return float(f'1e{math.floor(math.log10(typical))}')

@@ -155,8 +155,25 @@ def all_sizes():
     return -3.2e-5 * np.exp(-2.5 * np.hypot(x - 23, y - 36)).astype('f4')
 
 
+def steep():
+    """
+    A galaxy without noise, whose light falls below any digit of its peak.
+    """
+    y, x = np.mgrid[:64, :70]
+    return 60 * np.exp(-np.hypot(x - 35, (y - 32) / 0.15))
+
+
+def centre_leaves():
+    """
+    A dark spot, from which a network goes on until it leaves the frame.
+    """
+    y, x = np.mgrid[:29, :50]
+    return -3 * np.exp(-np.hypot(x - 24.134, (y - 3.885) / 0.27181) / 2.7443)
+
+
 @pytest.mark.parametrize('fitter', [NETWORK, ISOPHOTES])
-@pytest.mark.parametrize('make', [no_box_of_sky, all_sizes])
+@pytest.mark.parametrize('make', [no_box_of_sky, all_sizes, steep,
+                                  centre_leaves])
 def test_unlikely(fitter, make):
     image = make()
     check(fitter, (image, np.zeros(image.shape, bool), True))

@@ -245,11 +245,20 @@ class RingReader(FrameReader):
                 if frames[k].may_be_far]
             if lost:
                 for k, part in zip(lost, self._read_batch(
-                        [replace(frames[k], centre=parts[k]['centre'])
+                        [_moved(frames[k], parts[k]['centre'])
                          for k in lost], side, hold, fixed, device,
                         again - 1), strict=True):
                     parts[k] = part
         return parts
+
+
+def _moved(frame, centre):
+    """
+    A frame to be looked at from another centre, or the pixel next to it.
+    """
+    x, y = (float(np.clip(c, 0, n - 1)) for c, n in zip(
+        centre, frame.image.shape[::-1], strict=True))
+    return replace(frame, centre=(x, y))
 
 
 def split_sky_error(error, factor):
