@@ -170,6 +170,7 @@ class ProfileFitter(ABC):
                   colours: Sequence[str] | None = None,
                   psf: dict[str, Any] | None = None,
                   predict: Literal['light', 'mass'] = 'light',
+                  keep_fits: bool = False,
                   **options: Any) -> BandProfiles:
         """
         Measure a galaxy in several bands on the same ellipses.
@@ -209,6 +210,11 @@ class ProfileFitter(ABC):
             ``result.mass``; options of `~astro_pix2prof.mass_profile` such
             as ``distance`` and ``relation`` are then allowed. A mass that
             cannot be measured stands in ``failed``.
+
+        keep_fits : bool, optional
+            Whether ``result.fits`` keeps the full result of each band, with
+            its image, as `~astro_pix2prof.find_clumps` takes them. By
+            default images are let go, to save memory.
 
         **options
             As for a single image. The value of an option that differs
@@ -272,7 +278,9 @@ class ProfileFitter(ABC):
                 measure_masses as measure,
             )
         return measure(fit, images, reference=reference,
-                       colours=colours, psf=psf, **options)
+                       colours=colours, psf=psf,
+                       keep_fits=check_flag(keep_fits, 'keep_fits'),
+                       **options)
 
     def _chooses_radii(self, options):
         """
