@@ -450,7 +450,20 @@ def as_fitter(fitter):
     -------
     fitter : object
         The same object, or a `FunctionFitter`.
+
+    Raises
+    ------
+    TypeError
+        If it is a class, or nothing that can be called.
     """
+    if isinstance(fitter, type) and hasattr(fitter, 'fit_many'):
+        msg = (f'fitter must be a fitter and not its class: '
+               f'{fitter.__name__}()')
+        raise TypeError(msg)
+    if not (hasattr(fitter, 'fit_many') or callable(fitter)):
+        msg = ('fitter must be a fitter, such as IsophoteFitter(), or a '
+               f'function of an image, got {type(fitter).__name__}')
+        raise TypeError(msg)
     return fitter if hasattr(fitter, 'fit_many') else FunctionFitter(fitter)
 
 

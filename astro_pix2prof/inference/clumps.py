@@ -6,6 +6,7 @@ Find the clumps of a galaxy, and what lies before and beside it.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -230,10 +231,7 @@ def find_clumps(fit: ProfileFit | ImageLike | BandsLike, *,
     ['g-r', 'g-r_err', 'g-r_host']
     """
     method = check_choice(method, 'method', ('network', 'matched'))
-    if isinstance(classes, str):
-        classes = (classes,)
-    classes = tuple(check_choice(name, 'classes', CLASSES)
-                    for name in classes)
+    classes = _check_classes(classes)
     if method == 'matched' and weights is not None:
         msg = ("weights must not be given with method='matched', which uses "
                f"no network, got {str(weights)!r}: leave them out, or use "
@@ -292,6 +290,20 @@ def find_clumps(fit: ProfileFit | ImageLike | BandsLike, *,
     return make_table(whole, maps, rows, picture, {
         **meta, 'method': method, 'threshold': float(threshold),
         'fwhm': float(fwhm), 'fwhm_from': source}, bands)
+
+
+def _check_classes(classes):
+    """
+    Check the classes that are wanted (tuple of str).
+    """
+    if isinstance(classes, str):
+        classes = (classes,)
+    found = tuple(classes) if isinstance(classes, Iterable) else ()
+    if not found:
+        msg = (f'classes must be one or more of {", ".join(CLASSES)}, got '
+               f'{classes!r}')
+        raise ValueError(msg)
+    return tuple(check_choice(name, 'classes', CLASSES) for name in found)
 
 
 def _has_galaxy(fit):

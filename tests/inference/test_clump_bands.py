@@ -282,6 +282,10 @@ class TestInput:
                         atol=0.04)
 
     def test_classes(self, bands, table):
+        for wrong in ((), None):
+            with pytest.raises(ValueError, match='classes must be one or more '
+                                                 'of clump, odd, got'):
+                find_clumps(bands, psf=PSF, classes=wrong)
         own = find_clumps(bands, psf=PSF, classes='clump')
         assert set(own['class']) == {'clump'}
         assert len(own) == np.sum(table['class'] == 'clump')
