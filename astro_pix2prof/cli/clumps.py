@@ -84,6 +84,11 @@ def add_clumps_command(commands):
                          help='least probability (of clumps and other '
                               'objects together), or signal-to-noise ratio '
                               'of --detector matched')
+    command.add_argument('--odd-share', type=number(above=0, most=1),
+                         metavar='SHARE',
+                         help='the part of objects that is expected to be '
+                              'odd, for the probabilities of the network '
+                              '(default: that of training, about 0.3)')
     command.add_argument('--classes', choices=('clump', 'odd', 'both'),
                          default='both',
                          help='clumps, other objects (odd) or both '
@@ -142,6 +147,11 @@ def _run_clumps(args):
     if args.detector == 'matched' and args.detector_weights is not None:
         args.command.error('argument --detector-weights: must not be given '
                            'with --detector matched, which uses no network')
+    if args.odd_share is not None and (args.detector == 'matched'
+                                       or args.odd_share == 1):
+        args.command.error('argument --odd-share: must be below 1, and not '
+                           'be given with --detector matched, which knows '
+                           'no probabilities')
     if args.detector_weights is not None:
         # (before the galaxy is measured)
         try:
@@ -181,7 +191,7 @@ def _run_clumps(args):
     clumps, more = quietly(
         find_clumps, fit, method=args.detector, threshold=args.threshold,
         psf=_find_psf(args, bands), classes=classes, max_radius=args.within,
-        weights=args.detector_weights)
+        weights=args.detector_weights, odd_share=args.odd_share)
     for note in [*notes, *more]:
         warn(note, args, file=None if bands else any_path(args.images[0]))
     # (FITS warns of long keys)

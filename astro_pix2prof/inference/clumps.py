@@ -29,6 +29,7 @@ from astro_pix2prof.inference.clump_classes import (
     N_MEASURED,
     classify_marks,
     describe_surroundings,
+    trained_share,
 )
 from astro_pix2prof.inference.clump_maps import find_width, make_maps
 from astro_pix2prof.inference.clump_marks import (
@@ -93,6 +94,7 @@ def find_clumps(fit: ProfileFit | ImageLike | BandsLike, *,
                 classes: str | Sequence[str] = CLASSES,
                 max_radius: float = 3.0, fitter: ProfileFitter | None = None,
                 weights: PathLike | None = None,
+                odd_share: float | None = None,
                 colours: Sequence[str] | None = None,
                 **options: Any) -> QTable:
     """
@@ -148,6 +150,12 @@ def find_clumps(fit: ProfileFit | ImageLike | BandsLike, *,
         The weights of the network; by default 'clumps', those of the
         package. 'matched' has none.
 
+    odd_share : float, optional
+        The part of objects within ``max_radius`` that you expect to be odd,
+        between 0 and 1: the probabilities of the network are those for it,
+        by the rule of Bayes. By default, that of training, about 0.3. With
+        more than that, the catalogue of clumps is purer and less complete.
+
     colours : sequence of str, optional
         Of several bands, the colours, such as ``['g-r', 'g-z']``. By
         default, those of bands that follow each other.
@@ -195,7 +203,9 @@ def find_clumps(fit: ProfileFit | ImageLike | BandsLike, *,
         If an argument is out of range or unknown, the PSF is wider than
         half of the image, the weights are not those of a clump network,
         or weights are given for 'matched'; if bands have no names, are of
-        different galaxies, or have other pixels and no WCS.
+        different galaxies, or have other pixels and no WCS; if
+        ``odd_share`` is given for 'matched', or for weights whose model
+        card does not tell that of training.
 
     Warns
     -----
@@ -237,6 +247,13 @@ def find_clumps(fit: ProfileFit | ImageLike | BandsLike, *,
                f"no network, got {str(weights)!r}: leave them out, or use "
                "method='network'")
         raise ValueError(msg)
+    odd_share = check_number(odd_share, 'odd_share', above=0, most=1,
+                             optional=True)
+    if odd_share is not None and (method == 'matched' or odd_share == 1):
+        msg = ('odd_share must be below 1, and not be given with '
+               "method='matched', which knows no probabilities, got "
+               f'{odd_share:g}')
+        raise ValueError(msg)
     max_radius = check_number(max_radius, 'max_radius', above=0, most=20)
     most = None if method == 'matched' else 1
     threshold = check_number(threshold, 'threshold', above=0, most=most,
@@ -258,6 +275,7 @@ def find_clumps(fit: ProfileFit | ImageLike | BandsLike, *,
     if method == 'network':
         network, card = load_detector(
             'clumps' if weights is None else str(weights))
+    shares = _find_shares(odd_share, card, weights)
     if threshold is None:
         threshold = (_SNR if network is None
                      else card.get('threshold', _PROBABILITY))
@@ -279,7 +297,7 @@ def find_clumps(fit: ProfileFit | ImageLike | BandsLike, *,
     found, seen = ((filter_marks(maps, threshold), None) if network is None
                    else network_marks(network, maps))
     rows = classify_marks(_measure(whole, maps, found, seen, max_radius),
-                          network)
+                          network, shares)
     if bands is not None:
         bands.measure(rows, maps, max_radius)
         meta = bands.meta()
@@ -288,7 +306,8 @@ def find_clumps(fit: ProfileFit | ImageLike | BandsLike, *,
         rows.sort(key=lambda row: -row['probability'])
     rows = [row for row in rows if row['class'] in classes]
     return make_table(whole, maps, rows, picture, {
-        **meta, 'method': method, 'threshold': float(threshold),
+        **meta, **({} if shares is None else {'odd_share': odd_share}),
+        'method': method, 'threshold': float(threshold),
         'fwhm': float(fwhm), 'fwhm_from': source}, bands)
 
 
@@ -304,6 +323,21 @@ def _check_classes(classes):
                f'{classes!r}')
         raise ValueError(msg)
     return tuple(check_choice(name, 'classes', CLASSES) for name in found)
+
+
+def _find_shares(odd_share, card, weights):
+    """
+    Find the share of odd objects that is expected, and that of training.
+    """
+    if odd_share is None:
+        return None
+    trained = trained_share(card)
+    if trained is None:
+        msg = ('odd_share needs weights whose model card tells the share of '
+               'odd objects in training, in class_head and '
+               f'class_head_training; got {str(weights)!r}')
+        raise ValueError(msg)
+    return odd_share, trained
 
 
 def _has_galaxy(fit):
