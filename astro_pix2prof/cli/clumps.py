@@ -177,6 +177,7 @@ def _run_clumps(args):
             make_folder(path.parent, args, option)
             check_new(path, args, option)
     each = [image_options(part) for part in parts]
+    widths = _find_psf(args, bands)
     fitter = make_fitter(args.method, shared)
     if bands is None:
         fit, notes = _fit_image(fitter, parts[0], each[0], args)
@@ -190,7 +191,7 @@ def _run_clumps(args):
                else args.classes)
     clumps, more = quietly(
         find_clumps, fit, method=args.detector, threshold=args.threshold,
-        psf=_find_psf(args, bands), classes=classes, max_radius=args.within,
+        psf=widths, classes=classes, max_radius=args.within,
         weights=args.detector_weights, odd_share=args.odd_share)
     for note in [*notes, *more]:
         warn(note, args, file=None if bands else any_path(args.images[0]))
