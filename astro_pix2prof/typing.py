@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from photutils.isophote import EllipseGeometry, IsophoteList
 
-    from astro_pix2prof import PSF, GalaxyCutout, ProfileFit
+    from astro_pix2prof import PSF, BandProfiles, GalaxyCutout, ProfileFit
 
-__all__ = ['EllipsesLike', 'ImageLike', 'PSFLike', 'PathLike']
+__all__ = ['BandsLike', 'EllipsesLike', 'ImageLike', 'PSFLike', 'PathLike']
 
 # A path; of tables and of results, a ``upath.UPath`` too.
 PathLike: TypeAlias = str | _PathLike[str]
@@ -38,3 +38,8 @@ EllipsesLike: TypeAlias = (
 
 # A point-spread function, as `~astro_pix2prof.PSF` takes it.
 PSFLike: TypeAlias = 'PSF | Quantity | ArrayLike | PathLike | float | Any'
+
+# A galaxy in several bands, as `~astro_pix2prof.find_clumps` takes it.
+BandsLike: TypeAlias = (
+    'BandProfiles | dict[str, ProfileFit] | dict[str, ImageLike] '
+    '| list[ProfileFit]')

@@ -6,6 +6,10 @@ Word numbers and values in messages.
 __all__ = ['counted', 'shown']
 
 
+# Arrays of more numbers are not written out in messages.
+_LARGE = 12
+
+
 def counted(n, one, many=None):
     """
     Write a number with its noun.
@@ -42,7 +46,8 @@ def shown(value):
     -------
     text : str
         Numbers of numpy as plain ones, quantities with their unit, the
-        type of a table, and anything else as Python writes it.
+        type of a table, the type and the shape of a large array or image,
+        and anything else as Python writes it.
     """
     if hasattr(value, 'unit') and getattr(value, 'ndim', 1) == 0:
         return str(value)
@@ -50,4 +55,6 @@ def shown(value):
         return repr(value.item())
     if hasattr(value, 'colnames'):
         return type(value).__name__
+    if getattr(value, 'ndim', 0) and getattr(value, 'size', 0) > _LARGE:
+        return f'{type(value).__name__} of the shape {tuple(value.shape)}'
     return repr(value)

@@ -25,7 +25,8 @@ def test_counted(n, words, expected):
     (np.float64(2.5), '2.5'), (np.int32(-1), '-1'), (np.bool_(True), 'True'),
     (np.array(3.0), '3.0'), (2 * u.arcsec, '2.0 arcsec'),
     (Table({'a': [1]}), 'Table'),
-    (np.array([1, 2]), 'array([1, 2])'), ([1] * u.pix, '<Quantity [1.] pix>')])
+    (np.array([1, 2]), 'array([1, 2])'), ([1] * u.pix, '<Quantity [1.] pix>'),
+    (np.zeros((3, 5)), 'ndarray of the shape (3, 5)')])
 def test_shown(value, expected):
     assert shown(value) == expected
 

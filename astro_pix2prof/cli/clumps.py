@@ -3,8 +3,14 @@
 The command ``pix2prof clumps``.
 """
 
+import argparse
 from pathlib import Path
 
+from astro_pix2prof.cli.bands import (
+    band_and_path,
+    check_bands,
+    options_by_band,
+)
 from astro_pix2prof.cli.methods import METHODS, make_fitter
 from astro_pix2prof.cli.options import (
     add_common_options,
@@ -14,6 +20,7 @@ from astro_pix2prof.cli.options import (
     any_path,
     image_options,
     local_path,
+    split_options,
 )
 from astro_pix2prof.cli.output import (
     check_figure,
@@ -49,13 +56,19 @@ def add_clumps_command(commands):
     """
     command = commands.add_parser(
         'clumps', help='find the clumps of a galaxy',
-        usage='%(prog)s [OPTION ...] IMAGE',
+        usage='%(prog)s [OPTION ...] IMAGE\n'
+              '       %(prog)s [OPTION ...] BAND=IMAGE BAND=IMAGE ...',
         description='Fit a galaxy, find its clumps and the stars and '
                     'galaxies in front of it on what is left without its '
-                    'rings, and write them as a table.')
-    command.add_argument('image', metavar='IMAGE', type=any_path,
+                    'rings, and write them as a table. Of several bands, '
+                    'the sum is searched, and the table has the fluxes in '
+                    'each and the colours; options of the images may be '
+                    'given once, or once for each image in their order '
+                    "('none' where one does not apply).")
+    command.add_argument('images', nargs='+', metavar='IMAGE',
                          help='FITS file, or its address; or a JPEG or PNG '
-                              'picture')
+                              'picture; or BAND=IMAGE for each of several '
+                              'bands, such as g=ngc1234_g.fits')
     command.add_argument('--method', choices=METHODS, default='pix2prof',
                          help='how to measure the galaxy (default: '
                               'pix2prof)')
@@ -71,6 +84,11 @@ def add_clumps_command(commands):
                          help='least probability (of clumps and other '
                               'objects together), or signal-to-noise ratio '
                               'of --detector matched')
+    command.add_argument('--odd-share', type=number(above=0, most=1),
+                         metavar='SHARE',
+                         help='the part of objects that is expected to be '
+                              'odd, for the probabilities of the network '
+                              '(default: that of training, about 0.3)')
     command.add_argument('--classes', choices=('clump', 'odd', 'both'),
                          default='both',
                          help='clumps, other objects (odd) or both '
@@ -79,12 +97,20 @@ def add_clumps_command(commands):
                          default=3.0, metavar='R50',
                          help='largest distance from the centre, in radii '
                               'of half the light (default: 3)')
-    command.add_argument('--psf', metavar='FILE|FWHM', type=psf,
+    command.add_argument('--psf', metavar='FILE|FWHM', type=_psf_or_none,
+                         action='append',
                          help='point-spread function of the image: a FITS '
                               'file or its full width at half maximum, in '
                               'arcsec or with a unit such as 3pix (default: '
                               'from the image)')
-    add_fitter_options(command)
+    command.add_argument('--reference', metavar='BAND',
+                         help='the band whose ellipses all share (default: '
+                              'r)')
+    command.add_argument('--colours', metavar='X-Y,X-Y,...',
+                         type=lambda text: text.split(','),
+                         help='the colours, such as g-r,g-z (default: those '
+                              'of neighbours in BAND=IMAGE)')
+    add_fitter_options(command, each=True)
     command.add_argument('--out', metavar='FILE', type=local_path,
                          default=Path('clumps.ecsv'),
                          help='file for the table: .ecsv, .fits, .csv or '
@@ -100,18 +126,16 @@ def add_clumps_command(commands):
     command.add_argument('--overwrite', action='store_true',
                          help='replace results that exist')
     add_common_options(command)
-    add_image_options(command)
-    add_plane_options(command)
+    add_image_options(command, each=True)
+    add_plane_options(command, each=True)
     command.set_defaults(run=_run_clumps, command=command)
 
 
+def _psf_or_none(text):
+    return None if text.strip().lower() == 'none' else psf(text)
+
+
 def _run_clumps(args):
-    from astro_pix2prof.image.pictures import (
-        is_picture,
-        picture_options,
-        read_picture,
-        warn_of_calibration,
-    )
     from astro_pix2prof.inference.clumps import find_clumps, load_detector
 
     if args.out.suffix not in _FORMATS:
@@ -123,6 +147,11 @@ def _run_clumps(args):
     if args.detector == 'matched' and args.detector_weights is not None:
         args.command.error('argument --detector-weights: must not be given '
                            'with --detector matched, which uses no network')
+    if args.odd_share is not None and (args.detector == 'matched'
+                                       or args.odd_share == 1):
+        args.command.error('argument --odd-share: must be below 1, and not '
+                           'be given with --detector matched, which knows '
+                           'no probabilities')
     if args.detector_weights is not None:
         # (before the galaxy is measured)
         try:
@@ -132,7 +161,10 @@ def _run_clumps(args):
                 raise
             text = str(error).removeprefix('weights').lstrip(': ')
             args.command.error(f'argument --detector-weights: {text}')
-    check_planes(args)
+    bands = _read_bands(args)
+    parts, shared = split_options(args, len(args.images))
+    for part in parts:
+        check_planes(part)
     # (they lie beside the table, so that each galaxy has its own)
     for name, ending in (('regions', '.reg'), ('plot', '.png')):
         if getattr(args, name) is True:
@@ -144,28 +176,25 @@ def _run_clumps(args):
         if path is not None:
             make_folder(path.parent, args, option)
             check_new(path, args, option)
-    fitter = make_fitter(args.method, args)
-    options = image_options(args)
-    check_file(args.image)
-    picture = is_picture(args.image)
-    image = args.image
-    if picture:
-        with show_warnings(args):
-            warn_of_calibration(options, str(image))
-        image = read_picture(image, options.pop('band', None))
-        options = picture_options(options)
-    options |= read_planes(args, args.image)
-    fit, notes = quietly(fitter.fit, image, **options)
-    if picture:
-        fit.profile.meta['picture'] = True
+    each = [image_options(part) for part in parts]
+    widths = _find_psf(args, bands)
+    fitter = make_fitter(args.method, shared)
+    if bands is None:
+        fit, notes = _fit_image(fitter, parts[0], each[0], args)
+        shown = fit
+    else:
+        fit, notes = quietly(fitter.fit_bands, bands, keep_fits=True,
+                             reference=args.reference, colours=args.colours,
+                             **options_by_band(bands, parts, each))
+        shown = fit.fits
     classes = (('clump', 'odd') if args.classes == 'both'
                else args.classes)
     clumps, more = quietly(
         find_clumps, fit, method=args.detector, threshold=args.threshold,
-        psf=args.psf, classes=classes, max_radius=args.within,
-        weights=args.detector_weights)
+        psf=widths, classes=classes, max_radius=args.within,
+        weights=args.detector_weights, odd_share=args.odd_share)
     for note in [*notes, *more]:
-        warn(note, args, file=args.image)
+        warn(note, args, file=None if bands else any_path(args.images[0]))
     # (FITS warns of long keys)
     quietly(clumps.write, args.out, format=_FORMATS[args.out.suffix],
             overwrite=args.overwrite)
@@ -179,7 +208,7 @@ def _run_clumps(args):
     if args.plot is not None:
         from astro_pix2prof.plotting.clumps import plot_clumps
 
-        save_figure(plot_clumps, args.plot, fit, clumps, figsize=(10, 5))
+        save_figure(plot_clumps, args.plot, shown, clumps, figsize=(10, 5))
     if not args.quiet:
         own = clumps['class'] == 'clump'
         meta = clumps.meta
@@ -189,5 +218,88 @@ def _run_clumps(args):
             ('other objects', str(int((~own).sum()))),
             ('FWHM (pixels)', f'{meta.get("fwhm", float("nan")):.2f} '
                               f'({meta.get("fwhm_from", "not known")})'),
+            *([('bands', meta['bands'])] if bands else []),
             ('table', str(args.out))])
-    return 0
+    return 1 if bands and fit.failed else 0
+
+
+def _read_bands(args):
+    """
+    Read BAND=IMAGE (dict); `None` if there is one image.
+    """
+    if len(args.images) > 1:
+        try:
+            images = [band_and_path(text) for text in args.images]
+        except argparse.ArgumentTypeError as error:
+            args.command.error(f'of several images, each {error}')
+        paths = check_bands(args, images)
+        _check_colours(args, paths)
+        return paths
+    for name in ('reference', 'colours'):
+        if getattr(args, name) is not None:
+            args.command.error(f'argument --{name}: needs several bands, '
+                               'BAND=IMAGE BAND=IMAGE ...')
+    text, = args.images
+    if '=' in text and not any_path(text).exists() and band_and_path(
+            text)[1].exists():
+        args.command.error(f'argument IMAGE: {text} is one band: give two or '
+                           'more, or the file alone')
+    return None
+
+
+def _check_colours(args, paths):
+    from astro_pix2prof.fitting.bands import colour_pairs
+
+    if args.reference is not None and args.reference not in (*paths, 'all'):
+        args.command.error('argument --reference: must be one of '
+                           f'{", ".join(paths)} or all, got '
+                           f'{args.reference!r}')
+    try:
+        colour_pairs(paths, args.colours)
+    except ValueError as error:
+        args.command.error('argument --'
+                           + str(error).replace(' ', ': ', 1))
+
+
+def _find_psf(args, bands):
+    """
+    Find the PSF, or those of the bands.
+    """
+    given = args.psf
+    if given is None:
+        return None
+    n = len(args.images)
+    if len(given) not in (1, n):
+        args.command.error('argument --psf: give it once, or once for each '
+                           f'of the {n} files; got {len(given)}'
+                           if n > 1 else 'argument --psf: give it once')
+    if bands is None or len(given) == 1:
+        return given[0]
+    return {band: one for band, one in zip(bands, given, strict=True)
+            if one is not None}
+
+
+def _fit_image(fitter, args, options, shared):
+    """
+    Measure one image: its fit, and the warnings.
+    """
+    from astro_pix2prof.image.pictures import (
+        is_picture,
+        picture_options,
+        read_picture,
+        warn_of_calibration,
+    )
+
+    path = any_path(args.images[0])
+    check_file(path)
+    picture, image = is_picture(path), path
+    if picture:
+        with show_warnings(shared):
+            warn_of_calibration(options, str(path))
+        image = read_picture(path, options.pop('band', None))
+        options = picture_options(options)
+    options |= read_planes(args, path)
+    fit, notes = quietly(fitter.fit, image, **options)
+    if picture:
+        fit.profile.meta['picture'] = True
+    return fit, notes

@@ -6,13 +6,17 @@ The command ``pix2prof mass``.
 import argparse
 from pathlib import Path
 
+from astro_pix2prof.cli.bands import (
+    band_and_path,
+    check_bands,
+    options_by_band,
+)
 from astro_pix2prof.cli.methods import METHODS, make_fitter
 from astro_pix2prof.cli.options import (
     add_common_options,
     add_fitter_options,
     add_image_options,
     add_plane_options,
-    any_path,
     image_options,
     local_path,
     number_or_word,
@@ -20,7 +24,6 @@ from astro_pix2prof.cli.options import (
 )
 from astro_pix2prof.cli.output import (
     SUFFIXES,
-    check_file,
     check_new,
     file_stem,
     make_folder,
@@ -31,7 +34,7 @@ from astro_pix2prof.cli.output import (
     save_figure,
     warn,
 )
-from astro_pix2prof.cli.planes import check_planes, read_planes
+from astro_pix2prof.cli.planes import check_planes
 
 __all__ = ['add_mass_command']
 
@@ -59,7 +62,7 @@ def add_mass_command(commands):
                     'images may be given once, or once for each image in '
                     "their order ('none' where one does not apply).")
     command.add_argument('images', nargs='+', metavar='BAND=IMAGE',
-                         type=_band_and_path,
+                         type=band_and_path,
                          help='band and FITS file, such as g=ngc1234_g.fits; '
                               'the planes of a cube that have the names of '
                               'the bands if all have the same file')
@@ -124,14 +127,6 @@ def _add_mass_options(command):
         help='largest error of a colour that is used (default: 0.1)')
 
 
-def _band_and_path(text):
-    band, equals, path = text.partition('=')
-    if not equals or not band or not path:
-        msg = f'must be BAND=IMAGE such as g=ngc1234_g.fits, got {text!r}'
-        raise argparse.ArgumentTypeError(msg)
-    return band, any_path(path)
-
-
 def _quantity(text):
     import astropy.units as u
 
@@ -149,13 +144,8 @@ def _quantity(text):
 def _run_mass(args):
     from astro_pix2prof.profile.io import write_table
 
-    bands = [band for band, _ in args.images]
-    if len(set(bands)) < len(bands):
-        args.command.error('argument BAND=IMAGE: give each band once, got '
-                           + ', '.join(bands))
-    if args.sky is not None and len(args.sky) > 1:
-        args.command.error('argument --sky: give it once, for all bands')
-    paths = dict(args.images)
+    paths = check_bands(args, args.images)
+    bands = list(paths)
     parts, shared = split_options(args, len(bands))
     for part in parts:
         check_planes(part)
@@ -229,15 +219,7 @@ def _measure(fitter, paths, parts, each, options):
     """
     Measure the bands and the mass.
     """
-    together = {}
-    for (band, path), part, own in zip(paths.items(), parts, each,
-                                       strict=True):
-        check_file(path)
-        own = {**own, **read_planes(part, path)}
-        if len(set(paths.values())) == 1 and 'band' not in own:
-            own['band'] = band
-        for name, value in own.items():
-            together.setdefault(name, {})[band] = value
+    together = options_by_band(paths, parts, each)
     return fitter.fit_bands(paths, predict='mass', **together, **options)
 
 

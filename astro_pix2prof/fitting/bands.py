@@ -32,7 +32,8 @@ from astro_pix2prof.profile.brightness import SB_UNIT
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 
 __all__ = ['BandProfiles', 'colour_columns', 'colour_pairs', 'make_colours',
-           'measure_bands', 'options_of', 'values_at']
+           'measure_bands', 'options_of', 'signal_to_noise', 'values_at',
+           'warn_of_colours']
 
 
 # The reference that stands for all bands together.
@@ -75,6 +76,10 @@ class BandProfiles:
     geometry : `~astropy.table.QTable` or `None`
         With ``reference='all'``, the profile of the sum of all bands, whose
         ellipses were used; ``meta['bands']`` has the part of each band.
+
+    fits : dict of `~astro_pix2prof.ProfileFit`
+        With ``keep_fits=True``, the full result of each band, with its
+        image; empty otherwise.
     """
 
     profiles: dict
@@ -83,6 +88,7 @@ class BandProfiles:
     failed: dict = field(default_factory=dict)
     mass: QTable | None = None
     geometry: QTable | None = None
+    fits: dict = field(default_factory=dict)
 
     def __repr__(self):
         text = (f'<{type(self).__name__}: {", ".join(self.profiles)} on the '
@@ -93,7 +99,7 @@ class BandProfiles:
 
 
 def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
-                  psf=None, **options):
+                  psf=None, keep_fits=False, **options):
     """
     Measure a galaxy in several bands on the same ellipses.
 
@@ -102,7 +108,7 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
     fit_galaxy : callable
         The method ``fit`` of a fitter.
 
-    images, reference, colours, psf, **options
+    images, reference, colours, psf, keep_fits, **options
         See `~astro_pix2prof.fitting.base.ProfileFitter.fit_bands`.
 
     Returns
@@ -153,13 +159,13 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
     if pairs is None:
         pairs = list(pairwise(profiles))
     pairs = [pair for pair in pairs if set(pair) <= set(profiles)]
-    _warn_of_colours(profiles, pairs)
+    warn_of_colours(profiles, pairs)
     matched = None
     if psfs is not None:
         matched = match_profiles(profiles, psfs, (shape, first))
     return BandProfiles(
         profiles, _join(profiles, first, pairs, fwhm, shape, matched), first,
-        failed, geometry=geometry)
+        failed, geometry=geometry, fits=fits if keep_fits else {})
 
 
 def _joint_geometry(fit_galaxy, images, each, failed):
@@ -227,9 +233,17 @@ def _warn_of_twins(images, each):
                 AstropyUserWarning, stacklevel=4)
 
 
-def _warn_of_colours(profiles, pairs):
+def warn_of_colours(profiles, pairs):
     """
     Warn of colours that mix two systems, or of bands in which nothing is seen.
+
+    Parameters
+    ----------
+    profiles : dict of `~astropy.table.QTable`
+        The profile of each band.
+
+    pairs : list of tuple of str
+        The bands of the colours.
     """
     systems = {band: profile.meta.get('mag_system')
                for band, profile in profiles.items()}
@@ -299,7 +313,7 @@ def _first_band(fit_galaxy, images, each, reference, fits, failed):
             # Store the exception: one bad band does not stop the others.
             failed[band] = str(error) or type(error).__name__
             continue
-        snr = _signal_to_noise(fit.profile)
+        snr = signal_to_noise(fit.profile)
         if snr > most:
             best, most = (band, fit), snr
         if band == 'r':
@@ -416,9 +430,18 @@ def options_of(band, bands, options, *, where='images'):
     return chosen
 
 
-def _signal_to_noise(profile):
+def signal_to_noise(profile):
     """
     Add the signal-to-noise ratios of the rings in quadrature.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    Returns
+    -------
+    snr : float
     """
     with np.errstate(invalid='ignore', divide='ignore'):
         snr = np.maximum(profile['intensity'].value, 0) / profile[

@@ -170,6 +170,7 @@ class ProfileFitter(ABC):
                   colours: Sequence[str] | None = None,
                   psf: dict[str, Any] | None = None,
                   predict: Literal['light', 'mass'] = 'light',
+                  keep_fits: bool = False,
                   **options: Any) -> BandProfiles:
         """
         Measure a galaxy in several bands on the same ellipses.
@@ -209,6 +210,11 @@ class ProfileFitter(ABC):
             ``result.mass``; options of `~astro_pix2prof.mass_profile` such
             as ``distance`` and ``relation`` are then allowed. A mass that
             cannot be measured stands in ``failed``.
+
+        keep_fits : bool, optional
+            Whether ``result.fits`` keeps the full result of each band, with
+            its image, as `~astro_pix2prof.find_clumps` takes them. By
+            default images are let go, to save memory.
 
         **options
             As for a single image. The value of an option that differs
@@ -272,7 +278,9 @@ class ProfileFitter(ABC):
                 measure_masses as measure,
             )
         return measure(fit, images, reference=reference,
-                       colours=colours, psf=psf, **options)
+                       colours=colours, psf=psf,
+                       keep_fits=check_flag(keep_fits, 'keep_fits'),
+                       **options)
 
     def _chooses_radii(self, options):
         """
@@ -442,7 +450,20 @@ def as_fitter(fitter):
     -------
     fitter : object
         The same object, or a `FunctionFitter`.
+
+    Raises
+    ------
+    TypeError
+        If it is a class, or nothing that can be called.
     """
+    if isinstance(fitter, type) and hasattr(fitter, 'fit_many'):
+        msg = (f'fitter must be a fitter and not its class: '
+               f'{fitter.__name__}()')
+        raise TypeError(msg)
+    if not (hasattr(fitter, 'fit_many') or callable(fitter)):
+        msg = ('fitter must be a fitter, such as IsophoteFitter(), or a '
+               f'function of an image, got {type(fitter).__name__}')
+        raise TypeError(msg)
     return fitter if hasattr(fitter, 'fit_many') else FunctionFitter(fitter)
 
 

@@ -34,7 +34,7 @@ _SEEN = 3.0
 _SAME = 0.01
 
 
-def check_grids(cutouts):
+def check_grids(cutouts, name="reference='all'"):
     """
     Check that the pixels of all bands can be put upon each other.
 
@@ -42,6 +42,9 @@ def check_grids(cutouts):
     ----------
     cutouts : dict of `~astro_pix2prof.GalaxyCutout`
         The images.
+
+    name : str, optional
+        The argument that needs it, for messages.
 
     Raises
     ------
@@ -57,7 +60,7 @@ def check_grids(cutouts):
         shapes = {band: cutout.shape for band, cutout in cutouts.items()}
     if len({(cutout.input_shape, cutout.shape, cutout.origin)
             for cutout in cutouts.values()}) > 1:
-        msg = ("reference='all' needs images with a WCS, or of one shape and "
+        msg = (f'{name} needs images with a WCS, or of one shape and '
                'cut at one place, got ' + ', '.join(
                    f'{band}: {shape} from pixel {cutouts[band].origin}'
                    for band, shape in shapes.items()))
@@ -66,13 +69,13 @@ def check_grids(cutouts):
               if cutout.pixel_scale}
     if scales and max(scales.values()) > (1 + SAME_SCALE) * min(
             scales.values()):
-        msg = ("reference='all' needs images with a WCS, or of one pixel "
+        msg = (f'{name} needs images with a WCS, or of one pixel '
                'scale, got ' + ', '.join(f'{band}: {scale:.4g} arcsec' for
                                          band, scale in scales.items()))
         raise ValueError(msg)
 
 
-def stack_bands(cutouts):
+def stack_bands(cutouts, *, first=None, skies=None):
     """
     Add the images of a galaxy in several bands, weighted by their signal.
 
@@ -83,13 +86,20 @@ def stack_bands(cutouts):
     Parameters
     ----------
     cutouts : dict of `~astro_pix2prof.GalaxyCutout`
-        The images. Those that have other pixels than the one of the highest
-        signal are interpolated to its pixels.
+        The images. Those that have other pixels than the first are
+        interpolated to its pixels.
+
+    first : str, optional
+        The band whose pixels and unit the sum has; by default that with the
+        highest signal.
+
+    skies : dict of float, optional
+        The sky of each band, if it is known.
 
     Returns
     -------
     stack : `~astro_pix2prof.GalaxyCutout`
-        The sum, in the unit of the band with the highest signal.
+        The sum, in the unit of the first band.
 
     shares : dict of float
         The part of each band in the sum.
@@ -100,8 +110,10 @@ def stack_bands(cutouts):
         If the pixels do not fit together.
     """
     check_grids(cutouts)
-    planes = {band: _Plane(cutout) for band, cutout in cutouts.items()}
-    first = max(planes, key=lambda band: planes[band].signal())
+    planes = {band: _Plane(cutout, None if skies is None else skies[band])
+              for band, cutout in cutouts.items()}
+    if first is None:
+        first = max(planes, key=lambda band: planes[band].signal())
     base = cutouts[first]
     for band, plane in planes.items():
         if band != first:
@@ -142,10 +154,11 @@ class _Plane:
     An image without its sky, with its noise.
     """
 
-    def __init__(self, cutout):
+    def __init__(self, cutout, sky=None):
         self.cutout = cutout
-        sky = measure_sky(cutout.data, cutout.mask, cutout.position)
-        self.data = cutout.data.astype(float) - sky.level
+        if sky is None:
+            sky = measure_sky(cutout.data, cutout.mask, cutout.position).level
+        self.data = cutout.data.astype(float) - sky
         self.data[cutout.mask] = 0.0
         self.mask = cutout.mask | ~np.isfinite(self.data)
         sigma = cutout.background_noise

@@ -45,6 +45,7 @@ from astro_pix2prof.image.calibration import (
 )
 from astro_pix2prof.image.cropping import check_usable, crop_cutout
 from astro_pix2prof.image.packing import pack_wcs, unpack_wcs
+from astro_pix2prof.image.pictures import place_of_defects
 from astro_pix2prof.image.planes import clean_planes, data_scale
 from astro_pix2prof.image.position import find_place, read_position
 from astro_pix2prof.image.reading import read_background, read_image
@@ -359,7 +360,7 @@ path, optional
         self.background = None if background is None else background / scale
         self.data, self.mask, self.noise = clean_planes(
             parts.data, mask, sigma, background=background, scale=scale,
-            position=self.position)
+            position=place_of_defects(image, self.position))
         self.input_shape = self.data.shape
         if zeropoint is None and parts.unit_from_header and not given:
             check_brightness(calibration, np.max(

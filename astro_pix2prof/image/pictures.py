@@ -14,8 +14,8 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.image.file_kinds import describe_kind
 
-__all__ = ['is_picture', 'picture_options', 'read_picture',
-           'warn_of_calibration']
+__all__ = ['PictureValues', 'is_picture', 'picture_options',
+           'place_of_defects', 'read_picture', 'warn_of_calibration']
 
 
 # Endings of files of pictures.
@@ -24,6 +24,35 @@ _ENDINGS = ('.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff')
 
 # Options that calibrate an image.
 _CALIBRATING = 'zeropoint', 'unit', 'mag_system'
+
+
+class PictureValues(np.ndarray):
+    """
+    The values of a picture, which are no measured pixels.
+    """
+
+
+def place_of_defects(image, position):
+    """
+    Find the place near which pixels that were replaced are looked for.
+
+    Stretching and compression take the noise out of the bright parts of
+    pictures, as interpolation does where pixels were bad.
+
+    Parameters
+    ----------
+    image : object
+        Anything.
+
+    position : tuple of 2 floats
+        The place of the galaxy.
+
+    Returns
+    -------
+    position : tuple of 2 floats or `None`
+        `None` if the image was read by `read_picture`.
+    """
+    return None if isinstance(image, PictureValues) else position
 
 
 def is_picture(image):
@@ -64,7 +93,7 @@ def read_picture(image, band=None):
 
     Returns
     -------
-    image : 2D `~numpy.ndarray`, shape (ny, nx)
+    image : 2D `PictureValues`, shape (ny, nx)
         Values from 0 to 255 (65535 for files of 16 bits). The first row is
         that at the top of the picture; not-a-number where it is transparent.
 
@@ -85,7 +114,7 @@ def read_picture(image, band=None):
             msg = (f'band must not be given for {name}, which is a grey '
                    f'picture; got {band!r}')
             raise ValueError(msg)
-        return values
+        return values.view(PictureValues)
     hidden = values[..., 3] == 0 if values.shape[-1] == 4 else None
     if band is None:
         values = values[..., :3].mean(-1)
@@ -96,7 +125,9 @@ def read_picture(image, band=None):
         msg = (f'band must be 0 (red), 1 (green) or 2 (blue) for {name}, '
                f'got {band!r}')
         raise ValueError(msg)
-    return values if hidden is None else np.where(hidden, np.nan, values)
+    if hidden is not None:
+        values = np.where(hidden, np.nan, values)
+    return values.view(PictureValues)
 
 
 def picture_options(options):

@@ -11,7 +11,8 @@ from astro_pix2prof.networks.clumps.network import CLASSES, STRIDE
 from astro_pix2prof.profile.flags import ClumpFlag
 
 __all__ = ['N_MEASURED', 'class_features', 'class_probabilities',
-           'classify_marks', 'describe_surroundings', 'seen_at']
+           'classify_marks', 'describe_surroundings', 'seen_at',
+           'trained_share']
 
 
 # The matched filter tells a clump from another object by its distance from
@@ -191,7 +192,43 @@ def class_probabilities(network, rows):
     return found[:, 1:].double().numpy()
 
 
-def classify_marks(rows, network=None):
+def trained_share(card):
+    """
+    Find the share of odd objects for which probabilities were trained.
+
+    Parameters
+    ----------
+    card : dict
+        The model card of the network.
+
+    Returns
+    -------
+    share : float or `None`
+        Odd objects among the objects, as they counted; `None` if the card
+        does not tell.
+    """
+    try:
+        _, clumps, odd = card['class_head_training']['bright']
+        odd *= card['class_head']['odd_weight']
+    except (KeyError, TypeError, ValueError):
+        return None
+    share = odd / max(clumps + odd, 1)
+    return share if 0 < share < 1 else None
+
+
+def _of_share(pairs, share, trained):
+    """
+    Change probabilities to those for another share of odd objects.
+
+    By the rule of Bayes: each class counts as much more as it is more common
+    than in training, and nothing counts as before.
+    """
+    nothing = np.clip(1 - pairs.sum(1, keepdims=True), 0, 1)
+    changed = pairs * [(1 - share) / (1 - trained), share / trained]
+    return changed / (changed.sum(1, keepdims=True) + nothing)
+
+
+def classify_marks(rows, network=None, shares=None):
     """
     Add probabilities, classes and flags to marks.
 
@@ -204,6 +241,9 @@ def classify_marks(rows, network=None):
     network : `~astro_pix2prof.networks.clumps.ClumpNetwork`, optional
         The network; without one, the distance from the centre decides.
 
+    shares : tuple of 2 floats, optional
+        The share of odd objects that is expected, and that of training.
+
     Returns
     -------
     rows : list of dict
@@ -213,6 +253,8 @@ def classify_marks(rows, network=None):
                  for row in rows]
     else:
         pairs = class_probabilities(network, rows)
+        if shares is not None:
+            pairs = _of_share(pairs, *shares)
     for row, pair in zip(rows, pairs, strict=True):
         known = network is not None
         row['probability'] = float(max(pair)) if known else np.nan

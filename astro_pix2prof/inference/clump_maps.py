@@ -23,18 +23,19 @@ from astro_pix2prof.networks.ellipse import ellipse_components
 from astro_pix2prof.profile.brightness import POGSON, curve_of_growth
 from astro_pix2prof.psf.model import PSF
 
-__all__ = ['ClumpMaps', 'find_width', 'make_maps']
+__all__ = ['MARGIN', 'USUAL_WIDTH', 'ClumpMaps', 'find_gain', 'find_width',
+           'known_width', 'make_maps', 'sky_noise']
 
 
 # A width that nothing tells (pixels).
-_USUAL_WIDTH = 3.0
+USUAL_WIDTH = 3.0
 
 # Stars of an enlarged image are at most so many times as wide as its noise
 # tells.
 _AS_SHARP = 1.3
 
 # Pixels around what is looked at, in FWHM.
-_MARGIN = 8
+MARGIN = 8
 
 # A gain is found if the noise of the brighter half of the galaxy is this
 # many times that of the sky, from at least so many pixels.
@@ -105,6 +106,13 @@ class ClumpMaps:
         return ((np.asarray(x, float) - self.origin[0]) / self.step,
                 (np.asarray(y, float) - self.origin[1]) / self.step)
 
+    def variance(self):
+        """
+        Get the variance of pixels, that of correlated noise included.
+        """
+        return (self.maps.variance[0].numpy()
+                * float(self.maps.correlation[0])**2)
+
 
 def find_width(fit, psf=None):
     """
@@ -132,6 +140,30 @@ def find_width(fit, psf=None):
     `~astropy.utils.exceptions.AstropyUserWarning`
         If neither stars nor the noise tell it.
     """
+    found = known_width(fit, psf)
+    if found is not None:
+        return found
+    warnings.warn(
+        'the width of the PSF is not known, and no star in the image tells '
+        f'it: {USUAL_WIDTH:g} pixels are assumed; give psf=',
+        AstropyUserWarning, stacklevel=4)
+    return USUAL_WIDTH, 'assumed'
+
+
+def known_width(fit, psf=None):
+    """
+    Find the width of the PSF as `find_width` does, `None` if nothing tells it.
+
+    Parameters
+    ----------
+    fit, psf
+        As for `find_width`.
+
+    Returns
+    -------
+    found : tuple or `None`
+        As of `find_width`.
+    """
     cutout = fit.cutout
     scale = cutout.pixel_scale
     if psf is not None:
@@ -141,7 +173,7 @@ def find_width(fit, psf=None):
         return cutout.psf_fwhm / scale, 'given'
     model = fit.model()
     rest = fit.subtracted() - model
-    noise = _noise(fit)
+    noise = sky_noise(fit)
     star = star_width(rest, ~cutout.mask, noise, fit.centre)
     width = noise_width(rest, ~(cutout.mask | fit.mask) & (
         model < 0.3 * noise))
@@ -150,16 +182,22 @@ def find_width(fit, psf=None):
         return star, 'stars'
     if width is not None:
         return width, 'noise'
-    warnings.warn(
-        'the width of the PSF is not known, and no star in the image tells '
-        f'it: {_USUAL_WIDTH:g} pixels are assumed; give psf=',
-        AstropyUserWarning, stacklevel=4)
-    return _USUAL_WIDTH, 'assumed'
+    return None
 
 
-def _noise(fit):
+def sky_noise(fit):
     """
     Find the noise of a sky pixel; not zero.
+
+    Parameters
+    ----------
+    fit : `~astro_pix2prof.ProfileFit`
+        The galaxy.
+
+    Returns
+    -------
+    noise : float
+        In the unit of the image.
     """
     noise = fit.profile.meta.get('noise')
     if not (noise and np.isfinite(noise)):
@@ -170,7 +208,7 @@ def _noise(fit):
     return max(float(noise), 0.29 * float(step), 1e-30)
 
 
-def make_maps(fit, fwhm, *, reach):
+def make_maps(fit, fwhm, *, reach, room=None):
     """
     Make the maps of a fitted galaxy.
 
@@ -185,13 +223,17 @@ def make_maps(fit, fwhm, *, reach):
     reach : float
         The semi-major axis in R50 up to which there is something to find.
 
+    room : float, optional
+        The pixels around the centre that are looked at; by default those
+        within ``reach``, and some more.
+
     Returns
     -------
     maps : `ClumpMaps` or `None`
         `None` if the galaxy has no light.
     """
     cutout = fit.cutout
-    noise = _noise(fit)
+    noise = sky_noise(fit)
     ok = np.isfinite(fit.intensity) & np.isfinite(fit.eps)
     if np.count_nonzero(ok) < 2:
         return None
@@ -203,7 +245,7 @@ def make_maps(fit, fwhm, *, reach):
         return None
     half = int(np.argmax(growth >= 0.5 * total))
     r50 = max(float(sma[half]), 0.5 * fwhm)
-    room = reach * r50 + _MARGIN * fwhm
+    room = reach * r50 + MARGIN * fwhm if room is None else room
     ny, nx = cutout.shape
     x0, y0 = (max(int(c - room), 0) for c in fit.centre)
     x1, y1 = (min(int(c + room) + 2, n)
@@ -217,7 +259,7 @@ def make_maps(fit, fwhm, *, reach):
         variance = torch.from_numpy(np.ascontiguousarray(
             (cutout.noise[box] / noise)**2, dtype=np.float32)).clamp(
                 0.25, 1e8)
-    gain = _gain(fit, noise, fwhm) * noise
+    gain = find_gain(fit, noise, fwhm) * noise
     centre = torch.tensor([fit.centre[0] - x0, fit.centre[1] - y0],
                           dtype=torch.float32)
     image, good, variance, centre, step, origin = _resample(
@@ -278,12 +320,28 @@ def _resample(image, good, variance, centre, fwhm):
     return image, good, variance, centre, 1.0, (0.0, 0.0)
 
 
-def _gain(fit, noise, fwhm):
+def find_gain(fit, noise, fwhm):
     """
     Find the electrons in a unit of the image, if there is photon noise.
 
     Where no gain is given, it is told by how much the differences of
     neighbouring pixels grow with the light of the galaxy.
+
+    Parameters
+    ----------
+    fit : `~astro_pix2prof.ProfileFit`
+        The galaxy.
+
+    noise : float
+        The noise of a sky pixel.
+
+    fwhm : float
+        The full width at half maximum of the PSF in pixels.
+
+    Returns
+    -------
+    gain : float
+        Infinite if no photon noise is seen.
     """
     cutout = fit.cutout
     if cutout.gain:

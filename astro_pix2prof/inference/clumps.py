@@ -6,13 +6,12 @@ Find the clumps of a galaxy, and what lies before and beside it.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import astropy.units as u
 import numpy as np
 import torch
-from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.addresses import is_address
@@ -25,10 +24,12 @@ from astro_pix2prof.image.pictures import (
     read_picture,
     warn_of_calibration,
 )
+from astro_pix2prof.inference.clump_bands import is_fit, read_bands
 from astro_pix2prof.inference.clump_classes import (
     N_MEASURED,
     classify_marks,
     describe_surroundings,
+    trained_share,
 )
 from astro_pix2prof.inference.clump_maps import find_width, make_maps
 from astro_pix2prof.inference.clump_marks import (
@@ -37,6 +38,7 @@ from astro_pix2prof.inference.clump_marks import (
     filter_marks,
     network_marks,
 )
+from astro_pix2prof.inference.clump_table import make_table, source_flags
 from astro_pix2prof.inference.point_sources import fit_fluxes
 from astro_pix2prof.networks.architectures import architecture_of
 from astro_pix2prof.networks.clumps.network import (
@@ -45,16 +47,22 @@ from astro_pix2prof.networks.clumps.network import (
 )
 from astro_pix2prof.networks.clumps.stamps import cut_stamps
 from astro_pix2prof.networks.weights import find_weights, load_network
-from astro_pix2prof.profile.brightness import POGSON
-from astro_pix2prof.profile.flags import ClumpFlag, GalaxyFlag, decode_flags
+from astro_pix2prof.profile.flags import GalaxyFlag, decode_flags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Literal
 
+    from astropy.table import QTable
+
     from astro_pix2prof import ProfileFit
     from astro_pix2prof.fitting.base import ProfileFitter
-    from astro_pix2prof.typing import ImageLike, PathLike, PSFLike
+    from astro_pix2prof.typing import (
+        BandsLike,
+        ImageLike,
+        PathLike,
+        PSFLike,
+    )
 
 __all__ = ['find_clumps', 'load_detector', 'measure_candidates',
            'measure_marks']
@@ -70,13 +78,8 @@ _SHARPEST, _WIDEST = 1.0, 30.0
 # A PSF of this part of the frame, or wider, cannot be that of the image.
 _MOST_OF_FRAME = 0.5
 
-# No clump is so close to the centre (FWHM), and those closer than that have a
-# flag.
-_CORE, _NEAR_CORE = 0.8, 2.0
-
-# Neighbours closer than this (FWHM) are blended; an edge closer than this
-# (FWHM) is near; less than this part of the PSF on good pixels is a flag.
-_BLENDED, _EDGE, _COVERED = 1.5, 1.5, 0.85
+# No clump is so close to the centre (FWHM).
+_CORE = 0.8
 
 # Flags of a galaxy whose rings are not to be trusted, nor what is left
 # without them.
@@ -84,12 +87,16 @@ _DOUBTFUL = (GalaxyFlag.CENTRE_UNCERTAIN | GalaxyFlag.GEOMETRY_UNCERTAIN
              | GalaxyFlag.POINT_SOURCE | GalaxyFlag.FAILED)
 
 
-def find_clumps(fit: ProfileFit | ImageLike, *,
+def find_clumps(fit: ProfileFit | ImageLike | BandsLike, *,
                 method: Literal['network', 'matched'] = 'network',
-                threshold: float | None = None, psf: PSFLike | None = None,
+                threshold: float | None = None,
+                psf: PSFLike | dict[str, PSFLike] | None = None,
                 classes: str | Sequence[str] = CLASSES,
                 max_radius: float = 3.0, fitter: ProfileFitter | None = None,
-                weights: PathLike | None = None, **options: Any) -> QTable:
+                weights: PathLike | None = None,
+                odd_share: float | None = None,
+                colours: Sequence[str] | None = None,
+                **options: Any) -> QTable:
     """
     Find the clumps of a galaxy, and stars and galaxies in front of it.
 
@@ -100,11 +107,18 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
     (PSF) are taken. Fluxes are those of point-like sources above their
     surroundings, neighbours fitted together.
 
+    Of several bands, the sum is searched, in which each band counts by its
+    signal-to-noise ratio, and fluxes and colours are measured at the places
+    that are found there.
+
     Parameters
     ----------
-    fit : `~astro_pix2prof.ProfileFit` or image of any kind
+    fit : `~astro_pix2prof.ProfileFit`, image of any kind or bands
         The galaxy, as ``fitter.fit(image)`` returns it. An image is
-        measured first; the path of a JPEG or PNG picture may be given.
+        measured first; the path of a JPEG or PNG picture may be given. Of
+        several bands: a dict of images, which are measured by
+        ``fit_bands``, a dict or list of fits, or a
+        `~astro_pix2prof.BandProfiles` that keeps its fits.
 
     method : {'network', 'matched'}, optional
         'matched' takes each peak of the filtered image: it finds spiral
@@ -120,7 +134,7 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
         in arcsec or as a `~astropy.units.Quantity` in pixels will do. By
         default that of the image (``psf_fwhm``), or the width of the stars
         in it; or, of an enlarged image, about 3.2 of the original pixels,
-        over which its noise is correlated.
+        over which its noise is correlated. A dict gives it for each band.
 
     classes : str or sequence of str, optional
         The classes that are wanted: 'clump', 'odd' or both.
@@ -136,9 +150,20 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
         The weights of the network; by default 'clumps', those of the
         package. 'matched' has none.
 
+    odd_share : float, optional
+        The part of objects within ``max_radius`` that you expect to be odd,
+        between 0 and 1: the probabilities of the network are those for it,
+        by the rule of Bayes. By default, that of training, about 0.3. With
+        more than that, the catalogue of clumps is purer and less complete.
+
+    colours : sequence of str, optional
+        Of several bands, the colours, such as ``['g-r', 'g-z']``. By
+        default, those of bands that follow each other.
+
     **options
         The options of the fitter's ``fit`` for an image, such as
-        ``position``; a picture has ``calibrated=False`` of itself.
+        ``position``, or of its ``fit_bands`` for several; a picture has
+        ``calibrated=False`` of itself.
 
     Returns
     -------
@@ -158,22 +183,37 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
         cutout), 'galaxy_flag' and 'galaxy_flags' (the flag of the galaxy,
         and its names), and others.
 
+        Of several bands, ``flux``, ``flux_err``, ``mag``, ``mag_err``,
+        ``snr``, ``share``, ``share_err`` and ``flag`` are those of the band
+        ``x`` with ``_x`` at the end of their names. For each colour ``x-y``
+        of calibrated bands there are ``x-y``, ``x-y_err`` and
+        ``x-y_host``, the colour of the galaxy along the ellipse through
+        the clump. ``snr`` and ``share`` are those in the sum of all bands,
+        ``flag`` has the bits of all, and ``x`` and ``y`` are pixels of the
+        band ``meta['reference']``. 'in_sum' is the part of each band in
+        the sum.
+
     Raises
     ------
     TypeError
-        If ``fit`` is a fit and there are options of an image.
+        If ``fit`` is a fit and there are options of an image, if colours
+        are asked of one band, or if some bands are fits and others are not.
 
     ValueError
         If an argument is out of range or unknown, the PSF is wider than
         half of the image, the weights are not those of a clump network,
-        or weights are given for 'matched'.
+        or weights are given for 'matched'; if bands have no names, are of
+        different galaxies, or have other pixels and no WCS; if
+        ``odd_share`` is given for 'matched', or for weights whose model
+        card does not tell that of training.
 
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
         If the width of the PSF had to be assumed or is out of the range that
         was tested, if there is no galaxy, or if its centre or geometry are
-        uncertain, it is a point source, or its fit failed.
+        uncertain, it is a point source, or its fit failed; if a band could
+        not be measured, or has magnitudes of another system.
 
     Notes
     -----
@@ -192,23 +232,37 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
     >>> clumps = find_clumps(fit, method='matched', psf=1.3)
     >>> clumps.colnames[:2]
     ['x', 'y']
+
+    In two bands (here, the demo image stands for both):
+
+    >>> clumps = find_clumps({'g': load_example(), 'r': load_example()},
+    ...                      method='matched', psf={'g': 1.3, 'r': 1.3})
+    >>> [name for name in clumps.colnames if 'g-r' in name]
+    ['g-r', 'g-r_err', 'g-r_host']
     """
     method = check_choice(method, 'method', ('network', 'matched'))
-    if isinstance(classes, str):
-        classes = (classes,)
-    classes = tuple(check_choice(name, 'classes', CLASSES)
-                    for name in classes)
+    classes = _check_classes(classes)
     if method == 'matched' and weights is not None:
         msg = ("weights must not be given with method='matched', which uses "
                f"no network, got {str(weights)!r}: leave them out, or use "
                "method='network'")
         raise ValueError(msg)
+    odd_share = check_number(odd_share, 'odd_share', above=0, most=1,
+                             optional=True)
+    if odd_share is not None and (method == 'matched' or odd_share == 1):
+        msg = ('odd_share must be below 1, and not be given with '
+               "method='matched', which knows no probabilities, got "
+               f'{odd_share:g}')
+        raise ValueError(msg)
     max_radius = check_number(max_radius, 'max_radius', above=0, most=20)
     most = None if method == 'matched' else 1
     threshold = check_number(threshold, 'threshold', above=0, most=most,
                              optional=True)
+    bands = read_bands(fit, fitter, options, colours)
     picture = False
-    if _is_fit(fit):
+    if bands is not None:
+        fit = bands.first
+    elif is_fit(fit):
         given = [*options, *(['fitter'] if fitter is not None else [])]
         if given:
             msg = (f'{", ".join(given)} must not be given with a fit, whose '
@@ -217,51 +271,111 @@ def find_clumps(fit: ProfileFit | ImageLike, *,
         picture = bool(fit.profile.meta.get('picture', False))
     else:
         fit, picture = _fit_image(fit, fitter, options)
+    network, card = None, {}
+    if method == 'network':
+        network, card = load_detector(
+            'clumps' if weights is None else str(weights))
+    shares = _find_shares(odd_share, card, weights)
+    if threshold is None:
+        threshold = (_SNR if network is None
+                     else card.get('threshold', _PROBABILITY))
+    meta = {} if bands is None else bands.meta()
+    if not _has_galaxy(fit):
+        return make_table(fit, None, [], picture, meta, bands)
+    whole, fwhm, source = fit, None, None
+    if bands is None:
+        fwhm, source = find_width(fit, psf)
+    else:
+        bands.find_widths(psf)
+        for band, (width, known) in bands.widths.items():
+            _check_width(bands.fits[band].cutout, width, known)
+        whole, fwhm, source = bands.stack()
+    _check_width(whole.cutout, fwhm, source)
+    maps = make_maps(whole, fwhm, reach=max_radius)
+    if maps is None:
+        return make_table(fit, None, [], picture, meta, bands)
+    found, seen = ((filter_marks(maps, threshold), None) if network is None
+                   else network_marks(network, maps))
+    rows = classify_marks(_measure(whole, maps, found, seen, max_radius),
+                          network, shares)
+    if bands is not None:
+        bands.measure(rows, maps, max_radius)
+        meta = bands.meta()
+    if network is not None:
+        rows = [row for row in rows if row['object'] >= threshold]
+        rows.sort(key=lambda row: -row['probability'])
+    rows = [row for row in rows if row['class'] in classes]
+    return make_table(whole, maps, rows, picture, {
+        **meta, **({} if shares is None else {'odd_share': odd_share}),
+        'method': method, 'threshold': float(threshold),
+        'fwhm': float(fwhm), 'fwhm_from': source}, bands)
+
+
+def _check_classes(classes):
+    """
+    Check the classes that are wanted (tuple of str).
+    """
+    if isinstance(classes, str):
+        classes = (classes,)
+    found = tuple(classes) if isinstance(classes, Iterable) else ()
+    if not found:
+        msg = (f'classes must be one or more of {", ".join(CLASSES)}, got '
+               f'{classes!r}')
+        raise ValueError(msg)
+    return tuple(check_choice(name, 'classes', CLASSES) for name in found)
+
+
+def _find_shares(odd_share, card, weights):
+    """
+    Find the share of odd objects that is expected, and that of training.
+    """
+    if odd_share is None:
+        return None
+    trained = trained_share(card)
+    if trained is None:
+        msg = ('odd_share needs weights whose model card tells the share of '
+               'odd objects in training, in class_head and '
+               f'class_head_training; got {str(weights)!r}')
+        raise ValueError(msg)
+    return odd_share, trained
+
+
+def _has_galaxy(fit):
+    """
+    Tell whether there is a galaxy, and warn of what is doubtful about it.
+    """
     flag = int(fit.profile.meta.get('flag', 0))
     if flag & int(GalaxyFlag.NO_SOURCE):
         warnings.warn('there is no galaxy in the image: no clumps are looked '
-                      'for', AstropyUserWarning, stacklevel=2)
-        return _make_table(fit, None, [], picture, {})
+                      'for', AstropyUserWarning, stacklevel=3)
+        return False
     if flag & int(_DOUBTFUL):
         names = decode_flags(flag & int(_DOUBTFUL), kind='galaxy')
         warnings.warn(
             f'the galaxy has the flag {", ".join(names)}: its centre or '
             'parts of it may be listed as clumps; look at a figure',
-            AstropyUserWarning, stacklevel=2)
-    fwhm, source = find_width(fit, psf)
-    if source == 'given' and fwhm > _MOST_OF_FRAME * min(fit.cutout.shape):
-        ny, nx = fit.cutout.shape
+            AstropyUserWarning, stacklevel=3)
+    return True
+
+
+def _check_width(cutout, fwhm, source):
+    """
+    Refuse the width of a PSF that is none, and warn of one not tested.
+    """
+    if source != 'given':
+        return
+    if fwhm > _MOST_OF_FRAME * min(cutout.shape):
+        ny, nx = cutout.shape
         msg = (f'psf must be narrow in the image, of {nx} x {ny} pixels, got '
                f'a full width at half maximum of {fwhm:.3g} pixels: give it '
                'in arcsec, or as a quantity in pixels')
         raise ValueError(msg)
-    if source == 'given' and not _SHARPEST <= round(fwhm, 2) <= _WIDEST:
+    if not _SHARPEST <= round(fwhm, 2) <= _WIDEST:
         warnings.warn(
             f'the full width at half maximum of the PSF is {fwhm:.3g} '
             f'pixels: outside {_SHARPEST:g} to {_WIDEST:g}, clumps are not '
             'found reliably; is psf in arcsec, and the pixel scale right?',
-            AstropyUserWarning, stacklevel=2)
-    maps = make_maps(fit, fwhm, reach=max_radius)
-    if maps is None:
-        return _make_table(fit, None, [], picture, {})
-    if method == 'network':
-        network, card = load_detector(
-            'clumps' if weights is None else str(weights))
-        if threshold is None:
-            threshold = card.get('threshold', _PROBABILITY)
-        found, seen = network_marks(network, maps)
-        rows = classify_marks(_measure(fit, maps, found, seen, max_radius),
-                              network)
-        rows = [row for row in rows if row['object'] >= threshold]
-        rows.sort(key=lambda row: -row['probability'])
-    else:
-        threshold = _SNR if threshold is None else threshold
-        rows = classify_marks(_measure(fit, maps, filter_marks(
-            maps, threshold), None, max_radius))
-    rows = [row for row in rows if row['class'] in classes]
-    return _make_table(fit, maps, rows, picture, {
-        'method': method, 'threshold': float(threshold),
-        'fwhm': float(fwhm), 'fwhm_from': source})
+            AstropyUserWarning, stacklevel=3)
 
 
 def measure_marks(fit, psf, network, *, max_radius=3.0):
@@ -330,11 +444,6 @@ def measure_candidates(fit, maps, network, *, least=0.08, peak=4.5,
     kept = clearest_marks([mark[:2] for mark, _ in both], SAME * maps.fwhm)
     return _measure(fit, maps, [both[k][0] for k in kept],
                     [both[k][1] for k in kept], max_radius)
-
-
-def _is_fit(fit):
-    return all(hasattr(fit, name) for name in ('profile', 'cutout', 'mask',
-                                               'sma', 'theta'))
 
 
 def _fit_image(image, fitter, options):
@@ -409,44 +518,34 @@ def _measure(fit, maps, found, seen, max_radius):
         radius = _radius_at(fit, *maps.to_image(x, y)) / maps.step
         if radius > max_radius * maps.r50:
             continue
-        kept.append((x, y, *p, radius, away))
+        kept.append((x, y, *p, radius))
         rest.append(seen[k] if shapes else None)
     if not kept:
         return []
-    x, y, clump, odd, sma, away = np.array(kept, dtype=float).T
+    x, y, clump, odd, sma = np.array(kept, dtype=float).T
     one = maps.maps
-    variance = one.variance[0].numpy() * float(one.correlation[0])**2
-    sources = fit_fluxes(one.residual[0].numpy(), maps.good, variance, x, y,
-                         maps.fwhm, shapes=shapes)
+    sources = fit_fluxes(one.residual[0].numpy(), maps.good,
+                         maps.variance(), x, y, maps.fwhm, shapes=shapes)
     around = (describe_surroundings(maps, x, y) if shapes
               else [{}] * len(x))
     light = maps.flux / maps.unit / (np.pi * maps.r50**2)
-    apart = np.hypot(x[:, None] - x, y[:, None] - y)
-    np.fill_diagonal(apart, np.inf)
     px, py = maps.to_image(x, y)
-    ny, nx = fit.cutout.shape
-    masked = _near_masked(fit.cutout.mask, px, py, maps.fwhm * maps.step)
+    flags = source_flags(fit.cutout, fit.centre, px, py,
+                         maps.fwhm * maps.step,
+                         [source.covered for source in sources])
     rows = []
     for k, source in enumerate(sources):
         # (what has no light above its surroundings is nothing)
         if not source.flux > 0:
             continue
-        border = min(px[k] + 0.5, py[k] + 0.5, nx - 0.5 - px[k],
-                     ny - 0.5 - py[k]) / maps.step
-        flag = 0
-        for is_so, bit in (
-                (border < _EDGE * maps.fwhm, ClumpFlag.EDGE),
-                (masked[k] or source.covered < _COVERED, ClumpFlag.MASKED),
-                (apart[k].min() < _BLENDED * maps.fwhm, ClumpFlag.BLENDED),
-                (away[k] < _NEAR_CORE * maps.fwhm, ClumpFlag.NUCLEUS)):
-            flag |= int(bit) if is_so else 0
         flux = source.flux * maps.unit
         rows.append({
             'x': px[k], 'y': py[k], 'flux': flux,
             'flux_err': source.error * maps.unit,
             'snr': source.flux / source.error, 'share': flux / maps.flux,
             'sma': sma[k] * maps.step, 'r50': sma[k] / maps.r50,
-            'scores': (clump[k], odd[k]), 'flag': flag})
+            'scores': (clump[k], odd[k]), 'flag': flags[k],
+            'width': source.width})
         if shapes:
             rows[-1].update(
                 around[k], seen=rest[k], light=light,
@@ -472,83 +571,3 @@ def _radius_at(fit, x, y):
     return float(elliptical_radius(
         (1, 1), offset, fit.sma[ok], fit.eps[ok],
         np.radians(fit.theta[ok]))[0, 0])
-
-
-def _near_masked(mask, x, y, radius):
-    """
-    Find positions with a masked pixel within a radius.
-
-    A gap drives the position of a source away from it, so that little of the
-    weight there is on masked pixels, though half of the light is.
-    """
-    ny, nx = mask.shape
-    out = []
-    for cx, cy in zip(x, y, strict=True):
-        x0, y0 = (max(int(np.ceil(c - radius)), 0) for c in (cx, cy))
-        x1, y1 = (min(int(c + radius) + 1, n)
-                  for c, n in ((cx, nx), (cy, ny)))
-        row, column = np.nonzero(mask[y0:y1, x0:x1])
-        out.append(bool(np.any(np.hypot(column + x0 - cx, row + y0 - cy)
-                               <= radius)))
-    return out
-
-
-def _make_table(fit, maps, rows, picture, meta):
-    """
-    Make the catalogue.
-    """
-    cutout, profile = fit.cutout, fit.profile
-
-    def column(name, kind=float):
-        return np.array([row[name] for row in rows], dtype=kind)
-
-    table = QTable()
-    x, y = column('x'), column('y')
-    table['x'], table['y'] = x, y
-    if cutout.wcs is not None:
-        sky = np.array([cutout.sky_position(*place) for place in zip(
-            x, y, strict=True)]).reshape(-1, 2)
-        table['ra'], table['dec'] = sky.T * u.deg
-    flux, error = column('flux'), column('flux_err')
-    # (of an image of surface brightness, a flux is a sum over pixels)
-    unit = (u.Unit(cutout.unit) if cutout.unit is not None
-            else u.dimensionless_unscaled)
-    table['flux'], table['flux_err'] = flux * unit, error * unit
-    if np.isfinite(cutout.sb_zeropoint) and cutout.pixel_scale:
-        # (intensities are per square arcsecond)
-        light = flux * cutout.intensity_scale * cutout.pixel_scale**2
-        with np.errstate(divide='ignore', invalid='ignore'):
-            table['mag'] = (cutout.sb_zeropoint
-                            - 2.5 * np.log10(light)) * u.mag
-            table['mag_err'] = POGSON * error / flux * u.mag
-    host = np.nan if maps is None else maps.flux
-    relative = np.nan if maps is None else maps.flux_err / host
-    with np.errstate(divide='ignore', invalid='ignore'):
-        table['snr'] = flux / error
-        table['share'] = flux / host
-        table['share_err'] = flux / host * np.hypot(
-            error / flux, np.nan_to_num(relative))
-    table['radius'] = (column('sma') * cutout.radius_scale
-                       * cutout.radius_unit)
-    table['radius_r50'] = column('r50')
-    table['probability'] = column('probability')
-    table['class'] = column('class', 'U5')
-    flag = column('flag', np.int32)
-    if picture:
-        flag |= int(ClumpFlag.NONLINEAR)
-    table['flag'] = flag
-    table.meta.update(meta)
-    table.meta.update({key: profile.meta[key] for key in (
-        'source', 'band', 'x_centre', 'y_centre', 'ra', 'dec', 'pixel_scale')
-        if key in profile.meta})
-    flag = int(profile.meta.get('flag', 0))
-    table.meta['galaxy_flag'] = flag
-    table.meta['galaxy_flags'] = ' '.join(decode_flags(flag, kind='galaxy'))
-    table.meta['x_origin'], table.meta['y_origin'] = (
-        int(first) for first in cutout.origin)
-    if maps is not None:
-        table.meta['host_flux'] = host
-        table.meta['r50'] = float(maps.r50 * maps.step * cutout.radius_scale)
-        table.meta['correlation'] = float(maps.maps.correlation[0])
-    table.meta['picture'] = picture
-    return table

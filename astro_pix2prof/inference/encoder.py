@@ -5,7 +5,10 @@ Embeddings of galaxies: 64 numbers that tell how a galaxy looks.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +31,7 @@ from astro_pix2prof.networks.encoder.maps import GalaxyMaps, make_maps
 from astro_pix2prof.networks.encoder.network import HEADS
 from astro_pix2prof.networks.weights import (
     find_weights,
+    list_weights,
     load_network,
     read_card,
 )
@@ -37,8 +41,6 @@ from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.rings import MeasuredRings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from astropy.table import QTable
 
     from astro_pix2prof.typing import PathLike
@@ -138,6 +140,10 @@ def encode_fits(fits: Iterable[ProfileFit | Exception], *,
     (1, 64)
     """
     check_encoder(encoder)
+    if not isinstance(fits, Iterable):
+        msg = ('fits must be a list of results of the method fit of a fitter, '
+               f'got one {type(fits).__name__}: give [fit]')
+        raise TypeError(msg)
     profiles: list[Any] = []
     maps: list[Any] = []
     for fit in fits:
@@ -174,8 +180,14 @@ def check_encoder(encoder):
     Raises
     ------
     ValueError
-        If they are of another network.
+        If they are of another network, or there are none of this name.
     """
+    if isinstance(encoder, str | os.PathLike) and (
+            Path(encoder).suffix != '.safetensors'
+            and str(encoder) not in list_weights()):
+        msg = (f'encoder must be a name ({_WEIGHTS}) or a .safetensors file, '
+               f'got {str(encoder)!r}')
+        raise ValueError(msg)
     architecture = find_architecture(read_card(encoder)['architecture'])
     if not architecture.gives_embeddings:
         msg = (f'encoder must be the weights of an encoder, got '

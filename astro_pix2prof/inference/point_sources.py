@@ -203,7 +203,8 @@ class SourceFit:
         self.log_width = self.extended = self.elongation = 0.0
 
 
-def fit_fluxes(residual, good, variance, x, y, fwhm, *, shapes=False):
+def fit_fluxes(residual, good, variance, x, y, fwhm, *, shapes=False,
+               widths=None):
     """
     Fit the fluxes of sources, neighbours together, above their surroundings.
 
@@ -224,6 +225,10 @@ def fit_fluxes(residual, good, variance, x, y, fwhm, *, shapes=False):
     shapes : bool, optional
         Whether widths and elongations are measured, too.
 
+    widths : sequence of float, length n, optional
+        The widths of the sources in units of that of the PSF; by default,
+        three are tried for each.
+
     Returns
     -------
     sources : list of `SourceFit`
@@ -240,7 +245,7 @@ def fit_fluxes(residual, good, variance, x, y, fwhm, *, shapes=False):
                 own = parts[k]
             data = residual[box] - (light[box] - own)
             best = None
-            for width in _WIDTHS:
+            for width in (_WIDTHS if widths is None else (widths[k],)):
                 found = _fit_one(data, good[box], variance[box], box,
                                  (cx, cy), width * fwhm, _WINDOW * fwhm)
                 if found is not None and (best is None

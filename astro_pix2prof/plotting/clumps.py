@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from astro_pix2prof import ProfileFit
+    from astro_pix2prof.typing import BandsLike
 
 __all__ = ['plot_clumps']
 
@@ -29,7 +30,7 @@ _REACH = 3.6
 _APART = 5.0
 
 
-def plot_clumps(fit: ProfileFit, clumps: QTable, *,
+def plot_clumps(fit: ProfileFit | BandsLike, clumps: QTable, *,
                 fig: Figure | None = None) -> Figure:
     """
     Plot a galaxy, what is left without its rings, and its clumps.
@@ -40,8 +41,9 @@ def plot_clumps(fit: ProfileFit, clumps: QTable, *,
 
     Parameters
     ----------
-    fit : `~astro_pix2prof.ProfileFit`
-        The galaxy, as ``fitter.fit(image)`` returns it.
+    fit : `~astro_pix2prof.ProfileFit` or bands
+        The galaxy, as ``fitter.fit(image)`` returns it. Of the fits of
+        several bands, that of the reference is shown.
 
     clumps : `~astropy.table.QTable`
         Its clumps, as `~astro_pix2prof.find_clumps` returns them.
@@ -77,6 +79,7 @@ def plot_clumps(fit: ProfileFit, clumps: QTable, *,
     from matplotlib.patches import Circle, Ellipse
     from matplotlib.patheffects import withStroke
 
+    fit = _reference(fit, clumps)
     if not all(hasattr(fit, name) for name in ('profile', 'cutout', 'sma')):
         msg = ('fit must be the result of the method fit of a fitter, got '
                f'{type(fit).__name__}: fitter.fit(image)')
@@ -131,6 +134,18 @@ def plot_clumps(fit: ProfileFit, clumps: QTable, *,
         ax.set_xlabel('x (pixels)')
     axes[0].set_ylabel('y (pixels)')
     return fig
+
+
+def _reference(fit, clumps):
+    """
+    Find the fit of the reference among those of several bands.
+    """
+    band = getattr(clumps, 'meta', {}).get('reference')
+    fits = getattr(fit, 'fits', fit)
+    if isinstance(fits, list | tuple):
+        fits = {one.profile.meta.get('band'): one for one in fits
+                if hasattr(one, 'profile')}
+    return fits.get(band) if isinstance(fits, dict) else fits
 
 
 def _check_frame(fit, clumps):

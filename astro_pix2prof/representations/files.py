@@ -268,7 +268,8 @@ def load_table(path, kind):
     except ImportError:
         raise
     except Exception as error:  # every reader has kinds of its own
-        msg = (f'{path} cannot be read as a {kind}: '
+        article = 'an' if kind[0] in 'AEIOU' else 'a'
+        msg = (f'{path} cannot be read as {article} {kind}: '
                f'{" ".join(str(error).split())}')
         raise ValueError(msg) from error
     if meta.get('kind') != kind:

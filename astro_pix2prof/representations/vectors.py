@@ -498,8 +498,11 @@ path-like
                 raise ValueError(msg)
             return (np.concatenate([vectors for vectors, _ in found]),
                     set.union(*(rows for _, rows in found)))
+        hint = (': of an image, give fitter=, too'
+                if getattr(given, 'ndim', 0) == 2 else '')
         msg = ('of must be the id of a galaxy, an embedding, a row or table '
-               f'with embeddings, or a list of these, got {shown(given)}')
+               'with embeddings, or a list of these, got '
+               f'{shown(given)}{hint}')
         raise TypeError(msg)
 
     def _of_table(self, table):
@@ -549,8 +552,10 @@ def _read_source(source):
         return source
     if isinstance(source, str | os.PathLike) or is_address(source):
         return read_survey(source)
+    hint = (": give Table({'embedding': vectors})"
+            if getattr(source, 'ndim', 0) == 2 else '')
     msg = ('table must be a table, a survey, or the folder of one, got '
-           f'{shown(source)}')
+           f'{shown(source)}{hint}')
     raise TypeError(msg)
 
 

@@ -175,6 +175,10 @@ def _read(scores, is_bad):
     is_bad = is_bad.data[use]
     # (a galaxy without a score is looked at, and no miss)
     known = ~np.isnan(scores)
+    if len(scores) and not known.any():
+        msg = (f'scores must be numbers, but all {len(scores)} are '
+               'not-a-number')
+        raise ValueError(msg)
     return scores[known], is_bad[known]
 
 

@@ -200,7 +200,8 @@ def countable(truth, mask, fwhm):
     return truth[kept & (owner == np.arange(len(truth)))]
 
 
-def search(name, n, seed, *, weights='clumps', fitter='rings'):
+def search(name, n, seed, *, weights='clumps', fitter='rings',
+           odd_share=None):
     """
     Search the galaxies of a set with both methods.
 
@@ -217,6 +218,10 @@ def search(name, n, seed, *, weights='clumps', fitter='rings'):
 
     fitter : str, optional
         The weights of the network that measures the profiles.
+
+    odd_share : float, optional
+        The part of odd objects that is expected, see
+        `~astro_pix2prof.find_clumps`.
 
     Returns
     -------
@@ -245,9 +250,9 @@ def search(name, n, seed, *, weights='clumps', fitter='rings'):
             tables = {}
             for method in METHODS:
                 start = time.process_time()
-                tables[method] = find_clumps(
-                    fit, method=method,
-                    weights=weights if method == 'network' else None)
+                tables[method] = find_clumps(fit, method=method, **(
+                    {'weights': weights, 'odd_share': odd_share}
+                    if method == 'network' else {}))
                 row[f'{method}_s'] = time.process_time() - start
             if isinstance(image, Path):
                 row['fwhm_ratio'] = tables['network'].meta.get(
@@ -400,6 +405,8 @@ def main(args=None):
     parser.add_argument('--weights', default='clumps')
     parser.add_argument('--fitter', default='rings',
                         help='weights of the network for the profiles')
+    parser.add_argument('--odd-share', type=float, metavar='SHARE',
+                        help='the part of odd objects that is expected')
     parser.add_argument('--sets', nargs='+', default=list(SETS))
     parser.add_argument('--out', type=Path, metavar='FILE.json',
                         default=HERE / 'clumps.json')
@@ -412,6 +419,8 @@ def main(args=None):
         key: card.get(key) for key in ('name', 'sha256', 'threshold',
                                        'parameters', 'presentations')},
            'environment': describe_environment(), 'sets': {}}
+    if args.odd_share is not None:
+        out['odd_share'] = args.odd_share
     if args.out.exists():
         # (sets that are not asked for stay)
         before = json.loads(args.out.read_text())
@@ -419,7 +428,7 @@ def main(args=None):
     for name in args.sets:
         truth, plain, found, galaxies = search(
             name, args.n, args.seed, weights=args.weights,
-            fitter=args.fitter)
+            fitter=args.fitter, odd_share=args.odd_share)
         out['n'][name] = args.n
         out['sets'][name] = {'n': len(galaxies), **{
             method: summarise(truth, table, galaxies)

@@ -97,6 +97,54 @@ class TestCommand:
                      str(out)]) == 0
         assert '3 pixels are assumed; give --psf' in capsys.readouterr().err
 
+    def test_bands(self, image, tmp_path, capsys, monkeypatch):
+        """
+        Of several bands, the table has the fluxes of each, and colours.
+        """
+        monkeypatch.chdir(tmp_path)
+        other = tmp_path / 'other.fits'
+        with fits.open(image) as hdus:
+            hdus[0].data = hdus[0].data * np.float32(0.5)
+            hdus.writeto(other)
+        assert main(['clumps', f'g={other}', f'r={image}', '--detector',
+                     'matched', '--weights', 'rings-fast', '--psf', '1.4',
+                     '--psf', '1.4', '--regions', '--plot', '--out',
+                     'two.fits']) == 0
+        assert 'g r' in capsys.readouterr().out
+        table = fits.getdata('two.fits')
+        assert len(table) > 2
+        np.testing.assert_allclose(table['g-r'], 2.5 * np.log10(2),
+                                   atol=2e-3)
+        np.testing.assert_allclose(table['flux_r'], 2 * table['flux_g'],
+                                   rtol=2e-3)
+        assert (tmp_path / 'two.png').stat().st_size > 10_000
+        # (a band that cannot be read is told, and the others are there)
+        assert main(['clumps', f'g={other}', f'r={image}', f'i={image}',
+                     '--detector', 'matched', '--weights', 'rings-fast',
+                     '--psf', '1.4', '--psf', 'none', '--psf', '1.4',
+                     '--hdu', '0', '--hdu', '0', '--hdu', '7', '--colours',
+                     'g-r', '--out', 'one.ecsv']) == 1
+        assert 'bands that were not measured: i: ' in capsys.readouterr().err
+        assert 'g-r' in QTable.read('one.ecsv').colnames
+
+    def test_wrong_bands(self, image, tmp_path, capsys):
+        pair = [f'g={image}', f'r={image}']
+        for given, text in (
+                ([str(image), str(image)], 'each must be BAND=IMAGE such as'),
+                ([pair[0], pair[0]], 'give each band once, got g, g'),
+                ([str(image), '--colours', 'g-r'], '--colours: needs several'),
+                ([str(image), '--reference', 'r'],
+                 '--reference: needs several bands'),
+                ([pair[0]], 'is one band: give two or more, or the file'),
+                ([*pair, '--colours', 'g-z'], '--colours: must be a list of'),
+                ([*pair, '--reference', 'z'],
+                 "--reference: must be one of g, r or all, got 'z'"),
+                ([*pair, *(['--psf', '1'] * 3)],
+                 '--psf: give it once, or once for each of the 2 files; got')):
+            with pytest.raises(SystemExit):
+                main(['clumps', *given, '--out', str(tmp_path / 'a.ecsv')])
+            assert text in ' '.join(capsys.readouterr().err.split())
+
     def test_wrong(self, image, tmp_path, capsys):
         with pytest.raises(SystemExit):
             main(['clumps', str(image), '--out', str(tmp_path / 'a.txt')])

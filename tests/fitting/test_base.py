@@ -203,3 +203,11 @@ class TestSettings:
         with pytest.raises(TypeError, match=r"'zeropont' is not an option of "
                                             r'.*did you mean zeropoint'):
             fitter(image, zeropont=22.5, pixel_scale=0.4)
+
+    def test_no_fitter(self, fitter):
+        kind = type(fitter).__name__
+        with pytest.raises(TypeError, match='fitter must be a fitter and not '
+                                            rf'its class: {kind}\(\)'):
+            as_fitter(type(fitter))
+        with pytest.raises(TypeError, match='function of an image, got int'):
+            as_fitter(3)

@@ -9,6 +9,7 @@ from astropy.io import fits
 from numpy.testing import assert_array_equal
 from PIL import Image
 
+from astro_pix2prof import GalaxyCutout
 from astro_pix2prof.image.pictures import is_picture, read_picture
 
 COLOUR = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
@@ -75,3 +76,20 @@ class TestRead:
         fits.PrimaryHDU(COLOUR[..., 0].astype(kind)).writeto(path)
         with pytest.raises(ValueError, match='is a FITS file and no picture'):
             read_picture(path)
+
+
+def test_smooth_core(tmp_path):
+    """
+    What compression has smoothed is not taken for pixels that were filled.
+    """
+    rng = np.random.default_rng(1)
+    y, x = np.indices((96, 96)) - 48
+    values = 60 + 150 * np.exp(-np.hypot(x, y) / 20) + rng.normal(
+        0, 4, x.shape)
+    # (a plane, as in a block that lost its details)
+    values[44:52, 44:52] = 180 + 0.9 * x[:8, :8] + 0.37 * y[:8, :8]
+    image = read_picture(write(tmp_path, (250 * values).astype('u2')))
+    assert not GalaxyCutout(image, calibrated=False).mask.any()
+    # (in an image that was measured, these are filled)
+    same = GalaxyCutout(np.array(image), calibrated=False)
+    assert same.mask[45:51, 45:51].all()

@@ -97,6 +97,12 @@ class TestEncode:
                                             r'method fit .* got QTable'):
             encode_fits([fitter(example)])
         assert len(encode_fits([])) == 0
+        with pytest.raises(TypeError, match=r'got one ProfileFit: give '
+                                            r'\[fit\]'):
+            encode_fits(fitter.fit(example))
+        with pytest.raises(ValueError, match=r'encoder must be a name '
+                                             r"\(encoder\) .*, got 'nope'"):
+            fitter.encode([example], encoder='nope')
         assert fitter.encode([])['embedding'].shape == (0, 64)
 
     def test_no_scale(self, fitter, example):

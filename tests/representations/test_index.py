@@ -8,6 +8,7 @@ import json
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.nddata import CCDData
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
@@ -429,6 +430,9 @@ def test_what_cannot_be_asked(table):
     for of in (2.5, True, {'a': 1}):
         with pytest.raises(TypeError, match='of must be the id of a galaxy'):
             index.query(of)
+    with pytest.raises(TypeError, match=r'got CCDData of the shape \(9, 9\): '
+                                        'of an image, give fitter='):
+        index.query(CCDData(np.ones((9, 9)), unit='adu'))
     with pytest.raises(ValueError, match='give a galaxy: of= or images='):
         index.query()
     with pytest.raises(ValueError, match='n=60 is more than the index has: '
@@ -453,6 +457,9 @@ def test_no_index_of_it(table):
         SimilarityIndex(table[:0])
     with pytest.raises(TypeError, match='must be a table, a survey'):
         SimilarityIndex([1, 2])
+    with pytest.raises(TypeError, match=r'ndarray of the shape \(9, 4\): give '
+                                        r"Table\({'embedding': vectors}\)"):
+        SimilarityIndex(np.ones((9, 4)))
     with pytest.raises(ValueError, match="no column 'vector': make it with"):
         SimilarityIndex(table, column='vector')
     with pytest.raises(ValueError, match="columns: no column 'x'"):

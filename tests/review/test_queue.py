@@ -218,6 +218,9 @@ def test_tiers_number_needed(confidence, needed):
         calibrate(needed - 1)
     with pytest.raises(ValueError, match='got 0; with these'):
         calibrate(0)
+    with pytest.raises(ValueError, match='scores must be numbers, but all 9 '
+                                         'are not-a-number'):
+        calibrate_tiers(np.full(9, np.nan), np.arange(9) < 3)
 
 
 def test_tiers_rate():

@@ -1,0 +1,95 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Read the images of several bands, for commands that take BAND=IMAGE.
+"""
+
+import argparse
+
+from astro_pix2prof.cli.options import any_path
+from astro_pix2prof.cli.output import check_file
+from astro_pix2prof.cli.planes import read_planes
+
+__all__ = ['band_and_path', 'check_bands', 'options_by_band']
+
+
+def band_and_path(text):
+    """
+    Read a band and its image.
+
+    Parameters
+    ----------
+    text : str
+        Such as 'g=ngc1234_g.fits'.
+
+    Returns
+    -------
+    band : str
+    path : `~pathlib.Path` or ``upath.UPath``
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    band, equals, path = text.partition('=')
+    if not equals or not band or not path:
+        msg = f'must be BAND=IMAGE such as g=ngc1234_g.fits, got {text!r}'
+        raise argparse.ArgumentTypeError(msg)
+    return band, any_path(path)
+
+
+def check_bands(args, images):
+    """
+    End the program if a band is there twice, or its sky is given by band.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+        The arguments.
+
+    images : list of tuple
+        As of `band_and_path`.
+
+    Returns
+    -------
+    paths : dict
+        The image of each band.
+    """
+    bands = [band for band, _ in images]
+    if len(set(bands)) < len(bands):
+        args.command.error('argument BAND=IMAGE: give each band once, got '
+                           + ', '.join(bands))
+    if args.sky is not None and len(args.sky) > 1:
+        args.command.error('argument --sky: give it once, for all bands')
+    return dict(images)
+
+
+def options_by_band(paths, parts, each):
+    """
+    Collect the options of the images by name and band, as fit_bands has it.
+
+    Parameters
+    ----------
+    paths : dict
+        The image of each band.
+
+    parts : list of `argparse.Namespace`
+        The arguments for each image.
+
+    each : list of dict
+        The options of each, as of `image_options`.
+
+    Returns
+    -------
+    together : dict of dict
+    """
+    together = {}
+    for (band, path), part, own in zip(paths.items(), parts, each,
+                                       strict=True):
+        check_file(path)
+        own = {**own, **read_planes(part, path)}
+        if len(set(paths.values())) == 1 and 'band' not in own:
+            own['band'] = band
+        for name, value in own.items():
+            together.setdefault(name, {})[band] = value
+    return together
