@@ -33,6 +33,15 @@ _STRUCTURE = 0.3
 # rings beyond so many pixels lost its weight on both of two opposite sides.
 _OWN, _SEEING = 0.08, 3.0
 
+# On such sides lies the galaxy itself if, along the rings, the light that
+# keeps its weight varies as the second harmonic by so much of its mean: of
+# two objects on opposite sides, the rest is even.
+_UNEVEN = 0.1
+
+# What is so many times as bright as the opposite side, and so many times the
+# noise above that, is another object on the galaxy.
+_SINGLE, _CLEAR = 1.5, 4.0
+
 # Least usable part of a ring whose mean is a measurement.
 _LEAST_VALID = 0.02
 
@@ -159,14 +168,52 @@ def measure_own_shape(rings, prepared, weight):
         Intensities and their errors, with weight for what is there on
         opposite sides. `None` if the galaxy keeps its weight.
     """
-    left_out = 1 - weight
-    both = np.minimum(left_out, np.roll(left_out, weight.shape[1] // 2, 1))
-    bright = (rings.intensity > rings.noise) & (rings.sma > _SEEING)
+    both = _opposite(weight)
+    bright = _bright(rings)
     if not bright.any() or np.median(both[bright].mean(1)) < _OWN:
         return None
+    if not _is_uneven(rings, prepared, weight):
+        return None
     means = _pixel_means(rings, _clean_image(rings, prepared), rings.sma,
-                         rings.eps, rings.theta, weight + both)
+                         rings.eps, rings.theta, weight + both, even=True)
     return means.mean, np.hypot(means.noise, rings.sky_err)
+
+
+def _bright(rings):
+    """
+    Rings that tell whose light is on two sides, shape (n,).
+    """
+    return (rings.intensity > rings.noise) & (rings.sma > _SEEING)
+
+
+def _opposite(weight):
+    """
+    The weight that points lost on two opposite sides, shape (n, n_angle).
+    """
+    left_out = 1 - weight
+    return np.minimum(left_out, np.roll(left_out, weight.shape[1] // 2, 1))
+
+
+def _is_uneven(rings, prepared, weight):
+    """
+    Tell whether the galaxy has another shape than the rings.
+    """
+    amplitude = np.full(len(rings), np.nan)
+    for index, values, used, _ in sample_rings(
+            _clean_image(rings, prepared), ~rings.cutout.mask, rings.centre,
+            rings.sma, rings.eps, rings.theta):
+        n = used.shape[1]
+        used = used * _point_weights(weight[index], rings.theta[index], n)
+        t = (np.arange(n) + 0.5) * (2 * np.pi / n)
+        design = np.stack([np.ones(n), np.cos(2 * t), np.sin(2 * t)])
+        normal = np.einsum('ik,jk,nk->nij', design, design, used)
+        right = np.einsum('ik,nk->ni', design, used * values)
+        mean, *second = (np.linalg.pinv(normal, hermitian=True)
+                         @ right[..., None])[..., 0].T
+        amplitude[index] = np.where(mean > 0, np.hypot(*second) / np.where(
+            mean > 0, mean, 1.0), np.nan)
+    known = amplitude[_bright(rings) & np.isfinite(amplitude)]
+    return bool(known.size) and bool(np.median(known) > _UNEVEN)
 
 
 def excess_of_area(rings, prepared, weight):
@@ -182,26 +229,28 @@ def excess_of_area(rings, prepared, weight):
         The galaxy.
 
     weight : 2D `~numpy.ndarray`, shape (n, n_angle), or `None`
-        Weights of the points of each ring, from 0 to 1. What is there on
-        opposite sides is the galaxy.
+        Weights of the points of each ring, from 0 to 1. Where the galaxy
+        has another shape, what is there on opposite sides is the galaxy.
 
     Returns
     -------
     excess : 1D `~numpy.ndarray`, shape (n,)
         As `~astro_pix2prof.ellipses.area.area_excess` has it.
     """
-    if weight is not None:
-        left_out = 1 - weight
-        weight = weight + np.minimum(left_out, np.roll(
-            left_out, weight.shape[1] // 2, 1))
+    across = weight is not None and _is_uneven(rings, prepared, weight)
+    if across:
+        weight = weight + _opposite(weight)
 
     def samples():
         for index, values, used, arc in sample_rings(
                 _clean_image(rings, prepared), ~rings.cutout.mask,
                 rings.centre, rings.sma, rings.eps, rings.theta):
-            yield index, values, used if weight is None else (
-                used * _point_weights(weight[index], rings.theta[index],
-                                      used.shape[1])), arc
+            if weight is not None:
+                used = used * _point_weights(
+                    weight[index], rings.theta[index], used.shape[1])
+            if across:
+                used = np.where(_is_single(values, rings.noise), 0.0, used)
+            yield index, values, used, arc
 
     return area_excess(samples(), len(rings))
 
@@ -240,9 +289,19 @@ def _interpolated(at, own, values, level):
     return level * np.sinh((1 - part) * low + part * high)
 
 
-def _pixel_means(rings, image, sma, eps, theta, weight):
+def _is_single(values, noise):
+    """
+    Tell which points along rings hold far more light than those opposite.
+    """
+    other = np.roll(values, values.shape[1] // 2, 1)
+    return values > _SINGLE * np.maximum(other, 0.0) + _CLEAR * noise
+
+
+def _pixel_means(rings, image, sma, eps, theta, weight, *, even=False):
     """
     Measure the weighted means of an image along ellipses.
+
+    With ``even``, without what is on one of two opposite sides only.
     """
     cutout = rings.cutout
     out = _Means(*(np.full(len(sma), np.nan) for _ in range(3)))
@@ -253,6 +312,8 @@ def _pixel_means(rings, image, sma, eps, theta, weight):
         if weight is not None:
             used = weights * _point_weights(weight[index], theta[index],
                                             weights.shape[1])
+        if even:
+            used = np.where(_is_single(values, rings.noise), 0.0, used)
         norm = used.sum(1)
         ok = norm > 0
         safe = np.where(ok, norm, 1.0)

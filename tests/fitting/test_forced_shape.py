@@ -113,3 +113,45 @@ def test_magnitudes_are_those_of_the_area(galaxy, fitter, eps, pa):
             'radius'].value[rows] / PIXEL]
         off = one['mag_enclosed'].value[rows] - 22.5 + 2.5 * np.log10(true)
         assert np.all(np.abs(off) < 0.02)
+
+
+def star(flux, x, y):
+    row, column = np.mgrid[:128, :128]
+    return gaussian_filter(flux / (2 * np.pi) * np.exp(
+        -0.5 * ((column - x)**2 + (row - y)**2)), 1.0)
+
+
+def test_star_on_a_long_side(galaxy):
+    """
+    Along ellipses across the galaxy, it stood for the galaxy's own light.
+    """
+    t = np.radians(30)
+    noise = np.random.default_rng(8).normal(0, 0.01, galaxy.shape)
+    image = galaxy + star(16.0, X0 + 11 * np.cos(t),
+                          Y0 + 11 * np.sin(t)) + noise
+    profile = Pix2ProfFitter()(image, unit='nmgy', pixel_scale=PIXEL,
+                               ellipticity=0.3, pa=120)
+    sma = profile['radius'].value / PIXEL
+    inside = (sma > 4) & (sma < 20)
+    true = np.array([mean_along(galaxy, a, 0.3, 120) for a in sma[inside]])
+    off = PIXEL**2 * profile['intensity'].value[inside] / true - 1
+    assert np.all(np.abs(off) < 0.15)
+
+
+@pytest.mark.parametrize('seed', [1, 2])
+def test_objects_on_opposite_sides(galaxy, seed):
+    """
+    Along the ellipses of another band, they were the galaxy's long sides.
+    """
+    t = np.radians(55)
+    dx, dy = 11 * np.cos(t), 11 * np.sin(t)
+    image = (galaxy + star(9.0, X0 + dx, Y0 + dy)
+             + star(8.0, X0 - dx, Y0 - dy)
+             + np.random.default_rng(seed).normal(0, 0.01, galaxy.shape))
+    profile = Pix2ProfFitter()(image, unit='nmgy', pixel_scale=PIXEL,
+                               ellipticity=0.5, pa=30)
+    sma = profile['radius'].value / PIXEL
+    inside = (sma > 4) & (sma < 25)
+    true = np.array([mean_along(galaxy, a, 0.5, 30) for a in sma[inside]])
+    off = PIXEL**2 * profile['intensity'].value[inside] / true - 1
+    assert np.all(np.abs(off) < 0.1)
