@@ -25,7 +25,11 @@ from astro_pix2prof.profile.brightness import (
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.structure.bandpasses import FILTERS, find_bandpass
-from astro_pix2prof.structure.distances import PhysicalScale, find_scale
+from astro_pix2prof.structure.distances import (
+    PhysicalScale,
+    find_scale,
+    warn_of_redshift,
+)
 from astro_pix2prof.structure.extinction import (
     REDDENINGS,
     find_reddening,
@@ -319,6 +323,11 @@ def absolute_magnitude(
     TypeError, ValueError
         If an argument is wrong.
 
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If the redshift is above 0.05 and there is no K-correction.
+
     Examples
     --------
     >>> import astropy.units as u
@@ -330,6 +339,7 @@ def absolute_magnitude(
         None, distance=distance, redshift=redshift, cosmology=cosmology,
         ebv=ebv, position=position, reddening=reddening, filters=filters,
         k_correction=k_correction)
+    warn_of_redshift(found.scale, k_correction)
     value = _apparent(magnitude)
     return (value - found.extinction(band) - found.scale.distance_modulus
             - found.k(band, colour)) * u.mag
@@ -436,6 +446,11 @@ def physical_profile(
     TypeError, ValueError
         If the profile is not calibrated, or an argument is wrong.
 
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If the redshift is above 0.05 and there is no K-correction.
+
     Examples
     --------
     >>> import astropy.units as u
@@ -452,6 +467,7 @@ def physical_profile(
         ebv=ebv, ebv_err=ebv_err, position=position, reddening=reddening,
         filters=filters, k_correction=k_correction, inclination=inclination,
         inclination_err=inclination_err, thickness=thickness)
+    warn_of_redshift(found.scale, k_correction)
     band = profile.meta.get('band') if band is None else band
     sun = _solar(band, found.filters, solar)
     extinction, k = found.extinction(band), found.k(band)

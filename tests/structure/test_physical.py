@@ -488,6 +488,21 @@ class TestPhysicalProfile:
             physical_profile(sersic_profile, band='r', distance=50, ebv=0.1,
                              ebv_err=-0.01)
 
+    def test_missing_k_correction(self, sersic_profile, recwarn):
+        """
+        There is a warning above a redshift of 0.05.
+        """
+        match = 'no K-correction is made at the redshift 0.06: magnitudes'
+        with pytest.warns(AstropyUserWarning, match=match):
+            physical_profile(sersic_profile, band='r', redshift=0.06)
+        with pytest.warns(AstropyUserWarning, match=match):
+            absolute_magnitude(15.0, band='r', redshift=0.06)
+        for options in ({'redshift': 0.05}, {'distance': 300}, {
+                'redshift': 0.06, 'k_correction': {'r': 0.0}}):
+            physical_profile(sersic_profile, band='r', **options)
+            absolute_magnitude(15.0, band='r', **options)
+        assert not recwarn.list
+
     def test_error_of_the_inclination(self, sersic_profile):
         """
         It is in that of surface brightness, and not in that of the light.
