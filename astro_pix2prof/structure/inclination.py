@@ -100,7 +100,7 @@ def disc_inclination_err(ellipticity: float, ellipticity_err: float, *,
     >>> from astro_pix2prof import disc_inclination_err
     >>> error = disc_inclination_err(0.5, 0.02)
     >>> print(f'{error:.1f}')
-    1.9 deg
+    1.8 deg
     """
     q = 1 - check_number(ellipticity, 'ellipticity', least=0, most=1)
     error = max(check_number(ellipticity_err, 'ellipticity_err', least=0),
