@@ -48,6 +48,7 @@ _EXPORTS = {
     'decode_structure_flags': 'profile.flags',
     'describe_flags': 'profile.flags',
     'disc_inclination': 'structure.inclination',
+    'disc_inclination_err': 'structure.inclination',
     'encode_fits': 'inference.encoder',
     'evaluate_fitters': 'evaluation.evaluate',
     'find_clumps': 'inference.clumps',

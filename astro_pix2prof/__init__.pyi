@@ -107,6 +107,9 @@ from astro_pix2prof.structure.extinction import (
 from astro_pix2prof.structure.inclination import (
     disc_inclination as disc_inclination,
 )
+from astro_pix2prof.structure.inclination import (
+    disc_inclination_err as disc_inclination_err,
+)
 from astro_pix2prof.structure.limits import (
     surface_brightness_limit as surface_brightness_limit,
 )

@@ -42,7 +42,8 @@ __all__ = ['add_mass_command']
 # Options that are passed on as they are.
 _PASSED = ('relation', 'colour', 'light', 'distance', 'distance_err',
            'redshift', 'ebv', 'ebv_err', 'reddening', 'filters',
-           'k_correction', 'inclination', 'thickness', 'max_colour_err')
+           'k_correction', 'inclination', 'inclination_err', 'thickness',
+           'max_colour_err')
 
 
 def add_mass_command(commands):
@@ -121,6 +122,8 @@ def _add_mass_options(command):
              'none)')
     add('--inclination', type=float, metavar='DEG',
         help='inclination of a disc, for the surface density face-on')
+    add('--inclination-err', type=float, metavar='DEG',
+        help='its error (default: 0)')
     add('--thickness', type=float, metavar='Q',
         help='axis ratio of the disc seen edge-on (default: 0)')
     add('--max-colour-err', type=float, metavar='MAG',

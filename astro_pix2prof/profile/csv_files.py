@@ -28,6 +28,9 @@ __doctest_requires__ = {'to_pandas': ['pandas']}
 def _plain_columns(profile):
     """
     Take the units off the columns; refuse those of several values a row.
+
+    Columns with masked values stay masked: cells of CSV files are empty then,
+    and those of pandas missing.
     """
     columns, units = {}, {}
     for name in profile.colnames:
@@ -137,7 +140,7 @@ def read_csv(path):
     -------
     table : `~astropy.table.QTable`
         Empty cells of numbers become not-a-number, of texts ''. Columns of
-        True and False only are bool.
+        True and False only are bool, and masked where a cell is empty.
     """
     plain = Table.read(path, format='ascii.csv')
     table = QTable()
@@ -153,6 +156,9 @@ def read_csv(path):
 def _typed(column, name):
     """
     Find the values of a column, of whose type a CSV file tells nothing.
+
+    Columns of True, False and empty cells become masked arrays of bool:
+    neither of the two stands for a cell that is empty.
     """
     if not len(column):
         known = {**RING_COLUMNS, **OPTIONAL_COLUMNS}.get(name)

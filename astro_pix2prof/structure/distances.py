@@ -17,7 +17,7 @@ from astro_pix2prof.arguments import (
 )
 
 __all__ = ['PhysicalScale', 'check_megaparsec', 'find_scale',
-           'warn_of_scale']
+           'warn_of_redshift', 'warn_of_scale']
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,32 @@ def warn_of_scale(scale, k_correction):
             f'distance is {scale.luminosity_distance:g} Mpc, that of a '
             'satellite of the Milky Way; distances of galaxies are in Mpc',
             AstropyUserWarning, stacklevel=3)
+
+
+def warn_of_redshift(scale, k_correction):
+    """
+    Warn of redshifts at which magnitudes need a K-correction.
+
+    Parameters
+    ----------
+    scale : `PhysicalScale`
+        The distance of the galaxy.
+
+    k_correction : object or `None`
+        The K-corrections, if there are any.
+
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If there are none and the redshift is above 0.05.
+    """
+    if k_correction is None and scale.redshift > _NEEDS_K:
+        warnings.warn(
+            f'no K-correction is made at the redshift {scale.redshift:g}: '
+            'magnitudes and luminosities are those of a bluer band; give '
+            'k_correction, a function of band, redshift and colour, or the '
+            'magnitudes of each band, which may be 0', AstropyUserWarning,
+            stacklevel=3)
 
 
 def find_scale(distance=None, redshift=None, cosmology=None):

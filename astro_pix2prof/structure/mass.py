@@ -23,7 +23,6 @@ from astro_pix2prof.profile.brightness import (
 )
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
-from astro_pix2prof.profile.identity import centres_apart, unlike_places
 from astro_pix2prof.profile.samples import check_n_samples
 from astro_pix2prof.structure.band_light import (
     BandLight,
@@ -43,6 +42,7 @@ from astro_pix2prof.structure.growth import (
     total_light,
     warn_of_correlation,
 )
+from astro_pix2prof.structure.mass_checks import warn_of_unlike
 from astro_pix2prof.structure.physical import (
     DENSITY_ZERO,
     check_calibrated,
@@ -65,8 +65,8 @@ __all__ = ['MASS_OPTIONS', 'check_mass_options', 'mass_profile']
 # The options of `mass_profile`, for those who pass them on.
 MASS_OPTIONS = ('relation', 'colour', 'light', 'distance', 'distance_err',
                 'redshift', 'cosmology', 'ebv', 'ebv_err', 'reddening',
-                'filters', 'k_correction', 'inclination', 'thickness',
-                'max_colour_err')
+                'filters', 'k_correction', 'inclination', 'inclination_err',
+                'thickness', 'max_colour_err')
 
 _LN10 = float(np.log(10))
 
@@ -148,9 +148,10 @@ def mass_profile(
         filters: Literal['SDSS', 'DES', 'PS1'] = 'SDSS',
         k_correction: Callable[..., Any] | dict[str, float] | str |
             None = None,
-        inclination: float | Quantity | None = None, thickness: float = 0.0,
-        max_colour_err: float = 0.1, n_samples: int = 200,
-        seed: int = 0) -> QTable:
+        inclination: float | Quantity | None = None,
+        inclination_err: float | Quantity | None = None,
+        thickness: float = 0.0, max_colour_err: float = 0.1,
+        n_samples: int = 200, seed: int = 0) -> QTable:
     """
     Measure the stellar-mass profile of a galaxy from its colour.
 
@@ -187,9 +188,11 @@ def mass_profile(
     cosmology : `~astropy.cosmology.FLRW`, optional
         The cosmology; by default astropy's default.
 
-    ebv, ebv_err, position, reddening, filters, inclination, thickness
-        See `physical_profile`. The inclination changes the surface
-        density only, not the mass.
+    ebv, ebv_err, position, reddening, filters
+        See `physical_profile`.
+
+    inclination, inclination_err, thickness
+        Likewise. They change the surface density only, not the mass.
 
     k_correction : callable, dict or 'chilingarian2010', optional
         K-corrections (mag): a number for each band, or a function of band,
@@ -284,7 +287,8 @@ def mass_profile(
         checked[light], distance=distance, redshift=redshift,
         cosmology=cosmology, ebv=ebv, ebv_err=ebv_err, position=position,
         reddening=reddening, filters=filters, k_correction=k_correction,
-        inclination=inclination, thickness=thickness, colour=colour)
+        inclination=inclination, inclination_err=inclination_err,
+        thickness=thickness, colour=colour)
     check_megaparsec(distance_err, 'distance_err')
     distance_err = check_number(distance_err, 'distance_err', unit=u.Mpc,
                                 least=0, optional=True)
@@ -300,7 +304,7 @@ def mass_profile(
             msg = (f'bands[{band!r}] must show a galaxy, got a profile with '
                    'the flag NO_SOURCE')
             raise ValueError(msg)
-    _warn_of_unlike(checked)
+    warn_of_unlike(checked)
     rng = np.random.default_rng(seed)
     read = {band: read_band(profile, n_samples, rng)
             for band, profile in checked.items()}
@@ -328,33 +332,6 @@ def mass_profile(
         0.0 if distance_err is None else 2 / _LN10 * distance_err
         / found.scale.luminosity_distance)
     return table
-
-
-def _warn_of_unlike(profiles):
-    """
-    Warn if profiles cannot be those of one galaxy, treated alike.
-    """
-    corrected = {band for band, profile in profiles.items()
-                 if 'psf_correction' in profile.colnames}
-    if corrected and corrected != set(profiles):
-        warnings.warn(
-            f'the profiles of {", ".join(sorted(corrected))} are corrected '
-            'for the PSF and the others are not: their colours are wrong '
-            'near the centre', AstropyUserWarning, stacklevel=3)
-    apart = centres_apart([profile.meta for profile in profiles.values()])
-    if apart:
-        warnings.warn(
-            f'the centres of the profiles are {apart:.3g} arcsec apart: '
-            'are they profiles of one galaxy?', AstropyUserWarning,
-            stacklevel=3)
-    if apart is None:
-        first, *others = profiles.values()
-        doubts = [unlike_places(first.meta, other.meta, other['radius'][-1])
-                  for other in others]
-        if any(doubts):
-            warnings.warn(
-                f'{next(filter(None, doubts))}: are the profiles those of '
-                'one galaxy?', AstropyUserWarning, stacklevel=3)
 
 
 @dataclass
@@ -441,8 +418,9 @@ def _make_table(profile, rings, found):
                                   / u.solLum)
     unit = u.solMass / u.pc**2
     table['mass_density'] = rings.density[0] * found.face_on * unit
-    table['mass_density_err'] = (_spread(rings.density[1:]) * found.face_on
-                                 * unit)
+    table['mass_density_err'] = np.hypot(
+        _spread(rings.density[1:]), rings.density[0] * found.face_on_err
+    ) * found.face_on * unit
     return table
 
 

@@ -43,6 +43,7 @@ from astro_pix2prof.structure.growth import (
     REFINE,
     area_ratio,
     draw_intensities,
+    hold_enclosed,
     part_radii,
     refine_rings,
     total_light,
@@ -347,6 +348,7 @@ def measure_structure(profile: QTable | ProfileBatch, *,
                                for row in fine])
         growth = growth * np.interp(at, radius, area_ratio(
             profile, ok, growth[0, ::REFINE]))
+        growth = hold_enclosed(profile, ok, growth)
         flux = growth[:, -1]
         total, levelled = total_light(
             profile, ok, samples, (radius, growth), eps, galaxy_flag, seed)

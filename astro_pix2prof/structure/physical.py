@@ -25,13 +25,20 @@ from astro_pix2prof.profile.brightness import (
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.structure.bandpasses import FILTERS, find_bandpass
-from astro_pix2prof.structure.distances import PhysicalScale, find_scale
+from astro_pix2prof.structure.distances import (
+    PhysicalScale,
+    find_scale,
+    warn_of_redshift,
+)
 from astro_pix2prof.structure.extinction import (
     REDDENINGS,
     find_reddening,
     galactic_extinction,
 )
-from astro_pix2prof.structure.inclination import face_on_factor
+from astro_pix2prof.structure.inclination import (
+    face_on_error,
+    face_on_factor,
+)
 from astro_pix2prof.structure.k_corrections import (
     K_CORRECTIONS,
     PolynomialKCorrection,
@@ -80,6 +87,9 @@ class Corrections:
 
     ebv_err : float
         The error of E(B-V) (mag), on the scale that was given.
+
+    face_on_err : float
+        The relative error of ``face_on``.
     """
 
     scale: PhysicalScale
@@ -88,6 +98,7 @@ class Corrections:
     k_correction: object
     face_on: float
     ebv_err: float = 0.0
+    face_on_err: float = 0.0
 
     def extinction(self, band):
         """
@@ -143,7 +154,8 @@ class Corrections:
                 'dimming': scale.dimming, 'filters': self.filters,
                 'ebv': self.reddening['ebv'], 'ebv_err': self.ebv_err,
                 'ebv_scale': self.reddening['reddening'],
-                'face_on_factor': self.face_on}
+                'face_on_factor': self.face_on,
+                'face_on_factor_err': self.face_on * self.face_on_err}
         if scale.cosmology:
             meta['cosmology'] = scale.cosmology
         return meta
@@ -152,7 +164,8 @@ class Corrections:
 def find_corrections(profile, *, distance=None, redshift=None,
                      cosmology=None, ebv=0.0, ebv_err=None, position=None,
                      reddening='SFD', filters='SDSS', k_correction=None,
-                     inclination=None, thickness=0.0, colour=None):
+                     inclination=None, inclination_err=None, thickness=0.0,
+                     colour=None):
     """
     Check and collect the corrections of a galaxy.
 
@@ -164,7 +177,7 @@ def find_corrections(profile, *, distance=None, redshift=None,
     distance, redshift, cosmology, ebv, ebv_err, position, reddening
         See `physical_profile`.
 
-    filters, k_correction, inclination, thickness
+    filters, k_correction, inclination, inclination_err, thickness
         Likewise.
 
     colour : str, optional
@@ -199,12 +212,18 @@ def find_corrections(profile, *, distance=None, redshift=None,
     if k_correction is not None and redshift is None:
         msg = 'redshift must be given with k_correction, got None'
         raise ValueError(msg)
+    if inclination is None and inclination_err is not None:
+        msg = ('inclination must be given with inclination_err, got '
+               f'None and {inclination_err!r}')
+        raise ValueError(msg)
     face_on = (1.0 if inclination is None
                else face_on_factor(inclination, thickness))
+    face_on_err = (0.0 if inclination_err is None else face_on_error(
+        inclination, inclination_err, thickness))
     if ebv_err is None:
         ebv_err = EBV_ERROR * found['ebv']
     return Corrections(scale, check_choice(filters, 'filters', FILTERS),
-                       found, k_correction, face_on, ebv_err)
+                       found, k_correction, face_on, ebv_err, face_on_err)
 
 
 def check_calibrated(profile, name):
@@ -304,6 +323,11 @@ def absolute_magnitude(
     TypeError, ValueError
         If an argument is wrong.
 
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If the redshift is above 0.05 and there is no K-correction.
+
     Examples
     --------
     >>> import astropy.units as u
@@ -315,6 +339,7 @@ def absolute_magnitude(
         None, distance=distance, redshift=redshift, cosmology=cosmology,
         ebv=ebv, position=position, reddening=reddening, filters=filters,
         k_correction=k_correction)
+    warn_of_redshift(found.scale, k_correction)
     value = _apparent(magnitude)
     return (value - found.extinction(band) - found.scale.distance_modulus
             - found.k(band, colour)) * u.mag
@@ -342,8 +367,9 @@ def physical_profile(
         reddening: Literal['SFD', 'SF11'] = 'SFD',
         filters: Literal['SDSS', 'DES', 'PS1'] = 'SDSS',
         k_correction: Callable[..., Any] | dict[str, float] | None = None,
-        inclination: float | Quantity | None = None, thickness: float = 0.0,
-        solar: float | None = None) -> QTable:
+        inclination: float | Quantity | None = None,
+        inclination_err: float | Quantity | None = None,
+        thickness: float = 0.0, solar: float | None = None) -> QTable:
     """
     Convert a profile to physical units.
 
@@ -393,6 +419,11 @@ def physical_profile(
         The inclination of a disc without dust, for surface brightness
         face-on; a plain number is in degrees. See `disc_inclination`.
 
+    inclination_err : `~astropy.units.Quantity` or float, optional
+        Its error, which is part of the errors of surface brightness and
+        luminosity density, and moves all rings together. By default, the
+        inclination is exact. See `disc_inclination_err`.
+
     thickness : float, optional
         The axis ratio of the disc seen edge-on.
 
@@ -415,6 +446,11 @@ def physical_profile(
     TypeError, ValueError
         If the profile is not calibrated, or an argument is wrong.
 
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If the redshift is above 0.05 and there is no K-correction.
+
     Examples
     --------
     >>> import astropy.units as u
@@ -430,7 +466,8 @@ def physical_profile(
         profile, distance=distance, redshift=redshift, cosmology=cosmology,
         ebv=ebv, ebv_err=ebv_err, position=position, reddening=reddening,
         filters=filters, k_correction=k_correction, inclination=inclination,
-        thickness=thickness)
+        inclination_err=inclination_err, thickness=thickness)
+    warn_of_redshift(found.scale, k_correction)
     band = profile.meta.get('band') if band is None else band
     sun = _solar(band, found.filters, solar)
     extinction, k = found.extinction(band), found.k(band)
@@ -445,6 +482,7 @@ def physical_profile(
                      light * dust / POGSON)
     kpc = radius * found.scale.kpc_per_arcsec
     within = curve_of_growth(1e3 * kpc, light, np.asarray(eps, dtype=float))
+    error = np.hypot(error, light * found.face_on_err)
     face_on = light * found.face_on
     with np.errstate(invalid='ignore', divide='ignore'):
         mu = sun + DENSITY_ZERO - 2.5 * np.log10(face_on)

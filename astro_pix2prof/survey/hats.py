@@ -23,6 +23,7 @@ from astro_pix2prof.survey.resume import set_aside, warn_again
 from astro_pix2prof.survey.stop import stop_if_full
 from astro_pix2prof.survey.storage import copy_file, make_folder, remove_tree
 from astro_pix2prof.survey.times import RunClock, times_file
+from astro_pix2prof.survey.unanswered import withdraw_unanswered
 
 __all__ = ['HatsCatalogue', 'finish_hats', 'open_hats', 'run_hats']
 
@@ -241,6 +242,10 @@ def run_hats(job, catalogue, out, chunk_size, *, settings, n_workers=None,
             n_done += n_rows
             plans[pixel].missing.discard(number)
             plans[pixel].finish(job.identity)
+    # (what was measured before tells that the service answers)
+    if not n_skipped and not any(plan.n_done for plan in plans.values()):
+        withdraw_unanswered([file for file in files.values()
+                             if file.is_file()])
     return n_skipped
 
 

@@ -536,7 +536,7 @@ def _run_parts(job, catalogue, out, chunk_size, *, part, carried, settings,
             failed = _measure_parts(engine, job, catalogue, plan, clock,
                                     progress)
             # (what was measured before tells that the service answers)
-            if failed and not plan.done:
+            if (failed or job.bands is not None) and not plan.done:
                 withdraw_unanswered([plan.path(number)
                                      for number in plan.numbers
                                      if number not in plan.done])

@@ -12,8 +12,9 @@ and 68% of them are within 1, if errors hold.
     python -m benchmarks.accuracy.stated --n 60 --seed 7315 --table
 
 The figures are written to stated.json, and with ``--table`` the tables of the
-documentation. ``--parts surveys`` or ``--parts models`` does one of both, and
-keeps the other as it is stored.
+documentation. ``--parts`` measures some of the parts, which are the surveys
+and ``models``, and keeps the others as they are stored. Each part has its own
+number of galaxies, seed and environment.
 """
 
 import argparse
@@ -26,7 +27,13 @@ from astropy.io import fits
 from astropy.table import QTable
 from scipy.interpolate import PchipInterpolator
 
-from astro_pix2prof import IsophoteFitter, Pix2ProfFitter, measure_structure
+from astro_pix2prof import (
+    IsophoteFitter,
+    Pix2ProfFitter,
+    disc_inclination,
+    disc_inclination_err,
+    measure_structure,
+)
 from astro_pix2prof.profile.brightness import light_within
 from benchmarks.accuracy.pulls import LEAST_FLAT, width
 from benchmarks.accuracy.stated_models import MODEL_NAMES, measure_models
@@ -41,17 +48,20 @@ from benchmarks.tables import (
 HERE = Path(__file__).resolve().parent
 SURVEYS = 'sdss-r', 'hsc-i'
 FITTERS = 'network', 'isophotes'
+PARTS = (*SURVEYS, 'models')
 NAMES = {
     'ellipticity_50': 'ellipticity at R50', 'pa_50': 'angle at R50',
     'ellipticity_out': 'ellipticity at R90', 'pa_out': 'angle at R90',
     'mag_total': 'total magnitude', 'r20': 'R20', 'r50': 'R50',
     'r80': 'R80', 'r90': 'R90', 'c28': 'C28', 'c59': 'R90 / R50',
-    'r_petro': 'Petrosian radius', 'h_disc': '``h_disc``',
-    'disc_h': '``disc_h``'}
+    'r_petro': 'Petrosian radius', 'r25_0': 'R25', 'h_disc': '``h_disc``',
+    'disc_h': '``disc_h``', 'inclination': 'inclination'}
 # Models without a PSF, held against the fit to the rings without noise.
 FITTED = {
     'sersic_n': '``sersic_n``', 'sersic_r_e': '``sersic_r_e``',
     'b_t': '``b_t``', 'bulge_r_e': '``bulge_r_e``', 'bulge_n': '``bulge_n``'}
+# Galaxies whose outskirts are a disc that is not seen edge-on.
+DISCS = 'spiral', 'barred', 's0'
 # Half-light radius of a disc in units of its scale length, in the renderer.
 HALF_LIGHT = 1.678
 
@@ -89,6 +99,12 @@ def true_structure(header, true):
                                               right=np.nan)
     found['c28'] = 5 * np.log10(found['r80'] / found['r20'])
     found['c59'] = found['r90'] / found['r50']
+    bright = value > pixel**2 * 10**(-0.4 * (25 - 22.5))
+    if bright.any() and not bright[-1]:
+        last = np.flatnonzero(bright)[-1]
+        ends = slice(last, last + 2)
+        found['r25_0'] = pixel * np.interp(
+            25, 22.5 - 2.5 * np.log10(value[ends] / pixel**2), at[ends])
     # the mean from 0.8 to 1.25 r over that within r
     r = at[(at > 0) & (1.25 * at <= at[-1])]
     area = np.pi * r**2 * np.interp(r, at, q)
@@ -98,7 +114,7 @@ def true_structure(header, true):
     above = (outer - inner) / ring > 0.2 * np.interp(r, at, growth) / area
     found['r_petro'] = pixel * r[np.flatnonzero(above)[-1]] if (
         above.any() and not above[-1]) else np.nan
-    if header['G_TYPE'] in ('spiral', 'barred', 's0'):
+    if header['G_TYPE'] in DISCS:
         found['h_disc'] = found['disc_h'] = header['G_R_E'] / HALF_LIGHT
     return found
 
@@ -137,6 +153,13 @@ def pulls_of(profile, header, true):
             off = value(f'pa_{end}') + 90 - 0.5 * np.degrees(
                 np.arctan2(e2, e1))
             put(f'pa_{end}', (off + 90) % 180 - 90)
+    if header['G_TYPE'] in DISCS and np.isfinite(value('ellipticity_out')):
+        # (discs of the renderer are as thick as those of the default)
+        flat, error = value('ellipticity_out'), value('ellipticity_out_err')
+        if error > 0:
+            found['inclination'] = float((
+                disc_inclination(flat).value - header['G_INCLIN'])
+                / disc_inclination_err(flat, error).value)
     known = measure_structure(true_rings(profile, header, true),
                               n_samples=2)[0]
     for name in FITTED:
@@ -161,14 +184,17 @@ def true_rings(profile, header, true):
     return out
 
 
-def measure(n, seed, folder=None):
+def measure(survey, n, seed, folder=None):
     """
-    Measure galaxies: the widths of their pulls.
+    Measure galaxies of a survey: the widths of their pulls.
 
     Parameters
     ----------
+    survey : str
+        The survey.
+
     n, seed : int
-        The number of galaxies of each survey, and their seed.
+        The number of galaxies, and their seed.
 
     folder : `~pathlib.Path`, optional
         Where images are kept, ``SURVEY/galaxy_NNNN.fits``, and used again.
@@ -176,34 +202,60 @@ def measure(n, seed, folder=None):
     Returns
     -------
     out : dict
-        By fitter, survey and parameter: ``n``, ``width``, ``within`` (the
+        By fitter and parameter: ``n``, ``width``, ``within`` (the
         part within 1) and ``median``.
     """
-    out = {}
     fitters = dict(zip(FITTERS, (Pix2ProfFitter(device='cpu'),
                                  IsophoteFitter()), strict=True))
-    for survey in SURVEYS:
-        pulls = {name: [] for name in FITTERS}
-        for k in range(n):
-            path = folder and folder / survey / f'galaxy_{k:04d}.fits'
-            if path and path.exists():
-                hdus = fits.open(path)
-            else:
-                hdus = render(seed * 100_000 + k, survey=survey)
-                if path:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    hdus.writeto(path)
-            for name, fitter in fitters.items():
-                with warnings.catch_warnings():
-                    warnings.simplefilter('ignore')
-                    profile = fitter(hdus)
-                    pulls[name].append(pulls_of(
-                        profile, hdus[0].header, hdus['TRUTH'].data))
-        for name, rows in pulls.items():
-            out.setdefault(name, {})[survey] = {key: summary(
-                [row[key] for row in rows if key in row])
-                for key in (*NAMES, *FITTED)}
-    return out
+    pulls = {name: [] for name in FITTERS}
+    for k in range(n):
+        path = folder and folder / survey / f'galaxy_{k:04d}.fits'
+        if path and path.exists():
+            hdus = fits.open(path)
+        else:
+            hdus = render(seed * 100_000 + k, survey=survey)
+            if path:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                hdus.writeto(path)
+        for name, fitter in fitters.items():
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore')
+                profile = fitter(hdus)
+                pulls[name].append(pulls_of(
+                    profile, hdus[0].header, hdus['TRUTH'].data))
+    return {name: {key: summary([row[key] for row in rows if key in row])
+                   for key in (*NAMES, *FITTED)}
+            for name, rows in pulls.items()}
+
+
+def add_part(stored, part, found, **made):
+    """
+    Add the figures of a part to those that are stored.
+
+    Parameters
+    ----------
+    stored : dict
+        What is stored.
+
+    part : str
+        One of `PARTS`.
+
+    found : dict
+        By fitter and parameter, or for ``models`` by parameter.
+
+    **made
+        How the part was made: ``n``, ``seed`` and ``environment``.
+
+    Returns
+    -------
+    out : dict
+        All parts; those of the others, and how they were made, as stored.
+    """
+    out = {**stored, 'parts': {**stored.get('parts', {}), part: made}}
+    if part == 'models':
+        return out | {'models': found}
+    return out | {name: {**stored.get(name, {}), part: figures}
+                  for name, figures in found.items()}
 
 
 def summary(pulls):
@@ -219,9 +271,9 @@ def make_table(out):
     """
     The widths as a part of a page of the documentation.
     """
-    names = NAMES | {key: title for key, title in FITTED.items()
-                     if key in out[FITTERS[0]][SURVEYS[0]]}
-    rows = [(title, *(_cell(out[fitter][survey][key])
+    names = {key: title for key, title in (NAMES | FITTED).items()
+             if any(key in out[FITTERS[0]][survey] for survey in SURVEYS)}
+    rows = [(title, *(_cell(out[fitter][survey].get(key))
                       for fitter in FITTERS for survey in SURVEYS))
             for key, title in names.items()]
     heading = ('Quantity', *(f'{fitter}, {survey}' for fitter in FITTERS
@@ -240,8 +292,10 @@ def make_table(out):
 
 def _cell(found):
     """
-    The width of pulls, and the part of them within 1 where it is stored.
+    The width of pulls, and the part of them within 1 where these are stored.
     """
+    if found is None:
+        return ''
     cell = text(found['width'], '.2f')
     return f"{cell} ({found['within']:.0%})" if 'within' in found else cell
 
@@ -256,21 +310,21 @@ def main(args=None):
     parser.add_argument('--folder', type=Path, help='where images are kept')
     parser.add_argument('--table', action='store_true',
                         help='write docs/stated.inc')
-    parser.add_argument('--parts', nargs='+', choices=('surveys', 'models'),
-                        default=('surveys', 'models'))
+    parser.add_argument('--parts', nargs='+', choices=PARTS, default=PARTS)
     args = parser.parse_args(args)
     kept = HERE / 'stated.json'
     out = json.loads(kept.read_text()) if kept.exists() else {}
-    out |= {'n': args.n, 'seed': args.seed}
-    if 'surveys' in args.parts:
-        out |= measure(args.n, args.seed, args.folder)
-    if 'models' in args.parts:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            found = measure_models(args.seed)
-        out['models'] = {name: summary(pulls)
-                         for name, pulls in found.items()}
-    out = to_json(out | {'environment': describe_environment()})
+    for part in args.parts:
+        made = {'seed': args.seed, 'environment': describe_environment()}
+        if part == 'models':
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore')
+                found = {name: summary(pulls) for name, pulls
+                         in measure_models(args.seed).items()}
+        else:
+            made['n'] = args.n
+            found = measure(part, args.n, args.seed, args.folder)
+        out = to_json(add_part(out, part, found, **made))
     print(make_table(out))
     if args.table:
         kept.write_text(json.dumps(out, indent=1) + '\n')

@@ -17,6 +17,7 @@ from astro_pix2prof import (
     IsophoteFitter,
     build_profile,
     disc_inclination,
+    disc_inclination_err,
     measure_structure,
     physical_profile,
 )
@@ -170,10 +171,11 @@ def broken_pulls(fitter, seed):
                 ('h_in', h_in), ('h_out', h_out), ('r_break', r_break))]
         flat, error = row['ellipticity_out'], row['ellipticity_out_err']
         if np.isfinite(flat) and error > 0:
-            low, mid, high, true = (
-                disc_inclination(np.clip(value, 0, 1), thickness=0).value
-                for value in (flat - error, flat, flat + error, eps))
-            pulls.append(('inclination', (mid - true) / (0.5 * (high - low))))
+            found, true = (disc_inclination(value, thickness=0)
+                           for value in (flat, eps))
+            pulls.append(('inclination', float(
+                (found - true) / disc_inclination_err(
+                    flat, error, thickness=0, thickness_err=0))))
     return pulls
 
 

@@ -48,6 +48,9 @@ def test_true_structure_of_an_exponential(stated):
                     6 * np.array([0.8244, 1.6783, 2.9943, 3.8897]), rtol=2e-3)
     assert_allclose(found['c28'], 5 * np.log10(2.9943 / 0.8244), rtol=2e-3)
 
+    # 0.1 nanomaggies per square arcsec
+    assert_allclose(found['r25_0'], 6 * np.log(40), rtol=1e-4)
+
     def light(x):
         return 1 - (1 + x) * np.exp(-x)
 
@@ -112,6 +115,27 @@ def test_table_of_models(stated):
                 in table)
     # without, there is one table
     assert 'Within the error' not in stated.make_table(out)
+
+
+def test_parts_keep_how_they_were_made(stated):
+    """
+    A part that is measured anew leaves the others as they are stored.
+    """
+    first, second = stated.SURVEYS
+    figures = {name: {'r50': {'n': 3}} for name in stated.FITTERS}
+    out = stated.add_part({}, first, figures, n=60, seed=1, environment='a')
+    out = stated.add_part(out, 'models', {'b_t': {'n': 2}}, seed=2,
+                          environment='b')
+    kept = json.loads(json.dumps(out))
+    more = stated.add_part(out, second, figures, n=5, seed=3, environment='c')
+    assert out == kept
+    assert more['parts'] == {
+        first: {'n': 60, 'seed': 1, 'environment': 'a'},
+        second: {'n': 5, 'seed': 3, 'environment': 'c'},
+        'models': {'seed': 2, 'environment': 'b'}}
+    assert more['models'] == {'b_t': {'n': 2}}
+    assert all(set(more[name]) == {first, second}
+               for name in stated.FITTERS)
 
 
 def test_pulls_of_dust(stated, monkeypatch):

@@ -69,7 +69,8 @@ def test_cube_and_formats(folder, tmp_path, kind):
     """
     assert run(folder, '--redshift', '0.01', '--cosmology', 'WMAP9',
                '--relation', 'zibetti2009', '--ebv', '0.1', '--ebv-err',
-               '0.03', '--format', kind,
+               '0.03', '--inclination', '60', '--inclination-err', '3',
+               '--format', kind,
                '--k-correction', 'chilingarian2010', '--quiet', '--out',
                str(tmp_path),
                names=('cube', 'cube')) == 0
@@ -80,6 +81,8 @@ def test_cube_and_formats(folder, tmp_path, kind):
     assert meta['cosmology'] == 'WMAP9'
     assert meta['relation'] == 'zibetti2009'
     assert meta['ebv_err'] == 0.03
+    assert_allclose([meta['face_on_factor'], meta['face_on_factor_err']],
+                    [0.5, 0.0453], rtol=1e-2)
     known = ~np.asarray(table['colour_held']) & (table['radius'].value > 1)
     observed = 0.995 - 0.1605
     k_g, k_i = (PolynomialKCorrection('g-i')(band, 0.01, observed)

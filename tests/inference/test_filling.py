@@ -11,6 +11,8 @@ from astropy.modeling.models import Sersic2D
 from scipy.ndimage import gaussian_filter
 
 from astro_pix2prof import Pix2ProfFitter, decode_flags
+from astro_pix2prof.detection.hidden import HiddenCentre
+from astro_pix2prof.inference import filling
 from astro_pix2prof.inference.filling import (
     fill_frame,
     fill_pixels,
@@ -205,6 +207,54 @@ def test_filled_pixels_follow_views_and_squares(image):
     assert crop_filled([_frame(image, mask)], 64, first) is None
     _, _, first = crop_frames([frame], 256)
     assert crop_filled([frame], 256, first).sum() == mask.sum()
+
+
+class TestHiddenCentre:
+    @pytest.fixture(name='frames')
+    def read_hidden(self, image, monkeypatch):
+        """
+        Read with an error of the centre along x; give the last four frames.
+        """
+        def read(spread):
+            frames = []
+
+            class Reader:
+                def read(self, given):
+                    frames.extend(given)
+                    return [_caption(frame.centre) for frame in given]
+
+            monkeypatch.setattr(
+                filling, 'find_hidden_centre', lambda *_, **__: HiddenCentre(
+                    CENTRE, np.diag([spread**2, 1.0])))
+            caption, = read_filled(Reader(), [_frame(image, HOLES['core'])])
+            assert caption.trust['hidden'] == spread
+            assert all(frame.hold for frame in frames[-4:])
+            return frames[-4:]
+        return read
+
+    def test_error(self, frames):
+        """
+        The galaxy is read about centres that are moved by their error.
+        """
+        found = sorted(frame.centre for frame in frames(4.0))
+        np.testing.assert_allclose(found, [
+            (76.3, 78.6), (80.3, 77.6), (80.3, 79.6), (84.3, 78.6)])
+
+    def test_error_that_leads_out_of_the_frame(self, frames):
+        """
+        A centre that could be anywhere is somewhere in the frame.
+
+        (The frame was enlarged to hold the places it was moved to.)
+        """
+        found = frames(1e4)
+        sizes = [frame.image.shape[1] for frame in found]
+        # the reach of the profile is added on one side, at most
+        assert max(sizes) < SHAPE[1] + 1.3 * 40 + 8 + 2
+        # the first column of the image, and the last one
+        left, = (frame for frame in found if (
+            frame.image.shape[1] - frame.centre[0] == SHAPE[1]))
+        assert left.image.shape[1] > SHAPE[1]
+        assert max(frame.centre[0] for frame in found) == SHAPE[1] - 1
 
 
 def _difference(profile, whole, data_limit=0.5 * NOISE):

@@ -24,6 +24,7 @@ from astro_pix2prof.fitting.bands import BandProfiles, make_colours
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.structure.band_light import match_light, read_band
 from astro_pix2prof.structure.colours import hold_colours
+from astro_pix2prof.structure.inclination import face_on_error
 from astro_pix2prof.structure.k_corrections import PolynomialKCorrection
 from astro_pix2prof.structure.mass import check_mass_options
 from astro_pix2prof.structure.relations import RELATIONS, find_relation
@@ -366,6 +367,12 @@ class TestMassProfile:
         assert_allclose(turned['mass_density'], 0.5 * plain['mass_density'])
         assert_allclose(turned['mass_enclosed'], plain['mass_enclosed'])
         assert turned.meta['mass'] == plain.meta['mass']
+        table = mass_profile(bands, distance=20, inclination=60,
+                             inclination_err=3)
+        more = face_on_error(60, 3) * turned['mass_density']
+        assert_allclose(table['mass_density_err'], np.hypot(
+            turned['mass_density_err'], more))
+        assert table.meta['mass_err'] == turned.meta['mass_err']
 
     def test_scatter_apart(self):
         """

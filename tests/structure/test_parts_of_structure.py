@@ -15,6 +15,7 @@ from astro_pix2prof import (
     GalaxyCutout,
     build_profile,
     disc_inclination,
+    disc_inclination_err,
     measure_structure,
     surface_brightness_limit,
     upper_limits,
@@ -22,7 +23,10 @@ from astro_pix2prof import (
 from astro_pix2prof.profile.flags import RingFlag, StructureFlag
 from astro_pix2prof.structure.band_light import BandLight, match_light
 from astro_pix2prof.structure.fitted import put_fits
-from astro_pix2prof.structure.inclination import face_on_factor
+from astro_pix2prof.structure.inclination import (
+    face_on_error,
+    face_on_factor,
+)
 from astro_pix2prof.structure.mass import _add_shape_error
 from astro_pix2prof.structure.relations import MassRelation
 
@@ -85,6 +89,43 @@ class TestDiscs:
         for thickness in (-0.01, -0.5, 1.0):
             with pytest.raises(ValueError, match='thickness must be'):
                 disc_inclination(0.5, thickness=thickness)
+
+    @pytest.mark.parametrize(('flat', 'error', 'other'), [
+        (0.5, 0.03, 0.05), (0.3, 0.001, 0.0), (0.7, 0.02, 0.02)])
+    def test_error(self, flat, error, other):
+        """
+        The errors of axis ratio and thickness, propagated to first order.
+        """
+        q, q_0, least = 1 - flat, 0.2, max(error, 0.015)
+        part = 1 - q_0**2
+        angle = np.arccos(np.sqrt((q**2 - q_0**2) / part))
+        # d(cos2)/dq and d(cos2)/dq_0, over d(cos2)/di = -sin(2 i)
+        slopes = np.array([2 * q / part, -2 * q_0 * (1 - q**2) / part**2])
+        expected = np.degrees(np.hypot(*(slopes * [least, other]))
+                              / np.sin(2 * angle))
+        found = disc_inclination_err(flat, error, thickness_err=other)
+        assert_allclose(found.to_value('deg'), expected, rtol=0.02)
+
+    def test_error_at_the_limits(self):
+        # face-on, there is one side only: half its square
+        side = np.degrees(np.arccos(0.98))
+        assert_allclose(disc_inclination_err(
+            0.0, 0.02, thickness=0, thickness_err=0).value, side / 2**0.5)
+        # flatter than the disc is: not certain to be 90 deg
+        assert disc_inclination(0.85).value == 90
+        assert 5 < disc_inclination_err(0.85, 0.02).value < 40
+        with pytest.raises(ValueError, match='ellipticity_err must be'):
+            disc_inclination_err(0.5, -0.1)
+        with pytest.raises(ValueError, match='thickness_err must be'):
+            disc_inclination_err(0.5, 0.1, thickness_err=-1)
+
+    def test_error_of_the_factor(self):
+        # cos(60 +- 3 deg) over cos(60)
+        sides = 2 * np.cos(np.radians([57, 63])) - 1
+        assert_allclose(face_on_error(60, 3), np.sqrt(np.mean(sides**2)))
+        assert face_on_error(60, 0, 0.2) == pytest.approx(0)
+        with pytest.raises(ValueError, match='inclination_err must be'):
+            face_on_error(60, -3)
 
     def test_face_on(self):
         assert_allclose(face_on_factor(60), 0.5)

@@ -29,7 +29,10 @@ from astro_pix2prof.structure.extinction import (
     extinction_coefficient,
     find_reddening,
 )
-from astro_pix2prof.structure.inclination import face_on_factor
+from astro_pix2prof.structure.inclination import (
+    face_on_error,
+    face_on_factor,
+)
 from astro_pix2prof.structure.k_corrections import (
     PolynomialKCorrection,
     power_law_k_correction,
@@ -484,6 +487,46 @@ class TestPhysicalProfile:
         with pytest.raises(ValueError, match='ebv_err must be'):
             physical_profile(sersic_profile, band='r', distance=50, ebv=0.1,
                              ebv_err=-0.01)
+
+    def test_missing_k_correction(self, sersic_profile, recwarn):
+        """
+        There is a warning above a redshift of 0.05.
+        """
+        match = 'no K-correction is made at the redshift 0.06: magnitudes'
+        with pytest.warns(AstropyUserWarning, match=match):
+            physical_profile(sersic_profile, band='r', redshift=0.06)
+        with pytest.warns(AstropyUserWarning, match=match):
+            absolute_magnitude(15.0, band='r', redshift=0.06)
+        for options in ({'redshift': 0.05}, {'distance': 300}, {
+                'redshift': 0.06, 'k_correction': {'r': 0.0}}):
+            physical_profile(sersic_profile, band='r', **options)
+            absolute_magnitude(15.0, band='r', **options)
+        assert not recwarn.list
+
+    def test_error_of_the_inclination(self, sersic_profile):
+        """
+        It is in that of surface brightness, and not in that of the light.
+        """
+        plain, table = (physical_profile(
+            sersic_profile, band='r', distance=50, inclination=60 * u.deg,
+            **options) for options in ({}, {'inclination_err': 3 * u.deg}))
+        more = face_on_error(60, 3)
+        good = np.isfinite(plain['surface_brightness'])
+        relative = [(one['luminosity_density_err']
+                     / one['luminosity_density']).value[good]
+                    for one in (plain, table)]
+        assert_allclose(relative[1], np.hypot(relative[0], more))
+        assert_allclose(
+            table['surface_brightness_err'].value[good], np.hypot(
+                plain['surface_brightness_err'].value[good],
+                2.5 / np.log(10) * more))
+        assert_allclose(table['mag_enclosed_err'], plain['mag_enclosed_err'])
+        assert_allclose(table.meta['face_on_factor_err'], 0.5 * more)
+        assert plain.meta['face_on_factor_err'] == 0
+        with pytest.raises(ValueError, match='inclination must be given with '
+                                             'inclination_err, got None and'):
+            physical_profile(sersic_profile, band='r', distance=50,
+                             inclination_err=3)
 
     def test_inclination_keeps_light(self, sersic_profile):
         plain, turned = (physical_profile(

@@ -613,6 +613,35 @@ class TestNumbers:
             r, true + rng.normal(0, error), error, np.diag(error**2))['b_t']
             for _ in range(12)])
         assert_allclose(np.median(found[:, 1]), found[:, 0].std(), rtol=0.4)
+        # That of rings without noise is that of an independent propagation:
+        # rings count with 3 per cent besides, and are independent or share
+        # a tenth of their variance.
+        share = 0.1 * np.ones((60, 60)) + 0.9 * np.eye(60)
+        covariance = share * np.outer(error, error)
+        weight = np.hypot(error, 0.03 * true)
+        start = np.array([19.5, 1.5, 2.0, 20.5, 8.0])
+
+        def rings(values):
+            return (sersic(r, *values[:3]) + disc(r, *values[3:])) / weight
+
+        def part(values):
+            at = np.geomspace(1e-4, 400, 4000)
+            bulge, rest = (np.trapezoid(at * light, at) for light in (
+                sersic(at, *values[:3]), disc(at, *values[3:])))
+            return bulge / (bulge + rest)
+
+        steps = np.diag([0.01, 0.01, 0.01, 0.01, 0.05])
+        jac, slope = (np.array([(law(start + step) - law(start - step)) / (
+            2 * step.sum()) for step in steps]) for law in (rings, part))
+        inverse = np.linalg.pinv(jac.T)
+        for extra, given in ((np.diag(error**2), None),
+                             (covariance, covariance)):
+            spread = (extra + np.diag((0.03 * true)**2)) / np.outer(
+                weight, weight)
+            expected = np.sqrt(slope @ inverse @ spread @ inverse.T @ slope)
+            assert_allclose(
+                fit_bulge_disc(r, true, error, given)['b_t'],
+                (part(start), expected), rtol=0.02)
 
     def test_error_of_bulge_to_total_is_at_most_one(self):
         # two discs, which are hard to tell apart: errors of 0.06 and 0.2

@@ -1,0 +1,101 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the widths, fluxes and shapes of point sources.
+"""
+
+import numpy as np
+from numpy.testing import assert_allclose
+from scipy.ndimage import zoom
+
+from astro_pix2prof.inference.point_sources import (
+    fit_fluxes,
+    noise_width,
+    star_width,
+)
+
+N, FWHM, CENTRE = 128, 3.2, (63.4, 64.2)
+
+
+def gaussian(x, y, flux, fwhm=FWHM):
+    s2 = (fwhm / 2.3548)**2
+    gy, gx = np.indices((N, N))
+    return flux / (2 * np.pi * s2) * np.exp(
+        -((gx - x)**2 + (gy - y)**2) / (2 * s2))
+
+
+class TestWidth:
+    def test_stars(self):
+        rng = np.random.default_rng(2)
+        image = sum(gaussian(x, y, 800.0) for x, y in (
+            (20, 30), (90.3, 100.2), (40.6, 95)))
+        image += gaussian(100, 30, 4000.0, 7.0)
+        image += rng.normal(0, 1, image.shape)
+        good = np.ones(image.shape, bool)
+        assert_allclose(star_width(image, good, 1.0, CENTRE), FWHM, rtol=0.1)
+        noise = rng.normal(0, 1, image.shape)
+        assert star_width(noise, good, 1.0, CENTRE) is None
+
+    def test_noise(self):
+        """
+        Noise that was enlarged four times has pixels of four pixels.
+        """
+        rng = np.random.default_rng(4)
+        noise = zoom(rng.normal(0, 1, (60, 60)), 4, order=3)
+        sky = np.ones(noise.shape, bool)
+        assert_allclose(noise_width(noise, sky), 3.2 * 4, rtol=0.15)
+        assert noise_width(rng.normal(0, 1, (60, 60)),
+                           np.ones((60, 60), bool)) is None
+        assert noise_width(noise, ~sky) is None
+        assert noise_width(0 * noise, sky) is None
+
+
+class TestFluxes:
+    def test_pulls(self):
+        """
+        Errors are those of the noise.
+        """
+        rng = np.random.default_rng(6)
+        pulls = []
+        for _ in range(60):
+            y, x = np.indices((41, 41))
+            r2 = (x - 20.3)**2 + (y - 19.8)**2
+            scale = 4 * (2**(1 / 4.765) - 1) / FWHM**2
+            image = 100 * 3.765 / np.pi * scale * (1 + scale * r2)**-4.765
+            image += rng.normal(0, 1, image.shape)
+            one, = fit_fluxes(image, np.ones(image.shape, bool),
+                              np.ones(image.shape), [20.3], [19.8], FWHM)
+            pulls.append((one.flux - 100) / one.error)
+        assert 0.75 < np.std(pulls) < 1.3
+        assert abs(np.mean(pulls)) < 0.5
+
+    def test_shapes(self):
+        """
+        Widths and elongations tell wide and long sources from point sources.
+        """
+        good = np.ones((61, 61), bool)
+        gy, gx = np.indices(good.shape)
+        found = {}
+        for name, wide, long in (('star', 1.0, 1.0), ('wide', 1.5, 1.5),
+                                 ('long', 1.0, 1.9), ('thin', 0.75, 0.75)):
+            r2 = ((gx - 30.2) / long)**2 + ((gy - 29.7) / wide)**2
+            scale = 4 * (2**(1 / 4.765) - 1) / FWHM**2
+            image = 60 * (1 + scale * r2)**-4.765
+            found[name], = fit_fluxes(image, good, good * 1.0, [30.2], [29.7],
+                                      FWHM, shapes=True)
+        assert abs(found['star'].log_width) < 0.05
+        assert_allclose(found['wide'].log_width, np.log(1.5), atol=0.1)
+        assert found['star'].extended < 2 < 10 < found['wide'].extended
+        assert found['thin'].extended < -5
+        assert found['star'].elongation < 0.03 < 0.1 < found[
+            'long'].elongation
+        plain, = fit_fluxes(image, good, good * 1.0, [30.2], [29.7], FWHM)
+        assert plain.log_width == plain.extended == plain.elongation == 0
+
+    def test_hidden(self):
+        """
+        A source of which nothing is seen has no shape, and is no error.
+        """
+        good = np.zeros((31, 31), bool)
+        one, = fit_fluxes(np.zeros(good.shape), good, good + 1.0, [15.0],
+                          [15.0], FWHM, shapes=True)
+        assert one.extended == one.elongation == 0
