@@ -19,7 +19,9 @@ from astro_pix2prof.image.header import (
 from astro_pix2prof.image.units import (
     count_scale,
     is_counts_like,
+    is_flux_scale,
     is_rate,
+    time_scale,
 )
 
 __all__ = ['StatedZero', 'choose_zero', 'find_disagreeing', 'header_system',
@@ -57,12 +59,6 @@ _FLUX_KEYWORDS = {'FLUXMAG0': 0.0, 'FLUX20': 20.0}
 # brightest that is common is 8.9, of a jansky. Of others that cannot be, the
 # brightness of the image tells.
 _NEAR_ZERO, _TOO_FAR = 5.0, 90.0
-
-# Zero points of images that are scaled to a unit of flux: nanomaggies, uJy,
-# nJy, Jy, mJy, 10 nJy. No telescope has one beyond the last number in a
-# second, or one before the first.
-_FLUX_SCALES = (22.5, 23.9, 31.4, 8.9, 16.4, 28.9)
-_BRIGHTEST_RATE, _FAINTEST_RATE = 10.0, 29.5
 
 # The least pivot wavelength (Angstrom), where hydrogen hides all galaxies:
 # below, it is in another unit.
@@ -463,9 +459,14 @@ def choose_zero(zeros, header, unit, pixel_scale=None):
     seconds = 0.0 if exptime is None else 2.5 * np.log10(exptime)
     others = [(zero, step) for zero in zeros[1:] if (step := _difference(
         zero, used, pixel_scale)) is not None]
-    if abs(seconds) <= _TOLERANCE or any(
-            abs(step) <= _TOLERANCE and not zero.is_open
-            for zero, step in others):
+    if any(abs(step) <= _TOLERANCE and not zero.is_open
+           for zero, step in others):
+        return used, ''
+    minute = 1.0 if used.is_settled or not is_rate(unit) else time_scale(unit)
+    if minute != 1:
+        return used, _either_meaning(
+            used, -2.5 * np.log10(minute), f'log10({1 / minute:g})')
+    if abs(seconds) <= _TOLERANCE:
         return used, ''
     # (the step to the one that fits an image in counts or in count rates)
     wanted = -seconds if is_rate(unit) else seconds
@@ -479,7 +480,7 @@ def choose_zero(zeros, header, unit, pixel_scale=None):
                 'used, as that of one data unit; give zeropoint= to choose')
             return zero, doubt
     is_doubted = not (used.is_settled or is_rate(unit)
-                      or _is_flux_scale(used.value))
+                      or is_flux_scale(used.value))
     for zero, step in others:
         if abs(step + wanted) <= _TOLERANCE:
             doubt = '' if not is_doubted or is_counts_like(unit) else (
@@ -489,16 +490,17 @@ def choose_zero(zeros, header, unit, pixel_scale=None):
             return used, doubt
     if not is_doubted:
         return used, ''
-    return used, (
-        f'{used.keyword} is taken as the magnitude of one data unit, but '
-        'some pipelines mean one unit per second; in that case give '
-        f'zeropoint={used.value + seconds:.4f} ({used.keyword} + 2.5 '
-        f'log10({exptime:g} s)), otherwise zeropoint={used.value:.4f}')
+    return used, _either_meaning(used, seconds, f'log10({exptime:g} s)')
 
 
-def _is_flux_scale(value):
-    return not _BRIGHTEST_RATE < value < _FAINTEST_RATE or any(
-        abs(value - scale) < 0.011 for scale in _FLUX_SCALES)
+def _either_meaning(used, more, text):
+    """
+    Write that a zero point may be that of one data unit per second.
+    """
+    return (f'{used.keyword} is taken as the magnitude of one data unit, but '
+            'some pipelines mean one unit per second; in that case give '
+            f'zeropoint={used.value + more:.4f} ({used.keyword} + 2.5 {text})'
+            f', otherwise zeropoint={used.value:.4f}')
 
 
 def _difference(zero, other, pixel_scale):

@@ -179,6 +179,20 @@ def test_open_conventions(keyword, unit):
         assert header_zeropoint(header, u.Unit(unit)).value == 26.0
 
 
+@pytest.mark.parametrize(('unit', 'other'), [
+    ('adu/min', 26 + 2.5 * np.log10(60)), ('ct/h', 26 + 2.5 * np.log10(3600)),
+    ('electron/ms', 18.5)])
+@pytest.mark.parametrize('keyword', ['MAGZPT', 'ZP', 'MAGZERO'])
+@pytest.mark.parametrize('exptime', [{}, {'EXPTIME': 100.0}])
+def test_rates_in_other_times_than_seconds(unit, other, keyword, exptime):
+    header = header_values(make_header({keyword: 26.0, **exptime}))
+    match = rf'{keyword} is taken .* zeropoint={other:.4f} .*=26\.0000'
+    with pytest.warns(AstropyUserWarning, match=match):
+        assert header_zeropoint(header, u.Unit(unit)).value == 26.0
+    archive = {'MAGZERO': 26.0, 'INSTRUME': 'DECam', **exptime}
+    assert find_quietly(archive, unit).value == 26.0
+
+
 @pytest.mark.parametrize(('cards', 'unit'), [
     ({'ZP': 26.0, 'EXPTIME': 100.0}, 'electron/s'),
     ({'ZP': 26.0, 'EXPTIME': 1.0}, 'electron'), ({'ZP': 26.0}, 'electron'),
