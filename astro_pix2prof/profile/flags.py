@@ -161,8 +161,11 @@ class GalaxyFlag(_DescribedFlag):
         'the centre if it is known.')
     CENTRE_OFFSET = (
         16, 'The galaxy was found far from the position.',
-        'It may be another one. Look at the image, and give ``position=`` '
-        'or a smaller ``search_radius=`` if it is.')
+        'It lies beyond six tenths of the search radius, which is 15 pixels '
+        'from the middle of a large frame without a position, and may be '
+        'another one. The profile of the galaxy found holds all the same. '
+        'Look at the image, and give ``position=`` or a smaller '
+        '``search_radius=`` if it is another.')
     NEIGHBOUR = (
         32, 'Another object touches the galaxy.',
         'Its light was left out by a network, a tenth of the light of the '
