@@ -23,6 +23,12 @@ from astro_pix2prof.image.units import (
     is_rate,
     time_scale,
 )
+from astro_pix2prof.image.zero_comments import (
+    doubt_of_counts,
+    is_per_area,
+    is_per_second,
+    is_per_unit,
+)
 
 __all__ = ['StatedZero', 'choose_zero', 'find_disagreeing', 'header_system',
            'stated_system', 'stated_zeros', 'text_zeros', 'unread_keywords',
@@ -82,18 +88,6 @@ _SETTLED_KEYWORDS = (*_VEGA_KEYWORDS, 'INSTRUME')
 
 _AB_ARCHIVES = re.compile(r'\b(EUCLID|ROMAN|JWST|HST)\b')
 
-# The words of comments that tell what a zero point belongs to.
-_EXPOSED = r'\(?\s*(t_?exp|exp_?t(ime)?\b|exposure|itime)'
-_IN_A_SECOND = re.compile(
-    r'(\bper\s+|/\s*)s(ec(ond)?s?)?\b(?![./])|\b(s|sec)(\^|\*\*)?\(?-1\b|'
-    r'\b(1|one)[\s-]*s(ec(ond)?)?\b(?![./])|\bcps\b|\bcount[\s-]?rate|'
-    rf'/\s*{_EXPOSED}|=.*\+\s*2\.5\s*\*?\s*log(10)?\s*{_EXPOSED}',
-    re.IGNORECASE)
-_IN_A_UNIT = re.compile(
-    r'\b(per|1|one)\s+(count|adu|dn|electron|e-|data|pixel)|'
-    r'log(10)?\s*\(\s*(data|counts?|adu|dn|flux|pix\w*)\s*\)',
-    re.IGNORECASE)
-
 # A disagreement between zero points of a header that is worth a warning (mag).
 _TOLERANCE = 0.02
 
@@ -135,7 +129,8 @@ class StatedZero:
         Whether the archive, a comment or the keyword tells which it is.
 
     doubt : str
-        What a warning should say of the exposure time that it needs.
+        What a warning should say of the exposure time that it needs, or of
+        the counts that it is of.
     """
 
     keyword: str
@@ -187,16 +182,17 @@ def _of_magnitude(keyword, header, unit):
     system = stated_system(header)
     if system is None and re.search(r'\bvega', comment, re.IGNORECASE):
         system = 'Vega'
-    per_second = keyword in _PER_SECOND or bool(_IN_A_SECOND.search(comment))
+    per_second = keyword in _PER_SECOND or is_per_second(comment)
     if keyword == 'MAGZPT' and _camera(header) in _CASU:
         per_second = True
         system = system or _CASU[_camera(header)]
-    is_told = per_second or bool(_IN_A_UNIT.search(comment))
+    is_told = per_second or is_per_unit(comment)
     is_open = keyword in _OPEN and not is_told
     is_settled = not is_open and (is_told or bool(_SETTLED.search(
         _texts(header, _SETTLED_KEYWORDS))) or (
             keyword == 'PHOTZP' and 'PHOTSYS' in header))
-    text, doubt = f'{keyword}={value:.4f}', ''
+    text = f'{keyword}={value:.4f}'
+    other = doubt_of_counts(comment, unit, text)
     if keyword == 'MAGZPT' and _camera(header) in _CASU:
         value -= _extinction(header)
     if per_second:
@@ -207,11 +203,12 @@ def _of_magnitude(keyword, header, unit):
             header, is_settled=_is_fixed_time(header))
         if exptime is None:
             return None
+        other = other or doubt
         value += 2.5 * np.log10(exptime)
         text += f' per second (zero point {value:.4f})'
-    return StatedZero(keyword, float(value), system or _default_system(
-        header), text=text, is_open=is_open, is_settled=is_settled,
-        doubt=doubt)
+    return StatedZero(
+        keyword, float(value), system or _default_system(header),
+        is_per_area(comment), text, is_open, is_settled, other)
 
 
 def _is_fixed_time(header):
