@@ -3,8 +3,11 @@
 Rows and columns of a detector that have lost a part of their light.
 """
 
+from functools import cache
+
 import numpy as np
 
+from astro_pix2prof.background.medians import median
 from astro_pix2prof.detection.bad_pixels import find_bad_pixels
 
 __all__ = ['find_bad_lines', 'find_bad_pixels_and_lines']
@@ -14,28 +17,35 @@ __all__ = ['find_bad_lines', 'find_bad_pixels_and_lines']
 # bands of so many rows (or columns).
 _HALF, _BAND = 18, 5
 
-# Pixels on each side of a line whose light predicts its own, with these
-# weights: those of a parabola through the logarithms, for lines of one pixel
-# and of two.
-_REACH, _WEIGHTS = 2, {1: (2 / 3, -1 / 6), 2: (0.75, -0.25)}
+# Pixels on each side of a line whose light predicts its own, and the widest
+# line. The steps to pixels beside an edge predict the step at the edge, as on
+# a parabola through the logarithms, with these weights of the four pixels.
+_REACH, _WIDEST = 2, 8
+_EDGE = np.array([0.25, -0.75, 0.75, -0.25])
 
 # Sums over a band are used that are so many times their error. A line has lost
 # light if its logarithm is too low by so many times the error, and by this.
-_CLEAR, _SURE, _LOST = 8.0, 6.0, 0.07
+_CLEAR, _SURE, _LOST = 6.0, 5.2, 0.07
 
-# A quick look passes by what is less than so many times the error of a sum.
-_CHANCE = 3.5
+# A quick look passes by what is less than so many times the error of a sum,
+# or than this depth, which sums over the galaxy may show less of, by width;
+# or as deep as the groups beside but for this part.
+_CHANCE, _CHANGE = 3.5, 0.5
+_SEEN = np.array([-0.05, -0.05, *[-0.1] * (_WIDEST - 2)])
 
 # The depths of the lines beside are those that follow from one dark line; what
 # else there is, is less than this part of its own.
 _ELSE = 0.3
+
+# Depths so many columns to each side are looked at.
+_BESIDE = 3
 
 # Without a gain, so many photons make a count of the size of the noise.
 _PHOTONS = 2.0
 
 # So many bands have to tell, each of which by so many times its error, and
 # agree to so many times their scatter and this part of the loss.
-_BANDS, _EACH, _AGREE, _MODEL = 2, 3.0, 3.0, 0.12
+_BANDS, _EACH, _AGREE, _MODEL = 2, 3.5, 3.0, 0.12
 
 
 def find_bad_pixels_and_lines(data, mask, position, sigma, *, sky=0.0,
@@ -95,8 +105,8 @@ def find_bad_lines(data, mask, position, sigma, *, sky=0.0, gain=None):
     Returns
     -------
     found : 2D bool `~numpy.ndarray`, shape (ny, nx), or `None`
-        The rows and columns, each of one or two pixels; `None` if there are
-        none.
+        The rows and columns, in groups of eight at most; `None` if there
+        are none.
 
     Examples
     --------
@@ -121,14 +131,16 @@ def find_bad_lines(data, mask, position, sigma, *, sky=0.0, gain=None):
     # (a quick look at the sums over all of the box)
     if is_hidden:
         values[hidden] = 0.0
-    if not _may_be_dark(values, sigma):
+    widths = _may_be_dark(values, sigma)
+    if not widths:
         return None
     if is_hidden:
         values[hidden] = np.nan
     found = np.zeros(data.shape, dtype=bool)
     for axis in (0, 1):
         part = values if axis == 0 else values.T
-        for first, width in _dark_columns(part, sigma, gain):
+        seen = [width for along, width in widths if along == axis]
+        for first, width in _dark_columns(part, sigma, gain, seen):
             first += corner[1 - axis]
             line = np.s_[first:first + width]
             if axis == 0:
@@ -140,39 +152,71 @@ def find_bad_lines(data, mask, position, sigma, *, sky=0.0, gain=None):
 
 def _may_be_dark(values, sigma):
     """
-    Tell whether the sum of any row or column is lower than those beside it.
+    List axes and widths of which the sum of a group is lower than beside it.
     """
-    total = np.full((2, max(values.shape)), np.nan)
+    size = max(values.shape)
+    total = np.full((2, size + _WIDEST), np.nan)
     for axis, part in enumerate(total):
         n = values.shape[1 - axis]
         values.sum(axis, out=part[:n])
         # (comparisons with what is left out are false)
         part /= sigma * np.sqrt(values.shape[axis])
     total[total < 2 * _CLEAR] = np.nan
-    log = np.log(total)
-    chance = -_CHANCE / total[:, _REACH:-_REACH]
-    return bool((_depth(log, 1) < np.minimum(chance, -0.7 * _LOST)).any()
-                or (_depth(log, 2) < np.minimum(
-                    chance[:, 1:], -0.7 * _LOST)).any())
+    step = _steps(np.log(total))
+    edges, middle = _places(size)
+    depth = step[:, None, :edges.shape[1]] - step[:, edges]
+    depth[:, 0] /= _response(1)
+    chance = np.minimum(-_CHANCE / total[:, middle], _SEEN[:, None])
+    low = (depth < chance)[..., 1:-1] & _is_narrow(depth)
+    return [(int(axis), int(width) + 1)
+            for axis, width in np.argwhere(low.any(axis=2))]
 
 
-def _dark_columns(values, sigma, gain):
+def _is_narrow(depth):
+    """
+    Tell where depths change sign from one column to the next.
+
+    Those of a smooth galaxy are about the same one column farther.
+    """
+    return depth[..., :-2] + depth[..., 2:] > -_CHANGE * depth[..., 1:-1]
+
+
+@cache
+def _places(size):
+    """
+    Index the steps at the far edges of groups, and their middle columns.
+    """
+    width = np.arange(1, _WIDEST + 1)[:, None]
+    first = np.arange(size - 3 - 1)
+    return first + width, first + _REACH + (width - 1) // 2
+
+
+def _dark_columns(values, sigma, gain, widths):
     """
     List the first column, and the number, of groups that are too dark.
     """
+    if not widths:
+        return []
     ny, nx = values.shape
     number = ny // _BAND
     total = values[:number * _BAND].reshape(number, _BAND, nx).sum(1)
     light = np.where(total > _CLEAR * np.sqrt(_BAND) * sigma, total, np.nan)
-    log = np.log(light)
+    step = _steps(np.log(light))
+    variance = None
     lines = []
-    for width in (1, 2):
-        depth = _depth(log, width)
+    for width in widths:
+        depth = _depth(step, width)
         # (a quick look)
-        low = np.count_nonzero(depth < -_LOST, axis=0) >= _BANDS
+        is_low = depth < -_LOST
+        low = np.zeros(depth.shape[1], bool)
+        low[1:-1] = np.count_nonzero(
+            is_low[:, 1:-1] & _is_narrow(depth), axis=0) >= _BANDS
+        # (in at least half of the bands)
+        low &= 2 * is_low.sum(0) >= np.isfinite(depth).sum(0)
         if low.any():
-            photons = light / gain if gain else light * sigma / _PHOTONS
-            variance = (_BAND * sigma**2 + photons) / light**2
+            if variance is None:
+                photons = light / gain if gain else light * sigma / _PHOTONS
+                variance = (_BAND * sigma**2 + photons) / light**2
             lines += [(mean, k + _REACH, width) for mean, k in _sure(
                 depth, _depth_variance(variance, width), low, width)]
     # (those that have lost the most, and none that touch these)
@@ -184,27 +228,49 @@ def _dark_columns(values, sigma, gain):
     return found
 
 
-def _depth(log, width):
+def _steps(log):
     """
-    Calculate how much columns are above those beside them, in logarithms.
+    Calculate half of the steps between columns beyond those beside them.
     """
-    near, far = _WEIGHTS[width]
-    n = log.shape[1] - 2 * _REACH - width + 1
-    part = [log[:, k:k + n] for k in range(2 * _REACH + width)]
-    middle = part[2] if width == 1 else 0.5 * (part[2] + part[3])
-    return middle - near * (part[1] + part[-2]) - far * (part[0] + part[-1])
+    n = log.shape[1] - 3
+    return sum(weight * log[:, k:k + n] for k, weight in enumerate(_EDGE))
+
+
+def _depth(step, width):
+    """
+    Calculate how much groups of columns are above those beside them.
+
+    From the steps at their edges, in logarithms.
+    """
+    depth = step[:, :-width] - step[:, width:]
+    return depth / _response(width)
+
+
+@cache
+def _kernel(width):
+    """
+    Calculate the weights of columns in the depth of a group.
+    """
+    edge = np.zeros(width + 4)
+    edge[:4] += _EDGE
+    edge[width:] -= _EDGE
+    return edge / edge[_REACH:-_REACH].sum()
+
+
+def _response(width):
+    """
+    Calculate the difference of the steps at the edges for a depth of 1.
+    """
+    return 1.5 if width == 1 else 1.0
 
 
 def _depth_variance(variance, width):
     """
     Calculate the variances of `_depth`.
     """
-    near, far = _WEIGHTS[width]
-    n = variance.shape[1] - 2 * _REACH - width + 1
-    part = [variance[:, k:k + n] for k in range(2 * _REACH + width)]
-    middle = part[2] if width == 1 else 0.25 * (part[2] + part[3])
-    return middle + near**2 * (part[1] + part[-2]) + far**2 * (
-        part[0] + part[-1])
+    weight = _kernel(width)**2
+    n = variance.shape[1] - len(weight) + 1
+    return sum(part * variance[:, k:k + n] for k, part in enumerate(weight))
 
 
 def _sure(depth, variance, low, width):
@@ -214,13 +280,13 @@ def _sure(depth, variance, low, width):
     With the logarithm of that part.
     """
     shape = _shape(width)
-    reach = len(shape) // 2
+    reach = min(len(shape) // 2, _BESIDE)
+    shape = shape[len(shape) // 2 - reach:][:2 * reach + 1]
     found = []
     for k in np.flatnonzero(low[reach:-reach]) + reach:
         use = np.isfinite(depth[:, k])
         value = depth[use, k]
-        usual = np.median(value)
-        if np.count_nonzero(use) < _BANDS or usual > -_LOST:
+        if len(value) < _BANDS or (usual := median(value)) > -_LOST:
             continue
         each = variance[use, k]
         weight = 1 / (each + (0.5 * _MODEL * usual)**2)
@@ -241,11 +307,9 @@ def _sure(depth, variance, low, width):
     return found
 
 
+@cache
 def _shape(width):
     """
     Calculate the depths around a line whose own depth is 1.
     """
-    near, far = _WEIGHTS[width]
-    outer = [-far, -near]
-    middle = [1.0] if width == 1 else [0.5, 0.5]
-    return np.convolve([*outer, *middle, *outer[::-1]], np.ones(width))
+    return np.convolve(_kernel(width), np.ones(width))

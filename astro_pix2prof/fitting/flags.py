@@ -43,6 +43,10 @@ _FAINTEST = 0.1
 # Largest signal-to-noise ratio of a ring of noise.
 _SIGNIFICANT = 4.0
 
+# Light of the nine pixels around a centre, in units of its noise, that is no
+# chance.
+_BRIGHT = 10.0
+
 # Largest shift (pixels) of the centre in the last look of a network; again,
 # less than one in a hundred simulated galaxies exceeds it.
 _SHIFT = 0.3
@@ -242,6 +246,12 @@ def flag_galaxy(rings, evidence):
     # (in pixels that are all equal, a network may see anything)
     known = cutout.data[~cutout.mask]
     equal = not known.size or known.min() == known.max()
+    fwhm = cutout.psf_fwhm and cutout.psf_fwhm / cutout.radius_scale
+    is_point = is_point_source(rings.sma, rings.intensity, rings.eps,
+                               rings.noise, fwhm=fwhm)
+    # (a network is unsure of the profile of a star, and not of its peak)
+    if is_point and _is_seen(rings):
+        sure = snr
     if not evidence.found or equal or not np.nanmax(
             sure[above], initial=0.0) > _SIGNIFICANT:
         flag |= GalaxyFlag.NO_SOURCE
@@ -273,9 +283,7 @@ def flag_galaxy(rings, evidence):
     if noise_is_wrong(cutout.data, cutout.mask, noise) or is_enlarged(
             cutout.data, cutout.mask):
         flag |= GalaxyFlag.WRONG_NOISE
-    fwhm = cutout.psf_fwhm and cutout.psf_fwhm / cutout.radius_scale
-    if is_point_source(rings.sma, rings.intensity, rings.eps, rings.noise,
-                       fwhm=fwhm):
+    if is_point:
         flag |= GalaxyFlag.POINT_SOURCE
     if _is_rough(rings):
         flag |= GalaxyFlag.GEOMETRY_UNCERTAIN
@@ -294,6 +302,17 @@ def flag_galaxy(rings, evidence):
         if has_border(*part, gain=cutout.gain, strips=strips):
             flag |= GalaxyFlag.WRONG_NOISE
     return flag
+
+
+def _is_seen(rings):
+    """
+    Tell whether the pixels around the centre are brighter than noise.
+    """
+    x, y = (max(round(c), 0) for c in rings.centre)
+    part = np.s_[max(y - 1, 0):y + 2, max(x - 1, 0):x + 2]
+    good = ~rings.cutout.mask[part]
+    light = (rings.cutout.data[part] - rings.sky)[good].sum()
+    return light > _BRIGHT * rings.noise * np.sqrt(np.count_nonzero(good))
 
 
 def _is_rough(rings):

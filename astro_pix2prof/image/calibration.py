@@ -46,6 +46,11 @@ _GAINS = 0.2
 
 _GAIN_KEYWORDS = ('GAIN', 'EGAIN', 'CCDGAIN')
 
+# Comments of gains that are data units per electron, as ESO has them.
+_INVERSE = re.compile(
+    r'\b(adus?|dns?|counts?)\s*(/|per)\s*(e-|(photo-?)?electrons?\b|e\b)',
+    re.IGNORECASE)
+
 # Comments that tell the unit of SATURATE. (SWarp writes ADU, although it
 # scales the number as the image.)
 _RATE = re.compile(r'/\s*s|\bper\s+s|\bs(ec)?(\^|\*\*)?-1\b|\bcps\b',
@@ -91,8 +96,7 @@ def find_gain(unit, header):
         gain = 1.0
     else:
         found = [(keyword, value) for keyword in _GAIN_KEYWORDS if (
-            value := header_number(header, keyword)) is not None
-            and value > 0]
+            value := _gain_of(header, keyword)) is not None]
         if found:
             gain = found[0][1]
         for keyword, value in found[1:]:
@@ -108,6 +112,17 @@ def find_gain(unit, header):
         exptime = exposure_time(header)
         gain = None if exptime is None else gain * exptime
     return None if gain is None else gain * count_scale(unit)
+
+
+def _gain_of(header, keyword):
+    """
+    Read the electrons per data unit of a keyword; `None` without any.
+    """
+    value = header_number(header, keyword)
+    if value is None or not value > 0:
+        return None
+    return 1 / value if _INVERSE.search(
+        header_comment(header, keyword)) else value
 
 
 def find_saturation(unit, header, data=None, mask=None):

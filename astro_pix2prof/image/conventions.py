@@ -19,7 +19,15 @@ from astro_pix2prof.image.header import (
 from astro_pix2prof.image.units import (
     count_scale,
     is_counts_like,
+    is_flux_scale,
     is_rate,
+    time_scale,
+)
+from astro_pix2prof.image.zero_comments import (
+    doubt_of_counts,
+    is_per_area,
+    is_per_second,
+    is_per_unit,
 )
 
 __all__ = ['StatedZero', 'choose_zero', 'find_disagreeing', 'header_system',
@@ -58,12 +66,6 @@ _FLUX_KEYWORDS = {'FLUXMAG0': 0.0, 'FLUX20': 20.0}
 # brightness of the image tells.
 _NEAR_ZERO, _TOO_FAR = 5.0, 90.0
 
-# Zero points of images that are scaled to a unit of flux: nanomaggies, uJy,
-# nJy, Jy, mJy, 10 nJy. No telescope has one beyond the last number in a
-# second, or one before the first.
-_FLUX_SCALES = (22.5, 23.9, 31.4, 8.9, 16.4, 28.9)
-_BRIGHTEST_RATE, _FAINTEST_RATE = 10.0, 29.5
-
 # The least pivot wavelength (Angstrom), where hydrogen hides all galaxies:
 # below, it is in another unit.
 _SHORTEST = 900.0
@@ -85,18 +87,6 @@ _SETTLED = re.compile(
 _SETTLED_KEYWORDS = (*_VEGA_KEYWORDS, 'INSTRUME')
 
 _AB_ARCHIVES = re.compile(r'\b(EUCLID|ROMAN|JWST|HST)\b')
-
-# The words of comments that tell what a zero point belongs to.
-_EXPOSED = r'\(?\s*(t_?exp|exp_?t(ime)?\b|exposure|itime)'
-_IN_A_SECOND = re.compile(
-    r'(\bper\s+|/\s*)s(ec(ond)?s?)?\b(?![./])|\b(s|sec)(\^|\*\*)?\(?-1\b|'
-    r'\b(1|one)[\s-]*s(ec(ond)?)?\b(?![./])|\bcps\b|\bcount[\s-]?rate|'
-    rf'/\s*{_EXPOSED}|=.*\+\s*2\.5\s*\*?\s*log(10)?\s*{_EXPOSED}',
-    re.IGNORECASE)
-_IN_A_UNIT = re.compile(
-    r'\b(per|1|one)\s+(count|adu|dn|electron|e-|data|pixel)|'
-    r'log(10)?\s*\(\s*(data|counts?|adu|dn|flux|pix\w*)\s*\)',
-    re.IGNORECASE)
 
 # A disagreement between zero points of a header that is worth a warning (mag).
 _TOLERANCE = 0.02
@@ -139,7 +129,8 @@ class StatedZero:
         Whether the archive, a comment or the keyword tells which it is.
 
     doubt : str
-        What a warning should say of the exposure time that it needs.
+        What a warning should say of the exposure time that it needs, or of
+        the counts that it is of.
     """
 
     keyword: str
@@ -191,16 +182,17 @@ def _of_magnitude(keyword, header, unit):
     system = stated_system(header)
     if system is None and re.search(r'\bvega', comment, re.IGNORECASE):
         system = 'Vega'
-    per_second = keyword in _PER_SECOND or bool(_IN_A_SECOND.search(comment))
+    per_second = keyword in _PER_SECOND or is_per_second(comment)
     if keyword == 'MAGZPT' and _camera(header) in _CASU:
         per_second = True
         system = system or _CASU[_camera(header)]
-    is_told = per_second or bool(_IN_A_UNIT.search(comment))
+    is_told = per_second or is_per_unit(comment)
     is_open = keyword in _OPEN and not is_told
     is_settled = not is_open and (is_told or bool(_SETTLED.search(
         _texts(header, _SETTLED_KEYWORDS))) or (
             keyword == 'PHOTZP' and 'PHOTSYS' in header))
-    text, doubt = f'{keyword}={value:.4f}', ''
+    text = f'{keyword}={value:.4f}'
+    other = doubt_of_counts(comment, unit, text)
     if keyword == 'MAGZPT' and _camera(header) in _CASU:
         value -= _extinction(header)
     if per_second:
@@ -211,11 +203,12 @@ def _of_magnitude(keyword, header, unit):
             header, is_settled=_is_fixed_time(header))
         if exptime is None:
             return None
+        other = other or doubt
         value += 2.5 * np.log10(exptime)
         text += f' per second (zero point {value:.4f})'
-    return StatedZero(keyword, float(value), system or _default_system(
-        header), text=text, is_open=is_open, is_settled=is_settled,
-        doubt=doubt)
+    return StatedZero(
+        keyword, float(value), system or _default_system(header),
+        is_per_area(comment), text, is_open, is_settled, other)
 
 
 def _is_fixed_time(header):
@@ -463,9 +456,14 @@ def choose_zero(zeros, header, unit, pixel_scale=None):
     seconds = 0.0 if exptime is None else 2.5 * np.log10(exptime)
     others = [(zero, step) for zero in zeros[1:] if (step := _difference(
         zero, used, pixel_scale)) is not None]
-    if abs(seconds) <= _TOLERANCE or any(
-            abs(step) <= _TOLERANCE and not zero.is_open
-            for zero, step in others):
+    if any(abs(step) <= _TOLERANCE and not zero.is_open
+           for zero, step in others):
+        return used, ''
+    minute = 1.0 if used.is_settled or not is_rate(unit) else time_scale(unit)
+    if minute != 1:
+        return used, _either_meaning(
+            used, -2.5 * np.log10(minute), f'log10({1 / minute:g})')
+    if abs(seconds) <= _TOLERANCE:
         return used, ''
     # (the step to the one that fits an image in counts or in count rates)
     wanted = -seconds if is_rate(unit) else seconds
@@ -479,7 +477,7 @@ def choose_zero(zeros, header, unit, pixel_scale=None):
                 'used, as that of one data unit; give zeropoint= to choose')
             return zero, doubt
     is_doubted = not (used.is_settled or is_rate(unit)
-                      or _is_flux_scale(used.value))
+                      or is_flux_scale(used.value))
     for zero, step in others:
         if abs(step + wanted) <= _TOLERANCE:
             doubt = '' if not is_doubted or is_counts_like(unit) else (
@@ -489,16 +487,17 @@ def choose_zero(zeros, header, unit, pixel_scale=None):
             return used, doubt
     if not is_doubted:
         return used, ''
-    return used, (
-        f'{used.keyword} is taken as the magnitude of one data unit, but '
-        'some pipelines mean one unit per second; in that case give '
-        f'zeropoint={used.value + seconds:.4f} ({used.keyword} + 2.5 '
-        f'log10({exptime:g} s)), otherwise zeropoint={used.value:.4f}')
+    return used, _either_meaning(used, seconds, f'log10({exptime:g} s)')
 
 
-def _is_flux_scale(value):
-    return not _BRIGHTEST_RATE < value < _FAINTEST_RATE or any(
-        abs(value - scale) < 0.011 for scale in _FLUX_SCALES)
+def _either_meaning(used, more, text):
+    """
+    Write that a zero point may be that of one data unit per second.
+    """
+    return (f'{used.keyword} is taken as the magnitude of one data unit, but '
+            'some pipelines mean one unit per second; in that case give '
+            f'zeropoint={used.value + more:.4f} ({used.keyword} + 2.5 {text})'
+            f', otherwise zeropoint={used.value:.4f}')
 
 
 def _difference(zero, other, pixel_scale):

@@ -10,8 +10,14 @@ from functools import lru_cache
 import astropy.units as u
 import numpy as np
 
-__all__ = ['count_scale', 'is_counts_like', 'is_rate', 'is_surface_brightness',
-           'parse_unit']
+__all__ = ['count_scale', 'is_counts_like', 'is_flux_scale', 'is_rate',
+           'is_surface_brightness', 'parse_unit', 'time_scale']
+
+# Zero points of images that are scaled to a unit of flux: nanomaggies, uJy,
+# nJy, Jy, mJy, 10 nJy. No telescope has one beyond the last number in a
+# second, or one before the first.
+_FLUX_SCALES = (22.5, 23.9, 31.4, 8.9, 16.4, 28.9)
+_BRIGHTEST_RATE, _FAINTEST_RATE = 10.0, 29.5
 
 
 # Lower-case spellings found in the BUNIT of public images. Spellings whose
@@ -266,6 +272,24 @@ def is_counts_like(unit):
             and not any(base in unit.bases for base in (u.cm, u.m)))
 
 
+def is_flux_scale(zeropoint):
+    """
+    Tell whether a zero point is that of an image scaled to a unit of flux.
+
+    Parameters
+    ----------
+    zeropoint : float
+        The magnitude of one data unit.
+
+    Returns
+    -------
+    result : bool
+        `True` for nanomaggies, microjanskys and the like.
+    """
+    return not _BRIGHTEST_RATE < zeropoint < _FAINTEST_RATE or any(
+        abs(zeropoint - scale) < 0.011 for scale in _FLUX_SCALES)
+
+
 def is_rate(unit):
     """
     Tell whether a unit is per time.
@@ -298,7 +322,25 @@ def count_scale(unit):
     scale : float
         Such as 1/60 for counts per minute, and 0.001 for 0.001 adu.
     """
-    scale = float(np.real(unit.scale))
+    return float(np.real(unit.scale)) * time_scale(unit)
+
+
+def time_scale(unit):
+    """
+    Find the value in seconds of the time in a unit.
+
+    Parameters
+    ----------
+    unit : `~astropy.units.UnitBase`
+        The unit.
+
+    Returns
+    -------
+    scale : float
+        Such as 1/60 for counts per minute; 1 for what is per second, or not
+        per time.
+    """
+    scale = 1.0
     for base, power in zip(unit.bases, unit.powers, strict=True):
         if base.is_equivalent(u.s):
             scale *= base.to(u.s)**float(power)

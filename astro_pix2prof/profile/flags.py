@@ -161,8 +161,11 @@ class GalaxyFlag(_DescribedFlag):
         'the centre if it is known.')
     CENTRE_OFFSET = (
         16, 'The galaxy was found far from the position.',
-        'It may be another one. Look at the image, and give ``position=`` '
-        'or a smaller ``search_radius=`` if it is.')
+        'It lies beyond six tenths of the search radius, which is 15 pixels '
+        'from the middle of a large frame without a position, and may be '
+        'another one. The profile of the galaxy found holds all the same. '
+        'Look at the image, and give ``position=`` or a smaller '
+        '``search_radius=`` if it is another.')
     NEIGHBOUR = (
         32, 'Another object touches the galaxy.',
         'Its light was left out by a network, a tenth of the light of the '
@@ -209,11 +212,11 @@ class GalaxyFlag(_DescribedFlag):
         'What the network saw is farther from its training images than 99 '
         'per cent of these, or its profile disagrees with the pixels. Do '
         'not trust the profile without a look, or use ``IsophoteFitter``. '
-        'For any fitter, bright pixels have less than half the noise of the '
-        'sky: a picture whose values are a logarithm, a root or the like of '
-        'the light. Then the profile means nothing; take the image itself. '
-        'Or the image was sharpened, or smoothed by a median filter: its '
-        'core is wrong; take the image before that.')
+        'For any fitter, bright pixels have less than two thirds of the noise '
+        'of the sky: a picture whose values are a logarithm, a root or the '
+        'like of the light. Then the profile means nothing; take the image '
+        'itself. Or the image was sharpened, or smoothed by a median filter: '
+        'its core is wrong; take the image before that.')
     FORCED = (
         2048, 'The ellipses were given.',
         'They were given by ``geometry=``, such as for colours, or by '

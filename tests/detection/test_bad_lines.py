@@ -66,6 +66,19 @@ def test_two_columns(offset):
     assert _lines(_noisy(data)) == ([], [40 + offset, 41 + offset])
 
 
+@pytest.mark.parametrize('offset', [-7, -2, 2])
+@pytest.mark.parametrize('part', [0.3, 0.6])
+@pytest.mark.parametrize('width', [3, 4, 6])
+def test_several_columns(offset, part, width):
+    data = _model(scale=8.0)
+    first = 40 + offset
+    data[:, first:first + width] *= part
+    data = _noisy(data, gain=100)
+    columns = list(range(first, first + width))
+    assert _lines(data, gain=100) == ([], columns)
+    assert _lines(data[:SHAPE[1]].T, NONE[:80].T, gain=100) == (columns, [])
+
+
 def test_both_and_missing_pixels():
     data = _model()
     data[:, 38] *= 0.6

@@ -240,6 +240,17 @@ class TestRings:
             rings = make_rings(intensity=light, psf_fwhm=psf_fwhm)
             assert flags_of(rings) == flag
 
+    @pytest.mark.parametrize(('peak', 'flag'), [
+        (1e3, GalaxyFlag.POINT_SOURCE),
+        (0, GalaxyFlag.POINT_SOURCE | GalaxyFlag.NO_SOURCE)])
+    def test_unsure_of_a_star(self, peak, flag):
+        # errors as large as the light, of a star and of noise
+        light = 1e3 * 0.5**(SMA / 2)**2
+        image = NOISE + peak * 0.5**(((X - 60)**2 + (Y - 60)**2) / 4)
+        rings = make_rings(image=image, intensity=light,
+                           intensity_err=light)
+        assert flags_of(rings) == flag
+
     @pytest.mark.parametrize(('where', 'part', 'masked'), [
         (20, 0.48, True), (20, 0.52, False), (49, 0.1, False)])
     def test_heavily_masked(self, where, part, masked):

@@ -23,6 +23,7 @@ from astro_pix2prof.image.calibration import (
     find_saturation,
 )
 from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.image.header import header_values
 from astro_pix2prof.image.zeropoint import (
     ZeroPoint,
     find_zeropoint,
@@ -277,6 +278,14 @@ class TestGainAndSaturation:
         (u.DN / u.arcsec**2, {'GAIN': 2.5}, None)])
     def test_gain(self, unit, header, gain):
         assert find_gain(unit, header) == gain
+
+    @pytest.mark.parametrize('comment', [
+        '[ADU/e-]', 'ADU per electron', 'counts/electron', 'DN / e'])
+    def test_gain_of_data_units_per_electron(self, comment):
+        header = fits.Header([('GAIN', 0.4, comment)])
+        assert find_gain(u.adu, header_values(header)) == 2.5
+        header = fits.Header([('GAIN', 0.4, '[e-/ADU] electrons per ADU')])
+        assert find_gain(u.adu, header_values(header)) == 0.4
 
     def test_saturation(self):
         assert find_saturation(u.adu, {'SATURATE': 60000}) == 60000.0

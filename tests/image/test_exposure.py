@@ -191,8 +191,9 @@ def test_other_rates(unit, step):
         25.0 + step, abs=1e-4)
     zero = find_quietly(make_header(HST), unit.replace('adu', 'electron'))
     assert zero.value == pytest.approx(26.269 + step, abs=1e-3)
-    # (the magnitude of one data unit is what it is)
-    assert find_quietly(make_header({'ZP': 25.0}), unit).value == 25.0
+    # (the magnitude of one data unit is what it is, if that is told)
+    assert find_quietly(make_header({'ZP': (25.0, 'mag of one ADU')}),
+                        unit).value == 25.0
     assert find_gain(u.Unit(unit), cards) == pytest.approx(
         1200 * 10**(-0.4 * step), rel=1e-4)
 

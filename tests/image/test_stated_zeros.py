@@ -179,6 +179,20 @@ def test_open_conventions(keyword, unit):
         assert header_zeropoint(header, u.Unit(unit)).value == 26.0
 
 
+@pytest.mark.parametrize(('unit', 'other'), [
+    ('adu/min', 26 + 2.5 * np.log10(60)), ('ct/h', 26 + 2.5 * np.log10(3600)),
+    ('electron/ms', 18.5)])
+@pytest.mark.parametrize('keyword', ['MAGZPT', 'ZP', 'MAGZERO'])
+@pytest.mark.parametrize('exptime', [{}, {'EXPTIME': 100.0}])
+def test_rates_in_other_times_than_seconds(unit, other, keyword, exptime):
+    header = header_values(make_header({keyword: 26.0, **exptime}))
+    match = rf'{keyword} is taken .* zeropoint={other:.4f} .*=26\.0000'
+    with pytest.warns(AstropyUserWarning, match=match):
+        assert header_zeropoint(header, u.Unit(unit)).value == 26.0
+    archive = {'MAGZERO': 26.0, 'INSTRUME': 'DECam', **exptime}
+    assert find_quietly(archive, unit).value == 26.0
+
+
 @pytest.mark.parametrize(('cards', 'unit'), [
     ({'ZP': 26.0, 'EXPTIME': 100.0}, 'electron/s'),
     ({'ZP': 26.0, 'EXPTIME': 1.0}, 'electron'), ({'ZP': 26.0}, 'electron'),
@@ -210,10 +224,38 @@ def test_conventions_that_are_not_open(cards, unit):
 @pytest.mark.parametrize('keyword', ['MAGZERO', 'ZP'])
 def test_comment_tells_seconds(keyword, comment):
     cards = {keyword: (26.0, comment), 'EXPTIME': 100.0}
-    assert find_quietly(cards, 'adu').value == pytest.approx(31.0)
-    assert find_quietly(cards, 'adu/s').value == 26.0
+    # (of the counts that the comment names)
+    unit = 'electron' if 'e-' in comment else 'adu'
+    assert find_quietly(cards, unit).value == pytest.approx(31.0)
+    assert find_quietly(cards, f'{unit}/s').value == 26.0
     del cards['EXPTIME']
-    assert find_quietly(cards, 'adu') is None
+    assert find_quietly(cards, unit) is None
+
+
+@pytest.mark.parametrize(('comment', 'unit', 'match'), [
+    ('mag of 1 e-/s', 'adu/s', 'electrons.* less 2.5 log10'),
+    ('AB mag of one electron', 'DN', 'electrons.* less 2.5 log10'),
+    ('mag for 1 ADU', 'electron', 'data numbers.* plus 2.5 log10')])
+def test_comment_tells_other_counts(comment, unit, match):
+    header = header_values(make_header({'MAGZERO': (26.0, comment)}))
+    with pytest.warns(AstropyUserWarning, match=f'MAGZERO=26.0000 .*{match}'):
+        assert header_zeropoint(header, u.Unit(unit)).value == 26.0
+    # (counts may be either, and a comment may name both)
+    cards = {'MAGZERO': (26.0, comment)}
+    assert find_quietly(cards, unit.replace('adu', 'ct').replace(
+        'DN', 'ct').replace('electron', 'ct')).value == 26.0
+    cards = {'MAGZERO': (26.0, f'{comment}, 2 electrons in an ADU')}
+    assert find_quietly(cards, unit).value == 26.0
+
+
+@pytest.mark.parametrize('comment', [
+    '[mag/arcsec2] of one ADU', 'mag per square arcsec', 'mag arcsec^-2',
+    'surface brightness zero point', 'mag / sq. arcsec'])
+def test_comment_tells_surface_brightness(comment):
+    zero = find_quietly({'MAGZERO': (26.0, comment)}, 'adu')
+    assert zero.value == 26.0
+    assert zero.per_area
+    assert not find_quietly({'MAGZERO': (26.0, 'mag')}, 'adu').per_area
 
 
 @pytest.mark.parametrize('comment', [

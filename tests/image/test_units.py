@@ -11,6 +11,7 @@ from astro_pix2prof.image.units import (
     is_rate,
     is_surface_brightness,
     parse_unit,
+    time_scale,
 )
 
 ST = u.erg / u.s / u.cm**2 / u.AA
@@ -121,6 +122,8 @@ def test_kinds():
     assert not is_counts_like(u.photon / u.s / u.cm**2 / u.AA)
     assert is_rate(u.DN / u.s)
     assert is_rate(u.DN / u.min)
+    assert time_scale(u.DN / u.min) == pytest.approx(1 / 60)
+    assert time_scale(u.Unit('0.1 DN / s')) == time_scale(u.DN) == 1
     assert not is_rate(u.DN)
     for unit in ('MJy/sr', 'Jy/arcsec2', 'nmgy/arcmin2', 'DN/s/arcsec2'):
         assert is_surface_brightness(parse_unit(unit))
