@@ -25,6 +25,7 @@ from astro_pix2prof.survey.isolation import (
     begin_part,
     close_children,
     get_child,
+    mark_path,
     measure_apart,
 )
 from astro_pix2prof.survey.stamps import pack_stamps, read_stamps
@@ -381,10 +382,11 @@ def measure_part(key, folder, number, start, rows):
     """
     table = unpack_rows(rows)
     path = part_path(folder, number)
-    # (it is there if the process died just after it wrote it)
-    n_failed = (count_failures([path]).galaxies if path.is_file()
-                else run_part(key, table, start, path))
-    return table.num_rows, n_failed
+    if not path.is_file():
+        return table.num_rows, run_part(key, table, start, path)
+    # (the process died just after it wrote it, and before it took its mark)
+    mark_path(path).unlink(missing_ok=True)
+    return table.num_rows, count_failures([path]).galaxies
 
 
 def _worker():

@@ -19,6 +19,8 @@ from astro_pix2prof import (
     read_survey,
     run_survey,
 )
+from astro_pix2prof.survey.arrow import pack_rows
+from astro_pix2prof.survey.engine import measure_part
 from astro_pix2prof.survey.isolation import (
     ChildProcess,
     ProcessDiedError,
@@ -275,6 +277,21 @@ def test_image_that_kills(tmp_path):
     for name in ('part-000000.parquet', 'part-000001.parquet'):
         assert (tmp_path / 'one' / name).read_bytes() == (
             tmp_path / 'other' / name).read_bytes()
+
+
+def test_mark_of_a_part_that_was_written(tmp_path):
+    """
+    The process ended between the two: the part stays, and the mark goes.
+    """
+    out = tmp_path / 'out'
+    run(out, make_images())
+    path = out / 'part-000001.parquet'
+    before = path.read_bytes()
+    mark_path(path).touch()
+    rows = pack_rows(pa.table({'id': np.arange(6, 12)}))
+    assert measure_part('no job', out, 1, 6, rows) == (6, 0)
+    assert find_marks(out) == []
+    assert path.read_bytes() == before
 
 
 SCRIPT = textwrap.dedent('''
