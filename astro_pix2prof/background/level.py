@@ -9,6 +9,7 @@ import numpy as np
 from astropy.stats import biweight_location, mad_std, sigma_clip
 from scipy.ndimage import binary_dilation, gaussian_filter, label
 
+from astro_pix2prof.background.areas import grown
 from astro_pix2prof.background.boxes import (
     fill_boxes,
     noise_correlation,
@@ -358,7 +359,7 @@ def measure_sky(data, bad, position, *, search=25.0, radius=None,
         slope += first_slope(image, hidden, _START * side * noise)
         if slope.any():
             level = rings.take_plane(slope, centre)
-    rings.find_others(level)
+    rings.find_others(level, scatter=plane)
     for _ in range(3 if plane else 1):
         if plane:
             step = rings.fit_plane(level, centre)
@@ -429,7 +430,8 @@ def _ellipse_radius(image, hidden, position, level, noise, search):
     of the frame, or brighter than the noise, around the brightest pixel.
     """
     y, x = np.mgrid[:image.shape[0], :image.shape[1]]
-    distance = np.hypot(x - position[0], y - position[1])
+    dx, dy = x - position[0], y - position[1]
+    distance = np.sqrt(dx * dx + dy * dy)
     smooth = gaussian_filter(np.where(hidden, level, image), 1.0)
     threshold = level + 2 * noise
     circle = (np.abs(distance - 0.35 * min(image.shape)) < 1) & ~hidden
@@ -449,7 +451,8 @@ def _ellipse_radius(image, hidden, position, level, noise, search):
     angle = 0.5 * np.arctan2(2 * spread[0, 1], spread[0, 0] - spread[1, 1])
     c, s = np.cos(angle), np.sin(angle)
     dx, dy = x - centre[0], y - centre[1]
-    return np.hypot(dx * c + dy * s, (dy * c - dx * s) / q), centre
+    along, across = dx * c + dy * s, (dy * c - dx * s) / q
+    return np.sqrt(along * along + across * across), centre
 
 
 def _own_part(rows, columns, peak):
@@ -512,21 +515,22 @@ class _Rings:
         median = 0.5 * (value[first + (n - 1) // 2] + value[first + n // 2])
         return np.bincount(ring, radius)[some] / n, median, some
 
-    def find_others(self, level):
+    def find_others(self, level, *, scatter=True):
         """
-        Mask the objects that exceed the rings.
+        Mask the objects that exceed the rings, and measure the scatter.
         """
         at, median, _ = self.medians()
         model = np.interp(self.radius, at, median)
         left = np.where(self.hidden, 0.0, self.image - model)
-        self.scatter = max(spread(left[~self.masked]), self.noise)
+        if scatter:
+            self.scatter = max(spread(left[~self.masked]), self.noise)
         smooth = gaussian_filter(left, 0.7)
         size = spread(smooth[~self.hidden])
         # (dark pixels, too: else the mean of the others is too low)
         others = np.abs(smooth) > _OTHERS * size + _PART * np.maximum(
             model - level, 0.0)
         self.model = model
-        self.masked = self.hidden | binary_dilation(others)
+        self.masked = self.hidden | grown(others)
 
     def take_plane(self, slope, centre):
         """
