@@ -93,26 +93,24 @@ def radius_at(x, y, sma, eps, theta, *, n_iter=4):
     # odd sin(2 theta)
     total, even, odd = x**2 + y**2, x**2 - y**2, 2 * x * y
     radius = np.sqrt(total)
-    both = e1 + 1j * e2
     for _ in range(n_iter if np.ptp(e1) + np.ptp(e2) > 1e-6 else 1):
-        # Clip: outside the table the outermost shape goes on. (Complex
-        # numbers are looked up once and not twice.)
-        shape = np.interp(radius, sma, both)
-        one, two = shape.real, shape.imag
+        # Clip: outside the table the outermost shape goes on.
+        one, two = np.interp(radius, sma, e1), np.interp(radius, sma, e2)
         turned = even * one
         turned += odd * two
-        flat = one * one
-        flat += two * two
-        np.sqrt(flat, out=flat)
+        one *= one
+        two *= two
+        one += two
+        flat = np.sqrt(one, out=one)
         turned /= np.maximum(flat, np.finfo(float).tiny)
         q = np.subtract(1, np.minimum(flat, _FLATTEST, out=flat), out=flat)
         q *= q
-        radius = total - turned
-        radius /= q
-        radius += turned
-        radius += total
-        radius *= 0.5
-        np.sqrt(radius, out=radius)
+        shorter = np.subtract(total, turned, out=two)
+        shorter /= q
+        turned += total
+        turned += shorter
+        turned *= 0.5
+        radius = np.sqrt(turned, out=turned)
     return radius
 
 

@@ -15,6 +15,7 @@ from scipy.ndimage import (
 )
 
 from astro_pix2prof.background.areas import grown
+from astro_pix2prof.background.medians import median
 from astro_pix2prof.image.few_values import find_few_values
 from astro_pix2prof.image.repeats import find_repeats
 
@@ -283,7 +284,7 @@ class _Frame:
         """
         The median of the values (float).
         """
-        return float(np.median(self.values))
+        return median(self.values)
 
     def _is_noisy(self):
         """
