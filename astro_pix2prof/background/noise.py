@@ -332,7 +332,7 @@ def _at_most(values):
 
 def _residuals(values, used, basis):
     """
-    What planes through the pixels in use leave, and weights of 1 and 0.
+    Subtract planes through the pixels in use, whose weights are 1.
     """
     weights = used.astype(np.float32)
     n = len(basis)
