@@ -240,7 +240,8 @@ def flag_galaxy(rings, evidence):
     above = rings.intensity > _FAINTEST * rings.noise
     sure = np.fmin(snr, rings.snr)
     # (in pixels that are all equal, a network may see anything)
-    equal = _are_equal(cutout.data, cutout.mask)
+    known = cutout.data[~cutout.mask]
+    equal = not known.size or known.min() == known.max()
     if not evidence.found or equal or not np.nanmax(
             sure[above], initial=0.0) > _SIGNIFICANT:
         flag |= GalaxyFlag.NO_SOURCE
@@ -293,18 +294,6 @@ def flag_galaxy(rings, evidence):
         if has_border(*part, gain=cutout.gain, strips=strips):
             flag |= GalaxyFlag.WRONG_NOISE
     return flag
-
-
-def _are_equal(data, mask):
-    """
-    Tell whether all pixels have the same value, as far as they are known.
-    """
-    # (of most images, some rows tell)
-    for every in (16, 1):
-        known = data[::every][~mask[::every]]
-        if known.size and known.min() != known.max():
-            return False
-    return True
 
 
 def _is_rough(rings):
