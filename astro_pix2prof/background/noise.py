@@ -7,7 +7,7 @@ import itertools
 
 import numpy as np
 
-from astro_pix2prof.background.medians import row_medians
+from astro_pix2prof.background.medians import median, quantile, row_medians
 
 __all__ = ['measure_noise', 'noise_in_cells', 'noise_is_wrong',
            'noise_weights']
@@ -146,6 +146,14 @@ _CUT_STD = 0.98658
 
 _MAD_TO_STD = 1.482602218505602
 
+# The standard deviation of a normal distribution over the mean of its
+# absolute deviations.
+_MEAN_TO_STD = 1.2533141373155
+
+# Most spreads of blocks lie within this part of what follows from the mean,
+# and again of what they were before.
+_FIRST, _AGAIN = 0.08, 0.02
+
 
 def measure_noise(data, mask=None):
     """
@@ -233,14 +241,15 @@ def _block_sigmas(data, mask, side):
         part = part.reshape(ny, side, nx, side).swapaxes(1, 2)
         return part.reshape(ny * nx, side * side)
 
-    good = ~blocks(mask)
-    enough = good.sum(axis=1) >= max(20, side**2 // 4)
+    values, good = blocks(data), ~blocks(mask)
+    n_good = np.count_nonzero(good, axis=1)
+    enough = n_good >= max(20, side**2 // 4)
     if not np.any(enough):
         return np.array([]), np.array([])
-    values, good = blocks(data)[enough], good[enough]
+    if not np.all(enough):
+        values, good, n_good = values[enough], good[enough], n_good[enough]
     # about the mean of each block, and in units of its largest value,
     # single precision is enough
-    n_good = good.sum(axis=1)
     hidden = None if n_good.min() == good.shape[1] else ~good
     if hidden is not None:
         values[hidden] = 0
@@ -257,17 +266,25 @@ def _block_sigmas(data, mask, side):
     basis = np.array([np.ones(side * side, np.float32), np.tile(ramp, side),
                       np.repeat(ramp, side)])
     used = good.copy()
+    spread = None
     # (most blocks come to rest before the others)
-    rows = slice(None)
+    rows = np.arange(len(values))
     for _ in range(4):
-        new = _reject(values[rows], used[rows], good[rows], basis)
-        moved = np.any(new != used[rows], axis=1)
-        used[rows] = new
-        rows = np.arange(len(values))[rows][moved]
+        every = len(rows) == len(values)
+        part = [values, used, good] if every else [
+            plane[rows] for plane in (values, used, good)]
+        new, spread = _reject(*part, basis, spread)
+        moved = np.any(new != part[1], axis=1)
+        if every:
+            used = new
+        else:
+            used[rows] = new
+        rows, spread = rows[moved], spread[moved]
         if len(rows) == 0:
             break
-    n_used = used.sum(axis=1)
-    resid = np.where(used, values - _planes(values, used, basis), 0)
+    resid, weights = _residuals(values, used, basis)
+    resid *= weights
+    n_used = np.count_nonzero(used, axis=1)
     sigma = scale * np.sqrt(np.einsum('bn,bn->b', resid, resid)
                             / np.maximum(n_used - 3, 1))
     # smaller are rounding errors of the plane through a constant
@@ -275,50 +292,73 @@ def _block_sigmas(data, mask, side):
     return sigma, 1 / np.sqrt(2 * n_used)
 
 
-def _reject(values, used, good, basis):
+def _reject(values, used, good, basis, guess=None):
     """
     The pixels of blocks that lie close to a plane through those in use.
+
+    And the spread of those in use, of which a guess saves time.
     """
-    resid = values - _planes(values, used, basis)
+    resid, _ = _residuals(values, used, basis)
     away = np.abs(resid)
-    spread = _MAD_TO_STD * row_medians(away, used)
+    within = _AGAIN
+    if guess is None:
+        # (that of a normal distribution)
+        guess, within = _MEAN_TO_STD * away.mean(axis=1), _FIRST
+    spread = _MAD_TO_STD * row_medians(
+        away, used, guess / _MAD_TO_STD, within=within)
     # (a spread of zero occurs for coarsely rounded values)
     flat = ~(spread > 0)
     if flat.any():
         left = np.where(used[flat], resid[flat], 0)
         spread[flat] = np.sqrt(np.sum(left**2, axis=1)
                                / used[flat].sum(axis=1))
-    close = good & (away <= _CUT * spread[:, None])
-    close |= good & (spread[:, None] == 0)
-    return close
+    # (the same as in double precision)
+    close = away <= _at_most(_CUT * spread)[:, None]
+    flat = spread == 0
+    if flat.any():
+        close |= flat[:, None]
+    close &= good
+    return close, spread
 
 
-def _planes(values, used, basis):
+def _at_most(values):
+    """
+    Round to single precision, downwards.
+    """
+    single = values.astype(np.float32)
+    return np.where(single > values, np.nextafter(
+        single, np.float32(-np.inf)), single)
+
+
+def _residuals(values, used, basis):
+    """
+    Subtract planes through the pixels in use, whose weights are 1.
+    """
     weights = used.astype(np.float32)
     n = len(basis)
     # the products of all pairs of the basis, in one multiplication
     pairs = (basis[:, None] * basis).reshape(n * n, -1)
     normal = (weights @ pairs.T).reshape(-1, n, n)
-    right = np.where(used, values, 0) @ basis.T
+    right = (values * weights) @ basis.T
     # a ridge for blocks whose good pixels lie on a line
     normal += 1e-6 * weights.sum(axis=1)[:, None, None] * np.eye(n)
     plane = np.linalg.solve(normal, right[..., None])[..., 0]
-    return plane.astype(np.float32) @ basis
+    return values - plane.astype(np.float32) @ basis, weights
 
 
 def _lowest_group(sigma, error):
     """
     Median of the lowest group of values that agree within their scatter.
     """
-    level = np.quantile(sigma, 0.25)
+    level, usual = quantile(sigma, 0.25), median(error)
     for _ in range(20):
         # Correlated noise scatters more than its number of pixels says:
         # the scatter below the level tells how much.
         below = sigma[sigma <= level]
         scatter = np.sqrt(np.mean((below / level - 1)**2))
-        width = max(np.median(error), scatter)
+        width = max(usual, scatter)
         group = sigma[np.abs(sigma / level - 1) <= 3 * width]
-        new = np.median(group)
+        new = median(group)
         # (numpy.isclose would take all small numbers as equal)
         if abs(new - level) <= 1e-4 * level:
             break

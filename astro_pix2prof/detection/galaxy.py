@@ -489,11 +489,28 @@ def _segments(smooth, threshold, blind, contrast, bad):
         segments = detect_sources(smooth, threshold, n_pixels=6, mask=blind)
         if segments is None:
             return np.zeros(smooth.shape, int)
+        labels = _with_peaks(smooth, segments.data)
+        if not len(labels):
+            return segments.data
         # (photutils 3.1 has no bar, and a warning for who wants none)
         bar = {} if minversion('photutils', '3.1') else {'progress_bar': False}
         parts = deblend_sources(smooth, segments, n_pixels=6, n_levels=24,
-                                contrast=contrast, **bar).data
+                                contrast=contrast, labels=labels,
+                                **bar).data
     return _joined(parts, segments.data, bad)
+
+
+def _with_peaks(image, segments):
+    """
+    The labels of segments that have several peaks.
+
+    Others cannot be divided, and to see that takes photutils most of the
+    time.
+    """
+    inside = segments > 0
+    values = np.where(inside, image, -np.inf)
+    peaks = inside & (values >= maximum_filter(values, 3))
+    return np.flatnonzero(np.bincount(segments[peaks]) > 1)
 
 
 def _joined(parts, segments, bad):

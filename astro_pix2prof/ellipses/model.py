@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from astro_pix2prof.typing import ImageLike
 
 __all__ = ['cutout_model', 'ellipse_model', 'elliptical_radius',
-           'model_image', 'ring_model', 'ring_values']
+           'model_image', 'radius_at', 'ring_model', 'ring_values']
 
 
 # Flatter ellipses (ellipticity) than this are taken as this flat.
@@ -67,6 +67,26 @@ def elliptical_radius(shape, centre, sma, eps, theta, *, n_iter=4):
     """
     x = np.arange(shape[1]) - float(centre[0])
     y = (np.arange(shape[0]) - float(centre[1]))[:, None]
+    return radius_at(x, y, sma, eps, theta, n_iter=n_iter)
+
+
+def radius_at(x, y, sma, eps, theta, *, n_iter=4):
+    """
+    Calculate the semi-major axis (pixels) of the ellipse at some places.
+
+    Parameters
+    ----------
+    x, y : `~numpy.ndarray`
+        Distances from the centre in pixels, which are broadcast.
+
+    sma, eps, theta, n_iter
+        As for `elliptical_radius`.
+
+    Returns
+    -------
+    radius : `~numpy.ndarray`
+        Pixels.
+    """
     e1, e2 = shape_to_components(eps, theta)
     # With the double angle, an ellipse takes no functions but roots:
     # (x c + y s)^2 = half the sum of total, even cos(2 theta) and
@@ -76,11 +96,21 @@ def elliptical_radius(shape, centre, sma, eps, theta, *, n_iter=4):
     for _ in range(n_iter if np.ptp(e1) + np.ptp(e2) > 1e-6 else 1):
         # Clip: outside the table the outermost shape goes on.
         one, two = np.interp(radius, sma, e1), np.interp(radius, sma, e2)
-        flat = np.sqrt(one**2 + two**2)
-        turned = even * one + odd * two
+        turned = even * one
+        turned += odd * two
+        one *= one
+        two *= two
+        one += two
+        flat = np.sqrt(one, out=one)
         turned /= np.maximum(flat, np.finfo(float).tiny)
-        q = 1 - np.minimum(flat, _FLATTEST)
-        radius = np.sqrt(0.5 * (total + turned + (total - turned) / q**2))
+        q = np.subtract(1, np.minimum(flat, _FLATTEST, out=flat), out=flat)
+        q *= q
+        shorter = np.subtract(total, turned, out=two)
+        shorter /= q
+        turned += total
+        turned += shorter
+        turned *= 0.5
+        radius = np.sqrt(turned, out=turned)
     return radius
 
 

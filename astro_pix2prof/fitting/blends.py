@@ -10,6 +10,8 @@ from scipy.ndimage import (
     maximum_filter,
 )
 
+from astro_pix2prof.background.medians import median
+
 __all__ = ['is_blended', 'lopsided_light', 'second_peak']
 
 
@@ -28,6 +30,9 @@ _NEAREST, _FARTHEST, _CLEAR, _PEAK = 4.0, 30.0, 8.0, 0.2
 # looked for. Less than three in a hundred galaxies that stand alone have as
 # much.
 _LIGHT, _LOPSIDED, _WINDOW = 0.05, 0.18, 70
+
+# So far first, where it is enough.
+_SMALL = 46
 
 # So far (pixels) beyond the radius of the galaxy pixels are looked at.
 _MARGIN = 12
@@ -55,39 +60,72 @@ def is_blended(data, mask, centre, noise):
     -------
     is_blended : bool
     """
-    x, y = (round(c) for c in centre)
-    part = tuple(slice(max(at - _WINDOW, 0), max(at + _WINDOW + 1, 0))
-                 for at in (y, x))
-    centre = centre[0] - part[1].start, centre[1] - part[0].start
-    hidden = mask[part]
-    if hidden.size == 0 or hidden.all():
-        return False
-    smooth = gaussian_filter(np.where(hidden, 0.0, data[part]), _SMOOTH)
+    for window in (_SMALL, _WINDOW):
+        found = _smoothed(data, mask, centre, noise, window)
+        if found is None:
+            return False
+        smooth, hidden, radius, middle, reach = found
+        if reach <= window - _MARGIN:
+            # (most galaxies are small, and take less time)
+            break
     noise = _SMOOTH_NOISE * noise
-    rows, columns = np.mgrid[:hidden.shape[0], :hidden.shape[1]]
-    radius = np.hypot(columns - centre[0], rows - centre[1])
-    # (every other pixel will do for a median)
-    reach = _reach(smooth[::2, ::2], radius[::2, ::2], noise)
     near = tuple(slice(max(int(at - reach - _MARGIN), 0),
                        max(int(at + reach + _MARGIN), 0))
-                 for at in centre[::-1])
+                 for at in middle[::-1])
     smooth, hidden, radius = smooth[near], hidden[near], radius[near]
-    centre = centre[0] - near[1].start, centre[1] - near[0].start
+    centre = middle[0] - near[1].start, middle[1] - near[0].start
     light = lopsided_light(smooth, hidden, radius, centre, reach, noise)
     return light > _LOPSIDED or (light > _LIGHT and second_peak(
         smooth, hidden, radius, centre, reach, noise) > _PEAK)
 
 
-def _reach(smooth, radius, noise):
+def _smoothed(data, mask, centre, noise, window):
+    """
+    Smooth the pixels around a centre, and find the radius of the galaxy.
+
+    Returns
+    -------
+    found : tuple or `None`
+        The smoothed image, pixels not to use, the distance of each from the
+        centre, the centre in this part, and the radius; `None` without
+        pixels.
+    """
+    # (one pixel more on each side than the kernel reaches)
+    wide = window + int(4 * _SMOOTH) + 2
+    outer, inner = (tuple(slice(max(round(at) - half, 0),
+                                max(round(at) + half + 1, 0))
+                          for at in centre[::-1]) for half in (wide, window))
+    hidden = mask[inner]
+    if hidden.size == 0 or hidden.all():
+        return None
+    smooth = gaussian_filter(np.where(mask[outer], 0.0, data[outer]), _SMOOTH)
+    smooth = smooth[tuple(
+        slice(few.start - all_.start, few.start - all_.start + n)
+        for few, all_, n in zip(inner, outer, hidden.shape, strict=True))]
+    centre = centre[0] - inner[1].start, centre[1] - inner[0].start
+    rows, columns = (np.arange(n) - c for n, c in zip(
+        hidden.shape, centre[::-1], strict=True))
+    radius = np.sqrt((rows**2)[:, None] + columns**2)
+    # (every other pixel will do for a median)
+    reach = _reach(smooth[::2, ::2], radius[::2, ::2],
+                   _SMOOTH_NOISE * noise, window)
+    return smooth, hidden, radius, centre, reach
+
+
+def _reach(smooth, radius, noise, window):
     """
     The radius where the median of a circle is lost in noise.
     """
-    ring = (0.5 * radius).astype(int)
-    for k in range(_WINDOW // 2):
-        values = smooth[ring == k]
-        if values.size and np.median(values) < 2 * noise:
+    ring = (0.5 * radius).astype(np.uint8).ravel()
+    # (small integers are sorted several times as fast)
+    values = smooth.ravel()[np.argsort(ring, kind='stable')]
+    ends = np.cumsum(np.bincount(ring, minlength=window // 2))
+    first = 0
+    for k, last in enumerate(ends[:window // 2].tolist()):
+        if last > first and median(values[first:last]) < 2 * noise:
             return 2.0 * k
-    return float(_WINDOW)
+        first = last
+    return float(window)
 
 
 def second_peak(smooth, hidden, radius, centre, reach, noise):
@@ -153,15 +191,33 @@ def lopsided_light(smooth, hidden, radius, centre, reach, noise):
     part : float
         Over the light within the radius of the galaxy.
     """
-    rows, columns = np.indices(smooth.shape)
-    mirror = map_coordinates(
-        np.where(hidden, np.nan, smooth),
-        [2 * centre[1] - rows, 2 * centre[0] - columns], order=1,
-        cval=np.nan)
-    more = smooth - mirror
+    more = smooth - _mirrored(np.where(hidden, np.nan, smooth), centre)
     inside = (radius < reach) & ~hidden & np.isfinite(more)
     light = smooth[inside].sum()
     if not light > 0:
         return 0.0
     return float(more[inside & (np.nan_to_num(more) > 3 * noise)].sum()
                  / light)
+
+
+def _mirrored(image, centre):
+    """
+    Interpolate the point-symmetric image linearly; not-a-number beyond.
+
+    As `scipy.ndimage.map_coordinates` does: all pixels lie between others
+    in the same way.
+    """
+    for at in centre:
+        # (along columns, then along rows)
+        image = image.T
+        n = len(image)
+        first = int(np.floor(2 * at))
+        part = 2 * at - first
+        place = first - np.arange(n)
+        inside = (place >= 0) & (place + (part > 0) < n)
+        place = place[inside]
+        mirror = np.full(image.shape, np.nan)
+        mirror[inside] = (1 - part) * image[place] + part * image[
+            np.minimum(place + 1, n - 1)]
+        image = mirror
+    return image

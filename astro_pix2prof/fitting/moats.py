@@ -4,7 +4,8 @@ Recognise a wide, shallow moat that a map of the sky left around a galaxy.
 """
 
 import numpy as np
-from scipy.ndimage import binary_dilation
+
+from astro_pix2prof.background.areas import grown
 
 __all__ = ['has_moat']
 
@@ -75,7 +76,7 @@ def has_moat(data, mask, rings):
     scatter = max(middle - some[int(0.16 * len(some))], noise / side)
     bright = sky & (values > middle + _OBJECT * scatter)
     if bright.any():
-        sky &= ~binary_dilation(bright)
+        sky &= ~grown(bright)
         if np.count_nonzero(sky) < _FEWEST:
             return False
     light = np.minimum(np.interp(
@@ -137,8 +138,9 @@ def _radius(rings, last, shape, side):
     y, x = (side * (np.arange(n) + 0.5) - 0.5 for n in shape)
     dx, dy = x - rings.centre[0], (y - rings.centre[1])[:, None]
     cos, sin = np.cos(rings.theta[last]), np.sin(rings.theta[last])
-    return np.hypot(dx * cos + dy * sin,
-                    (dy * cos - dx * sin) / (1 - rings.eps[last]))
+    along = dx * cos + dy * sin
+    across = (dy * cos - dx * sin) / (1 - rings.eps[last])
+    return np.sqrt(along * along + across * across)
 
 
 def _smoothed(values, width):

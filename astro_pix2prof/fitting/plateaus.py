@@ -36,6 +36,9 @@ _FULLER = 4
 # their least height in units of the noise.
 _BOX, _HEIGHT = 60, 8.0
 
+# Half the side of the box that is enough for most galaxies.
+_SMALL = 22
+
 # Of a galaxy, pixels above this part of the peak are looked at, if there are
 # enough; of these, so many at least are full.
 _PART, _FEWEST = 0.2, 12
@@ -197,26 +200,30 @@ def _rough_level(data, bad, centre, sky, sigma):
     x, y = (round(c) for c in centre)
     box = np.s_[max(y - _BOX, 0):min(y + _BOX + 1, ny),
                 max(x - _BOX, 0):min(x + _BOX + 1, nx)]
-    values, hidden = data[box].astype(float) - sky, bad[box]
+    values, hidden = data[box], bad[box]
     x, y = x - box[1].start, y - box[0].start
     if not (0 <= x < values.shape[1] and 0 <= y < values.shape[0]):
         return None
-    core = np.s_[max(y - _CORE, 0):y + _CORE + 1,
-                 max(x - _CORE, 0):x + _CORE + 1]
-    values = np.where(hidden, 0.0, values)
-    if not np.max(values[core], initial=0.0) > _HEIGHT * sigma:
-        return None
-    # (cosmic rays)
-    calm = _median_of_nine(values)
-    top = calm[core].max()
-    if not top > _HEIGHT * sigma:
-        return None
-    galaxy, _ = label(calm > _PART * top)
-    at = np.unravel_index(np.argmax(calm[core]), calm[core].shape)
-    number = galaxy[core][at]
-    galaxy = (galaxy == number) & ~hidden
-    for image, least in ((values, _FEWEST),
-                         (uniform_filter(values, 3), _FEWEST * _MORE)):
+    found = None
+    for half in (_SMALL, _BOX):
+        inner = tuple(slice(max(at - half, 0), at + half + 1)
+                      for at in (y, x))
+        # (the pixels beside the last ones count)
+        outer = tuple(slice(max(part.start - 1, 0), part.stop + 1)
+                      for part in inner)
+        found = _bright_part(values[outer], hidden[outer], sky, sigma, (
+            y - outer[0].start, x - outer[1].start))
+        if found is None:
+            return None
+        if half == _BOX or not _touches(found[1], outer, values.shape):
+            # (most galaxies are small, and take less time)
+            break
+    values, galaxy = found
+    number = np.count_nonzero(galaxy)
+    for smooth, least in ((False, _FEWEST), (True, _FEWEST * _MORE)):
+        if number // 2 < least:
+            break
+        image = uniform_filter(values, 3) if smooth else values
         level = _broken_level(image, galaxy, least)
         if level is not None:
             # (rounded pixels are equal for that)
@@ -226,6 +233,46 @@ def _rough_level(data, bad, centre, sky, sigma):
         if level is not None:
             return float(level + sky)
     return None
+
+
+def _bright_part(data, hidden, sky, sigma, centre):
+    """
+    Find the bright part of a galaxy, in one piece.
+
+    Returns
+    -------
+    found : tuple or `None`
+        The pixels without the sky, and those of the galaxy; `None` without a
+        bright one at the centre (y, x).
+    """
+    values = data.astype(float) - sky
+    core = tuple(slice(max(at - _CORE, 0), at + _CORE + 1) for at in centre)
+    some = hidden.any()
+    if some:
+        values = np.where(hidden, 0.0, values)
+    if not np.max(values[core], initial=0.0) > _HEIGHT * sigma:
+        return None
+    # (cosmic rays; the sky changes no order)
+    calm = _median_of_nine(values) if some else (
+        _median_of_nine(data).astype(float) - sky)
+    top = calm[core].max()
+    if not top > _HEIGHT * sigma:
+        return None
+    galaxy, _ = label(calm > _PART * top)
+    at = np.unravel_index(np.argmax(calm[core]), calm[core].shape)
+    number = galaxy[core][at]
+    return values, (galaxy == number) & ~hidden
+
+
+def _touches(area, box, shape):
+    """
+    Tell whether an area may go on beyond a box.
+    """
+    # (medians of the last pixels are those of the next ones)
+    return bool((box[0].start > 0 and area[:2].any())
+                or (box[0].stop < shape[0] and area[-2:].any())
+                or (box[1].start > 0 and area[:, :2].any())
+                or (box[1].stop < shape[1] and area[:, -2:].any()))
 
 
 def _median_of_nine(image):

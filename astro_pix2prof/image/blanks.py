@@ -3,6 +3,8 @@
 Areas of an image that were filled with a constant.
 """
 
+from functools import cached_property
+
 import numpy as np
 from scipy.ndimage import (
     find_objects,
@@ -12,6 +14,8 @@ from scipy.ndimage import (
     minimum_filter,
 )
 
+from astro_pix2prof.background.areas import grown
+from astro_pix2prof.background.medians import median
 from astro_pix2prof.image.few_values import find_few_values
 from astro_pix2prof.image.repeats import find_repeats
 
@@ -172,7 +176,7 @@ def _few_valued(data, good):
     if not (len(frame.values) and frame.noisy):
         return none
     for area in areas:
-        beside = data[_grown(area) & rest].astype(float)
+        beside = data[grown(area) & rest].astype(float)
         if not len(beside) or frame.is_saturated(data[area].max(), beside):
             blank &= ~area
     return blank
@@ -268,6 +272,20 @@ class _Frame:
                         or self._equal_part(np.s_[:, :], rest) > _EQUAL)
         self.quantum = np.diff(distinct).min() if len(distinct) > 1 else 0.0
 
+    @cached_property
+    def _top(self):
+        """
+        The largest value (float).
+        """
+        return float(self.values.max())
+
+    @cached_property
+    def _middle(self):
+        """
+        The median of the values (float).
+        """
+        return median(self.values)
+
     def _is_noisy(self):
         """
         Tell whether neighbouring pixels scatter.
@@ -335,7 +353,7 @@ class _Frame:
         if not len(self.values):
             # (an image of equal pixels only)
             return none
-        around = _grown(group) & rest
+        around = grown(group) & rest
         beside = data[around].astype(float)
         if not len(beside):
             # (the steps of a ramp lie side by side)
@@ -354,7 +372,7 @@ class _Frame:
             return group
         near = group
         for _ in range(_NEAR):
-            near = _grown(near)
+            near = grown(near)
         near = near & self.good[box] & ~group
         if not self.counted:
             # (the constant of another blank tells nothing about chance)
@@ -391,7 +409,7 @@ class _Frame:
         if self.touching is None:
             self.touching = label(self.groups)[0]
         number = self.touching[box][group][0]
-        return self.data[_grown(self.touching == number)
+        return self.data[grown(self.touching == number)
                          & self.rest].astype(float)
 
     def is_saturated(self, value, beside):
@@ -410,8 +428,7 @@ class _Frame:
         -------
         result : bool
         """
-        top = float(self.values.max())
-        middle = float(np.median(self.values))
+        top, middle = self._top, self._middle
         level = float(value) - middle
         return value >= top and level > 0 and (
             np.median(beside) - middle > _WING * level)
@@ -452,8 +469,8 @@ class _Frame:
         solid = solid[side:-side, side:-side] & group
         if not solid.any():
             return none
-        around = _grown(group) & rest
-        outline = _grown(solid) & around
+        around = grown(group) & rest
+        outline = grown(solid) & around
         ragged = around & ~outline
         if not outline.any():
             return none
@@ -495,15 +512,3 @@ class _Frame:
         breaks = (jump > _JUMP * change) & (jump > max(
             _FAINT * peak, _QUANTA * self.quantum))
         return bool(breaks.mean() > _OUTLINE)
-
-
-def _grown(area):
-    """
-    An area and the pixels beside it.
-    """
-    grown = area.copy()
-    grown[1:] |= area[:-1]
-    grown[:-1] |= area[1:]
-    grown[:, 1:] |= area[:, :-1]
-    grown[:, :-1] |= area[:, 1:]
-    return grown

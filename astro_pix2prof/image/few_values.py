@@ -62,7 +62,11 @@ def find_few_values(data, good):
         # (it would miss columns)
         step += 1
     sample = data.ravel()[::step][good.ravel()[::step]]
-    values, counts = np.unique(sample, return_counts=True)
+    ordered = np.sort(sample)
+    if not (ordered[_RECURS - 1:] == ordered[:1 - _RECURS]).any():
+        # (as of most images, which takes less time)
+        return []
+    values, counts = np.unique(ordered, return_counts=True)
     recurs = counts >= _RECURS
     n_rest = counts[~recurs].sum()
     if (not 1 <= np.count_nonzero(recurs) <= _MOST

@@ -6,6 +6,8 @@ Pixels that were filled by a smooth function of those around them.
 import numpy as np
 from scipy.ndimage import binary_dilation, find_objects, label
 
+from astro_pix2prof.background.medians import median
+
 __all__ = ['find_smooth']
 
 
@@ -132,7 +134,7 @@ def _known_median(values):
     Calculate the median of finite values; not-a-number without any.
     """
     known = values[np.isfinite(values)]
-    return np.median(known) if known.size else np.nan
+    return median(known)
 
 
 def _some_rows(data):

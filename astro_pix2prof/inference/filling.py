@@ -9,7 +9,6 @@ from the other side of the galaxy before the network looks; they have no
 weight in what it measures.
 """
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +16,7 @@ from scipy.ndimage import map_coordinates
 
 from astro_pix2prof.background.medians import median
 from astro_pix2prof.detection.hidden import find_hidden_centre
-from astro_pix2prof.ellipses.model import elliptical_radius
+from astro_pix2prof.ellipses.model import elliptical_radius, radius_at
 from astro_pix2prof.profile.brightness import POGSON
 
 __all__ = ['fill_frame', 'fill_pixels', 'read_filled']
@@ -58,6 +57,11 @@ _USABLE = 0.1
 # first one that is comes from those up to this many times its radius, and may
 # be so much different (as a part of it) inside.
 _SEEN, _SLOPE, _INWARDS = 0.1, 1.5, 0.7
+
+# Cells of a pixel of the table of annuli; missing pixels are looked at alone
+# first if they are fewer than one of so many; splines reach so many pixels
+# (their coefficients fall by a factor of 3.7 from each to the next).
+_CELLS, _ALONE, _SPLINE = 16, 4, 24
 
 # The core of a profile is continued from so many pixels around a hole; up to
 # this radius (pixels) as the core of a point-spread function is shaped, and
@@ -330,9 +334,14 @@ def fill_pixels(image, mask, centre, sma, eps, theta, *, sigma, extent,
     data, bad = image[box].astype(float), mask[box]
     middle = centre[0] - x0, centre[1] - y0
     y, x = np.nonzero(bad)
-    distance = np.hypot(x - middle[0], y - middle[1])
+    dx, dy = x - middle[0], y - middle[1]
+    distance = np.sqrt(dx * dx + dy * dy)
     if not (distance <= extent).any():
         # (the semi-major axis through a pixel is no less)
+        return image, filled
+    if _ALONE * len(x) < bad.size and not (radius_at(
+            dx, dy, sma, eps, theta) <= extent).any():
+        # (few pixels are looked at before all of them)
         return image, filled
     radius = elliptical_radius(data.shape, middle, sma, eps, theta)
     if not (radius[bad] <= extent).any():
@@ -346,7 +355,7 @@ def fill_pixels(image, mask, centre, sma, eps, theta, *, sigma, extent,
     mirror = 2 * middle[1] - y, 2 * middle[0] - x
     inside = ((mirror[0] >= 0) & (mirror[0] <= data.shape[0] - 1)
               & (mirror[1] >= 0) & (mirror[1] <= data.shape[1] - 1))
-    value = map_coordinates(guess, mirror, order=3, mode='nearest')
+    value = _interpolate(guess, mirror)
     touched = map_coordinates(bad.astype(float), mirror, order=1,
                               mode='nearest')
     usual = level[near]
@@ -359,29 +368,49 @@ def fill_pixels(image, mask, centre, sma, eps, theta, *, sigma, extent,
     return out, filled
 
 
+def _interpolate(image, places):
+    """
+    Interpolate an image by cubic splines, with the part that matters.
+    """
+    box, moved = [], []
+    for place, n in zip(places, image.shape, strict=True):
+        first = int(np.clip(place.min() - _SPLINE, 0, n - 1))
+        last = int(np.clip(place.max() + _SPLINE + 1, first + 1, n))
+        box.append(slice(first, last))
+        moved.append(place - first)
+    return map_coordinates(image[tuple(box)], moved, order=3, mode='nearest')
+
+
 def _annulus_values(data, good, radius, sigma):
     """
     The median of the annulus that each missing pixel lies in.
     """
     edges = _annuli(float(radius.max()))
-    total = np.bincount(np.searchsorted(edges, radius.ravel(), 'right') - 1,
-                        minlength=len(edges))
-    radii, values = radius[good], data[good]
-    which = np.searchsorted(edges, radii, 'right') - 1
-    # (small integers are sorted several times as fast)
-    order = np.argsort(which.astype(np.uint16), kind='stable')
-    starts = np.searchsorted(which[order], np.arange(len(edges) + 1))
-    radii, values = radii[order], values[order]
-    at, middle = [], []
-    for n, (first, last) in zip(total, itertools.pairwise(starts),
-                                strict=True):
-        if last - first >= max(_USABLE * n, 1):
-            at.append(radii[first:last].mean())
-            middle.append(median(values[first:last]))
+    which = _which_annulus(edges, radius)
+    total = np.bincount(which.ravel(), minlength=len(edges))
     wanted = radius[~good]
-    if not at:
+    radius_of, which, values = radius[good], which[good], data[good]
+    count = np.bincount(which, minlength=len(edges))
+    known = np.flatnonzero(count >= np.maximum(_USABLE * total, 1))
+    if not len(known):
         return np.zeros(len(wanted))
-    at, value = np.array(at), np.arcsinh(np.array(middle) / sigma)
+    at = np.bincount(which, radius_of, len(edges))[known] / count[known]
+    # (medians of those that pixels lie between)
+    place = np.searchsorted(at, wanted)
+    needed = np.zeros(len(edges), dtype=bool)
+    for step in (-1, 0):
+        needed[known[np.clip(place + step, 0, len(at) - 1)]] = True
+    some = needed[which]
+    which, values = which[some], values[some]
+    # (small integers are sorted several times as fast)
+    order = np.argsort(which, kind='stable')
+    values = values[order]
+    middle = np.zeros(len(edges))
+    last = 0
+    for k in np.flatnonzero(needed):
+        first, last = last, last + count[k]
+        middle[k] = median(values[first:last])
+    value = np.arcsinh(middle[known] / sigma)
     level = np.interp(wanted, at, value)
     # a core that is missing
     hole = wanted < at[0]
@@ -399,6 +428,18 @@ def _annuli(largest):
     while edges[-1] <= largest:
         edges.append(1.12 * edges[-1])
     return np.array(edges)
+
+
+def _which_annulus(edges, radius):
+    """
+    The number of the annulus of each pixel (faster than a search).
+    """
+    # (no annulus is as narrow as a cell of the table)
+    cell = np.arange(int(_CELLS * edges[-1]) + 2) / _CELLS
+    table = (np.searchsorted(edges, cell, 'right') - 1).astype(np.uint16)
+    which = table.take((_CELLS * radius).astype(np.intp))
+    which += radius >= np.append(edges[1:], np.inf).take(which)
+    return which
 
 
 def _core_values(data, good, radius, edge, sigma):

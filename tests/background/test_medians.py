@@ -47,3 +47,40 @@ def test_rows(n):
     assert_array_equal(row_medians(values, used), [
         np.median(row[use].astype(float)) for row, use in zip(
             values, used, strict=True)])
+
+
+@pytest.mark.parametrize('n', [2999, 3000, 5001, 20000])
+@pytest.mark.parametrize('order', ['random', 'rising', 'equal', 'striped'])
+def test_many(n, order):
+    """
+    Only values near those that are looked for are ordered.
+    """
+    values = np.random.default_rng(n).normal(size=n)
+    if order == 'rising':
+        values.sort()
+    elif order == 'equal':
+        values = values.round()
+    elif order == 'striped':
+        # (a sample that tells nothing)
+        values[::n // 256] = 9.0
+    assert median(values) == np.median(values)
+    for part in (0.0, 0.02, 0.15, 0.3, 0.98, 1.0):
+        assert_allclose(quantile(values, part), np.quantile(values, part),
+                        rtol=1e-12)
+
+
+@pytest.mark.parametrize('factor', [0.5, 0.99, 1.0, 1.04, 3.0])
+def test_rows_with_guess(factor):
+    """
+    A guess makes no difference, however wrong it is.
+    """
+    rng = np.random.default_rng(2)
+    values = rng.exponential(size=(20, 64)).astype(np.float32)
+    values[3] = 0.0
+    values[4] = np.round(values[4])
+    used = rng.uniform(size=values.shape) < 0.8
+    found = row_medians(values, used)
+    assert_array_equal(row_medians(values, used, factor * found), found)
+    assert_array_equal(found, [np.median(row[use].astype(float))
+                               for row, use in zip(values, used,
+                                                   strict=True)])

@@ -19,6 +19,7 @@ from astro_pix2prof.ellipses.annuli import combine_rings, measure_rings
 from astro_pix2prof.ellipses.model import (
     ellipse_model,
     elliptical_radius,
+    radius_at,
     ring_values,
 )
 from astro_pix2prof.isophote.ellipse_fit import (
@@ -43,6 +44,14 @@ class TestAnnuli:
         c, s = np.cos(0.4), np.sin(0.4)
         expected = np.hypot(u * c + v * s, (v * c - u * s) / 0.5)
         assert_allclose(exponential()[1], expected)
+
+    def test_radius_at_places(self):
+        sma = np.array([2.0, 30, 60])
+        shape = np.array([0.1, 0.6, 0.3]), np.array([0.0, 1.0, 1.3])
+        x, y = np.array([3, 40, 159]), np.array([70, 20, 0])
+        whole = elliptical_radius((160, 160), CENTRE, sma, *shape)
+        assert_allclose(radius_at(x - CENTRE[0], y - CENTRE[1], sma, *shape),
+                        whole[y, x], rtol=1e-12)
 
     def test_means_on_true_ellipses(self):
         image, _ = exponential()

@@ -7,10 +7,15 @@ flags of both fitters show them.
 import numpy as np
 import pytest
 from astropy.modeling.models import Sersic2D
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from astro_pix2prof import IsophoteFitter, Pix2ProfFitter
-from astro_pix2prof.fitting.blends import is_blended
+from astro_pix2prof.fitting import blends
+from astro_pix2prof.fitting.blends import (
+    _mirrored,
+    is_blended,
+    lopsided_light,
+)
 from astro_pix2prof.profile.flags import GalaxyFlag
 
 N, CENTRE, SIGMA = 160, (80.0, 79.0), 0.03
@@ -111,3 +116,34 @@ class TestFlags:
                                   p['intensity_err'].value)
                         for p in (flat, bent))
         assert large > small
+
+
+@pytest.mark.parametrize('centre', [(20.0, 11.0), (19.5, 12.25), (3.3, 30.7),
+                                    (-2.2, 12.1)])
+def test_mirrored(centre):
+    """
+    The point-symmetric image is that of scipy.
+    """
+    image = np.random.default_rng(0).normal(size=(31, 41))
+    image[5, 7] = np.nan
+    rows, columns = np.indices(image.shape)
+    np.testing.assert_allclose(_mirrored(image, centre), map_coordinates(
+        image, [2 * centre[1] - rows, 2 * centre[0] - columns], order=1,
+        cval=np.nan), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize('r_e', [2.0, 8.0, 16.0])
+@pytest.mark.parametrize('centre', [CENTRE, (6.0, 150.2)])
+def test_small_window(monkeypatch, r_e, centre):
+    """
+    Of small galaxies, the part that is looked at makes no difference.
+    """
+    image = noisy(galaxy(r_e=r_e) + galaxy(9.0, 8.0, light=0.3))
+    mask = np.zeros(image.shape, bool)
+    light = []
+    monkeypatch.setattr(blends, 'lopsided_light', lambda *args: light.append(
+        lopsided_light(*args)) or 0.0)
+    for window in (blends._SMALL, blends._WINDOW):
+        monkeypatch.setattr(blends, '_SMALL', window)
+        is_blended(image, mask, centre, SIGMA)
+    assert light[0] == light[1]

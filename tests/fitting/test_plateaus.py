@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, median_filter
 
+from astro_pix2prof.fitting import plateaus
 from astro_pix2prof.fitting.plateaus import _median_of_nine, find_plateau
 
 SHAPE = (161, 151)
@@ -141,3 +142,23 @@ def test_high_sky_is_not_full(sky):
     full = np.minimum(image, sky + 120).astype(np.float32)
     assert find_plateau(full, bad, CENTRE, sky, 1.0) == pytest.approx(
         sky + 120, abs=1)
+
+
+@pytest.mark.parametrize('scale', [4.0, 9.0, 30.0])
+@pytest.mark.parametrize('centre', [CENTRE, (12.0, 150.0)])
+def test_small_box(monkeypatch, scale, centre):
+    """
+    Of small galaxies, the part that is looked at makes no difference.
+    """
+    rng = np.random.default_rng(5)
+    image = _cut(_galaxy(scale=scale) + rng.normal(size=SHAPE), 120.0,
+                 'noise', rng)
+    image = np.roll(image, [round(b - a) for a, b in zip(
+        CENTRE[::-1], centre[::-1], strict=True)], (0, 1))
+    bad = np.zeros(SHAPE, bool)
+    found = []
+    for half in (plateaus._SMALL, plateaus._BOX):
+        monkeypatch.setattr(plateaus, '_SMALL', half)
+        found.append(find_plateau(image, bad, centre, 0.0, 1.0))
+    assert found[0] is not None
+    assert found[0] == pytest.approx(found[1], rel=1e-12)

@@ -8,10 +8,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import label
 
+from astro_pix2prof.background.areas import grown
 from astro_pix2prof.image.blanks import (
     _equal_groups,
     _Frame,
-    _grown,
     _unlikely,
 )
 
@@ -54,7 +54,7 @@ def test_grown():
         area[at] = True
         expected = [at, *((at[0] + y, at[1] + x) for y, x in SIDES
                           if is_inside(at[0] + y, at[1] + x, area.shape))]
-        assert {tuple(p) for p in np.argwhere(_grown(area))} == {*expected}
+        assert {tuple(p) for p in np.argwhere(grown(area))} == {*expected}
 
 
 @pytest.mark.parametrize('every', [1, 3])

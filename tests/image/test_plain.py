@@ -12,6 +12,7 @@ from astropy.utils.exceptions import AstropyWarning
 from astropy.wcs import WCS
 
 from astro_pix2prof.image import fits as image_fits
+from astro_pix2prof.image import plain
 from astro_pix2prof.image.fits import _read_file
 from astro_pix2prof.image.plain import PlainCards, read_plain
 
@@ -231,3 +232,26 @@ def test_strange_card():
     """
     with pytest.raises(ValueError, match='no plain card'):
         PlainCards(b'STRANGE ' + b' ' * 72)
+
+
+@pytest.mark.parametrize('text', [
+    "'nmgy    '           / unit", "'a/b c d'", "''", "'    '", "'  x '",
+    "'it''s'", "'x' / it's", "'x'y", 'T', '                   F / no', 'TRUE',
+    '12', '-0012 / n', '+5', '1.5', '-.5 / x', '5.', '1.E-3', '1.5D+02',
+    '1E5', '(1, 2)', '12 34', '1.2.3', '--3', '', '/ nothing', 'NAN',
+    "'" + 66 * 'x' + "'", "'&'", '12345678901234567890'])
+def test_values_as_astropy(text):
+    """
+    Values that are read without astropy are those of astropy.
+    """
+    card = f'KEY     = {text}'.ljust(80).encode()
+    found = plain._usual_value(card)
+    try:
+        expected = fits.Card.fromstring(card).value
+    except (fits.VerifyError, ValueError):
+        expected = None
+    assert found is None or (
+        type(found) is type(expected) and found == expected)
+    assert (found is None) == (text in (
+        "''", "'    '", "'  x '", "'it''s'", "'x'y", 'TRUE', '1.5D+02', '1E5',
+        '(1, 2)', '12 34', '1.2.3', '--3', '', '/ nothing', 'NAN'))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from astropy.modeling.models import Sersic2D
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from astro_pix2prof import Pix2ProfFitter, decode_flags
 from astro_pix2prof.detection.hidden import HiddenCentre
@@ -429,3 +429,29 @@ def test_random_holes(fitter, kind, level):
             failures.append(k)
     assert failures == []
     assert np.mean(within) > 0.68
+
+
+def test_annulus_of_each_pixel():
+    """
+    A table tells the annulus that a search finds.
+    """
+    radius = np.random.default_rng(0).uniform(0, 70, size=(60, 50))
+    radius.flat[:15] = [*range(9), *(8 * 1.12**k for k in range(1, 7))]
+    edges = filling._annuli(70.0)
+    np.testing.assert_array_equal(
+        filling._which_annulus(edges, radius),
+        np.searchsorted(edges, radius, 'right') - 1)
+
+
+def test_splines_of_a_part():
+    """
+    Splines of the part around some places are those of the image.
+    """
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(90, 120))
+    places = rng.uniform(50, 60, size=(2, 40))
+    places[1] += 61
+    np.testing.assert_allclose(
+        filling._interpolate(image, places),
+        map_coordinates(image, places, order=3, mode='nearest'), rtol=1e-9,
+        atol=1e-10)
