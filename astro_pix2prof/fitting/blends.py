@@ -12,7 +12,7 @@ from scipy.ndimage import (
 
 from astro_pix2prof.background.medians import median
 
-__all__ = ['is_blended', 'lopsided_light', 'second_peak']
+__all__ = ['core_asymmetry', 'is_blended', 'lopsided_light', 'second_peak']
 
 
 # The pixels are smoothed a little; the noise of a smoothed pixel.
@@ -30,6 +30,10 @@ _NEAREST, _FARTHEST, _CLEAR, _PEAK = 4.0, 30.0, 8.0, 0.2
 # looked for. Less than three in a hundred galaxies that stand alone have as
 # much.
 _LIGHT, _LOPSIDED, _WINDOW = 0.05, 0.18, 70
+
+# The core, in which a star counts as part of a nucleus: pixels from the centre,
+# the fewest pairs that tell, and how far their differences exceed the noise.
+_INNER, _OUTER, _PAIRS, _CLEARLY = 1.5, 7.0, 20, 3.0
 
 # So far first, where it is enough.
 _SMALL = 46
@@ -77,6 +81,72 @@ def is_blended(data, mask, centre, noise):
     light = lopsided_light(smooth, hidden, radius, centre, reach, noise)
     return light > _LOPSIDED or (light > _LIGHT and second_peak(
         smooth, hidden, radius, centre, reach, noise) > _PEAK)
+
+
+def core_asymmetry(data, mask, centre, noise, *, gain=None):
+    """
+    Calculate the asymmetry of the light around a centre.
+
+    The sum of the absolute differences of pixels and those opposite, over
+    the sum of both (A of Conselice 2003, ApJS 147, 1, without its minimum
+    over centres), less what noise makes of it. A star that was measured as
+    part of a nucleus leaves the centre between the two, and light on one
+    side.
+
+    Parameters
+    ----------
+    data : 2D `~numpy.ndarray`
+        The image without the sky.
+
+    mask : 2D bool `~numpy.ndarray`
+        Pixels not to use.
+
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels.
+
+    noise : float
+        The noise of a sky pixel.
+
+    gain : float, optional
+        Electrons for each unit of the image.
+
+    Returns
+    -------
+    asymmetry : float
+        0 where too few pairs of pixels are usable, or it is lost in noise.
+    """
+    half = int(_OUTER) + 1
+    y, x = np.mgrid[-half:half + 1, -half:half + 1]
+    radius = np.hypot(x, y)
+    # (one of each pair)
+    chosen = (radius > _INNER) & (radius < _OUTER) & (
+        (y > 0) | ((y == 0) & (x > 0)))
+    x, y = x[chosen], y[chosen]
+    first = tuple(max(int(c) - 2 * half, 0) for c in centre)
+    box = tuple(slice(start, max(int(c) + 2 * half, 0)) for start, c in zip(
+        first[::-1], centre[::-1], strict=True))
+    part, hidden = data[box], mask[box]
+    if min(part.shape) < 4:
+        return 0.0
+    x_0, y_0 = (c - start for c, start in zip(centre, first, strict=True))
+    part = np.where(hidden, 0.0, part)
+    here, there = (map_coordinates(part, [y_0 + k * y, x_0 + k * x], order=3)
+                   for k in (1, -1))
+    # (beyond the frame, too, are no pixels)
+    use = np.all([map_coordinates(
+        hidden.astype(float), [y_0 + k * y, x_0 + k * x], order=1, cval=1.0)
+        == 0 for k in (1, -1)], axis=0)
+    if np.count_nonzero(use) < _PAIRS:
+        return 0.0
+    here, there = here[use], there[use]
+    light = np.abs(here).sum() + np.abs(there).sum()
+    power = noise**2 + np.maximum(here + there, 0.0) / 2 / (gain or np.inf)
+    # the mean of the absolute difference of two normal variables
+    usual = 2 / np.sqrt(np.pi) * np.sqrt(power)
+    excess = (np.abs(here - there) - usual).sum()
+    if not excess > _CLEARLY * np.sqrt((usual**2).sum()):
+        return 0.0
+    return float(excess / light)
 
 
 def _smoothed(data, mask, centre, noise, window):

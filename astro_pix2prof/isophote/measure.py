@@ -14,6 +14,7 @@ from astro_pix2prof.ellipses.annuli import (
     sample_rings,
 )
 from astro_pix2prof.ellipses.area import area_excess
+from astro_pix2prof.fitting.blends import core_asymmetry
 from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
 from astro_pix2prof.fitting.radii import (
     RADII_META,
@@ -23,6 +24,7 @@ from astro_pix2prof.fitting.radii import (
 from astro_pix2prof.fitting.saturation import add_missing_light
 from astro_pix2prof.isophote.errors import ellipse_error, ring_error
 from astro_pix2prof.isophote.flags import flag_shapes, overlap
+from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.rings import MeasuredRings
 
 __all__ = ['STEP', 'measure_steps']
@@ -30,6 +32,10 @@ __all__ = ['STEP', 'measure_steps']
 
 # Rings that begin within this radius (pixels) show the galaxy itself.
 _INNER = 4.0
+
+# A core of more asymmetry than this is two objects, or has no centre. Of
+# galaxies that have no other flag, one in a hundred has half as much.
+_LOPSIDED_CORE = 0.05
 
 # Relative step between semi-major axes if none was asked for, and the half
 # width of a ring in units of the step.
@@ -84,6 +90,11 @@ def _measure(steps):
     measured.flag = flag_rings(measured, fixed=steps.is_fixed())
     add_missing_light(measured, measured)
     measured.galaxy_flag = flag_galaxy(measured, _evidence(steps, measured))
+    cutout = steps.cutout
+    if core_asymmetry(cutout.data - measured.sky - steps.tilt, cutout.mask,
+                      measured.centre, measured.noise,
+                      gain=cutout.gain) > _LOPSIDED_CORE:
+        measured.galaxy_flag |= GalaxyFlag.CENTRE_UNCERTAIN
     if own_radii and want is not radii:
         # (outskirts alone do not tell whether there is a galaxy, nor does
         # a single ring tell its slope)

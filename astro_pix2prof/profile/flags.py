@@ -155,7 +155,8 @@ class GalaxyFlag(_DescribedFlag):
         'at the limit of the search radius, or so many pixels around it are '
         'missing side by side that the peak may be one of them. Or the stated '
         'error of the centre is above half a pixel, and the brightness '
-        'changes over it, or a higher peak is close by; the flat middle of a '
+        'changes over it, or a higher peak is close by, or the core that '
+        'isophotes were fitted to is lopsided; the flat middle of a '
         'faint disc has no flag, while ``centre_err`` has its error. The '
         'innermost rings are affected the most; give ``position=`` and hold '
         'the centre if it is known.')

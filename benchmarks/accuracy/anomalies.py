@@ -189,6 +189,8 @@ def write_table(stored, path):
     Write the figures as a table for the documentation.
     """
     seconds = max(row['seconds'] for row in stored['purity'])
+    largest = max(row['n'] for row in stored['purity'])
+    emulated = any(row.get('emulated') for row in stored['purity'])
     rows = [[_NAMES[row['kind']] + (
         ', emulated' if row.get('emulated') else ''),
              'by the finder' if row['ratings'] == 'chosen' else 'at random',
@@ -213,10 +215,10 @@ def write_table(stored, path):
                   f'{_NAMES[kind]} (by chance '
                   f'{near[kind]["base_rate"]:.0%})' for kind in near)
               + f'. Encoder: {stored["encoder"]}. Ten rounds of ten ratings '
-              f'among 10,000 galaxies take {seconds:.0f} s on one core. The '
-              'emulated galaxies are points between embeddings of the '
-              'others: a guide for surveys of that size, and no '
-              'measurement.')]
+              f'among {largest:,} galaxies take {seconds:.0f} s on one core.'
+              + (' The emulated galaxies are points between embeddings of '
+                 'the others: a guide for surveys of that size, and no '
+                 'measurement.' if emulated else ''))]
     path.write_text('\n'.join(lines).rstrip() + '\n', encoding='utf-8')
 
 

@@ -13,6 +13,7 @@ from astro_pix2prof import IsophoteFitter, Pix2ProfFitter
 from astro_pix2prof.fitting import blends
 from astro_pix2prof.fitting.blends import (
     _mirrored,
+    core_asymmetry,
     is_blended,
     lopsided_light,
 )
@@ -147,3 +148,64 @@ def test_small_window(monkeypatch, r_e, centre):
         monkeypatch.setattr(blends, '_SMALL', window)
         is_blended(image, mask, centre, SIGMA)
     assert light[0] == light[1]
+
+
+class TestCoreAsymmetry:
+    def measure(self, image, centre=CENTRE, mask=None, **options):
+        if mask is None:
+            mask = np.zeros(image.shape, bool)
+        return core_asymmetry(image, mask, centre, SIGMA, **options)
+
+    def test_known(self):
+        """
+        Light on one side only, of a quarter of that which is even.
+        """
+        y, x = np.mgrid[:N, :N]
+        side = np.where(x > CENTRE[0], 1.25, 0.75) * 10
+        # (differences 5 of sums 20, but for the column in the middle)
+        assert self.measure(side) == pytest.approx(0.25, abs=0.03)
+        assert self.measure(np.full((N, N), 10.0)) == 0
+
+    @pytest.mark.parametrize('n', [1.0, 4.0])
+    def test_even(self, n):
+        image = noisy(galaxy(n=n))
+        assert self.measure(image) < 0.01
+        assert self.measure(noisy(np.zeros((N, N)))) == 0
+        # half a pixel beside the centre
+        assert self.measure(image, (CENTRE[0] + 1.5, CENTRE[1])) > 0.02
+
+    def test_photons(self):
+        rng = np.random.default_rng(3)
+        image = noisy(rng.poisson(100 * galaxy()) / 100)
+        assert self.measure(image, gain=100.0) < 0.01
+
+    def test_few_pixels(self):
+        image = noisy(galaxy())
+        mask = np.ones(image.shape, bool)
+        mask[75:84, 80:] = False
+        assert self.measure(image, mask=mask) == 0
+        assert self.measure(image, (-40.0, 5.0)) == 0
+        # what is hidden on one side has no pair
+        image[:, 83:] += 5
+        assert self.measure(image) > 0.2
+        mask = np.zeros(image.shape, bool)
+        mask[:, 83:] = True
+        assert self.measure(image, mask=mask) < 0.01
+
+    @pytest.mark.parametrize('seed', [1, 2, 3])
+    def test_star_in_the_core(self, seed):
+        """
+        Isophotes about a centre between the two said nothing.
+        """
+        rng = np.random.default_rng(seed)
+        angle = rng.uniform(0, 2 * np.pi)
+        y, x = np.mgrid[:N, :N]
+        far = np.hypot(x - CENTRE[0] - 4.6 * np.cos(angle),
+                       y - CENTRE[1] - 4.6 * np.sin(angle))
+        image = galaxy(light=8.0) + 6.0 * np.exp(-0.5 * (far / 1.3)**2)
+        profile = IsophoteFitter()(noisy(image, seed), position=CENTRE,
+                                   **OPTIONS)
+        assert profile.meta['flag'] & GalaxyFlag.CENTRE_UNCERTAIN
+        alone = IsophoteFitter()(noisy(galaxy(light=8.0), seed),
+                                 position=CENTRE, **OPTIONS)
+        assert alone.meta['flag'] == 0
