@@ -31,8 +31,8 @@ _NEAREST, _FARTHEST, _CLEAR, _PEAK = 4.0, 30.0, 8.0, 0.2
 # much.
 _LIGHT, _LOPSIDED, _WINDOW = 0.05, 0.18, 70
 
-# The core, in which a star counts as part of a nucleus: pixels from the centre,
-# the fewest pairs that tell, and how far their differences exceed the noise.
+# The core, in which a star counts as part of a nucleus (pixels from the
+# centre), the fewest pairs that tell, and how far they exceed the noise.
 _INNER, _OUTER, _PAIRS, _CLEARLY = 1.5, 7.0, 20, 3.0
 
 # So far first, where it is enough.

@@ -160,7 +160,7 @@ class TestCoreAsymmetry:
         """
         Light on one side only, of a quarter of that which is even.
         """
-        y, x = np.mgrid[:N, :N]
+        x = np.mgrid[:N, :N][1]
         side = np.where(x > CENTRE[0], 1.25, 0.75) * 10
         # (differences 5 of sums 20, but for the column in the middle)
         assert self.measure(side) == pytest.approx(0.25, abs=0.03)
