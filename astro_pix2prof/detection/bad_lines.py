@@ -30,7 +30,7 @@ _CLEAR, _SURE, _LOST = 6.0, 5.2, 0.07
 # A quick look passes by what is less than so many times the error of a sum,
 # or than this depth, which sums over the galaxy may show less of, by width;
 # or as deep as the groups beside but for this part.
-_CHANCE, _CHANGE = 3.5, 0.5
+_CHANCE, _CHANGE = 3.5, 0.25
 _SEEN = np.array([-0.05, -0.05, *[-0.1] * (_WIDEST - 2)])
 
 # The depths of the lines beside are those that follow from one dark line; what

@@ -89,7 +89,8 @@ def core_asymmetry(data, mask, centre, noise, *, gain=None):
 
     The sum of the absolute differences of pixels and those opposite, over
     the sum of both (A of Conselice 2003, ApJS 147, 1, without its minimum
-    over centres), less what noise makes of it. A star that was measured as
+    over centres), less what noise makes of it, of a smoothed image: photons
+    of a faint galaxy make pixels differ, too. A star that was measured as
     part of a nucleus leaves the centre between the two, and light on one
     side.
 
@@ -125,26 +126,28 @@ def core_asymmetry(data, mask, centre, noise, *, gain=None):
     first = tuple(max(int(c) - 2 * half, 0) for c in centre)
     box = tuple(slice(start, max(int(c) + 2 * half, 0)) for start, c in zip(
         first[::-1], centre[::-1], strict=True))
-    part, hidden = data[box], mask[box]
+    part, good = data[box], ~mask[box]
     if min(part.shape) < 4:
         return 0.0
+    near = gaussian_filter(good.astype(float), _SMOOTH)
+    part = gaussian_filter(np.where(good, part, 0.0), _SMOOTH) / np.maximum(
+        near, 0.5)
     x_0, y_0 = (c - start for c, start in zip(centre, first, strict=True))
-    part = np.where(hidden, 0.0, part)
-    here, there = (map_coordinates(part, [y_0 + k * y, x_0 + k * x], order=3)
-                   for k in (1, -1))
+    places = [[y_0 + k * y, x_0 + k * x] for k in (1, -1)]
+    here, there = (map_coordinates(part, place, order=1) for place in places)
     # (beyond the frame, too, are no pixels)
-    use = np.all([map_coordinates(
-        hidden.astype(float), [y_0 + k * y, x_0 + k * x], order=1, cval=1.0)
-        == 0 for k in (1, -1)], axis=0)
+    use = np.all([map_coordinates(near, place, order=1) > 0.9
+                  for place in places], axis=0)
     if np.count_nonzero(use) < _PAIRS:
         return 0.0
     here, there = here[use], there[use]
     light = np.abs(here).sum() + np.abs(there).sum()
     power = noise**2 + np.maximum(here + there, 0.0) / 2 / (gain or np.inf)
     # the mean of the absolute difference of two normal variables
-    usual = 2 / np.sqrt(np.pi) * np.sqrt(power)
+    usual = 2 / np.sqrt(np.pi) * _SMOOTH_NOISE * np.sqrt(power)
     excess = (np.abs(here - there) - usual).sum()
-    if not excess > _CLEARLY * np.sqrt((usual**2).sum()):
+    # (smoothing leaves fewer independent pairs)
+    if not excess > _CLEARLY / _SMOOTH_NOISE * np.sqrt((usual**2).sum()):
         return 0.0
     return float(excess / light)
 

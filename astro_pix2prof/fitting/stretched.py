@@ -11,9 +11,9 @@ __all__ = ['is_stretched']
 # Half the side (pixels) of the box around the galaxy, of which every second
 # row is looked at, the number of its brightest pixels, about so many rows that
 # show the sky, and the largest part of the noise of the sky that bright pixels
-# of stretched images have: linear ones have at least 0.8, most roots,
-# logarithms and arsinh less than this.
-_BOX, _BRIGHTEST, _EVERY, _CALM = 40, 100, 16, 0.65
+# of stretched images have: linear ones have at least 0.7, roots, logarithms
+# and arsinh 0.5 at most.
+_BOX, _BRIGHTEST, _EVERY, _CALM = 40, 100, 16, 0.5
 
 
 def is_stretched(data, bad, centre):

@@ -192,7 +192,7 @@ def _of_magnitude(keyword, header, unit):
         _texts(header, _SETTLED_KEYWORDS))) or (
             keyword == 'PHOTZP' and 'PHOTSYS' in header))
     text = f'{keyword}={value:.4f}'
-    other = doubt_of_counts(comment, unit, text)
+    doubts = []
     if keyword == 'MAGZPT' and _camera(header) in _CASU:
         value -= _extinction(header)
     if per_second:
@@ -203,12 +203,14 @@ def _of_magnitude(keyword, header, unit):
             header, is_settled=_is_fixed_time(header))
         if exptime is None:
             return None
-        other = other or doubt
+        doubts.append(doubt)
         value += 2.5 * np.log10(exptime)
         text += f' per second (zero point {value:.4f})'
+    doubts.append(doubt_of_counts(comment, unit, text, value))
     return StatedZero(
         keyword, float(value), system or _default_system(header),
-        is_per_area(comment), text, is_open, is_settled, other)
+        is_per_area(comment), text, is_open, is_settled,
+        '; '.join(filter(None, doubts)))
 
 
 def _is_fixed_time(header):
@@ -459,9 +461,11 @@ def choose_zero(zeros, header, unit, pixel_scale=None):
     if any(abs(step) <= _TOLERANCE and not zero.is_open
            for zero, step in others):
         return used, ''
-    minute = 1.0 if used.is_settled or not is_rate(unit) else time_scale(unit)
-    if minute != 1:
-        return used, _either_meaning(
+    if is_rate(unit) and (minute := time_scale(unit)) != 1:
+        # (the one that is less by the exposure time is that of a rate)
+        used = next((zero for zero, step in others
+                     if abs(step + seconds) <= _TOLERANCE), used)
+        return used, '' if used.is_settled else _either_meaning(
             used, -2.5 * np.log10(minute), f'log10({1 / minute:g})')
     if abs(seconds) <= _TOLERANCE:
         return used, ''

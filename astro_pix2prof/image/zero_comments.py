@@ -92,7 +92,7 @@ def is_per_area(comment):
     return bool(_IN_AN_AREA.search(comment))
 
 
-def doubt_of_counts(comment, unit, text):
+def doubt_of_counts(comment, unit, text, value):
     """
     Write that a zero point is of electrons, and the image not, or reverse.
 
@@ -107,6 +107,9 @@ def doubt_of_counts(comment, unit, text):
     text : str
         The keyword and its value.
 
+    value : float
+        The zero point of one data unit that follows from it.
+
     Returns
     -------
     doubt : str
@@ -118,12 +121,13 @@ def doubt_of_counts(comment, unit, text):
     bases = set(unit.bases)
     if electrons and bases & {u.adu, u.DN}:
         return (f'{text} is that of electrons, as its comment says, and the '
-                f'image is in {unit}: it is used as it is; if that is not '
-                'meant, give zeropoint= less 2.5 log10 of the electrons in '
-                'one data unit (the gain)')
+                f'image is in {unit}: it is used as that of one of these; '
+                f'if that is not meant, give zeropoint={value:.4f} less '
+                '2.5 log10 of the electrons in one data unit (the gain)')
     if not electrons and bases & {u.electron, u.photon}:
         return (f'{text} is that of data numbers, as its comment says, and '
-                f'the image is in {unit}: it is used as it is; if that is '
-                'not meant, give zeropoint= plus 2.5 log10 of the electrons '
-                'in a data number (the gain)')
+                f'the image is in {unit}: it is used as that of one of '
+                f'these; if that is not meant, give zeropoint={value:.4f} '
+                'plus 2.5 log10 of the electrons in a data number (the '
+                'gain)')
     return ''

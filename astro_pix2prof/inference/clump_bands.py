@@ -390,7 +390,9 @@ def read_bands(fit, fitter, options, colours):
         galaxy.
     """
     fits, reference = _find_fits(fit), None
-    if isinstance(fit, BandProfiles):
+    # (who measured several bands has warned of their colours)
+    warned = isinstance(fit, BandProfiles)
+    if warned:
         reference = fit.reference
         failed = fit.failed
         if colours is None:
@@ -406,6 +408,7 @@ def read_bands(fit, fitter, options, colours):
         colours = result.colours.meta['colours']
         options = {}
         fitter = None
+        warned = True
     elif fits is None:
         if colours is not None:
             msg = ('colours need several bands: give a dict such as '
@@ -424,13 +427,13 @@ def read_bands(fit, fitter, options, colours):
         warnings.warn(f'clumps have no flux in bands that were not measured: '
                       f'{text}', AstropyUserWarning, stacklevel=3)
     pairs = [pair for pair in colour_pairs(
-        [*fits, *failed] if colours else fits, colours or None)
+        [*fits, *failed] if colours else fits, colours)
         if set(pair) <= set(fits)]
     if reference not in fits:
         # (as for fit_bands; the ellipses may be those of the sum of all)
         reference = 'r' if 'r' in fits else max(
             fits, key=lambda band: signal_to_noise(fits[band].profile))
-    if not isinstance(fit, BandProfiles):
+    if not warned:
         warn_of_colours({band: one.profile for band, one in fits.items()},
                         pairs)
     check_grids({band: one.cutout for band, one in fits.items()},

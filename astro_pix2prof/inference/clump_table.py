@@ -184,9 +184,10 @@ def _flux_columns(cutout, flux, error, host, host_err):
             light = flux * cutout.intensity_scale * cutout.pixel_scale**2
             columns['mag'] = (cutout.sb_zeropoint
                               - 2.5 * np.log10(light)) * u.mag
-            columns['mag_err'] = POGSON * error / flux * u.mag
+            columns['mag_err'] = POGSON * error / np.abs(flux) * u.mag
         columns['snr'] = flux / error
         columns['share'] = flux / host
-        columns['share_err'] = flux / host * np.hypot(
-            error / flux, np.nan_to_num(host_err / host))
+        # (a flux in one of several bands may be below zero)
+        columns['share_err'] = np.hypot(
+            error / host, flux / host * np.nan_to_num(host_err / host))
     return columns

@@ -262,6 +262,8 @@ def find_clumps(fit: ProfileFit | ImageLike | BandsLike, *,
     picture = False
     if bands is not None:
         fit = bands.first
+        picture = any(one.profile.meta.get('picture', False)
+                      for one in bands.fits.values())
     elif is_fit(fit):
         given = [*options, *(['fitter'] if fitter is not None else [])]
         if given:

@@ -245,11 +245,13 @@ def excess_of_area(rings, prepared, weight):
         for index, values, used, arc in sample_rings(
                 _clean_image(rings, prepared), ~rings.cutout.mask,
                 rings.centre, rings.sma, rings.eps, rings.theta):
+            known = used > 0
             if weight is not None:
                 used = used * _point_weights(
                     weight[index], rings.theta[index], used.shape[1])
             if across:
-                used = np.where(_is_single(values, rings.noise), 0.0, used)
+                used = np.where(_is_single(values, known, rings.noise), 0.0,
+                                used)
             yield index, values, used, arc
 
     return area_excess(samples(), len(rings))
@@ -289,12 +291,16 @@ def _interpolated(at, own, values, level):
     return level * np.sinh((1 - part) * low + part * high)
 
 
-def _is_single(values, noise):
+def _is_single(values, known, noise):
     """
     Tell which points along rings hold far more light than those opposite.
+
+    A point opposite a missing one stays: what is filled in is a mean.
     """
-    other = np.roll(values, values.shape[1] // 2, 1)
-    return values > _SINGLE * np.maximum(other, 0.0) + _CLEAR * noise
+    half = values.shape[1] // 2
+    other = np.roll(values, half, 1)
+    return np.roll(known, half, 1) & (
+        values > _SINGLE * np.maximum(other, 0.0) + _CLEAR * noise)
 
 
 def _pixel_means(rings, image, sma, eps, theta, weight, *, even=False):
@@ -313,7 +319,8 @@ def _pixel_means(rings, image, sma, eps, theta, weight, *, even=False):
             used = weights * _point_weights(weight[index], theta[index],
                                             weights.shape[1])
         if even:
-            used = np.where(_is_single(values, rings.noise), 0.0, used)
+            used = np.where(_is_single(values, weights > 0, rings.noise),
+                            0.0, used)
         norm = used.sum(1)
         ok = norm > 0
         safe = np.where(ok, norm, 1.0)

@@ -91,7 +91,8 @@ def _measure(steps):
     add_missing_light(measured, measured)
     measured.galaxy_flag = flag_galaxy(measured, _evidence(steps, measured))
     cutout = steps.cutout
-    if core_asymmetry(cutout.data - measured.sky - steps.tilt, cutout.mask,
+    # (what the fit has masked is not in it)
+    if core_asymmetry(cutout.data - measured.sky - steps.tilt, steps.mask,
                       measured.centre, measured.noise,
                       gain=cutout.gain) > _LOPSIDED_CORE:
         measured.galaxy_flag |= GalaxyFlag.CENTRE_UNCERTAIN

@@ -156,7 +156,8 @@ class GalaxyFlag(_DescribedFlag):
         'missing side by side that the peak may be one of them. Or the stated '
         'error of the centre is above half a pixel, and the brightness '
         'changes over it, or a higher peak is close by, or the core that '
-        'isophotes were fitted to is lopsided; the flat middle of a '
+        '``IsophoteFitter`` measured is lopsided about the centre; the flat '
+        'middle of a '
         'faint disc has no flag, while ``centre_err`` has its error. The '
         'innermost rings are affected the most; give ``position=`` and hold '
         'the centre if it is known.')
@@ -213,11 +214,11 @@ class GalaxyFlag(_DescribedFlag):
         'What the network saw is farther from its training images than 99 '
         'per cent of these, or its profile disagrees with the pixels. Do '
         'not trust the profile without a look, or use ``IsophoteFitter``. '
-        'For any fitter, bright pixels have less than two thirds of the noise '
-        'of the sky: a picture whose values are a logarithm, a root or the '
-        'like of the light. Then the profile means nothing; take the image '
-        'itself. Or the image was sharpened, or smoothed by a median filter: '
-        'its core is wrong; take the image before that.')
+        'For any fitter, bright pixels have less than half the noise of the '
+        'sky: a picture whose values are a logarithm, a root or the like of '
+        'the light. Then the profile means nothing; take the image itself. '
+        'Or the image was sharpened, or smoothed by a median filter: its '
+        'core is wrong; take the image before that.')
     FORCED = (
         2048, 'The ellipses were given.',
         'They were given by ``geometry=``, such as for colours, or by '

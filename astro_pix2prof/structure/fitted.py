@@ -20,7 +20,7 @@ __all__ = ['magnitude_of', 'put_fits', 'put_smeared']
 
 # The part of the difference between the two scale lengths of a disc that is an
 # error of that of the line: set on 63 discs (GalSim, seed 9931).
-_OTHER_WAY = 0.85
+_TWO_WAYS = 0.85
 
 
 def magnitude_of(flux, zero):
@@ -172,7 +172,7 @@ def _put_disc(result, radius, intensity, error, few, covariance):
     # (a bulge that reaches far out bends the line)
     other = result['disc_h'][0] - h
     if np.isfinite(other):
-        spread = np.hypot(spread, _OTHER_WAY * min(abs(other), h))
+        spread = np.hypot(spread, _TWO_WAYS * min(abs(other), h))
     # (no disc is an exponential)
     result['h_disc'] = h, np.hypot(spread, fit.get('arms', 0.0))
     for name in ('r_break', 'h_in', 'h_out'):

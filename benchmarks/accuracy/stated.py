@@ -272,8 +272,9 @@ def make_table(out):
     The widths as a part of a page of the documentation.
     """
     names = {key: title for key, title in (NAMES | FITTED).items()
-             if any(key in out[FITTERS[0]][survey] for survey in SURVEYS)}
-    rows = [(title, *(_cell(out[fitter][survey].get(key))
+             if any(key in out.get(FITTERS[0], {}).get(survey, {})
+                    for survey in SURVEYS)}
+    rows = [(title, *(_cell(out.get(fitter, {}).get(survey, {}).get(key))
                       for fitter in FITTERS for survey in SURVEYS))
             for key, title in names.items()]
     heading = ('Quantity', *(f'{fitter}, {survey}' for fitter in FITTERS

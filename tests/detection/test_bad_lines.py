@@ -66,6 +66,14 @@ def test_two_columns(offset):
     assert _lines(_noisy(data)) == ([], [40 + offset, 41 + offset])
 
 
+@pytest.mark.parametrize('seed', [0, 1, 2, 3])
+@pytest.mark.parametrize('part', [0.3, 0.5, 0.88])
+def test_two_columns_of_any_depth(part, seed):
+    data = _model()
+    data[:, 39:41] *= part
+    assert _lines(_noisy(data, seed, gain=100), gain=100) == ([], [39, 40])
+
+
 @pytest.mark.parametrize('offset', [-7, -2, 2])
 @pytest.mark.parametrize('part', [0.3, 0.6])
 @pytest.mark.parametrize('width', [3, 4, 6])

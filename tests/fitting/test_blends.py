@@ -158,12 +158,14 @@ class TestCoreAsymmetry:
 
     def test_known(self):
         """
-        Light on one side only, of a quarter of that which is even.
+        Light that rises across the core, by a twentieth in a pixel.
         """
-        x = np.mgrid[:N, :N][1]
-        side = np.where(x > CENTRE[0], 1.25, 0.75) * 10
-        # (differences 5 of sums 20, but for the column in the middle)
-        assert self.measure(side) == pytest.approx(0.25, abs=0.03)
+        y, x = np.mgrid[:N, :N] - np.array(CENTRE[::-1])[:, None, None]
+        near = (np.hypot(x, y) > 1.5) & (np.hypot(x, y) < 7)
+        # (differences of x, of sums of 20)
+        true = np.abs(x[near]).mean() / 20
+        assert self.measure(10 + 0.5 * x) == pytest.approx(true, abs=0.01)
+        assert self.measure(10 - 0.5 * y) == pytest.approx(true, abs=0.01)
         assert self.measure(np.full((N, N), 10.0)) == 0
 
     @pytest.mark.parametrize('n', [1.0, 4.0])
@@ -202,7 +204,7 @@ class TestCoreAsymmetry:
         y, x = np.mgrid[:N, :N]
         far = np.hypot(x - CENTRE[0] - 4.6 * np.cos(angle),
                        y - CENTRE[1] - 4.6 * np.sin(angle))
-        image = galaxy(light=8.0) + 6.0 * np.exp(-0.5 * (far / 1.3)**2)
+        image = galaxy(light=8.0) + 8.0 * np.exp(-0.5 * (far / 1.3)**2)
         profile = IsophoteFitter()(noisy(image, seed), position=CENTRE,
                                    **OPTIONS)
         assert profile.meta['flag'] & GalaxyFlag.CENTRE_UNCERTAIN

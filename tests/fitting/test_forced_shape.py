@@ -138,6 +138,35 @@ def test_star_on_a_long_side(galaxy):
     assert np.all(np.abs(off) < 0.15)
 
 
+def test_hidden_part_of_a_long_side(galaxy):
+    """
+    The long side opposite missing pixels is no object.
+    """
+    t = np.radians(30)
+    y, x = np.mgrid[:128, :128]
+    mask = np.hypot(x - X0 - 10 * np.cos(t), y - Y0 - 10 * np.sin(t)) < 5
+    noise = np.random.default_rng(9).normal(0, 0.01, galaxy.shape)
+    fitter = Pix2ProfFitter()
+    both = [fitter(galaxy + noise, unit='nmgy', pixel_scale=PIXEL,
+                   mask=part, ellipticity=0.5, pa=120)
+            for part in (None, mask)]
+    last = [np.interp(4.0, one['radius'].value, one['mag_enclosed'].value)
+            for one in both]
+    assert last[1] - last[0] == pytest.approx(0, abs=0.06)
+
+
+def test_magnitude_with_a_star_on_a_long_side(galaxy):
+    t = np.radians(30)
+    noise = np.random.default_rng(8).normal(0, 0.01, galaxy.shape)
+    fitter = Pix2ProfFitter()
+    mags = [np.interp(6.0, one['radius'].value, one['mag_enclosed'].value)
+            for one in (fitter(
+                galaxy + more + noise, unit='nmgy', pixel_scale=PIXEL,
+                ellipticity=0.3, pa=120) for more in (0, star(
+                    16.0, X0 + 11 * np.cos(t), Y0 + 11 * np.sin(t))))]
+    assert mags[1] - mags[0] == pytest.approx(0, abs=0.05)
+
+
 @pytest.mark.parametrize('seed', [1, 2])
 def test_objects_on_opposite_sides(galaxy, seed):
     """

@@ -193,6 +193,15 @@ def test_rates_in_other_times_than_seconds(unit, other, keyword, exptime):
     assert find_quietly(archive, unit).value == 26.0
 
 
+def test_rates_in_other_times_beside_an_exposure():
+    # (the one that is less by the exposure time is that of a rate)
+    header = header_values(make_header({
+        'MAGZERO': 26.0 + STEP, 'MAGZPT': 26.0, 'EXPTIME': 100.0}))
+    with pytest.warns(AstropyUserWarning, match=r'MAGZPT is taken as .* give '
+                      r'zeropoint=30\.4454 .* otherwise zeropoint=26\.0000'):
+        assert header_zeropoint(header, u.Unit('adu/min')).value == 26.0
+
+
 @pytest.mark.parametrize(('cards', 'unit'), [
     ({'ZP': 26.0, 'EXPTIME': 100.0}, 'electron/s'),
     ({'ZP': 26.0, 'EXPTIME': 1.0}, 'electron'), ({'ZP': 26.0}, 'electron'),
@@ -246,6 +255,17 @@ def test_comment_tells_other_counts(comment, unit, match):
         'DN', 'ct').replace('electron', 'ct')).value == 26.0
     cards = {'MAGZERO': (26.0, f'{comment}, 2 electrons in an ADU')}
     assert find_quietly(cards, unit).value == 26.0
+
+
+def test_comment_tells_other_counts_per_second():
+    """
+    What to give is the zero point of a data unit less the gain.
+    """
+    header = header_values(make_header({
+        'MAGZERO': (26.0, 'mag of 1 e-/s'), 'EXPTIME': 100.0}))
+    with pytest.warns(AstropyUserWarning, match=(
+            r'electrons.* give zeropoint=31\.0000 less 2\.5 log10')):
+        assert header_zeropoint(header, u.adu).value == 31.0
 
 
 @pytest.mark.parametrize('comment', [

@@ -219,6 +219,9 @@ class TestPixels:
         for one in OBJECTS:
             row = near(turned, (1.5 * one[0], 1.5 * one[1]))
             assert_allclose(row['r-i'].value, one[4], atol=0.05)
+            # the host is redder by 0.3 wherever it is measured
+            for one_table in (table, turned):
+                assert_allclose(one_table['r-i_host'].value, 0.3, atol=0.05)
 
     def test_masked(self, fitter, images):
         """
@@ -389,3 +392,34 @@ def test_figure_and_regions(bands, table, tmp_path):
         assert len(fig.axes[0].patches) == len(table) + 1
         plt.close(fig)
     assert len(clump_regions(table)) == len(table)
+
+
+def test_fluxes_below_zero(images, fitter):
+    """
+    Their errors are above zero, as all errors are.
+    """
+    blank = make_image('g', objects=[], seed=5)
+    table = find_clumps({**images, 'g': blank}, fitter=fitter, psf=PSF,
+                        zeropoint=25.0, reference='r')
+    below = table['flux_g'].value < 0
+    assert below.any()
+    for name in ('flux_err_g', 'mag_err_g', 'share_err_g'):
+        assert np.all(np.asarray(table[name], float)[below] > 0)
+
+
+def test_bands_of_a_picture(fitter, images):
+    """
+    Fits of the colours of one picture are those of a picture.
+    """
+    fits = {}
+    for band in ('g', 'r'):
+        fits[band] = fitter.fit(images[band].data, calibrated=False)
+        fits[band].profile.meta['picture'] = True
+    table = find_clumps(fits, psf=3 * u.pix, method='matched')
+    assert table.meta['picture'] is True
+    alone = find_clumps(fits['g'], psf=3 * u.pix, method='matched')
+    assert set(table['flag']) & set(alone['flag'])
+    fits['g'].profile.meta['picture'] = fits['r'].profile.meta[
+        'picture'] = False
+    assert find_clumps(fits, psf=3 * u.pix,
+                       method='matched').meta['picture'] is False

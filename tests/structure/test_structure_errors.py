@@ -55,7 +55,7 @@ def test_scale_lengths_of_two_kinds():
     off = abs(both['h_disc'].value - 6)
     assert off > 2
     assert both['h_disc_err'].value > 0.5 * off
-    assert both['h_disc_err'].value >= 0.7 * abs(
+    assert both['h_disc_err'].value >= 0.85 * abs(
         both['h_disc'] - both['disc_h']).value
 
 
