@@ -78,8 +78,7 @@ class Sky:
     Attributes
     ----------
     level, error : float
-        The level at the centre of the galaxy, and its error, in the image's
-        unit.
+        The level at the galaxy's centre, and its error, in the image's unit.
 
     how : str
         'free', from pixels beyond the galaxy; 'tail', from the level that
@@ -366,8 +365,8 @@ def measure_sky(data, bad, position, *, search=25.0, radius=None,
             slope += step
             level = rings.take_plane(step, centre)
         rings.find_others(level)
-    level, error, start, scale = _level_of_rings(*rings.means(), level,
-                                                 noise * side)
+    level, error, start, scale = _level_of_rings(
+        *rings.means(), level, noise * side)
     beyond = (radius > start + 2 * scale) & ~rings.masked
     scatter = sky_error(rings.image, beyond, box=max(24 // side, 3))
     how = 'free' if np.isfinite(scatter) else 'tail'
@@ -516,8 +515,9 @@ class _Rings:
         """
         Mask the objects that exceed the rings, and measure the scatter.
         """
-        at, median, _ = self.medians()
-        model = np.interp(self.radius, at, median)
+        if self.masked.all():
+            return
+        model = np.interp(self.radius, *self.medians()[:2])
         left = np.where(self.hidden, 0.0, self.image - model)
         if scatter:
             self.scatter = max(spread(left[~self.masked]), self.noise)
@@ -559,6 +559,8 @@ class _Rings:
         """
         Radius, mean and its error of each ring, outliers rejected.
         """
+        if self.masked.all():
+            return (np.empty(0),) * 3
         _, median, some = self.medians()
         middle = np.zeros(self.ring.max() + 1)
         middle[some] = median

@@ -80,6 +80,10 @@ _PLAUSIBLE = 0.2
 # a network has seen none such, and is told this part of the peak.
 _CLEAN, _CLEAN_SIGMA = 5e4, 1e-4
 
+# Noise below this part of the range of values is none: the digits of the
+# brightest pixels do not hold it.
+_DIGITS = 1e-12
+
 # It is looked for so many pixels around the position.
 _PEAK = 25
 
@@ -356,12 +360,16 @@ def _usable_noise(cutout, sigma):
     """
     A noise that can be divided by.
     """
-    if not sigma > 0:
+    good = ~cutout.mask
+    span = (float(np.max(cutout.data, where=good, initial=-np.inf))
+            - float(np.min(cutout.data, where=good, initial=np.inf)))
+    least = _DIGITS * span
+    if not sigma > least:
         sigma = first_sky(cutout.data.astype(float), cutout.mask)[1]
-    if not sigma > 0:
+    if not sigma > least:
         # an image without noise: a network has seen none such, but one of
         # very little
-        sigma = _CLEAN_SIGMA * float(np.ptp(cutout.data[~cutout.mask]))
+        sigma = _CLEAN_SIGMA * span
     return float(sigma) if sigma > 0 else 1.0
 
 

@@ -9,7 +9,8 @@ then taken from the top of the list: the share of odd ones is their purity,
 which is also the completeness. Beside it, ratings of galaxies at random.
 
     python -m benchmarks.render.odd --n 10000 --odd 100 --out DIR
-    python -m benchmarks.accuracy.anomalies DIR --out benchmarks/accuracy
+    python -m benchmarks.accuracy.anomalies DIR --sets 4 --emulate 0 \\
+        --out benchmarks/accuracy
 """
 
 import argparse
@@ -135,7 +136,7 @@ def measure(found, *, share=0.01, n_sets=6, seed=0, emulate=10_000):
     rows = []
 
     def add(kind, usual, odd, n, n_sets, at_random=False, **more):
-        start = time.process_time()
+        start, n = time.process_time(), min(n, len(odd))
         runs = [rate(*plant(usual, odd, n, np.random.default_rng([seed, k])),
                      seed + k, at_random=at_random) for k in range(n_sets)]
         rows.append({

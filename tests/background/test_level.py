@@ -301,3 +301,16 @@ class TestOver:
     def test_is_uncertain(self, how, structure, uncertain):
         sky = Sky(5.0, 0.1, how, structure=structure, noise=2.0)
         assert sky.is_uncertain == uncertain
+
+
+def test_rings_of_which_nothing_is_left():
+    """
+    Where every pixel belongs to some object, no ring has a mean.
+    """
+    y, x = np.mgrid[:20, :30]
+    rings = _Rings(np.ones((20, 30)), np.zeros((20, 30), bool),
+                   np.hypot(x - 15, y - 10), 1.0)
+    rings.masked = np.ones((20, 30), bool)
+    rings.find_others(0.0)
+    assert rings.masked.all()
+    assert [part.size for part in rings.means()] == [0, 0, 0]

@@ -177,3 +177,13 @@ def centre_leaves():
 def test_unlikely(fitter, make):
     image = make()
     check(fitter, (image, np.zeros(image.shape, bool), True))
+
+
+def test_noise_below_the_digits():
+    """
+    What is less than a digit of the brightest pixels is no noise.
+    """
+    y, x = np.mgrid[:90, :90]
+    image = 60 * np.exp(-np.hypot(x - 74, (y - 74) / 0.15))
+    meta = NETWORK(image, zeropoint=25.0, pixel_scale=0.3).meta
+    assert meta['noise'] > 1e-12 * 60
