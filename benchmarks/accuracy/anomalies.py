@@ -9,8 +9,7 @@ then taken from the top of the list: the share of odd ones is their purity,
 which is also the completeness. Beside it, ratings of galaxies at random.
 
     python -m benchmarks.render.odd --n 10000 --odd 100 --out DIR
-    python -m benchmarks.accuracy.anomalies DIR --sets 4 --emulate 0 \\
-        --out benchmarks/accuracy
+    python -m benchmarks.accuracy.anomalies DIR --sets 4 --emulate 0
 """
 
 import argparse
@@ -235,7 +234,7 @@ def main(args=None):
     parser.add_argument('--share', type=float, default=0.01)
     parser.add_argument('--emulate', type=int, default=10_000, metavar='N',
                         help='galaxies of the emulated survey; 0 for none')
-    parser.add_argument('--out', type=Path, default=Path())
+    parser.add_argument('--out', type=Path, default=Path(__file__).parent)
     parser.add_argument('--table', type=Path, metavar='FILE.inc',
                         help='write the stored figures for the documentation, '
                              'and measure nothing')
