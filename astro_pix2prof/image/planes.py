@@ -33,7 +33,8 @@ _POWERS = ((StdDevUncertainty, 1), (VarianceUncertainty, 2),
 
 # Values whose squares float32 holds without loss
 _SMALL, _LARGE = 1e-15, 1e15
-
+# (fewer bright pixels than this are hot ones)
+_FEW = 10
 # So many pixels tell the order of magnitude of an image.
 _N_TYPICAL = 2**17
 
@@ -313,11 +314,12 @@ def data_scale(data, mask):
     size = size[np.isfinite(size) & (size > 0)]
     if size.size == 0:
         return 1.0
-    # (of a model without noise, most pixels can be smaller than any digit of
-    # the brightest: sums and squares of these shall be numbers)
-    largest = np.abs(data, where=~mask, out=np.zeros(data.shape))
-    largest = largest.max(where=np.isfinite(largest), initial=0.0)
-    typical = max(float(np.median(size)), largest / _LARGE)
+    # (of models, most pixels can be smaller than any digit of the brightest)
+    bright = np.abs(data[~mask])
+    bright = bright[np.isfinite(bright)]
+    few = min(_FEW, len(bright))
+    bright = np.partition(bright, -few)[-few:]
+    typical = max(float(np.median(size)), 1e3 * float(bright[0]) / _LARGE)
     if _SMALL <= typical <= _LARGE:
         return 1.0
     return float(f'1e{math.floor(math.log10(typical))}')
