@@ -327,7 +327,7 @@ def count_scale(unit):
 
 def time_scale(unit):
     """
-    Find the value in seconds of the time in a unit.
+    Find the factor by which a rate is the same rate per second.
 
     Parameters
     ----------

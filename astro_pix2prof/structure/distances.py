@@ -121,13 +121,11 @@ def warn_of_scale(scale, k_correction):
         If there are none and the redshift is above 0.05, or the galaxy is
         nearer than 0.1 Mpc.
     """
-    if k_correction is None and scale.redshift > _NEEDS_K:
-        warnings.warn(
-            f'no K-correction is made at the redshift {scale.redshift:g}: '
-            'colours and light are those of bluer bands, and masses are '
-            'wrong by more than their errors; give k_correction, such as '
-            "'chilingarian2010', or the magnitudes of each band, which may "
-            'be 0', AstropyUserWarning, stacklevel=3)
+    _warn_without(
+        k_correction, scale, 'colours and light are those of bluer bands, and '
+        'masses are wrong by more than their errors; give k_correction, such '
+        "as 'chilingarian2010', or the magnitudes of each band, which may be "
+        '0')
     if scale.luminosity_distance < _SATELLITE:
         warnings.warn(
             f'distance is {scale.luminosity_distance:g} Mpc, that of a '
@@ -152,13 +150,20 @@ def warn_of_redshift(scale, k_correction):
     `~astropy.utils.exceptions.AstropyUserWarning`
         If there are none and the redshift is above 0.05.
     """
+    _warn_without(
+        k_correction, scale, 'magnitudes and luminosities are those of a '
+        'bluer band; give k_correction, a function of band, redshift and '
+        'colour, or the magnitudes of each band, which may be 0')
+
+
+def _warn_without(k_correction, scale, what):
+    """
+    Warn that there is no K-correction where one is needed.
+    """
     if k_correction is None and scale.redshift > _NEEDS_K:
         warnings.warn(
             f'no K-correction is made at the redshift {scale.redshift:g}: '
-            'magnitudes and luminosities are those of a bluer band; give '
-            'k_correction, a function of band, redshift and colour, or the '
-            'magnitudes of each band, which may be 0', AstropyUserWarning,
-            stacklevel=3)
+            f'{what}', AstropyUserWarning, stacklevel=4)
 
 
 def find_scale(distance=None, redshift=None, cosmology=None):

@@ -17,8 +17,7 @@ from astro_pix2prof.structure.lines import (
     fit_line,
 )
 
-__all__ = ['OTHER_WAY', 'fit_bulge_disc', 'fit_disc', 'fit_sersic',
-           'sersic_flux']
+__all__ = ['fit_bulge_disc', 'fit_disc', 'fit_sersic', 'sersic_flux']
 
 
 # Profiles are never known better than this (relative): arms, clumps and
@@ -32,7 +31,7 @@ INSIDE, WELL_INSIDE, N_DISC = 0.35, 0.6, 5
 # The part of the differences between scale lengths that were measured in other
 # ways, or on other rings, that is an error of each: set on 80 discs with
 # bulges, bars and arms (GalSim, seeds 9812 and 9814).
-OTHER_WAY, DISC_ONLY = 0.7, 1.4
+_OTHER_WAY, DISC_ONLY = 0.7, 1.4
 
 # Discs are no exponentials: arms, and what fitters make of them, are off by
 # this part of the intensity. Rings share it up to this distance in log
@@ -329,7 +328,7 @@ def fit_disc(radius, intensity, error, covariance=None):
     h = -1 / coeff[1]
     change = _change(h, x, y, w, share, x >= outer)
     fit = {'h': (h, np.hypot(widen * cov[1, 1]**0.5 * h**2,
-                             OTHER_WAY * change)), 'change': change,
+                             _OTHER_WAY * change)), 'change': change,
            'arms': min(h**2 * _slope_by_arms(x, w), h),
            'i_0': float(np.exp(coeff[0])), 'type': 1, 'r_break': nan,
            'h_in': nan, 'h_out': nan}
