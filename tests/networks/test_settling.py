@@ -74,6 +74,44 @@ def test_thin_disc(angle, noise):
             assert after[1] < before[1] / 2 + 0.02 * noise
 
 
+def followed(eps, envelope):
+    """
+    The logarithm of the axis ratio of the ellipses that follow isophotes.
+
+    Of all directions as seen from the centre alike, as the truth is
+    defined: 1 / r^2 = A + B cos 2t by least squares of relative errors.
+    """
+    t = np.linspace(0, 2 * np.pi, 720, endpoint=False)
+    r = np.geomspace(0.3, 400, 4000)[:, None]
+    x, y = r * np.cos(t), r * np.sin(t)
+    light = ((1 - envelope) * np.exp(-np.hypot(x, y / (1 - eps)) / 12)
+             + envelope * np.exp(-np.hypot(x, y / 0.6) / 12))
+    design = np.stack([np.ones_like(t), np.cos(2 * t)], -1)
+    sma, log_ratio = [], []
+    for level in np.geomspace(0.6, 1e-4, 100):
+        crossing = r[(light > level).sum(0) - 1, 0]
+        part = design * crossing[:, None]**4
+        a, b = np.linalg.solve(part.T @ design, part.T @ crossing**-2.0)
+        sma.append((a + b)**-0.5)
+        log_ratio.append(0.5 * np.log((a + b) / (a - b)))
+    return np.interp(RADII.numpy(), sma, log_ratio)
+
+
+@pytest.mark.parametrize('envelope', [0.02, 0.05, 0.1])
+def test_pointed_isophotes(envelope):
+    """
+    In a rounder halo, ellipses stay where they follow the isophotes best.
+    """
+    true = followed(0.85, envelope)
+    start = ellipses(torch.from_numpy(1 - np.exp(true)), 0.4)
+    found = settle_ellipses(disc(0.85, 0.4, envelope=envelope), RADII, start,
+                            torch.ones(1, len(RADII), N_ANGLE))[0]
+    used = (RADII > 6) & (RADII < 45)
+    ratio = torch.log(1 - found.norm(dim=-1)) - torch.from_numpy(true)
+    assert ratio[used].abs().max() < 0.006
+    assert true[used].max() - true[used].min() > 0.06
+
+
 def test_round_ellipses_stay():
     """
     Ellipses that are not flat stay as they are, and right ones nearly.

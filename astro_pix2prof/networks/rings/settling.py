@@ -27,18 +27,19 @@ __all__ = ['flatness', 'has_flat_ellipses', 'settle_ellipses']
 
 # The ellipticities at which steps begin, and are taken wholly.
 _FROM, _WHOLE = 0.55, 0.7
-# How far the network's axis ratios are off, as a logarithm, and over how
-# much of the logarithm of the radius alike; and the error that the step of
-# a ring has besides its noise.
-_SPREAD, _LENGTH, _LEAST = 0.2, 0.7, 0.05
+# How far the network's axis ratios are off, as a logarithm: so much where the
+# light is bright, a part of the noise of a step more where it is faint, and
+# at most so much; and over how much of the logarithm of the radius alike.
+_SURE, _OF_NOISE, _SPREAD, _LENGTH = 0.08, 0.6, 0.2, 0.6
+# The error that the step of a ring has besides its noise.
+_LEAST = 0.05
 # Isophotes that are no ellipses, of a disc within a rounder halo, have as
 # many best ellipses as there are ways to count directions: how much of the
 # difference of two is an error.
-_ODD = 4.0
-_STEPS = 2
-# How far the best ellipse is that of even steps along it, not of even angles
-# as seen from the centre.
-_EVEN = 1 / 3
+_ODD = 2.0
+# How many steps, and how far those after the first are taken: of very thin
+# ellipses a whole step goes too far.
+_STEPS, _PART = 3, 0.7
 
 
 def flatness(eps):
@@ -81,7 +82,8 @@ def settle_ellipses(look, radii, e, weight):
 
     The step of each ring (`harmonic_step`; Jedrzejewski 1987, MNRAS 226,
     747) has an error; the steps of all rings are drawn together as a
-    Gaussian process of the logarithm of the radius.
+    Gaussian process of the logarithm of the radius. All directions as seen
+    from the centre count alike, as for the true ellipses of the training.
 
     Parameters
     ----------
@@ -106,24 +108,28 @@ def settle_ellipses(look, radii, e, weight):
     share = flatness(ellipticity(*e.unbind(-1)))[..., None]
     first, taken = log_shape(e), torch.zeros_like(e)
     log_radius = torch.log(radii.clamp(min=0.5))
-    alike = _SPREAD**2 * torch.exp(
-        -(log_radius[:, None] - log_radius).abs() / _LENGTH)
-    for _ in range(_STEPS):
+    alike = torch.exp(-(log_radius[:, None] - log_radius).abs() / _LENGTH)
+    prior = None
+    for k in range(_STEPS):
         value, valid, number = look(e)
         part = weight * valid
-        # points at equal steps of the eccentric anomaly, or equal angles as
-        # seen from the centre
-        (even, error), (seen, other) = (
+        # points at equal angles as seen from the centre, or at equal steps
+        # of the eccentric anomaly
+        (step, error), (even, other) = (
             harmonic_step(value, part * counts, radii, e, number,
                           shrink=False)
-            for counts in (1.0, _directions(e, value.shape[-1])))
-        step = torch.lerp(seen, even, _EVEN)
-        apart = average_rings(even - seen, 5)
-        error = (0.5 * (error.square() + other.square()) + _LEAST**2
-                 + (_ODD * apart).square().sum(-1)).sqrt()
-        own = torch.diag_embed(error.square())
-        taken = alike @ torch.cholesky_solve(
-            share * taken + step, torch.linalg.cholesky(alike + own))
+            for counts in (_directions(e, value.shape[-1]), 1.0))
+        apart = average_rings(even - step, 5)
+        noise = 0.5 * (error.square() + other.square())
+        own = torch.diag_embed(noise + _LEAST**2
+                               + (_ODD * apart).square().sum(-1))
+        if prior is None:
+            spread = (_SURE + _OF_NOISE * average_rings(noise.sqrt(), 5)
+                      ).clamp(max=_SPREAD)[..., None]
+            prior = spread * alike * spread.mT
+        drawn = prior @ torch.cholesky_solve(
+            share * taken + step, torch.linalg.cholesky(prior + own))
+        taken = drawn if k == 0 else torch.lerp(taken, drawn, _PART)
         e = shape_of_log(first + share * taken)
     return e
 
