@@ -36,7 +36,7 @@ _LEAST = 0.05
 # Isophotes that are no ellipses, of a disc within a rounder halo, have as
 # many best ellipses as there are ways to count directions: how much of the
 # difference of two is an error.
-_ODD = 2.0
+_ODD = 3.0
 # How many steps, and how far those after the first are taken: of very thin
 # ellipses a whole step goes too far.
 _STEPS, _PART = 3, 0.7
