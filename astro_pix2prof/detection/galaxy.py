@@ -246,7 +246,7 @@ def _symmetric_centre(asymmetry, start, sma, worst):
     return found
 
 
-def refine_centre(smooth, galaxy, start, *, max_shift=None):
+def refine_centre(smooth, galaxy, start, *, max_shift=None, reach=None):
     """
     Measure the centroid of the galaxy's core.
 
@@ -268,6 +268,10 @@ def refine_centre(smooth, galaxy, start, *, max_shift=None):
     max_shift : float, optional
         The largest distance of the peak from ``start``, in pixels.
 
+    reach : float, optional
+        Pixels farther from the centre do not count. By default 1.5 times
+        ``max_shift``.
+
     Returns
     -------
     centre : tuple of 2 floats
@@ -276,6 +280,8 @@ def refine_centre(smooth, galaxy, start, *, max_shift=None):
     image = np.where(galaxy, smooth, 0.0)
     if max_shift is None:
         max_shift = float(max(image.shape))
+    if reach is None:
+        reach = 1.5 * max_shift
     rows, cols = np.ogrid[:image.shape[0], :image.shape[1]]
     centre = tuple(start)
     # The window follows the centroid, so that it does not cut the core.
@@ -287,7 +293,7 @@ def refine_centre(smooth, galaxy, start, *, max_shift=None):
         py, px = np.unravel_index(np.argmax(search), image.shape)
         # The core must not reach over to a star nearby.
         window = np.hypot(cols - centre[0], rows - centre[1])
-        part = np.where(window <= 1.5 * max_shift, image, 0.0)
+        part = np.where(window <= reach, image, 0.0)
         level = 0.6 * image[py, px]
         region, _ = label(part > level)
         if region[py, px] == 0:

@@ -4,7 +4,7 @@ Centres that the pixels do not show, and what their errors do to a profile.
 """
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, label, map_coordinates
 
 from astro_pix2prof.detection.galaxy import is_hidden, refine_centre
 from astro_pix2prof.detection.hidden import (
@@ -18,7 +18,8 @@ from astro_pix2prof.ellipses.annuli import (
     measure_rings,
 )
 
-__all__ = ['centre_variance', 'measured_centre', 'uncertain_centre']
+__all__ = ['centre_variance', 'is_even', 'measured_centre',
+           'uncertain_centre']
 
 
 # A centre beyond this part of the search radius is held there, and is not
@@ -29,6 +30,10 @@ _HELD = 0.95
 # of so many pixels outside of it, and so many pixels are added to the
 # distance.
 _SEEN, _AROUND, _RIM = 0.7, 3.0, 0.5
+
+# A core whose two sides differ by more than this part of its light, noise
+# included, is centred on what is close to its peak.
+_UNEVEN = 0.1
 
 
 def uncertain_centre(steps, missing):
@@ -92,14 +97,51 @@ def measured_centre(steps, filled):
                                              steps.found.sma):
         return steps.centre
     smooth = gaussian_filter(filled, 1.0)
-    centre = refine_centre(smooth, steps.found.galaxy | (steps.radius < 5),
-                           steps.centre, max_shift=max(
-                               3.0, 2.0 * steps.found.scale))
+    galaxy = steps.found.galaxy | (steps.radius < 5)
+    max_shift = max(3.0, 2.0 * steps.found.scale)
+    centre = refine_centre(smooth, galaxy, steps.centre, max_shift=max_shift)
+    # The core of a disc is wider than what a search for a peak looks at, and
+    # the centroid of an area that is cut lies near the middle of the cut.
+    whole = refine_centre(smooth, galaxy, centre, max_shift=max_shift,
+                          reach=max(1.5 * max_shift, steps.found.sma))
+    if is_even(smooth, whole, steps.found.sma):
+        centre = whole
     if np.hypot(centre[0] - steps.position[0],
                 centre[1] - steps.position[1]) <= steps.search:
         # (rounded: the last digit of a pixel shall not move masks)
         return tuple(float(c) for c in np.round(centre, 3))
     return steps.centre
+
+
+def is_even(image, centre, sma):
+    """
+    Tell whether a core looks the same from both sides of its centre.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`
+        The image without its sky.
+
+    centre : tuple of 2 floats
+        The centre (x, y) of the core, in pixels.
+
+    sma : float
+        How far the core may reach, in pixels.
+
+    Returns
+    -------
+    even : bool
+        `False` if what is brighter than 60% of the centre differs from its
+        mirror image by more than a tenth: noise, or a star besides.
+    """
+    size = int(np.ceil(sma))
+    y, x = np.mgrid[-size:size + 1, -size:size + 1]
+    core = map_coordinates(image, (centre[1] + y, centre[0] + x), order=1)
+    core -= 0.6 * core[size, size]
+    region, _ = label(core > 0)
+    core[region != region[size, size]] = 0.0
+    apart = np.abs(core - core[::-1, ::-1]).sum()
+    return bool(apart <= _UNEVEN * core.sum())
 
 
 def centre_variance(steps, want, width, intensity):
