@@ -299,7 +299,9 @@ class StructureFlag(_DescribedFlag):
         16,
         'The profile does not reach the Petrosian radius, or twice of it.',
         'The Petrosian magnitude, and the radius if it is not reached '
-        'either, are NaN. Measure the galaxy further out.')
+        'either, are NaN. If only twice of it is not reached, the flag is set '
+        'where a tenth of the light or more lies outside of the profile. '
+        'Measure the galaxy further out.')
     SERSIC_FAILED = (
         32, 'The Sersic fit failed.',
         'No start converged; its parameters are NaN.')

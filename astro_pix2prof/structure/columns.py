@@ -95,8 +95,9 @@ STRUCTURE_COLUMNS = (
               '``petrosian_ratio=`` chooses another part.'),
     _read_off('mag_petro', 'mag',
               'Magnitude within twice the Petrosian radius '
-              '(``petrosian_aperture=``); NaN with a flag if the profile '
-              'ends before.'),
+              '(``petrosian_aperture=``). Where the profile ends before and '
+              'less than a tenth of the light lies outside, the outer rings '
+              'tell the rest; otherwise NaN with a flag.'),
     _read_off('mu_0', 'mag/arcsec2',
               'Surface brightness at the centre, smeared by the PSF.'),
     _read_off('mu_mean_50', 'mag/arcsec2',

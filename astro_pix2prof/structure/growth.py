@@ -27,9 +27,10 @@ from astro_pix2prof.profile.samples import (
 from astro_pix2prof.structure.extrapolation import extrapolate_light
 from astro_pix2prof.structure.wings import radii_beyond, wing_light
 
-__all__ = ['N_RINGS', 'REFINE', 'area_ratio', 'draw_intensities',
-           'hold_enclosed', 'part_radii', 'refine_rings', 'rising_radius',
-           'total_light', 'warn_of_correlation']
+__all__ = ['LARGE_PART', 'N_RINGS', 'REFINE', 'area_ratio',
+           'draw_intensities', 'falling_radius', 'hold_enclosed', 'last_slope',
+           'part_radii', 'refine_rings', 'rising_radius', 'total_light',
+           'warn_of_correlation']
 
 
 # Steps between two rings in which the curve of growth is integrated.
@@ -65,6 +66,9 @@ _FLAT, _FLATTEST, _OUTSIDE = 0.6, 0.7, 0.035
 
 # Fewer usable rings than this are no profile.
 N_RINGS = 5
+
+# Part of the light beyond the profile above which there is a flag.
+LARGE_PART = 0.1
 
 
 def _brought_samples(profile):
@@ -241,6 +245,42 @@ def rising_radius(radius, values, level):
     return out
 
 
+def falling_radius(radius, values, level):
+    """
+    Find the outermost radius where values (n_samples, n) fall below a level.
+
+    Parameters
+    ----------
+    radius : 1D `~numpy.ndarray`, shape (n,)
+        The radii, increasing.
+
+    values : 2D `~numpy.ndarray`, shape (m, n)
+        Curves that decline with the radius, about exponentially.
+
+    level : float
+        The level.
+
+    Returns
+    -------
+    radius : 1D `~numpy.ndarray`, shape (m,)
+        Not-a-number for curves that do not fall below it.
+    """
+    # Profiles are close to exponential: a straight line in intensity would
+    # put the radius too far out. Unlike the logarithm, asinh takes negative
+    # rings too.
+    values, level = np.arcsinh(10 * values / level), np.arcsinh(10.0)
+    above = values >= level
+    # The last pair that goes from above to below.
+    fall = above[:, :-1] & ~above[:, 1:]
+    out = np.full(len(values), np.nan)
+    rows = np.nonzero(fall.any(1))[0]
+    k = fall.shape[1] - 1 - np.argmax(fall[rows, ::-1], axis=1)
+    low, high = values[rows, k], values[rows, k + 1]
+    share = (low - level) / np.where(low == high, 1.0, low - high)
+    out[rows] = radius[k] + share * (radius[k + 1] - radius[k])
+    return out
+
+
 def part_radii(radius, growth, total, samples, part):
     """
     Find the radii that enclose a part of the light.
@@ -273,13 +313,31 @@ def part_radii(radius, growth, total, samples, part):
     missing = np.isnan(found) & np.isfinite(total)
     if missing[0] or not missing.any():
         return found
-    at, intensity = samples[0], samples[1][0]
-    outer = (at >= _OUTER * at[-1]) & (intensity > 0)
-    slope = (-np.polyfit(np.log(at[outer]), np.log(intensity[outer]), 1)[0]
-             if outer.sum() > 2 else np.inf)
-    found[missing] = radii_beyond(radius[-1], slope, growth[missing, -1],
-                                  total[missing], part)
+    found[missing] = radii_beyond(
+        radius[-1], last_slope(samples[0], samples[1][0]),
+        growth[missing, -1], total[missing], part)
     return found
+
+
+def last_slope(radius, intensity):
+    """
+    Calculate the slope -d ln I / d ln r of the outer rings.
+
+    Parameters
+    ----------
+    radius, intensity : 1D `~numpy.ndarray`, shape (n,)
+        The profile.
+
+    Returns
+    -------
+    slope : float
+        Infinite where there are too few rings with light.
+    """
+    outer = (radius >= _OUTER * radius[-1]) & (intensity > 0)
+    if outer.sum() < 3:
+        return np.inf
+    return float(-np.polyfit(np.log(radius[outer]),
+                             np.log(intensity[outer]), 1)[0])
 
 
 def _asymptotic(radius, flux):

@@ -39,10 +39,12 @@ from astro_pix2prof.structure.fitted import (
     put_smeared,
 )
 from astro_pix2prof.structure.growth import (
+    LARGE_PART,
     N_RINGS,
     REFINE,
     area_ratio,
     draw_intensities,
+    falling_radius,
     hold_enclosed,
     part_radii,
     refine_rings,
@@ -50,6 +52,7 @@ from astro_pix2prof.structure.growth import (
     warn_of_correlation,
 )
 from astro_pix2prof.structure.limits import surface_brightness_limit
+from astro_pix2prof.structure.petrosian import put_petrosian
 from astro_pix2prof.structure.shape_errors import add_shape_errors
 from astro_pix2prof.structure.smeared import read_rings, refuse_corrected
 
@@ -74,8 +77,6 @@ PARTS = 20, 50, 80, 90
 # The side (arcsec) of the boxes of the surface-brightness limit.
 LIMIT_BOX = 10.0
 
-# Part of the light beyond the profile above which there is a flag.
-LARGE_PART = 0.1
 
 
 # Radii of levels that are fainter than so many errors of the rings, inverted,
@@ -89,26 +90,6 @@ _FAINT, _NEAR, _FLAT = 1 / 3, 0.35, 0.5
 _SPARSE = 0.05, 0.35
 
 
-def _crossing(radius, values, level):
-    """
-    Find the outermost radius where values (n_samples, n) fall below a level.
-    """
-    # Profiles are close to exponential: a straight line in intensity would
-    # put the radius too far out. Unlike the logarithm, asinh takes negative
-    # rings too.
-    values, level = np.arcsinh(10 * values / level), np.arcsinh(10.0)
-    above = values >= level
-    # The last pair that goes from above to below.
-    fall = above[:, :-1] & ~above[:, 1:]
-    out = np.full(len(values), np.nan)
-    rows = np.nonzero(fall.any(1))[0]
-    k = fall.shape[1] - 1 - np.argmax(fall[rows, ::-1], axis=1)
-    low, high = values[rows, k], values[rows, k + 1]
-    share = (low - level) / np.where(low == high, 1.0, low - high)
-    out[rows] = radius[k] + share * (radius[k + 1] - radius[k])
-    return out
-
-
 def _level_radius(radius, samples, error, level):
     """
     Find the radius of a surface brightness, and the least error of it.
@@ -116,7 +97,7 @@ def _level_radius(radius, samples, error, level):
     A level below the error of the rings is not reached: where a ring falls
     below it is chance. Just above, two rings decide.
     """
-    reach = _crossing(radius, samples, level)
+    reach = falling_radius(radius, samples, level)
     if not reach[0] > 0:
         return reach, 0.0
     noise = np.interp(reach[0], radius, error) / level
@@ -178,12 +159,12 @@ def _checked_fractions(fractions):
     """
     try:
         parts = np.atleast_1d(np.asarray(fractions, dtype=float))
-        good = parts.ndim == 1 and bool(np.all((parts > 0) & (parts < 100)))
+        good = parts.ndim == 1 and bool(np.all((parts >= 1) & (parts < 100)))
     except (TypeError, ValueError):
         good = False
     if not good or len(set(parts.tolist())) < len(parts):
-        msg = ('fractions must be different numbers between 0 and 100 (per '
-               f'cent), got {fractions!r}')
+        msg = ('fractions must be different numbers of per cent, from 1 to '
+               f'below 100, such as 75, got {fractions!r}')
         raise ValueError(msg)
     return [part for part in parts.tolist() if part not in PARTS]
 
@@ -261,7 +242,7 @@ def measure_structure(profile: QTable | ProfileBatch, *,
         or not different, the ``psf`` cannot be used, comes without fits, or
         was taken out of the profile before, the Petrosian ratio is not
         between 0 and 0.9, its aperture is not positive, or ``fractions``
-        are not between 0 and 100.
+        are not from 1 to below 100.
 
     Warns
     -----
@@ -373,8 +354,8 @@ def measure_structure(profile: QTable | ProfileBatch, *,
         put(level_name(level), reach, least)
         if not np.isfinite(reach[0]):
             flag |= StructureFlag.LEVEL_NOT_REACHED
-    _put_petrosian(put, radius, samples, (at, growth), eps, zero, few,
-                   petrosian)
+    put_petrosian(put, (radius, samples), (at, growth), total, eps, zero,
+                  few, petrosian)
     if not few:
         add_shape_errors(result, profile, ok, [
             'r_petro', *(part_name(part) for part in (*PARTS, *fractions))])
@@ -435,42 +416,6 @@ def _warn_of_gaps(profile):
             'profile has few radii, which were asked for: totals and radii of '
             'a part of the light are rough; measure the galaxy without '
             'radii= or step=', AstropyUserWarning, stacklevel=3)
-
-
-def _put_petrosian(put, radius, samples, curve, eps, zero, few, petrosian):
-    """
-    Measure the Petrosian radius and the magnitude in an aperture of it.
-    """
-    least, aperture = petrosian
-    none = np.full(len(samples), np.nan)
-    use = (radius > 0) & (1.25 * radius <= radius[-1])
-    if few or use.sum() < 2:
-        put('r_petro', none)
-        put('mag_petro', none)
-        return
-    at, growth = curve
-    area = np.pi * radius**2 * (1 - eps)
-    # Mean intensity in annuli from 0.8 to 1.25 r, over that within r.
-    inner, outer = 0.8 * radius, np.minimum(1.25 * radius, radius[-1])
-    q = 1 - np.interp([inner, outer], radius, eps)
-    ring = np.pi * (outer**2 * q[1] - inner**2 * q[0])
-    ratio = np.full(samples.shape, np.nan)
-    for k, row in enumerate(growth):
-        flux = np.interp(outer, at, row) - np.interp(inner, at, row)
-        with np.errstate(invalid='ignore', divide='ignore'):
-            ratio[k] = (flux / ring) / (np.interp(radius, at, row) / area)
-    r_petro = _crossing(radius[use], np.nan_to_num(ratio[:, use], nan=1.0),
-                        least)
-    # A noisy version whose ratio does not fall as far within the profile has
-    # a larger radius: without, the error would be that of the small ones.
-    reach = np.where(np.isnan(r_petro) & np.isfinite(samples[:, 0]),
-                     radius[-1], r_petro)
-    put('r_petro', np.where(np.isfinite(r_petro[0]), reach, r_petro))
-    # NaN where the aperture is larger than the profile.
-    within = np.array([np.interp(aperture * r, at, row,
-                                 right=np.nan)
-                       for r, row in zip(r_petro, growth, strict=True)])
-    put('mag_petro', magnitude_of(within, zero))
 
 
 def _put_shape(result, profile, ok, radii, few):

@@ -14,7 +14,7 @@ from astro_pix2prof.structure.extrapolation import (
     light_beyond,
 )
 
-__all__ = ['radii_beyond', 'wing_light']
+__all__ = ['light_out_to', 'radii_beyond', 'wing_light']
 
 
 # Rings from this part of the last radius on tell the law of the wings, if
@@ -27,6 +27,9 @@ _SKY = 2.0
 # Rings scatter by this (relative) about a law; with a reduced chi squared
 # above this, the galaxy follows none.
 _ROUGH, _WORST = 0.02, 2.0
+
+# The outer rings have their mean slope at this part of the outermost radius.
+_OUTER_RINGS = 0.8
 
 # The range of logarithmic slopes d ln I / d ln r beyond the profile, and how
 # far radii there are known (outermost radii).
@@ -122,3 +125,35 @@ def radii_beyond(last, slope, flux, total, part):
     with np.errstate(invalid='ignore', divide='ignore'):
         factor = ((total - flux) / ((1 - part) * total))**(1 / (slope - 2))
     return last * np.clip(factor, 1.0, _FARTHEST)
+
+
+def light_out_to(reach, last, slope, flux, total):
+    """
+    Estimate the light within radii that lie beyond a profile.
+
+    Parameters
+    ----------
+    reach : 1D `~numpy.ndarray`, shape (m,)
+        The radii.
+
+    last : float
+        The outermost radius of the profile.
+
+    slope : float
+        The slope -d ln I / d ln r of the outer rings.
+
+    flux, total : 1D `~numpy.ndarray`, shape (m,)
+        The flux within that radius, and the total.
+
+    Returns
+    -------
+    light : 1D `~numpy.ndarray`, shape (m,)
+        From ``flux`` at the outermost radius to ``total`` far beyond: the
+        mean of wings whose slope stays as it is and of an exponential disc.
+    """
+    slope = np.clip(np.nan_to_num(slope, nan=np.inf), *_SLOPES)
+    factor = reach / last
+    wings = factor**(2 - slope)
+    x = slope / _OUTER_RINGS
+    disc = (1 + factor * x) / (1 + x) * np.exp(x - factor * x)
+    return total - (total - flux) * 0.5 * (wings + disc)

@@ -200,8 +200,8 @@ class TestFractions:
         assert names.index('r25') == names.index('r90_err') + 1
         assert names[names.index('r25') + 1] == 'r25_err'
 
-    @pytest.mark.parametrize('fractions', [[0], [100], [25, 25], ['x'],
-                                           [[10, 20]]])
+    @pytest.mark.parametrize('fractions', [[0], [0.75], [100], [25, 25],
+                                           ['x'], [[10, 20]]])
     def test_wrong(self, fractions):
         with pytest.raises(ValueError, match='fractions must be different'):
             measure_structure(make_profile(), fractions=fractions)

@@ -12,13 +12,9 @@ from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose
 
-from astro_pix2prof.structure.growth import REFINE
-from astro_pix2prof.structure.measure import (
-    _crossing,
-    _put_parts,
-    _put_petrosian,
-    _warn_of_gaps,
-)
+from astro_pix2prof.structure.growth import REFINE, falling_radius
+from astro_pix2prof.structure.measure import _put_parts, _warn_of_gaps
+from astro_pix2prof.structure.petrosian import put_petrosian
 
 
 class TestCrossing:
@@ -27,7 +23,8 @@ class TestCrossing:
     @pytest.mark.parametrize('level', [0.3, 3e-9])
     def test_exponential(self, level):
         values = level * np.exp(-(self.radius - 9.3) / 3)[None]
-        assert_allclose(_crossing(self.radius, values, level), 9.3, atol=0.01)
+        found = falling_radius(self.radius, values, level)
+        assert_allclose(found, 9.3, atol=0.01)
 
     def test_outermost(self):
         # arcsinh(10 v) falls from that of 2 to that of 0.5 between 16 and 17
@@ -37,15 +34,16 @@ class TestCrossing:
         values[3] = 0.5
         share = (np.arcsinh(20) - np.arcsinh(10)) / (
             np.arcsinh(20) - np.arcsinh(5))
-        found = _crossing(self.radius, values, 1.0)
+        found = falling_radius(self.radius, values, 1.0)
         assert_allclose(found, [16 + share, 16 + share, 16 + share, np.nan])
         # a ring that is as bright as the level is above it
         values[0, 15] = 1.0
-        assert_allclose(_crossing(self.radius, values, 1.0)[0], 16)
+        assert_allclose(falling_radius(self.radius, values, 1.0)[0], 16)
         # negative rings, and none that falls
         values[0, 16:] = -3.0
-        assert 16 <= _crossing(self.radius, values, 1.0)[0] < 17
-        assert np.isnan(_crossing(self.radius, values[:1] * 0 + 5, 1.0)[0])
+        assert 16 <= falling_radius(self.radius, values, 1.0)[0] < 17
+        bright = np.full((1, 20), 5.0)
+        assert np.isnan(falling_radius(self.radius, bright, 1.0)[0])
 
 
 class TestGaps:
@@ -123,13 +121,18 @@ class TestParts:
 
 
 class TestPetrosian:
-    def put(self, radius, *, few=False, ratio=0.2, times=2.0):
-        found = {}
+    def put(self, radius, *, few=False, ratio=0.2, times=2.0, total=np.nan):
+        found, self.least = {}, {}
+
+        def put(name, values, least=0.0):
+            found[name], self.least[name] = values, least
+
         values = np.exp(-radius / 3)[None]
         at = np.linspace(0, radius[-1], 4000)
         growth = 2 * np.pi * 9 * (1 - np.exp(-at / 3) * (1 + at / 3))[None]
-        _put_petrosian(found.__setitem__, radius, values, (at, growth),
-                       np.zeros(len(radius)), 22.5, few, (ratio, times))
+        put_petrosian(put, (radius, np.repeat(values, 2, 0)),
+                      (at, np.repeat(growth, 2, 0)), np.full(2, total),
+                      np.zeros(len(radius)), 22.5, few, (ratio, times))
         return found
 
     def test_exponential(self):
@@ -148,10 +151,31 @@ class TestPetrosian:
             assert_allclose(found['r_petro'], true, rtol=1e-3)
             assert_allclose(found['mag_petro'], 22.5 - 2.5 * np.log10(
                 light(times * true)), atol=1e-3)
-        # an aperture beyond the last ring has no light
+        # an aperture beyond the last ring has no light if that is not known
         found = self.put(radius, times=4.0)
         assert np.isnan(found['mag_petro']).all()
         assert np.isfinite(found['r_petro']).all()
+
+    def test_beyond_the_last_ring(self):
+        # of 20 pixels, to 22: 1% of the light is outside, 0.5% of the aperture
+        radius = np.linspace(0.0, 20, 81)
+        total = 2 * np.pi * 9
+        found = self.put(radius, total=total)
+        x = 2 * found['r_petro'] / 3
+        assert (x > 20 / 3).all()
+        light = total * (1 - (1 + x) * np.exp(-x))
+        assert_allclose(found['mag_petro'], 22.5 - 2.5 * np.log10(light),
+                        atol=2e-3)
+        left = 1 - light[0] / total
+        assert_allclose(self.least['mag_petro'], 0.5 * 1.0857 * left, rtol=0.3)
+        # nor is there one where more than a tenth of the light is outside
+        found = self.put(radius, total=1.2 * total)
+        assert np.isnan(found['mag_petro']).all()
+        # within the profile nothing changes
+        inner = self.put(radius, times=1.5, total=total)
+        assert self.least['mag_petro'] == 0
+        assert_allclose(inner['mag_petro'], self.put(radius, times=1.5)[
+            'mag_petro'])
 
     def test_few(self):
         assert np.isnan(self.put(np.linspace(0, 40, 161), few=True)[

@@ -296,12 +296,31 @@ class TestLimits:
         assert np.isfinite(result['mag_aperture'].value)
 
     def test_petrosian_aperture_not_reached(self):
-        # The radius is 21 arcsec, the aperture 42.
-        result = measure_structure(make_profile(disc, r_max=34))[0]
+        # The radius is 21 arcsec, the aperture 42: 1% of the light lies
+        # beyond that, which the decline of the outer rings tells.
+        result, whole = (measure_structure(make_profile(disc, r_max=size))[0]
+                         for size in (34, 60))
         assert np.isfinite(result['r_petro'].value)
-        assert np.isnan(result['mag_petro'].value)
+        off = abs(result['mag_petro'] - whole['mag_petro']).value
+        assert off < 0.005
+        assert off < 2 * result['mag_petro_err'].value
         names = decode_structure_flags(result['flag'])
-        assert 'PETROSIAN_NOT_REACHED' in names
+        assert 'PETROSIAN_NOT_REACHED' not in names
+        # with an aperture of ten times as much, all of the light
+        wide = measure_structure(make_profile(disc, r_max=34), fits=False,
+                                 petrosian_aperture=20)[0]
+        assert_allclose(wide['mag_petro'].value, wide['mag_total'].value,
+                        atol=1e-3)
+
+    def test_petrosian_aperture_far_outside(self):
+        # of a spheroid, a fifth lies beyond the profile
+        spheroid = make_profile(lambda r: sersic(r, r_e=12), r_max=34)
+        result = measure_structure(spheroid, fits=False)[0]
+        assert 17 < result['r_petro'].value < 0.8 * 34
+        assert result['extrapolated_fraction'] > 0.1
+        assert np.isnan(result['mag_petro'].value)
+        assert 'PETROSIAN_NOT_REACHED' in decode_structure_flags(
+            result['flag'])
 
     def test_between_rings(self):
         # Rings are 2 arcsec apart there; radii are exact all the same.

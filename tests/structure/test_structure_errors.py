@@ -11,8 +11,8 @@ from astro_pix2prof import GalaxyCutout, build_profile, measure_structure
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.meta import store_correlation
 from astro_pix2prof.structure.growth import hold_enclosed
-from astro_pix2prof.structure.measure import _put_petrosian
 from astro_pix2prof.structure.models import fit_disc
+from astro_pix2prof.structure.petrosian import put_petrosian
 
 RADIUS = np.geomspace(1, 60, 60)
 
@@ -32,15 +32,20 @@ def test_petrosian_radii_beyond_the_profile():
         np.pi * np.diff(radius**2) * 0.5 * (row[1:] + row[:-1])))
         for row in samples])
     found = {}
-    _put_petrosian(found.__setitem__, radius, samples, (radius, growth),
-                   np.zeros(121), 25.0, False, (0.2, 1.0))
+
+    def put(name, values, least=0.0):
+        assert least == 0
+        found[name] = values
+
+    total = growth[:, -1]
+    put_petrosian(put, (radius, samples), (radius, growth), total,
+                  np.zeros(121), 25.0, False, (0.2, 1.0))
     assert_allclose(found['r_petro'][[0, 1, 4]] / [10, 9, 11], 3.6, atol=0.15)
     # (the other versions reach farther than the profile)
     assert_allclose(found['r_petro'][[2, 3]], 60)
     # without a radius of the profile itself there is none of its versions
-    _put_petrosian(found.__setitem__, radius, samples[[2, 0]],
-                   (radius, growth[[2, 0]]), np.zeros(121), 25.0, False,
-                   (0.2, 1.0))
+    put_petrosian(put, (radius, samples[[2, 0]]), (radius, growth[[2, 0]]),
+                  total[[2, 0]], np.zeros(121), 25.0, False, (0.2, 1.0))
     assert np.isnan(found['r_petro'][0])
     assert_allclose(found['r_petro'][1] / 10, 3.6, atol=0.15)
 
