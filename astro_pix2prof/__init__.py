@@ -54,6 +54,7 @@ _EXPORTS = {
     'find_clumps': 'inference.clumps',
     'fine_tune': 'inference.fine_tuning',
     'fourier_profile': 'fitting.fourier',
+    'from_pandas': 'profile.csv_files',
     'galactic_extinction': 'structure.extinction',
     'inject': 'datasets.injection',
     'learn_flag_probabilities': 'review.doubts',

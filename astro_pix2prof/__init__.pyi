@@ -61,6 +61,7 @@ from astro_pix2prof.plotting.mass import plot_mass_profile as plot_mass_profile
 from astro_pix2prof.plotting.profiles import plot_profiles as plot_profiles
 from astro_pix2prof.plotting.weights import plot_weights as plot_weights
 from astro_pix2prof.profile.batch import ProfileBatch as ProfileBatch
+from astro_pix2prof.profile.csv_files import from_pandas as from_pandas
 from astro_pix2prof.profile.csv_files import to_pandas as to_pandas
 from astro_pix2prof.profile.flags import ClumpFlag as ClumpFlag
 from astro_pix2prof.profile.flags import GalaxyFlag as GalaxyFlag

@@ -19,10 +19,10 @@ from astro_pix2prof.profile.columns import OPTIONAL_COLUMNS, RING_COLUMNS
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ['read_csv', 'to_pandas', 'write_csv']
+__all__ = ['from_pandas', 'read_csv', 'to_pandas', 'write_csv']
 
 # (the examples need an optional package)
-__doctest_requires__ = {'to_pandas': ['pandas']}
+__doctest_requires__ = {('from_pandas', 'to_pandas'): ['pandas']}
 
 
 def _plain_columns(profile):
@@ -64,6 +64,7 @@ def to_pandas(profile: QTable) -> pd.DataFrame:
     frame : `pandas.DataFrame`
         The columns as plain numbers. ``frame.attrs['units']`` has the unit
         of each column that has one, ``frame.attrs['meta']`` the meta.
+        `from_pandas` makes a profile of them again.
 
     Raises
     ------
@@ -95,6 +96,85 @@ def to_pandas(profile: QTable) -> pd.DataFrame:
                           for name, values in columns.items()})
     frame.attrs = {'units': units, 'meta': dict(profile.meta)}
     return frame
+
+
+def from_pandas(frame: pd.DataFrame) -> QTable:
+    """
+    Make a profile of a data frame that `to_pandas` made.
+
+    Parameters
+    ----------
+    frame : `pandas.DataFrame`
+        The columns, also in another order, with others, or of some rows.
+        ``frame.attrs['units']`` has the units of columns and
+        ``frame.attrs['meta']`` the meta.
+
+    Returns
+    -------
+    profile : `~astropy.table.QTable`
+        Missing numbers become not-a-number, missing texts ''.
+
+    Raises
+    ------
+    TypeError
+        If it is no data frame, or one without the columns of a profile.
+
+    ValueError
+        If the frame has no units, or wrong ones: some operations of pandas
+        drop ``attrs``.
+
+    Examples
+    --------
+    >>> from astro_pix2prof import (from_pandas, load_example_truth,
+    ...                             to_pandas)
+    >>> frame = to_pandas(load_example_truth())
+    >>> inner = from_pandas(frame[frame['radius'] < 10])
+    >>> inner['radius'].unit
+    Unit("arcsec")
+    """
+    if not hasattr(frame, 'attrs') or not hasattr(frame, 'columns'):
+        msg = ('frame must be a data frame of pandas, got '
+               f'{type(frame).__name__}')
+        raise TypeError(msg)
+    units = frame.attrs.get('units')
+    if not units:
+        msg = ("frame must have the units of its columns in frame.attrs["
+               "'units'], got none: some operations of pandas drop them; copy "
+               'them from the frame of to_pandas, with frame.attrs = '
+               'first.attrs')
+        raise ValueError(msg)
+    profile = QTable()
+    for name in frame.columns:
+        values = _frame_values(frame[name], str(name))
+        unit = units.get(name)
+        profile[str(name)] = (values if unit is None else
+                              u.Quantity(values, u.Unit(unit)))
+    profile.meta = dict(frame.attrs.get('meta') or {})
+    return check_profile(profile, 'frame')
+
+
+def _frame_values(column, name):
+    """
+    Take the values out of a column of a data frame.
+    """
+    missing = column.isna().to_numpy()
+    kind = getattr(column.dtype, 'kind', 'O')
+    if kind in 'iuf' and (kind == 'f' or not missing.any()):
+        values = column.to_numpy()
+    elif kind in 'iu':
+        values = column.to_numpy(dtype=float, na_value=np.nan)
+    elif kind == 'b' or all(isinstance(value, bool | np.bool_)
+                            for value in column[~missing]):
+        values = np.where(missing, False, column.to_numpy(object)).astype(bool)
+        return np.ma.array(values, mask=missing) if missing.any() else values
+    else:
+        values = np.array(['' if empty else str(value) for value, empty in
+                           zip(column, missing, strict=True)], dtype=str)
+    if name.endswith('flag') and values.dtype.kind == 'f' and np.all(
+            values == np.trunc(values)):
+        # (whole numbers turn into floats where frames are joined)
+        values = values.astype(np.int32)
+    return values
 
 
 def write_csv(profile, path):

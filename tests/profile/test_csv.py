@@ -7,8 +7,14 @@ import builtins
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
-from astro_pix2prof import read_profile, to_pandas, write_profile
+from astro_pix2prof import (
+    from_pandas,
+    read_profile,
+    to_pandas,
+    write_profile,
+)
 
 
 @pytest.fixture
@@ -96,3 +102,64 @@ def test_no_pandas(profile, monkeypatch):
         to_pandas(profile)
     with pytest.raises(TypeError, match='profile must be a profile table'):
         to_pandas({'radius': [1]})
+
+
+class TestFromPandas:
+    @pytest.fixture
+    def frame(self, profile):
+        pytest.importorskip('pandas')
+        profile['flag'][2] = 5
+        profile['note'] = 'x'
+        profile['sure'] = np.arange(len(profile)) % 2 == 0
+        return to_pandas(profile)
+
+    def test_round_trip(self, frame, profile):
+        again = from_pandas(frame)
+        assert again.colnames == profile.colnames
+        assert again.meta == profile.meta
+        for name in again.colnames:
+            old, new = profile[name], again[name]
+            assert getattr(new, 'unit', None) == getattr(old, 'unit', None)
+            assert np.asarray(new).dtype == np.asarray(old).dtype, name
+            assert_array_equal(np.asarray(new), np.asarray(old), name)
+        part = from_pandas(frame[frame['radius'] > 3])
+        assert 0 < len(part) < len(again)
+        assert part['radius'].value.min() > 3
+
+    def test_through_a_file(self, frame, profile, tmp_path):
+        pd = pytest.importorskip('pandas')
+        pytest.importorskip('pyarrow')
+        frame.to_parquet(tmp_path / 'a.parquet')
+        again = from_pandas(pd.read_parquet(tmp_path / 'a.parquet'))
+        assert again.meta == profile.meta
+        assert np.array_equal(again['intensity'], profile['intensity'])
+
+    def test_missing_values(self, frame):
+        pd = pytest.importorskip('pandas')
+        frame['flag'] = frame['flag'].astype(float)
+        frame['count'] = pd.array([1, None] * (len(frame) // 2)
+                                  + [3] * (len(frame) % 2), dtype='Int64')
+        frame['note'] = frame['note'].mask(frame.index == 1)
+        frame['sure'] = frame['sure'].mask(frame.index == 1)
+        again = from_pandas(frame)
+        assert again['flag'].dtype == np.int32
+        assert again['flag'][2] == 5
+        assert again['count'][0] == 1
+        assert np.isnan(again['count'][1])
+        assert list(again['note'][:2]) == ['x', '']
+        assert list(again['sure'].mask[:3]) == [False, True, False]
+        assert again['sure'][0]
+
+    def test_without_units(self, frame):
+        frame.attrs = {}
+        with pytest.raises(ValueError, match=r"frame.attrs\['units'\], got"):
+            from_pandas(frame)
+        frame.attrs = {'units': {'radius': 'mag'}}
+        with pytest.raises(ValueError, match='frame must have its column rad'):
+            from_pandas(frame)
+
+    def test_wrong_type(self, frame, profile):
+        with pytest.raises(TypeError, match='a data frame of pandas, got QT'):
+            from_pandas(profile)
+        with pytest.raises(TypeError, match='frame must be a profile table'):
+            from_pandas(frame[['radius', 'note']])
