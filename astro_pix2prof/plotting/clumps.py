@@ -62,7 +62,8 @@ def plot_clumps(fit: ProfileFit | BandsLike, clumps: QTable, *,
         If ``fit`` is no fit, or ``clumps`` no table of clumps.
 
     ValueError
-        If the clumps are those of another frame or galaxy than the fit.
+        If the clumps are those of another frame or galaxy than the fit, or
+        their reference is none of its bands.
 
     Examples
     --------
@@ -145,7 +146,21 @@ def _reference(fit, clumps):
     if isinstance(fits, list | tuple):
         fits = {one.profile.meta.get('band'): one for one in fits
                 if hasattr(one, 'profile')}
-    return fits.get(band) if isinstance(fits, dict) else fits
+    if not isinstance(fits, dict):
+        return fits
+    if not fits:
+        msg = ('fit must have the fits of its bands, got none: measure them '
+               'with fit_bands(images, keep_fits=True)')
+        raise ValueError(msg)
+    if band is None and len(fits) == 1:
+        return next(iter(fits.values()))
+    if band not in fits:
+        names = ', '.join(map(str, fits))
+        wanted = ('of one band, as its clumps are' if band is None else
+                  f'of the band {band!r}, the reference of its clumps')
+        msg = f'fit must be the fit {wanted}, got fits of the bands {names}'
+        raise ValueError(msg)
+    return fits[band]
 
 
 def _check_frame(fit, clumps):
