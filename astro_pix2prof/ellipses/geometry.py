@@ -142,8 +142,9 @@ def given_ellipses(geometry, cutout):
     Raises
     ------
     ValueError
-        As `profile_ellipses`; if the centre lies outside the image; or if
-        the profile has radii in pixels and the image has a pixel scale.
+        As `profile_ellipses`; if the centre lies outside the image; if the
+        profile has radii in pixels and the image has a pixel scale; or if
+        no ring has an ellipticity.
     """
     geometry = check_profile(geometry, 'geometry', ordered=True)
     check_radii(geometry, cutout)
@@ -153,6 +154,11 @@ def given_ellipses(geometry, cutout):
                'no WCS; give the image its WCS')
         raise ValueError(msg)
     centre, *ellipses = profile_ellipses(geometry, cutout)
+    if not np.isfinite(ellipses[1]).any():
+        msg = ('geometry must have ellipticities, got none that is finite: '
+               'profiles along an axis have no ellipses; give the profile of '
+               'the whole galaxy')
+        raise ValueError(msg)
     place = [geometry.meta.get(key, np.nan) for key in ('ra', 'dec')]
     if on_sky and np.isfinite(place).all() > np.isfinite(centre).all():
         msg = (f'geometry has its centre at {place[0]:.5f}d {place[1]:.5f}d, '

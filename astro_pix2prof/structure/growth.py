@@ -135,8 +135,9 @@ def warn_of_correlation(profile):
     `~astropy.utils.exceptions.AstropyUserWarning`
         If the correlation of its rings is not known, although they have one.
     """
-    if _brought_samples(profile) is not None or profile_correlation(
-            profile) is not None:
+    # (points of cuts have pixels of their own)
+    if (_brought_samples(profile) is not None or 'cut' in profile.meta
+            or profile_correlation(profile) is not None):
         return
     meta = profile.meta
     if 'weights' in meta or meta.get('fitter') == 'Pix2ProfFitter':

@@ -54,7 +54,7 @@ from astro_pix2prof.structure.growth import (
 from astro_pix2prof.structure.limits import surface_brightness_limit
 from astro_pix2prof.structure.petrosian import put_petrosian
 from astro_pix2prof.structure.shape_errors import add_shape_errors
-from astro_pix2prof.structure.smeared import read_rings, refuse_corrected
+from astro_pix2prof.structure.smeared import check_for_psf, read_rings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -240,9 +240,9 @@ def measure_structure(profile: QTable | ProfileBatch, *,
         If a column of the profile has a wrong unit, its radii do not
         increase, ``n_samples`` is less than 2, the levels are not finite
         or not different, the ``psf`` cannot be used, comes without fits, or
-        was taken out of the profile before, the Petrosian ratio is not
-        between 0 and 0.9, its aperture is not positive, or ``fractions``
-        are not from 1 to below 100.
+        was taken out of the profile before or the profile is a cut, the
+        Petrosian ratio is not between 0 and 0.9, its aperture is not
+        positive, or ``fractions`` are not from 1 to below 100.
 
     Warns
     -----
@@ -267,7 +267,7 @@ def measure_structure(profile: QTable | ProfileBatch, *,
             for one in profile], profile.radius_unit)
     profile = check_profile(profile, ordered=True)
     if psf is not None:
-        refuse_corrected(profile)
+        check_for_psf(profile)
     _warn_of_gaps(profile)
     n_samples = check_n_samples(n_samples, least=2)
     levels = _checked_levels(levels)

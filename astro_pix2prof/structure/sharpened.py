@@ -31,8 +31,8 @@ from astro_pix2prof.structure.broad_psf import (
 )
 from astro_pix2prof.structure.smeared import (
     MODELS,
+    check_for_psf,
     read_rings,
-    refuse_corrected,
 )
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def correct_psf(profile: QTable, psf: PSFLike, *, seed: int = 0) -> QTable:
 
     ValueError
         If the PSF cannot be used, if it was taken out of the profile before,
-        or if no model could be fitted.
+        if the profile is a cut, or if no model could be fitted.
 
     Notes
     -----
@@ -109,7 +109,7 @@ def correct_psf(profile: QTable, psf: PSFLike, *, seed: int = 0) -> QTable:
     True
     """
     profile = check_profile(profile, ordered=True)
-    refuse_corrected(profile)
+    check_for_psf(profile)
     psf = psf if isinstance(psf, PSF) else PSF(psf)
     if profile.meta.get('flag', 0) & GalaxyFlag.NO_SOURCE:
         msg = ('profile must show a galaxy, got one with the flag NO_SOURCE')

@@ -27,8 +27,13 @@ from astro_pix2prof.structure.parameter_errors import (
     with_limits,
 )
 
-__all__ = ['MODELS', 'MODEL_COLUMNS', 'SmearedRings', 'read_rings',
-           'refuse_corrected']
+__all__ = [
+    'MODELS',
+    'MODEL_COLUMNS',
+    'SmearedRings',
+    'check_for_psf',
+    'read_rings',
+]
 
 
 # The columns of the parameters of each model.
@@ -518,9 +523,9 @@ def _core_columns(fit):
     return dict(zip(MODEL_COLUMNS['core'], fit.pairs(), strict=True))
 
 
-def refuse_corrected(profile):
+def check_for_psf(profile):
     """
-    Raise an error if the PSF was taken out of a profile before.
+    Check that the PSF can be taken out of a profile.
 
     Parameters
     ----------
@@ -530,8 +535,15 @@ def refuse_corrected(profile):
     Raises
     ------
     ValueError
-        If it has a column ``psf_correction``.
+        If it has a column ``psf_correction``, or is a cut: models behind a
+        PSF are averaged along whole ellipses.
     """
+    cut = profile_meta(profile).get('cut')
+    if cut is not None:
+        msg = (f'profile is a cut ({cut}), and a PSF is taken out of the mean '
+               'along whole ellipses: give the profile of the galaxy, such '
+               'as fit.profile')
+        raise ValueError(msg)
     if 'psf_correction' in profile.colnames:
         msg = ('profile is one of correct_psf, without the PSF: give the one '
                'that was measured')

@@ -7,6 +7,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.nddata import CCDData
+from astropy.utils.exceptions import AstropyUserWarning
 
 import astro_pix2prof.cuts.lines as lines
 from astro_pix2prof import (
@@ -14,12 +15,15 @@ from astro_pix2prof import (
     Pix2ProfFitter,
     RingFlag,
     axis_profile,
+    correct_psf,
     load_example,
+    measure_structure,
     read_profile,
     sector_profiles,
     vertical_profile,
     write_profile,
 )
+from astro_pix2prof.ellipses.geometry import given_ellipses
 from astro_pix2prof.profile.checks import check_profile
 
 EXACT = 0.005
@@ -347,3 +351,36 @@ def test_other_wrong_arguments(galaxy, fit):
     with pytest.raises(ValueError, match='width must be in pixels for an im'):
         axis_profile(bare, width='2arcsec')
     assert axis_profile(bare, width=2)['radius'].unit == 'pix'
+
+
+class TestElsewhere:
+    """
+    What takes profiles of whole galaxies only.
+    """
+
+    @pytest.fixture
+    def cuts(self, fit):
+        return {'minor axis': axis_profile(fit, 'minor'),
+                'sector': next(iter(sector_profiles(fit).values()))}
+
+    @pytest.mark.parametrize('kind', ['minor axis', 'sector'])
+    def test_no_psf(self, cuts, kind):
+        match = rf'profile is a cut \({kind}\)'
+        with pytest.raises(ValueError, match=match):
+            correct_psf(cuts[kind], 1.2)
+        with pytest.raises(ValueError, match=match):
+            measure_structure(cuts[kind], psf=1.2)
+
+    def test_no_ellipses(self, cuts, galaxy):
+        with pytest.raises(ValueError, match='geometry must have ellipticiti'):
+            given_ellipses(cuts['minor axis'], galaxy.fit(
+                galaxy.image()).cutout)
+
+    def test_no_warning_of_correlation(self, cuts, recwarn):
+        wedge = cuts['sector'].copy()
+        wedge.meta['weights'] = 'rings'
+        measure_structure(wedge, fits=False, n_samples=4)
+        assert not recwarn.list
+        del wedge.meta['cut']
+        with pytest.warns(AstropyUserWarning, match="no 'correlation'"):
+            measure_structure(wedge, fits=False, n_samples=4)
