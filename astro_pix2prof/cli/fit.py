@@ -51,12 +51,18 @@ from astro_pix2prof.cli.products import (
     write_table,
 )
 from astro_pix2prof.cli.psf import psf
+from astro_pix2prof.cli.structure import (
+    add_structure_options,
+    check_structure,
+    measure_bar,
+    structure_settings,
+)
 
 __all__ = ['add_fit_command']
 
 
 # Tables that may be written beside the profiles, which are options, too.
-_BESIDE = ('structure', 'morphology')
+_BESIDE = ('structure', 'morphology', 'bar')
 
 
 def add_fit_command(commands):
@@ -106,9 +112,7 @@ def add_fit_command(commands):
     command.add_argument('--plot', action='store_true',
                          help='write a PNG of each fit')
     add_radius_scale(command)
-    command.add_argument('--structure', action='store_true',
-                         help='measure magnitudes, radii and more from the '
-                              'profiles, and write one table of all images')
+    add_structure_options(command)
     command.add_argument('--morphology', action='store_true',
                          help='measure C, A, S, Gini, M20 and more by '
                               'statmorph, and write one table of all images')
@@ -371,6 +375,7 @@ class _Fitting:
         if args.morphology:
             _check_morphology(args)
         _check_psf(args)
+        check_structure(args)
         if args.geometry is not None:
             try:
                 self.options['geometry'] = read_geometry(args.geometry)
@@ -401,8 +406,10 @@ class _Fitting:
         figure = args.out / f'{stem}_profile.png'
         files = product_files(args, stem)
         sharp = args.out / f'{stem}_corrected{table_suffix(args)}'
+        modes = args.out / f'{stem}_modes{table_suffix(args)}'
         for file in (table, *([other] if args.compare else []),
                      *([sharp] if args.correct_psf else []),
+                     *([modes] if args.bar else []),
                      *([figure] if args.plot else []), *files.values()):
             if file.exists() and not args.overwrite:
                 msg = f'{file} exists: give --overwrite to replace it'
@@ -427,10 +434,18 @@ class _Fitting:
             from astro_pix2prof.structure.measure import measure_structure
 
             result.beside['structure'], more = quietly(
-                measure_structure, fit.profile, psf=args.psf)
+                measure_structure, fit.profile, psf=args.psf,
+                **structure_settings(args))
             result.add_notes(more)
         if args.morphology:
             self._add_morphology(result, fit, args.psf)
+        if args.bar:
+            try:
+                result.beside['bar'], more = quietly(measure_bar, fit, modes,
+                                                     args)
+                result.add_notes(more)
+            except Exception as error:
+                result.lost['bar'] = error
         if args.correct_psf:
             from astro_pix2prof.profile.io import write_profile
             from astro_pix2prof.structure.sharpened import correct_psf
