@@ -14,6 +14,7 @@ from astro_pix2prof.fitting.blends import is_blended
 from astro_pix2prof.fitting.bowls import has_bowl
 from astro_pix2prof.fitting.centres import is_centre_rough
 from astro_pix2prof.fitting.checks import is_point_source
+from astro_pix2prof.fitting.dark_lines import has_dark_line
 from astro_pix2prof.fitting.enlarged import is_enlarged
 from astro_pix2prof.fitting.filtered import is_median_filtered, is_sharpened
 from astro_pix2prof.fitting.gains import has_border
@@ -282,6 +283,9 @@ def flag_galaxy(rings, evidence):
     noise = seen if cutout.noise is None else cutout.noise
     if noise_is_wrong(cutout.data, cutout.mask, noise) or is_enlarged(
             cutout.data, cutout.mask):
+        flag |= GalaxyFlag.WRONG_NOISE
+    if has_dark_line(image, cutout.mask, rings, noise=seen,
+                     gain=cutout.gain):
         flag |= GalaxyFlag.WRONG_NOISE
     if is_point:
         flag |= GalaxyFlag.POINT_SOURCE

@@ -253,8 +253,9 @@ class GalaxyFlag(_DescribedFlag):
         'than another, or the map of the noise says too little. Values '
         'hold, errors do not; give the noise as it is. Or two parts of the '
         'detector with different gains meet in the galaxy, as noise and '
-        'light tell, which change by the same factor there: then values do '
-        'not hold either.')
+        'light tell, which change by the same factor there, or some rows or '
+        'columns, or parts of them, lost as much light all along: then values '
+        'do not hold either. Mask these.')
     GEOMETRY_UNCERTAIN = (
         131072,
         'The ellipses are known roughly: the profile may be off with them.',
