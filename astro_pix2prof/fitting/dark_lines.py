@@ -27,6 +27,9 @@ _CLEAR, _DARKEST = 6.0, 0.2
 # Without a gain, so many photons make a count of the size of the noise.
 _PHOTONS = 2.0
 
+# The median of the squares of deviates of unit variance.
+_MEDIAN = 0.455
+
 # Steps of the process by which ellipses are found at pixels.
 _ITERATIONS = 2
 
@@ -139,6 +142,7 @@ def _is_dark(pixels, model, at, noise, gain):
     depth, error, missing = (
         part.astype(np.float32) @ weights for part, weights in (
             (ratio, kernel), (variance, power), (unseen, uses)))
+    error *= _excess(depth, error, missing == 0, place[1] == 1)
     weight = 1 / (error + _MODEL**2)
     weight[missing > 0] = 0
     number = light.shape[1]
@@ -165,6 +169,19 @@ def _is_dark(pixels, model, at, noise, gain):
                     weight[axis, use], _PART if side else _WHOLE):
             return True
     return False
+
+
+def _excess(depth, error, known, narrow):
+    """
+    Calculate by how much depths of single columns vary more than noise.
+
+    As where there are fewer photons than usual, and in spiral arms. Lines
+    change a few of them.
+    """
+    use = known & narrow
+    if not use.any():
+        return 1.0
+    return max(float(np.median(depth[use]**2 / error[use])) / _MEDIAN, 1.0)
 
 
 def _is_line(k, n, depth, error, weight, limits):

@@ -102,6 +102,11 @@ def test_galaxies(seed):
         assert not _has_line(_noisy(model, seed), rings=_rings(model))
 
 
+@pytest.mark.parametrize('seed', [35, 148, 164, 241])
+def test_fewer_photons_than_usual(seed):
+    assert not _has_line(_noisy(GALAXY, seed, gain=0.3), gain=None)
+
+
 def test_needs_light():
     image = _noisy(GALAXY)
     image[:, 55:60] *= 0.8
