@@ -17,6 +17,7 @@ from astro_pix2prof.fitting.checks import is_point_source
 from astro_pix2prof.fitting.dark_lines import has_dark_line
 from astro_pix2prof.fitting.enlarged import is_enlarged
 from astro_pix2prof.fitting.filtered import is_median_filtered, is_sharpened
+from astro_pix2prof.fitting.flat_tops import find_flat_top
 from astro_pix2prof.fitting.gains import has_border
 from astro_pix2prof.fitting.moats import has_moat
 from astro_pix2prof.fitting.plateaus import find_full
@@ -175,6 +176,8 @@ def flag_rings(rings, *, fixed=False):
         core = 0.5 * cutout.psf_fwhm / cutout.radius_scale
     flag[sma < core] |= RingFlag.UNRESOLVED
     full = find_full(cutout, rings.centre, rings.sky, rings.noise)
+    if full is None:
+        full = find_flat_top(cutout.data, cutout.mask, rings)
     if full is not None:
         hit = measure_rings(full.astype(float), np.ones(full.shape, bool),
                             rings.centre, sma, rings.eps, rings.theta,
