@@ -21,6 +21,7 @@ from astro_pix2prof.fitting.flat_tops import find_flat_top
 from astro_pix2prof.fitting.gains import has_border
 from astro_pix2prof.fitting.moats import has_moat
 from astro_pix2prof.fitting.plateaus import find_full
+from astro_pix2prof.fitting.scattered_light import has_scattered_light
 from astro_pix2prof.fitting.stretched import is_stretched
 from astro_pix2prof.profile.brightness import curve_of_growth
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
@@ -287,6 +288,11 @@ def flag_galaxy(rings, evidence):
     if noise_is_wrong(cutout.data, cutout.mask, noise) or is_enlarged(
             cutout.data, cutout.mask):
         flag |= GalaxyFlag.WRONG_NOISE
+    # (another galaxy may be as even)
+    if not flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.SKY_UNCERTAIN
+                   | GalaxyFlag.NEIGHBOUR) and has_scattered_light(
+            image, cutout.mask, rings, noise=seen):
+        flag |= GalaxyFlag.SKY_UNCERTAIN
     if has_dark_line(image, cutout.mask, rings, noise=seen,
                      gain=cutout.gain):
         flag |= GalaxyFlag.WRONG_NOISE
