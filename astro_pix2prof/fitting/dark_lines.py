@@ -93,7 +93,9 @@ def has_dark_line(image, mask, rings, *, noise, gain=None):
     sma, value, eps, theta = (
         part[good] for part in (rings.sma, rings.intensity, rings.eps,
                                 rings.theta))
-    if not value.max() > _CLEAR / np.sqrt(_BAND) * noise:
+    # (the bands of most galaxies are too few)
+    if not sma[value > _CLEAR / np.sqrt(_BAND) * noise].max(
+            initial=0.0) > 0.5 * (_PART[0] - 1) * _BAND:
         return False
     first = [max(round(c) - _HALF, 0) for c in rings.centre]
     size = min(round(c) + _HALF + 1 - k if k else round(c) + _HALF + 1

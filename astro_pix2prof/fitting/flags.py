@@ -293,8 +293,9 @@ def flag_galaxy(rings, evidence):
                    | GalaxyFlag.NEIGHBOUR) and has_scattered_light(
             image, cutout.mask, rings, noise=seen):
         flag |= GalaxyFlag.SKY_UNCERTAIN
-    if has_dark_line(image, cutout.mask, rings, noise=seen,
-                     gain=cutout.gain):
+    if not flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.WRONG_NOISE) and (
+            has_dark_line(image, cutout.mask, rings, noise=seen,
+                          gain=cutout.gain)):
         flag |= GalaxyFlag.WRONG_NOISE
     if is_point:
         flag |= GalaxyFlag.POINT_SOURCE
