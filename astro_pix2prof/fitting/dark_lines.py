@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 
+from astro_pix2prof.background.medians import median
 from astro_pix2prof.ellipses.model import radius_at
 
 __all__ = ['has_dark_line']
@@ -183,7 +184,7 @@ def _excess(depth, error, known, narrow):
     use = known & narrow
     if not use.any():
         return 1.0
-    return max(float(np.median(depth[use]**2 / error[use])) / _MEDIAN, 1.0)
+    return max(float(median(depth[use]**2 / error[use])) / _MEDIAN, 1.0)
 
 
 def _is_line(k, n, depth, error, weight, limits):
