@@ -75,8 +75,9 @@ def has_scattered_light(image, mask, rings, *, noise):
     areas, n_areas = label(bright)
     size = np.bincount(areas.ravel(), minlength=n_areas + 1)
     size[0] = 0
+    # (the outermost boxes have no eight around)
     edge = areas.copy()
-    edge[1:-1, 1:-1] = 0
+    edge[2:-2, 2:-2] = 0
     at_edge = np.bincount(edge.ravel(), minlength=n_areas + 1)
     reach = rings.sma[last] + _SIDE
     apart = _SIDE * (np.arange(2 * number) - number + 0.5)
