@@ -14,6 +14,12 @@ __all__ = ['is_point_source']
 # 3.3 and 5.1, Moffat profiles have 1.9 to 2.2 and 2.5 to 3.3.
 _TENTH, _FAINT, _SIZE, _PART, _ROUND, _PEAK = 2.3, 3.3, 4.0, 0.65, 0.15, 20.0
 
+# Stars of a telescope that was guided badly are elongated, up to this: as much
+# within the radius of half of the peak, from this part of it on, to this part
+# of the ellipticity beyond. Galaxies are rounder there, which the point-spread
+# function makes them: those of a profile like these have up to 0.8.
+_LONGEST, _WITHIN, _AS_LONG = 0.38, 0.4, 0.87
+
 
 def is_point_source(sma, intensity, eps, sigma, *, fwhm=None):
     """
@@ -58,6 +64,12 @@ def is_point_source(sma, intensity, eps, sigma, *, fwhm=None):
     half, tenth, faint = np.interp(-wanted, -level, radius)
     size = _SIZE if not fwhm else _PART * fwhm
     core = eps[(radius > half) & (radius < 1.2 * tenth)]
-    return bool(half < size and tenth < _TENTH * half
-                and faint < _FAINT * half
-                and np.mean(core) < _ROUND if len(core) else False)
+    if not (half < size and tenth < _TENTH * half and faint < _FAINT * half
+            and len(core)):
+        return False
+    long = np.mean(core)
+    if long < _ROUND:
+        return True
+    within = eps[(radius > _WITHIN * half) & (radius < half)]
+    return bool(long < _LONGEST and len(within)
+                and np.mean(within) > _AS_LONG * long)

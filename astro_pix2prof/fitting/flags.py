@@ -14,11 +14,14 @@ from astro_pix2prof.fitting.blends import is_blended
 from astro_pix2prof.fitting.bowls import has_bowl
 from astro_pix2prof.fitting.centres import is_centre_rough
 from astro_pix2prof.fitting.checks import is_point_source
+from astro_pix2prof.fitting.dark_lines import has_dark_line
 from astro_pix2prof.fitting.enlarged import is_enlarged
 from astro_pix2prof.fitting.filtered import is_median_filtered, is_sharpened
+from astro_pix2prof.fitting.flat_tops import find_flat_top
 from astro_pix2prof.fitting.gains import has_border
 from astro_pix2prof.fitting.moats import has_moat
 from astro_pix2prof.fitting.plateaus import find_full
+from astro_pix2prof.fitting.scattered_light import has_scattered_light
 from astro_pix2prof.fitting.stretched import is_stretched
 from astro_pix2prof.profile.brightness import curve_of_growth
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
@@ -174,6 +177,8 @@ def flag_rings(rings, *, fixed=False):
         core = 0.5 * cutout.psf_fwhm / cutout.radius_scale
     flag[sma < core] |= RingFlag.UNRESOLVED
     full = find_full(cutout, rings.centre, rings.sky, rings.noise)
+    if full is None:
+        full = find_flat_top(cutout.data, cutout.mask, rings)
     if full is not None:
         hit = measure_rings(full.astype(float), np.ones(full.shape, bool),
                             rings.centre, sma, rings.eps, rings.theta,
@@ -282,6 +287,15 @@ def flag_galaxy(rings, evidence):
     noise = seen if cutout.noise is None else cutout.noise
     if noise_is_wrong(cutout.data, cutout.mask, noise) or is_enlarged(
             cutout.data, cutout.mask):
+        flag |= GalaxyFlag.WRONG_NOISE
+    # (another galaxy may be as even)
+    if not flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.SKY_UNCERTAIN
+                   | GalaxyFlag.NEIGHBOUR) and has_scattered_light(
+            image, cutout.mask, rings, noise=seen):
+        flag |= GalaxyFlag.SKY_UNCERTAIN
+    if not flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.WRONG_NOISE) and (
+            has_dark_line(image, cutout.mask, rings, noise=seen,
+                          gain=cutout.gain)):
         flag |= GalaxyFlag.WRONG_NOISE
     if is_point:
         flag |= GalaxyFlag.POINT_SOURCE

@@ -186,7 +186,8 @@ class GalaxyFlag(_DescribedFlag):
         128, 'The centre is saturated.',
         'The header says so, or several pixels there share the largest '
         'value, or differ from it by much less than the pixels next to them '
-        'do, or are darker than these, with an edge that no light has. The '
+        'do, or scatter about one value by much more than these do, or are '
+        'darker than these, with an edge that no light has. The '
         'innermost rings, with the flag SATURATED, and the total '
         'are too faint.')
     SKY_UNCERTAIN = (
@@ -195,7 +196,9 @@ class GalaxyFlag(_DescribedFlag):
         'from few pixels; or its means over parts of the frame differ by '
         'more than noise and faint objects allow, and the error of the sky '
         'holds that; or the sky is darker around the galaxy than farther out, '
-        'as where a map of the sky took light from the outskirts; or a '
+        'as where a map of the sky took light from the outskirts; or an '
+        'area on one side of the galaxy is evenly brighter than the '
+        'opposite, as by scattered light of a bright star; or a '
         'network took a steep plane from the image; or the '
         'pixels are rounded to some three times their noise or more, or cut '
         'off below, and that is part of the errors of all rings. Take a '
@@ -241,9 +244,10 @@ class GalaxyFlag(_DescribedFlag):
     POINT_SOURCE = (
         32768,
         'As compact as the point-spread function: a star, or not resolved.',
-        'The profile falls as a point-spread function does and is round. Its '
-        'shape tells nothing of a galaxy. Give ``psf_fwhm=`` if the '
-        'point-spread function is wider than eight pixels.')
+        'The profile falls as a point-spread function does and is round, or '
+        'as elongated within the core as beyond, as stars that were guided '
+        'badly are. Its shape tells nothing of a galaxy. Give ``psf_fwhm=`` '
+        'if the point-spread function is wider than eight pixels.')
     WRONG_NOISE = (
         65536,
         'The noise is not as stated, correlated or uneven: no error holds.',
@@ -253,8 +257,9 @@ class GalaxyFlag(_DescribedFlag):
         'than another, or the map of the noise says too little. Values '
         'hold, errors do not; give the noise as it is. Or two parts of the '
         'detector with different gains meet in the galaxy, as noise and '
-        'light tell, which change by the same factor there: then values do '
-        'not hold either.')
+        'light tell, which change by the same factor there, or some rows or '
+        'columns, or parts of them, lost as much light all along: then values '
+        'do not hold either. Mask these.')
     GEOMETRY_UNCERTAIN = (
         131072,
         'The ellipses are known roughly: the profile may be off with them.',

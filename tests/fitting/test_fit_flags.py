@@ -75,6 +75,32 @@ class TestPointSource:
         profile = 500 * moffat(3, 4, self.sma)
         assert not is_point_source(self.sma, profile, self.round + 0.4, 1.0)
 
+    @pytest.mark.parametrize('long', [0.2, 0.27, 0.35])
+    def test_elongated(self, long):
+        """
+        Stars are as elongated within the core, and galaxies are not.
+        """
+        star = 500 * moffat(3, 4, self.sma * np.sqrt(1 - long))
+        eps = self.round + long
+        assert is_point_source(self.sma, star, eps, 1.0)
+        # (a trail is rounder where the point-spread function shows)
+        trail = long * (1 + 0.5 * np.exp(-self.sma / 2))
+        assert is_point_source(self.sma, star, trail - 0.1 * long, 1.0)
+        disc = long * (1 - 0.5 * np.exp(-self.sma / 2))
+        assert not is_point_source(self.sma, star, disc, 1.0)
+        # (nor if no ring tells)
+        assert not is_point_source(
+            self.sma[[0, *range(16, 41)]], star[[0, *range(16, 41)]],
+            eps[:26], 1.0)
+
+    @pytest.mark.parametrize('part', [0.8, 0.7])
+    def test_flag_of_elongated(self, fitter, part):
+        y, x = np.mgrid[:121, :121] - 60.2
+        image = 800 * moffat(3, 3.5, np.hypot(0.8 * x + 0.6 * y, (
+            0.8 * y - 0.6 * x) / part))
+        image += np.random.default_rng(0).normal(size=image.shape)
+        assert measure(fitter, image) & GalaxyFlag.POINT_SOURCE
+
     def test_size(self):
         """
         A known point-spread function tells a large one from a core.

@@ -1,0 +1,267 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Recognise rows and columns through a galaxy that are darker than its ellipses.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from astro_pix2prof.background.medians import median
+from astro_pix2prof.ellipses.model import radius_at
+
+__all__ = ['has_dark_line']
+
+
+# Half the side (pixels) of the box that is looked at, in bands of so many
+# rows, and the farthest that the middle of a line is from the nucleus.
+_HALF, _BAND, _FARTHEST = 22, 4, 12.0
+
+# The widest line, and the pixels on each side with which it is compared.
+# Across these and the line, what the ellipses leave changes as a parabola.
+_WIDEST, _SIDE, _ORDER = 8, 4, 2
+
+# Bands count where the galaxy is so many times the noise of a sum. Their sums
+# have at least this part of its light: lines without any have no logarithm.
+_CLEAR, _DARKEST = 6.0, 0.2
+
+# Without a gain, so many photons make a count of the size of the noise.
+_PHOTONS = 2.0
+
+# The median of the squares of deviates of unit variance.
+_MEDIAN = 0.455
+
+# Steps of the process by which ellipses are found at pixels.
+_ITERATIONS = 2
+
+# The scatter of depths between bands that is usual, and the least error of
+# their mean.
+_MODEL, _LEAST_ERROR = 0.05, 0.01
+
+# Of a line through all of the galaxy, and of one that begins beside the
+# nucleus: least number of bands, least depth (logarithm), and by how many
+# times it exceeds the error from the scatter of bands and that from noise.
+_WHOLE = (5, 0.06, 5.0, 3.0)
+_PART = (4, 0.10, 6.0, 4.0)
+
+# Bands on each side of the nucleus that show a line through all of it.
+_EACH_SIDE = 2
+
+# Places (pixels from the nucleus) where a part of a line may begin or end.
+_ENDS = (-4.0, 0.0, 4.0)
+
+# The depths so many pixels to each side are those that follow from the line,
+# to this part of its own. Each band agrees with the others to so many times
+# its error and this part of the depth.
+_BESIDE, _ELSE, _AGREE, _UNLIKE = 4, 0.3, 3.0, 0.12
+
+
+def has_dark_line(image, mask, rings, *, noise, gain=None):
+    """
+    Tell whether rows or columns lost the same part of the light all along.
+
+    The light of a galaxy differs from its ellipses: but not by the same part
+    above and below the nucleus, between two sharp edges along pixels. Lines
+    that lost more are found and masked before the fit, in
+    `~astro_pix2prof.detection.bad_lines.find_bad_lines`; beside a nucleus,
+    wide ones that lost a little are seen against the ellipses only.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        The pixels without the sky.
+
+    mask : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Pixels not to use.
+
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        The rings of the galaxy.
+
+    noise : float
+        The noise of a sky pixel.
+
+    gain : float, optional
+        Photons per unit of the image.
+
+    Returns
+    -------
+    result : bool
+        Also for lines that begin or end beside the nucleus.
+    """
+    good = np.isfinite(rings.intensity + rings.eps + rings.theta)
+    if np.count_nonzero(good) < 2 or not noise > 0:
+        return False
+    sma, value, eps, theta = (
+        part[good] for part in (rings.sma, rings.intensity, rings.eps,
+                                rings.theta))
+    # (the bands of most galaxies are too few)
+    if not sma[value > _CLEAR / np.sqrt(_BAND) * noise].max(
+            initial=0.0) > 0.5 * (_PART[0] - 1) * _BAND:
+        return False
+    first = [max(round(c) - _HALF, 0) for c in rings.centre]
+    size = min(round(c) + _HALF + 1 - k if k else round(c) + _HALF + 1
+               for k, c in zip(first, rings.centre, strict=True))
+    size = min(size, *(n - k for n, k in zip(
+        image.shape[::-1], first, strict=True)))
+    if size < _HALF:
+        return False
+    box = np.s_[first[1]:first[1] + size, first[0]:first[0] + size]
+    pixels = image[box]
+    if mask[box].any():
+        pixels = np.where(mask[box], np.nan, pixels)
+    x, y = (np.arange(size) + (k - c) for k, c in zip(
+        first, rings.centre, strict=True))
+    radius = radius_at(x, y[:, None], sma, eps, theta, n_iter=_ITERATIONS)
+    # (logarithms, as profiles are steep)
+    model = np.exp(np.interp(
+        radius, sma, np.log(np.maximum(value, 1e-3 * noise)), right=-np.inf))
+    return _is_dark(pixels, model, np.stack([x, y]), noise,
+                    _PHOTONS / noise if gain is None else gain)
+
+
+def _bands(values):
+    """
+    Add the rows of bands, and the columns of bands: shape (2, n_bands, n).
+    """
+    number = len(values) // _BAND
+    return np.stack([part[:number * _BAND].reshape(number, _BAND, -1).sum(1)
+                     for part in (values, values.T)])
+
+
+def _is_dark(pixels, model, at, noise, gain):
+    """
+    Tell whether columns or rows at some places from the centre are dark.
+    """
+    light, usual = _bands(pixels), _bands(model)
+    least = _CLEAR * noise * np.sqrt(_BAND)
+    unseen = ~((usual > least) & np.isfinite(light))
+    usual[unseen] = 1.0
+    ratio = light / usual
+    ratio[unseen] = 1.0
+    ratio = np.log(np.maximum(ratio, _DARKEST, out=ratio), out=ratio)
+    variance = (_BAND * noise**2 + usual / gain) / usual**2
+    place, kernel, power, uses = _kernels(at.shape[1])
+    # (single precision is enough for these, and faster)
+    depth, error, missing = (
+        part.astype(np.float32) @ weights for part, weights in (
+            (ratio, kernel), (variance, power), (unseen, uses)))
+    error *= _excess(depth, error, missing == 0, place[1] == 1)
+    weight = 1 / (error + _MODEL**2)
+    weight[missing > 0] = 0
+    number = light.shape[1]
+    middle = at[::-1, :1] + _BAND * (np.arange(number) + 0.5) - 0.5
+    ends = np.array(_ENDS)[:, None]
+    sides = np.concatenate([
+        np.ones((2, 1, number)), middle[:, None] > ends,
+        middle[:, None] < ends], axis=1).astype(np.float32)
+    total, mean = sides @ weight, sides @ (weight * depth)
+    mean /= np.maximum(total, np.finfo(np.float32).tiny)
+    # (a quick look)
+    _, lost, _, clear = (np.array([whole] + 2 * len(_ENDS) * [part])[
+        :, None] for whole, part in zip(_WHOLE, _PART, strict=True))
+    dark = (mean < -lost) & (mean * np.sqrt(total) < -clear)
+    dark &= (np.abs(at[:, :1] + place[0] + 0.5 * (place[1] - 1))
+             < _FARTHEST)[:, None]
+    zero = 1 + _ENDS.index(0.0)
+    for axis, side, k in np.argwhere(dark):
+        use = (sides[axis, side] > 0) & (weight[axis, :, k] > 0)
+        if side == 0 and (sides[axis, [zero, zero + len(_ENDS)]] @ use
+                          < _EACH_SIDE).any():
+            continue
+        if _is_line(k, at.shape[1], depth[axis, use], error[axis, use],
+                    weight[axis, use], _PART if side else _WHOLE):
+            return True
+    return False
+
+
+def _excess(depth, error, known, narrow):
+    """
+    Calculate by how much depths of single columns vary more than noise.
+
+    As where there are fewer photons than usual, and in spiral arms. Lines
+    change a few of them.
+    """
+    use = known & narrow
+    if not use.any():
+        return 1.0
+    return max(float(median(depth[use]**2 / error[use])) / _MEDIAN, 1.0)
+
+
+def _is_line(k, n, depth, error, weight, limits):
+    """
+    Tell whether bands agree, and depths beside are those of one line.
+    """
+    least, lost, sure, clear = limits
+    value, own = depth[:, k], weight[:, k]
+    total = own.sum()
+    mean = own @ value / total
+    if len(value) < least or mean > -lost or -mean * np.sqrt(total) < clear:
+        return False
+    off = (value - mean)**2
+    scatter = own @ off / total / (len(value) - 1)
+    if mean**2 < sure**2 * (scatter + _LEAST_ERROR**2):
+        return False
+    if (off / (error[:, k] + (_UNLIKE * mean)**2)).max() > _AGREE**2:
+        return False
+    near, shape = _beside(k, n)
+    part = np.where(weight[:, near] > 0, own[:, None], 0.0)
+    part_total = part.sum(0)
+    known = part_total > 0.5 * total
+    profile = (part * depth[:, near]).sum(0)[known] / part_total[known]
+    shape = shape[known]
+    factor = profile @ shape / (shape @ shape)
+    return np.abs(profile - factor * shape).max() < -_ELSE * mean
+
+
+@cache
+def _kernels(n):
+    """
+    Make the weights of columns in the depths of all groups of columns.
+
+    Returns
+    -------
+    place : tuple of 2 1D `~numpy.ndarray` of int, shape (m,)
+        The first column of each group, and how many there are.
+
+    kernel, power, uses : 2D `~numpy.ndarray`, shape (n, m)
+        The weights, their squares, and which are not zero.
+    """
+    first, widths, kernels = [], [], []
+    for width in range(1, _WIDEST + 1):
+        size = width + 2 * _SIDE
+        x = np.linspace(-1, 1, size)
+        smooth = x[:, None]**np.arange(_ORDER + 1)
+        line = np.zeros(size)
+        line[_SIDE:-_SIDE] = 1
+        line -= smooth @ np.linalg.lstsq(smooth, line, rcond=None)[0]
+        line /= line @ line
+        for start in range(n - size + 1):
+            kernel = np.zeros(n)
+            kernel[start:start + size] = line
+            kernels.append(kernel)
+            first.append(start + _SIDE)
+            widths.append(width)
+    kernel = np.array(kernels).T
+    return (np.array(first), np.array(widths)), *(
+        part.astype(np.float32) for part in (
+            kernel, kernel**2, kernel != 0))
+
+
+@cache
+def _beside(k, n):
+    """
+    Find groups of the same width near one, and what a line there leaves.
+
+    Returns
+    -------
+    near : slice
+        The groups.
+
+    shape : 1D `~numpy.ndarray`
+        Their depths for a line that is the group.
+    """
+    (first, width), kernel, _, _ = _kernels(n)
+    near = np.flatnonzero((width == width[k])
+                          & (np.abs(first - first[k]) <= _BESIDE))
+    near = np.s_[near[0]:near[-1] + 1]
+    return near, kernel[first[k]:first[k] + width[k], near].sum(0)
