@@ -7,8 +7,8 @@ trains, which takes most of its time. Here the maps are written to files, and
 the network, which is small, sees them many times, each time turned by
 another angle.
 
-    python -m benchmarks.training.encoder --maps DIR --n-maps 11000 \
-        --passes 15 --out DIR/encoder.safetensors
+    python -m benchmarks.training.encoder --maps DIR --n-maps 36000 \
+        --passes 15 --start encoder --out DIR/encoder.safetensors
 """
 
 import argparse
@@ -24,13 +24,13 @@ from astro_pix2prof.networks.encoder import (
     GalaxyMaps,
 )
 from astro_pix2prof.networks.encoder.network import HEADS
-from astro_pix2prof.networks.weights import write_weights
+from astro_pix2prof.networks.weights import load_network, write_weights
 from astro_pix2prof.training import read_recipe
 from astro_pix2prof.training.data import SimulatedBatches
 from astro_pix2prof.training.tasks.encoder import EncoderTask
 
-__all__ = ['calibrate', 'describe', 'make_files', 'stretch', 'take_mean',
-           'train_on_maps', 'vary']
+__all__ = ['begin', 'calibrate', 'describe', 'make_files', 'stretch',
+           'take_mean', 'train_on_maps', 'vary']
 
 # Of the files of maps, each of so many is for validation.
 EVERY = 20
@@ -47,7 +47,7 @@ def make_files(folder, n_maps, recipe):
     """
     Simulate galaxies and write their maps, where they are missing.
     """
-    batches = SimulatedBatches(recipe, EncoderConfig(), first_seed=7)
+    batches = SimulatedBatches(recipe, EncoderConfig(), first_seed=17)
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(-(-n_maps // recipe.data.batch_size[0])):
         path = folder / f'{number:06d}.pt'
@@ -106,7 +106,7 @@ def vary(part):
             'rings': torch.stack(rings)}
 
 
-def train_on_maps(batches, passes, *, size=96, rate=3e-3, start=None):
+def train_on_maps(batches, passes, *, size=128, rate=2e-3, start=None):
     """
     Train an encoder.
 
@@ -159,6 +159,16 @@ def train_on_maps(batches, passes, *, size=96, rate=3e-3, start=None):
                                    network.parameters(), strict=True):
                 mean.lerp_(value, 1 - min(0.995, (1 + step) / (10 + step)))
     return average
+
+
+def begin(name):
+    """
+    Load weights to train on: an `Encoder` with its mean and stretch undone.
+    """
+    network = copy.deepcopy(load_network(name, device='cpu')[0])
+    network.centre.zero_()
+    network.stretch.copy_(torch.eye(len(network.stretch)))
+    return network.requires_grad_(True)
 
 
 @torch.no_grad()
@@ -303,14 +313,16 @@ def main(args=None):
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--maps', type=Path, required=True)
-    parser.add_argument('--n-maps', type=int, default=11000)
+    parser.add_argument('--n-maps', type=int, default=36000)
     parser.add_argument('--passes', type=int, default=15)
+    parser.add_argument('--start', help='weights to begin with')
     parser.add_argument('--out', type=Path, required=True)
     args = parser.parse_args(args)
     recipe = read_recipe('encoder')
     make_files(args.maps, args.n_maps, recipe)
     batches, validation = read_files(args.maps)
-    network = train_on_maps(batches, args.passes)
+    start = None if args.start is None else begin(args.start)
+    network = train_on_maps(batches, args.passes, start=start)
     take_mean(network, validation)
     stretch(network, STRETCH)
     n = len(batches['image'])
