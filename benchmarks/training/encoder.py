@@ -38,7 +38,7 @@ from astro_pix2prof.training.tasks.encoder import EncoderTask
 __all__ = ['begin', 'calibrate', 'describe', 'make_files', 'make_fitted',
            'stretch', 'take_mean', 'train_on_maps', 'vary']
 
-# Of the files of maps, each of so many is for validation.
+# Of the files of maps of fits, each of so many is for validation.
 EVERY = 20
 
 # Maps of fits are shown so many times more often than others; their seeds.
@@ -46,7 +46,7 @@ REPEAT, FIRST_SEED = 6, 900_000
 
 # Tidal tails are rare and faint: how much more they count (chosen on GalSim
 # images of other seeds than those of the figures).
-STRETCH = 1.5
+STRETCH = 0.75
 
 # Heads whose probabilities go into tables of galaxies.
 SHOWN = ('bar', 'arms', 'ring', 'clumps', 'tides', 'merger')
@@ -93,18 +93,19 @@ def make_fitted(folder, n_maps, *, size=96):
                        visible_features(found).items()}}, path)
 
 
-def read_files(folder, fitted=None):
+def read_files(folder, fitted):
     """
     Read the maps for training, and those for validation.
 
-    Maps of fits are there `REPEAT` times in those for training.
+    Maps of fits are there `REPEAT` times in those for training. Those for
+    validation are of fits, of galaxies that no other file has.
     """
-    parts = [], []
-    for some in (folder, fitted):
-        for path in [] if some is None else sorted(some.glob('*.pt')):
-            kept = int(path.stem) % EVERY == 3
-            parts[kept].extend([torch.load(path, weights_only=True)] * (
-                1 if some == folder or kept else REPEAT))
+    parts = [torch.load(path, weights_only=True)
+             for path in sorted(folder.glob('*.pt'))], []
+    for path in sorted(fitted.glob('*.pt')):
+        kept = int(path.stem) % EVERY == 3
+        parts[kept].extend([torch.load(path, weights_only=True)] * (
+            1 if kept else REPEAT))
     return [{name: torch.cat([part[name] for part in some]).float()
              if name != 'type' else torch.cat([p[name] for p in some])
              for name in some[0]} for some in parts]
@@ -333,11 +334,12 @@ def describe(network, recipe, validation, *, presentations, n_galaxies,
         'name': recipe.name, 'architecture': recipe.architecture,
         'description': recipe.description, 'recipe': recipe.to_dict(),
         'recipe_digest': recipe.digest, 'presentations': presentations,
-        'data': (f'{n_galaxies} galaxies simulated with '
+        'data': (f'{n_galaxies} maps of galaxies simulated with '
                  "astro_pix2prof.simulation, survey 'mix', 128 pixels, with "
-                 'more bars, rings, clumps and tides than the local '
-                 'Universe; no real image. Their maps were made once, on the '
-                 'true ellipses with errors as of a fit, and shown about '
+                 'more bars, rings, clumps, tides, tails, detached rings and '
+                 'second nuclei than the local Universe; no real image. The '
+                 'maps were made once, on the true ellipses with errors as '
+                 'of a fit or on those of fits, and shown about '
                  f'{passes} times, by benchmarks.training.encoder'),
         'limits': ('galaxies with half-light radii above two FWHM; the '
                    'probabilities hold for simulated galaxies, were not '
