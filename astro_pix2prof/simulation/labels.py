@@ -7,6 +7,8 @@ are smaller than the seeing, seen from the side, or fainter than the noise.
 Like the votes of people, labels tell what is seen.
 """
 
+import math
+
 import torch
 
 __all__ = ['CLASSES', 'visible_features']
@@ -22,6 +24,9 @@ _EDGE_ON = 0.2
 # A feature is seen if it is so many FWHM large and its ring has so high a
 # signal-to-noise ratio; of tails, the whole has it.
 _RESOLVED, _CLEAR, _CLEAR_TAIL = 1.5, 6.0, 15.0
+
+# A detached ring has so large a part of the light at its radius.
+_RING = 0.25
 
 
 def visible_features(galaxies):
@@ -69,20 +74,48 @@ def visible_features(galaxies):
     inside = _within(galaxies, 2 * p['r_e'])
     share = (galaxies.contamination * inside).sum((1, 2)) / (
         galaxies.clean * inside).sum((1, 2)).clamp(min=1e-12)
+    seen = _encounters(p, galaxies)
     labels = {
         'type': types,
         'bar': open_ & (p['bar'] > 0.03) & clear(p['a_bar']),
-        'arms': arms, 'ring': ring,
+        'arms': arms, 'ring': ring | seen['hoop'],
         'clumps': resolved & (p['clumps'] > 0.04) & clear(p['h']),
-        'tides': (p['tides'] > 0.01) & (tail > _CLEAR_TAIL) & (
-            2 * p['r_e'] > _RESOLVED * fwhm),
+        'tides': seen['tails'] | (p['tides'] > 0.01) & (
+            tail > _CLEAR_TAIL) & (2 * p['r_e'] > _RESOLVED * fwhm),
         'dust': (p['tau'] > 0.4) & (p['h_z'] > 0.7 * fwhm),
-        'merger': share > 0.15,
+        'merger': (share > 0.15) | seen['second'],
         'pitch': torch.where(arms & (p['arms'] > 0.1), p['pitch'],
                              torch.nan),
         'lopsided': p['lopsided']}
     return {name: value if name == 'type' else value.float()
             for name, value in labels.items()}
+
+
+def _encounters(p, galaxies):
+    """
+    Tell whether tails, detached rings and second nuclei are seen.
+    """
+    if 'tails' not in p:
+        none = torch.zeros_like(galaxies.sigma, dtype=torch.bool)
+        return {'tails': none, 'hoop': none, 'second': none}
+    fwhm, flux, sigma = galaxies.fwhm, p['flux'], galaxies.sigma
+    large = 2 * p['r_e'] > _RESOLVED * fwhm
+    tails = p['tails'] * flux / (2 * p['r_e'] * sigma)
+    # a ring is seen where it is bright beside the galaxy, and wide
+    width = p['hoop_width'].square().add((0.42 * fwhm)**2).sqrt()
+    area = (2 * math.pi)**1.5 * p['r_hoop'] * width * p['hoop_q']
+    hoop = p['hoop'] * flux
+    at = torch.searchsorted(galaxies.sma, p['r_hoop'].contiguous()).clamp(
+        max=len(galaxies.sma) - 1)
+    beside = galaxies.intensity.gather(1, at[:, None])[:, 0]
+    return {
+        'tails': (tails > _CLEAR_TAIL) & large,
+        'hoop': (hoop / (area.sqrt() * sigma) > 2 * _CLEAR) & (
+            hoop / area > _RING * beside) & (p['r_hoop'] * p['hoop_q']
+                                             > 1.5 * _RESOLVED * fwhm),
+        'second': (p['second'] > 0.15) & (
+            p['second_away'] > _RESOLVED * fwhm) & (
+                p['second'] * flux > 3 * _CLEAR * p['second_size'] * sigma)}
 
 
 def _within(galaxies, radius):

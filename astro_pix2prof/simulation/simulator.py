@@ -20,6 +20,10 @@ from astro_pix2prof.simulation.clutter import (
     star_spectrum,
 )
 from astro_pix2prof.simulation.convolution import NestedGrid
+from astro_pix2prof.simulation.encounters import (
+    draw_encounters,
+    encounter_light,
+)
 from astro_pix2prof.simulation.features import strengthen_features
 from astro_pix2prof.simulation.galaxies import TYPES, draw_galaxies
 from astro_pix2prof.simulation.light import (
@@ -209,7 +213,8 @@ class GalaxySimulator:
 
     features : bool, optional
         Whether bars, rings, clumps and tides are more common and stronger
-        than in the local Universe.
+        than in the local Universe, and there are tidal tails, detached
+        rings and second nuclei.
 
     device : str, optional
         Device of the computation and of the results.
@@ -299,6 +304,7 @@ class GalaxySimulator:
                                  kind=self.kind)
         if self.features:
             galaxies = strengthen_features(galaxies, generator)
+            galaxies.update(draw_encounters(galaxies, generator))
         u = torch.rand(2, n, generator=generator)
         shift = self.wobble * self.n_pix * u[0].sqrt()
         centre = (self.n_pix - 1) / 2 + torch.stack(
@@ -309,6 +315,8 @@ class GalaxySimulator:
         grid = NestedGrid(self.n_pix, centre.to(device))
         light, disc = smooth_light(galaxies, grid.x, grid.y)
         detail = detail_light(galaxies, grid.x, grid.y, disc, generator)
+        if self.features:
+            detail += encounter_light(galaxies, grid.x, grid.y)
         extra, clumps = clump_light(galaxies, grid, tools['fwhm'], generator)
         smooth = grid.convolve(light, psf)
         total = grid.convolve(light + detail, psf, extra=extra)

@@ -5,10 +5,13 @@ Train an encoder on maps that are made once.
 ``pix2prof train encoder`` simulates galaxies and makes their maps while it
 trains, which takes most of its time. Here the maps are written to files, and
 the network, which is small, sees them many times, each time turned by
-another angle.
+another angle. Most maps are made on the true ellipses with errors as of a fit,
+which is fast; others on ellipses that the network ``rings`` fitted, which
+tails and companions pull.
 
-    python -m benchmarks.training.encoder --maps DIR --n-maps 11000 \
-        --passes 15 --out DIR/encoder.safetensors
+    python -m benchmarks.training.encoder --maps DIR --n-maps 36000 \
+        --fitted 6000 --passes 15 --start encoder \
+        --out DIR/encoder.safetensors
 """
 
 import argparse
@@ -18,26 +21,32 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from astro_pix2prof import GalaxyCutout, Pix2ProfFitter
+from astro_pix2prof.inference.encoder import encode_with_maps
 from astro_pix2prof.networks.encoder import (
     Encoder,
     EncoderConfig,
     GalaxyMaps,
 )
 from astro_pix2prof.networks.encoder.network import HEADS
-from astro_pix2prof.networks.weights import write_weights
+from astro_pix2prof.networks.weights import load_network, write_weights
+from astro_pix2prof.simulation import GalaxySimulator, visible_features
 from astro_pix2prof.training import read_recipe
 from astro_pix2prof.training.data import SimulatedBatches
 from astro_pix2prof.training.tasks.encoder import EncoderTask
 
-__all__ = ['calibrate', 'describe', 'make_files', 'stretch', 'take_mean',
-           'train_on_maps', 'vary']
+__all__ = ['begin', 'calibrate', 'describe', 'make_files', 'make_fitted',
+           'stretch', 'take_mean', 'train_on_maps', 'vary']
 
-# Of the files of maps, each of so many is for validation.
+# Of the files of maps of fits, each of so many is for validation.
 EVERY = 20
+
+# Maps of fits are shown so many times more often than others; their seeds.
+REPEAT, FIRST_SEED = 6, 900_000
 
 # Tidal tails are rare and faint: how much more they count (chosen on GalSim
 # images of other seeds than those of the figures).
-STRETCH = 1.5
+STRETCH = 0.75
 
 # Heads whose probabilities go into tables of galaxies.
 SHOWN = ('bar', 'arms', 'ring', 'clumps', 'tides', 'merger')
@@ -47,7 +56,7 @@ def make_files(folder, n_maps, recipe):
     """
     Simulate galaxies and write their maps, where they are missing.
     """
-    batches = SimulatedBatches(recipe, EncoderConfig(), first_seed=7)
+    batches = SimulatedBatches(recipe, EncoderConfig(), first_seed=17)
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(-(-n_maps // recipe.data.batch_size[0])):
         path = folder / f'{number:06d}.pt'
@@ -58,14 +67,45 @@ def make_files(folder, n_maps, recipe):
             torch.save(batch, path)
 
 
-def read_files(folder):
+def make_fitted(folder, n_maps, *, size=96):
+    """
+    Simulate and fit galaxies, and write their maps, where they are missing.
+    """
+    fitter = Pix2ProfFitter()
+    simulator = GalaxySimulator('mix', n_pix=128, wobble=0.03, features=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(-(-n_maps // size)):
+        path = folder / f'{number:06d}.pt'
+        if path.exists():
+            continue
+        found = simulator.simulate(size, seed=FIRST_SEED + number)
+        _, maps = encode_with_maps(fitter, [GalaxyCutout(
+            found.image[k].numpy(), unit='nmgy',
+            mask=found.mask[k].numpy(), gain=float(found.gain[k]),
+            pixel_scale=float(found.pixel_scale[k]),
+            psf_fwhm=float(found.fwhm[k] * found.pixel_scale[k]))
+            for k in range(size)])
+        rows = [k for k, part in enumerate(maps) if part is not None]
+        stacked = GalaxyMaps.stack(maps[k] for k in rows)
+        torch.save({'image': stacked.image.half(),
+                    'rings': stacked.rings.half(),
+                    **{name: value[rows] for name, value in
+                       visible_features(found).items()}}, path)
+
+
+def read_files(folder, fitted):
     """
     Read the maps for training, and those for validation.
+
+    Maps of fits are there `REPEAT` times in those for training. Those for
+    validation are of fits, of galaxies that no other file has.
     """
-    parts = [], []
-    for path in sorted(folder.glob('*.pt')):
-        parts[int(path.stem) % EVERY == 3].append(
-            torch.load(path, weights_only=True))
+    parts = [torch.load(path, weights_only=True)
+             for path in sorted(folder.glob('*.pt'))], []
+    for path in sorted(fitted.glob('*.pt')):
+        kept = int(path.stem) % EVERY == 3
+        parts[kept].extend([torch.load(path, weights_only=True)] * (
+            1 if kept else REPEAT))
     return [{name: torch.cat([part[name] for part in some]).float()
              if name != 'type' else torch.cat([p[name] for p in some])
              for name in some[0]} for some in parts]
@@ -106,7 +146,7 @@ def vary(part):
             'rings': torch.stack(rings)}
 
 
-def train_on_maps(batches, passes, *, size=96, rate=3e-3, start=None):
+def train_on_maps(batches, passes, *, size=128, rate=2e-3, start=None):
     """
     Train an encoder.
 
@@ -159,6 +199,16 @@ def train_on_maps(batches, passes, *, size=96, rate=3e-3, start=None):
                                    network.parameters(), strict=True):
                 mean.lerp_(value, 1 - min(0.995, (1 + step) / (10 + step)))
     return average
+
+
+def begin(name):
+    """
+    Load weights to train on: an `Encoder` with its mean and stretch undone.
+    """
+    network = copy.deepcopy(load_network(name, device='cpu')[0])
+    network.centre.zero_()
+    network.stretch.copy_(torch.eye(len(network.stretch)))
+    return network.requires_grad_(True)
 
 
 @torch.no_grad()
@@ -284,11 +334,12 @@ def describe(network, recipe, validation, *, presentations, n_galaxies,
         'name': recipe.name, 'architecture': recipe.architecture,
         'description': recipe.description, 'recipe': recipe.to_dict(),
         'recipe_digest': recipe.digest, 'presentations': presentations,
-        'data': (f'{n_galaxies} galaxies simulated with '
+        'data': (f'{n_galaxies} maps of galaxies simulated with '
                  "astro_pix2prof.simulation, survey 'mix', 128 pixels, with "
-                 'more bars, rings, clumps and tides than the local '
-                 'Universe; no real image. Their maps were made once, on the '
-                 'true ellipses with errors as of a fit, and shown about '
+                 'more bars, rings, clumps, tides, tails, detached rings and '
+                 'second nuclei than the local Universe; no real image. The '
+                 'maps were made once, on the true ellipses with errors as '
+                 'of a fit or on those of fits, and shown about '
                  f'{passes} times, by benchmarks.training.encoder'),
         'limits': ('galaxies with half-light radii above two FWHM; the '
                    'probabilities hold for simulated galaxies, were not '
@@ -303,14 +354,19 @@ def main(args=None):
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--maps', type=Path, required=True)
-    parser.add_argument('--n-maps', type=int, default=11000)
+    parser.add_argument('--n-maps', type=int, default=36000)
+    parser.add_argument('--fitted', type=int, default=6000,
+                        help='maps on ellipses of fits')
     parser.add_argument('--passes', type=int, default=15)
+    parser.add_argument('--start', help='weights to begin with')
     parser.add_argument('--out', type=Path, required=True)
     args = parser.parse_args(args)
     recipe = read_recipe('encoder')
     make_files(args.maps, args.n_maps, recipe)
-    batches, validation = read_files(args.maps)
-    network = train_on_maps(batches, args.passes)
+    make_fitted(args.maps / 'fitted', args.fitted)
+    batches, validation = read_files(args.maps, args.maps / 'fitted')
+    start = None if args.start is None else begin(args.start)
+    network = train_on_maps(batches, args.passes, start=start)
     take_mean(network, validation)
     stretch(network, STRETCH)
     n = len(batches['image'])

@@ -69,7 +69,9 @@ class TestLabels:
             assert not visible_features(other)['bar'].any()
 
     def test_companion(self, galaxies):
+        parameters = {**galaxies.parameters, 'second': torch.zeros(32, 1)}
         alone = SimpleNamespace(**{**vars(galaxies),
+                                   'parameters': parameters,
                                    'contamination': 0 * galaxies.image})
         assert not visible_features(alone)['merger'].any()
         with_one = SimpleNamespace(**{**vars(galaxies),
@@ -124,6 +126,11 @@ class TestTask:
         loss, more = batches.task.loss(network, batches[0], None)
         loss.backward()
         assert torch.isfinite(loss)
+        # rare features weigh more
+        wanted = 1.5 * more['train_near'] + sum(
+            {'tides': 3, 'ring': 2, 'merger': 2}.get(name, 1)
+            * more[f'train_{name}'] for name in HEADS)
+        assert loss.item() == pytest.approx(wanted.item(), rel=1e-5)
         assert set(more) == {'train_near', *(f'train_{name}'
                                              for name in HEADS)}
         assert all(torch.isfinite(p.grad).all()

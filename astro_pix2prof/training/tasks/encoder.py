@@ -25,11 +25,15 @@ _NOISIER, _MOST = 0.4, 2.5
 
 # Weight of the neighbours beside that of the questions; squared difference
 # of labels that makes galaxies unlike; the cosine that makes embeddings so.
-_NEIGHBOURS, _UNLIKE, _COSINE = 0.8, 0.4, 0.1
+_NEIGHBOURS, _UNLIKE, _COSINE = 1.5, 0.4, 0.1
+
+# Weights of questions about what is rare in surveys, where it is not 1.
+_RARE = {'tides': 3.0, 'ring': 2.0, 'merger': 2.0}
 
 # Squared differences of labels between galaxies with a feature and without,
 # where it is not 1: a rare feature tells more than the type of its host.
-_TELLING = {'type': 0.8, 'bar': 1.5, 'ring': 1.5, 'tides': 2.5, 'arms': 0.6}
+_TELLING = {'type': 0.8, 'bar': 1.5, 'ring': 2.5, 'tides': 3.0, 'arms': 0.6,
+            'merger': 2.0}
 
 # The spread of the numbers, by which their errors are divided.
 _SPREAD = {'pitch': 0.12, 'lopsided': 0.06}
@@ -141,7 +145,9 @@ class EncoderTask:
         embedding = network(GalaxyMaps(batch['image'], batch['rings']))
         parts = self._questions(network, batch, embedding)
         near = self._neighbours(batch, embedding)
-        total = sum(parts.values()).mean() + _NEIGHBOURS * near
+        total = _NEIGHBOURS * near + sum(
+            _RARE.get(name, 1.0) * value.mean()
+            for name, value in parts.items())
         return total, {'train_near': near, **{
             f'train_{name}': value.mean() for name, value in parts.items()}}
 
