@@ -99,7 +99,7 @@ def has_dark_line(image, mask, rings, *, noise, gain=None):
             initial=0.0) > 0.5 * (_PART[0] - 1) * _BAND:
         return False
     first = [max(round(c) - _HALF, 0) for c in rings.centre]
-    size = min(round(c) + _HALF + 1 - k if k else round(c) + _HALF + 1
+    size = min(round(c) + _HALF + 1 - k
                for k, c in zip(first, rings.centre, strict=True))
     size = min(size, *(n - k for n, k in zip(
         image.shape[::-1], first, strict=True)))
@@ -140,6 +140,7 @@ def _is_dark(pixels, model, at, noise, gain):
     ratio[unseen] = 1.0
     ratio = np.log(np.maximum(ratio, _DARKEST, out=ratio), out=ratio)
     variance = (_BAND * noise**2 + usual / gain) / usual**2
+    variance[unseen] = 0.0
     place, kernel, power, uses = _kernels(at.shape[1])
     # (single precision is enough for these, and faster)
     depth, error, missing = (

@@ -6,6 +6,8 @@ Recognise an area of even light that covers one side of a galaxy.
 import numpy as np
 from scipy.ndimage import label
 
+from astro_pix2prof.ellipses.model import radius_at
+
 __all__ = ['has_scattered_light']
 
 
@@ -68,7 +70,10 @@ def has_scattered_light(image, mask, rings, *, noise):
     count = _SIDE**2 - (0 if hidden is None else hidden)
     mean = np.where(count > 0.5 * _SIDE**2, total / np.maximum(count, 1),
                     np.nan)
-    more = np.nan_to_num(mean - mean[::-1, ::-1])
+    apart = _SIDE * (np.arange(2 * number) - number + 0.5)
+    more = np.nan_to_num(_odd(mean))
+    more -= _odd_light(rings, apart + x - 0.5 - rings.centre[0],
+                       apart + y - 0.5 - rings.centre[1], more)
     bright = _smooth(more) > least
     if np.count_nonzero(bright) < _AREA:
         return False
@@ -80,13 +85,39 @@ def has_scattered_light(image, mask, rings, *, noise):
     edge[2:-2, 2:-2] = 0
     at_edge = np.bincount(edge.ravel(), minlength=n_areas + 1)
     reach = rings.sma[last] + _SIDE
-    apart = _SIDE * (np.arange(2 * number) - number + 0.5)
     near = np.hypot(apart, apart[:, None]) < reach
     for k in np.flatnonzero((size >= _AREA) & (at_edge <= _AT_EDGE * size)):
         area = areas == k
         if (area & near).any() and _is_even(more[area]):
             return True
     return False
+
+
+def _odd(values):
+    """
+    Calculate the differences of boxes and those opposite.
+    """
+    return values - values[::-1, ::-1]
+
+
+def _odd_light(rings, x, y, more):
+    """
+    Calculate the differences that the galaxy itself makes.
+
+    The middle of the boxes is not the centre of the galaxy, of which the
+    error is not known either: where the core is flat, light changes evenly
+    over half of the galaxy with the distance of the two.
+    """
+    good = np.isfinite(rings.intensity + rings.eps + rings.theta)
+    sma = rings.sma[good]
+    radius = radius_at(x, y[:, None], sma, rings.eps[good],
+                       rings.theta[good], n_iter=2)
+    model = np.interp(radius, sma, rings.intensity[good], right=0.0)
+    odd = _odd(model)
+    slopes = np.stack([_odd(slope).ravel() for slope in np.gradient(model)],
+                      -1)
+    step, *_ = np.linalg.lstsq(slopes, (more - odd).ravel(), rcond=None)
+    return odd + (slopes @ step).reshape(odd.shape)
 
 
 def _is_even(values):

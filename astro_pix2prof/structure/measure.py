@@ -78,7 +78,6 @@ PARTS = 20, 50, 80, 90
 LIMIT_BOX = 10.0
 
 
-
 # Radii of levels that are fainter than so many errors of the rings, inverted,
 # have errors of no less than two rings; the logarithm of radius over which its
 # slope is measured; the least slope.

@@ -103,5 +103,8 @@ def _light_in(reach, rings, curve, total):
     slope = last_slope(rings[0], rings[1][0])
     within[outside] = light_out_to(reach[outside], at[-1], slope,
                                    flux[outside], total[outside])
-    unseen = abs(1 - within[0] / total[0]) if outside[0] else 0.0
+    # (the light at the last ring is measured, and the total has an error of
+    # its own)
+    unseen = max(min(within[0] - flux[0], total[0] - within[0]) / total[0],
+                 0.0) if outside[0] else 0.0
     return within, _UNSEEN * unseen

@@ -3,6 +3,8 @@
 Tests of recognising even light on one side of a galaxy.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -67,6 +69,33 @@ def test_other_light(seed):
         assert not _is_covered(_noisy(seed) + tilt * (x - 0.5 * y))
     # (beyond the galaxy, and below the noise)
     assert not _is_covered(_noisy(seed) + 0.15 * _disc(10, 40, 50))
+
+
+@pytest.mark.parametrize('n', [0.5, 0.7])
+@pytest.mark.parametrize('at', [0.0, 0.45])
+def test_flat_cores(n, at):
+    """
+    Nor is the flat core of a large galaxy that is not centred on a pixel.
+    """
+    centre, sma = (150.0 + at, 150.0 - at), np.geomspace(1, 130, 40)
+    y, x = np.indices((300, 300))
+
+    def light(r):
+        return 20 * np.exp(-(2 * n - 1 / 3) * (r / 40)**(1 / n))
+
+    same = np.ones(len(sma))
+    image = light(np.hypot(x - centre[0], (y - centre[1]) / 0.7))
+    rings = MeasuredRings(
+        GalaxyCutout(image, unit='nmgy', pixel_scale=0.4), sma, light(sma),
+        same / sma, 0.3 * same, 0 * same, same, 0 * same.astype(int),
+        GalaxyFlag(0), noise=1.0, centre=centre)
+    none = np.zeros(image.shape, bool)
+    # (centres have errors, too)
+    off = replace(rings, centre=(150.3 + at, 150.2 - at))
+    for seed in range(3):
+        noisy = image + np.random.default_rng(seed).normal(size=image.shape)
+        assert not has_scattered_light(noisy, none, rings, noise=1.0)
+        assert not has_scattered_light(noisy, none, off, noise=1.0)
 
 
 def test_needs_sky():

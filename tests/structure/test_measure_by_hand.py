@@ -166,8 +166,16 @@ class TestPetrosian:
         light = total * (1 - (1 + x) * np.exp(-x))
         assert_allclose(found['mag_petro'], 22.5 - 2.5 * np.log10(light),
                         atol=2e-3)
-        left = 1 - light[0] / total
-        assert_allclose(self.least['mag_petro'], 0.5 * 1.0857 * left, rtol=0.3)
+        # what is not seen is between the last ring and the aperture
+        seen = 1 - (1 + 20 / 3) * np.exp(-20 / 3)
+        unseen = light[0] / total - seen
+        assert unseen < 1 - light[0] / total
+        assert_allclose(self.least['mag_petro'], 0.5 * 1.0857 * unseen,
+                        rtol=0.3)
+        # an aperture that ends at the last ring is seen whole
+        self.put(np.linspace(0.0, found['r_petro'][0] * 2 - 0.01, 81),
+                 total=total)
+        assert self.least['mag_petro'] < 5e-5
         # nor is there one where more than a tenth of the light is outside
         found = self.put(radius, total=1.2 * total)
         assert np.isnan(found['mag_petro']).all()
