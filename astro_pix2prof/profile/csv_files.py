@@ -6,6 +6,8 @@ Profiles as CSV files and as data frames of pandas.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import astropy.units as u
@@ -137,18 +139,30 @@ def from_pandas(frame: pd.DataFrame) -> QTable:
                f'{type(frame).__name__}')
         raise TypeError(msg)
     units = frame.attrs.get('units')
-    if not units:
+    if not units or not isinstance(units, Mapping):
+        got = 'none' if not units else f'a {type(units).__name__}'
         msg = ("frame must have the units of its columns in frame.attrs["
-               "'units'], got none: some operations of pandas drop them; copy "
-               'them from the frame of to_pandas, with frame.attrs = '
+               f"'units'], got {got}: some operations of pandas drop them; "
+               'copy them from the frame of to_pandas, with frame.attrs = '
                'first.attrs')
+        raise ValueError(msg)
+    if not frame.columns.is_unique:
+        names = frame.columns[frame.columns.duplicated()].unique()
+        msg = ('frame must have columns of different names, got several of '
+               + ', '.join(map(str, names)))
         raise ValueError(msg)
     profile = QTable()
     for name in frame.columns:
         values = _frame_values(frame[name], str(name))
         unit = units.get(name)
-        profile[str(name)] = (values if unit is None else
-                              u.Quantity(values, u.Unit(unit)))
+        if unit is not None:
+            try:
+                values = u.Quantity(values, u.Unit(unit))
+            except (TypeError, ValueError) as error:
+                msg = (f"frame.attrs['units'] must fit the column {name}, got "
+                       f'{unit!r} for values such as {values[:1]}: {error}')
+                raise ValueError(msg) from None
+        profile[str(name)] = values
     profile.meta = dict(frame.attrs.get('meta') or {})
     return check_profile(profile, 'frame')
 
@@ -157,14 +171,20 @@ def _frame_values(column, name):
     """
     Take the values out of a column of a data frame.
     """
+    column = column.infer_objects()
     missing = column.isna().to_numpy()
     kind = getattr(column.dtype, 'kind', 'O')
+    if kind == 'O' and not missing.all() and all(
+            isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+            for value in column[~missing]):
+        column, kind = column.astype(float), 'f'
     if kind in 'iuf' and (kind == 'f' or not missing.any()):
         values = column.to_numpy()
     elif kind in 'iu':
         values = column.to_numpy(dtype=float, na_value=np.nan)
-    elif kind == 'b' or all(isinstance(value, bool | np.bool_)
-                            for value in column[~missing]):
+    elif kind == 'b' or (kind == 'O' and not missing.all() and all(
+            isinstance(value, bool | np.bool_)
+            for value in column[~missing])):
         values = np.where(missing, False, column.to_numpy(object)).astype(bool)
         return np.ma.array(values, mask=missing) if missing.any() else values
     else:
@@ -174,6 +194,11 @@ def _frame_values(column, name):
             values == np.trunc(values)):
         # (whole numbers turn into floats where frames are joined)
         values = values.astype(np.int32)
+    if name == 'flag' and missing.any():
+        msg = (f'frame must have a flag in each row, got '
+               f'{np.count_nonzero(missing)} without: leave these rows out, '
+               "or give them one, with frame['flag'].fillna(0)")
+        raise ValueError(msg)
     return values
 
 

@@ -150,6 +150,37 @@ class TestFromPandas:
         assert list(again['sure'].mask[:3]) == [False, True, False]
         assert again['sure'][0]
 
+    def test_columns_of_objects(self, frame, profile):
+        frame['note'] = None
+        frame['x'] = frame['radius'].astype(object).mask(frame.index == 1)
+        again = from_pandas(frame)
+        assert set(again['note']) == {''}
+        assert again['x'].dtype == float
+        assert np.isnan(again['x'][1])
+        assert not np.isnan(again['x'][0])
+        mixed = frame.astype(object)
+        mixed.attrs = frame.attrs
+        assert_array_equal(from_pandas(mixed)['radius'], profile['radius'])
+        assert len(from_pandas(frame[:0])['note']) == 0
+
+    def test_rows_without_a_flag(self, frame):
+        frame = frame.reindex(range(len(frame) + 2))
+        with pytest.raises(ValueError, match='a flag in each row, got 2 '):
+            from_pandas(frame)
+
+    def test_wrong_columns(self, frame):
+        pd = pytest.importorskip('pandas')
+        twice = pd.concat([frame, frame[['note']]], axis=1)
+        with pytest.raises(ValueError, match='got several of note'):
+            from_pandas(twice)
+        units = frame.attrs['units']
+        frame.attrs['units'] = {**units, 'radius': 'arcsecc'}
+        with pytest.raises(ValueError, match="fit the column radius, got 'a"):
+            from_pandas(frame)
+        frame.attrs['units'] = list(units)
+        with pytest.raises(ValueError, match=r"\['units'\], got a list"):
+            from_pandas(frame)
+
     def test_without_units(self, frame):
         frame.attrs = {}
         with pytest.raises(ValueError, match=r"frame.attrs\['units'\], got"):
