@@ -49,6 +49,7 @@ from astro_pix2prof.cli.products import (
     table_suffix,
     write_products,
     write_table,
+    write_table_beside,
 )
 from astro_pix2prof.cli.psf import psf
 from astro_pix2prof.cli.structure import (
@@ -504,13 +505,7 @@ def _write_beside(found, path, args):
     stems, tables = zip(*found, strict=True)
     table = vstack(_with_units(tables), metadata_conflicts='silent')
     table.add_column(list(stems), name='image', index=0)
-    if args.format == 'csv':
-        from astro_pix2prof.profile.csv_files import write_csv
-
-        write_csv(table, path)
-        return
-    kind = {'votable': {'format': 'votable'}}.get(args.format, {})
-    table.write(path, overwrite=args.overwrite, **kind)
+    write_table_beside(table, path, args)
 
 
 def _with_units(tables):

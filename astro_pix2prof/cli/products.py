@@ -3,6 +3,7 @@
 Results of ``pix2prof fit`` besides the profile of a galaxy.
 """
 
+import warnings
 from pathlib import Path
 
 from astro_pix2prof.cli.options import length, lengths, local_path
@@ -10,7 +11,8 @@ from astro_pix2prof.cli.output import SUFFIXES, make_folder
 from astro_pix2prof.cli.values import sky_lengths
 
 __all__ = ['FORMATS', 'add_product_options', 'check_products',
-           'product_files', 'table_suffix', 'write_products', 'write_table']
+           'product_files', 'table_suffix', 'write_products', 'write_table',
+           'write_table_beside']
 
 
 # The formats of profiles, and the endings of their files; those that hold
@@ -146,6 +148,36 @@ def table_suffix(args):
     """
     return ('.ecsv' if args.format in _PROFILES_ONLY
             else FORMATS[args.format])
+
+
+def write_table_beside(table, path, args):
+    """
+    Write a table that is no profile, in the format of the profiles.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        The table.
+
+    path : `~pathlib.Path`
+        The file, with the ending of `table_suffix`.
+
+    args : `argparse.Namespace`
+        The arguments.
+    """
+    from astropy.io.fits.verify import VerifyWarning
+
+    if args.format == 'csv':
+        from astro_pix2prof.profile.csv_files import write_csv
+
+        write_csv(table, path)
+        return
+    kind = {'votable': {'format': 'votable'}}.get(args.format, {})
+    with warnings.catch_warnings():
+        # (long names of the meta in FITS files, and units such as nmgy)
+        warnings.simplefilter('ignore', VerifyWarning)
+        warnings.filterwarnings('ignore', 'The unit .* could not be saved')
+        table.write(path, overwrite=args.overwrite, **kind)
 
 
 def product_files(args, stem):

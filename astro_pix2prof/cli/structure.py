@@ -4,7 +4,8 @@ Options of ``pix2prof fit`` for structural parameters, modes and bars.
 """
 
 import argparse
-import warnings
+
+from astro_pix2prof.cli.products import write_table_beside
 
 __all__ = ['add_structure_options', 'check_structure', 'measure_bar',
            'structure_settings']
@@ -128,22 +129,10 @@ def measure_bar(fit, path, args):
     bar : `~astropy.table.QTable`
         One row.
     """
-    from astropy.io.fits.verify import VerifyWarning
-
     from astro_pix2prof.fitting.fourier import fourier_profile
     from astro_pix2prof.structure.bar import bar_radius
 
     modes = fourier_profile(fit)
     bar = bar_radius(modes, profile=fit.profile)
-    if args.format == 'csv':
-        from astro_pix2prof.profile.csv_files import write_csv
-
-        write_csv(modes, path)
-        return bar
-    kind = {'votable': {'format': 'votable'}}.get(args.format, {})
-    with warnings.catch_warnings():
-        # (long names of the meta in FITS files, and units such as nmgy)
-        warnings.simplefilter('ignore', VerifyWarning)
-        warnings.filterwarnings('ignore', 'The unit .* could not be saved')
-        modes.write(path, overwrite=args.overwrite, **kind)
+    write_table_beside(modes, path, args)
     return bar
