@@ -48,6 +48,11 @@ _SHAPE = 0.05
 # A disc that is flatter than this is seen too much from the side.
 _FLAT = 0.65
 
+# A bulge that is rounder than a disc of at least this ellipticity looks like
+# a bar along the minor axis, to so many degrees; but bars along it are seen
+# with at least this ellipticity across the disc, from this part of the end on.
+_TILTED, _ACROSS, _CROSSED, _INNER = 0.3, 10.0, 0.1, 0.4
+
 # Amplitudes with larger errors tell nothing.
 _ERROR = 0.1
 
@@ -87,7 +92,8 @@ def bar_radius(modes: QTable, *, profile: QTable | None = None,
 
     profile : `~astropy.table.QTable`, optional
         The profile of the same galaxy, for the lengths that follow from
-        ellipses.
+        ellipses. It tells, too, whether a bar along the minor axis of an
+        inclined disc may be a bulge, which is rounder.
 
     least : float, optional
         The least relative amplitude of mode 2 of a bar.
@@ -201,6 +207,10 @@ def bar_radius(modes: QTable, *, profile: QTable | None = None,
         result['reason'] = 'the bar is not certain'
         return _row(result, radius.unit)
     end, strength, turned = found[:3]
+    if ellipses is not None and _is_bulge(ellipses, flat, turned / 2, end):
+        result['reason'] = ('a bulge that is rounder than the disc looks like '
+                            'a bar here')
+        return _row(result, radius.unit)
     step = _step_at(r, end)
     low, high = np.quantile(versions[:, :2], [0.16, 0.84], axis=0)
     spread = 0.5 * (high - low)
@@ -224,6 +234,24 @@ def bar_radius(modes: QTable, *, profile: QTable | None = None,
             q * np.sin(turned / 2), np.cos(turned / 2))), 180),
         is_barred=True, reason='')
     return _row(result, radius.unit)
+
+
+def _is_bulge(ellipses, flat, phase, end):
+    """
+    Tell whether a bar along the minor axis may be a bulge.
+
+    In the plane of the disc, where the modes are, whatever is round as it is
+    seen is long in the direction that is foreshortened.
+    """
+    across = np.abs(np.mod(np.degrees(phase), 180) - 90)
+    if flat < _TILTED or across > _ACROSS:
+        return False
+    # (seen from the side, the end is closer)
+    radius, eps, turned = ellipses[:3]
+    seen = end * (1 - flat)
+    inside = (radius > _INNER * seen) & (radius <= seen)
+    return not inside.any() or bool(
+        np.median(eps[inside] * np.cos(2 * turned[inside])) > -_CROSSED)
 
 
 def _are_hidden(modes, known):

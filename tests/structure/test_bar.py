@@ -435,3 +435,29 @@ class TestBar:
             # (where the sky tells, pixels and names do not count)
             warnings.simplefilter('error')
             bar_radius(modes, profile=profile)
+
+
+def test_round_bulge():
+    """
+    A bulge that is rounder than its inclined disc is no bar along the minor
+    axis, but what lies across the disc is.
+    """
+    y, x = np.indices((181, 181), dtype=float)
+    bulge = 500 * np.exp(-np.hypot(x - CENTRE[0], y - CENTRE[1]) / 5)
+    fit = make_fit(make_image(eps=0.5) + bulge, eps=0.5)
+    modes = fourier_profile(fit)
+    alone = bar_radius(modes)[0]
+    assert alone['is_barred']
+    assert abs(alone['bar_phase'].value - 90) < 5
+    profile = fit.profile.copy()
+    inner = profile['radius'] < 0.5 * alone['bar_radius']
+    profile['ellipticity'][inner] = 0.1
+    found = bar_radius(modes, profile=profile)[0]
+    assert not found['is_barred']
+    assert found['reason'].startswith('a bulge that is rounder')
+    assert found['bar_strength'] > 0.2
+    assert np.isnan(found['bar_radius'])
+    # the same ellipses, turned
+    profile['ellipticity'][inner] = 0.3
+    profile['pa'][inner] = (profile['pa'][inner] + 90 * u.deg) % (180 * u.deg)
+    assert bar_radius(modes, profile=profile)[0]['is_barred']
