@@ -211,6 +211,6 @@ def test_median_of_all(monkeypatch):
 def test_steps_are_stated():
     text = run._describe_steps(small_recipe(), 3)
     assert text == ('encoder: 3 processes, 12 images in each of 6 steps, '
-                    'learning rate 0.003 as in the recipe')
+                    'learning rate 0.002 as in the recipe')
     assert run._describe_steps(small_recipe(), 1).startswith(
         'encoder: 1 process, 4 images')
