@@ -27,6 +27,9 @@ FINE = 1.2
 
 COARSE = 4.0
 
+# The core of a galaxy is what is brighter than this part of its peak.
+CORE = 0.6
+
 
 @dataclass
 class Detection:
@@ -294,7 +297,7 @@ def refine_centre(smooth, galaxy, start, *, max_shift=None, reach=None):
         # The core must not reach over to a star nearby.
         window = np.hypot(cols - centre[0], rows - centre[1])
         part = np.where(window <= reach, image, 0.0)
-        level = 0.6 * image[py, px]
+        level = CORE * image[py, px]
         region, _ = label(part > level)
         if region[py, px] == 0:
             break

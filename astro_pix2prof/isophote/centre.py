@@ -6,7 +6,11 @@ Centres that the pixels do not show, and what their errors do to a profile.
 import numpy as np
 from scipy.ndimage import gaussian_filter, label, map_coordinates
 
-from astro_pix2prof.detection.galaxy import is_hidden, refine_centre
+from astro_pix2prof.detection.galaxy import (
+    CORE,
+    is_hidden,
+    refine_centre,
+)
 from astro_pix2prof.detection.hidden import (
     HiddenCentre,
     find_hidden_centre,
@@ -131,13 +135,13 @@ def is_even(image, centre, sma):
     Returns
     -------
     even : bool
-        `False` if what is brighter than 60% of the centre differs from its
+        `False` if what is brighter than `CORE` of the centre differs from its
         mirror image by more than a tenth: noise, or a star besides.
     """
     size = int(np.ceil(sma))
     y, x = np.mgrid[-size:size + 1, -size:size + 1]
     core = map_coordinates(image, (centre[1] + y, centre[0] + x), order=1)
-    core -= 0.6 * core[size, size]
+    core -= CORE * core[size, size]
     region, _ = label(core > 0)
     core[region != region[size, size]] = 0.0
     apart = np.abs(core - core[::-1, ::-1]).sum()

@@ -67,8 +67,7 @@ def draw_encounters(galaxies, generator):
     g['tail_other_turn'] = g['tail_turn'] * uniform(0.5, 1.5)
     for name in ('tail_end', 'tail_other_end'):
         end = g['tail_start'] + uniform(1.2, 4.0) * r_e
-        g[name] = end.clamp(max=_REACH * r_e.max())
-        g[name] = torch.minimum(g[name], _REACH * r_e)
+        g[name] = torch.minimum(end, _REACH * r_e)
     # -- detached rings, in any plane or in that of the galaxy -------------
     own = chance(0.5)
     g['r_hoop'] = uniform(1.0, 2.8) * r_e

@@ -98,6 +98,15 @@ def test_flat_cores(n, at):
         assert not has_scattered_light(noisy, none, off, noise=1.0)
 
 
+def test_beside_the_galaxy():
+    """
+    Light that does not reach the galaxy does not cover it.
+    """
+    image = _noisy()
+    assert not _is_covered(image + 3 * _disc(45, 72, 25))
+    assert _is_covered(image + 3 * _disc(45, 60, 26))
+
+
 def test_needs_sky():
     image = _noisy() + 2 * _disc(10, 30, 40)
     assert _is_covered(image)

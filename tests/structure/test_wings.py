@@ -10,7 +10,11 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import gammaincinv
 
-from astro_pix2prof.structure.wings import radii_beyond, wing_light
+from astro_pix2prof.structure.wings import (
+    light_out_to,
+    radii_beyond,
+    wing_light,
+)
 
 RADIUS = np.concatenate([np.arange(0, 4, 0.5), np.geomspace(4, 40, 40)])
 Q = 0.6
@@ -67,3 +71,19 @@ def test_radii_beyond():
     assert_allclose(radii_beyond(last, 2.0, flux[:1], total[:1], 0.9), 40.0)
     assert_allclose(radii_beyond(last, 2.5, flux[:1], total[:1], 0.99), 50.0)
     assert np.isnan(radii_beyond(last, 3.0, flux, total * np.nan, 0.9)).all()
+
+
+def test_light_out_to():
+    """
+    From the light that was measured to all of it, by two laws at once.
+    """
+    found = light_out_to(np.array([10.0, 20.0, 1e6]), 10.0, 4.0,
+                         np.full(3, 90.0), np.full(3, 100.0))
+    # wings of slope 4 have a quarter of their light beyond twice the radius;
+    # a disc of this slope at 0.8 of the radius has a scale of a fifth of it
+    beyond = 0.5 * (0.25 + 11 / 6 * np.exp(-5))
+    assert_allclose(found, [90, 100 - 10 * beyond, 100], rtol=1e-5)
+    # no slope is that of a steep profile
+    steep = light_out_to(np.array([20.0]), 10.0, np.inf, np.array([90.0]),
+                         np.array([100.0]))
+    assert found[1] < steep[0] < 100
