@@ -9,7 +9,80 @@ from astro_pix2prof.cli.options import any_path
 from astro_pix2prof.cli.output import check_file
 from astro_pix2prof.cli.planes import read_planes
 
-__all__ = ['band_and_path', 'check_bands', 'options_by_band']
+__all__ = ['add_colour_options', 'add_reference_option', 'band_and_path',
+           'check_bands', 'check_colours', 'check_reference',
+           'options_by_band']
+
+
+def add_reference_option(command):
+    """
+    Add the option of the band whose ellipses are used.
+
+    Parameters
+    ----------
+    command : `argparse.ArgumentParser`
+        The command.
+    """
+    command.add_argument('--reference', metavar='BAND',
+                         help='the band whose ellipses all share, or all for '
+                              'those of the sum of all bands (default: r, or '
+                              'else the band with the most signal)')
+
+
+def add_colour_options(command):
+    """
+    Add the options of the ellipses and the colours of several bands.
+
+    Parameters
+    ----------
+    command : `argparse.ArgumentParser`
+        The command.
+    """
+    add_reference_option(command)
+    command.add_argument('--colours', metavar='X-Y,X-Y,...',
+                         type=lambda text: text.split(','),
+                         help='the colours, such as g-r,g-z (default: those '
+                              'of neighbours in BAND=IMAGE)')
+
+
+def check_reference(args, paths):
+    """
+    End the program if the reference is none of the bands.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+        The arguments.
+
+    paths : dict
+        The image of each band.
+    """
+    if args.reference is not None and args.reference not in (*paths, 'all'):
+        args.command.error('argument --reference: must be one of '
+                           f'{", ".join(paths)} or all, got '
+                           f'{args.reference!r}')
+
+
+def check_colours(args, paths):
+    """
+    End the program if the reference or a colour is none of the bands.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+        The arguments.
+
+    paths : dict
+        The image of each band.
+    """
+    from astro_pix2prof.fitting.bands import colour_pairs
+
+    check_reference(args, paths)
+    try:
+        colour_pairs(paths, args.colours)
+    except ValueError as error:
+        args.command.error('argument --'
+                           + str(error).replace(' ', ': ', 1))
 
 
 def band_and_path(text):

@@ -7,8 +7,10 @@ import argparse
 from pathlib import Path
 
 from astro_pix2prof.cli.bands import (
+    add_colour_options,
     band_and_path,
     check_bands,
+    check_colours,
     options_by_band,
 )
 from astro_pix2prof.cli.methods import METHODS, make_fitter
@@ -34,7 +36,7 @@ from astro_pix2prof.cli.output import (
     warn,
 )
 from astro_pix2prof.cli.planes import check_planes, read_planes
-from astro_pix2prof.cli.psf import psf
+from astro_pix2prof.cli.psf import find_psfs, psf_or_none
 from astro_pix2prof.cli.values import number
 
 __all__ = ['add_clumps_command']
@@ -97,19 +99,13 @@ def add_clumps_command(commands):
                          default=3.0, metavar='R50',
                          help='largest distance from the centre, in radii '
                               'of half the light (default: 3)')
-    command.add_argument('--psf', metavar='FILE|FWHM', type=_psf_or_none,
+    command.add_argument('--psf', metavar='FILE|FWHM', type=psf_or_none,
                          action='append',
                          help='point-spread function of the image: a FITS '
                               'file or its full width at half maximum, in '
                               'arcsec or with a unit such as 3pix (default: '
                               'from the image)')
-    command.add_argument('--reference', metavar='BAND',
-                         help='the band whose ellipses all share (default: '
-                              'r)')
-    command.add_argument('--colours', metavar='X-Y,X-Y,...',
-                         type=lambda text: text.split(','),
-                         help='the colours, such as g-r,g-z (default: those '
-                              'of neighbours in BAND=IMAGE)')
+    add_colour_options(command)
     add_fitter_options(command, each=True)
     command.add_argument('--out', metavar='FILE', type=local_path,
                          default=Path('clumps.ecsv'),
@@ -129,10 +125,6 @@ def add_clumps_command(commands):
     add_image_options(command, each=True)
     add_plane_options(command, each=True)
     command.set_defaults(run=_run_clumps, command=command)
-
-
-def _psf_or_none(text):
-    return None if text.strip().lower() == 'none' else psf(text)
 
 
 def _run_clumps(args):
@@ -177,7 +169,7 @@ def _run_clumps(args):
             make_folder(path.parent, args, option)
             check_new(path, args, option)
     each = [image_options(part) for part in parts]
-    widths = _find_psf(args, bands)
+    widths = find_psfs(args, bands)
     fitter = make_fitter(args.method, shared)
     if bands is None:
         fit, notes = _fit_image(fitter, parts[0], each[0], args)
@@ -233,7 +225,7 @@ def _read_bands(args):
         except argparse.ArgumentTypeError as error:
             args.command.error(f'of several images, each {error}')
         paths = check_bands(args, images)
-        _check_colours(args, paths)
+        check_colours(args, paths)
         return paths
     for name in ('reference', 'colours'):
         if getattr(args, name) is not None:
@@ -245,38 +237,6 @@ def _read_bands(args):
         args.command.error(f'argument IMAGE: {text} is one band: give two or '
                            'more, or the file alone')
     return None
-
-
-def _check_colours(args, paths):
-    from astro_pix2prof.fitting.bands import colour_pairs
-
-    if args.reference is not None and args.reference not in (*paths, 'all'):
-        args.command.error('argument --reference: must be one of '
-                           f'{", ".join(paths)} or all, got '
-                           f'{args.reference!r}')
-    try:
-        colour_pairs(paths, args.colours)
-    except ValueError as error:
-        args.command.error('argument --'
-                           + str(error).replace(' ', ': ', 1))
-
-
-def _find_psf(args, bands):
-    """
-    Find the PSF, or those of the bands.
-    """
-    given = args.psf
-    if given is None:
-        return None
-    n = len(args.images)
-    if len(given) not in (1, n):
-        args.command.error('argument --psf: give it once, or once for each '
-                           f'of the {n} files; got {len(given)}'
-                           if n > 1 else 'argument --psf: give it once')
-    if bands is None or len(given) == 1:
-        return given[0]
-    return {band: one for band, one in zip(bands, given, strict=True)
-            if one is not None}
 
 
 def _fit_image(fitter, args, options, shared):

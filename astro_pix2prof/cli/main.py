@@ -17,8 +17,10 @@ from astro_pix2prof.cli.demo import add_demo_command
 from astro_pix2prof.cli.evaluate import add_evaluate_command
 from astro_pix2prof.cli.fine_tune import add_fine_tune_command
 from astro_pix2prof.cli.fit import add_fit_command
+from astro_pix2prof.cli.fit_bands import add_bands_command
 from astro_pix2prof.cli.mass import add_mass_command
 from astro_pix2prof.cli.output import report
+from astro_pix2prof.cli.physical import add_physical_command
 from astro_pix2prof.cli.report import add_report_command
 from astro_pix2prof.cli.review import add_review_command
 from astro_pix2prof.cli.similar import add_similar_command
@@ -31,7 +33,8 @@ __all__ = ['main']
 
 
 # In the order of the help.
-_COMMANDS = (add_fit_command, add_compare_command, add_mass_command,
+_COMMANDS = (add_fit_command, add_bands_command, add_compare_command,
+             add_physical_command, add_mass_command,
              add_clumps_command, add_similar_command, add_anomalies_command,
              add_demo_command, add_simulate_command, add_train_command,
              add_fine_tune_command, add_evaluate_command, add_survey_command,

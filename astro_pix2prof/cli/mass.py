@@ -3,13 +3,19 @@
 The command ``pix2prof mass``.
 """
 
-import argparse
 from pathlib import Path
 
 from astro_pix2prof.cli.bands import (
+    add_reference_option,
     band_and_path,
     check_bands,
+    check_reference,
     options_by_band,
+)
+from astro_pix2prof.cli.distance import (
+    add_distance_options,
+    distance,
+    distance_options,
 )
 from astro_pix2prof.cli.methods import METHODS, make_fitter
 from astro_pix2prof.cli.options import (
@@ -19,7 +25,6 @@ from astro_pix2prof.cli.options import (
     add_plane_options,
     image_options,
     local_path,
-    number_or_word,
     split_options,
 )
 from astro_pix2prof.cli.output import (
@@ -40,9 +45,7 @@ __all__ = ['add_mass_command']
 
 
 # Options that are passed on as they are.
-_PASSED = ('relation', 'colour', 'light', 'distance', 'distance_err',
-           'redshift', 'ebv', 'ebv_err', 'reddening', 'filters',
-           'k_correction', 'inclination', 'inclination_err', 'thickness',
+_PASSED = ('relation', 'colour', 'light', 'distance_err', 'k_correction',
            'max_colour_err')
 
 
@@ -69,6 +72,7 @@ def add_mass_command(commands):
                               'the bands if all have the same file')
     command.add_argument('--method', choices=METHODS, default='pix2prof',
                          help='how to measure (default: pix2prof)')
+    add_reference_option(command)
     _add_mass_options(command)
     add_fitter_options(command, each=True)
     command.add_argument('--out', metavar='DIR', type=local_path,
@@ -87,17 +91,8 @@ def add_mass_command(commands):
 
 
 def _add_mass_options(command):
-    group = command.add_argument_group('mass and distance')
+    group = command.add_argument_group('mass')
     add = group.add_argument
-    add('--distance', type=_quantity, metavar='D',
-        help='distance by brightness, in Mpc or with a unit such as 35Mpc')
-    add('--distance-err', type=_quantity, metavar='D', help='its error')
-    add('--redshift', type=float, metavar='Z',
-        help='redshift, for the distance if that is not given, and for '
-             'dimming')
-    add('--cosmology', metavar='NAME',
-        help='a cosmology of astropy, such as WMAP9 (default: that of '
-             'astropy)')
     add('--relation', default='taylor2011', metavar='NAME',
         help='relation between colour and mass-to-light ratio: taylor2011 '
              '(default), roediger2015_bc03, roediger2015_fsps, zibetti2009, '
@@ -107,47 +102,21 @@ def _add_mass_options(command):
              'images have it)')
     add('--light', metavar='BAND',
         help='the band whose light is multiplied')
-    add('--ebv', type=number_or_word, metavar='MAG',
-        help='reddening E(B-V) by the Milky Way, or sfd for the map of the '
-             'package dustmaps (default: 0)')
-    add('--ebv-err', type=float, metavar='MAG',
-        help='its error (default: 16%% of it)')
-    add('--reddening', metavar='SCALE',
-        help='scale of that number: SFD (default), or SF11 if it is '
-             'recalibrated')
-    add('--filters', metavar='SURVEY',
-        help='whose filters the bands are: SDSS (default), DES or PS1')
+    add('--distance-err', type=distance, metavar='D',
+        help='error of --distance')
     add('--k-correction', metavar='NAME',
         help='chilingarian2010: K-corrections by their polynomials (default: '
              'none)')
-    add('--inclination', type=float, metavar='DEG',
-        help='inclination of a disc, for the surface density face-on')
-    add('--inclination-err', type=float, metavar='DEG',
-        help='its error (default: 0)')
-    add('--thickness', type=float, metavar='Q',
-        help='axis ratio of the disc seen edge-on (default: 0)')
     add('--max-colour-err', type=float, metavar='MAG',
         help='largest error of a colour that is used (default: 0.1)')
-
-
-def _quantity(text):
-    import astropy.units as u
-
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        return u.Quantity(text)
-    except TypeError:
-        msg = f'must be a number of Mpc, or as 35Mpc, got {text!r}'
-        raise argparse.ArgumentTypeError(msg) from None
+    add_distance_options(command)
 
 
 def _run_mass(args):
     from astro_pix2prof.profile.io import write_table
 
     paths = check_bands(args, args.images)
+    check_reference(args, paths)
     bands = list(paths)
     parts, shared = split_options(args, len(bands))
     for part in parts:
@@ -166,7 +135,7 @@ def _run_mass(args):
     fitter = make_fitter(args.method, shared)
     try:
         result, notes = quietly(_measure, fitter, paths, parts, each,
-                                options)
+                                {**options, 'reference': args.reference})
         for note in notes:
             warn(note, args)
         for band, what in result.failed.items():
@@ -192,18 +161,9 @@ def _mass_options(args):
     """
     Collect the options of `mass_profile` that were given.
     """
-    options = {name: getattr(args, name) for name in _PASSED
-               if getattr(args, name) is not None}
-    if args.cosmology is not None:
-        from astropy.cosmology import realizations
-
-        if args.cosmology not in realizations.available:
-            args.command.error(
-                'argument --cosmology: must be one of '
-                f'{", ".join(realizations.available)}, got '
-                f'{args.cosmology!r}')
-        options['cosmology'] = getattr(realizations, args.cosmology)
-    return options
+    return {**distance_options(args),
+            **{name: getattr(args, name) for name in _PASSED
+               if getattr(args, name) is not None}}
 
 
 def _check_mass(args, bands, options):

@@ -10,9 +10,9 @@ from astro_pix2prof.cli.options import length, lengths, local_path
 from astro_pix2prof.cli.output import SUFFIXES, make_folder
 from astro_pix2prof.cli.values import sky_lengths
 
-__all__ = ['FORMATS', 'add_product_options', 'check_products',
-           'product_files', 'table_suffix', 'write_products', 'write_table',
-           'write_table_beside']
+__all__ = ['BESIDE_FORMATS', 'FORMATS', 'add_product_options',
+           'check_products', 'product_files', 'table_suffix',
+           'write_products', 'write_table', 'write_table_beside']
 
 
 # The formats of profiles, and the endings of their files; those that hold
@@ -21,6 +21,10 @@ FORMATS = {**SUFFIXES, 'votable': '.vot', 'csv': '.csv', 'iraf': '.fits',
            'autoprof': '.prof'}
 
 _PROFILES_ONLY = ('iraf', 'autoprof')
+
+# Those of tables that are no profiles.
+BESIDE_FORMATS = tuple(name for name in FORMATS
+                       if name not in _PROFILES_ONLY)
 
 
 def add_product_options(command):

@@ -1,13 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Read the option ``--psf``.
+Read the option ``--psf``, for one image or for each of several bands.
 """
 
 import argparse
 
 from astro_pix2prof.cli.output import quietly, warn
 
-__all__ = ['psf']
+__all__ = ['find_psfs', 'psf', 'psf_or_none']
 
 
 # Widths that can be given, for messages.
@@ -58,6 +58,58 @@ def psf(text):
     for note in notes:
         warn('--psf ' + note.removeprefix('psf').lstrip(' :'))
     return found
+
+
+def psf_or_none(text):
+    """
+    Read a point-spread function, or that there is none.
+
+    Parameters
+    ----------
+    text : str
+        As of `psf`, or 'none'.
+
+    Returns
+    -------
+    psf : `~astro_pix2prof.PSF` or `None`
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is neither.
+    """
+    return None if text.strip().lower() == 'none' else psf(text)
+
+
+def find_psfs(args, bands):
+    """
+    Find the point-spread function of an image, or those of the bands.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+        The arguments, with ``psf`` as a list, and ``images``.
+
+    bands : dict or `None`
+        The image of each band; `None` if there is one image.
+
+    Returns
+    -------
+    psf : `~astro_pix2prof.PSF`, dict or `None`
+        The one for all, or that of each band that has one.
+    """
+    given = args.psf
+    if given is None:
+        return None
+    n = len(args.images)
+    if len(given) not in (1, n):
+        args.command.error('argument --psf: give it once, or once for each '
+                           f'of the {n} files; got {len(given)}'
+                           if n > 1 else 'argument --psf: give it once')
+    if bands is None or len(given) == 1:
+        return given[0]
+    return {band: one for band, one in zip(bands, given, strict=True)
+            if one is not None}
 
 
 def _describe(error):

@@ -11,6 +11,7 @@ from astropy.table import QTable
 from numpy.testing import assert_allclose
 from scipy.ndimage import gaussian_filter
 
+from astro_pix2prof import Pix2ProfFitter
 from astro_pix2prof.cli import main
 from astro_pix2prof.structure.k_corrections import PolynomialKCorrection
 
@@ -159,3 +160,24 @@ def test_two_galaxies(folder, tmp_path, capsys):
         'disc_i.fits: the galaxy of the reference, at 150.0' in err)
     assert 'is outside of the image, which has 101 x 101 pixels' in err
     assert 'nan' not in err
+
+
+def test_ellipses_of_all_bands(folder, tmp_path, capsys):
+    """
+    The mass along the ellipses of the sum of all bands.
+    """
+    assert run(folder, '--distance', '50', '--reference', 'all', '--quiet',
+               '--out', str(tmp_path)) == 0
+    table = QTable.read(tmp_path / 'disc_g_mass.ecsv')
+    images = {band: folder / f'disc_{band}.fits' for band in 'gi'}
+    for reference, same in (('all', True), ('g', False)):
+        mass = Pix2ProfFitter().fit_bands(
+            images, pixel_scale=0.396, reference=reference, predict='mass',
+            distance=50).mass
+        assert same == (len(mass) == len(table) and np.array_equal(
+            mass['mass_enclosed'].value, table['mass_enclosed'].value,
+            equal_nan=True))
+    with pytest.raises(SystemExit):
+        run(folder, '--distance', '50', '--reference', 'z')
+    assert 'argument --reference: must be one of g, i or all' in (
+        capsys.readouterr().err)
