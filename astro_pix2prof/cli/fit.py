@@ -114,6 +114,9 @@ def add_fit_command(commands):
                          help='write a PNG of each fit')
     add_radius_scale(command)
     add_structure_options(command)
+    command.add_argument('--upper-limits', action='store_true',
+                         help='add the column upper_limit to the profiles: '
+                              'three sigma, for rings without signal')
     command.add_argument('--morphology', action='store_true',
                          help='measure C, A, S, Gini, M20 and more by '
                               'statmorph, and write one table of all images')
@@ -419,6 +422,8 @@ class _Fitting:
         options = {**self.options, **read_planes(args, path)}
         fit, notes = quietly(self.fitter.fit, path, **options)
         check_centre(args, fit)
+        if args.upper_limits:
+            _add_limits(fit)
         result = _Result(fit.profile, notes + _notes_of_degrees(args, fit)
                          + notes_of_radii(args, fit))
         write_table(fit, table, args)
@@ -427,6 +432,8 @@ class _Fitting:
             try:
                 beside, more = quietly(self.other.fit, path, **options)
                 result.add_notes(more)
+                if args.upper_limits:
+                    _add_limits(beside)
                 write_table(beside, other, args)
                 result.other = beside.profile
             except Exception as error:
@@ -477,6 +484,15 @@ class _Fitting:
             result.add_notes(more)
         except Exception as error:
             result.lost['morphology'] = error
+
+
+def _add_limits(fit):
+    """
+    Add the upper limits of rings without signal to a profile.
+    """
+    from astro_pix2prof.structure.limits import upper_limits
+
+    fit.profile['upper_limit'] = upper_limits(fit.profile)
 
 
 def _median_difference(profile, other):

@@ -16,6 +16,7 @@ from astro_pix2prof import (
     fourier_profile,
     measure_structure,
     read_profile,
+    upper_limits,
 )
 from astro_pix2prof.cli import main
 from astro_pix2prof.cli.methods import METHODS
@@ -26,6 +27,17 @@ def image_file(galaxy_ccd, tmp_path):
     path = tmp_path / 'galaxy.fits'
     galaxy_ccd.write(path)
     return path
+
+
+@pytest.fixture
+def faint_rings(sersic_profile):
+    """
+    Make the last three rings noise, for one test.
+    """
+    error = sersic_profile['intensity_err'].copy()
+    sersic_profile['intensity_err'][-3:] = sersic_profile['intensity'][-3:]
+    yield [37, 38, 39]
+    sersic_profile['intensity_err'] = error
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +132,17 @@ def test_wrong_settings(image_file, tmp_path, capsys, args, message):
     with pytest.raises(SystemExit):
         run('fit', image_file, *args, '--out', tmp_path / 'out')
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('suffix', ['.ecsv', '.fits', '.csv'])
+def test_upper_limits(image_file, fits, faint_rings, tmp_path, suffix):
+    """
+    Rings without signal have limits in the profile, and others none.
+    """
+    assert run('fit', image_file, '--upper-limits', '--quiet', '--out',
+               tmp_path, '--format', suffix[1:]) == 0
+    profile = read_profile(tmp_path / f'galaxy_profile{suffix}')
+    expected = upper_limits(fits[0].profile)
+    assert np.flatnonzero(np.isfinite(expected)).tolist() == faint_rings
+    assert profile['upper_limit'].unit == expected.unit
+    np.testing.assert_allclose(profile['upper_limit'].value, expected.value)
