@@ -158,12 +158,13 @@ def _measure(args):
     from astro_pix2prof.spectra.write import write_spectra
 
     options = {'hdu': args.hdu, 'unit': args.unit, 'bad_bits': args.bad_bits}
-    profile = _profile(args, options)
+    profile, before = _profile(args, options)
     spectra, notes = quietly(
         radial_spectra, args.cube, profile, edges=args.edges,
         statistic=args.statistic, covariance=args.covariance, **options)
     for note in notes:
-        warn(note, args, file=args.cube)
+        if note not in before:
+            warn(note, args, file=args.cube)
     write_spectra(spectra, args.out, overwrite=args.overwrite)
     if not args.quiet:
         print_columns([('annulus', 'from', 'to', 'spaxels', 'usable', 'S/N'),
@@ -175,13 +176,13 @@ def _measure(args):
 
 def _profile(args, options):
     """
-    Read the profile, or fit the image of the band.
+    Read the profile, or fit the image of the band; with its warnings.
     """
     from astro_pix2prof.profile.io import read_profile
 
     if args.profile is not None:
         check_file(args.profile)
-        return read_profile(args.profile)
+        return read_profile(args.profile), []
     from astro_pix2prof.spectra.band import band_image
 
     fitter = make_fitter(args.method, args)
@@ -190,9 +191,10 @@ def _profile(args, options):
         # (--overwrite was given, or there is no such file)
         image.write(args.image, overwrite=True)
     fit, more = quietly(fitter.fit, image)
-    for note in dict.fromkeys((*notes, *more)):
+    notes = list(dict.fromkeys((*notes, *more)))
+    for note in notes:
         warn(note, args, file=args.cube)
-    return fit
+    return fit, notes
 
 
 def _row(k, spectrum):
@@ -209,5 +211,12 @@ def _row(k, spectrum):
             values = spectrum.flux.value / spectrum.uncertainty.array
         ratio = f'{np.nanmedian(values[good]):.1f}'
     return (str(k), f'{meta["sma_in"]:.2f}', f'{meta["sma_out"]:.2f}',
-            f'{meta["n_spaxels"]:.1f}', f'{100 * meta["n_valid"][0]:.0f}%',
-            ratio)
+            f'{meta["n_spaxels"]:.1f}', _range(*meta["n_valid"]), ratio)
+
+
+def _range(least, most):
+    """
+    Describe what part is usable at all wavelengths.
+    """
+    least, most = f'{100 * least:.0f}', f'{100 * most:.0f}'
+    return f'{most}%' if least == most else f'{least} to {most}%'

@@ -29,6 +29,9 @@ __all__ = ['Cube', 'Planes', 'open_cube']
 # Pixels of a cube that are in memory at once: 32 MB in double precision.
 _BLOCK = 2**22
 
+# Planes of which zeros in all tell that a spaxel has no data.
+_LEAST_PLANES = 10
+
 # Units of the flux density of a spectrum.
 _PER_WAVELENGTH = u.erg / u.s / u.cm**2 / u.AA
 
@@ -161,6 +164,7 @@ class Cube:
     def _read(self, part):
         data = np.array(self.data[part], dtype=float)
         good = np.isfinite(data)
+        good &= ~_blank(data)
         if self.mask is not None:
             good &= ~mask_to_bool(np.asarray(self.mask[part]),
                                   bad_bits=self.bad_bits)
@@ -254,6 +258,25 @@ class Cube:
         msg = (f"cube must hold flux densities, got the unit '{self.unit}': "
                "give unit=, such as '1e-17 erg/s/cm2/Angstrom'")
         raise ValueError(msg)
+
+
+def _blank(data):
+    """
+    Find planes and spaxels without data, which hold nothing but zeros.
+
+    Only where noise goes below zero: those of a model may be dark.
+
+    Returns
+    -------
+    blank : bool `~numpy.ndarray`, which is broadcast to (m, ny, nx)
+    """
+    if not (data < 0).any():
+        return np.zeros((1, 1, 1), dtype=bool)
+    zero = data == 0
+    planes = zero.all(axis=(1, 2), keepdims=True)
+    if len(data) - planes.sum() < _LEAST_PLANES:
+        return planes
+    return planes | (zero | planes).all(axis=0, keepdims=True)
 
 
 @contextmanager

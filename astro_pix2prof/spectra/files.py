@@ -21,10 +21,11 @@ __all__ = ['medium_of', 'read_cube_file']
 
 
 # Names of extensions, and the power of sigma that they hold: MUSE has STAT,
-# MaNGA IVAR, CALIFA ERROR, SAMI VARIANCE, KCWI UNCERT and JWST ERR.
+# MaNGA IVAR, CALIFA ERROR, SAMI VARIANCE, KCWI UNCERT, KMOS NOISE and JWST
+# ERR.
 _ERRORS = {'STAT': 2, 'VAR': 2, 'VARIANCE': 2, 'ERR': 1, 'ERROR': 1,
-           'UNCERT': 1, 'SIGMA': 1, 'STD': 1, 'STDDEV': 1, 'IVAR': -2,
-           'INVVAR': -2}
+           'UNCERT': 1, 'SIGMA': 1, 'STD': 1, 'STDDEV': 1, 'NOISE': 1,
+           'RMS': 1, 'IVAR': -2, 'INVVAR': -2}
 
 _MASKS = ('MASK', 'DQ', 'BADPIX', 'FLAGS')
 
@@ -33,6 +34,11 @@ _FLUX = ('FLUX', 'DATA', 'SCI')
 
 # Old spellings of axes of wavelengths, which no standard knows.
 _WAVELENGTHS = ('WAVELENGTH', 'LAMBDA', 'LINEAR', 'ANGSTROM', 'WAV')
+
+# Wavelengths (Angstrom) that numbers without a unit are taken for, and the
+# longest one (1 m) that any cube is believed to have.
+_OPTICAL = 3000.0, 30_000.0
+_LONGEST = 1e10
 
 
 def medium_of(ctype):
@@ -180,6 +186,7 @@ def _find_error(hdulist, chosen):
     found = _companions(hdulist, chosen, _ERRORS)
     found = [item for item in found if item.name.upper() == named] or found
     if not found:
+        _warn_of_other_cubes(hdulist, chosen)
         return None
     if len(found) > 1:
         warnings.warn(
@@ -187,6 +194,25 @@ def _find_error(hdulist, chosen):
             f'{", ".join(item.name for item in found)}: {found[0].name} is '
             'used', AstropyUserWarning, stacklevel=4)
     return ErrorPlane(_Section(found[0]), _ERRORS[found[0].name.upper()])
+
+
+def _warn_of_other_cubes(hdulist, chosen):
+    """
+    Warn of cubes that may be errors, but are not used.
+    """
+    known = *_MASKS, *_FLUX
+    others = [item for item in hdulist
+              if item is not chosen and _is_cube(item)
+              and item.name.upper() not in known
+              and (item.name.upper() in _ERRORS
+                   or item.shape == chosen.shape)]
+    if others:
+        listing = ', '.join((item.name or 'without a name') + _size_of(item)
+                            for item in others)
+        warnings.warn(
+            f'the cube{_size_of(chosen)} has no errors: the file holds '
+            f'{listing}, but they have to be of its shape and be named '
+            f'{", ".join(_ERRORS)}', AstropyUserWarning, stacklevel=5)
 
 
 def _find_mask(hdulist, chosen):
@@ -217,10 +243,15 @@ def _spectral_axis(hdulist, chosen):
             msg = ('cube must have its spectral axis as the third axis of '
                    f'the FITS file, got CTYPE3={ctype!r}')
             raise ValueError(msg)
-        wave = spectral.wcs_pix2world(np.arange(n), 0)[0] * u.Unit(
-            spectral.wcs.cunit[0])
+        wave = spectral.wcs_pix2world(np.arange(n), 0)[0]
+        unit = u.Unit(spectral.wcs.cunit[0])
+        if unit == u.m and not str(header.get('CUNIT3', '')).strip() and (
+                np.abs(wave).max() > 1e-2):
+            # (they are in metres by the standard, and hardly ever meant so)
+            unit, spectral = _guess_unit(wave), None
+        wave = wave * unit
         try:
-            wave = wave.to(u.AA, u.spectral())
+            wave = _check_long(wave.to(u.AA, u.spectral()), unit)
         except u.UnitConversionError:
             msg = ('cube must have a spectral axis of wavelengths, '
                    f"frequencies or energies, got CTYPE3={ctype!r}")
@@ -234,10 +265,39 @@ def _spectral_axis(hdulist, chosen):
     step = header.get('CD3_3', header.get('CDELT3'))
     if ctype.upper().startswith(_WAVELENGTHS) and step and (
             'CRVAL3' in header):
-        unit = u.Unit(str(header.get('CUNIT3', '')).strip() or 'Angstrom')
         wave = header['CRVAL3'] + step * (
             np.arange(n) + 1 - header.get('CRPIX3', 1.0))
-        return (wave * unit).to(u.AA), None, medium
+        text = str(header.get('CUNIT3', '')).strip()
+        unit = u.Unit(text) if text else _guess_unit(wave)
+        return _check_long((wave * unit).to(u.AA), unit), None, medium
     msg = (f'cube has no spectral axis that is understood, CTYPE3={ctype!r}: '
            'give a Spectrum of specutils with a spectral_axis')
     raise ValueError(msg)
+
+
+def _guess_unit(wave):
+    """
+    Take wavelengths without a unit for Angstrom, if they can be that.
+    """
+    low, high = float(np.min(wave)), float(np.max(wave))
+    if not (_OPTICAL[0] <= low and high <= _OPTICAL[1]):
+        msg = (f'cube has wavelengths from {low:g} to {high:g} without a '
+               'unit: set CUNIT3 in its header, such as nm, um or Angstrom')
+        raise ValueError(msg)
+    warnings.warn(
+        f'the wavelengths of the cube, {low:g} to {high:g}, have no unit '
+        '(CUNIT3): they are taken as Angstrom', AstropyUserWarning,
+        stacklevel=5)
+    return u.AA
+
+
+def _check_long(wave, unit):
+    """
+    Refuse wavelengths that no cube has.
+    """
+    longest = float(wave.value.max())
+    if longest > _LONGEST:
+        msg = (f'cube has wavelengths up to {longest:.3g} Angstrom by its '
+               f"unit {str(unit)!r}: correct CUNIT3 in its header")
+        raise ValueError(msg)
+    return wave

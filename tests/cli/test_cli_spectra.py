@@ -138,3 +138,22 @@ def test_wrong_usage(cube, tmp_path, capsys):
     assert '0 PRIMARY (5 x 4)' in line
     assert main(['spectra', 'nothing.fits']) == 1
     assert 'no such file: nothing.fits' in capsys.readouterr().err
+
+
+def test_warnings_of_the_file_once(cube, tmp_path, capsys):
+    """
+    What the file lacks is told once, and what part of it is usable.
+    """
+    path = tmp_path / 'nounit.fits'
+    with fits.open(cube) as hdus:
+        hdus['DATA'].data[4] = np.nan
+        for hdu in hdus[1:]:
+            hdu.header['CRVAL3'] *= 1e10
+            hdu.header['CDELT3'] *= 1e10
+            del hdu.header['CUNIT3']
+        hdus.writeto(path)
+    assert main(['spectra', str(path), '--edges', '0,1,2arcsec', '--out',
+                 str(tmp_path / 'out.fits')]) == 0
+    out, err = capsys.readouterr()
+    assert err.count('they are taken as Angstrom') == 1
+    assert '0 to 100%' in out

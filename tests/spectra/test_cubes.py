@@ -107,6 +107,63 @@ def test_several_errors():
         read(make_hdus(('DATA', 'STAT', 'ERR')))
 
 
+@pytest.mark.parametrize(('name', 'part'), [
+    ('VAR', slice(4)), ('WEIRD', slice(None))])
+def test_errors_that_are_not_used(name, part):
+    hdus = make_hdus(('DATA', name))
+    hdus[name].data = hdus[name].data[part]
+    size = f'5 x 4 x {len(hdus[name].data)}'
+    with pytest.warns(AstropyUserWarning, match=rf'has no errors.*{name} '
+                                                rf'\({size}\)'):
+        _, planes = read(hdus)
+    assert planes.variance is None
+
+
+def test_wavelengths_without_a_unit():
+    """
+    Numbers that cannot be metres are Angstrom, or refused.
+    """
+    hdus = make_hdus()
+    for hdu in hdus[1:]:
+        del hdu.header['CUNIT3']
+    with pytest.warns(AstropyUserWarning, match='5000 to 5500, have no unit '
+                                                r'\(CUNIT3\): they are'):
+        cube, _ = read(hdus)
+    assert_allclose(cube.wave.to_value(u.AA), 5000 + 100 * np.arange(6))
+    for hdu in hdus[1:]:
+        hdu.header.update(CRVAL3=0.5, CDELT3=0.01)
+    with pytest.raises(ValueError, match='0.5 to 0.55 without a unit: set'):
+        read(hdus)
+    # metres by the standard, of which they may be
+    for hdu in hdus[1:]:
+        hdu.header.update(CRVAL3=5e-7, CDELT3=1e-8)
+    cube, _ = read(hdus)
+    assert_allclose(cube.wave.to_value(u.AA), 5000 + 100 * np.arange(6))
+    for hdu in hdus[1:]:
+        hdu.header.update(CRVAL3=5000.0, CDELT3=100.0, CUNIT3='m')
+    with pytest.raises(ValueError, match="up to 5.5e.13 Angstrom by its unit "
+                                         "'m': correct CUNIT3"):
+        read(hdus)
+
+
+def test_zeros_are_no_data():
+    """
+    Planes and spaxels of zeros in noise are missing, and those of a model.
+    """
+    rng = np.random.default_rng(1)
+    data = rng.normal(size=(20, 4, 5)).astype('f4')
+    data[3] = 0
+    data[:, 1, 2] = 0
+    data[7, 0, 0] = 0
+    good = np.ones(data.shape, dtype=bool)
+    good[3] = good[:, 1, 2] = False
+    hdus = make_hdus(('DATA',), planes={'DATA': data})
+    _, planes = read(hdus)
+    assert_array_equal(planes.good.reshape(data.shape), good)
+    _, planes = read(make_hdus(('DATA',), planes={'DATA': np.abs(data)}))
+    assert planes.good.all()
+
+
 def test_old_wavelengths():
     hdus = make_hdus(('FLUX', 'IVAR'))
     for hdu in hdus[1:]:
