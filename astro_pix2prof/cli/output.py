@@ -66,6 +66,11 @@ _PHRASES = (
      'as the guide to fine-tuning shows'),
     (re.compile(r'galaxies by groups\)'), 'galaxies by --group)'),
     (re.compile(r'leave device out'), 'leave out --device'),
+    (re.compile(r'give k_correction, a function of band, redshift and colour, '
+                r'or the magnitudes of each band, which may be 0'),
+     'give --k-correction, which may be 0'),
+    (re.compile(r'(path must end in one of .*) or format be given, got'),
+     r'\1, got'),
     (re.compile(r'; or give truths\b'), ''),
     (re.compile(r', a slope or a function of the number of spaxels'),
      ' or a slope'),

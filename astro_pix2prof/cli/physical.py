@@ -114,6 +114,12 @@ def _run_physical(args):
             report(error, args, file=path)
             continue
         rows.append(_summary(stem, table))
+    k = args.k_correction
+    unused = (sorted(set(k) - {band for _, band, *_ in rows})
+              if isinstance(k, dict) and not n_failed else [])
+    if unused:
+        warn(f'--k-correction: there is no profile of {", ".join(unused)}',
+             args)
     if not args.quiet:
         if rows:
             print_columns([('profile', 'band', 'kpc', 'abs. mag',

@@ -266,6 +266,12 @@ def _read_bands(args):
     if len(set(names)) < len(names):
         args.command.error('argument --bands: a band is named twice, got '
                            f'{", ".join(names)}')
+    if len(names) < 2:
+        args.command.error('argument --bands: give two bands or more, got '
+                           f'{names[0]}: --images is for a survey of one')
+    if args.reference is not None and args.reference not in names:
+        args.command.error('argument --reference: must be one of '
+                           f'{", ".join(names)}, got {args.reference!r}')
     with_images = [band for band, images in pairs if images is not None]
     if not with_images:
         return names

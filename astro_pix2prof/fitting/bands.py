@@ -3,7 +3,6 @@
 One galaxy in several bands: profiles on the same ellipses, and colours.
 """
 
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from astro_pix2prof.fitting.matching import (
 )
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
 from astro_pix2prof.fitting.registration import warn_of_offsets
+from astro_pix2prof.fitting.twins import warn_of_twin_pixels, warn_of_twins
 from astro_pix2prof.image.astrometry import pixel_to_icrs
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.image.position import read_position
@@ -122,9 +122,10 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
     """
     _check_bands(images, reference)
     pairs = None if colours is None else colour_pairs(images, colours)
+    _check_columns(images, list(pairwise(images)) if pairs is None else pairs)
     psfs = read_psfs(psf, list(images))
     each = {band: options_of(band, images, options) for band in images}
-    _warn_of_twins(images, each)
+    warn_of_twins(images, each)
     fits, failed, geometry = {}, {}, None
     if reference == ALL and ALL not in images:
         first = ALL
@@ -145,7 +146,7 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
             # Store the exception: one bad band does not stop the others.
             failed[band] = str(error) or type(error).__name__
     fits = {band: fits[band] for band in images if band in fits}
-    _warn_of_twin_pixels(images, each, fits)
+    warn_of_twin_pixels(images, each, fits)
     if geometry is not None:
         _require_some(fits, failed)
     warn_of_offsets(fits, first)
@@ -193,46 +194,6 @@ def _joint_geometry(fit_galaxy, images, each, failed):
     return profile, stack.input_shape
 
 
-def _same_file(images, each, one, two, options):
-    """
-    Tell whether two bands are one file, read with the same options.
-    """
-    paths = images[one], images[two]
-    return all(isinstance(path, str | os.PathLike) for path in paths) and (
-        os.fspath(paths[0]) == os.fspath(paths[1])) and all(
-            each[one].get(name) == each[two].get(name) for name in options)
-
-
-def _warn_of_twin_pixels(images, each, fits):
-    """
-    Warn of bands of one file whose names did not choose different planes.
-    """
-    for one, two in combinations(fits, 2):
-        if (each[one].get('band') != each[two].get('band')
-                and _same_file(images, each, one, two, ('hdu',))
-                and np.array_equal(fits[one].cutout.data,
-                                   fits[two].cutout.data, equal_nan=True)):
-            warnings.warn(
-                f'the bands {one} and {two} have the same pixels, of '
-                f'{os.fspath(images[one])}: their colour is 0. band= chooses '
-                'among the planes of a cube and is only a name for a 2D '
-                'image: give the file of each band', AstropyUserWarning,
-                stacklevel=4)
-
-
-def _warn_of_twins(images, each):
-    """
-    Warn of bands that are one image of one file.
-    """
-    for one, two in combinations(images, 2):
-        if _same_file(images, each, one, two, ('hdu', 'band')):
-            warnings.warn(
-                f'the bands {one} and {two} are the same image, '
-                f'{os.fspath(images[one])}: their colour is 0. Give hdu= or '
-                'band= a value for each, if they are parts of one file',
-                AstropyUserWarning, stacklevel=4)
-
-
 def warn_of_colours(profiles, pairs):
     """
     Warn of colours that mix two systems, or of bands in which nothing is seen.
@@ -255,6 +216,13 @@ def warn_of_colours(profiles, pairs):
                 f'{systems[one]} and {systems[two]} magnitudes: give '
                 'zeropoint= and mag_system= of one system to both bands, or '
                 'convert the colour', AstropyUserWarning, stacklevel=4)
+    plain = [band for band in dict.fromkeys(sum(pairs, ())) if not np.isfinite(
+        profiles[band].meta.get('sb_zeropoint', np.nan))]
+    if plain:
+        warnings.warn(
+            f'the bands {", ".join(plain)} have no zero point: there are no '
+            'colours with them; give zeropoint=', AstropyUserWarning,
+            stacklevel=4)
     unseen = [band for band in dict.fromkeys(sum(pairs, ())) if
               profiles[band].meta['flag'] & GalaxyFlag.NO_SOURCE]
     if unseen:
@@ -349,6 +317,20 @@ def _check_bands(images, reference):
     if reference is not None and reference not in (*bands, ALL):
         msg = (f"reference must be one of {bands} or '{ALL}', got "
                f'{reference!r}')
+        raise ValueError(msg)
+
+
+def _check_columns(bands, pairs):
+    """
+    Refuse names of bands that would give two columns one name.
+    """
+    names = [f'{name}{end}' for name in (
+        *bands, *(f'{one}-{two}' for one, two in pairs))
+        for end in ('', '_err', '_flag')]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        msg = (f'images has the bands {list(bands)}, which give several '
+               f'columns the name {", ".join(twice)}: give them other names')
         raise ValueError(msg)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from astropy.table import QTable, Row, Table
 from astropy.utils.exceptions import AstropyUserWarning
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from astro_pix2prof.networks.weights import WeightsError, file_sha256
 
@@ -339,9 +339,10 @@ def write_head(fitted, card, path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: np.ascontiguousarray(getattr(fitted, name),
-                                          dtype=np.float32)
-               for name in _TENSORS}, path)
+    # (save_file makes files that only their owner can read)
+    path.write_bytes(save({
+        name: np.ascontiguousarray(getattr(fitted, name), dtype=np.float32)
+        for name in _TENSORS}))
     card = {**card, 'architecture': 'head', 'classes': fitted.classes,
             'metrics': fitted.metrics, 'sha256': file_sha256(path)}
     path.with_suffix('.json').write_text(

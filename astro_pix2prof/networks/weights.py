@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from astro_pix2prof.networks.architectures import ARCHITECTURES
 
@@ -433,7 +433,8 @@ def write_weights(network, card, path, *, half=True):
             value = small
         state[key] = value.contiguous()
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(state, path)
+    # (save_file makes files that only their owner can read)
+    path.write_bytes(save(state))
     card = {**card, 'config': network.config.to_dict(),
             'parameters': sum(p.numel() for p in network.parameters()),
             'precision': 'float16' if half else 'float32',

@@ -165,6 +165,8 @@ def _pair(given):
         if given.ndim == 2 and given.shape[0] != 2:
             given = given.T
     first, second = given
+    if isinstance(first, str) or isinstance(second, str):
+        raise TypeError
     if np.ndim(first) != np.ndim(second) or np.ndim(first) > 1:
         raise ValueError
     if np.ndim(first) == 1:

@@ -74,6 +74,10 @@ class PhysicalScale:
 # there are satellites of the Milky Way only.
 _NEEDS_K, _SATELLITE = 0.05, 0.1
 
+# Above this redshift, the distance that is given and that of the redshift
+# are believed to differ by less than this factor.
+_HUBBLE_FLOW, _APART = 0.02, 1.5
+
 # The distances (Mpc) and redshifts that galaxies have: the nearest is 0.02
 # Mpc away.
 _NEAREST, _FARTHEST, _MOST_REDSHIFT = 1e-3, 1e6, 30.0
@@ -118,9 +122,11 @@ def warn_of_scale(scale, k_correction):
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        If there are none and the redshift is above 0.05, or the galaxy is
-        nearer than 0.1 Mpc.
+        If there are none and the redshift is above 0.05, or it is above
+        0.02 and the distance is another one by more than a factor of 1.5,
+        or the galaxy is nearer than 0.1 Mpc.
     """
+    _warn_of_contradiction(scale)
     _warn_without(
         k_correction, scale, 'colours and light are those of bluer bands, and '
         'masses are wrong by more than their errors; give k_correction, such '
@@ -148,12 +154,33 @@ def warn_of_redshift(scale, k_correction):
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        If there are none and the redshift is above 0.05.
+        If there are none and the redshift is above 0.05, or it is above
+        0.02 and the distance is another one by more than a factor of 1.5.
     """
+    _warn_of_contradiction(scale)
     _warn_without(
         k_correction, scale, 'magnitudes and luminosities are those of a '
         'bluer band; give k_correction, a function of band, redshift and '
         'colour, or the magnitudes of each band, which may be 0')
+
+
+def _warn_of_contradiction(scale):
+    """
+    Warn of a distance that is not that of the redshift.
+    """
+    if scale.cosmology or scale.redshift <= _HUBBLE_FLOW:
+        return
+    from astropy.cosmology import default_cosmology
+
+    other = default_cosmology.get().luminosity_distance(
+        scale.redshift).to_value(u.Mpc)
+    if abs(np.log(scale.luminosity_distance / other)) > np.log(_APART):
+        warnings.warn(
+            f'distance is {scale.luminosity_distance:.4g} Mpc, but the '
+            f'redshift {scale.redshift:g} belongs to {other:.4g} Mpc: kpc, '
+            'dimming and K-corrections follow from the redshift, '
+            'luminosities from the distance', AstropyUserWarning,
+            stacklevel=4)
 
 
 def _warn_without(k_correction, scale, what):

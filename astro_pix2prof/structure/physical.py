@@ -24,7 +24,11 @@ from astro_pix2prof.profile.brightness import (
 )
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.flags import GalaxyFlag
-from astro_pix2prof.structure.bandpasses import FILTERS, find_bandpass
+from astro_pix2prof.structure.bandpasses import (
+    BANDPASSES,
+    FILTERS,
+    find_bandpass,
+)
 from astro_pix2prof.structure.distances import (
     PhysicalScale,
     find_scale,
@@ -326,7 +330,9 @@ def absolute_magnitude(
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        If the redshift is above 0.05 and there is no K-correction.
+        If the redshift is above 0.05 and there is no K-correction, or it is
+        above 0.02 and the distance is another one by more than a factor of
+        1.5.
 
     Examples
     --------
@@ -343,6 +349,19 @@ def absolute_magnitude(
     value = _apparent(magnitude)
     return (value - found.extinction(band) - found.scale.distance_modulus
             - found.k(band, colour)) * u.mag
+
+
+def _warn_of_band(own, band):
+    """
+    Warn if a profile says that it is of another band.
+    """
+    # (names such as F606W are of no survey, and say nothing)
+    known = set().union(*BANDPASSES.values())
+    if own != band and {own, band} <= known:
+        warnings.warn(
+            f'band is {band!r}, but the profile is of the band {own!r}: its '
+            f'light is taken as that of {band!r}', AstropyUserWarning,
+            stacklevel=3)
 
 
 def _apparent(magnitude):
@@ -449,7 +468,9 @@ def physical_profile(
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        If the redshift is above 0.05 and there is no K-correction.
+        If the redshift is above 0.05 and there is no K-correction, or it is
+        above 0.02 and the distance is another one by more than a factor of
+        1.5, or the profile is of another band.
 
     Examples
     --------
@@ -468,8 +489,10 @@ def physical_profile(
         filters=filters, k_correction=k_correction, inclination=inclination,
         inclination_err=inclination_err, thickness=thickness)
     warn_of_redshift(found.scale, k_correction)
-    band = profile.meta.get('band') if band is None else band
+    own = profile.meta.get('band')
+    band = own if band is None else band
     sun = _solar(band, found.filters, solar)
+    _warn_of_band(own, band)
     extinction, k = found.extinction(band), found.k(band)
     dust = found.extinction_err(band)
     shift = extinction + k + found.scale.dimming

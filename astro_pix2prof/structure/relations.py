@@ -223,12 +223,7 @@ def find_relation(relation, bands, colour=None, band=None):
     if not isinstance(relation, MassRelation):
         relation = RELATIONS[check_choice(relation, 'relation',
                                           tuple(RELATIONS))]
-    known = sorted(relation.coefficients, key=lambda name: name != 'g-i')
-    usable = [(name, light) for name in known
-              for light in relation.coefficients[name]
-              if {*name.split('-'), light} <= set(bands)]
-    chosen = [(name, light) for name, light in usable
-              if colour in (None, name) and band in (None, light)]
+    chosen = _ways(relation, bands, colour, band)
     if not chosen:
         ways = '; '.join(f'{name} with light in {", ".join(lights)}'
                          for name, lights in relation.coefficients.items())
@@ -236,8 +231,23 @@ def find_relation(relation, bands, colour=None, band=None):
         msg = (f'relation {relation.name!r} has {ways}: bands must have '
                f'these, got {", ".join(bands)}'
                + (f', and {wanted} was asked for' if wanted else ''))
+        others = [name for name, other in RELATIONS.items()
+                  if _ways(other, bands, colour, band)]
+        if others:
+            msg += f'; relations that can be used: {", ".join(others)}'
         raise ValueError(msg)
     first = chosen[0][0]
     lights = [light for name, light in chosen if name == first]
     red = first.split('-')[1]
     return relation, first, red if red in lights else lights[0]
+
+
+def _ways(relation, bands, colour, band):
+    """
+    List the colours and lights of a relation that the bands allow.
+    """
+    known = sorted(relation.coefficients, key=lambda name: name != 'g-i')
+    return [(name, light) for name in known
+            for light in relation.coefficients[name]
+            if {*name.split('-'), light} <= set(bands)
+            and colour in (None, name) and band in (None, light)]

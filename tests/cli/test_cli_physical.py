@@ -98,6 +98,26 @@ def test_results_of_one_name(profiles, tmp_path):
         'a_2_physical.ecsv', 'a_physical.ecsv']
 
 
+def test_what_is_not_used(profiles, tmp_path, capsys):
+    """
+    A K-correction of a band without a profile, and a band that it is not.
+    """
+    path = str(profiles / 'ngc1.5_r_profile.fits')
+    options = ['--redshift', '0.06', '--overwrite', '--out', str(tmp_path)]
+    assert main(['physical', path, *options, '--k-correction',
+                 'g=0.1,r=0.1']) == 0
+    assert ('--k-correction: there is no profile of g'
+            in capsys.readouterr().err)
+    assert main(['physical', path, *options, '--band', 'i']) == 0
+    err = capsys.readouterr().err
+    assert "--band is 'i', but the profile is of the band 'r'" in err
+    assert 'give --k-correction, which may be 0' in err
+    table = tmp_path / 'x.prof'
+    table.write_text('R,I\n')
+    assert main(['physical', str(table), *options]) == 1
+    assert 'path must end in one of' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(('args', 'match'), [
     ([], 'give --distance or --redshift'),
     (['--distance', 'far'], 'must be a number of Mpc, or as 35Mpc'),

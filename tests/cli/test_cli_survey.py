@@ -210,6 +210,9 @@ def test_exceptions(catalogue, tmp_path, capsys):
      "--bands must not be given with --weights 'captioner', a network that "
      'measures along no ellipses, which the bands would share: use --weights '
      "'rings' or --method isophote"),
+    (['--bands', 'g=path'], 'argument --bands: give two bands or more, got g'),
+    (['--bands', 'g,r', '--images', '{band}.fits', '--reference', 'z'],
+     'argument --reference: must be one of g, r, got'),
     (['--out', 'cat.csv'], 'argument --out: '),
     (['--out', 'cat.csv'], 'cat.csv is a file: give the name of a folder'),
     (['--out', 'cat.csv/x'], 'cat.csv is a file, no folder'),

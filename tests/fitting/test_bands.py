@@ -166,7 +166,10 @@ class TestFitBands:
                                    r"z'\]"),
         ({'images': {'g': 1}}, 'must have two or more bands'),
         ({'images': {'g': 1, 'radius': 2}}, 'must have two or more bands'),
-        ({'images': {'g': 1, 2: 2}}, 'must have two or more bands')])
+        ({'images': {'g': 1, 2: 2}}, 'must have two or more bands'),
+        ({'images': {'g': 1, 'r': 1, 'g-r': 2}},
+         'several columns the name g-r, g-r_err, g-r_flag: give them other'),
+        ({'images': {'g': 1, 'g_err': 1}}, 'several columns the name g_err')])
     def test_wrong_input(self, images, change, match):
         with pytest.raises(ValueError, match=match):
             Pix2ProfFitter().fit_bands(**{'images': images, **change})
@@ -216,6 +219,20 @@ class TestFitBands:
         with pytest.warns(AstropyUserWarning, match=match):
             Pix2ProfFitter().fit_bands({'g': path, 'r': path}, band={
                 'g': 'g', 'r': 'r'})
+
+    def test_band_without_a_zero_point(self, images):
+        """
+        There is no colour with it, which is told.
+        """
+        plain = {**images, 'g': CCDData(images['g'].data, unit='adu',
+                                        wcs=images['g'].wcs)}
+        del plain['u']
+        with pytest.warns(AstropyUserWarning, match='the bands g have no '
+                                                    'zero point: there are'):
+            found = Pix2ProfFitter().fit_bands(
+                plain, calibrated={'g': False, 'r': True, 'i': True})
+        assert np.isnan(found.colours['g-r'].value).all()
+        assert np.isfinite(found.colours['r-i'].value).any()
 
     def test_two_magnitude_systems(self, images):
         counts = {band: CCDData(images[band].data, unit='adu',

@@ -42,6 +42,13 @@ def make_path(tmp_path):
         tmp_path / 'a.safetensors')
 
 
+def test_readable_by_others(path):
+    """
+    Weights have the permissions of every other new file.
+    """
+    assert path.stat().st_mode == path.with_suffix('.json').stat().st_mode
+
+
 def change_card(path, **entries):
     """
     Change entries of a card; `None` removes one.

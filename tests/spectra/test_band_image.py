@@ -176,6 +176,7 @@ def test_filter_beyond_the_cube():
     ((7000, 6000), ValueError, 'range of increasing wavelengths'),
     (6000, TypeError, 'or a curve .wavelength, transmission., got 6000'),
     ((6000, [7000, 1]), TypeError, 'or a curve'),
+    (('a', 'b'), TypeError, 'or a curve .wavelength, transmission., got'),
     ((6000 * u.kg, 7000 * u.kg), ValueError, "got the unit 'kg'"),
     (([6000, 6000, 7000], [1, 1, 1]), ValueError, 'wavelengths in order'),
     (([6000, 6500, 7000], [0, 0, 0]), ValueError, 'not 0 everywhere'),

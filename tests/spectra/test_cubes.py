@@ -132,7 +132,7 @@ def test_wavelengths_without_a_unit():
     assert_allclose(cube.wave.to_value(u.AA), 5000 + 100 * np.arange(6))
     for hdu in hdus[1:]:
         hdu.header.update(CRVAL3=0.5, CDELT3=0.01)
-    with pytest.raises(ValueError, match='0.5 to 0.55 without a unit: set'):
+    with pytest.raises(ValueError, match=r'0\.5 to 0\.55 without a unit: set'):
         read(hdus)
     # metres by the standard, of which they may be
     for hdu in hdus[1:]:
@@ -141,8 +141,8 @@ def test_wavelengths_without_a_unit():
     assert_allclose(cube.wave.to_value(u.AA), 5000 + 100 * np.arange(6))
     for hdu in hdus[1:]:
         hdu.header.update(CRVAL3=5000.0, CDELT3=100.0, CUNIT3='m')
-    with pytest.raises(ValueError, match="up to 5.5e.13 Angstrom by its unit "
-                                         "'m': correct CUNIT3"):
+    with pytest.raises(ValueError, match=r"up to 5\.5e\+13 Angstrom by its "
+                                         r"unit 'm': correct CUNIT3"):
         read(hdus)
 
 

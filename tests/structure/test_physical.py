@@ -6,6 +6,7 @@ Tests of distances, extinction, inclination and physical profiles.
 import builtins
 import sys
 import types
+import warnings
 
 import astropy.units as u
 import numpy as np
@@ -409,6 +410,36 @@ class TestPhysicalProfile:
         # (as upper limits)
         assert np.isfinite(table['luminosity_density'].value).any()
 
+    def test_another_band(self, sersic_profile):
+        """
+        Light of one band that is taken as that of another is told.
+        """
+        profile = sersic_profile.copy()
+        profile.meta['band'] = 'g'
+        with pytest.warns(AstropyUserWarning, match="band is 'r', but the "
+                                                    "profile is of the band"):
+            physical_profile(profile, band='r', distance=30)
+        for own in ('r', 'F606W', None):
+            profile.meta['band'] = own
+            with warnings.catch_warnings():
+                warnings.simplefilter('error')
+                physical_profile(profile, band='r', distance=30)
+
+    def test_distance_against_redshift(self, sersic_profile):
+        """
+        A redshift whose distance is not the one given is told.
+        """
+        options = {'band': 'r', 'k_correction': {'r': 0.0}}
+        with pytest.warns(AstropyUserWarning, match=(
+                r'distance is 35 Mpc, but the redshift 0\.1 belongs to 4')):
+            physical_profile(sersic_profile, distance=35, redshift=0.1,
+                             **options)
+        for distance, redshift in ((400, 0.1), (20, 0.01)):
+            with warnings.catch_warnings():
+                warnings.simplefilter('error')
+                physical_profile(sersic_profile, distance=distance,
+                                 redshift=redshift, **options)
+
     def test_magnitudes(self, sersic_profile):
         """
         Magnitudes within the rings are those of the profile, made absolute.
@@ -448,10 +479,11 @@ class TestPhysicalProfile:
         All that is subtracted from surface brightness.
         """
         plain = physical_profile(sersic_profile, band='r', distance=50)
-        table = physical_profile(
-            sersic_profile, band='r', distance=50, redshift=0.1, ebv=0.2,
-            k_correction=lambda band, z, colour: z + len(band),
-            inclination=60 * u.deg)
+        with pytest.warns(AstropyUserWarning, match='belongs to'):
+            table = physical_profile(
+                sersic_profile, band='r', distance=50, redshift=0.1, ebv=0.2,
+                k_correction=lambda band, z, colour: z + len(band),
+                inclination=60 * u.deg)
         shift = (plain['surface_brightness'] - table['surface_brightness'])
         good = np.isfinite(shift)
         expected = (0.2 * 2.285 + 1.1 + 10 * np.log10(1.1)
