@@ -3,9 +3,13 @@
 Learn the interest of a person from ratings: a Gaussian process.
 
 As in Walmsley et al. (2022, MNRAS 513, 1581), after Astronomaly (Lochner &
-Bassett 2021): the embedding is reduced by principal components, a Gaussian
-process predicts the rating of every galaxy, and the galaxies to rate next
-are those with the largest expected improvement.
+Bassett 2021), the embedding is reduced by principal components, and a
+Gaussian process predicts the rating of every galaxy. The galaxies to rate
+next are not those with the largest expected improvement, as there, but those
+of which it is least certain whether they are interesting (Lewis & Gale 1994,
+SIGIR 3), and every tenth time one of another kind than those rated so far:
+ratings of galaxies that are surely interesting teach nothing, and dwell on
+the kind that was found first.
 """
 
 import warnings
@@ -15,7 +19,7 @@ from scipy.special import ndtr
 
 from astro_pix2prof.representations.neighbours import import_sklearn
 
-__all__ = ['InterestModel', 'expected_improvement', 'reduce_vectors']
+__all__ = ['InterestModel', 'doubt', 'reduce_vectors']
 
 _WHAT = 'a search for anomalies'
 
@@ -24,6 +28,13 @@ _BLOCK, _CANDIDATES = 20_000, 2_000
 
 # Ratings beyond which the lengths of the kernel are fitted to some of them.
 _MAX_FITTED = 400
+
+# Variance of a rating about what a galaxy deserves, and the rating above
+# which one is interesting, on a scale from the lowest (0) to the highest (1).
+_NOISE, _HALF = 0.02, 0.5
+
+# One galaxy in so many to rate is of a kind that nobody has looked at.
+_EXPLORE = 10
 
 
 def reduce_vectors(values, n_components, seed):
@@ -59,32 +70,32 @@ def reduce_vectors(values, n_components, seed):
     return reduced / np.sqrt((reduced**2).sum(axis=1).mean())
 
 
-def expected_improvement(mean, error, best):
+def doubt(mean, error):
     """
-    Calculate the expected improvement over the best value so far.
+    Calculate how uncertain it is whether galaxies are interesting.
 
     Parameters
     ----------
     mean, error : 1D `~numpy.ndarray`
-        The predictions and their standard deviations.
-
-    best : float
-        The best value.
+        The predicted ratings and their standard deviations, on a scale from
+        0 to 1.
 
     Returns
     -------
-    improvement : 1D `~numpy.ndarray`
-        The mean of what a normal variable exceeds ``best`` by.
+    doubt : 1D `~numpy.ndarray`
+        The probability of the less likely of two outcomes: a rating above
+        the middle of the scale, and one below.
     """
-    error = np.maximum(error, 1e-12)
-    z = (mean - best) / error
-    density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
-    return np.maximum((mean - best) * ndtr(z) + error * density, 0)
+    above = ndtr((mean - _HALF) / np.sqrt(error**2 + _NOISE))
+    return np.minimum(above, 1 - above)
 
 
 class InterestModel:
     """
     Predict ratings from components by a Gaussian process.
+
+    Far from all rated galaxies, the lowest rating is expected: most galaxies
+    are usual ones.
 
     Parameters
     ----------
@@ -104,18 +115,17 @@ class InterestModel:
     def __init__(self, points, rows, ratings, seed):
         self._points, self._rows, self._seed = points, rows, seed
         # the kernel has a scale of its own
-        self._centre, self._scale = ratings.mean(), ratings.std()
-        self._targets = (ratings - self._centre) / self._scale
+        self._lowest, self._scale = ratings.min(), np.ptp(ratings)
+        self._targets = (ratings - self._lowest) / self._scale
         self._kernel = self._fit_kernel()
         self._process = self._condition(points[rows], self._targets)
 
     def _fit_kernel(self):
         kernels = import_sklearn('gaussian_process.kernels', _WHAT)
-        kernel = (kernels.ConstantKernel(1.0, (0.05, 20.0))
-                  * kernels.RBF(1.0, (0.1, 10.0))
-                  + kernels.ConstantKernel(0.3, (1e-3, 20.0))
-                  * kernels.DotProduct(1.0, 'fixed')
-                  + kernels.WhiteKernel(0.1, (1e-3, 1.0)))
+        kernel = (kernels.ConstantKernel(0.2, (0.02, 2.0))
+                  * kernels.RBF(0.7, (0.2, 2.0))
+                  + kernels.ConstantKernel(0.05, (1e-4, 2.0))
+                  * kernels.DotProduct(1.0, 'fixed'))
         chosen = np.arange(len(self._rows))
         if len(chosen) > _MAX_FITTED:
             chosen = np.random.default_rng(self._seed).choice(
@@ -127,7 +137,7 @@ class InterestModel:
     def _fit(self, points, targets, kernel, optimizer):
         module = import_sklearn('gaussian_process', _WHAT)
         process = module.GaussianProcessRegressor(
-            kernel, optimizer=optimizer, alpha=1e-8,
+            kernel, optimizer=optimizer, alpha=_NOISE,
             random_state=self._seed)
         with warnings.catch_warnings():
             # (a length at the end of its range is what few ratings give)
@@ -149,24 +159,22 @@ class InterestModel:
         parts = [self._predict(self._process, self._points[k:k + _BLOCK])
                  for k in range(0, len(self._points), _BLOCK)]
         mean, error = map(np.concatenate, zip(*parts, strict=True))
-        return (self._centre + self._scale * mean, self._scale * error)
+        return (self._lowest + self._scale * mean, self._scale * error)
 
     def _predict(self, process, points):
         mean, error = process.predict(points, return_std=True)
-        # without the noise of a rating
-        noise = self._kernel.k2.noise_level
-        return mean, np.sqrt(np.maximum(error**2 - noise, 1e-12))
+        return mean, np.maximum(error, 1e-6)
 
     def next_rows(self, n, mean, error, isolation):
         """
-        Choose galaxies to rate, one by one.
+        Choose galaxies to rate, one by one: those with the largest doubt.
 
-        In turn: the one with the largest expected improvement, and one of
-        another kind than those rated so far, the product of its isolation
-        and the error of its prediction. Without the latter, ratings are
-        spent on the first kind that was found. After each, the errors are
-        as if it had been rated as expected, so that the galaxies of a batch
-        differ.
+        Galaxies that are surely interesting, or surely not, are left alone.
+        Every tenth is of another kind than those rated so far, that with the
+        largest product of its isolation and the error of its prediction:
+        without it, a kind that is unlike all others may never be seen. After
+        each, the errors are as if it had been rated as expected, so that the
+        galaxies of a batch differ.
 
         Parameters
         ----------
@@ -184,22 +192,18 @@ class InterestModel:
         rows : list of int
             The galaxies, none of which is rated.
         """
-        best = mean[self._rows].max()
+        mean = (mean - self._lowest) / self._scale
+        error = error / self._scale
         above = np.maximum(isolation - np.median(isolation), 0)
         free = np.ones(len(mean), dtype=bool)
         free[self._rows] = False
         rows = np.flatnonzero(free)
-        if len(rows) > 2 * max(_CANDIDATES, n):
-            size = max(_CANDIDATES, n)
-            scores = (expected_improvement(mean, error, best),
-                      above * error)
+        size = max(_CANDIDATES, n)
+        if len(rows) > 2 * size:
             rows = np.unique(np.concatenate([
                 rows[np.argsort(-score[rows], kind='stable')[:size]]
-                for score in scores]))
-        above = above[rows]
-        mean = (mean[rows] - self._centre) / self._scale
-        error = error[rows] / self._scale
-        best = (best - self._centre) / self._scale
+                for score in (doubt(mean, error), above * error)]))
+        mean, error, above = mean[rows], error[rows], above[rows]
         chosen = []
         while len(chosen) < n:
             if chosen:
@@ -209,9 +213,8 @@ class InterestModel:
                     np.concatenate([self._targets, mean[chosen]]))
                 _, error = self._predict(process, self._points[rows])
             # (by the number rated, so that single ones take turns as well)
-            turn = (len(self._rows) + len(chosen)) % 2
-            score = (above * error if turn
-                     else expected_improvement(mean, error, best))
+            last = (len(self._rows) + len(chosen) + 1) % _EXPLORE == 0
+            score = above * error if last else doubt(mean, error)
             score[chosen] = -1
             chosen.append(int(np.argmax(score)))
         return rows[chosen].tolist()

@@ -48,7 +48,9 @@ class AnomalyFinder(VectorSearch):
     To begin with, galaxies are sorted by an isolation forest: how few
     random cuts separate one from all others. As soon as ratings differ, a
     Gaussian process predicts the rating of all galaxies, and those to be
-    rated next are chosen by their expected improvement.
+    rated next are the ones of which it is least certain whether they are
+    interesting, that is, above the middle between the lowest and the highest
+    rating so far. Every tenth is an isolated one that is unlike those rated.
 
     Parameters
     ----------

@@ -143,7 +143,8 @@ def measure(found, *, share=0.01, n_sets=6, seed=0, emulate=10_000):
             'n': len(usual) + n, 'planted': n, 'runs': n_sets, **more,
             'seconds': round((time.process_time() - start) / n_sets, 2),
             **{f'purity_{m}': round(float(np.mean(
-                [run[m] for run in runs])), 3) for m in runs[0]}})
+                [run[m] for run in runs])), 3) for m in runs[0]},
+            'lowest': round(min(run[max(_STEPS)] for run in runs), 3)})
         print(json.dumps(rows[-1]), flush=True)
 
     add('all', usual, odd['all'], n, n_sets)
@@ -205,7 +206,9 @@ def write_table(stored, path):
             'odd, are encoded and rated, ten at a time. The purity of the '
             'first is measured, as many as were planted, so that it is the '
             'completeness as well; means of '
-            f'{stored["purity"][0]["runs"]} mixtures.'),
+            f'{stored["purity"][0]["runs"]} mixtures. The lowest purity of '
+            f'a mixture of all three kinds, after {max(_STEPS)} ratings, is '
+            f'{stored["purity"][0]["lowest"]:.2f}.'),
         *list_table(['Odd galaxies', 'Rated ones chosen', 'Planted',
                      'Without ratings', *(f'{m} ratings' for m in _STEPS)],
                     rows),

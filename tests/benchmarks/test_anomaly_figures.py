@@ -67,6 +67,7 @@ def test_plant_and_fill(anomalies):
 
 def test_tables(tmp_path, load, anomalies, neighbours):
     row = {'n': 100, 'planted': 1, 'runs': 1, 'seconds': 2.0,
+           'lowest': 0.375,
            **dict.fromkeys(('purity_0', 'purity_20', 'purity_50',
                             'purity_100'), 0.5)}
     near = {'same_of_10': 0.4, 'base_rate': 0.01}
@@ -87,6 +88,8 @@ def test_tables(tmp_path, load, anomalies, neighbours):
         text = path.read_text(encoding='utf-8')
         assert text.startswith('.. Written by benchmarks/')
         assert max(map(len, text.splitlines())) < 80
+    assert 'after 100 ratings, is 0.38.' in ' '.join((
+        tmp_path / 'anomalies.inc').read_text(encoding='utf-8').split())
     assert 'usearch (approximate)' in text
     assert '98.7%' in text
 

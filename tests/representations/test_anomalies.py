@@ -12,7 +12,8 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof import AnomalyFinder
 from astro_pix2prof.representations.acquisition import (
-    expected_improvement,
+    InterestModel,
+    doubt,
     reduce_vectors,
 )
 
@@ -259,14 +260,89 @@ def test_the_same_galaxy_many_times():
     assert np.isfinite(finder.scores['score']).all()
 
 
-def test_expected_improvement():
+def make_three_kinds(seed, n=2000, n_odd=(40, 10, 10)):
+    """
+    Vectors of usual galaxies and of a common and two rare odd kinds.
+    """
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(n, 24)) * np.linspace(2, 0.5, 24)
+    kinds = np.zeros(n, int)
+    kinds[rng.choice(n, sum(n_odd), replace=False)] = np.repeat(
+        (1, 2, 3), n_odd)
+    for kind in (1, 2, 3):
+        values[kinds == kind, 4 * kind:4 * kind + 4] += 4
+    return values, kinds
+
+
+def test_all_kinds_are_found():
+    """
+    Ratings do not dwell on the kind that is found first.
+    """
+    purity = []
+    for seed in range(3):
+        values, kinds = make_three_kinds(seed)
+        finder = AnomalyFinder(QTable({'embedding': values}))
+        for _ in range(6):
+            chosen = finder.next(10)['index'].tolist()
+            finder.rate({k: 5 if kinds[k] else 0 for k in chosen})
+        found = kinds[finder.scores['index'][:60]]
+        counts = np.bincount(found, minlength=4)
+        assert counts[1] >= 35
+        assert (counts[2:] >= 7).all()
+        purity.append((found > 0).mean())
+    # (0.87 with expected improvement in turn with isolation)
+    assert np.mean(purity) > 0.92
+
+
+def test_what_is_sure_is_not_asked():
+    """
+    Nine of ten are doubtful, and the tenth is isolated and unknown.
+    """
+    values, kinds = make_three_kinds(1)
+    # one kind far away from all
+    values[kinds == 1] += 5
+    points = reduce_vectors(values, 24, 0)
+    rows = np.concatenate([np.flatnonzero(kinds == k)[:10] for k in (0, 1)])
+    model = InterestModel(points, rows, 1.0 + (kinds[rows] == 1), 0)
+    mean, error = model.predict()
+    assert mean[kinds == 1].min() > 1.8
+    isolation = np.zeros(len(values))
+    odd = np.flatnonzero(kinds == 2)
+    isolation[odd] = np.linspace(0.5, 1, len(odd))
+    chosen = model.next_rows(10, mean, error, isolation)
+    assert len(set(chosen) - set(rows)) == 10
+    assert not (kinds[chosen] == 1).any()
+    # 20 are rated: the tenth of these is the thirtieth
+    assert chosen[9] in odd
+    assert doubt(mean - 1, error)[chosen[0]] == pytest.approx(
+        np.delete(doubt(mean - 1, error), rows).max())
+    # (it goes by the number that is rated, so that single ones come to it)
+    alone = model.next_rows(9, mean, error, isolation)
+    assert alone == chosen[:9]
+
+
+def test_unrated_far_ones_are_expected_to_be_usual():
     rng = np.random.default_rng(0)
-    mean, error = np.array([0.0, 1.0, -2.0]), np.array([1.0, 0.5, 2.0])
-    draws = mean + error * rng.normal(size=(200_000, 3))
-    expected = np.maximum(draws - 0.7, 0).mean(axis=0)
-    np.testing.assert_allclose(expected_improvement(mean, error, 0.7),
-                               expected, rtol=0.03)
-    assert expected_improvement(np.array([1.0]), np.array([0.0]), 2.0) == 0
+    points = np.concatenate([rng.normal(0, 0.1, (40, 3)), [[9.0, 0, 0]]])
+    points[20:40, 1] += 1
+    rows = np.arange(10, 30)
+    model = InterestModel(points, rows, np.where(rows < 20, 2.0, 4.0), 0)
+    mean, error = model.predict()
+    assert mean[20:40].min() > 3.5
+    assert mean[-1] < 3
+    assert error[-1] == error.max()
+
+
+def test_doubt():
+    rng = np.random.default_rng(0)
+    mean, error = np.array([0.0, 0.9, 0.6, -1.0]), np.array([0.3, 0.2, 0, 0.1])
+    draws = mean + error * rng.normal(size=(200_000, 4))
+    # a rating differs from what a galaxy deserves by 0.02**0.5
+    draws += 0.02**0.5 * rng.normal(size=draws.shape)
+    above = (draws > 0.5).mean(axis=0)
+    np.testing.assert_allclose(doubt(mean, error),
+                               np.minimum(above, 1 - above), atol=0.004)
+    assert doubt(np.array([0.5]), np.array([0.2])) == 0.5
 
 
 def test_reduce_vectors():
