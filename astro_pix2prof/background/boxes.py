@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from astro_pix2prof.background.medians import quantile, spread
+from astro_pix2prof.background.medians import median, quantile, spread
 
 __all__ = ['BoxSums', 'difference_noise', 'fill_boxes', 'noise_correlation',
            'ring_correlation', 'sum_boxes']
@@ -257,7 +257,7 @@ def noise_correlation(boxes, sky, model):
     differences, expected = map(np.concatenate, (differences, expected))
     if len(differences) < _LEAST_PAIRS:
         return 1.0
-    pixel = np.median(variance[use])
+    pixel = median(variance[use])
     if not pixel > 0:
         return 1.0
     # (pixels of a box share what correlates them, so that they scatter less

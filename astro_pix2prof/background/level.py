@@ -21,27 +21,14 @@ from astro_pix2prof.background.structure import (
     measure_structure_of_sky,
     rise_of,
 )
+from astro_pix2prof.background.tails import level_of_rings, outermost
 
-__all__ = ['MEASURED', 'Sky', 'first_sky', 'fit_sky_and_tail',
-           'measure_sky', 'sky_error', 'with_structure_of']
+__all__ = ['MEASURED', 'Sky', 'first_sky', 'measure_sky', 'sky_error',
+           'with_structure_of']
 
 
 # What the fitters call a sky that is measured, and not given.
 MEASURED = ('auto', 'plane')
-
-# The scatter of the logarithm of the scale length of the tail about that of
-# the profile further in, and the part of the tail's light at the last ring
-# that counts as an error of the sky: from Sersic profiles of 0.8 to 4 that
-# fill their frame.
-_TAIL_WIDTH = 0.4
-
-_TAIL_ERROR = 0.5
-
-# Rings fainter than so many times the noise of a pixel belong to the tail.
-_FAINT = 0.7
-
-# The galaxy deviates from a smooth tail by this part of its brightness.
-_ROUGH = 0.1
 
 # A sky whose structure exceeds this part of the noise of a pixel matters.
 _STRUCTURE = 0.12
@@ -52,6 +39,9 @@ _ROUNDING = 0.05
 # A plane through all but the sources is believed if it rises across the frame
 # by so many times the noise of a pixel, and needed by so many times.
 _CLEAR, _START = 3.0, 6.0
+
+# The edges of rings (boxes), to beyond any frame.
+_EDGES = np.append(np.arange(8.0), np.exp(np.arange(np.log(8), 16, 0.08)))
 
 # The frame is divided into about so many boxes each way, of at most so many
 # pixels each way.
@@ -64,10 +54,6 @@ _OTHERS, _PART = 3.0, 0.2
 # Of an object of which less than this part is symmetric about its peak, the
 # rest belongs to neighbours.
 _SYMMETRIC = 0.6
-
-# Sky is measured out to so many times the radius where the galaxy is lost in
-# noise, and at least so many boxes beyond it.
-_FAR, _BEYOND = 8.0, 64
 
 
 @dataclass
@@ -204,54 +190,6 @@ def first_sky(data, bad):
     return float(level), float(sigma)
 
 
-def fit_sky_and_tail(sma, mean, error, scale_guess):
-    """
-    Fit a constant and an exponential tail to the outer profile.
-
-    A galaxy that reaches the edge of the frame leaves no pixel of pure
-    sky; its outer rings still tell the level that they decline to.
-
-    Parameters
-    ----------
-    sma, mean, error : 1D `~numpy.ndarray`, shape (n,)
-        Semi-major axis (pixels), mean and its error of the outer rings.
-
-    scale_guess : float
-        The scale length (pixels) of the profile further in. Scale lengths
-        from 0.4 to 3 times this are tried, those close to it preferred.
-
-    Returns
-    -------
-    level, error : float
-        The sky level, and its error: that which tail and level share, and
-        a part of the light that the tail has left at the last ring.
-    """
-    scale = scale_guess * np.geomspace(0.4, 3.0, 15)
-    weight = error**-2.0
-    # (about the last ring, so that a sky of any height is no matter)
-    value = mean - mean[-1]
-    tail = np.exp(-(sma - sma[0]) / scale[:, None])
-    total = weight.sum()
-    middle = (weight * value).sum() / total
-    shape = tail - ((weight * tail).sum(1) / total)[:, None]
-    power = np.maximum((weight * shape**2).sum(1), 1e-12 * total)
-    # The tail cannot be negative; the level can.
-    height = np.maximum((weight * shape * value).sum(1) / power, 0.0)
-    level = middle - height * (weight * tail).sum(1) / total
-    chi2 = (weight * (value - level[:, None]
-                      - height[:, None] * tail)**2).sum(1)
-    variance = 1 / total + ((weight * tail).sum(1) / total)**2 / power
-    reduced = max(chi2.min() / max(len(sma) - 3, 1), 1.0)
-    prob = np.exp(-0.5 * (chi2 - chi2.min()) / reduced
-                  - 0.5 * (np.log(scale / scale_guess) / _TAIL_WIDTH)**2)
-    prob /= prob.sum()
-    result = (prob * level).sum()
-    left = (prob * height * tail[:, -1]).sum()
-    spread = ((prob * (level - result)**2).sum()
-              + (prob * variance).sum() * reduced + (_TAIL_ERROR * left)**2)
-    return float(result + mean[-1]), float(spread**0.5)
-
-
 def sky_error(data, sky_pixels, *, box=24):
     """
     Error of the mean sky, from the scatter of boxes.
@@ -365,7 +303,7 @@ def measure_sky(data, bad, position, *, search=25.0, radius=None,
             slope += step
             level = rings.take_plane(step, centre)
         rings.find_others(level)
-    level, error, start, scale = _level_of_rings(
+    level, error, start, scale = level_of_rings(
         *rings.means(), level, noise * side)
     beyond = (radius > start + 2 * scale) & ~rings.masked
     scatter = sky_error(rings.image, beyond, box=max(24 // side, 3))
@@ -374,7 +312,7 @@ def measure_sky(data, bad, position, *, search=25.0, radius=None,
         boxes, (radius > start) & ~rings.masked, rings.model)
     structure = rise = 0.0
     if how == 'free':
-        near = radius < max(_FAR * start, start + _BEYOND)
+        near = radius < outermost(start)
         found = measure_structure_of_sky(
             rings.image, (radius > start + 2 * scale) & near & ~hidden,
             rings.masked & ~hidden, centre, level, correlation * noise,
@@ -428,7 +366,7 @@ def _ellipse_radius(image, hidden, position, level, noise, search):
     The ellipse is that of the pixels brighter than a circle that fills most
     of the frame, or brighter than the noise, around the brightest pixel.
     """
-    y, x = np.mgrid[:image.shape[0], :image.shape[1]]
+    y, x = np.ogrid[:image.shape[0], :image.shape[1]]
     distance = np.hypot(x - position[0], y - position[1])
     smooth = gaussian_filter(np.where(hidden, level, image), 1.0)
     threshold = level + 2 * noise
@@ -442,7 +380,9 @@ def _ellipse_radius(image, hidden, position, level, noise, search):
         return distance, position
     centre = float(at[1]), float(at[0])
     rows, columns = _own_part(*np.nonzero(objects == objects[at]), at)
-    spread = np.cov(columns, rows, bias=True) + np.eye(2) / 12
+    away = np.stack([columns, rows]).astype(float)
+    away -= away.mean(1)[:, None]
+    spread = away @ away.T / len(rows) + np.eye(2) / 12
     half = 0.5 * np.trace(spread)
     away = np.hypot(0.5 * (spread[0, 0] - spread[1, 1]), spread[0, 1])
     q = max(np.sqrt((half - away) / (half + away)), 0.2)
@@ -491,9 +431,8 @@ class _Rings:
         self.image, self.hidden, self.radius = image, hidden, radius
         self.masked, self.noise, self.scatter = hidden, noise, noise
         self._ordered = np.argsort(image, axis=None)
-        edges = np.concatenate([np.arange(8.0), np.exp(np.arange(
-            np.log(8), np.log(max(radius.max(), 8) + 1), 0.08))])
-        self.ring = np.digitize(radius, edges) - 1
+        n = np.searchsorted(_EDGES, radius.max(), 'right')
+        self.ring = np.digitize(radius, _EDGES[:n]) - 1
 
     def medians(self):
         """
@@ -573,28 +512,3 @@ class _Rings:
         return (np.bincount(ring, radius)[some] / count,
                 np.bincount(ring, value)[some] / count,
                 self.noise / np.sqrt(count))
-
-
-def _level_of_rings(sma, mean, error, level, pixel_noise):
-    """
-    Level that rings tend to, its error, start and scale of the tail.
-    """
-    if not len(sma):
-        # (every pixel belongs to some object)
-        return level, np.inf, 0.0, 1.0
-    for _ in range(2):
-        faint = gaussian_filter(mean, 1.0) < level + _FAINT * pixel_noise
-        start = sma[np.argmax(faint)] if faint.any() else 0.7 * sma[-1]
-        start = min(start, 0.75 * sma[-1])
-        outer = sma >= start
-        outer &= sma <= max(_FAR * start, start + _BEYOND)
-        # The decline just inside tells the scale of the tail.
-        inner = (sma > 0.5 * start) & (sma < start) & (mean > level)
-        scale = 0.2 * start + 1.0
-        if inner.sum() > 2:
-            slope = np.polyfit(sma[inner], np.log(mean[inner] - level), 1)[0]
-            scale = np.clip(-1 / min(slope, -1e-3), 1.0, 1.5 * start + 3)
-        rough = _ROUGH * np.maximum(mean[outer] - level, 0.0)
-        level, spread = fit_sky_and_tail(
-            sma[outer], mean[outer], np.hypot(error[outer], rough), scale)
-    return level, spread, start, scale

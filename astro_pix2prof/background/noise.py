@@ -4,6 +4,7 @@ Robust measurement of the sky noise of an image.
 """
 
 import itertools
+from functools import lru_cache
 
 import numpy as np
 
@@ -262,9 +263,7 @@ def _block_sigmas(data, mask, side):
     values /= scale[:, None]
     values = values.astype(np.float32)
 
-    ramp = np.linspace(-1, 1, side, dtype=np.float32)
-    basis = np.array([np.ones(side * side, np.float32), np.tile(ramp, side),
-                      np.repeat(ramp, side)])
+    planes = _planes(side)
     used = good.copy()
     spread = None
     # (most blocks come to rest before the others)
@@ -273,7 +272,7 @@ def _block_sigmas(data, mask, side):
         every = len(rows) == len(values)
         part = [values, used, good] if every else [
             plane[rows] for plane in (values, used, good)]
-        new, spread = _reject(*part, basis, spread)
+        new, spread = _reject(*part, planes, spread)
         moved = np.any(new != part[1], axis=1)
         if every:
             used = new
@@ -282,7 +281,7 @@ def _block_sigmas(data, mask, side):
         rows, spread = rows[moved], spread[moved]
         if len(rows) == 0:
             break
-    resid, weights = _residuals(values, used, basis)
+    resid, weights = _residuals(values, used, *planes)
     resid *= weights
     n_used = np.count_nonzero(used, axis=1)
     sigma = scale * np.sqrt(np.einsum('bn,bn->b', resid, resid)
@@ -292,13 +291,24 @@ def _block_sigmas(data, mask, side):
     return sigma, 1 / np.sqrt(2 * n_used)
 
 
-def _reject(values, used, good, basis, guess=None):
+@lru_cache(maxsize=32)
+def _planes(side):
+    """
+    Make the basis of planes in blocks, and the products of all its pairs.
+    """
+    ramp = np.linspace(-1, 1, side, dtype=np.float32)
+    basis = np.array([np.ones(side * side, np.float32), np.tile(ramp, side),
+                      np.repeat(ramp, side)])
+    return basis, (basis[:, None] * basis).reshape(len(basis)**2, -1)
+
+
+def _reject(values, used, good, planes, guess=None):
     """
     The pixels of blocks that lie close to a plane through those in use.
 
     And the spread of those in use, of which a guess saves time.
     """
-    resid, _ = _residuals(values, used, basis)
+    resid, _ = _residuals(values, used, *planes)
     away = np.abs(resid)
     within = _AGAIN
     if guess is None:
@@ -330,18 +340,17 @@ def _at_most(values):
         single, np.float32(-np.inf)), single)
 
 
-def _residuals(values, used, basis):
+def _residuals(values, used, basis, pairs):
     """
     Subtract planes through the pixels in use, whose weights are 1.
     """
     weights = used.astype(np.float32)
     n = len(basis)
-    # the products of all pairs of the basis, in one multiplication
-    pairs = (basis[:, None] * basis).reshape(n * n, -1)
     normal = (weights @ pairs.T).reshape(-1, n, n)
     right = (values * weights) @ basis.T
-    # a ridge for blocks whose good pixels lie on a line
-    normal += 1e-6 * weights.sum(axis=1)[:, None, None] * np.eye(n)
+    # a ridge for blocks whose good pixels lie on a line (the first product
+    # is the number of pixels)
+    normal[:, range(n), range(n)] += 1e-6 * normal[:, :1, 0]
     plane = np.linalg.solve(normal, right[..., None])[..., 0]
     return values - plane.astype(np.float32) @ basis, weights
 

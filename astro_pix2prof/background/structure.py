@@ -148,8 +148,8 @@ def measure_structure_of_sky(image, sky, others, centre, level, noise, *,
     free = max(len(left) - 3, 1)
     excess = ((left**2).sum() / free
               - (1 + np.sqrt(2 / free)) * (error**2).mean() - floor)
-    tilt = slopes[1:] @ np.average(plane[:, 1:], axis=0,
-                                   weights=error**-2.0)
+    weight = error**-2.0
+    tilt = slopes[1:] @ (weight @ plane[:, 1:] / weight.sum())
     return SkyStructure(
         float(np.sqrt(max(excess, 0.0))),
         float(_solve(bent, value, error)[0] - level),

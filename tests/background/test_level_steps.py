@@ -12,12 +12,11 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 from astro_pix2prof.background import tilt
 from astro_pix2prof.background.level import (
     Sky,
-    _level_of_rings,
     _Rings,
     first_sky,
-    fit_sky_and_tail,
     measure_sky,
 )
+from astro_pix2prof.background.tails import fit_sky_and_tail, level_of_rings
 
 
 class TestSkyAndTail:
@@ -76,7 +75,7 @@ class TestLevelOfRings:
     def test_start_and_scale(self, level, noise):
         # rings fainter than 0.7 of the noise; smoothing by a ring adds
         # exp(0.5 / 5**2) to an exponential
-        found, error, start, scale = _level_of_rings(
+        found, error, start, scale = level_of_rings(
             *self.rings(level), level, noise)
         expected = 5 * np.log(100 / (0.7 * noise)) + 0.5 / 5
         assert 0 < start - expected <= 1
@@ -89,19 +88,19 @@ class TestLevelOfRings:
         (30.0, 1e-3, 0.7), (25.0, 4.0, 0.75)])
     def test_galaxy_fills_the_frame(self, scale, noise, part):
         sma, mean, error = self.rings(scale=scale)
-        start = _level_of_rings(sma, mean, error, 0.0, noise)[2]
+        start = level_of_rings(sma, mean, error, 0.0, noise)[2]
         assert start == pytest.approx(part * sma[-1], abs=1e-9)
 
     @pytest.mark.parametrize(('height', 'outer'), [(3.0, 72), (300.0, 244)])
     def test_distant_rings(self, height, outer):
         # those beyond 64 boxes, or eight times the start, do not count
         sma, mean, error = self.rings(height=height, last=400)
-        start = _level_of_rings(sma, mean, error, 0.0, 1.0)[2]
+        start = level_of_rings(sma, mean, error, 0.0, 1.0)[2]
         edge = max(8 * start, start + 64)
         assert abs(edge - outer) < 1
         for first, moved in ((edge - 3, True), (edge + 3, False)):
             dark = mean - 5.0 * (sma > first)
-            level = _level_of_rings(sma, dark, error, 0.0, 1.0)[0]
+            level = level_of_rings(sma, dark, error, 0.0, 1.0)[0]
             assert (level < -0.01) == moved
 
     @pytest.mark.parametrize(('last', 'inner', 'start', 'scale'), [
@@ -116,13 +115,13 @@ class TestLevelOfRings:
     def test_scale(self, last, inner, start, scale):
         sma, _, error = self.rings()
         mean = np.where(sma < last, inner(sma), 0.0)
-        found = _level_of_rings(sma, mean, error, 0.0, 1.0)
+        found = level_of_rings(sma, mean, error, 0.0, 1.0)
         assert_allclose(found[2:], (start, scale), rtol=0.02)
 
     def test_rough(self):
         # the galaxy is off a smooth tail by a tenth of its brightness
         sma, mean, error = self.rings(level=7.0, scale=12.0, last=60)
-        found = _level_of_rings(sma, mean, error, 7.0, 3.0)
+        found = level_of_rings(sma, mean, error, 7.0, 3.0)
         outer = sma >= found[2]
         light = 100 * np.exp(-sma / 12)[outer]
         expected = fit_sky_and_tail(

@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose
 
 from astro_pix2prof.background.level import (
     first_sky,
-    fit_sky_and_tail,
     measure_sky,
     sky_error,
 )
@@ -19,6 +18,7 @@ from astro_pix2prof.background.noise import (
     noise_is_wrong,
     noise_weights,
 )
+from astro_pix2prof.background.tails import fit_sky_and_tail
 
 Y, X = np.mgrid[:160, :160]
 

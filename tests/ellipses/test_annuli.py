@@ -8,11 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.ndimage import gaussian_filter
 
-from astro_pix2prof.background.level import (
-    first_sky,
-    fit_sky_and_tail,
-    sky_error,
-)
+from astro_pix2prof.background.level import first_sky, sky_error
+from astro_pix2prof.background.tails import fit_sky_and_tail
 from astro_pix2prof.detection.galaxy import find_galaxy
 from astro_pix2prof.detection.masks import fill_masked, residual_mask
 from astro_pix2prof.ellipses.annuli import combine_rings, measure_rings
