@@ -304,6 +304,42 @@ class TestLayers:
             np.testing.assert_allclose(value[0][seen], (light / np.where(
                 part > 0, part, 1))[seen], rtol=1e-3)
 
+    @pytest.mark.parametrize('shape', [(64, 64), (33, 90), (90, 33)])
+    def test_pyramid_gaps(self, shape, monkeypatch):
+        """
+        Nothing is read where nothing was written.
+        """
+        empty = torch.Tensor.new_empty
+        monkeypatch.setattr(
+            torch.Tensor, 'new_empty', lambda self, *args, **options: empty(
+                self, *args, **options).fill_(torch.nan))
+        image = torch.ones(1, *shape)
+        good = torch.rand(image.shape) > 0.3
+        pyramid = Pyramid(image, good)
+        h, w = shape
+        x, y = (torch.cat([-9 + (n + 18) * torch.rand(1, 4000), torch.tensor(
+            [[-1.5, n + 0.5, n - 0.5]])], 1) for n in (w, h))
+        for level in range(pyramid.n_levels):
+            for part in pyramid.sample(x, y, torch.tensor([[level]])):
+                assert torch.isfinite(part).all()
+
+    def test_pyramid_halves(self):
+        """
+        With gradients and without, levels are the same to the last digit.
+        """
+        rng = np.random.default_rng(3)
+        image = torch.from_numpy(rng.normal(50, 20, (2, 64, 48))).float()
+        good = torch.from_numpy(rng.random(image.shape) > 0.1)
+        for usable in (good, good.float(), torch.ones_like(good)):
+            pyramid = Pyramid(image, usable)
+            with torch.no_grad():
+                fast = Pyramid(image, usable)
+            for level in range(6):
+                assert torch.equal(pyramid.levels[level], fast.levels[level])
+                assert torch.equal(pyramid.weights[level],
+                                   fast.weights[level])
+            assert torch.equal(pyramid.table, fast.table)
+
 
 class TestReader:
     def frame(self, side=64, **options):

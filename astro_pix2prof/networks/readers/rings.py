@@ -159,7 +159,8 @@ class RingReader(FrameReader):
         look = crop_filled(frames, side, first)
         if look is not None:
             # what is filled is looked at as any other pixel
-            look = torch.maximum(good.float(), look.float()).to(device)
+            look = (good | look if good.dtype == torch.bool else
+                    torch.maximum(good, look.float())).to(device)
         start = np.array([frame.centre for frame in frames]) - first
         ellipses = None
         if fixed:

@@ -110,6 +110,31 @@ def _tabulate(rows, like):
                                      for value in row]) for row in rows])
 
 
+def _is_whole(good):
+    """
+    Tell whether all pixels are usable; on a GPU, which takes long, `False`.
+    """
+    if good.device.type != 'cpu':
+        return False
+    if good.dtype == torch.bool:
+        # (torch takes ten times as long)
+        return bool(good.numpy().all())
+    return bool((good == 1).all())
+
+
+def _halved(image):
+    """
+    Compute the means of 2 x 2 pixels, shape (B, H // 2, W // 2).
+    """
+    if image.device.type != 'cpu' or torch.is_grad_enabled():
+        return functional.avg_pool2d(image[:, None], 2)[:, 0]
+    # (the same sums, in a fifth of the time)
+    total = image[:, ::2, ::2] + image[:, ::2, 1::2]
+    total += image[:, 1::2, ::2]
+    total += image[:, 1::2, 1::2]
+    return total.mul_(0.25)
+
+
 class Pyramid:
     """
     Image with its means in squares of 2, 4, ... pixels, in one tensor.
@@ -133,28 +158,31 @@ class Pyramid:
     def __init__(self, image, good, *, n_levels=6):
         self.shape = image.shape
         self.device = image.device
-        weight = good.to(image.dtype)
-        value = torch.where(weight > 0, image, 0.0)
-        levels, weights, sizes = [], [], []
-        # (to ask a GPU would cost more than it saves)
-        whole = value.device.type == 'cpu' and bool((weight == 1).all())
+        whole = _is_whole(good)
+        if whole:
+            value = image
+            weight = image.new_ones(()).expand(image.shape)
+        else:
+            weight = good.to(image.dtype)
+            value = torch.where(good if good.dtype == torch.bool
+                                else weight > 0, image, 0.0)
+        levels, weights = [], []
         for k in range(n_levels):
             even = value.shape[1] % 2 == value.shape[2] % 2 == 0
             if k and whole and even:
-                value = functional.avg_pool2d(value[:, None], 2)[:, 0]
-                weight = weight[:, ::2, ::2]
+                value, weight = _halved(value), weight[:, ::2, ::2]
             elif k:
                 # (what is added at the edge has no weight)
                 whole = False
-                pad = (0, value.shape[2] % 2, 0, value.shape[1] % 2)
-                total = functional.avg_pool2d(functional.pad(
-                    value * weight, pad)[:, None], 2)[:, 0]
-                weight = functional.avg_pool2d(functional.pad(
-                    weight, pad)[:, None], 2)[:, 0]
-                value = total / weight.clamp(min=1e-6)
+                total = value * weight
+                if not even:
+                    pad = (0, value.shape[2] % 2, 0, value.shape[1] % 2)
+                    total, weight = (functional.pad(part, pad)
+                                     for part in (total, weight))
+                weight = _halved(weight)
+                value = _halved(total) / weight.clamp(min=1e-6)
             levels.append(value)
             weights.append(weight)
-            sizes.append(value.shape[1:])
         self.levels, self.weights = levels, weights
         self.n_levels = n_levels
         self._lay_out()
@@ -172,15 +200,21 @@ class Pyramid:
             top += level.shape[1] + _GAP
         height = max(self.shape[1] + 2 * _GAP, top)
         width = left + self.levels[1].shape[2] + _GAP
-        # (values times weights, and weights)
-        plane = self.levels[0].new_zeros(
+        # (values times weights, and weights; what is not read is not set)
+        plane = self.levels[0].new_empty(
             (len(self.levels[0]), 2, height, width))
+        plane[:, :, :_GAP] = 0
+        for first in (0, left - _GAP):
+            plane[..., first:first + _GAP] = 0
         for (top, left), value, weight in zip(
                 corners, self.levels, self.weights, strict=True):
             h, w = value.shape[1:]
             torch.mul(value, weight, out=plane[
                 :, 0, top:top + h, left:left + w])
             plane[:, 1, top:top + h, left:left + w] = weight
+            plane[:, :, top - _GAP:top + h + _GAP,
+                  left + w:left + w + _GAP] = 0
+            plane[:, :, top + h:top + h + _GAP, left:left + w] = 0
         self.plane = plane
         self.table = _tabulate([
             [*corner, *level.shape[1:]] for corner, level in zip(
