@@ -57,10 +57,7 @@ def noise_in_cells(image, mask, noise):
     ny, nx = image.shape
     if min(ny, nx) < 4 * _CELLS:
         return None
-    y = np.linspace(0, ny - 2, _CELLS * _ROWS).astype(int)
-    step = max(nx // (_CELLS * _COLUMNS), 1)
-    x = np.arange(0, nx - 1, step)
-    first = np.linspace(0, len(x), _CELLS, endpoint=False).astype(int)
+    y, step, first, most = _places(ny, nx)
     columns, beside = np.s_[:-1:step], np.s_[1::step]
 
     def total(values):
@@ -76,7 +73,6 @@ def noise_in_cells(image, mask, noise):
         known = np.isfinite(noise) & (noise > 0)
         hidden, noise = hidden | ~known, np.where(known, noise, 1.0)
     ratio = np.empty((2, _CELLS, _CELLS))
-    most = _ROWS * np.diff(np.append(first, len(x))).astype(float)
     for k in range(2):
         size = there[k] - here
         np.abs(size, out=size)
@@ -90,6 +86,18 @@ def noise_in_cells(image, mask, noise):
         ratio[k] = np.where((n > 0.5 * most) & (found > 0),
                             found / np.maximum(n, 1) / _DIFFERENCE, np.nan)
     return ratio
+
+
+@lru_cache(maxsize=64)
+def _places(ny, nx):
+    """
+    Choose rows, a step along them, and where cells begin; and their pixels.
+    """
+    y = np.linspace(0, ny - 2, _CELLS * _ROWS).astype(int)
+    step = max(nx // (_CELLS * _COLUMNS), 1)
+    n = len(range(0, nx - 1, step))
+    first = np.linspace(0, n, _CELLS, endpoint=False).astype(int)
+    return y, step, first, _ROWS * np.diff(np.append(first, n)).astype(float)
 
 
 def noise_is_wrong(image, mask, noise):

@@ -93,15 +93,18 @@ def radius_at(x, y, sma, eps, theta, *, n_iter=4):
     # odd sin(2 theta)
     total, even, odd = x**2 + y**2, x**2 - y**2, 2 * x * y
     radius = np.sqrt(total)
+    both = e1 + 1j * e2
     for _ in range(n_iter if np.ptp(e1) + np.ptp(e2) > 1e-6 else 1):
-        # Clip: outside the table the outermost shape goes on.
-        one, two = np.interp(radius, sma, e1), np.interp(radius, sma, e2)
+        # Clip: outside the table the outermost shape goes on. (As one complex
+        # number, both components take one search.)
+        shape = np.interp(radius, sma, both)
+        one, two = shape.real, shape.imag
         turned = even * one
         turned += odd * two
-        one *= one
-        two *= two
-        one += two
-        flat = np.sqrt(one, out=one)
+        flat = one * one
+        two = two * two
+        flat += two
+        flat = np.sqrt(flat, out=flat)
         turned /= np.maximum(flat, np.finfo(float).tiny)
         q = np.subtract(1, np.minimum(flat, _FLATTEST, out=flat), out=flat)
         q *= q

@@ -190,14 +190,15 @@ def _reach(smooth, radius, noise, window):
     The radius where the median of a circle is lost in noise.
     """
     ring = (0.5 * radius).astype(np.uint8).ravel()
-    # (small integers are sorted several times as fast)
-    values = smooth.ravel()[np.argsort(ring, kind='stable')]
-    ends = np.cumsum(np.bincount(ring, minlength=window // 2))
-    first = 0
-    for k, last in enumerate(ends[:window // 2].tolist()):
-        if last > first and median(values[first:last]) < 2 * noise:
+    n = window // 2
+    values = smooth.ravel()
+    number = np.bincount(ring, minlength=n)[:n]
+    below = np.bincount(ring[values < 2 * noise], minlength=n)[:n]
+    # (the median is below a level if most values are)
+    for k in np.flatnonzero((2 * below >= number) & (number > 0)):
+        if 2 * below[k] > number[k] or median(
+                values[ring == k]) < 2 * noise:
             return 2.0 * k
-        first = last
     return float(window)
 
 

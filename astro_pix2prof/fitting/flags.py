@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from astro_pix2prof.background.medians import median
 from astro_pix2prof.background.noise import noise_is_wrong
 from astro_pix2prof.background.strips import sky_strips
 from astro_pix2prof.ellipses.annuli import measure_rings
@@ -45,6 +46,9 @@ _FAINTEST = 0.1
 
 # Largest signal-to-noise ratio of a ring of noise.
 _SIGNIFICANT = 4.0
+
+# Rows so many apart are looked at first.
+_APART = 16
 
 # Light of the nine pixels around a centre, in units of its noise, that is no
 # chance.
@@ -248,16 +252,13 @@ def flag_galaxy(rings, evidence):
     # a network sees a galaxy, but says how unsure it is.
     above = rings.intensity > _FAINTEST * rings.noise
     sure = np.fmin(snr, rings.snr)
-    # (in pixels that are all equal, a network may see anything)
-    known = cutout.data[~cutout.mask]
-    equal = not known.size or known.min() == known.max()
     fwhm = cutout.psf_fwhm and cutout.psf_fwhm / cutout.radius_scale
     is_point = is_point_source(rings.sma, rings.intensity, rings.eps,
                                rings.noise, fwhm=fwhm)
     # (a network is unsure of the profile of a star, and not of its peak)
     if is_point and _is_seen(rings):
         sure = snr
-    if not evidence.found or equal or not np.nanmax(
+    if not evidence.found or _are_equal(cutout) or not np.nanmax(
             sure[above], initial=0.0) > _SIGNIFICANT:
         flag |= GalaxyFlag.NO_SOURCE
     if (rings.flag[rings.sma < _CORE] & RingFlag.SATURATED).any():
@@ -318,6 +319,18 @@ def flag_galaxy(rings, evidence):
     return flag
 
 
+def _are_equal(cutout):
+    """
+    Tell whether all pixels are equal: in these, a network may see anything.
+    """
+    # (two that differ are enough, and soon found)
+    for rows in (slice(0, None, _APART), slice(None)):
+        known = cutout.data[rows][~cutout.mask[rows]]
+        if known.size and known.min() != known.max():
+            return False
+    return True
+
+
 def _is_seen(rings):
     """
     Tell whether the pixels around the centre are brighter than noise.
@@ -338,7 +351,7 @@ def _is_rough(rings):
     # (an error of the axis ratio moves the ellipse by as much of its width)
     error = rings.eps_err / (1 - rings.eps)
     use = (rings.snr > _SHAPED) & np.isfinite(error)
-    return use.any() and bool(np.median(error[use]) > _ROUGH_SHAPE)
+    return use.any() and bool(median(error[use]) > _ROUGH_SHAPE)
 
 
 def _missing_pixels(rings, snr, evidence):

@@ -3,6 +3,8 @@
 Recognise saturated cores of images that do not state their saturation.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.ndimage import (
     binary_closing,
@@ -283,8 +285,9 @@ def _median_of_nine(image):
     images are ordered by exchanges, until the middle one is known (Smith
     1996, Xcell Journal 23, 16).
     """
-    wide = np.pad(image, 1, mode='symmetric')
     ny, nx = image.shape
+    # (with its outermost pixels once more)
+    wide = image[np.r_[0, :ny, ny - 1][:, None], np.r_[0, :nx, nx - 1]]
     part = [wide[y:y + ny, x:x + nx] for y in range(3) for x in range(3)]
     for a, b in _EXCHANGES:
         part[a], part[b] = (np.minimum(part[a], part[b]),
@@ -318,7 +321,7 @@ def _broken_level(image, galaxy, least, step=0.0):
     most = len(ordered) // 2
     if most < least or not ordered[0] > 0:
         return None
-    n = np.unique(np.geomspace(least, most, 40).astype(int))
+    n = _numbers(least, most)
     first, last = ordered[n // 10], ordered[(9 * n) // 10]
     spread = first - last
     beyond = ordered[n + n // 20] - ordered[2 * n - 1]
@@ -332,6 +335,14 @@ def _broken_level(image, galaxy, least, step=0.0):
         if _is_solid(galaxy & (image >= level)):
             return float(level)
     return None
+
+
+@lru_cache(maxsize=4096)
+def _numbers(least, most):
+    """
+    List the numbers of full wells that are tried.
+    """
+    return np.unique(np.geomspace(least, most, 40).astype(int))
 
 
 def _is_solid(full):

@@ -5,6 +5,8 @@ Recognise images whose values are no linear measure of light.
 
 import numpy as np
 
+from astro_pix2prof.background.medians import median
+
 __all__ = ['is_stretched']
 
 
@@ -63,9 +65,9 @@ def is_stretched(data, bad, centre):
     change_of_all, light = _third_differences(data[rows], bad[rows])
     if len(light) < _BRIGHTEST:
         return False
-    sky = change_of_all[light <= np.median(light)]
+    sky = change_of_all[light <= light.dtype.type(median(light))]
     # (of pixels that are rounded, most may be equal)
-    return bool(np.mean(change[bright]) < _CALM * np.median(sky))
+    return bool(np.mean(change[bright]) < _CALM * median(sky))
 
 
 def _third_differences(values, bad):

@@ -15,7 +15,7 @@ from scipy.ndimage import (
 )
 
 from astro_pix2prof.background.areas import grown
-from astro_pix2prof.background.medians import median
+from astro_pix2prof.background.medians import median, quantile
 from astro_pix2prof.image.few_values import find_few_values
 from astro_pix2prof.image.repeats import find_repeats
 
@@ -266,11 +266,31 @@ class _Frame:
         self.values = data[rest]
         self.total = np.count_nonzero(good)
         self.noisy = self._is_noisy()
+
+    @cached_property
+    def _sample(self):
+        """
+        Some of the values (1D `~numpy.ndarray`), and those that differ.
+        """
         part = self.values[::max(len(self.values) // _SAMPLE, 1)]
-        distinct = np.unique(part)
-        self.counted = (len(distinct) < _DISTINCT * len(part)
-                        or self._equal_part(np.s_[:, :], rest) > _EQUAL)
-        self.quantum = np.diff(distinct).min() if len(distinct) > 1 else 0.0
+        return part, np.unique(part)
+
+    @cached_property
+    def counted(self):
+        """
+        Whether many pixels are equal, as in counts of photons (bool).
+        """
+        part, distinct = self._sample
+        return (len(distinct) < _DISTINCT * len(part)
+                or self._equal_part(np.s_[:, :], self.rest) > _EQUAL)
+
+    @cached_property
+    def quantum(self):
+        """
+        The least difference of two values (float).
+        """
+        distinct = self._sample[1]
+        return np.diff(distinct).min() if len(distinct) > 1 else 0.0
 
     @cached_property
     def _top(self):
@@ -295,12 +315,12 @@ class _Frame:
         # (a part of the pixels tells, if not even 10% more or less of them
         # would make a difference)
         first, second = self._differences(_EVERY)
-        if len(first) >= _ENOUGH and np.quantile(second, 0.4) > max(
-                _SMOOTH * np.quantile(first, 0.6), least):
+        if len(first) >= _ENOUGH and quantile(second, 0.4) > max(
+                _SMOOTH * quantile(first, 0.6), least):
             return True
         first, second = self._differences(1)
         return len(first) < 20 or bool(
-            np.median(second) > max(_SMOOTH * np.median(first), least))
+            median(second) > max(_SMOOTH * median(first), least))
 
     def _differences(self, every):
         """

@@ -6,6 +6,7 @@ Pixels that were replaced by a mean or a copy of others.
 import numpy as np
 from scipy.ndimage import find_objects, label
 
+from astro_pix2prof.background.medians import median
 from astro_pix2prof.image.smooth import find_smooth
 
 __all__ = ['find_copies', 'find_interpolated', 'find_replaced',
@@ -191,8 +192,9 @@ def _on_lines(data, mask):
         part = good[::_EVERY]
         if not part.any():
             return found
-        usual = np.median(bent[::_EVERY][part])
-        if not usual > _NOISY * np.median(first[::_EVERY][part]):
+        usual = bent.dtype.type(median(bent[::_EVERY][part]))
+        if not usual > _NOISY * first.dtype.type(
+                median(first[::_EVERY][part])):
             return found
         # (saturated pixels are equal in both directions)
         equal = data[:, 1:] == data[:, :-1]
