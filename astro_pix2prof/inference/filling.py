@@ -133,9 +133,15 @@ def _read_trimmed(reader, frames):
             if not _is_settled(captions[k], caption, frames[k].sigma):
                 left.append(k)
             captions[k] = caption
-    for k, found in hidden.items():
-        captions[k] = _with_error_of_centre(reader, frames[k], captions[k],
-                                            found)
+    shifted = {k: _shifted(frames[k], captions[k], found)
+               for k, found in hidden.items()}
+    # (those of all galaxies at once, which takes less time)
+    again = iter(reader.read([frame for part in shifted.values()
+                              for frame in part]) if shifted else ())
+    for k, part in shifted.items():
+        if part:
+            captions[k] = _with_error_of_centre(
+                captions[k], hidden[k], [next(again) for _ in part])
     return captions
 
 
@@ -170,11 +176,11 @@ def _find_hidden(frame, caption):
         theta=0.5 * float(np.arctan2(e2, e1)))
 
 
-def _with_error_of_centre(reader, frame, caption, hidden):
+def _shifted(frame, caption, hidden):
     """
-    Add to the errors what the error of a centre does to a profile.
+    Fill a frame about centres that are moved by their error, and hold them.
 
-    The galaxy is measured again from centres that are moved by their error.
+    None if there is nothing to fill.
     """
     # (a centre that could be anywhere is somewhere in the frame)
     last = np.array(frame.image.shape[::-1]) - 1.0
@@ -183,10 +189,19 @@ def _with_error_of_centre(reader, frame, caption, hidden):
     filled = [fill_frame(frame, caption, centre=centre)
               for centre in shifted]
     if any(found is None for found in filled):
-        return caption
+        return []
+    return [wide for wide, _ in filled]
+
+
+def _with_error_of_centre(caption, hidden, shifted):
+    """
+    Add to the errors what the error of a centre does to a profile.
+
+    The galaxy was measured again from centres that are moved by their error.
+    """
     mag = np.log(caption.intensity)
     change = [np.interp(caption.sma, other.sma, np.log(other.intensity))
-              - mag for other in reader.read([wide for wide, _ in filled])]
+              - mag for other in shifted]
     change = POGSON * np.array(change)
     variance = 0.5 * np.sum(change**2, axis=0)
     trust = {**caption.trust, 'hidden': hidden.error, 'shift': max(
