@@ -278,7 +278,7 @@ class _Frame:
     @cached_property
     def counted(self):
         """
-        Whether many pixels are equal, as in counts of photons (bool).
+        Tell that many pixels are equal, as in counts of photons (bool).
         """
         part, distinct = self._sample
         return (len(distinct) < _DISTINCT * len(part)
