@@ -10,6 +10,7 @@ too, and where those are the network has to say how far to go.
 """
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import nn
@@ -59,11 +60,8 @@ def harmonic_step(value, weight, radii, e, number, *, shrink=True):
         Of each component, from the scatter of the light along the ellipse.
     """
     n = value.shape[-1]
-    t = torch.arange(n, device=value.device) * (2 * math.pi / n)
-    basis = torch.stack([torch.ones_like(t), torch.cos(t), torch.sin(t),
-                         torch.cos(2 * t), torch.sin(2 * t)], -1)
     # all harmonics at once, by least squares: rings have holes
-    products = (basis[:, :, None] * basis[:, None]).view(n, 25)
+    basis, products = _harmonics(n, value.device)
     norm = weight.sum(-1).clamp(min=1e-3)
     matrix = ((weight @ products) / norm[..., None]).unflatten(-1, (5, 5))
     matrix = matrix + 0.01 * torch.eye(5, device=value.device,
@@ -98,6 +96,20 @@ def harmonic_step(value, weight, radii, e, number, *, shrink=True):
     # (of a quotient, of which both parts have errors)
     error = error.square() + doubt * step.square().sum(-1)
     return step, (error.sqrt() / (1 - doubt).clamp(min=1e-3)).clamp(max=10)
+
+
+@lru_cache(maxsize=32)
+@torch.inference_mode(False)
+def _harmonics(n, device):
+    """
+    Calculate harmonics at n angles, and the products of all pairs of them.
+
+    Shapes (n, 5) and (n, 25).
+    """
+    t = torch.arange(n, device=device) * (2 * math.pi / n)
+    basis = torch.stack([torch.ones_like(t), torch.cos(t), torch.sin(t),
+                         torch.cos(2 * t), torch.sin(2 * t)], -1)
+    return basis, (basis[:, :, None] * basis[:, None]).view(n, 25)
 
 
 def _solve(matrix, right):
