@@ -269,8 +269,14 @@ def _of_sensitivities(header, unit):
     """
     Zero points from PHOTMJSR, PHOTFLAM and PHOTFNU: of count rates.
     """
+    photmjsr, photflam, photfnu, photplam = (
+        value if value is not None and value > 0 else None
+        for value in (header_number(header, keyword) for keyword in (
+            'PHOTMJSR', 'PHOTFLAM', 'PHOTFNU', 'PHOTPLAM')))
     per_second, doubt = 0.0, ''
-    if not is_counts_like(unit) and unit != u.s**-1:
+    # (most headers have none, and units take long to compare)
+    if {photmjsr, photflam, photfnu} == {None} or not (
+            is_counts_like(unit) or unit == u.s**-1):
         return []
     if not is_rate(unit):
         exptime, doubt = time_of_counts(
@@ -291,10 +297,6 @@ def _of_sensitivities(header, unit):
         found.append(StatedZero(keyword, zero, system, per_area,
                                 _with_zero(text, zero), doubt=doubt))
 
-    photmjsr, photflam, photfnu, photplam = (
-        value if value is not None and value > 0 else None
-        for value in (header_number(header, keyword) for keyword in (
-            'PHOTMJSR', 'PHOTFLAM', 'PHOTFNU', 'PHOTPLAM')))
     if photmjsr is not None:
         add('PHOTMJSR', photmjsr * u.MJy / u.sr, 'AB', u.AB / u.arcsec**2,
             per_area=True)
