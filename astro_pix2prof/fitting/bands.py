@@ -216,15 +216,17 @@ def warn_of_colours(profiles, pairs):
                 f'{systems[one]} and {systems[two]} magnitudes: give '
                 'zeropoint= and mag_system= of one system to both bands, or '
                 'convert the colour', AstropyUserWarning, stacklevel=4)
-    plain = [band for band in dict.fromkeys(sum(pairs, ())) if not np.isfinite(
+    used = dict.fromkeys(sum(pairs, ()))
+    plain = [band for band in used if not np.isfinite(
         profiles[band].meta.get('sb_zeropoint', np.nan))]
-    if plain:
+    # (without any, none is expected)
+    if 0 < len(plain) < len(used):
         warnings.warn(
             f'the bands {", ".join(plain)} have no zero point: there are no '
             'colours with them; give zeropoint=', AstropyUserWarning,
             stacklevel=4)
-    unseen = [band for band in dict.fromkeys(sum(pairs, ())) if
-              profiles[band].meta['flag'] & GalaxyFlag.NO_SOURCE]
+    unseen = [band for band in used if profiles[band].meta['flag']
+              & GalaxyFlag.NO_SOURCE]
     if unseen:
         warnings.warn(
             f'no galaxy is seen in {", ".join(unseen)} (NO_SOURCE): colours '
