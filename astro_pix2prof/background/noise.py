@@ -9,6 +9,10 @@ from functools import lru_cache
 import numpy as np
 
 from astro_pix2prof.background.medians import median, quantile, row_medians
+from astro_pix2prof.background.photons import (
+    find_photon,
+    photon_noise_in_cells,
+)
 
 __all__ = ['measure_noise', 'noise_in_cells', 'noise_is_wrong',
            'noise_weights']
@@ -117,7 +121,11 @@ def noise_is_wrong(image, mask, noise):
     -------
     is_wrong : bool
     """
-    ratio = noise_in_cells(image, mask, noise)
+    photon = find_photon(image, mask)
+    if photon is None:
+        ratio = noise_in_cells(image, mask, noise)
+    else:
+        ratio = photon_noise_in_cells(image, mask, noise, photon)
     if ratio is None or np.isfinite(ratio).mean() < 0.25:
         return False
     # (where every second row is masked, pixels have no neighbours along
@@ -130,7 +138,7 @@ def noise_is_wrong(image, mask, noise):
         return False
     if _quantile(both, 0.1) > _UNDERSTATED:
         return True
-    half = _CELLS // 2
+    half = len(both) // 2
     parts = both.reshape(2, half, 2, half).swapaxes(1, 2).reshape(4, -1)
     calm = [_quantile(part, 0.25) for part in parts
             if np.isfinite(part).mean() > 0.25]

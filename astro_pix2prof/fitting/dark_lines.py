@@ -115,8 +115,11 @@ def has_dark_line(image, mask, rings, *, noise, gain=None):
     # (logarithms, as profiles are steep)
     model = np.exp(np.interp(
         radius, sma, np.log(np.maximum(value, 1e-3 * noise)), right=-np.inf))
+    # (a few photons have no logarithm)
+    least = max(_CLEAR * noise * np.sqrt(_BAND),
+                0.0 if gain is None else _CLEAR**2 / gain)
     return _is_dark(pixels, model, np.stack([x, y]), noise,
-                    _PHOTONS / noise if gain is None else gain)
+                    _PHOTONS / noise if gain is None else gain, least)
 
 
 def _bands(values):
@@ -128,12 +131,11 @@ def _bands(values):
                      for part in (values, values.T)])
 
 
-def _is_dark(pixels, model, at, noise, gain):
+def _is_dark(pixels, model, at, noise, gain, least):
     """
     Tell whether columns or rows at some places from the centre are dark.
     """
     light, usual = _bands(pixels), _bands(model)
-    least = _CLEAR * noise * np.sqrt(_BAND)
     unseen = ~((usual > least) & np.isfinite(light))
     usual[unseen] = 1.0
     ratio = light / usual

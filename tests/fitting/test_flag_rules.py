@@ -157,16 +157,29 @@ class TestCentre:
 class TestSource:
     @pytest.mark.parametrize(('snr', 'none'), [(3.8, True), (4.2, False)])
     def test_stated_errors(self, snr, none):
-        rings = make_rings(intensity_err=LIGHT / snr)
+        # (of pixels that have no more light than noise)
+        rings = make_rings(image=NOISE, intensity_err=LIGHT / snr)
         assert bool(flags_of(rings) & GalaxyFlag.NO_SOURCE) == none
 
     @pytest.mark.parametrize(('snr', 'none'), [(3.8, True), (4.2, False)])
     def test_photons(self, snr, none):
         # of rings one pixel wide
         area = np.maximum(2 * np.pi * SMA, 1)
-        rings = make_rings(intensity=snr / np.sqrt(area),
+        rings = make_rings(image=NOISE, intensity=snr / np.sqrt(area),
                            intensity_err=np.full(len(SMA), 1e-9))
         assert bool(flags_of(rings) & GalaxyFlag.NO_SOURCE) == none
+
+    @pytest.mark.parametrize(('snr', 'none'), [(6.8, True), (7.2, False)])
+    def test_all_light(self, snr, none):
+        # an even disc, no ring of which is seen
+        inside = np.hypot(X - 60, Y - 60) <= 20
+        level = snr / np.sqrt(np.count_nonzero(inside))
+        rings = make_rings(
+            image=level * inside,
+            intensity=with_value(0.0, SMA > 20.2, usual=level),
+            intensity_err=np.full(len(SMA), 1.0))
+        assert bool(flags_of(rings) & GalaxyFlag.NO_SOURCE) == none
+        assert flags_of(rings, found=False) & GalaxyFlag.NO_SOURCE
 
     @pytest.mark.parametrize(('level', 'none'), [(0.09, True),
                                                  (0.11, False)])
