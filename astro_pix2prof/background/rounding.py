@@ -73,6 +73,7 @@ def find_step(data, bad, *, background=None):
         occur.
     """
     every = (data.size // _SAMPLE) | 1
+    digits = 1.7 * np.finfo(data.dtype).eps if data.dtype.kind == 'f' else 0.0
     if background is not None:
         data = data + background
     sample = np.ravel(data)[::every][~np.ravel(bad)[::every]].astype(float)
@@ -88,8 +89,8 @@ def find_step(data, bad, *, background=None):
     if len(common) < 2 or counts[common].sum() < _COMMON * len(sample):
         return 0.0
     step = float(np.diff(values[common]).min())
-    # (pixels are in single precision)
-    close = _CLOSE * step + 2e-7 * np.abs(sample)
+    # (most pixels are in single precision)
+    close = _CLOSE * step + digits * np.abs(sample)
     place = (sample - values[common[0]]) / step
     off = np.abs(place - np.round(place)) * step
     return step if np.mean(off <= close) > _ON_GRID else 0.0

@@ -168,7 +168,8 @@ def _equal_level(data, bad, centre, sky, sigma):
         return None
     top = float(values.max())
     # (above a high sky, single precision has fewer digits for the galaxy)
-    close = max(_EQUAL * abs(top - sky), 2e-7 * abs(top))
+    close = max(_EQUAL * abs(top - sky),
+                1.7 * float(np.finfo(data.dtype).eps) * abs(top))
     equal = np.count_nonzero(values >= top - close)
     if equal < _N_EQUAL:
         return None

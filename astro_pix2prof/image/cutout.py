@@ -48,6 +48,7 @@ from astro_pix2prof.image.packing import pack_wcs, unpack_wcs
 from astro_pix2prof.image.pictures import place_of_defects
 from astro_pix2prof.image.planes import clean_planes, data_scale
 from astro_pix2prof.image.position import find_place, read_position
+from astro_pix2prof.image.precision import near_zero
 from astro_pix2prof.image.reading import read_background, read_image
 
 if TYPE_CHECKING:
@@ -185,8 +186,8 @@ path, optional
     Attributes
     ----------
     data : 2D `~numpy.ndarray`
-        The pixel values, float32; 0 where masked. The background that was
-        given is subtracted.
+        The pixel values, float32 or, on a large constant, float64; 0 where
+        masked. The background that was given is subtracted.
 
     mask : 2D `~numpy.ndarray` of bool
         `True` for pixels not to use, those of areas that were filled with a
@@ -488,10 +489,8 @@ path, optional
     def background_noise(self) -> float:
         """
         The standard deviation of the sky in one pixel, in data units.
-
-        It is measured in a way that galaxies and stars do not raise.
         """
-        return measure_noise(self.data, self.mask)
+        return measure_noise(near_zero(self.data, self.mask), self.mask)
 
     @cached_property
     def background_level(self) -> float:

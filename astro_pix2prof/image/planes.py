@@ -20,6 +20,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.image.beside import warn_of_unread
 from astro_pix2prof.image.blanks import find_blanks
+from astro_pix2prof.image.precision import choose_precision
 from astro_pix2prof.image.replaced import find_replaced
 
 __all__ = ['ErrorPlane', 'ImageParts', 'array_plane', 'clean_planes',
@@ -29,7 +30,6 @@ __all__ = ['ErrorPlane', 'ImageParts', 'array_plane', 'clean_planes',
 # The power of sigma that each kind of uncertainty holds
 _POWERS = ((StdDevUncertainty, 1), (VarianceUncertainty, 2),
            (InverseVariance, -2))
-
 
 # Values whose squares float32 holds without loss
 _SMALL, _LARGE = 1e-15, 1e15
@@ -361,7 +361,8 @@ def clean_planes(data, mask, sigma=None, *, background=None, scale=1.0,
     Returns
     -------
     data : 2D `~numpy.ndarray`
-        A copy in float32 and native byte order, 0 where masked.
+        A copy in native byte order, 0 where masked: in float32, or as
+        `~astro_pix2prof.image.precision.choose_precision` says.
 
     mask : 2D `~numpy.ndarray` of bool
         The mask, with all that had to be added.
@@ -381,14 +382,13 @@ def clean_planes(data, mask, sigma=None, *, background=None, scale=1.0,
         if scale != 1:
             data = np.asarray(data, dtype=float) / scale
             sigma = None if sigma is None else sigma / scale
-        # values beyond float32 become infinite and are masked
-        data = np.array(data, dtype=np.float32, order='C')
+        data, near_zero = choose_precision(data, mask)
         if sigma is not None:
             noise = np.array(sigma, dtype=np.float32)
     mask = mask | ~np.isfinite(data)
-    mask |= find_blanks(data, mask)
+    mask |= find_blanks(near_zero, mask)
     if position is not None:
-        replaced = find_replaced(data, mask, position)
+        replaced = find_replaced(near_zero, mask, position)
         if replaced is not None:
             mask |= replaced
     if noise is not None:

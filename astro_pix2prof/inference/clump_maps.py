@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from astropy.utils.exceptions import AstropyUserWarning
 
-from astro_pix2prof.background.noise import measure_noise
 from astro_pix2prof.inference.point_sources import noise_width, star_width
 from astro_pix2prof.networks.clumps.maps import GalaxyMaps, galaxy_maps
 from astro_pix2prof.networks.clumps.resampling import (
@@ -201,7 +200,7 @@ def sky_noise(fit):
     """
     noise = fit.profile.meta.get('noise')
     if not (noise and np.isfinite(noise)):
-        noise = measure_noise(fit.cutout.data, fit.cutout.mask)
+        noise = fit.cutout.background_noise
     # (the step of the values of pictures and quantised images)
     values = np.unique(fit.cutout.data[~fit.cutout.mask][:20000])
     step = np.diff(values).min() if 1 < len(values) < 300 else 0.0

@@ -352,7 +352,8 @@ def _least_noise(cutout, level, sigma):
     x, y = (round(c) for c in cutout.position)
     inside = np.s_[max(y - _PEAK, 0):max(y + _PEAK + 1, 1),
                    max(x - _PEAK, 0):max(x + _PEAK + 1, 1)]
-    peak = float(np.max(cutout.data[inside], initial=0.0)) - level
+    peak = float(np.max(cutout.data[inside], where=~cutout.mask[inside],
+                        initial=level)) - level
     return _CLEAN_SIGMA * peak if peak > _CLEAN * sigma else 0.0
 
 
