@@ -7,6 +7,7 @@ import itertools
 from functools import lru_cache
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 
 from astro_pix2prof.background.medians import median, quantile, row_medians
 from astro_pix2prof.background.photons import (
@@ -155,6 +156,9 @@ def _quantile(values, at):
 
 # Parts of a frame, each way, in which photons are counted.
 _PARTS = 4
+
+# The side (pixels) of the boxes in which light is averaged for weights.
+_BOX = 5
 
 # The standard deviation of a Gaussian cut at 3 sigma
 _CUT = 3.0
@@ -407,6 +411,15 @@ def _lower_side(values):
     return float(_MAD_TO_STD * np.median(mode - below))
 
 
+def _smoothed(image, good):
+    """
+    Average the good pixels of small boxes around each.
+    """
+    number = uniform_filter(good.astype(np.float32), _BOX)
+    total = uniform_filter(np.where(good, image, 0).astype(np.float32), _BOX)
+    return total / np.maximum(number, 0.5 / _BOX**2)
+
+
 def noise_weights(noise, image, mask, sigma):
     """
     Calculate pixel weights from the noise relative to like pixels.
@@ -447,7 +460,10 @@ def noise_weights(noise, image, mask, sigma):
     if bright.sum() >= 16:
         slope = max(float(np.median((variance[bright] - usual)
                                     / image[bright])), 0.0)
-    expected = usual + slope * np.maximum(image, 0.0)
+    # (a variance follows from the light of a pixel, or from what is observed:
+    # pixels that noise makes fainter would weigh less by the other)
+    light = np.maximum(image, _smoothed(image, good))
+    expected = usual + slope * np.maximum(light, 0.0)
     weight = np.clip(expected / variance, 0.0, 1.0)
     if np.quantile(weight[good], 0.02) > 0.9:
         return None

@@ -164,6 +164,28 @@ class TestNoiseWeights:
         assert noise_weights(np.sqrt(1 + image / 5), image, mask, 1.0) is None
         assert noise_weights(np.ones_like(image), image, mask, 1.0) is None
 
+    @pytest.mark.parametrize('known', [True, False])
+    def test_few_photons(self, known):
+        """
+        Pixels that noise makes fainter weigh as much as brighter ones.
+
+        Whether the variance follows from the light, or from the pixels.
+        """
+        rng = np.random.default_rng(7)
+        y, x = np.mgrid[:200, :200] - 100.0
+        light = 60 * np.exp(-np.hypot(x, y) / 12)
+        noise = np.sqrt(1 + light / 3) * rng.normal(size=light.shape)
+        image = light + noise
+        variance = 1 + (light if known else np.maximum(image, 0)) / 3
+        # (a part of the frame is not as deep)
+        variance[:, :60] *= 9
+        weight = noise_weights(np.sqrt(variance), image, image > 1e9, 1.0)
+        faint = (light > 0.1) & (light < 1) & (x > -35)
+        assert weight[faint].mean() > 0.98
+        mean = (weight * noise)[faint].sum() / weight[faint].sum()
+        assert abs(mean - noise[faint].mean()) < 0.01
+        assert np.median(weight[:, :50]) < 0.2
+
     @pytest.mark.parametrize(('n', 'is_known'), [(15, False), (16, True)])
     def test_sixteen_pixels_of_sky(self, n, is_known):
         image, noise = np.full((10, 10), 5.0), np.ones((10, 10))
