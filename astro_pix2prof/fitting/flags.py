@@ -16,6 +16,7 @@ from astro_pix2prof.fitting.blends import is_blended
 from astro_pix2prof.fitting.bowls import has_bowl
 from astro_pix2prof.fitting.centres import is_centre_rough
 from astro_pix2prof.fitting.checks import is_point_source
+from astro_pix2prof.fitting.dark_areas import has_dark_area
 from astro_pix2prof.fitting.dark_lines import has_dark_line
 from astro_pix2prof.fitting.enlarged import is_enlarged
 from astro_pix2prof.fitting.filtered import is_median_filtered, is_sharpened
@@ -287,6 +288,7 @@ def flag_galaxy(rings, evidence):
         flag |= GalaxyFlag.NEIGHBOUR
     if not flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.SKY_UNCERTAIN) and (
             has_bowl(image, cutout.mask, rings)
+            or has_dark_area(image, cutout.mask, rings, noise=seen)
             or has_moat(image, cutout.mask, rings)):
         flag |= GalaxyFlag.SKY_UNCERTAIN
     noise = seen if cutout.noise is None else cutout.noise

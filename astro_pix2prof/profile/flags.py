@@ -197,6 +197,8 @@ class GalaxyFlag(_DescribedFlag):
         'more than noise and faint objects allow, and the error of the sky '
         'holds that; or the sky is darker around the galaxy than farther out, '
         'as where a map of the sky took light from the outskirts; or an '
+        'area at the galaxy is darker than the sky, as under dust on the '
+        'detector, or where a star was subtracted (mask it); or an '
         'area on one side of the galaxy is evenly brighter than the '
         'opposite, as by scattered light of a bright star; or a '
         'network took a steep plane from the image; or the '

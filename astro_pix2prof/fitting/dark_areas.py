@@ -1,0 +1,99 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Recognise areas at a galaxy that are darker than the sky.
+"""
+
+import numpy as np
+
+__all__ = ['has_dark_area']
+
+
+# Sums over boxes of so many pixels each way, and of so many of these; what is
+# darker than so many times the noise counts as this, so that no single pixel
+# is an area.
+_SIDE, _SIZES, _DARKEST = 4, (1, 2, 4), 4.0
+
+# The galaxy ends at the last ring above so many times its error; areas lie
+# within so many times its radius, and pixels more.
+_SEEN, _AROUND, _MORE = 3.0, 1.2, 4.0
+
+# Areas are darker than the sky by so many times the error of their sum. The
+# darkest of 540 good images of several surveys was so by 5.6.
+_SURE = 7.0
+
+
+def has_dark_area(image, mask, rings, *, noise):
+    """
+    Tell whether an area at a galaxy is darker than the sky.
+
+    Light adds to the sky. Less than the sky is where dust on a detector
+    shades it, where a star or another image was subtracted, where bright
+    stars cross talk, and in the troughs of fringes.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        The pixels without the sky.
+
+    mask : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Pixels not to use.
+
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        The rings of the galaxy.
+
+    noise : float
+        The noise of a sky pixel.
+
+    Returns
+    -------
+    result : bool
+    """
+    last = rings.last_seen(_SEEN)
+    if last is None or not noise > 0:
+        return False
+    reach = _AROUND * rings.sma[last] + _MORE
+    first = [max(int(c - reach), 0) for c in rings.centre]
+    box = tuple(slice(k, max(int(c + reach) + 1, k + 1)) for k, c in zip(
+        first[::-1], rings.centre[::-1], strict=True))
+    values = np.maximum(image[box], -_DARKEST * noise)
+    good = ~mask[box]
+    if not good.all():
+        values = np.where(good, values, 0.0)
+    total, number = _sums(values), _sums(good)
+    if not total.size:
+        return False
+    x, y = (_SIDE * (np.arange(n) + 0.5) - 0.5 + k - c for n, k, c in zip(
+        total.shape[::-1], first, rings.centre, strict=True))
+    y = y[:, None]
+    cos, sin = np.cos(rings.theta[last]), np.sin(rings.theta[last])
+    inside = (x * cos + y * sin)**2 + (
+        (y * cos - x * sin) / (1 - rings.eps[last]))**2 < reach**2
+    total, number = np.where(inside, total, 0.0), np.where(inside, number, 0)
+    noise = noise * max(rings.noise_correlation, 1.0)
+    sky = np.nan_to_num(rings.sky_err)
+    for size in _SIZES:
+        part, n = (_added(plane, size) for plane in (total, number))
+        error = np.sqrt(noise**2 * n + (sky * n)**2)
+        if (part < -_SURE * error)[2 * n > (_SIDE * size)**2].any():
+            return True
+    return False
+
+
+def _sums(values):
+    """
+    Add the pixels of boxes.
+    """
+    ny, nx = (n // _SIDE for n in values.shape)
+    rows = values[:ny * _SIDE].reshape(
+        ny, _SIDE, values.shape[1]).sum(1)
+    return rows[:, :nx * _SIDE].reshape(ny, nx, _SIDE).sum(2)
+
+
+def _added(values, size):
+    """
+    Add so many boxes each way, at every place.
+    """
+    for _ in range(2):
+        n = max(len(values) - size + 1, 0)
+        values = sum(values[k:n + k] for k in range(size)).T
+    return values
