@@ -24,6 +24,7 @@ from astro_pix2prof.fitting.flat_tops import find_flat_top
 from astro_pix2prof.fitting.gains import has_border
 from astro_pix2prof.fitting.moats import has_moat
 from astro_pix2prof.fitting.plateaus import find_full
+from astro_pix2prof.fitting.quiet_tops import find_quiet_top
 from astro_pix2prof.fitting.scattered_light import has_scattered_light
 from astro_pix2prof.fitting.significance import light_snr
 from astro_pix2prof.fitting.stretched import is_stretched
@@ -187,6 +188,8 @@ def flag_rings(rings, *, fixed=False):
     full = find_full(cutout, rings.centre, rings.sky, rings.noise)
     if full is None:
         full = find_flat_top(cutout.data, cutout.mask, rings)
+    if full is None:
+        full = find_quiet_top(cutout.data, cutout.mask, rings)
     if full is not None:
         hit = measure_rings(full.astype(float), np.ones(full.shape, bool),
                             rings.centre, sma, rings.eps, rings.theta,

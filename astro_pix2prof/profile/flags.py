@@ -186,10 +186,10 @@ class GalaxyFlag(_DescribedFlag):
         128, 'The centre is saturated.',
         'The header says so, or several pixels there share the largest '
         'value, or differ from it by much less than the pixels next to them '
-        'do, or scatter about one value by much more than these do, or are '
-        'darker than these, with an edge that no light has. The '
-        'innermost rings, with the flag SATURATED, and the total '
-        'are too faint.')
+        'do, or scatter about one value by much more than these do, or have '
+        'less noise than the sky, or are darker than these, with an edge '
+        'that no light has. The innermost rings, with the flag SATURATED, '
+        'and the total are too faint.')
     SKY_UNCERTAIN = (
         256, 'Too little sky in the frame, or a sky that is not flat.',
         'The level of the sky is found from the decline of the galaxy, or '
