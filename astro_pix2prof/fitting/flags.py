@@ -311,10 +311,11 @@ def flag_galaxy(rings, evidence):
         flag |= GalaxyFlag.POINT_SOURCE
     if _is_rough(rings):
         flag |= GalaxyFlag.GEOMETRY_UNCERTAIN
-    # (full wells have no noise)
+    # (full wells have no noise; what was compressed has little)
     if evidence.distance > 1 or _disagrees(rings, snr, evidence.mean) or (
-            not flag & GalaxyFlag.SATURATED and is_stretched(
-                cutout.data, cutout.mask, rings.centre)):
+            (not flag & GalaxyFlag.SATURATED or find_quiet_top(
+                cutout.data, cutout.mask, rings) is not None)
+            and is_stretched(cutout.data, cutout.mask, rings.centre)):
         flag |= GalaxyFlag.OUT_OF_DOMAIN
     strips = sky_strips(image, cutout.mask, seen)
     if is_median_filtered(cutout.data, cutout.mask, seen, strips=strips):

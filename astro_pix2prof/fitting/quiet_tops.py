@@ -21,6 +21,10 @@ _LEAST = ((21, 0.12), (37, 0.22), (69, 0.36))
 # than this part of it.
 _HEIGHT, _ROUNDED = 3.0, 0.2
 
+# They vary about their mean by no more than this factor of what they do about
+# a parabola.
+_FLAT = 1.6
+
 # The sky is measured in this window (pixels) around the galaxy, on at least so
 # many boxes.
 _WINDOW, _BOXES = 256, 50
@@ -72,7 +76,9 @@ def find_quiet_top(data, mask, rings):
             steps = np.diff(np.unique(values))
             if not steps.size or steps.min() > _ROUNDED:
                 return None
-        if some.var() < part * usual:
+        # (light that was compressed has little noise, and a slope)
+        if some.var() < part * usual and (
+                some.var() < _FLAT * _about_parabola(some, order[:number])):
             found = order[:number]
     if found is None:
         return None
@@ -81,6 +87,17 @@ def find_quiet_top(data, mask, rings):
     core[found] = True
     full[box] = core.reshape(len(apart), -1)
     return full
+
+
+def _about_parabola(values, index):
+    """
+    Calculate the variance of pixels of the box about a parabola.
+    """
+    y, x = np.divmod(index, 2 * _HALF + 1)
+    x, y = x / _HALF - 1, y / _HALF - 1
+    terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
+    left = values - terms @ np.linalg.lstsq(terms, values, rcond=None)[0]
+    return left @ left / (len(values) - terms.shape[1])
 
 
 def _usual_variance(data, mask, rings, centre):

@@ -95,3 +95,10 @@ def test_flag(fitter):
     image, _ = _cut(9.0, 0.2)
     profile = fitter()(image, unit='nmgy', pixel_scale=0.4)
     assert profile.meta['flag'] & GalaxyFlag.SATURATED
+
+
+def test_compressed_light():
+    # its cores have little noise, and a slope
+    for seed in range(10):
+        image = np.arcsinh(10 * GALAXY + _noise(seed))
+        assert _find(image, noise=0.7) is None
