@@ -8,8 +8,10 @@ import numpy as np
 __all__ = ['excess', 'fit_broken_line', 'fit_line']
 
 
-# Break radii that are tried, and the fewest points for a broken line.
-_N_BREAKS, _FEWEST = 60, 10
+# Break radii that are tried; the points on either side of all of them, of
+# profiles with at least so many points and of those with fewer (the rings of
+# a network lie a fifth apart, and a disc that ends steeply has few of them).
+_N_BREAKS, _BESIDE, _MANY, _BESIDE_FEW = 60, 4, 10, 3
 
 # A break has a Bayesian information criterion that is lower by this, and
 # scale lengths with this ratio.
@@ -74,13 +76,17 @@ def fit_broken_line(x, y, weight, share, chi2):
     -------
     found : dict or None
         ``r_break``, ``h_in`` and ``h_out``: (value, error); ``type``, 2
-        (down-bending) or 3 (up-bending). `None` if one line is as good,
-        or one of two does not decline.
+        (down-bending) or 3 (up-bending, of ten points or more). `None` if
+        one line is as good, one of two does not decline, or there are
+        fewer than six points.
     """
-    if len(x) < _FEWEST:
+    if len(x) < 2 * _BESIDE_FEW:
         return None
     best = _best_break(x, y, weight)
     if best is None or not _bends(best, chi2, len(x)):
+        return None
+    # (of few points, the last one or two bend a line up by their noise)
+    if len(x) < _MANY and best[2][2] > best[2][1]:
         return None
     # A point that is bright by chance must not count for more.
     model = _design(x, best[1]) @ best[2]
@@ -106,7 +112,8 @@ def fit_broken_line(x, y, weight, share, chi2):
 
 
 def _breaks(x):
-    return np.linspace(x[3], x[-4], _N_BREAKS)
+    k = _BESIDE if len(x) >= _MANY else _BESIDE_FEW
+    return np.linspace(x[k - 1], x[-k], _N_BREAKS)
 
 
 def _design(x, r_b):

@@ -303,8 +303,9 @@ def fit_disc(radius, intensity, error, covariance=None):
         ``i_0``, the line's central intensity; ``type``, 1 (no break),
         2 (down-bending) or 3 (up-bending), the broken line being
         preferred if it lowers the Bayesian information criterion by more
-        than 10 and the scale lengths differ by a fifth. `None` if there
-        are fewer than six rings or the profile does not decline.
+        than 10 and the scale lengths differ by a fifth, of ten rings or
+        more if it is up-bending. `None` if there are fewer than six rings
+        or the profile does not decline.
     """
     r, i, s, share = _select(radius, intensity, error, covariance)
     positive = i > 2 * s

@@ -65,6 +65,24 @@ def disc(radius, mu_0=MU_0, h=H):
     return 10**(-0.4 * (mu_0 - 22.5)) * np.exp(-radius / h)
 
 
+def fit_coarse(at, h_out, r_max, *, seed=None):
+    """
+    Fit a broken disc to rings that lie a fifth apart.
+
+    With a seed, the rings have noise, from a hundredth inside to a quarter of
+    the last ring.
+    """
+    r = r_max / 1.2**np.arange(24)[::-1]
+    value = np.where(r < at, np.exp(-r / H),
+                     np.exp(-at / H - (r - at) / h_out))
+    error = 0.01 * value
+    if seed is not None:
+        error = np.hypot(error, 0.25 * value[-1] * (r[-1] / r)**0.5)
+        value = value + error * np.random.default_rng([3, seed]).normal(
+            size=len(r))
+    return fit_disc(r, value, error)
+
+
 def sersic(radius, mu_e=21.0, r_e=5.0, n=4.0):
     b = gammaincinv(2 * n, 0.5)
     return 10**(-0.4 * (mu_e - 22.5)) * np.exp(
@@ -171,6 +189,24 @@ class TestOtherShapes:
         assert_allclose(result['r_break'].value, 20, atol=1.5)
         assert_allclose(result['h_in'].value, H, rtol=0.05)
         assert_allclose(result['h_out'].value, h_out, rtol=0.15)
+
+    @pytest.mark.parametrize('r_max', [40.0, 50.0])
+    @pytest.mark.parametrize(('at', 'h_out'), [(20, 2.0), (20, 3.0),
+                                               (15, 2.5)])
+    def test_break_of_coarse_rings(self, at, h_out, r_max):
+        # as networks measure them: a fifth apart, six to nine are of the disc
+        found = fit_coarse(at, h_out, r_max)
+        assert found['type'] == 2
+        assert_allclose(found['r_break'][0], at, atol=0.06 * at)
+        assert_allclose(found['h_in'][0], H, rtol=0.07)
+        assert_allclose(found['h_out'][0], h_out, rtol=0.07)
+
+    @pytest.mark.parametrize('r_max', [20.0, 26.0, 32.0])
+    def test_noise_of_coarse_rings_is_no_break(self, r_max):
+        # (of few rings, one that is bright bends the line up)
+        kinds = [fit_coarse(20, H, r_max, seed=seed)['type']
+                 for seed in range(60)]
+        assert sum(kind != 1 for kind in kinds) <= 1
 
     def test_flux_of_exponential(self):
         # Sersic n=1: amplitude at 1.678 h.
