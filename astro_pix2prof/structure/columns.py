@@ -63,7 +63,9 @@ STRUCTURE_COLUMNS = (
               'Asymptotic magnitude: a straight line through enclosed '
               'magnitude against its gradient, in the outer half of the '
               'profile, gives the magnitude at gradient zero (Cairos et al. '
-              '2001). Where the growth curve has not levelled off, or the '
+              '2001), with no more light beyond the profile than Sersic fits '
+              'to the outer rings say. Where the growth curve has not '
+              'levelled off, or the '
               'frame cuts the galaxy, the light beyond the last ring is that '
               'of Sersic fits to the outer rings, and a flag says so; the '
               'error holds what is not known of the shape of the outskirts.'),

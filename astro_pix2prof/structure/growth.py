@@ -64,6 +64,10 @@ _LEAST_OF, _MOST_OF = 0.6, 1.2
 # 9931).
 _FLAT, _FLATTEST, _OUTSIDE = 0.6, 0.7, 0.035
 
+# Outskirts steeper than an exponential have less light than the line through a
+# growth curve adds: this part of what is taken off is an error of the total.
+_STEEP = 0.3
+
 # Fewer usable rings than this are no profile.
 N_RINGS = 5
 
@@ -434,6 +438,20 @@ def _light_outside(flux, growth, eps):
     return _OUTSIDE * max(flux, 0.0) * float(np.nan_to_num(part))
 
 
+def _too_much(added, radius, intensity, axis_ratio, covariance):
+    """
+    Calculate how much of the light that an asymptote adds is not there.
+
+    Enclosed magnitude against its gradient is a straight line for an
+    exponential disc; it bends for outskirts that are steeper, such as those
+    of dwarfs, and a straight line overshoots. A Sersic law through the outer
+    rings says by how much; where it says more light, the asymptote stays.
+    """
+    beyond = extrapolate_light(radius, intensity[None], axis_ratio,
+                               covariance, np.random.default_rng(0))
+    return 0.0 if beyond is None else max(added - beyond[0], 0.0)
+
+
 def total_light(profile, ok, samples, curve, eps, galaxy_flag, seed):
     """
     Extrapolate the flux of each sample to infinity.
@@ -488,7 +506,6 @@ def total_light(profile, ok, samples, curve, eps, galaxy_flag, seed):
     if whole and slope >= _WINGS:
         total = _asymptotic(radius, growth[:, ::REFINE])
         if np.isfinite(total[0]):
-            total = np.where(np.isfinite(total), total, flux)
             # (the sky may have taken wings that are not seen any more)
             sky = profile_sky_err(profile)
             hidden = wing_light(
@@ -496,9 +513,12 @@ def total_light(profile, ok, samples, curve, eps, galaxy_flag, seed):
                                                - sky**2, 0), sky, 1 - eps[-1])
             more = np.clip(np.nan_to_num(hidden) - (total[0] - flux[0]), 0,
                            _MOST_HIDDEN * flux[0])
+            less = _too_much(total[0] - flux[0], radius, samples[0],
+                             1 - eps[-1], covariance)
+            total = np.where(np.isfinite(total), total - less, flux)
             total[1:] += np.random.default_rng([seed, 3]).normal(
-                scale=np.hypot(_HIDDEN * more, outside),
-                size=len(total) - 1)
+                scale=np.sqrt((_HIDDEN * more)**2 + outside**2
+                              + (_STEEP * less)**2), size=len(total) - 1)
             return total, True
     beyond = extrapolate_light(radius, samples, 1 - eps[-1], covariance,
                                np.random.default_rng([seed, 1]))

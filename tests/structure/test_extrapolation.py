@@ -27,6 +27,7 @@ from astro_pix2prof.profile.flags import (
     decode_structure_flags,
 )
 from astro_pix2prof.structure.extrapolation import extrapolate_light
+from astro_pix2prof.structure.growth import _too_much
 from astro_pix2prof.structure.models import sersic_flux
 
 PIXEL, Q, R_E = 0.5, 0.7, 10.0
@@ -305,3 +306,50 @@ class TestWings:
         row = measure_structure(profile, n_samples=20, fits=False)[0]
         assert not row['flag'] & StructureFlag.NOT_ASYMPTOTIC
         assert abs(row['mag_total'].value - true_magnitude(n)) < 0.04
+
+
+class TestSteepOutskirts:
+    @pytest.mark.parametrize('n', [0.4, 0.5, 0.6, 0.8])
+    @pytest.mark.parametrize('reach', [2.2, 2.5, 3.0])
+    def test_dwarfs(self, n, reach):
+        # a straight line through the growth curve adds too much
+        row = measure(make_profile(n, reach, galaxy_flag=0, sky_err=1e-5,
+                                   noise=1e-4))
+        assert not row['flag'] & StructureFlag.NOT_ASYMPTOTIC
+        for name, true in (('mag_total', true_magnitude(n) * u.mag),
+                           ('extrapolated_fraction', true_part(n, reach))):
+            assert abs(row[name] - true) < row[f'{name}_err']
+        assert_allclose(row['mag_total'].value, true_magnitude(n), atol=0.004)
+        r_90 = R_E * (gammaincinv(2 * n, 0.9) / gammaincinv(2 * n, 0.5))**n
+        assert_allclose(row['r90'].value, r_90, rtol=0.01)
+        assert abs(row['r90'].value - r_90) < row['r90_err'].value
+
+    @pytest.mark.parametrize('n', [1.0, 1.3])
+    def test_discs_stay(self, n):
+        # the asymptote adds what a Sersic law does, or less
+        radius = np.linspace(0, 3 * R_E, 40)
+        value = np.exp(-gammaincinv(2 * n, 0.5) * (
+            (radius / R_E)**(1 / n) - 1))
+        covariance = np.diag((0.01 * value)**2)
+        light = extrapolate_light(radius, value[None], Q, covariance,
+                                  np.random.default_rng(0))[0]
+        assert _too_much(0.9 * light, radius, value, Q, covariance) == 0
+        assert_allclose(_too_much(1.5 * light, radius, value, Q, covariance),
+                        0.5 * light)
+
+    def test_few_rings(self):
+        radius = np.linspace(0, 20, 4)
+        value = np.exp(-radius)
+        assert _too_much(1.0, radius, value, Q, np.diag(
+            (0.01 * value)**2)) == 0
+
+    @pytest.mark.parametrize('n', [0.5, 0.7])
+    def test_errors_hold(self, n):
+        pulls = []
+        for seed in range(30):
+            row = measure(make_profile(n, 2.4, galaxy_flag=0, seed=seed))
+            pulls.append((row['mag_total'].value - true_magnitude(n))
+                         / row['mag_total_err'].value)
+        pulls = np.array(pulls)
+        assert 0.6 < np.mean(np.abs(pulls) < 1) < 0.95
+        assert abs(np.median(pulls)) < 0.6
