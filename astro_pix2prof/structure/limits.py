@@ -106,9 +106,10 @@ def upper_limits(profile: QTable, *, n_sigma: float = 3.0) -> Quantity:
         For each ring whose intensity is less than ``n_sigma`` times its
         error, the surface brightness (mag/arcsec2) of the intensity, or of
         0 if that is negative, plus ``n_sigma`` errors: the light of the
-        ring is fainter. Not-a-number for the others, for rings without an
-        error or a usable pixel, and without a zero point. For a galaxy
-        that is not there (``NO_SOURCE``), all rings have limits.
+        ring is fainter. Without a zero point, the limits are intensities,
+        in the unit of that column. Not-a-number for the others, and for
+        rings without an error or a usable pixel. For a galaxy that is not
+        there (``NO_SOURCE``), all rings have limits.
 
     Raises
     ------
@@ -138,5 +139,7 @@ def upper_limits(profile: QTable, *, n_sigma: float = 3.0) -> Quantity:
         faint = (error > 0) & np.isfinite(value) & ~unseen & (
             gone | (value < n_sigma * error))
     most = np.where(faint, np.maximum(value, 0) + n_sigma * error, np.nan)
-    return intensity_to_sb(
-        most, zeropoint=meta.get('sb_zeropoint', np.nan))[0] * SB_UNIT
+    zero = meta.get('sb_zeropoint', np.nan)
+    if not np.isfinite(zero):
+        return most * profile['intensity'].unit
+    return intensity_to_sb(most, zeropoint=zero)[0] * SB_UNIT

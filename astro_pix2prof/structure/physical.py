@@ -456,9 +456,9 @@ def physical_profile(
         For each ring: ``radius``, ``radius_kpc``;
         ``surface_brightness`` and its error (mag/arcsec2), corrected;
         ``luminosity_density`` and its error (Lsun/pc2 of the band);
-        ``luminosity_enclosed`` (Lsun); ``mag_enclosed``, absolute, and its
-        error where the profile has one; and ``flag``. The meta holds the
-        corrections.
+        ``luminosity_enclosed`` (Lsun) and ``mag_enclosed``, absolute, and
+        their errors where the profile has that of the latter; and ``flag``.
+        The meta holds the corrections.
 
     Raises
     ------
@@ -528,8 +528,12 @@ def physical_profile(
     table['luminosity_enclosed'] = within * u.solLum
     table['mag_enclosed'] = np.where(within > 0, enclosed, np.nan) * u.mag
     if 'mag_enclosed_err' in profile.colnames:
-        table['mag_enclosed_err'] = np.where(within > 0, np.hypot(
-            profile['mag_enclosed_err'].value, dust), np.nan) * u.mag
+        mag_err = np.where(within > 0, np.hypot(
+            profile['mag_enclosed_err'].value, dust), np.nan)
+        table['mag_enclosed_err'] = mag_err * u.mag
+        table.add_column(within * mag_err / POGSON * u.solLum, name=(
+            'luminosity_enclosed_err'), index=table.index_column(
+                'luminosity_enclosed') + 1)
     table['flag'] = np.asarray(profile['flag'])
     table.meta.update(
         {key: profile.meta[key] for key in (

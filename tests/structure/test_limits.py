@@ -123,9 +123,15 @@ class TestRingLimits:
         assert np.isfinite(upper_limits(profile)).all()
 
     def test_no_zero_point(self):
-        profile = make_profile(intensity=np.zeros(3), zeropoint=None,
+        # limits of the intensity, in its unit
+        value = np.array([1.0, 0.29, 0.31, 0.0, -0.2, np.nan])
+        profile = make_profile(intensity=value, error=0.1, zeropoint=None,
                                calibrated=False)
-        assert np.isnan(upper_limits(profile)).all()
+        limits = upper_limits(profile)
+        scale = profile['intensity'].value[0]
+        assert limits.unit == profile['intensity'].unit
+        assert_allclose(limits.value / scale, [
+            np.nan, 0.59, np.nan, 0.3, 0.3, np.nan])
 
     def test_errors(self):
         with pytest.raises(ValueError, match='n_sigma must be'):

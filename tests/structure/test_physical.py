@@ -405,7 +405,7 @@ class TestPhysicalProfile:
         profile.meta['flag'] = int(GalaxyFlag.NO_SOURCE)
         table = physical_profile(profile, band='r', distance=30 * u.Mpc)
         for name in ('surface_brightness', 'mag_enclosed',
-                     'luminosity_enclosed'):
+                     'luminosity_enclosed', 'luminosity_enclosed_err'):
             assert np.isnan(table[name].value).all()
         # (as upper limits)
         assert np.isfinite(table['luminosity_density'].value).any()
@@ -512,6 +512,13 @@ class TestPhysicalProfile:
                     for one in (plain, table)]
         assert_allclose(relative[1], np.hypot(
             relative[0], 0.4 * np.log(10) * more))
+        # (to first order, of light and of its magnitude)
+        within = table['luminosity_enclosed'] > 0
+        assert_allclose(
+            (table['luminosity_enclosed_err']
+             / table['luminosity_enclosed'])[within].value,
+            0.4 * np.log(10) * table['mag_enclosed_err'][within].value)
+        assert table['luminosity_enclosed_err'].unit == u.solLum
         assert_allclose(table.meta['ebv_err'], error)
         assert_allclose(table.meta['extinction_err'], more)
 
@@ -559,6 +566,13 @@ class TestPhysicalProfile:
                                              'inclination_err, got None and'):
             physical_profile(sersic_profile, band='r', distance=50,
                              inclination_err=3)
+
+    def test_no_error_of_the_light(self, sersic_profile):
+        profile = sersic_profile.copy()
+        profile.remove_column('mag_enclosed_err')
+        names = physical_profile(profile, band='r', distance=50).colnames
+        assert 'luminosity_enclosed' in names
+        assert not {'luminosity_enclosed_err', 'mag_enclosed_err'} & set(names)
 
     def test_inclination_keeps_light(self, sersic_profile):
         plain, turned = (physical_profile(
