@@ -231,7 +231,7 @@ def structure_table(values, flag, *, length, levels, fits, psf=False,
     Returns
     -------
     table : `~astropy.table.QTable`
-        One row.
+        One row; the description of each column is its definition.
     """
     units = {'mag': u.mag, 'mag/arcsec2': SB_UNIT, 'deg': u.deg,
              'arcsec': length, '': None}
@@ -239,16 +239,30 @@ def structure_table(values, flag, *, length, levels, fits, psf=False,
     for column in STRUCTURE_COLUMNS:
         if (column.fitted and not fits) or (column.needs_psf and not psf):
             continue
-        names = {'r_level': [level_name(level) for level in levels],
-                 'r_part': [part_name(part) for part in fractions]}.get(
-                     column.name, [column.name])
-        for name in names:
+        named = {
+            'r_level': [(level_name(level), 'Outermost radius of a surface '
+                         f'brightness of {level:g} mag/arcsec2.')
+                        for level in levels],
+            'r_part': [(part_name(part), f'Radius that encloses {part:g}% of '
+                        'the total.') for part in fractions]}.get(
+                column.name, [(column.name, _plain(column.text))])
+        for name, text in named:
             value, error = values[name]
             table[name] = _cell(value, units[column.unit])
+            table[name].info.description = text
             if column.has_error:
                 table[f'{name}_err'] = _cell(error, units[column.unit])
+                table[f'{name}_err'].info.description = f'Error of {name}.'
     table['flag'] = np.array([int(flag)], dtype=np.int32)
+    table['flag'].info.description = 'Bits of StructureFlag.'
     return table
+
+
+def _plain(text):
+    """
+    Take the marks of reStructuredText out of a definition.
+    """
+    return text.replace('`~astro_pix2prof.', '').replace('`', '')
 
 
 def join_structures(tables, length):
@@ -277,6 +291,7 @@ def join_structures(tables, length):
         if unit in (u.arcsec, u.pix):
             unit = length
         table[name] = values if unit is None else values * unit
+        table[name].info.description = parts[0].info.description
     return table
 
 

@@ -17,6 +17,7 @@ from scipy.special import gammaincinv
 
 from astro_pix2prof import (
     GalaxyCutout,
+    ProfileBatch,
     build_profile,
     measure_structure,
     sample_profile,
@@ -468,6 +469,33 @@ class TestColumns:
     def test_equal_levels(self):
         with pytest.raises(ValueError, match='levels must differ by a hund'):
             measure_structure(make_profile(disc), levels=[24.0, 24.001])
+
+
+class TestDescriptions:
+    @pytest.mark.parametrize('end', ['ecsv', 'fits'])
+    def test_files(self, tmp_path, end):
+        # each column says what it is, also in files
+        table = measure_structure(make_profile(disc), fractions=[75],
+                                  levels=[25.0, 26.25])
+        table.write(tmp_path / f'structure.{end}')
+        for one in (table, QTable.read(tmp_path / f'structure.{end}')):
+            texts = {name: one[name].info.description
+                     for name in one.colnames}
+            assert texts['r75'] == 'Radius that encloses 75% of the total.'
+            assert texts['r26_25'] == ('Outermost radius of a surface '
+                                       'brightness of 26.25 mag/arcsec2.')
+            assert texts['disc_type'].startswith('1 without a break')
+            assert texts['sersic_n_err'] == 'Error of sersic_n.'
+            assert all(texts.values())
+            assert not any('`' in text for text in texts.values())
+
+    def test_batch(self):
+        profile = make_profile(disc)
+        one, many = (measure_structure(given, fits=False) for given in (
+            profile, ProfileBatch.from_profiles([profile])))
+        for name in one.colnames:
+            assert (many[name].info.description
+                    == one[name].info.description)
 
 
 class TestCorrelationMissing:
