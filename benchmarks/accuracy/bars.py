@@ -33,6 +33,9 @@ from benchmarks.tables import describe_environment, to_json
 
 FITTERS = {'network': Pix2ProfFitter, 'isophotes': IsophoteFitter}
 
+# Bars that are flat by less than this fade towards their ends.
+FADING = 1 / 3
+
 
 def draw(seed, k, *, n_pix=181, fine=2):
     """
@@ -130,6 +133,14 @@ def measure(fitter, n, seed):
     return rows
 
 
+def _quantiles(ratio):
+    """
+    Calculate quantiles of parts of the length, and their number.
+    """
+    return {'n': len(ratio), **{f'{level:g}': round(float(np.quantile(
+        ratio, level)), 3) for level in (0, 0.16, 0.5, 0.84, 1)}}
+
+
 def summarise(rows):
     """
     Calculate how well radii are found, and how often a bar is seen.
@@ -142,7 +153,11 @@ def summarise(rows):
            'median_ratio': round(float(np.median(ratio[found])), 3),
            'scatter': round(0.5 * float(np.diff(np.quantile(
                ratio[found], [0.16, 0.84]))[0]), 3),
-           'median_error': round(float(np.median(error[found])), 3)}
+           'median_error': round(float(np.median(error[found])), 3),
+           'part_of_length': _quantiles(ratio[found])}
+    # (0 is a Ferrers bar, 1 one that ends abruptly)
+    fading = np.array([row['flat'] for row in bars]) < FADING
+    out['part_of_length_fading'] = _quantiles(ratio[found & fading])
     lengths = np.array([row['lengths'] for row in bars])
     length = np.array([row['length'] for row in bars])
     for k, name in enumerate(LENGTHS):
