@@ -58,10 +58,11 @@ def add_physical_command(commands):
                          help='table that pix2prof fit wrote')
     command.add_argument('--band', metavar='BAND',
                          help='the band (default: that of the profile)')
-    command.add_argument('--solar', metavar='MAG', type=float,
-                         help='absolute AB magnitude of the sun in this band '
-                              '(default: that of the band)')
-    command.add_argument('--k-correction', metavar='MAG', type=_k_correction,
+    command.add_argument('--solar', metavar='MAG', type=_each_band,
+                         help='absolute AB magnitude of the sun in the band, '
+                              'or in each such as g=5.1,r=4.6 (default: that '
+                              'of the register)')
+    command.add_argument('--k-correction', metavar='MAG', type=_each_band,
                          help='K-correction of the band, or of each band '
                               'such as g=0.05,r=0.02 (default: none); needs '
                               '--redshift')
@@ -77,7 +78,7 @@ def add_physical_command(commands):
     command.set_defaults(run=_run_physical, command=command)
 
 
-def _k_correction(text):
+def _each_band(text):
     """
     Read a number, or one for each band.
     """
@@ -96,7 +97,7 @@ def _k_correction(text):
 
 
 def _run_physical(args):
-    options = {**distance_options(args), 'solar': args.solar}
+    options = distance_options(args)
     _check_options(args, options)
     make_folder(args.out, args)
     rows, n_failed = [], 0
@@ -114,12 +115,8 @@ def _run_physical(args):
             report(error, args, file=path)
             continue
         rows.append(_summary(stem, table))
-    k = args.k_correction
-    unused = (sorted(set(k) - {band for _, band, *_ in rows})
-              if isinstance(k, dict) and not n_failed else [])
-    if unused:
-        warn(f'--k-correction: there is no profile of {", ".join(unused)}',
-             args)
+    if not n_failed:
+        _warn_of_unused(args, {band for _, band, *_ in rows})
     if not args.quiet:
         if rows:
             print_columns([('profile', 'band', 'kpc', 'abs. mag',
@@ -127,6 +124,19 @@ def _run_physical(args):
         print(f'{len(rows)} of {len(args.profiles)} profiles converted'
               + (f'; results in {args.out.resolve()}' if rows else ''))
     return 1 if n_failed else 0
+
+
+def _warn_of_unused(args, bands):
+    """
+    Warn of values for bands that no profile has.
+    """
+    for name in ('solar', 'k_correction'):
+        value = getattr(args, name)
+        unused = (sorted(set(value) - bands) if isinstance(value, dict)
+                  else [])
+        if unused:
+            warn(f'--{name.replace("_", "-")}: there is no profile of '
+                 + ', '.join(unused), args)
 
 
 def _name(path):
@@ -145,8 +155,13 @@ def _check_options(args, options):
     """
     from astro_pix2prof.structure.physical import find_corrections
 
-    options = {name: value for name, value in options.items()
-               if name != 'solar'}
+    for name in ('solar', 'k_correction'):
+        if isinstance(getattr(args, name), float) and args.band is None and (
+                len(args.profiles) > 1):
+            args.command.error(
+                f'argument --{name.replace("_", "-")}: give one for each '
+                'band of several profiles, such as g=0.1,r=0.2, or --band')
+    options = dict(options)
     # (a number or a dict; the band is known with the profile)
     k = {} if args.k_correction is not None else None
     # (so does a map, with the position of the galaxy)
@@ -174,10 +189,13 @@ def _convert(path, options, args):
     if band is None:
         msg = 'the profile does not say its band: give --band'
         raise ValueError(msg)
-    k = args.k_correction
+    k, solar = args.k_correction, args.solar
     if isinstance(k, float):
         k = {band: k}
-    return physical_profile(profile, band=band, k_correction=k, **options)
+    if isinstance(solar, dict):
+        solar = solar.get(band)
+    return physical_profile(profile, band=band, k_correction=k, solar=solar,
+                            **options)
 
 
 def _summary(stem, table):

@@ -19,6 +19,7 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.image.precision import choose_precision
 from astro_pix2prof.profile.flags import RingFlag
 from astro_pix2prof.profile.io import read_profile
 
@@ -122,7 +123,7 @@ class ImageProfilePair:
     sky: float = 0.0
 
     def __post_init__(self):
-        data = np.array(self.data, dtype=np.float32)
+        data = np.asarray(self.data)
         if data.ndim != 2:
             msg = f'data must be a 2D image, got the shape {data.shape}'
             raise ValueError(msg)
@@ -136,6 +137,10 @@ class ImageProfilePair:
         if np.all(bad):
             msg = 'data must have a usable pixel, but all are masked'
             raise ValueError(msg)
+        precise, data = choose_precision(data, bad)
+        if precise is not data:
+            # (single precision would round the noise on so large a level)
+            self.sky -= float(np.median((precise - data)[~bad]))
         data[bad] = 0
         self.data, self.mask = data, bad
 

@@ -24,7 +24,10 @@ from astro_pix2prof.fitting.matching import (
 )
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS
 from astro_pix2prof.fitting.registration import warn_of_offsets
-from astro_pix2prof.fitting.twins import warn_of_twin_pixels, warn_of_twins
+from astro_pix2prof.fitting.twins import (
+    warn_of_same_images,
+    warn_of_same_pixels,
+)
 from astro_pix2prof.image.astrometry import pixel_to_icrs
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.image.position import read_position
@@ -125,7 +128,7 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
     _check_columns(images, list(pairwise(images)) if pairs is None else pairs)
     psfs = read_psfs(psf, list(images))
     each = {band: options_of(band, images, options) for band in images}
-    warn_of_twins(images, each)
+    warn_of_same_images(images, each)
     fits, failed, geometry = {}, {}, None
     if reference == ALL and ALL not in images:
         first = ALL
@@ -146,7 +149,7 @@ def measure_bands(fit_galaxy, images, *, reference=None, colours=None,
             # Store the exception: one bad band does not stop the others.
             failed[band] = str(error) or type(error).__name__
     fits = {band: fits[band] for band in images if band in fits}
-    warn_of_twin_pixels(images, each, fits)
+    warn_of_same_pixels(images, each, fits)
     if geometry is not None:
         _require_some(fits, failed)
     warn_of_offsets(fits, first)
@@ -368,7 +371,7 @@ def colour_pairs(bands, colours=None):
                f"'{bands[0]}-{bands[1]}' of the bands {bands}, got "
                f'{colours!r}')
         raise ValueError(msg)
-    return [known[name] for name in colours]
+    return [known[name] for name in dict.fromkeys(colours)]
 
 
 def options_of(band, bands, options, *, where='images'):

@@ -42,24 +42,29 @@ def has_dark_area(image, mask, rings, *, noise):
         The rings of the galaxy.
 
     noise : float
-        The noise of a sky pixel.
+        The noise of a sky pixel; a map of the image counts where it says
+        more.
 
     Returns
     -------
     result : bool
     """
     last = rings.last_seen(_SEEN)
-    if last is None or not noise > 0:
+    if last is None or not noise > 0 or not np.isfinite(rings.sky_err):
         return False
     reach = _AROUND * rings.sma[last] + _MORE
     first = [max(int(c - reach), 0) for c in rings.centre]
     box = tuple(slice(k, max(int(c + reach) + 1, k + 1)) for k, c in zip(
         first[::-1], rings.centre[::-1], strict=True))
-    values = np.maximum(image[box], -_DARKEST * noise)
+    level = np.full(image[box].shape, noise)
+    if rings.cutout.noise is not None:
+        level = np.maximum(rings.cutout.noise[box], level)
+    values = np.maximum(image[box], -_DARKEST * level)
     good = ~mask[box]
     if not good.all():
         values = np.where(good, values, 0.0)
-    total, number = _sums(values), _sums(good)
+    total, number, variance = (_sums(part) for part in (
+        values, good, np.where(good, level, 0.0)**2))
     if not total.size:
         return False
     x, y = (_SIDE * (np.arange(n) + 0.5) - 0.5 + k - c for n, k, c in zip(
@@ -68,12 +73,12 @@ def has_dark_area(image, mask, rings, *, noise):
     cos, sin = np.cos(rings.theta[last]), np.sin(rings.theta[last])
     inside = (x * cos + y * sin)**2 + (
         (y * cos - x * sin) / (1 - rings.eps[last]))**2 < reach**2
-    total, number = np.where(inside, total, 0.0), np.where(inside, number, 0)
-    noise = noise * max(rings.noise_correlation, 1.0)
-    sky = np.nan_to_num(rings.sky_err)
+    planes = [np.where(inside, plane, 0.0)
+              for plane in (total, number, variance)]
+    correlation = max(rings.noise_correlation, 1.0)
     for size in _SIZES:
-        part, n = (_added(plane, size) for plane in (total, number))
-        error = np.sqrt(noise**2 * n + (sky * n)**2)
+        part, n, variance = (_added(plane, size) for plane in planes)
+        error = np.sqrt(correlation**2 * variance + (rings.sky_err * n)**2)
         if (part < -_SURE * error)[2 * n > (_SIDE * size)**2].any():
             return True
     return False
@@ -93,6 +98,7 @@ def _added(values, size):
     """
     Add so many boxes each way, at every place.
     """
+    # (along rows, and then along what has become rows)
     for _ in range(2):
         n = max(len(values) - size + 1, 0)
         values = sum(values[k:n + k] for k in range(size)).T

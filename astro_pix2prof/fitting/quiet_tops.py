@@ -26,8 +26,8 @@ _HEIGHT, _ROUNDED = 3.0, 0.2
 _FLAT = 1.6
 
 # The sky is measured in this window (pixels) around the galaxy, on at least so
-# many boxes.
-_WINDOW, _BOXES = 256, 50
+# many boxes; its noise may be less so many pixels around the nucleus.
+_WINDOW, _BOXES, _NEAR = 256, 50, 64
 
 
 def find_quiet_top(data, mask, rings):
@@ -63,7 +63,12 @@ def find_quiet_top(data, mask, rings):
     apart = np.arange(-_HALF, _HALF + 1)
     order = np.argsort((apart**2 + apart[:, None]**2).ravel(), kind='stable')
     order = order[~mask[box].ravel()[order]]
-    values = (data[box].ravel()[order].astype(float) - rings.sky) / noise
+    # (mosaics may be deeper at the galaxy than elsewhere)
+    level = rings.cutout.noise
+    level = np.full(data.shape, noise) if level is None else np.minimum(
+        level, noise)
+    values = (data[box].ravel()[order].astype(float)
+              - rings.sky) / level[box].ravel()[order]
     usual, found = None, None
     for number, part in _LEAST:
         some = values[:number]
@@ -72,7 +77,8 @@ def find_quiet_top(data, mask, rings):
         if some.var() > part:
             continue
         if usual is None:
-            usual = _usual_variance(data, mask, rings, (x, y))
+            usual = _usual_variance((data.astype(float) - rings.sky) / level,
+                                    mask, (x, y))
             steps = np.diff(np.unique(values))
             if not steps.size or steps.min() > _ROUNDED:
                 return None
@@ -100,14 +106,16 @@ def _about_parabola(values, index):
     return left @ left / (len(values) - terms.shape[1])
 
 
-def _usual_variance(data, mask, rings, centre):
+def _usual_variance(values, mask, centre):
     """
-    Measure the variance of the sky about means of boxes (squares of noise).
+    Measure the variance of the sky about means of boxes, in units of noise.
+
+    It is that around the galaxy where it is less there.
     """
-    part = tuple(slice(max(c - _WINDOW // 2, 0), c + _WINDOW // 2)
-                 for c in centre[::-1])
-    _, within, sky, _ = sky_boxes(data[part].astype(float) - rings.sky,
-                                  mask[part], rings.noise)
-    if np.count_nonzero(sky) < _BOXES:
-        return 0.0
-    return float(np.median(within[sky])) / rings.noise**2
+    variance = []
+    for half in (_WINDOW // 2, _NEAR):
+        part = tuple(slice(max(c - half, 0), c + half) for c in centre[::-1])
+        _, within, sky, _ = sky_boxes(values[part], mask[part], 1.0)
+        if np.count_nonzero(sky) >= _BOXES:
+            variance.append(float(np.median(within[sky])))
+    return min(variance, default=0.0)

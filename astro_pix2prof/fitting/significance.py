@@ -35,7 +35,8 @@ def light_snr(image, mask, rings, *, noise):
         The rings.
 
     noise : float
-        The noise of a pixel of the sky.
+        The noise of a pixel of the sky; a map of the image counts where it
+        says more.
 
     Returns
     -------
@@ -55,13 +56,16 @@ def light_snr(image, mask, rings, *, noise):
     radius = elliptical_radius(image.shape, rings.centre, rings.sma,
                                rings.eps, rings.theta)
     part = ~mask & (radius <= rings.sma[seen[-1]])
-    radius, light = radius[part], image[part]
-    close = light < _OUTLIER * noise + np.interp(radius, rings.sma,
+    level = (np.full(image.shape, noise) if rings.cutout.noise is None
+             else np.maximum(rings.cutout.noise, noise))
+    radius, light, level = radius[part], image[part], level[part]
+    close = light < _OUTLIER * level + np.interp(radius, rings.sma,
                                                  rings.intensity)
-    radius, light = radius[close], light[close]
-    order = np.argsort(radius)
-    number = np.searchsorted(radius[order], rings.sma[seen], side='right')
-    total = np.append(0.0, np.cumsum(light[order]))[number]
-    error = np.hypot(noise * rings.noise_correlation
-                     * np.sqrt(np.maximum(number, 1)), rings.sky_err * number)
+    order = np.argsort(radius[close])
+    number = np.searchsorted(radius[close][order], rings.sma[seen],
+                             side='right')
+    total, variance = (np.append(0.0, np.cumsum(values[close][order]))[number]
+                       for values in (light, level.astype(float)**2))
+    error = np.hypot(rings.noise_correlation * np.sqrt(
+        np.maximum(variance, noise**2)), rings.sky_err * number)
     return float(np.nanmax(total / error, initial=0.0))

@@ -10,10 +10,10 @@ from itertools import combinations
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
-__all__ = ['warn_of_twin_pixels', 'warn_of_twins']
+__all__ = ['warn_of_same_images', 'warn_of_same_pixels']
 
 
-def warn_of_twin_pixels(images, each, fits):
+def warn_of_same_pixels(images, each, fits):
     """
     Warn of bands of one file whose names did not choose different planes.
 
@@ -46,14 +46,14 @@ def warn_of_twin_pixels(images, each, fits):
                 stacklevel=4)
 
 
-def warn_of_twins(images, each):
+def warn_of_same_images(images, each):
     """
     Warn of bands that are one image of one file.
 
     Parameters
     ----------
     images, each : dict
-        As of `warn_of_twin_pixels`.
+        As of `warn_of_same_pixels`.
 
     Warns
     -----

@@ -489,6 +489,8 @@ path, optional
     def background_noise(self) -> float:
         """
         The standard deviation of the sky in one pixel, in data units.
+
+        It is measured in a way that galaxies and stars do not raise.
         """
         return measure_noise(near_zero(self.data, self.mask), self.mask)
 

@@ -73,13 +73,14 @@ def _large_level(data, mask):
     good = ~(mask[part] | mask[::step, 1:])
     values = data[part][good].astype(float)
     beside = data[::step, 1:][good].astype(float)
-    known = np.isfinite(values) & np.isfinite(beside)
+    # (blank areas are as even as their constant, and integers may be)
+    known = np.isfinite(values) & np.isfinite(beside) & (values != beside)
     if not known.any():
         return None
     values, beside = values[known], beside[known]
     level = float(np.median(values))
     change = float(np.median(np.abs(beside - values)))
-    return level if 0 < change * _COARSE < _EPS * abs(level) else None
+    return level if change * _COARSE < _EPS * abs(level) else None
 
 
 def near_zero(data, mask):

@@ -180,7 +180,7 @@ def _shifted(frame, caption, hidden):
     """
     Fill a frame about centres that are moved by their error, and hold them.
 
-    None if there is nothing to fill.
+    There are none if there is nothing to fill.
     """
     # (a centre that could be anywhere is somewhere in the frame)
     last = np.array(frame.image.shape[::-1]) - 1.0

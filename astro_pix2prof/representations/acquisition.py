@@ -94,8 +94,8 @@ class InterestModel:
     """
     Predict ratings from components by a Gaussian process.
 
-    Far from all rated galaxies, the lowest rating is expected: most galaxies
-    are usual ones.
+    Most galaxies are usual ones: without a trend along the components, the
+    lowest rating is expected far from all rated galaxies.
 
     Parameters
     ----------

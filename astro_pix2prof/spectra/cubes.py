@@ -6,6 +6,7 @@ Cubes of spectra, which are read a few planes at a time.
 import os
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import astropy.units as u
 import numpy as np
@@ -29,8 +30,9 @@ __all__ = ['Cube', 'Planes', 'open_cube']
 # Pixels of a cube that are in memory at once: 32 MB in double precision.
 _BLOCK = 2**22
 
-# Planes of which zeros in all tell that a spaxel has no data.
-_LEAST_PLANES = 10
+# Cubes of so many planes or more may have blank ones, and so many of these are
+# looked at for spaxels without data.
+_LEAST_PLANES, _SAMPLED = 10, 25
 
 # Units of the flux density of a spectrum.
 _PER_WAVELENGTH = u.erg / u.s / u.cm**2 / u.AA
@@ -161,10 +163,33 @@ class Cube:
         for start in range(first, last, step):
             yield self._read(slice(start, min(start + step, last)))
 
+    @cached_property
+    def _blank(self):
+        """
+        The spaxels without data, which hold nothing but zeros.
+
+        They are looked for in some of the planes, and only where noise goes
+        below zero: spaxels and planes of a model may be dark (`None`).
+        """
+        n = self.data.shape[0]
+        if n < _LEAST_PLANES:
+            return None
+        empty = np.ones(self.shape, dtype=bool)
+        zero, noisy = np.zeros(self.shape, dtype=bool), False
+        for k in np.unique(np.linspace(0, n - 1, _SAMPLED).astype(int)):
+            plane = np.asarray(self.data[k:k + 1])[0]
+            noisy |= bool((plane < 0).any())
+            zero |= plane == 0
+            empty &= (plane == 0) | ~np.isfinite(plane)
+        return empty & zero if noisy else None
+
     def _read(self, part):
         data = np.array(self.data[part], dtype=float)
         good = np.isfinite(data)
-        good &= ~_blank(data)
+        if self._blank is not None:
+            zero = data == 0
+            void = (zero | ~good).all(axis=(1, 2)) & zero.any(axis=(1, 2))
+            good &= ~(self._blank | void[:, None, None])
         if self.mask is not None:
             good &= ~mask_to_bool(np.asarray(self.mask[part]),
                                   bad_bits=self.bad_bits)
@@ -258,25 +283,6 @@ class Cube:
         msg = (f"cube must hold flux densities, got the unit '{self.unit}': "
                "give unit=, such as '1e-17 erg/s/cm2/Angstrom'")
         raise ValueError(msg)
-
-
-def _blank(data):
-    """
-    Find planes and spaxels without data, which hold nothing but zeros.
-
-    Only where noise goes below zero: those of a model may be dark.
-
-    Returns
-    -------
-    blank : bool `~numpy.ndarray`, which is broadcast to (m, ny, nx)
-    """
-    if not (data < 0).any():
-        return np.zeros((1, 1, 1), dtype=bool)
-    zero = data == 0
-    planes = zero.all(axis=(1, 2), keepdims=True)
-    if len(data) - planes.sum() < _LEAST_PLANES:
-        return planes
-    return planes | (zero | planes).all(axis=0, keepdims=True)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ _FLUX = ('FLUX', 'DATA', 'SCI')
 _WAVELENGTHS = ('WAVELENGTH', 'LAMBDA', 'LINEAR', 'ANGSTROM', 'WAV')
 
 # Wavelengths (Angstrom) that numbers without a unit are taken for, and the
-# longest one (1 m) that any cube is believed to have.
+# longest one (1 m) that a cube of wavelengths is believed to have.
 _OPTICAL = 3000.0, 30_000.0
 _LONGEST = 1e10
 
@@ -296,7 +296,8 @@ def _check_long(wave, unit):
     Refuse wavelengths that no cube has.
     """
     longest = float(wave.value.max())
-    if longest > _LONGEST:
+    # (radio astronomers have frequencies)
+    if unit.is_equivalent(u.m) and longest > _LONGEST:
         msg = (f'cube has wavelengths up to {longest:.3g} Angstrom by its '
                f"unit {str(unit)!r}: correct CUNIT3 in its header")
         raise ValueError(msg)

@@ -84,6 +84,24 @@ def test_distance_and_one_number(profiles, tmp_path):
                     rtol=1e-3)
 
 
+def test_sun_of_each_band(profiles, tmp_path, capsys):
+    """
+    One number is not taken for the sun of several bands.
+    """
+    paths = sorted(map(str, profiles.glob('*.fits')))
+    for option in (['--solar', '5'], ['--k-correction', '0.1']):
+        with pytest.raises(SystemExit):
+            main(['physical', *paths, '--redshift', '0.02', *option])
+        assert ('give one for each band of several profiles'
+                in capsys.readouterr().err)
+    assert main(['physical', *paths, '--distance', '9', '--out',
+                 str(tmp_path), '--solar', 'g=5.5,r=4.5,z=4']) == 0
+    assert '--solar: there is no profile of z' in capsys.readouterr().err
+    for band, sun in (('g', 5.5), ('r', 4.5)):
+        table = QTable.read(tmp_path / f'ngc1.5_{band}_physical.ecsv')
+        assert table.meta['solar_magnitude'] == sun
+
+
 def test_results_of_one_name(profiles, tmp_path):
     """
     Tables of one name in two formats have two results.

@@ -51,6 +51,17 @@ class TestPair:
         assert np.isnan(pair.fwhm)
         assert pair.sky == 0
 
+    def test_large_constant(self):
+        """
+        The noise on it is kept, and the profile stays above the sky.
+        """
+        plain = make_pair(sky=1.0)
+        data = np.random.default_rng(1).normal(1, 0.1, (40, 50)) + 1e9
+        pair = make_pair(data=data, sky=1e9 + 1.0)
+        assert pair.data.dtype == np.float32
+        assert_allclose(pair.data - pair.sky, plain.data - plain.sky,
+                        atol=1e-5)
+
     def test_defaults(self):
         pair = make_pair(intensity_err=None,
                          theta=np.full(len(SMA), -30.0))

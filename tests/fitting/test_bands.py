@@ -393,6 +393,11 @@ class TestPlotColours:
         fig.canvas.draw()
         plt.close(fig)
 
+    def test_colour_twice(self, images):
+        found = Pix2ProfFitter().fit_bands(
+            {band: images[band] for band in 'gr'}, colours=['g-r', 'g-r'])
+        assert found.colours.meta['colours'] == ['g-r']
+
     def test_no_colour(self, result):
         table = _join(result.profiles, 'r', [], {})
         fig = plot_colours(BandProfiles(result.profiles, table, 'r'))

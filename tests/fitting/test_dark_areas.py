@@ -3,6 +3,8 @@
 Tests of recognising areas at a galaxy that are darker than the sky.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -94,3 +96,25 @@ def test_flag(fitter):
     dust = 2.5 * ((away < 11) & (away > 4))
     profile = fitter(GALAXY + NOISE - dust, **options)
     assert profile.meta['flag'] & GalaxyFlag.SKY_UNCERTAIN
+
+
+def test_noisier_at_the_galaxy():
+    """
+    A map says how uncertain the sums of pixels are.
+    """
+    level = np.where(RADIUS < 40, 8.0, 1.0)
+    found = []
+    for noise in (None, level):
+        rings = replace(_rings(), cutout=GalaxyCutout(
+            GALAXY, unit='nmgy', pixel_scale=0.4, noise=noise))
+        found.append([_is_dark(
+            GALAXY + level * np.random.default_rng(seed).normal(size=SHAPE),
+            rings) for seed in range(4)])
+    assert any(found[0])
+    assert not any(found[1])
+
+
+@pytest.mark.parametrize('error', [np.nan, np.inf])
+def test_sky_that_is_not_known(error):
+    image = GALAXY + NOISE - _hole(26, 0, 6, 3.0)
+    assert not _is_dark(image, _rings(sky_err=error))

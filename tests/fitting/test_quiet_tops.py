@@ -3,6 +3,8 @@
 Tests of recognising cores that are less noisy than the sky.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
@@ -102,3 +104,20 @@ def test_compressed_light():
     for seed in range(10):
         image = np.arcsinh(10 * GALAXY + _noise(seed))
         assert _find(image, noise=0.7) is None
+
+
+@pytest.mark.parametrize('told', [True, False])
+def test_deeper_at_the_galaxy(told):
+    """
+    Mosaics may have less noise there, which a map tells, or the sky around.
+    """
+    shape = (200, 200)
+    radius = np.hypot(*(np.indices(shape) - 100.0))
+    noise = np.where(radius < 70, 1 / 4, 1.0)
+    galaxy = 5 * np.exp(-(radius / 14)**2)
+    for seed in range(3):
+        image = galaxy + noise * np.random.default_rng(seed).normal(size=shape)
+        cutout = GalaxyCutout(image, unit='nmgy', pixel_scale=0.4,
+                              noise=noise if told else None)
+        rings = replace(_rings(centre=(100.0, 100.0)), cutout=cutout, sky=0.0)
+        assert find_quiet_top(cutout.data, cutout.mask, rings) is None

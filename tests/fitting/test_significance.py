@@ -49,6 +49,18 @@ class TestLight:
         snr = light_snr(1e-9 * self.image, NONE, rings, noise=2e-9)
         assert snr == pytest.approx(0.15 * np.sqrt(self.number))
 
+    def test_map_of_the_noise(self):
+        """
+        It counts where it says more than the noise of the sky.
+        """
+        rings = _rings(_disc)
+        for level, factor in ((3.0, 3.0), (0.1, 1.0)):
+            rings.cutout = GalaxyCutout(
+                np.ones(SHAPE), unit='nmgy', pixel_scale=0.4,
+                noise=np.full(SHAPE, level))
+            assert light_snr(self.image, NONE, rings, noise=1.0) == (
+                pytest.approx(0.3 * np.sqrt(self.number) / factor))
+
     def test_errors(self):
         snr = light_snr(self.image, NONE, _rings(_disc, noise_correlation=2.0),
                         noise=1.0)

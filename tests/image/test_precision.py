@@ -53,6 +53,17 @@ class TestChoice:
         model = choose_precision(1e9 * GALAXY, NONE)[0]
         assert model.dtype == np.float32
 
+    def test_blank_and_even_pixels(self):
+        """
+        Most of the frame is padding, or integers hardly differ.
+        """
+        data = NOISE + 1e8
+        data[:80] = 0.0
+        assert choose_precision(data, NONE)[0].dtype == np.float64
+        counts = np.round(0.3 * NOISE + 1e8).astype('i4')
+        np.testing.assert_array_equal(choose_precision(counts, NONE)[0],
+                                      counts)
+
     def test_masked(self):
         data, mask = NOISE + 1e7, NONE.copy()
         data[:80] = 0.0

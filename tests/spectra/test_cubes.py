@@ -13,6 +13,7 @@ from astropy.wcs import WCS
 from numpy.testing import assert_allclose, assert_array_equal
 from specutils import Spectrum
 
+from astro_pix2prof.spectra import cubes
 from astro_pix2prof.spectra.cubes import Cube, open_cube
 
 SHAPE = (6, 4, 5)
@@ -139,16 +140,23 @@ def test_wavelengths_without_a_unit():
         hdu.header.update(CRVAL3=5e-7, CDELT3=1e-8)
     cube, _ = read(hdus)
     assert_allclose(cube.wave.to_value(u.AA), 5000 + 100 * np.arange(6))
+    # frequencies of long waves
     for hdu in hdus[1:]:
-        hdu.header.update(CRVAL3=5000.0, CDELT3=100.0, CUNIT3='m')
+        hdu.header.update(CTYPE3='FREQ', CRVAL3=1.5e8, CDELT3=1e6)
+    cube, _ = read(hdus)
+    assert_allclose(cube.wave.to_value(u.MHz, u.spectral()),
+                    150 + np.arange(6))
+    for hdu in hdus[1:]:
+        hdu.header.update(CTYPE3='AWAV', CRVAL3=5000.0, CDELT3=100.0,
+                          CUNIT3='m')
     with pytest.raises(ValueError, match=r"up to 5\.5e\+13 Angstrom by its "
                                          r"unit 'm': correct CUNIT3"):
         read(hdus)
 
 
-def test_zeros_are_no_data():
+def test_zeros_are_no_data(monkeypatch):
     """
-    Planes and spaxels of zeros in noise are missing, and those of a model.
+    Planes and spaxels of zeros in noise are missing; those of a model are not.
     """
     rng = np.random.default_rng(1)
     data = rng.normal(size=(20, 4, 5)).astype('f4')
@@ -157,11 +165,19 @@ def test_zeros_are_no_data():
     data[7, 0, 0] = 0
     good = np.ones(data.shape, dtype=bool)
     good[3] = good[:, 1, 2] = False
+    data[5] = data[3]
+    data[5, 0] = np.nan
+    good[5] = False
     hdus = make_hdus(('DATA',), planes={'DATA': data})
-    _, planes = read(hdus)
-    assert_array_equal(planes.good.reshape(data.shape), good)
-    _, planes = read(make_hdus(('DATA',), planes={'DATA': np.abs(data)}))
-    assert planes.good.all()
+    for n_planes in (20, 6):
+        monkeypatch.setattr(cubes, '_BLOCK', n_planes * 20)
+        with open_cube(hdus) as cube:
+            found = np.concatenate([part.good for part in cube.planes()])
+        assert_array_equal(found.reshape(data.shape), good)
+    for dark in (np.abs(data), data[:9]):
+        with open_cube(make_hdus(('DATA',), planes={'DATA': dark})) as cube:
+            found = np.concatenate([part.good for part in cube.planes()])
+        assert_array_equal(found.reshape(dark.shape), np.isfinite(dark))
 
 
 def test_old_wavelengths():
