@@ -186,8 +186,8 @@ path, optional
     Attributes
     ----------
     data : 2D `~numpy.ndarray`
-        The pixel values, float32 or, on a large constant, float64; 0 where
-        masked. The background that was given is subtracted.
+        The pixel values without the background that was given, 0 where
+        masked: float32, or float64 on a large constant.
 
     mask : 2D `~numpy.ndarray` of bool
         `True` for pixels not to use, those of areas that were filled with a
@@ -488,9 +488,7 @@ path, optional
     @cached_property
     def background_noise(self) -> float:
         """
-        The standard deviation of the sky in one pixel, in data units.
-
-        It is measured in a way that galaxies and stars do not raise.
+        The noise of a sky pixel in data units, not raised by galaxies.
         """
         return measure_noise(near_zero(self.data, self.mask), self.mask)
 
