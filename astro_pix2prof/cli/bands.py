@@ -4,14 +4,60 @@ Read the images of several bands, for commands that take BAND=IMAGE.
 """
 
 import argparse
+from pathlib import Path
 
-from astro_pix2prof.cli.options import any_path
+from astro_pix2prof.cli.methods import METHODS
+from astro_pix2prof.cli.options import (
+    add_common_options,
+    add_fitter_options,
+    add_image_options,
+    add_plane_options,
+    any_path,
+    local_path,
+)
 from astro_pix2prof.cli.output import check_file
 from astro_pix2prof.cli.planes import read_planes
 
-__all__ = ['add_colour_options', 'add_reference_option', 'band_and_path',
-           'check_bands', 'check_colours', 'check_reference',
-           'options_by_band']
+__all__ = ['add_band_options', 'add_colour_options', 'add_reference_option',
+           'band_and_path', 'check_bands', 'check_colours',
+           'check_reference', 'options_by_band']
+
+
+def add_band_options(command, *, formats, plot):
+    """
+    Add the images of several bands, how they are measured, and the results.
+
+    Parameters
+    ----------
+    command : `argparse.ArgumentParser`
+        The command.
+
+    formats : iterable of str
+        The formats of its tables.
+
+    plot : str
+        The content of its figure.
+    """
+    command.add_argument('images', nargs='+', metavar='BAND=IMAGE',
+                         type=band_and_path,
+                         help='band and FITS file, such as g=ngc1234_g.fits; '
+                              'the planes of a cube that have the names of '
+                              'the bands if all have the same file')
+    command.add_argument('--method', choices=METHODS, default='pix2prof',
+                         help='how to measure (default: pix2prof)')
+    add_fitter_options(command, each=True)
+    command.add_argument('--out', metavar='DIR', type=local_path,
+                         default=Path(),
+                         help='folder for the results (default: this one)')
+    command.add_argument('--format', choices=formats, default='ecsv',
+                         help='format of the tables (default: ecsv)')
+    command.add_argument('--plot', action='store_true',
+                         help=f'write a PNG of {plot}')
+    command.add_argument('--overwrite', action='store_true',
+                         help='replace results that exist')
+    add_common_options(command)
+    add_image_options(command, each=True)
+    add_plane_options(command, each=True)
 
 
 def add_reference_option(command):

@@ -3,25 +3,15 @@
 The command ``pix2prof bands``.
 """
 
-from pathlib import Path
-
 from astro_pix2prof.cli.bands import (
+    add_band_options,
     add_colour_options,
-    band_and_path,
     check_bands,
     check_colours,
     options_by_band,
 )
-from astro_pix2prof.cli.methods import METHODS, make_fitter
-from astro_pix2prof.cli.options import (
-    add_common_options,
-    add_fitter_options,
-    add_image_options,
-    add_plane_options,
-    image_options,
-    local_path,
-    split_options,
-)
+from astro_pix2prof.cli.methods import make_fitter
+from astro_pix2prof.cli.options import image_options, split_options
 from astro_pix2prof.cli.output import (
     check_new,
     file_stem,
@@ -62,13 +52,6 @@ def add_bands_command(commands):
                     'colours. Options of the images may be given once, or '
                     "once for each image in their order ('none' where one "
                     'does not apply).')
-    command.add_argument('images', nargs='+', metavar='BAND=IMAGE',
-                         type=band_and_path,
-                         help='band and FITS file, such as g=ngc1234_g.fits; '
-                              'the planes of a cube that have the names of '
-                              'the bands if all have the same file')
-    command.add_argument('--method', choices=METHODS, default='pix2prof',
-                         help='how to measure (default: pix2prof)')
     add_colour_options(command)
     command.add_argument('--psf', metavar='FILE|FWHM', type=psf_or_none,
                          action='append',
@@ -77,19 +60,7 @@ def add_bands_command(commands):
                               'half maximum, in arcsec or with a unit such '
                               'as 3pix; colours are as seen behind the '
                               'broadest')
-    add_fitter_options(command, each=True)
-    command.add_argument('--out', metavar='DIR', type=local_path,
-                         default=Path(),
-                         help='folder for the results (default: this one)')
-    command.add_argument('--format', choices=FORMATS, default='ecsv',
-                         help='format of the tables (default: ecsv)')
-    command.add_argument('--plot', action='store_true',
-                         help='write a PNG of the profiles and colours')
-    command.add_argument('--overwrite', action='store_true',
-                         help='replace results that exist')
-    add_common_options(command)
-    add_image_options(command, each=True)
-    add_plane_options(command, each=True)
+    add_band_options(command, formats=FORMATS, plot='the profiles and colours')
     command.set_defaults(run=_run_bands, command=command)
 
 

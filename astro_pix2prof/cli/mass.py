@@ -3,11 +3,9 @@
 The command ``pix2prof mass``.
 """
 
-from pathlib import Path
-
 from astro_pix2prof.cli.bands import (
+    add_band_options,
     add_reference_option,
-    band_and_path,
     check_bands,
     check_reference,
     options_by_band,
@@ -17,16 +15,8 @@ from astro_pix2prof.cli.distance import (
     distance,
     distance_options,
 )
-from astro_pix2prof.cli.methods import METHODS, make_fitter
-from astro_pix2prof.cli.options import (
-    add_common_options,
-    add_fitter_options,
-    add_image_options,
-    add_plane_options,
-    image_options,
-    local_path,
-    split_options,
-)
+from astro_pix2prof.cli.methods import make_fitter
+from astro_pix2prof.cli.options import image_options, split_options
 from astro_pix2prof.cli.output import (
     SUFFIXES,
     check_new,
@@ -65,28 +55,9 @@ def add_mass_command(commands):
                     'stellar-mass profile, from its colour. Options of the '
                     'images may be given once, or once for each image in '
                     "their order ('none' where one does not apply).")
-    command.add_argument('images', nargs='+', metavar='BAND=IMAGE',
-                         type=band_and_path,
-                         help='band and FITS file, such as g=ngc1234_g.fits; '
-                              'the planes of a cube that have the names of '
-                              'the bands if all have the same file')
-    command.add_argument('--method', choices=METHODS, default='pix2prof',
-                         help='how to measure (default: pix2prof)')
     add_reference_option(command)
     _add_mass_options(command)
-    add_fitter_options(command, each=True)
-    command.add_argument('--out', metavar='DIR', type=local_path,
-                         default=Path(),
-                         help='folder for the results (default: this one)')
-    command.add_argument('--format', choices=SUFFIXES, default='ecsv',
-                         help='format of the table (default: ecsv)')
-    command.add_argument('--plot', action='store_true',
-                         help='write a PNG of the mass profile')
-    command.add_argument('--overwrite', action='store_true',
-                         help='replace results that exist')
-    add_common_options(command)
-    add_image_options(command, each=True)
-    add_plane_options(command, each=True)
+    add_band_options(command, formats=SUFFIXES, plot='the mass profile')
     command.set_defaults(run=_run_mass, command=command)
 
 
