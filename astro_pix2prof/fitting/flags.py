@@ -17,7 +17,6 @@ from astro_pix2prof.fitting.bowls import has_bowl
 from astro_pix2prof.fitting.centres import is_centre_rough
 from astro_pix2prof.fitting.checks import is_point_source
 from astro_pix2prof.fitting.dark_areas import has_dark_area
-from astro_pix2prof.fitting.dark_lines import has_dark_line
 from astro_pix2prof.fitting.enlarged import is_enlarged
 from astro_pix2prof.fitting.filtered import is_median_filtered, is_sharpened
 from astro_pix2prof.fitting.flat_tops import find_flat_top
@@ -28,6 +27,7 @@ from astro_pix2prof.fitting.quiet_tops import find_quiet_top
 from astro_pix2prof.fitting.scattered_light import has_scattered_light
 from astro_pix2prof.fitting.significance import light_snr
 from astro_pix2prof.fitting.stretched import is_stretched
+from astro_pix2prof.fitting.uneven_lines import has_uneven_line
 from astro_pix2prof.profile.brightness import curve_of_growth
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 
@@ -71,6 +71,9 @@ _FULL, _CORE = 0.02, 3.0
 # centre to be seen, and least signal-to-noise ratio of rings beyond the edge
 # that show that the galaxy is cut off.
 _NUCLEUS, _CLEAR = 3.0, 10.0
+
+# The galaxy ends at the last ring above so many times its error.
+_SEEN = 3.0
 
 # Median error of the ellipticity, as a part of the axis ratio, from which on
 # ellipses are uncertain, over rings of at least this signal-to-noise ratio.
@@ -304,8 +307,10 @@ def flag_galaxy(rings, evidence):
             image, cutout.mask, rings, noise=seen):
         flag |= GalaxyFlag.SKY_UNCERTAIN
     if not flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.WRONG_NOISE) and (
-            has_dark_line(image, cutout.mask, rings, noise=seen,
-                          gain=cutout.gain)):
+            has_uneven_line(image, cutout.mask, rings, noise=seen,
+                            gain=cutout.gain)):
+        flag |= GalaxyFlag.WRONG_NOISE
+    if not flag & GalaxyFlag.NO_SOURCE and _is_read_twice(rings):
         flag |= GalaxyFlag.WRONG_NOISE
     if is_point:
         flag |= GalaxyFlag.POINT_SOURCE
@@ -352,6 +357,16 @@ def _is_seen(rings):
     good = ~rings.cutout.mask[part]
     light = (rings.cutout.data[part] - rings.sky)[good].sum()
     return light > _BRIGHT * rings.noise * np.sqrt(np.count_nonzero(good))
+
+
+def _is_read_twice(rings):
+    """
+    Tell whether a row or column through the galaxy was read twice.
+    """
+    last = rings.last_seen(_SEEN)
+    return last is not None and any(
+        abs(line - rings.cutout.origin[1 - axis] - rings.centre[1 - axis])
+        < rings.sma[last] for axis, line in rings.cutout.double_reads)
 
 
 def _is_rough(rings):

@@ -3,11 +3,13 @@
 Recognise a border between parts of a detector with different gains.
 """
 
+from functools import cache
+
 import numpy as np
 
 from astro_pix2prof.background.strips import SIDE, sky_strips
 
-__all__ = ['has_border']
+__all__ = ['has_border', 'photon_part', 'step_weights']
 
 
 # Borders are looked for up to so far (pixels) from the nucleus, with this part
@@ -200,24 +202,38 @@ def _step_gain(image, mask, line, step, x, y, noise, gain):
     sky = _BAND * noise**2 + 0 * light
     light = np.where(light > _CLEAR * np.sqrt(
         sky + photons / (1 if gain else _MOST_PHOTONS)), light, np.nan)
-    weight = _step_weights()
+    weight = step_weights()
     found = sum(w * np.log(light[:, k:k + n_steps])
                 for k, w in enumerate(weight))
     error, shot = (sum(w**2 * part[:, k:k + n_steps]
                        for k, w in enumerate(weight))
                    for part in (sky / light**2, photons / light**2))
     if not gain:
-        shot *= _photon_part(found, error, shot)
+        shot *= photon_part(found, error, shot)
     error += shot + (_MODEL * step)**2
     better = np.nansum((found**2 - (found - step)**2) / error, axis=0)
     return better.max()
 
 
-def _photon_part(found, error, shot):
+def photon_part(found, error, shot):
     """
     Estimate the noise of photons, as a part of that of the fewest.
 
     From how even the galaxy is where photons dominate.
+
+    Parameters
+    ----------
+    found : `~numpy.ndarray`
+        Steps of the light of a galaxy, in logarithms.
+
+    error, shot : `~numpy.ndarray`
+        Their variances from the noise of the sky, and from photons if these
+        are as few as may be.
+
+    Returns
+    -------
+    part : float
+        A fifth where too few steps tell.
     """
     use = shot > 2 * error
     if np.count_nonzero(use) < _ENOUGH:
@@ -226,9 +242,15 @@ def _photon_part(found, error, shot):
     return min(max(part, 1 / _MOST_PHOTONS), 1.0)
 
 
-def _step_weights():
+@cache
+def step_weights():
     """
     Calculate weights that measure a step, and no smooth change.
+
+    Returns
+    -------
+    weight : 1D `~numpy.ndarray`, shape (8,)
+        Of the four pixels on each side of the step.
     """
     x = np.arange(-_SIDE, _SIDE) + 0.5
     smooth = np.stack([x, x**3], axis=1)

@@ -44,6 +44,7 @@ from astro_pix2prof.image.calibration import (
     refuse_unscaled,
 )
 from astro_pix2prof.image.cropping import check_usable, crop_cutout
+from astro_pix2prof.image.double_reads import find_double_reads
 from astro_pix2prof.image.packing import pack_wcs, unpack_wcs
 from astro_pix2prof.image.pictures import place_of_defects
 from astro_pix2prof.image.planes import clean_planes, data_scale
@@ -254,11 +255,11 @@ path, optional
     gain, saturation, psf_fwhm : float or `None`
         As given or, for ``gain`` and ``saturation``, as found in the header.
 
-    band, name : str or `None`
-        As given or as found in the header.
+    band, name, stem : str or `None`
+        As given or as in the header; the name of the file without its ending.
 
-    stem : str or `None`
-        The name of the file without its ending, if the image is one.
+    double_reads : list of tuple of 2 ints
+        The axis and number, in the whole image, of lines that were read twice.
 
     Examples
     --------
@@ -342,8 +343,7 @@ path, optional
         self.gain = given_gain(gain, unit) or find_gain(unit, header)
         self.saturation = given_saturation(saturation, unit)
         if self.saturation is None:
-            self.saturation = find_saturation(
-                unit, header, parts.data, mask)
+            self.saturation = find_saturation(unit, header, parts.data, mask)
         self.psf_fwhm = given_fwhm(psf_fwhm, self.pixel_scale)
 
         self._data_scale = scale = data_scale(parts.data, mask)
@@ -359,6 +359,7 @@ path, optional
         if self.saturation is not None:
             self.saturation /= scale
         self.background = None if background is None else background / scale
+        self.double_reads = find_double_reads(parts.data, self.position)
         self.data, self.mask, self.noise = clean_planes(
             parts.data, mask, sigma, background=background, scale=scale,
             position=place_of_defects(image, self.position))

@@ -260,8 +260,11 @@ class GalaxyFlag(_DescribedFlag):
         'hold, errors do not; give the noise as it is. Or two parts of the '
         'detector with different gains meet in the galaxy, as noise and '
         'light tell, which change by the same factor there, or some rows or '
-        'columns, or parts of them, lost as much light all along: then values '
-        'do not hold either. Mask these.')
+        'columns, or parts of them, lost or gained as much light all along, '
+        'or a row or column was read twice, or the light breaks off at one, '
+        'as where rows were lost or halves of an image were joined wrongly: '
+        'then values do not hold either. Mask such lines, or take another '
+        'image.')
     GEOMETRY_UNCERTAIN = (
         131072,
         'The ellipses are known roughly: the profile may be off with them.',

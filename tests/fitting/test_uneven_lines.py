@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Tests of recognising rows and columns that are darker than the ellipses.
+Tests of recognising rows and columns that differ from the ellipses.
 """
 
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from astro_pix2prof import GalaxyFlag, IsophoteFitter, Pix2ProfFitter
-from astro_pix2prof.fitting.dark_lines import has_dark_line
+from astro_pix2prof.fitting.uneven_lines import has_uneven_line
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.rings import MeasuredRings
 
@@ -44,7 +44,7 @@ def _noisy(model, seed=0, gain=50.0):
 
 
 def _has_line(image, mask=NONE, rings=RINGS, **options):
-    return has_dark_line(image, mask, rings, **{
+    return has_uneven_line(image, mask, rings, **{
         'noise': 1.0, 'gain': 50.0, **options})
 
 
@@ -68,6 +68,16 @@ def test_lines(offset, width, part):
         assert _has_line(1e-9 * image, rings=rings, noise=1e-9, gain=None)
 
 
+@pytest.mark.parametrize('width', [3, 6])
+@pytest.mark.parametrize('part', [1.2, 1.5])
+def test_lines_that_gained_light(width, part):
+    for line in (np.s_[:, 55:55 + width], np.s_[60:60 + width]):
+        model = GALAXY.copy()
+        model[line] *= part
+        assert _has_line(_noisy(model), rings=_rings(model))
+        assert _has_line(_noisy(model), rings=_rings(model), gain=None)
+
+
 @pytest.mark.parametrize('line', [np.s_[64:, 54:58], np.s_[:62, 54:60],
                                   np.s_[67:72, 62:], np.s_[60:63, :58]])
 @pytest.mark.parametrize('part', [0.0, 0.5, 0.75])
@@ -75,6 +85,15 @@ def test_lines_that_end_beside_the_nucleus(line, part):
     model = GALAXY.copy()
     model[line] *= part
     assert _has_line(_noisy(model), rings=_rings(model))
+
+
+@pytest.mark.parametrize('amplitude', [0.2, 0.4])
+def test_half_a_bright_line_may_be_a_thin_disc(amplitude):
+    more = np.zeros(SHAPE)
+    more[:62, 54:60] = amplitude
+    model = GALAXY * (1 + gaussian_filter(more, 1.0))
+    for seed in range(4):
+        assert not _has_line(_noisy(model, seed))
 
 
 def test_missing_pixels():

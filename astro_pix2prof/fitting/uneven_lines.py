@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Recognise rows and columns through a galaxy that are darker than its ellipses.
+Recognise rows and columns through a galaxy that differ from its ellipses.
 """
 
 from functools import cache
@@ -9,8 +9,9 @@ import numpy as np
 
 from astro_pix2prof.background.medians import median
 from astro_pix2prof.ellipses.model import radius_at
+from astro_pix2prof.fitting.breaks import has_break
 
-__all__ = ['has_dark_line']
+__all__ = ['has_uneven_line']
 
 
 # Half the side (pixels) of the box that is looked at, in bands of so many
@@ -56,15 +57,17 @@ _ENDS = (-4.0, 0.0, 4.0)
 _BESIDE, _ELSE, _AGREE, _UNLIKE = 4, 0.3, 3.0, 0.12
 
 
-def has_dark_line(image, mask, rings, *, noise, gain=None):
+def has_uneven_line(image, mask, rings, *, noise, gain=None):
     """
-    Tell whether rows or columns lost the same part of the light all along.
+    Tell whether rows or columns have less or more light than they should.
 
     The light of a galaxy differs from its ellipses: but not by the same part
     above and below the nucleus, between two sharp edges along pixels. Lines
     that lost more are found and masked before the fit, in
     `~astro_pix2prof.detection.bad_lines.find_bad_lines`; beside a nucleus,
-    wide ones that lost a little are seen against the ellipses only.
+    wide ones that lost or gained a little are seen against the ellipses only.
+    Nor does it break off at a line, as where rows were lost: see
+    `~astro_pix2prof.fitting.breaks.has_break`.
 
     Parameters
     ----------
@@ -86,7 +89,8 @@ def has_dark_line(image, mask, rings, *, noise, gain=None):
     Returns
     -------
     result : bool
-        Also for lines that begin or end beside the nucleus.
+        Whether such a line, or a break, is there. A dark line may begin or
+        end beside the nucleus.
     """
     good = np.isfinite(rings.intensity + rings.eps + rings.theta)
     if np.count_nonzero(good) < 2 or not noise > 0:
@@ -118,8 +122,11 @@ def has_dark_line(image, mask, rings, *, noise, gain=None):
     # (a few photons have no logarithm)
     least = max(_CLEAR * noise * np.sqrt(_BAND),
                 0.0 if gain is None else _CLEAR**2 / gain)
-    return _is_dark(pixels, model, np.stack([x, y]), noise,
-                    _PHOTONS / noise if gain is None else gain, least)
+    light, usual, at = _bands(pixels), _bands(model), np.stack([x, y])
+    return has_break(light, usual, at, band=_BAND, noise=noise,
+                     gain=gain) or _is_uneven(
+        light, usual, at, noise, _PHOTONS / noise if gain is None else gain,
+        least)
 
 
 def _bands(values):
@@ -131,13 +138,12 @@ def _bands(values):
                      for part in (values, values.T)])
 
 
-def _is_dark(pixels, model, at, noise, gain, least):
+def _is_uneven(light, usual, at, noise, gain, least):
     """
-    Tell whether columns or rows at some places from the centre are dark.
+    Tell whether columns or rows near the centre are too dark, or bright.
     """
-    light, usual = _bands(pixels), _bands(model)
     unseen = ~((usual > least) & np.isfinite(light))
-    usual[unseen] = 1.0
+    usual = np.where(unseen, 1.0, usual)
     ratio = light / usual
     ratio[unseen] = 1.0
     ratio = np.log(np.maximum(ratio, _DARKEST, out=ratio), out=ratio)
@@ -162,11 +168,14 @@ def _is_dark(pixels, model, at, noise, gain, least):
     # (a quick look)
     _, lost, _, clear = (np.array([whole] + 2 * len(_ENDS) * [part])[
         :, None] for whole, part in zip(_WHOLE, _PART, strict=True))
-    dark = (mean < -lost) & (mean * np.sqrt(total) < -clear)
-    dark &= (np.abs(at[:, :1] + place[0] + 0.5 * (place[1] - 1))
-             < _FARTHEST)[:, None]
+    # (half of a bright line may be a thin disc)
+    size = np.abs(mean)
+    size[:, 1:] = -mean[:, 1:]
+    uneven = (size > lost) & (size * np.sqrt(total) > clear)
+    uneven &= (np.abs(at[:, :1] + place[0] + 0.5 * (place[1] - 1))
+               < _FARTHEST)[:, None]
     zero = 1 + _ENDS.index(0.0)
-    for axis, side, k in np.argwhere(dark):
+    for axis, side, k in np.argwhere(uneven):
         use = (sides[axis, side] > 0) & (weight[axis, :, k] > 0)
         if side == 0 and (sides[axis, [zero, zero + len(_ENDS)]] @ use
                           < _EACH_SIDE).any():
@@ -198,7 +207,8 @@ def _is_line(k, n, depth, error, weight, limits):
     value, own = depth[:, k], weight[:, k]
     total = own.sum()
     mean = own @ value / total
-    if len(value) < least or mean > -lost or -mean * np.sqrt(total) < clear:
+    size = abs(mean)
+    if len(value) < least or size < lost or size * np.sqrt(total) < clear:
         return False
     off = (value - mean)**2
     scatter = own @ off / total / (len(value) - 1)
@@ -213,7 +223,7 @@ def _is_line(k, n, depth, error, weight, limits):
     profile = (part * depth[:, near]).sum(0)[known] / part_total[known]
     shape = shape[known]
     factor = profile @ shape / (shape @ shape)
-    return np.abs(profile - factor * shape).max() < -_ELSE * mean
+    return np.abs(profile - factor * shape).max() < _ELSE * size
 
 
 @cache
