@@ -13,7 +13,7 @@ __all__ = ['find_quiet_top']
 # Half the side (pixels) of the box around the nucleus, and numbers of pixels
 # nearest to it that are tried; they vary by less than this part of the
 # variance of the sky in small boxes, which happens by chance in one of 10^6
-# cores.
+# cores (of 21 pixels; a quantile of chi square).
 _HALF = 6
 _LEAST = ((21, 0.12), (37, 0.22), (69, 0.36))
 

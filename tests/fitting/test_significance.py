@@ -83,6 +83,39 @@ class TestLight:
         snr = light_snr(image, mask, _rings(_disc), noise=1.0)
         assert snr == pytest.approx(usual / np.sqrt(2), rel=0.03)
 
+    @pytest.mark.parametrize(('beyond', 'counts'), [
+        (0.07, False), (0.14, True)])
+    def test_faint_rings(self, beyond, counts):
+        """
+        Noise gives rings of 100 pixels a tenth of that of a pixel.
+        """
+        rings = _rings(lambda r: np.where(r < 20, 0.3, beyond))
+        image = np.where(RADIUS <= 19.5, 0.3, 0.0)
+        image[(RADIUS > 19.5) & (RADIUS <= 39.5)] = 0.3
+        number = np.count_nonzero(RADIUS <= (39.5 if counts else 19.5))
+        assert light_snr(image, NONE, rings, noise=1.0) == pytest.approx(
+            0.3 * np.sqrt(number))
+
+    def test_bright_pixels(self):
+        """
+        Pixels of noise count, and an object of 7 times the noise does not.
+
+        One of 10,000 pixels is brighter than 3.7 times its noise.
+        """
+        level = 2.0
+        image = level * self.image
+        rings = _rings(lambda r: level * _disc(r))
+        usual = light_snr(image, NONE, rings, noise=level)
+        for above, counts in ((3.7, True), (7.0, False)):
+            other = image.copy()
+            other[66, 60] += above * level
+            snr = light_snr(other, NONE, rings, noise=level)
+            total, number = 0.3 * self.number, self.number
+            expected = ((total + above) / np.sqrt(number) if counts
+                        else 0.3 * np.sqrt(number - 1))
+            assert snr == pytest.approx(expected)
+            assert usual == pytest.approx(0.3 * np.sqrt(number))
+
     def test_beyond_the_frame(self):
         rings = _rings(_disc)
         rings.centre = (10.0, 64.0)

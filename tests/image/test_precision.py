@@ -34,6 +34,41 @@ class TestChoice:
             assert np.std(near_zero(data, NONE)) == pytest.approx(
                 NOISE.std(), rel=1e-3)
 
+    @pytest.mark.parametrize(('error', 'double'), [
+        (0.003, False), (0.01, True)])
+    def test_rounding(self, error, double):
+        """
+        Single precision has steps of a part 2^-24 to 2^-23 of a value.
+        """
+        # neighbours of normal noise differ by 0.95 of it (a median)
+        level = error * 0.954 * 2**23
+        data, _ = choose_precision(NOISE + level, NONE)
+        assert data.dtype == (np.float64 if double else np.float32)
+
+    def test_part_of_the_rows(self):
+        """
+        Some thousand pixels tell the noise of an image to 2%.
+
+        All rows are read of an image that has no more.
+        """
+        quiet = 1000 + 1e-4 * np.random.default_rng(2).normal(size=(48, 60))
+        part = np.full(quiet.shape, True)
+        part[17:19] = False
+        assert choose_precision(quiet, part)[0].dtype == np.float64
+
+        class Rows(np.ndarray):
+            read = 0
+
+            def __getitem__(self, key):
+                found = super().__getitem__(key)
+                if isinstance(key, tuple):
+                    Rows.read += found.size / 2
+                return found
+
+        large = np.zeros((1024, 1024)).view(Rows)
+        choose_precision(large, np.zeros(large.shape, bool))
+        assert 30_000 < Rows.read < 130_000
+
     def test_single_is_what_it_is(self):
         # (what is lost is lost)
         for kind in ('f4', '>f4', 'i2', '>i2'):
@@ -69,6 +104,10 @@ class TestChoice:
         data[:80] = 0.0
         mask[:80] = True
         assert choose_precision(data, mask)[0].dtype == np.float64
+        # every other pixel is bad: no neighbours are left
+        data, mask = NOISE.copy(), NONE.copy()
+        data[:, ::2], mask[:, ::2] = NOISE[:, ::2] + 1e7, True
+        assert choose_precision(data, mask)[0].dtype == np.float32
         assert near_zero(data, ~NONE) is data
 
 
