@@ -10,8 +10,8 @@ __all__ = ['choose_precision', 'near_zero']
 
 # Single precision is too coarse where it rounds the usual pixel by more than
 # this part of the difference of neighbours, as in an image with a constant of
-# some 50,000 times its noise; it is known from about so many pixels.
-_COARSE, _PIXELS = 5e-3, 4096
+# some 50,000 times its noise; it is known from about so many rows.
+_COARSE, _ROWS = 5e-3, 64
 
 _EPS = np.finfo(np.float32).eps
 
@@ -68,7 +68,7 @@ def _large_level(data, mask):
     if data.dtype.itemsize < 4 or data.dtype in (
             np.dtype(np.float32), np.dtype('>f4')):
         return None
-    step = max(int(np.sqrt(data.size / _PIXELS)), 1)
+    step = max(int(np.sqrt(data.size) / _ROWS), 1)
     part = np.s_[::step, :-1]
     good = ~(mask[part] | mask[::step, 1:])
     values = data[part][good].astype(float)

@@ -41,6 +41,62 @@ class TestFindPhoton:
         noise = 0.2 * np.random.default_rng(2).normal(size=NONE.shape)
         assert find_photon(np.round(noise + 0.2), NONE) is None
 
+    @pytest.mark.parametrize(('ones', 'twos', 'found'), [
+        # 6.5 pixels of 16,384 should have two: none has by chance in 1 of 700
+        (450, 0, False), (360, 0, True),
+        # 20 of them: there are 5 or fewer by chance in 1 of 14,000
+        (790, 5, False), (790, 8, True)])
+    def test_pixels_with_two(self, ones, twos, found):
+        data = np.zeros(NONE.size)
+        data[:ones], data[ones:ones + twos] = 1.0, 2.0
+        data = np.random.default_rng(4).permutation(data)
+        photon = find_photon(data.reshape(NONE.shape), NONE)
+        assert photon == (1.0 if found else None)
+        # other values are not two
+        if twos == 8:
+            data[data == 2] = 1.4
+            assert find_photon(data.reshape(NONE.shape), NONE) is None
+            data[data == 1.4] = 2.9
+            assert find_photon(data.reshape(NONE.shape), NONE) is None
+
+    def test_sky_that_is_rounded_up(self):
+        noise = 0.15 * np.random.default_rng(2).normal(size=NONE.shape)
+        data = np.round(noise + 0.25)
+        assert set(np.unique(data)) == {0, 1}
+        assert find_photon(data, NONE) is None
+
+    @pytest.mark.parametrize(('light', 'found'), [(220, True), (570, False)])
+    def test_galaxy(self, light, found):
+        """
+        Half of the pixels with light may be those of a galaxy, not most.
+        """
+        data = np.zeros(NONE.shape)
+        rng = np.random.default_rng(6)
+        data.flat[rng.permutation(data.size)[:260]] = 1.0
+        apart = np.hypot(*(np.indices(data.shape) - 64.0)).ravel()
+        inside = np.argsort(apart)[:light]
+        # (every other pixel, so that the others are beside empty ones)
+        data.flat[inside] = rng.integers(3, 60, light) * (
+            rng.random(light) < 0.98)
+        assert (find_photon(data, NONE) is not None) == found
+
+    @pytest.mark.parametrize(('width', 'found'), [(4, True), (6, False)])
+    def test_extended_light(self, width, found):
+        """
+        Pixels with light that are beside others are no photons of a sky.
+        """
+        data = np.repeat(sky(0.02, shape=(128, 120 // width)), width, axis=1)
+        mask = np.zeros(data.shape, bool)
+        assert (find_photon(data, mask) is not None) == found
+
+    def test_masked_neighbours(self):
+        # every photon lights six pixels of a row, of which one is masked
+        data = np.repeat(sky(0.02, shape=(128, 20)), 6, axis=1)
+        mask = np.zeros(data.shape, bool)
+        mask[:, ::6] = True
+        data[mask] = 0.0
+        assert find_photon(data, mask) is None
+
     def test_border_of_zeros(self):
         data = 100 + np.random.default_rng(3).normal(size=NONE.shape)
         data[:, 40:] = 0.0
@@ -76,6 +132,49 @@ class TestNoise:
                                       2 * np.sqrt(0.1), 1.0)
         assert ratio.shape == (2, 8, 8)
         np.testing.assert_allclose(ratio.mean((1, 2)), 0.5, rtol=0.02)
+
+    def test_pixels_that_do_not_count(self):
+        data = 2e-3 * sky(0.1, shape=(512, 512))
+        rng = np.random.default_rng(8)
+        mask = rng.random(data.shape) < 0.1
+        data[mask] = 1.0
+        noise = np.full(data.shape, 4e-3 * np.sqrt(0.1))
+        for value in (0.0, np.inf, np.nan):
+            bad = rng.random(data.shape) < 0.03
+            noise[bad], data[bad] = value, 1.0
+        ratio = photon_noise_in_cells(data, mask, noise, 2e-3)
+        np.testing.assert_allclose(ratio.mean((1, 2)), 0.5, rtol=0.02)
+
+    def test_masked_cells(self):
+        """
+        A cell of which most is masked is not known.
+        """
+        mask = np.zeros((512, 512), bool)
+        mask[:44, :64] = mask[64:84, :64] = True
+        ratio = photon_noise_in_cells(sky(0.1, shape=mask.shape), mask,
+                                      np.sqrt(0.1), 1.0)
+        assert np.isnan(ratio[:, 0, 0]).all()
+        assert np.isfinite(ratio).sum() == ratio.size - 2
+        np.testing.assert_allclose(ratio[:, 1, 0], 1.0, atol=0.2)
+
+    @pytest.mark.parametrize('unit', [1.0, 2e-3])
+    @pytest.mark.parametrize(('number', 'cells'), [(20, 8), (12, 4)])
+    def test_photons_in_a_cell(self, number, cells, unit):
+        """
+        Sixteen in most of 8 by 8 cells tell their noise to an eighth.
+        """
+        mask = np.zeros((256, 256), bool)
+        data = np.zeros(mask.shape)
+        for y in range(8):
+            for x in range(8):
+                place = np.random.default_rng([x, y]).permutation(15**2)
+                j, i = np.divmod(place[:number], 15)
+                data[32 * y + 2 * j + 1, 32 * x + 2 * i + 1] = unit
+        ratio = photon_noise_in_cells(data, mask, 0.1 * unit, unit)
+        assert ratio.shape == (2, cells, cells)
+        # each changes twice in a row, and there are 32 by 32 pixels
+        expected = np.sqrt(number / 32**2) / 0.1
+        np.testing.assert_allclose(ratio, expected, rtol=0.02)
 
     def test_too_few(self):
         # 64 by 64 pixels with one photon in 200 tell nothing

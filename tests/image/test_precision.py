@@ -35,7 +35,7 @@ class TestChoice:
                 NOISE.std(), rel=1e-3)
 
     @pytest.mark.parametrize(('error', 'double'), [
-        (0.003, False), (0.01, True)])
+        (0.004, False), (0.007, True)])
     def test_rounding(self, error, double):
         """
         Single precision has steps of a part 2^-24 to 2^-23 of a value.
@@ -47,13 +47,11 @@ class TestChoice:
 
     def test_part_of_the_rows(self):
         """
-        Some thousand pixels tell the noise of an image to 2%.
-
-        All rows are read of an image that has no more.
+        Of large images some rows are read, and all of those with few.
         """
         quiet = 1000 + 1e-4 * np.random.default_rng(2).normal(size=(48, 60))
         part = np.full(quiet.shape, True)
-        part[17:19] = False
+        part[17] = False
         assert choose_precision(quiet, part)[0].dtype == np.float64
 
         class Rows(np.ndarray):
@@ -67,7 +65,7 @@ class TestChoice:
 
         large = np.zeros((1024, 1024)).view(Rows)
         choose_precision(large, np.zeros(large.shape, bool))
-        assert 30_000 < Rows.read < 130_000
+        assert 45_000 < Rows.read < 100_000
 
     def test_single_is_what_it_is(self):
         # (what is lost is lost)

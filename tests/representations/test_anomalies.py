@@ -321,6 +321,29 @@ def test_what_is_sure_is_not_asked():
     assert alone == chosen[:9]
 
 
+def test_candidates_of_many():
+    """
+    Those who compete for a batch are the most doubtful ones, a few thousand.
+    """
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(9000, 3))
+    model = InterestModel(points, np.arange(20), np.arange(20) % 2 + 1.0, 0)
+    mean, error = np.full(9000, 1.9), np.full(9000, 0.01)
+    doubtful = rng.permutation(np.arange(20, 9000))[:500]
+    mean[doubtful] = 1.5
+    sizes = []
+
+    def predict(process, part):
+        sizes.append(len(part))
+        return np.full(len(part), 0.5), np.linspace(0.1, 0.2, len(part))
+
+    model._predict = predict
+    chosen = model.next_rows(5, mean, error, np.arange(9000.0))
+    assert set(chosen) <= set(doubtful)
+    # (both by doubt and by isolation: twice as many at most)
+    assert 2700 < max(sizes) < 4500
+
+
 def test_unrated_far_ones_are_expected_to_be_usual():
     rng = np.random.default_rng(0)
     points = np.concatenate([rng.normal(0, 0.1, (40, 3)), [[9.0, 0, 0]]])

@@ -174,10 +174,74 @@ def test_zeros_are_no_data(monkeypatch):
         with open_cube(hdus) as cube:
             found = np.concatenate([part.good for part in cube.planes()])
         assert_array_equal(found.reshape(data.shape), good)
+    # (of 12 planes, too)
+    with open_cube(make_hdus(('DATA',), planes={'DATA': data[:12]})) as cube:
+        found = np.concatenate([part.good for part in cube.planes()])
+    assert_array_equal(found.reshape(good[:12].shape), good[:12])
     for dark in (np.abs(data), data[:9]):
         with open_cube(make_hdus(('DATA',), planes={'DATA': dark})) as cube:
             found = np.concatenate([part.good for part in cube.planes()])
         assert_array_equal(found.reshape(dark.shape), np.isfinite(dark))
+
+
+def test_planes_that_are_looked_at():
+    """
+    Spaxels without data are found from a few of many planes.
+    """
+    data = np.random.default_rng(1).normal(size=(400, 4, 5))
+    data[:, 1, 2] = 0
+
+    class Planes:
+        shape, read = data.shape, 0
+
+        def __getitem__(self, part):
+            Planes.read += len(data[part])
+            return data[part]
+
+    cube = Cube(Planes(), u.Jy, np.arange(400.0) * u.AA)
+    good = np.ones(cube.shape, dtype=bool)
+    good[1, 2] = False
+    first = next(cube.planes(0, 1))
+    assert_array_equal(first.good[0].reshape(cube.shape), good)
+    assert 18 < Planes.read < 38
+    # values that are not known are no light
+    data[::3, 1, 2] = np.nan
+    data[:, 2, 2] = np.nan
+    good[2, 2] = False
+    first = next(Cube(Planes(), u.Jy, np.arange(400.0) * u.AA).planes(1, 2))
+    assert_array_equal(first.good[0].reshape(cube.shape), good)
+
+
+@pytest.mark.parametrize(('first', 'step', 'taken'), [
+    # blue and red ends of spectrographs
+    (3500.0, 100.0, True), (20_000.0, 1000.0, True),
+    # nm of an infrared one, and a wave that air does not let pass
+    (2000.0, 100.0, False), (45_000.0, 1000.0, False)])
+def test_numbers_that_may_be_angstrom(first, step, taken):
+    hdus = make_hdus(CRVAL3=first, CDELT3=step)
+    for hdu in hdus[1:]:
+        del hdu.header['CUNIT3']
+    if taken:
+        with pytest.warns(AstropyUserWarning, match='have no unit'):
+            cube, _ = read(hdus)
+        assert_allclose(cube.wave[0].value, first)
+    else:
+        with pytest.raises(ValueError, match='without a unit'):
+            read(hdus)
+
+
+@pytest.mark.parametrize(('unit', 'first', 'taken'), [
+    ('cm', 70.0, True), ('m', 5.0, False)])
+def test_longest_wavelength(unit, first, taken):
+    """
+    Hydrogen has a line at 21 cm; the longest cube of wavelengths has 1 m.
+    """
+    hdus = make_hdus(CUNIT3=unit, CRVAL3=first, CDELT3=0.01)
+    if taken:
+        assert_allclose(read(hdus)[0].wave[0].to_value(unit), first)
+    else:
+        with pytest.raises(ValueError, match='correct CUNIT3'):
+            read(hdus)
 
 
 def test_old_wavelengths():
