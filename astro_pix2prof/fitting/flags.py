@@ -15,7 +15,7 @@ from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.blends import is_blended
 from astro_pix2prof.fitting.bowls import has_bowl
 from astro_pix2prof.fitting.centres import is_centre_rough
-from astro_pix2prof.fitting.checks import is_point_source
+from astro_pix2prof.fitting.checks import has_host, is_point_source
 from astro_pix2prof.fitting.dark_areas import has_dark_area
 from astro_pix2prof.fitting.enlarged import is_enlarged
 from astro_pix2prof.fitting.filtered import is_median_filtered, is_sharpened
@@ -312,7 +312,7 @@ def flag_galaxy(rings, evidence):
         flag |= GalaxyFlag.WRONG_NOISE
     if not flag & GalaxyFlag.NO_SOURCE and _is_read_twice(rings):
         flag |= GalaxyFlag.WRONG_NOISE
-    if is_point:
+    if is_point and not has_host(rings):
         flag |= GalaxyFlag.POINT_SOURCE
     if _is_rough(rings):
         flag |= GalaxyFlag.GEOMETRY_UNCERTAIN

@@ -34,6 +34,12 @@ _CORE, _UNEVEN, _NOISY = 2, 0.03, 2.5
 # so many times the noise.
 _FLAT, _JUMP, _CHANCE, _DECLINE, _HEIGHT = 1.4, 3.0, 1e-4, 0.05, 10.0
 
+# Pixels of a sharp nucleus decline from the centre on, and the brightest is
+# farther above their median than the faintest is below it: the rank
+# correlation with the distance times the ratio of the two is below -2.8. That
+# of tops that were cut off is above -2.1.
+_PEAKED = -2.5
+
 
 def find_flat_top(data, mask, rings):
     """
@@ -133,7 +139,21 @@ def _flat_number(value, u, v, noise):
             np.log(top / edge) > _DECLINE)
     fits &= (top > _HEIGHT) & (edge > 0) & (outer > 0)
     fits &= fdtrc(inside - 6, last - first - 9, np.nan_to_num(jump)) < _CHANCE
-    return int(number[fits][-1]) if fits.any() else None
+    for k in np.flatnonzero(fits)[::-1]:
+        if not _is_peaked(value[:inside[k]]):
+            return int(number[k])
+    return None
+
+
+def _is_peaked(value):
+    """
+    Tell whether pixels, from the centre on, are those of a sharp nucleus.
+    """
+    rank = np.argsort(np.argsort(value))
+    order = np.corrcoef(rank, np.arange(len(value)))[0, 1]
+    least, middle, most = np.quantile(value, [0, 0.5, 1])
+    return bool(order * (most - middle) < _PEAKED * (middle - least))
+
 
 
 def _variance(terms, value, first, last):

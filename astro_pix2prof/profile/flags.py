@@ -248,8 +248,9 @@ class GalaxyFlag(_DescribedFlag):
         'As compact as the point-spread function: a star, or not resolved.',
         'The profile falls as a point-spread function does and is round, or '
         'as elongated within the core as beyond, as stars that were guided '
-        'badly are. Its shape tells nothing of a galaxy. Give ``psf_fwhm=`` '
-        'if the point-spread function is wider than eight pixels.')
+        'badly are. Its shape tells nothing of a galaxy. It is not set where '
+        'a galaxy is seen around a bright nucleus. Give ``psf_fwhm=`` if the '
+        'point-spread function is wider than eight pixels.')
     WRONG_NOISE = (
         65536,
         'The noise is not as stated, correlated or uneven: no error holds.',

@@ -14,8 +14,9 @@ from astro_pix2prof import (
     load_example,
 )
 from astro_pix2prof.background.noise import noise_in_cells, noise_is_wrong
-from astro_pix2prof.fitting.checks import is_point_source
+from astro_pix2prof.fitting.checks import has_host, is_point_source
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
+from astro_pix2prof.profile.rings import MeasuredRings
 
 
 @pytest.fixture(scope='module', params=[Pix2ProfFitter, IsophoteFitter])
@@ -116,6 +117,76 @@ class TestPointSource:
         assert measure(fitter, star) & GalaxyFlag.POINT_SOURCE
         disc = draw(lambda r: 200 * np.exp(-r / 5))
         assert not measure(fitter, disc) & GalaxyFlag.POINT_SOURCE
+
+
+class TestHost:
+    sma = np.concatenate([[0], np.geomspace(0.5, 60, 40)])
+    size = 1.0 + 0 * sma
+
+    def rings(self, intensity, **changes):
+        cutout = GalaxyCutout(np.zeros((121, 121)), unit='nmgy',
+                              pixel_scale=0.4)
+        return MeasuredRings(cutout, self.sma, intensity, **{
+            'intensity_err': self.size, 'eps': 0 * self.sma,
+            'theta': 0 * self.sma, 'n_valid': self.size,
+            'flag': np.zeros(len(self.sma), int),
+            'galaxy_flag': GalaxyFlag(0), 'centre': (60, 60), 'noise': 1.0,
+            **changes})
+
+    @pytest.mark.parametrize('beta', [2.5, 3.0, 4.8, 30.0])
+    @pytest.mark.parametrize('aureole', [0.0, 0.1])
+    @pytest.mark.parametrize('peak', [50, 1e3, 1e5])
+    def test_stars(self, beta, aureole, peak):
+        core, wing = moffat(beta, 3, self.sma), moffat(1.6, 15, self.sma)
+        light = [np.trapezoid(one * self.sma, self.sma)
+                 for one in (core, wing)]
+        star = core + aureole / (1 - aureole) * light[0] / light[1] * wing
+        star *= peak / star[0]
+        assert not has_host(self.rings(star))
+        assert not has_host(self.rings(np.minimum(star, 0.3 * peak)))
+
+    @pytest.mark.parametrize('beta', [2.5, 4.8, 30.0])
+    @pytest.mark.parametrize('ratio', [1.0, 2.0])
+    @pytest.mark.parametrize('scale', [6, 12])
+    def test_hosts(self, beta, ratio, scale):
+        host = 40 * np.exp(-self.sma / scale)
+        star = moffat(beta, 3, self.sma)
+        light = [np.trapezoid(one * self.sma, self.sma)
+                 for one in (host, star)]
+        both = host + ratio * light[0] / light[1] * star
+        assert has_host(self.rings(both))
+        # (not if nothing of it stands out of the noise, or of the sky)
+        assert not has_host(self.rings(both, noise=1e3))
+        assert not has_host(self.rings(both, sky_err=30.0))
+
+    def test_flattened(self):
+        # a tenth of the light beyond the core, seen by its shape alone
+        host = 20 * np.exp(-self.sma / 8)
+        star = moffat(3.5, 3, self.sma)
+        light = [np.trapezoid(one * self.sma, self.sma)
+                 for one in (host, star)]
+        both = host + 3 * light[0] / light[1] * star
+        eps = np.where(self.sma > 6, 0.5, 0.05)
+        assert has_host(self.rings(both, eps=eps))
+        # (one direction; of a round core; that is not full)
+        theta = 0.5 * np.arange(len(eps))
+        assert not has_host(self.rings(both, eps=eps, theta=theta))
+        assert not has_host(self.rings(both, eps=np.fmax(eps, 0.2)))
+        full = np.where(self.sma < 2, int(RingFlag.SATURATED), 0)
+        assert not has_host(self.rings(both, eps=eps, flag=full))
+
+    def test_nothing(self):
+        assert not has_host(self.rings(-self.size))
+        assert not has_host(self.rings(np.nan * self.size))
+
+    def test_flag(self, fitter):
+        y, x = np.mgrid[:181, :181] - 90.2
+        host = gaussian_filter(15 * np.exp(-np.hypot(x, y / 0.6) / 10), 1.3)
+        star = moffat(3.5, 3, np.hypot(x, y))
+        image = host + host.sum() / star.sum() * star
+        image += np.random.default_rng(4).normal(size=image.shape)
+        flag = measure(fitter, image)
+        assert not flag & (GalaxyFlag.POINT_SOURCE | GalaxyFlag.NO_SOURCE)
 
 
 class TestNoise:

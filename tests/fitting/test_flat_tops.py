@@ -80,6 +80,21 @@ def test_galaxies(seed):
     assert _find(flat + 5 * noise, noise=5.0) is None
 
 
+@pytest.mark.parametrize('fwhm', [1.25, 1.5, 1.8])
+@pytest.mark.parametrize('part', [0.1, 0.3, 1.0])
+def test_sharp_nuclei(fwhm, part):
+    # (of cameras that undersample: pixels far apart, and no flat top)
+    y, x = np.mgrid[-4:5, -4:5] / 9
+    r2 = ((X[..., None] + x.ravel() - CENTRE[0])**2
+          + (Y[..., None] + y.ravel() - CENTRE[1])**2)
+    nucleus = np.exp(-4 * np.log(2) * r2 / fwhm**2).mean(-1)
+    galaxy = gaussian_filter(60 * np.exp(-RADIUS / 8), 0.6)
+    galaxy += part * galaxy.sum() * nucleus / nucleus.sum()
+    for seed in range(6):
+        noise = np.random.default_rng(seed).normal(size=SHAPE)
+        assert _find(galaxy + np.sqrt(1 + galaxy / 3) * noise) is None
+
+
 def test_needs_pixels():
     image = _cut_off(40, 0.05)
     assert _find(image) is not None
