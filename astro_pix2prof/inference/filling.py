@@ -17,6 +17,7 @@ from scipy.ndimage import map_coordinates
 from astro_pix2prof.background.medians import median
 from astro_pix2prof.detection.hidden import find_hidden_centre
 from astro_pix2prof.ellipses.model import elliptical_radius, radius_at
+from astro_pix2prof.networks.rings.far import FAR
 from astro_pix2prof.profile.brightness import POGSON
 
 __all__ = ['fill_frame', 'fill_pixels', 'read_filled']
@@ -290,6 +291,10 @@ def fill_frame(frame, caption, *, centre=None):
     centre = x + before[0], y + before[1]
     if held:
         wide = replace(wide, centre=centre, hold=True)
+    elif frame.may_be_far and np.hypot(
+            x - frame.centre[0], y - frame.centre[1]) > FAR:
+        # (it need not be looked for again)
+        wide = replace(wide, centre=centre)
     image, filled = fill_pixels(
         wide.image, wide.mask, centre, caption.sma, *shapes,
         sigma=frame.sigma, extent=extent, reach=reach)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from astro_pix2prof import GalaxyFlag, Pix2ProfFitter
-from astro_pix2prof.networks.rings.stages import is_on_its_way
+from astro_pix2prof.networks.rings.far import is_on_its_way
 
 
 def make_galaxy(centre, side=192, sigma=0.02):
@@ -55,6 +55,36 @@ def test_is_on_its_way():
     assert found.tolist() == [True, False, False, False]
     assert is_on_its_way(start, [last]).tolist() == [
         True, True, False, False]
+
+
+def test_looks_again(fitter):
+    """
+    Only galaxies that may be far, and are, are looked at again.
+    """
+    side, far = 128, torch.tensor([True, True, False])
+    image = torch.tensor(np.array([make_galaxy(centre, side) for centre in (
+        (80.0, 72.0), (65.0, 62.0), (80.0, 72.0))])).float() / 0.02
+    start = torch.full((3, 2), 63.5)
+    good = torch.ones(image.shape, dtype=torch.bool)
+    with torch.inference_mode():
+        plain = fitter.network(image, good, start)
+        found = fitter.network(image, good, start, far=far)
+    last = [profile.centres[-1] - profile.centres[-2]
+            for profile in (plain, found)]
+    assert torch.hypot(*last[1][0]) < torch.hypot(*last[0][0])
+    np.testing.assert_allclose(found.centre[0], (80, 72), atol=0.2)
+    np.testing.assert_allclose(found.value[1:], plain.value[1:], atol=1e-4)
+
+
+def test_larger_frame(fitter):
+    """
+    Of a frame that is larger than a square, another square is cut.
+    """
+    side = 400
+    centre = np.array((215.0, 211.0))
+    profile = fitter(make_galaxy(centre, side), unit='nmgy', pixel_scale=0.4)
+    assert profile.meta['x_centre'] == pytest.approx(centre[0], abs=0.3)
+    assert profile.meta['y_centre'] == pytest.approx(centre[1], abs=0.3)
 
 
 def test_neighbour(fitter):

@@ -171,6 +171,20 @@ def test_frame_is_enlarged_at_a_near_edge(image):
                                atol=6 * NOISE)
 
 
+@pytest.mark.parametrize(('far', 'start'), [
+    (False, (70.0, 70.0)), (True, CENTRE)])
+def test_filled_frame_is_read_from_where_the_galaxy_is(image, far, start):
+    frame = replace(_frame(image, HOLES['star'], (70.0, 70.0)),
+                    may_be_far=far)
+    assert fill_frame(frame, _caption())[0].centre == start
+
+
+def test_filled_frame_is_read_from_its_centre_close_by(image):
+    frame = replace(_frame(image, HOLES['star'], (78.0, 78.0)),
+                    may_be_far=True)
+    assert fill_frame(frame, _caption())[0].centre == (78.0, 78.0)
+
+
 def test_reader_is_asked_once_without_missing_pixels(image):
     class Reader:
         calls, step = 0, 0.0

@@ -12,7 +12,7 @@ from astro_pix2prof.networks.ellipse import POGSON, ellipticity
 from astro_pix2prof.networks.readers.frame import crop_filled, crop_frames
 from astro_pix2prof.networks.readers.squares import FrameReader
 from astro_pix2prof.networks.readers.views import mean_caption, turn_frame
-from astro_pix2prof.networks.rings.stages import is_on_its_way
+from astro_pix2prof.networks.rings.far import is_on_its_way
 
 __all__ = ['RingReader', 'scale_errors', 'scale_stated', 'split_sky_error']
 
@@ -128,9 +128,11 @@ class RingReader(FrameReader):
                 return side
         return 256
 
-    def _read_squares(self, frames, side):
+    def _read_squares(self, frames, side, again=_AGAIN):
         """
         Read squares around the centres of frames, in batches.
+
+        Those that are far from there are read again, ``again`` times at most.
         """
         device = next(self.network.parameters()).device
         # group frames by the arguments of the network
@@ -139,18 +141,27 @@ class RingReader(FrameReader):
             key = (frame.hold, frame.ellipses is not None,
                    frame.filled is not None)
             groups.setdefault(key, []).append(k)
-        out = [None] * len(frames)
+        out, lost = [None] * len(frames), {}
         for (hold, fixed, _), rows in groups.items():
             for start in range(0, len(rows), self.batch_size):
                 part = rows[start:start + self.batch_size]
                 found = self._read_batch([frames[k] for k in part], side,
                                          hold, fixed, device)
-                for k, result in zip(part, found, strict=True):
+                for k, (result, is_lost) in zip(part, found, strict=True):
                     out[k] = result
+                    if is_lost and frames[k].may_be_far:
+                        lost[k] = _moved(frames[k], result['centre'])
+        if lost and again:
+            for k, result in zip(lost, self._read_squares(
+                    list(lost.values()), side, again - 1), strict=True):
+                out[k] = result
         return out
 
     @torch.inference_mode()
-    def _read_batch(self, frames, side, hold, fixed, device, again=_AGAIN):
+    def _read_batch(self, frames, side, hold, fixed, device):
+        """
+        Read a batch: for each frame, its part, and whether it is far.
+        """
         image, mask, first = crop_frames(frames, side)
         sigma = np.array([frame.sigma for frame in frames])
         image = (image / torch.from_numpy(sigma).float()[:, None, None]
@@ -179,11 +190,16 @@ class RingReader(FrameReader):
         if device.type == 'cuda':
             # (the copies run beside what the processor does next)
             image, good = image.pin_memory(), good.pin_memory()
+        far = None
+        if not (hold or fixed):
+            far = torch.tensor([
+                frame.may_be_far and _fills_evenly(frame, side)
+                for frame in frames], device=device)
         found = self.network(
             image.to(device, non_blocking=True),
             good.to(device, non_blocking=True),
             known[:, :2], fixed=ellipses, hold=hold or fixed, look=look,
-            sky_error=known[:, 2])
+            sky_error=known[:, 2], far=far)
         sma = found.sma.cpu().double().numpy()
         rows = {name: getattr(found, name).cpu().double().numpy()
                 for name in ('value', 'log_error', 'e1', 'e2', 'valid',
@@ -240,17 +256,22 @@ class RingReader(FrameReader):
                 parts[-1]['trust'].update(
                     sky_error=float(of_sky[k] * sigma[k]),
                     sky_untold=float(np.nan_to_num(untold[k]) * sigma[k]))
-        if not (hold or fixed) and again:
-            lost = [k for k in np.flatnonzero(is_on_its_way(
-                known[:, :2], found.centres).cpu().numpy())
-                if frames[k].may_be_far]
-            if lost:
-                for k, part in zip(lost, self._read_batch(
-                        [_moved(frames[k], parts[k]['centre'])
-                         for k in lost], side, hold, fixed, device,
-                        again - 1), strict=True):
-                    parts[k] = part
-        return parts
+        if hold or fixed:
+            return [(part, False) for part in parts]
+        lost = is_on_its_way(known[:, :2], found.centres).cpu().tolist()
+        return list(zip(parts, lost, strict=True))
+
+
+def _fills_evenly(frame, side):
+    """
+    Tell whether a frame lies in the middle of its square as turned ones do.
+
+    Of larger frames, another square is cut about another centre. One with an
+    odd number of rows lies half a pixel off the middle; about the centre of
+    its galaxy, the same pixels are binned together when it is turned.
+    """
+    return max(frame.image.shape) <= side and not any(
+        n % 2 for n in frame.image.shape)
 
 
 def _moved(frame, centre):

@@ -18,6 +18,7 @@ from torch import nn
 from astro_pix2prof.networks.ellipse import ellipticity
 from astro_pix2prof.networks.rings.config import RingConfig
 from astro_pix2prof.networks.rings.domain import Domain, summarise_rings
+from astro_pix2prof.networks.rings.far import look_again
 from astro_pix2prof.networks.rings.layers import log_shape
 from astro_pix2prof.networks.rings.sampling import (
     Pyramid,
@@ -215,7 +216,7 @@ class RingNetwork(nn.Module):
                           ratio=self.config.ratio, device=device)
 
     def forward(self, image, good, start, *, fixed=None, hold=False,
-                look=None, sky_error=None):
+                look=None, sky_error=None, far=None):
         """
         Measure centre, ellipses, weights and profile of each image.
 
@@ -247,6 +248,10 @@ class RingNetwork(nn.Module):
             noise of a sky pixel; NaN where it is not known. Networks
             without ``sky_prior`` do not ask.
 
+        far : `torch.Tensor`, shape (B,), bool, optional
+            Which galaxies may lie far from the first guess: those that do are
+            looked at again from where they are found. By default, none.
+
         Returns
         -------
         profile : `RingProfile`
@@ -261,6 +266,10 @@ class RingNetwork(nn.Module):
             centres.append(centre)
         if fixed is None or not hold:
             shift, e = self.look(pyramid, centre.detach(), radii)
+            if far is not None and not hold:
+                centre, (shift, e) = look_again(
+                    lambda *part: self.look(*part, radii),
+                    pyramid, far, start, centre, (shift, e))
             shapes.append(e)
             if not hold:
                 centre = centre.detach() + shift

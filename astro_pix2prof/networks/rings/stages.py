@@ -27,7 +27,7 @@ from astro_pix2prof.networks.rings.layers import (
 )
 
 __all__ = ['CircleStage', 'EllipseStage', 'GeometryErrors', 'MeanCorrection',
-           'is_on_its_way', 'light_left_out', 'positive']
+           'light_left_out', 'positive']
 
 
 # Mean values below this many times their noise are drawn up smoothly, so
@@ -39,10 +39,6 @@ _FLOOR = 0.2
 # larger than this (pixels): rings close to the centre share their pixels.
 # Once more is allowed at this signal-to-noise ratio.
 _OWN, _NEAR, _COMMON, _APART, _BRIGHT = 1.0, 7, 0.75, 20.0, 6.0
-
-# A centre has not arrived that is more pixels than this from where the galaxy
-# was looked for, and whose last step was longer than this.
-_FAR, _MOVES = 6.0, 0.5
 
 # Where the galaxy is fainter than so many times the noise of a ring, the error
 # of small rings (pixels) is that of their noise, whatever is found.
@@ -486,30 +482,6 @@ def _between(inner, outer, noise):
     """
     return torch.sinh(0.5 * (torch.asinh(inner / noise)
                              + torch.asinh(outer / noise)))
-
-
-def is_on_its_way(start, centres):
-    """
-    Tell which centres have not arrived: far from the start, and moving.
-
-    A galaxy that is further from where it is looked for than those of the
-    training is reached in several parts.
-
-    Parameters
-    ----------
-    start : `torch.Tensor`, shape (B, 2)
-        First guesses.
-
-    centres : list of `torch.Tensor`, shape (B, 2)
-        The centres after each stage.
-
-    Returns
-    -------
-    lost : `torch.Tensor` of bool, shape (B,)
-    """
-    before = centres[-2] if len(centres) > 1 else start
-    return ((centres[-1] - start).square().sum(1) > _FAR**2) & (
-        (centres[-1] - before).square().sum(1) > _MOVES**2)
 
 
 def light_left_out(value, valid, weight, mean, noise, radii, eps):
