@@ -320,7 +320,8 @@ def flag_galaxy(rings, evidence):
     if evidence.distance > 1 or _disagrees(rings, snr, evidence.mean) or (
             (not flag & GalaxyFlag.SATURATED or find_quiet_top(
                 cutout.data, cutout.mask, rings) is not None)
-            and is_stretched(cutout.data, cutout.mask, rings.centre)):
+            and is_stretched(cutout.data, cutout.mask, rings.centre,
+                             noise=cutout.noise)):
         flag |= GalaxyFlag.OUT_OF_DOMAIN
     strips = sky_strips(image, cutout.mask, seen)
     if is_median_filtered(cutout.data, cutout.mask, seen, strips=strips):

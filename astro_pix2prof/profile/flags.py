@@ -219,7 +219,7 @@ class GalaxyFlag(_DescribedFlag):
         'What the network saw is farther from its training images than 99 '
         'per cent of these, or its profile disagrees with the pixels. Do '
         'not trust the profile without a look, or use ``IsophoteFitter``. '
-        'For any fitter, bright pixels have less than half the noise of the '
+        'For any fitter, bright pixels have significantly less noise than the '
         'sky: a picture whose values are a logarithm, a root or the like of '
         'the light. Then the profile means nothing; take the image itself. '
         'Or the image was sharpened, or smoothed by a median filter: its '

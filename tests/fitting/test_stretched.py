@@ -49,6 +49,67 @@ def test_linear(index, peak, gain):
             assert not is_stretched(data, NONE, CENTRE)
 
 
+MILD = {
+    'arsinh of 10': lambda d: 10 * np.arcsinh(d / 10),
+    'arsinh of 30': lambda d: 30 * np.arcsinh(d / 30),
+    'root of 20 more': lambda d: np.sqrt(np.maximum(d + 20, 0)),
+    'gamma of 50 more': lambda d: np.maximum(d + 50, 0)**(1 / 2.2),
+    'logarithm of 100 more': lambda d: np.log10(np.maximum(d + 100, 1))}
+
+
+@pytest.mark.parametrize('stretch', list(MILD))
+def test_mildly_stretched(stretch):
+    # some 400 pixels lose a part of their noise, few of them half of it
+    for seed in range(3):
+        image = _image(0.7, 11.0, 60.0, seed=seed)
+        assert is_stretched(MILD[stretch](image), NONE, CENTRE)
+        assert not is_stretched(image, NONE, CENTRE)
+
+
+def test_deeper_at_the_galaxy():
+    # a mosaic whose noise is less there, and the map that says so
+    image = _image(0.7, 11.0, 60.0)
+    light = gaussian_filter(image, 2.0)
+    noise = np.where(light > 10, 0.6, 1.0)
+    mosaic = light + noise * (image - light)
+    assert is_stretched(mosaic, NONE, CENTRE)
+    assert not is_stretched(mosaic, NONE, CENTRE, noise=noise)
+    # (that of the photons of the galaxy hides no stretch)
+    image = MILD['arsinh of 10'](image)
+    assert is_stretched(image, NONE, CENTRE, noise=np.sqrt(1 + light / 5))
+    mild = MILD['arsinh of 30'](_image(0.7, 11.0, 60.0))
+    assert not is_stretched(mild, NONE, CENTRE, noise=np.zeros(SHAPE))
+
+
+def test_smoothed_where_bright():
+    # pixels that were averaged with others have less noise, which is like
+    # that of the pixels beside them
+    found = 0
+    for seed in range(8):
+        image = _image(0.7, 11.0, 60.0, seed=seed)
+        bright = np.clip(gaussian_filter(image, 2.0) / 10, 0, 1)
+        smooth = bright * gaussian_filter(image, 0.5) + (1 - bright) * image
+        found += is_stretched(smooth, NONE, CENTRE)
+    assert found <= 2
+
+
+@pytest.mark.parametrize('stretch', [None, 'arsinh of 10'])
+def test_rounded_or_saturated_or_small(stretch):
+    image = _image(0.7, 11.0, 60.0)
+    if stretch:
+        image = MILD[stretch](image)
+    # coarse steps may have less noise in some pixels than in others
+    assert not is_stretched(np.round(image / 2), NONE, CENTRE)
+    # a star that is full beside a faint galaxy has no noise
+    y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
+    star = _image(1.0, 6.0, 8.0)
+    star[np.hypot(x - 85, y - 85) < 7] = 40.0
+    assert not is_stretched(star, NONE, CENTRE)
+    # too few pixels for the noise
+    assert not is_stretched(MILD['arsinh of 30'](_image(1.0, 2.0, 40.0)),
+                            NONE, CENTRE)
+
+
 def test_no_noise_or_no_pixels():
     y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
     model = np.exp(-np.hypot(x - CENTRE[0], y - CENTRE[1]) / 6)
