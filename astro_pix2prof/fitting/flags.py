@@ -12,6 +12,7 @@ from astro_pix2prof.background.noise import noise_is_wrong
 from astro_pix2prof.background.photons import find_photon
 from astro_pix2prof.background.strips import sky_strips
 from astro_pix2prof.ellipses.annuli import measure_rings
+from astro_pix2prof.fitting.arcs import has_arc
 from astro_pix2prof.fitting.blends import is_blended
 from astro_pix2prof.fitting.bowls import has_bowl
 from astro_pix2prof.fitting.centres import is_centre_rough
@@ -289,8 +290,9 @@ def flag_galaxy(rings, evidence):
                or evidence.masked_pixels > _HIDDEN
                or evidence.masked_light > _OUTSHONE)
     if touched or (
-            not flag & GalaxyFlag.NO_SOURCE and is_blended(
-                image, cutout.mask, rings.centre, rings.noise)):
+            not flag & GalaxyFlag.NO_SOURCE and (is_blended(
+                image, cutout.mask, rings.centre, rings.noise)
+                or has_arc(image, cutout.mask, rings, noise=seen))):
         flag |= GalaxyFlag.NEIGHBOUR
     if not flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.SKY_UNCERTAIN) and (
             has_bowl(image, cutout.mask, rings)
