@@ -24,6 +24,7 @@ from astro_pix2prof.fitting.radii import (
 from astro_pix2prof.fitting.saturation import add_missing_light
 from astro_pix2prof.isophote.errors import ellipse_error, ring_error
 from astro_pix2prof.isophote.flags import flag_shapes, overlap
+from astro_pix2prof.isophote.trails import has_trail
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.rings import MeasuredRings
 
@@ -91,6 +92,11 @@ def _measure(steps):
     add_missing_light(measured, measured)
     measured.galaxy_flag = flag_galaxy(measured, _evidence(steps, measured))
     cutout = steps.cutout
+    # (faint ones are not masked)
+    if not measured.galaxy_flag & GalaxyFlag.NO_SOURCE and has_trail(
+            cutout.data - measured.sky - steps.tilt, cutout.mask, measured,
+            noise=max(measured.noise, cutout.background_noise)):
+        measured.galaxy_flag |= GalaxyFlag.NEIGHBOUR
     # (what the fit has masked is not in it)
     if core_asymmetry(cutout.data - measured.sky - steps.tilt, steps.mask,
                       measured.centre, measured.noise,
