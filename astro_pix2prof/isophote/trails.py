@@ -14,8 +14,8 @@ __all__ = ['has_trail']
 _SIDE, _DIRECTIONS, _MOST = 4, 90, 1.5
 
 # Lines pass the nucleus at this distance (pixels) or more, and within the
-# galaxy, which ends at the last ring above so many times its error, and above this part
-# of the noise of a pixel, as rings that hold only the trail are not.
+# galaxy, which ends at the last ring above so many times its error, and above
+# this part of the noise of a pixel, as rings that hold only the trail are not.
 _NEAREST, _SEEN, _FAINT = 6.0, 3.0, 0.2
 
 # The mean of boxes along a line, less that of lines so many boxes beside it,
