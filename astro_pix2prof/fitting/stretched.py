@@ -45,8 +45,8 @@ _LESS, _SURE = 0.9, -3.5
 _ALIKE = 3.0
 
 # Pixels that were rounded to more than this part of their noise have little
-# noise here and much there.
-_ROUNDED = 1.2
+# noise here and much there; about so many tell it, if they were not.
+_ROUNDED, _SOME = 1.2, 500
 
 
 def is_stretched(data, bad, centre, *, noise=None):
@@ -187,6 +187,13 @@ def _far_from(bad, reach):
     return good
 
 
+def _least_step(values):
+    """
+    Find the least difference of values that differ; infinite if none do.
+    """
+    return np.min(np.diff(np.unique(values)), initial=np.inf)
+
+
 def _trend(left, light, good, values):
     """
     Compare residuals of the brightest pixels with those of the sky.
@@ -218,8 +225,10 @@ def _trend(left, light, good, values):
     if not good.any():
         return None
     noise = median(np.abs(left[good])) / 0.6745
-    steps = np.diff(np.unique(values))
-    if not (noise > 0 and steps.size and np.min(steps) < _ROUNDED * noise):
+    # (some of the values show that all are not rounded, if they are not)
+    if not noise > 0 or (
+            _least_step(values[::max(values.size // _SOME, 1)])
+            >= _ROUNDED * noise <= _least_step(values)):
         return None
     good &= np.abs(left) > _NOTHING * noise
     size = np.minimum((left / noise)**2, _MOST**2)
@@ -242,7 +251,9 @@ def _trend(left, light, good, values):
     # (how the means of blocks vary tells how many pixels are independent)
     spread = 1.4826 * median(np.abs(mean - sky)) / sky
     each = 2 / max(spread * _BLOCK, np.sqrt(2))**2
-    order = np.argsort(-light[good], kind='stable')
+    least = light[good]
+    order = np.argpartition(least, -n[-1])[-n[-1]:]
+    order = order[np.argsort(-least[order], kind='stable')]
     ratio = np.cumsum(size[good][order])[n - 1] / n / sky
     # (the cube root of a sum of squares is close to normal)
     error = 2 / (9 * each * n)
