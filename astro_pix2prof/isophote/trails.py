@@ -20,8 +20,10 @@ _NEAREST, _SEEN, _FAINT = 6.0, 3.0, 0.2
 
 # The mean of boxes along a line, less that of lines so many boxes beside it,
 # in units of their noise: on each side of the galaxy, of so many boxes or
-# more. One of 500 simulated galaxies has 1.0 or more.
-_BESIDE, _BRIGHT, _FEWEST = 4, 1.0, 10
+# more. One of 500 simulated galaxies has 1.0 or more. In small frames, where
+# lines are short, it has to exceed its own noise so many times, too: thousands
+# of lines are looked at.
+_BESIDE, _BRIGHT, _FEWEST, _SURE = 4, 1.0, 10, 3.0
 
 
 def has_trail(image, mask, rings, *, noise):
@@ -87,8 +89,10 @@ def has_trail(image, mask, rings, *, noise):
             beside[0, step:] = mean[:-step]
             beside[1, :-step] = mean[step:]
             excess = mean - np.fmax(*beside)
+            excess /= np.maximum(_BRIGHT, _SURE * np.sqrt(
+                2 / np.maximum(n, 1)))
             least = np.minimum(least, np.nan_to_num(excess, nan=-np.inf))
-        if np.any(least[middle] > _BRIGHT):
+        if np.any(least[middle] > 1):
             return True
     return False
 

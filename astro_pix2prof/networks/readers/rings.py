@@ -191,10 +191,11 @@ class RingReader(FrameReader):
             # (the copies run beside what the processor does next)
             image, good = image.pin_memory(), good.pin_memory()
         far = None
-        if not (hold or fixed):
+        # (to ask a GPU which are far would cost more than it saves)
+        if device.type == 'cpu' and not (hold or fixed):
             far = torch.tensor([
                 frame.may_be_far and _fills_evenly(frame, side)
-                for frame in frames], device=device)
+                for frame in frames])
         found = self.network(
             image.to(device, non_blocking=True),
             good.to(device, non_blocking=True),
@@ -258,7 +259,7 @@ class RingReader(FrameReader):
                     sky_untold=float(np.nan_to_num(untold[k]) * sigma[k]))
         if hold or fixed:
             return [(part, False) for part in parts]
-        lost = is_on_its_way(known[:, :2], found.centres).cpu().tolist()
+        lost = is_on_its_way(known[:, :2], found.centres).cpu().numpy()
         return list(zip(parts, lost, strict=True))
 
 
