@@ -21,8 +21,7 @@ _STEPS, _RISE = (4, 5), 0.1
 
 # The mean of a quarter of an ellipse less that of the opposite quarter, and
 # the profile, exceed the middle of the three quarters opposite by these parts
-# of it. Of 500 simulated galaxies, with and without other objects, one more
-# that has no flag would have both.
+# of it: more than arms, tails and lopsided discs do.
 _QUARTER, _PROFILE = 0.8, 0.2
 
 # The galaxy is brighter there than so many times the noise of a pixel. Most

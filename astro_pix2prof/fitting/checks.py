@@ -25,8 +25,8 @@ _LONGEST, _WITHIN, _AS_LONG = 0.38, 0.4, 0.87
 # More than this part of the light is seen beyond so many times the radius of
 # half of the peak. Of stars (Moffat functions from an exponent of 2.5 on,
 # obscured Airy patterns, all with up to a tenth of the light in an aureole,
-# spikes or a neighbour) it was at most 0.14, but for one of several hundred;
-# of saturated ones, which miss light of the core, it may be more.
+# spikes or a neighbour) it is hardly ever more; of saturated ones, which miss
+# light of the core, it may be.
 _BEYOND, _OUTSIDE, _OUTSIDE_SATURATED = 5.0, 0.14, 0.28
 
 # Or the light at a logarithmic interval of radii rises again by this factor,

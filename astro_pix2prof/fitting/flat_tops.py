@@ -36,8 +36,8 @@ _FLAT, _JUMP, _CHANCE, _DECLINE, _HEIGHT = 1.4, 3.0, 1e-4, 0.05, 10.0
 
 # Pixels of a sharp nucleus decline from the centre on, and the brightest is
 # farther above their median than the faintest is below it: the rank
-# correlation with the distance times the ratio of the two is below -2.8. That
-# of tops that were cut off is above -2.1.
+# correlation with the distance times the ratio of the two is below this. That
+# of tops that were cut off, whose pixels scatter about one level, is not.
 _PEAKED = -2.5
 
 

@@ -34,8 +34,8 @@ _SIDES, _ORDER, _MOST, _NOTHING = (5, 7), 4, 3.0, 0.01
 _BLOCK, _FAINT, _BLOCKS = 8, 0.6, 40
 
 # Numbers of brightest pixels whose noise is compared with that of the sky: it
-# is less than this part of it, by so many times the error of the comparison.
-# The least of 600 simulated galaxies is -2.4.
+# is less than this part of it, by so many times the error of the comparison:
+# several numbers are looked at, of each of millions of galaxies.
 _NUMBERS = (50, 100, 200, 400, 800, 1600)
 _LESS, _SURE = 0.9, -3.5
 

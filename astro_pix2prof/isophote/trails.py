@@ -20,9 +20,8 @@ _NEAREST, _SEEN, _FAINT = 6.0, 3.0, 0.2
 
 # The mean of boxes along a line, less that of lines so many boxes beside it,
 # in units of their noise: on each side of the galaxy, of so many boxes or
-# more. One of 500 simulated galaxies has 1.0 or more. In small frames, where
-# lines are short, it has to exceed its own noise so many times, too: thousands
-# of lines are looked at.
+# more. In small frames, where lines are short, it has to exceed its own noise
+# so many times, too: thousands of lines are looked at.
 _BESIDE, _BRIGHT, _FEWEST, _SURE = 4, 1.0, 10, 3.0
 
 

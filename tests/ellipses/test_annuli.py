@@ -63,6 +63,26 @@ class TestAnnuli:
         assert_allclose(rings.n_pixels, around, rtol=0.01)
         assert_allclose(rings.n_valid, 1)
 
+    def test_parts_count_by_their_length(self):
+        """
+        Isophotes of an edge-on disc are no ellipses: the weights matter.
+        """
+        def disc(x, y):
+            return np.exp(-np.hypot(x, 2) / 20) / np.cosh(y / 4)**2
+        y, x = np.mgrid[:201, :201] - 100.0
+        a, eps = 40.0, 0.75
+        image = disc(x, y)
+        rings = measure_rings(image, np.ones(image.shape, bool),
+                              (100.0, 100.0), np.array([a]), np.array([eps]),
+                              np.zeros(1), sigma=1.0)
+        t = (np.arange(3600) + 0.5) * np.pi / 1800
+        light = disc(a * np.cos(t), a * (1 - eps) * np.sin(t))
+        length = np.hypot(np.sin(t), (1 - eps) * np.cos(t))
+        mean = np.average(light, weights=length)
+        # the tips are brighter here, and count more in the anomaly
+        assert light.mean() > 1.05 * mean
+        assert_allclose(rings.mean, mean, rtol=0.015)
+
     def test_masked_pixels_do_not_count(self):
         image, _ = exponential()
         good = np.ones(image.shape, bool)
