@@ -4,6 +4,8 @@ Skies of so few photons that most pixels hold none.
 """
 
 import numpy as np
+from scipy.ndimage import binary_dilation
+from scipy.spatial import cKDTree
 
 __all__ = ['find_photon', 'photon_noise_in_cells']
 
@@ -16,6 +18,17 @@ _SMALLEST, _FACTOR, _ONES, _APART = 0.05, 1.5, 0.4, 0.2
 # Pixels with two photons are at least this part of those that follow from
 # the others, if there should be so many. Rounding leaves fewer.
 _TWICE, _EXPECTED = 0.3, 5.0
+
+# Of pixels that stand alone, no more have two photons than a multiple of those
+# that follow from the ones, a part of the ones (sources of a pixel), and a
+# number. Noise that was cut off leaves more.
+_MORE, _PART, _CHANCE = 2.0, 0.05, 5.0
+
+# Single photons near each other have the same value but for the flat field:
+# the median change to the third nearest is less than this part of it. Of noise
+# above twice its sigma it is 0.11, above three times 0.07. So many photons are
+# needed, and at most so many are compared.
+_CHANGE, _NEAREST, _COMPARED = 0.04, 3, (12, 4000)
 
 # The frame is divided into so many cells each way, if there are so many
 # photons in most of them; else into fewer.
@@ -38,8 +51,8 @@ def find_photon(data, mask):
     -------
     photon : float or `None`
         In the unit of the image. `None` where more than half of the pixels
-        have some light, and where it does not come in such parts: negative
-        values that were set to zero, or a rounded sky.
+        have some light, and where it does not come in such parts: noise
+        that was cut off at zero or at a level above it, or a rounded sky.
 
     Examples
     --------
@@ -77,7 +90,54 @@ def find_photon(data, mask):
                             & (light < (_FACTOR + 1) * one))
     if expected > _EXPECTED and twos < _TWICE * expected:
         return None
+    value = np.where(good, data - none, 0.0)
+    if _change_of_ones(value, one) > _CHANGE or _has_more_twos(
+            value, good, one):
+        return None
     return one
+
+
+def _is_one(value, one):
+    """
+    Tell which pixels hold one photon.
+    """
+    return (value > 0) & (value <= _FACTOR * one)
+
+
+def _change_of_ones(value, one):
+    """
+    Calculate how much pixels with one photon differ from others nearby.
+
+    They do by nothing, or by what the response differs. Noise above a level
+    is independent of the place.
+    """
+    place = np.argwhere(_is_one(value, one))
+    least, most = _COMPARED
+    if len(place) < least:
+        return 0.0
+    place = place[::-(-len(place) // most)]
+    ones = value[tuple(place.T)]
+    if ones.min() == ones.max():
+        return 0.0
+    _, near = cKDTree(place).query(place, [_NEAREST + 1])
+    return np.median(np.abs(ones[near[:, 0]] - ones)) / one
+
+
+def _has_more_twos(value, good, one):
+    """
+    Tell whether more pixels that stand alone have two than by chance.
+    """
+    filled = value > 0
+    # (the eight around it are empty)
+    around = np.ones((3, 3), bool)
+    around[1, 1] = False
+    alone = filled & ~binary_dilation(filled, around)
+    ones = _is_one(value, one)
+    mean = np.count_nonzero(ones) / np.count_nonzero(good & ~filled)
+    twos = np.count_nonzero(alone & (value > _FACTOR * one)
+                            & (value < (_FACTOR + 1) * one))
+    usual = (_MORE * 0.5 * mean + _PART) * np.count_nonzero(ones & alone)
+    return twos > _CHANCE + usual
 
 
 def photon_noise_in_cells(image, mask, noise, photon):

@@ -37,6 +37,66 @@ class TestFindPhoton:
         assert find_photon(np.maximum(noise, 0), NONE) is None
         assert find_photon(np.maximum(noise - 0.5, 0), NONE) is None
 
+    @pytest.mark.parametrize('sigma', [0.8, 1.0, 1.5, 2.0, 2.5, 3.0])
+    def test_noise_above_a_level(self, sigma):
+        """
+        What lies below a level was set to zero, or to the level.
+        """
+        for seed in range(5):
+            noise = np.random.default_rng(seed).normal(size=(256, 256))
+            for data in (np.where(noise < sigma, 0, noise),
+                         np.maximum(noise, sigma),
+                         np.where(noise < sigma, 0, np.round(10 * noise))):
+                assert find_photon(data, np.zeros(data.shape, bool)) is None
+
+    @pytest.mark.parametrize('sigma', [1.0, 1.5, 2.0])
+    def test_noise_above_a_level_in_steps(self, sigma):
+        # the pixels of one and two steps are as many as of photons, where
+        # the steps are coarse, but not where they are half of the noise
+        noise = np.random.default_rng(1).normal(size=(256, 256))
+        data = np.maximum(np.round(2 * (noise - sigma)), 0)
+        assert find_photon(data, np.zeros(data.shape, bool)) is None
+
+    @pytest.mark.parametrize(('scatter', 'found'), [
+        (0.03, True), (0.06, False)])
+    def test_flat_field_of_pixels(self, scatter, found):
+        # two values differ by 0.67 * sqrt(2) of their scatter, as a median
+        flat = np.random.default_rng(5).normal(1, scatter, NONE.shape)
+        assert (find_photon(sky(0.05) / flat, NONE) is not None) == found
+
+    @pytest.mark.parametrize('number', [11, 12])
+    def test_few_that_differ(self, number):
+        # fewer tell nothing
+        data = np.zeros(NONE.shape)
+        data.flat[::NONE.size // number + 1] = np.linspace(1, 1.4, number)[
+            np.random.default_rng(3).permutation(number)]
+        assert np.count_nonzero(data) == number
+        assert (find_photon(data, NONE) is not None) == (number == 11)
+
+    @pytest.mark.parametrize(('twos', 'found'), [(22, True), (24, False)])
+    def test_twos_that_stand_alone(self, twos, found):
+        # 320 with one: 0.8 with two follow; twice as many, 16 and 5 are
+        # usual
+        data = np.zeros((256, 256))
+        rows = data[1::4, 1::4]
+        rows.flat[:320], rows.flat[320:320 + twos] = 1.0, 2.0
+        usual = 5 + 320 * (320 / (data.size - 320 - twos) + 0.05)
+        assert (twos <= usual) == found
+        mask = np.zeros(data.shape, bool)
+        assert (find_photon(data, mask) is not None) == found
+        # those beside others are of a galaxy
+        data[1::4, 2::4].flat[320:320 + twos] = 2.0
+        assert find_photon(data, mask) == 1.0
+
+    def test_response_of_a_telescope(self):
+        y, x = np.indices((256, 256)) / 128 - 1
+        photons = sky(0.02, shape=x.shape)
+        mask = np.zeros(x.shape, bool)
+        for flat in (1 - 0.12 * (x**2 + y**2), 1 + 0.15 * x,
+                     np.where(x > 0.2, 1, 0.8)):
+            assert find_photon(photons / flat, mask) == pytest.approx(
+                1.0, rel=0.3)
+
     def test_rounded_sky(self):
         noise = 0.2 * np.random.default_rng(2).normal(size=NONE.shape)
         assert find_photon(np.round(noise + 0.2), NONE) is None
