@@ -43,6 +43,7 @@ from astro_pix2prof.image.calibration import (
     given_saturation,
     refuse_unscaled,
 )
+from astro_pix2prof.image.contradictions import warn_contradictions
 from astro_pix2prof.image.cropping import check_usable, crop_cutout
 from astro_pix2prof.image.double_reads import find_double_reads
 from astro_pix2prof.image.packing import pack_wcs, unpack_wcs
@@ -303,7 +304,6 @@ path, optional
             saturation: float | Quantity | None = None,
             name: str | None = None,
             mag_system: Literal['AB', 'ST', 'Vega'] | None = None) -> None:
-
         if isinstance(image, GalaxyCutout):
             msg = ('image is a GalaxyCutout already: use its crop method, or '
                    'start again from the image to change its calibration')
@@ -351,8 +351,7 @@ path, optional
             unit, header, pixel_scale=self.pixel_scale,
             native_pixel_scale=native_pixel_scale, zeropoint=zeropoint,
             mag_system=mag_system, calibrated=calibrated, data_scale=scale)
-        # intensity_unit, zeropoint and the others
-        vars(self).update(vars(calibration))
+        vars(self).update(vars(calibration))  # intensity_unit and others
         self.unit = unit if scale == 1 else u.Unit(scale * unit)
         if self.gain is not None:
             self.gain *= scale
@@ -371,6 +370,7 @@ path, optional
             crop_cutout(self, size)
         check_usable(self.mask, cropped=size is not None, given=mask,
                      position=self.position, origin=self.origin)
+        warn_contradictions(self, gain=gain, psf_fwhm=psf_fwhm)
 
     def __copy__(self):
         new = object.__new__(type(self))
@@ -441,9 +441,8 @@ path, optional
         if 'saturation' in options:
             new.saturation = given_saturation(
                 options['saturation'], unit) / image._data_scale
-        new.psf_fwhm = (given_fwhm(options.get('psf_fwhm'),
-                                   image.pixel_scale)
-                        or image.psf_fwhm)
+        fwhm = given_fwhm(options.get('psf_fwhm'), image.pixel_scale)
+        new.psf_fwhm = fwhm or image.psf_fwhm
         new.name = check_text(options.get('name', new.name), 'name',
                               optional=True)
         if 'position' in options:
@@ -460,6 +459,7 @@ path, optional
         if 'size' in options:
             crop_cutout(new, options['size'])
             check_usable(new.mask, cropped=True)
+        warn_contradictions(new, **options)
         return new
 
     def __repr__(self):

@@ -370,10 +370,11 @@ class TestOptions:
     @pytest.mark.parametrize('option', ['gain', 'saturation', 'psf_fwhm'])
     def test_of_a_cutout(self, option, array):
         value = {'gain': 3 * u.electron / u.mJy, 'saturation': 3 * u.kJy,
-                 'psf_fwhm': 50 * u.arcmin}[option]
+                 'psf_fwhm': 0.05 * u.arcmin}[option]
         cutout = self.make(array)
         new = GalaxyCutout.from_any(cutout, **{option: value})
-        assert getattr(new, option) == pytest.approx(3000.0)
+        assert getattr(new, option) == pytest.approx(
+            3.0 if option == 'psf_fwhm' else 3000.0)
         assert getattr(cutout, option) is None
         with pytest.raises(ValueError, match=f'{option} must be in .* unit'):
             GalaxyCutout.from_any(cutout, **{option: 1 * u.s})
