@@ -270,8 +270,9 @@ class GalaxyFlag(_DescribedFlag):
         131072,
         'The ellipses are known roughly: the profile may be off with them.',
         'The errors of the ellipticity, in the column ``ellipticity_err``, '
-        'are large over half of the galaxy, as of faint, clumpy or round '
-        'galaxies, thin discs and mergers. Look at the ellipses; compare '
+        'change the surface brightness much over half of the galaxy, as of '
+        'faint and clumpy galaxies, thin discs and mergers. Where the light '
+        'is flat they do not matter. Look at the ellipses; compare '
         'with another fitter, or give ``ellipticity=`` and ``pa=`` or '
         '``geometry=`` if they are known.')
 

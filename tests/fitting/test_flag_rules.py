@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from astro_pix2prof import GalaxyCutout, GalaxyFlag, RingFlag
-from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
+from astro_pix2prof.fitting.flags import (
+    Evidence,
+    flag_galaxy,
+    flag_rings,
+    shape_effect,
+)
 from astro_pix2prof.profile.rings import MeasuredRings
 
 SHAPE = (121, 121)
@@ -284,24 +289,75 @@ class TestRings:
     def test_masked_objects(self, masked, flag):
         assert flags_of(make_rings(), **masked) == flag
 
-    @pytest.mark.parametrize(('error', 'flag'), [
-        (0.078, 0), (0.082, GalaxyFlag.GEOMETRY_UNCERTAIN)])
-    def test_rough_ellipses(self, error, flag):
-        # the median relative error of the axis ratio, over rings of a
-        # signal-to-noise ratio of three
-        eps = np.full(len(SMA), 0.6)
-        good = LIGHT / 0.1 > 3
-        for known in (good, good & (SMA < 10)):
-            eps_err = np.where(good, np.nan, 9.0)
-            eps_err[known] = 0.4 * error
-            rings = make_rings(eps=eps, eps_err=eps_err)
-            assert flags_of(rings) == flag
+    @pytest.mark.parametrize(('change', 'rough'), [
+        (0.049, False), (0.051, True)])
+    def test_rough_ellipses(self, change, rough):
+        # the median change of the profile by the error of the axis ratio, of
+        # light that falls with the square of the radius
+        light = 5e4 / SMA**2
+        error = 0.4 * change / (0.5 * 2 * 1.085736)
+        options = {'intensity': light, 'intensity_err': np.full(50, 60.0),
+                   'eps': np.full(50, 0.6)}
+        seen = light / 60 > 3
+        assert np.count_nonzero(seen & (SMA > 3)) == 14
+        for known in (seen, seen & (SMA < 12) & (SMA > 3)):
+            eps_err = np.where(seen, np.nan, 9.0)
+            eps_err[known] = error
+            rings = make_rings(eps_err=eps_err, **options)
+            flag = flags_of(rings) & GalaxyFlag.GEOMETRY_UNCERTAIN
+            assert bool(flag) == rough
+        # neither the core nor what is not seen counts
+        other = np.where(seen & (SMA > 3), error, 9.0 if not rough else 0.0)
+        rings = make_rings(eps_err=other, **options)
+        assert bool(flags_of(rings) & GalaxyFlag.GEOMETRY_UNCERTAIN) == rough
+        # the error that will be stated counts
+        rings = make_rings(eps_err=9 - other, **options)
+        for limit, expected in ((0.05, rough), (0.1, False)):
+            flag = flags_of(rings, eps_err=other, rough=limit)
+            assert bool(flag & GalaxyFlag.GEOMETRY_UNCERTAIN) == expected
+
+    def test_ellipses_of_a_flat_core(self):
+        """
+        Errors of the shape do not matter where the light does not change.
+        """
+        options = {'eps': np.full(50, 0.6), 'eps_err': np.full(50, 0.1)}
+        flag = flags_of(make_rings(**options))
+        assert flag & GalaxyFlag.GEOMETRY_UNCERTAIN
+        light = 20 * np.exp(-(SMA / 40)**4)
+        rings = make_rings(intensity=light, intensity_err=np.where(
+            SMA < 25, 1.0, 99.0), **options)
+        assert not flags_of(rings) & GalaxyFlag.GEOMETRY_UNCERTAIN
+
+    def test_ellipses_without_errors(self):
+        eps = np.full(50, 0.6)
         for rings in (make_rings(eps=eps),
                       make_rings(eps=eps, eps_err=np.full(50, np.nan))):
             assert flags_of(rings) == 0
         rings = make_rings(eps=eps, eps_err=np.ones(50),
                            galaxy_flag=GalaxyFlag.FORCED)
         assert flags_of(rings) == GalaxyFlag.FORCED
+
+    @pytest.mark.parametrize(('outer', 'rough'), [(2, True), (3, False)])
+    def test_ellipses_of_a_small_galaxy(self, outer, rough):
+        # where fewer than three rings are beyond three pixels, all count
+        sma = np.append([0.6, 1, 1.5, 2, 2.5], [3.2, 3.6, 4.0][:outer])
+        rings = make_rings(sma=sma, eps_err=np.where(sma < 3, 2.0, 0.01))
+        assert bool(flags_of(rings) & GalaxyFlag.GEOMETRY_UNCERTAIN) == rough
+
+    def test_effect_of_the_shape(self):
+        # along an ellipse whose axis ratio is off, the mean of the light
+        # differs by so much
+        angle = np.linspace(0, 2 * np.pi, 720, endpoint=False)
+        light = [np.mean(200 * np.exp(-np.hypot(
+            20 * np.cos(angle), 20 * q / 0.6 * np.sin(angle)) / 6))
+            for q in (0.59, 0.61)]
+        rings = make_rings(eps=np.full(50, 0.4))
+        effect = np.interp(20, SMA, shape_effect(rings, np.full(50, 0.01)))
+        assert effect == pytest.approx(
+            1.25 * np.log10(light[0] / light[1]), rel=0.03)
+        rings = make_rings(sma=np.arange(0.0, 4), intensity=np.array(
+            [9, 1, -1, np.nan]))
+        assert np.isnan(shape_effect(rings, np.ones(4))).all()
 
     def test_blend(self):
         # a galaxy as bright that stands in its light; but not of nothing

@@ -125,7 +125,7 @@ def test_batches(stated):
 
 @pytest.mark.parametrize(('options', 'expected'), [
     ({}, False), ({'eps_err': np.full(5, 0.01)}, False),
-    ({'eps_err': np.full(5, 0.1)}, True),
+    ({'eps_err': np.full(5, 0.2)}, True),
     ({'eps_err': np.array([0.5, 0.5, 0.01, 0.01, 0.01])}, False),
     ({'eps_err': np.full(5, np.nan)}, False)])
 def test_uncertain_geometry(options, expected):
