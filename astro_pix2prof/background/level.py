@@ -15,6 +15,7 @@ from astro_pix2prof.background.boxes import (
     noise_correlation,
     sum_boxes,
 )
+from astro_pix2prof.background.interpolated import is_interpolated
 from astro_pix2prof.background.medians import median, quantile, spread
 from astro_pix2prof.background.structure import (
     first_slope,
@@ -179,8 +180,15 @@ def first_sky(data, bad):
                          masked=False)
     level, sigma = np.median(clipped), mad_std(clipped)
     smooth = gaussian_filter(np.where(bad, level, data), 2.0)
+    interpolated = is_interpolated(data, bad)
     for _ in range(3):
-        sky = ~(binary_dilation(smooth > level + 0.6 * sigma,
+        height = 0.6 * sigma
+        if interpolated:
+            # (smoothing leaves most of the noise)
+            low = (level - smooth)[~bad & (smooth < level)]
+            if len(low):
+                height = max(height, 4.0 * np.median(low) / 0.6745)
+        sky = ~(binary_dilation(smooth > level + height,
                                 iterations=4) | bad)
         if sky.sum() < 0.02 * data.size:
             # Nothing but galaxy: the faintest tenth is all there is.

@@ -17,6 +17,7 @@ from scipy.ndimage import (
     maximum_filter,
 )
 
+from astro_pix2prof.background.interpolated import is_interpolated
 from astro_pix2prof.detection.gaps import fill_gaps
 
 __all__ = ['Detection', 'find_galaxy']
@@ -346,7 +347,8 @@ def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,
     data = data - sky_tilt(data, bad, sigma)
     data[blind] = 0.0
     smooth = gaussian_filter(data, FINE)
-    noise = _smoothed_noise(sigma, FINE)
+    enlarged = is_interpolated(data, bad)
+    noise = _smoothed_noise(sigma, FINE, smooth[~blind] if enlarged else None)
     seg = _segments(smooth, n_sigma * noise, blind, contrast, bad)
     ny, nx = data.shape
     y, x = np.mgrid[:ny, :nx]
@@ -367,7 +369,8 @@ def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,
     hidden = np.where(blank, 0.0, data)
     share = gaussian_filter((~blank).astype(float), COARSE)
     wide = gaussian_filter(hidden, COARSE) / np.maximum(share, 0.1)
-    noise_wide = _smoothed_noise(sigma, COARSE)
+    noise_wide = _smoothed_noise(sigma, COARSE,
+                                 wide[~blank] if enlarged else None)
     seg_wide = _segments(wide, 2.5 * noise_wide, blind, 0.3, bad)
     best = _best_segment(seg_wide, np.clip(wide / noise_wide, 0, 8.0)
                          * near_weight, distance <= search_radius)
@@ -384,8 +387,8 @@ def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,
                     others[piece] = 0
             galaxy, smooth, scale = diffuse & (others == 0), wide, COARSE
     # Noise has segments of six pixels, but no peaks.
-    if galaxy.any() and smooth[galaxy].max() < 5.5 * _smoothed_noise(sigma,
-                                                                     scale):
+    noise = noise if scale == FINE else noise_wide
+    if galaxy.any() and smooth[galaxy].max() < 5.5 * noise:
         galaxy = np.zeros(data.shape, bool)
     if not galaxy.any():
         galaxy = distance <= max(0.25 * search_radius, 3)
@@ -397,8 +400,8 @@ def find_galaxy(data, bad, sigma, position, *, search_radius, n_sigma=1.5,
     middle = refine_centre(smooth, galaxy, position,
                            max_shift=search_radius)
     theta, eps, sma = _moments(light, middle)
-    peak = choose_peak(smooth, galaxy, middle, sma,
-                       _smoothed_noise(sigma, scale), bad=bad, limit=limit)
+    peak = choose_peak(smooth, galaxy, middle, sma, noise, bad=bad,
+                       limit=limit)
     centre = peak
     if not is_hidden(bad, peak, sma):
         centre = _within(refine_centre(smooth, galaxy, peak,
@@ -479,8 +482,15 @@ def sky_tilt(data, bad, sigma, *, cells=8):
                     + coeff[2] * (np.arange(ny) / (ny - 1) - 0.5)[:, None])
 
 
-def _smoothed_noise(sigma, kernel):
-    return sigma / (2 * np.sqrt(np.pi) * kernel)
+def _smoothed_noise(sigma, kernel, sky=None):
+    """
+    Calculate the noise of a smoothed image; from its own pixels, if given.
+    """
+    noise = sigma / (2 * np.sqrt(np.pi) * kernel)
+    if sky is not None and (sky < 0).any():
+        # (objects are no dark pixels)
+        noise = max(noise, np.median(-sky[sky < 0]) / 0.6745)
+    return noise
 
 
 def _segments(smooth, threshold, blind, contrast, bad):
