@@ -9,6 +9,7 @@ import numpy as np
 
 from astro_pix2prof.background.medians import median
 from astro_pix2prof.fitting.gains import photon_part, step_weights
+from astro_pix2prof.fitting.step_evidence import step_evidence
 
 __all__ = ['has_break']
 
@@ -35,6 +36,15 @@ _MODEL, _FARTHEST = 0.02, 12.0
 # the error of the first kind, and 4 times that of the others.
 _SIZES, _SURE = np.array([[0.03], [0.4], [0.5]]), np.array([[7], [5.5], [5]])
 _BANDS = 1.8
+
+# Steps that exceed their error so many times are weighed against the structure
+# of the galaxy, from pixels with this part of the noise of a sum: the largest
+# ones, if they are not so large that only arms and edges explain them, nor
+# farther (pixels) from the nucleus. They have to exceed the error of that by
+# so many times. Of good images none of these has more than half of it.
+_LIKELY, _SEEN, _MOST = 3.0, 1.0, 3
+_LARGEST, _FAR = np.array([[0.45], [3.5], [6.0]]), 18.0
+_SURELY, _BANDS_TOGETHER = 4.5, 2.5
 
 # The steps so many lines to each side are those that follow from one break,
 # to this part of it.
@@ -89,28 +99,44 @@ def has_break(light, usual, at, *, band, noise, gain=None):
     hidden = (~known).astype(np.float32) @ uses > 0
     shot = np.where(hidden, 0.0, photons @ power)
     if not gain:
-        shot *= photon_part(step, error, shot)
+        part = photon_part(step, error, shot)
+        shot *= part
+        photons *= part
     error += shot
     error *= _excess(step, error, ~hidden)
     weight = 1 / (error + _MODEL**2)
     weight[hidden] = 0.0
     line = 0.5 * (at[:, _SIDE - 1:-_SIDE] + at[:, _SIDE:1 - _SIDE])
     # (no kind of step is more certain than all that deviates)
-    if not (((weight * step**2).sum(1) > _SURE.min()**2)
-            & (np.abs(line) < _FARTHEST)).any():
+    if not (((weight * step**2).sum(1) > _LIKELY**2)
+            & (np.abs(line) < _FAR)).any():
         return False
     slopes = _slopes(usual, noise, band)
-    found = [_fit(weight, step, slope) for slope in slopes]
-    for axis in (0, 1):
-        size, sure, bands = (np.stack([one[k][axis] for one in found])
-                             for k in range(3))
-        clear = (sure > _SURE) & (np.abs(size) > _SIZES) & (bands > _BANDS)
-        clear &= np.abs(line[axis]) < _FARTHEST
-        for kind, k in np.argwhere(clear):
-            part = weight[axis], slopes[kind][axis], size[kind, k]
-            if _is_alone(k, step[axis], *part) and not _is_of_ellipses(
-                    k, np.log(model[axis]) @ kernel, *part):
-                return True
+    size, sure, bands = (np.stack(part, 1) for part in zip(
+        *(_fit(weight, step, slope) for slope in slopes), strict=True))
+    own = np.log(model) @ kernel
+    there = (np.abs(size) > _SIZES) & (bands > _BANDS)
+    clear = there & (sure > _SURE) & (np.abs(line) < _FARTHEST)[:, None]
+    for axis, kind, k in np.argwhere(clear):
+        part = weight[axis], slopes[kind][axis], size[axis, kind, k]
+        if _is_alone(k, step[axis], *part) and not _is_of_ellipses(
+                k, own[axis], *part):
+            return True
+    likely = there & (sure > _LIKELY) & (np.abs(size) < _LARGEST) & (
+        np.abs(line) < _FAR)[:, None]
+    variance = np.where(known & (usual > _SEEN * noise * np.sqrt(band)),
+                        sky + photons, np.inf)
+    places = np.argwhere(likely)
+    order = np.argsort([-sure[tuple(place)] for place in places])
+    for axis, kind, k in places[order[:_MOST]]:
+        slope = slopes[kind][axis]
+        most, better, together = step_evidence(
+            off[axis], variance[axis], k + _SIDE, slope[:, k])
+        if better > _SURELY and together > _BANDS_TOGETHER and (
+                _SIZES[kind] < abs(most) < _LARGEST[kind]
+                and not _is_of_ellipses(k, own[axis], weight[axis], slope,
+                                        most)):
+            return True
     return False
 
 

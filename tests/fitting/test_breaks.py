@@ -74,6 +74,23 @@ def test_one_side_brighter(gain):
     assert _breaks(image)
 
 
+@pytest.mark.parametrize('at', [52, 58, 63])
+@pytest.mark.parametrize('width', [9, 14])
+@pytest.mark.parametrize('gain', [0.8, 1.2])
+def test_wide_strips(at, width, gain):
+    """
+    Edges of strips show where the galaxy is some ten times the noise.
+    """
+    for strip in (np.s_[at + 4:at + 4 + width], np.s_[:, at:at + width]):
+        found = 0
+        for seed in range(4):
+            image = _noisy(0.25 * GALAXY, seed)
+            image[strip] *= gain
+            found += _breaks(image, 0.25 * GALAXY)
+            assert not _breaks(_noisy(0.25 * GALAXY, seed), 0.25 * GALAXY)
+        assert found >= 3
+
+
 @pytest.mark.parametrize('seed', range(12))
 def test_galaxies(seed):
     angle = np.arctan2(Y - CENTRE[1], X - CENTRE[0])
@@ -98,7 +115,7 @@ def test_ellipses_that_change_abruptly():
 
 
 def test_far_and_missing():
-    far = _joined(_noisy(GALAXY), 79, 3)
+    far = _joined(_noisy(GALAXY), 85, 3)
     assert not _breaks(far)
     image = _joined(_noisy(GALAXY), 65, 3)
     image[50:80] = np.nan
