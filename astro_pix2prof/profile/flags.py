@@ -173,9 +173,11 @@ class GalaxyFlag(_DescribedFlag):
         'Its light was left out by a network, a tenth of the light of the '
         'galaxy or more, or masked by the isophote fit, 5 per cent of its '
         'pixels or 2 of its light: a merger, a star in front, a trail. Or '
-        'there is a second nucleus, much light on one side only, or an arc '
-        'on one side in some rings: then the profile may be that of two '
-        'galaxies. Look at the mask or the weights; '
+        'there is a second nucleus, much light on one side only, an arc '
+        'on one side in some rings, or a faint copy of the galaxy on one '
+        'side, as of frames that were added with a wrong offset: then the '
+        'profile may be that of two galaxies. Look at the mask or the '
+        'weights; '
         'totals and outskirts may hold light of the other.')
     TRUNCATED = (
         64, 'The galaxy reaches the edge of the frame.',
