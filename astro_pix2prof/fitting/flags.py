@@ -26,6 +26,7 @@ from astro_pix2prof.fitting.gains import has_border
 from astro_pix2prof.fitting.moats import has_moat
 from astro_pix2prof.fitting.plateaus import find_full
 from astro_pix2prof.fitting.quiet_tops import find_quiet_top
+from astro_pix2prof.fitting.reflections import has_reflection
 from astro_pix2prof.fitting.scattered_light import has_scattered_light
 from astro_pix2prof.fitting.significance import light_snr
 from astro_pix2prof.fitting.stretched import is_stretched
@@ -320,8 +321,9 @@ def flag_galaxy(rings, evidence):
         flag |= GalaxyFlag.WRONG_NOISE
     # (another galaxy may be as even)
     if not flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.SKY_UNCERTAIN
-                   | GalaxyFlag.NEIGHBOUR) and has_scattered_light(
-            image, cutout.mask, rings, noise=seen):
+                   | GalaxyFlag.NEIGHBOUR) and (
+            has_scattered_light(image, cutout.mask, rings, noise=seen)
+            or has_reflection(image, cutout.mask, rings, noise=seen)):
         flag |= GalaxyFlag.SKY_UNCERTAIN
     if not flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.WRONG_NOISE) and (
             has_uneven_line(image, cutout.mask, rings, noise=seen,
