@@ -29,12 +29,15 @@ _NEAREST, _FARTHEST, _BEYOND = 6.0, 40.0, 5.0
 _MODEL, _OBJECT = 0.1, 1.5
 
 # So many boxes, with the eight around, are above so many times their noise.
-_BOXES, _CLEAR = 20, 4.0
+_BOXES, _CLEAR = 20, 5.0
 
 # Edges exceed their error by so many times: in each of eight sectors, or in
 # all but one; there the step is this part of the mean one. Between sectors it
 # varies by less than this, in units of the error and of this part of it.
 _SECTORS, _SURE, _SURER, _PART, _UNLIKE, _VARIES = 8, 10.0, 12.0, 0.4, 1.2, 0.3
+
+# The median within a circle is at most so many times that at its edge.
+_EVEN = 2.0
 
 # Centres that are looked at closely.
 _MOST = 3
@@ -84,8 +87,9 @@ def has_reflection(image, mask, rings, *, noise):
     weight = known / (level**2 / _SIDE**2 + (_MODEL * usual)**2)
     if not weight.any():
         return False
-    off = np.clip(light - usual, -_OBJECT * noise, _OBJECT * noise)
-    off -= np.median(off[known])
+    more = light - usual
+    more -= np.median(more[known])
+    off = np.clip(more, -_OBJECT * noise, _OBJECT * noise)
     part = weight * off
     total = np.maximum(uniform_filter(weight, 3), 0.0)
     # (of nine boxes, the filter gives the mean of each)
@@ -103,8 +107,10 @@ def has_reflection(image, mask, rings, *, noise):
     sure[:, (away < _NEAREST) | (away > _FARTHEST)] = 0.0
     sure[away > radii[:, None, None] + _BEYOND] = 0.0
     places = np.argsort(sure, axis=None)[:-_MOST - 1:-1]
+    more[~known] = np.nan
     return any(_is_circle(
         part, weight, x - x[j], y - y[i], radii[k], sure[k, i, j])
+        and _is_even(more, x - x[j], y - y[i], radii[k])
         for k, i, j in zip(*np.unravel_index(places, sure.shape), strict=True)
         if sure[k, i, j] > _SURE)
 
@@ -159,6 +165,21 @@ def _is_circle(part, weight, x, y, radius, sure):
     varies = ((step - mean)**2 / (variance + (_VARIES * mean)**2)).sum()
     return bool(mean > 0 and varies < _UNLIKE * (_SECTORS - 1) and (
         number == _SECTORS or (number == _SECTORS - 1 and sure > _SURER)))
+
+
+def _is_even(more, x, y, radius):
+    """
+    Tell whether a circle is not brighter within than at its edge.
+
+    Stars and galaxies are, also those that seem to be discs where the excess
+    is taken for that of an object.
+    """
+    away = np.hypot(x, y[:, None])
+    known = np.isfinite(more)
+    within = more[known & (away < radius - _WIDTH)]
+    edge = more[known & (away >= radius - _WIDTH) & (away < radius)]
+    return not len(within) or bool(
+        np.median(within) < _EVEN * np.median(edge))
 
 
 @cache

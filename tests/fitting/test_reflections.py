@@ -79,6 +79,19 @@ def test_galaxies(seed):
         assert not _seen(_noisy(model, seed), rings=_rings(model))
 
 
+@pytest.mark.parametrize('seed', range(4))
+def test_round_objects(seed):
+    """
+    A bright round object is a disc only as far as its excess is cut off.
+    """
+    away = np.hypot(X - CENTRE[0] - 10, Y - CENTRE[1] + 15)
+    for size in (2.5, 3.5):
+        model = GALAXY + gaussian_filter(300 * np.exp(-away / size), 1.2)
+        assert not _seen(_noisy(model, seed), rings=_rings())
+    disc = GALAXY + _ghost(10, -15, 21, 0, 1.5)
+    assert _seen(_noisy(disc, seed), rings=_rings())
+
+
 def test_part_of_a_circle():
     model = GALAXY + _ghost(14, 0, 30, 12, 2.0) * (X > 95)
     assert not _seen(_noisy(model), rings=_rings(model))
