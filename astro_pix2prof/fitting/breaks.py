@@ -41,7 +41,8 @@ _BANDS = 1.8
 # of the galaxy, from pixels with this part of the noise of a sum: the largest
 # ones, if they are not so large that only arms and edges explain them, nor
 # farther (pixels) from the nucleus. They have to exceed the error of that by
-# so many times. Of good images none of these has more than half of it.
+# so many times, and so many bands tell of it. Of good images, steps that two
+# bands show exceed it; those of more have at most half of it.
 _LIKELY, _SEEN, _MOST = 3.0, 1.0, 3
 _LARGEST, _FAR = np.array([[0.45], [3.5], [6.0]]), 18.0
 _SURELY, _BANDS_TOGETHER = 4.5, 2.5
