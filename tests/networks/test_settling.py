@@ -204,3 +204,37 @@ def _pyramid(network, image, good, start):
     from astro_pix2prof.networks.rings.sampling import Pyramid
 
     return Pyramid(image, good), start, network.radii(image.shape[1:])
+
+
+def test_noisy_ellipses_become_smooth():
+    """
+    What the network's ellipses scatter from ring to ring goes.
+
+    Also in faint light, where the steps of the rings scatter more.
+    """
+    generator = torch.Generator().manual_seed(5)
+    before, after = [], []
+    for seed in range(12):
+        wrong = 0.05 * torch.randn(len(RADII), generator=generator)
+        start = ellipses(1 - 0.15 * torch.exp(wrong), 0.4)
+        found = settle_ellipses(
+            disc(0.85, 0.4, noise=6.0, seed=seed), RADII, start,
+            torch.ones(1, len(RADII), N_ANGLE))
+        for changes, e in ((before, start), (after, found)):
+            ratio = torch.log(1 - e.norm(dim=-1))[0, RADII > 10]
+            changes.append(ratio.diff().square().mean().sqrt())
+    assert np.mean(before) > 0.06
+    assert np.mean(after) < 0.75 * np.mean(before)
+
+
+def test_all_rings_wrong_alike():
+    """
+    Ellipses that are all off by one factor are corrected wholly.
+
+    Those that are off in turns follow the network where steps are doubtful.
+    """
+    start = ellipses(1 - 1.5 * 0.12, 0.4)
+    found = settle_ellipses(disc(0.88, 0.4, noise=0.5), RADII, start,
+                            torch.ones(1, len(RADII), N_ANGLE))
+    assert off(start, 0.88, 0.4)[0] > 0.4
+    assert off(found, 0.88, 0.4)[0] < 0.05
