@@ -8,10 +8,13 @@ import numpy as np
 __all__ = ['has_trail']
 
 
-# The side (pixels) of boxes whose means are looked at; and the number of
-# directions. Boxes count as no more than so many times their noise, so that
-# no star or galaxy is a trail.
-_SIDE, _DIRECTIONS, _MOST = 4, 90, 1.5
+# The side (pixels) of boxes whose means are looked at. Boxes count as no more
+# than so many times their noise, so that no star or galaxy is a trail.
+_SIDE, _MOST = 4, 1.5
+
+# Lines end so many boxes beyond the galaxy, and a trail is never farther from
+# the nearest one than about this part of a box.
+_LONGEST, _OFF = 40, 0.85
 
 # Lines pass the nucleus at this distance (pixels) or more, and within the
 # galaxy, which ends at the last ring above so many times its error, and above
@@ -29,8 +32,7 @@ def has_trail(image, mask, rings, *, noise):
     """
     Tell whether a trail crosses the galaxy beside its nucleus.
 
-    It is as bright on both sides of the galaxy, up to the borders of the
-    frame, where it is seen best.
+    It is as bright on both sides of the galaxy, where it is seen best.
 
     Parameters
     ----------
@@ -65,13 +67,14 @@ def has_trail(image, mask, rings, *, noise):
     value = np.clip(value, -_MOST, _MOST)
     x, y = ((c + 0.5) / _SIDE - 0.5 for c in rings.centre)
     size = rings.sma[seen[-1]] / _SIDE
-    length = int(np.hypot(nx, ny))
-    along = np.arange(-length, length + 1)
+    beyond = int(size) + 1 + np.arange(_LONGEST)
+    along = np.concatenate([-beyond, beyond])
+    n_angles = int(np.ceil(0.5 * np.pi * beyond[-1] / _OFF))
     reach = int(size) + 1 + _BESIDE
     across = np.arange(-reach, reach + 1, 0.5)
     middle = (np.abs(across) >= _NEAREST / _SIDE) & (np.abs(across) <= size)
     step = 2 * _BESIDE
-    for angle in np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS:
+    for angle in np.arange(n_angles) * np.pi / n_angles:
         cos, sin = np.cos(angle), np.sin(angle)
         at_x = np.rint(x + along * cos - across[:, None] * sin).astype(int)
         at_y = np.rint(y + along * sin + across[:, None] * cos).astype(int)
@@ -80,7 +83,7 @@ def has_trail(image, mask, rings, *, noise):
         use = inside & known[at_y, at_x]
         light = np.where(use, value[at_y, at_x], 0.0)
         least = np.full(len(across), np.inf)
-        for side in (along > size, along < -size):
+        for side in (along > 0, along < 0):
             n = use[:, side].sum(1)
             mean = np.where(n >= _FEWEST, light[:, side].sum(1)
                             / np.maximum(n, 1), np.nan)

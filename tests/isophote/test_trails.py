@@ -32,13 +32,13 @@ def _trail(angle, distance, width=3.5, centre=CENTRE):
 
 
 def _has_trail(image, mask=NONE, *, noise=1.0, error=0.1, size=40.0,
-               scale=9):
+               scale=9, centre=CENTRE):
     sma = np.geomspace(1, size, 25)
     same = np.ones(25)
     return has_trail(image, mask, MeasuredRings(
         GalaxyCutout(GALAXY, unit='nmgy', pixel_scale=0.4), sma,
         noise * 40 * np.exp(-sma / scale), error * noise * same, 0.3 * same,
-        0 * same, same, 0 * same.astype(int), GalaxyFlag(0), centre=CENTRE,
+        0 * same, same, 0 * same.astype(int), GalaxyFlag(0), centre=centre,
         noise=noise), noise=noise)
 
 
@@ -71,6 +71,27 @@ def test_others(seed):
     assert not _has_trail(image + trail * np.exp(-0.5 * (
         (X - CENTRE[0]) / 25)**2))
     assert not _has_trail(image + 0.02 * (X - Y))
+
+
+@pytest.mark.parametrize('angle', [35, 80.9, 127])
+@pytest.mark.parametrize('size', [40.0, 160.0])
+def test_large_frames(angle, size):
+    """
+    A line that is off by a degree leaves the trail after some 400 pixels.
+    """
+    shape = (1600, 1590)
+    y, x = np.indices(shape, np.float32)
+    angle = np.radians(angle)
+    image = np.random.default_rng(3).normal(size=shape)
+    image += 1.5 * np.exp(-0.5 * (((x - 800) * np.sin(angle) - (
+        y - 805) * np.cos(angle) - 0.5 * size) / 3.5)**2)
+    mask = np.zeros(shape, bool)
+    assert _has_trail(image, mask, size=size, scale=0.25 * size,
+                      centre=(800.0, 805.0))
+    for part in (np.s_[:800], np.s_[:, 810:]):
+        image[part] = np.random.default_rng(4).normal(size=shape)[part]
+        assert not _has_trail(image, mask, size=size, scale=0.25 * size,
+                              centre=(800.0, 805.0))
 
 
 def test_nothing_is_seen():
