@@ -45,7 +45,10 @@ from astro_pix2prof.image.calibration import (
 )
 from astro_pix2prof.image.contradictions import warn_contradictions
 from astro_pix2prof.image.cropping import check_usable, crop_cutout
-from astro_pix2prof.image.double_reads import find_double_reads
+from astro_pix2prof.image.double_reads import (
+    find_double_reads,
+    move_double_reads,
+)
 from astro_pix2prof.image.packing import pack_wcs, unpack_wcs
 from astro_pix2prof.image.pictures import place_of_defects
 from astro_pix2prof.image.planes import clean_planes, data_scale
@@ -358,7 +361,8 @@ path, optional
         if self.saturation is not None:
             self.saturation /= scale
         self.background = None if background is None else background / scale
-        self.double_reads = find_double_reads(parts.data, self.position)
+        self.double_reads = find_double_reads(
+            parts.data, self.position, mask)
         self.data, self.mask, self.noise = clean_planes(
             parts.data, mask, sigma, background=background, scale=scale,
             position=place_of_defects(image, self.position))
@@ -454,6 +458,7 @@ path, optional
                         in zip(position, image.origin, strict=True))
             check_inside(x, y, image.shape, image.wcs, position)
             new.position, new.position_given = (x, y), True
+            new.double_reads = move_double_reads(image, new.position)
             if new.wcs is not None:
                 new._matrix = local_matrix(new.wcs, x, y)
         if 'size' in options:

@@ -5,12 +5,13 @@ Rows and columns of an image that were read twice.
 
 import numpy as np
 
-__all__ = ['find_double_reads']
+__all__ = ['find_double_reads', 'move_double_reads']
 
 
 # Half the side (pixels) of the box that is looked at; about so many pixels of
-# each line are compared first, and so many at least differ from the next.
-_HALF, _PIXELS, _DIFFER = 40, 12, 16
+# each line are compared first, and so many at least differ from the next. More
+# than this part of them are known.
+_HALF, _PIXELS, _DIFFER, _KNOWN = 40, 12, 16, 0.5
 
 # In lines that are not repeated, less than this part of the pixels are equal:
 # more are so where values are rounded to steps of several times the noise.
@@ -24,13 +25,13 @@ _SURE = 3.0
 _THIRD = 0.6745 * np.sqrt(20)
 
 
-def find_double_reads(data, position):
+def find_double_reads(data, position, mask=None):
     """
     Find rows and columns that repeat the one before, and shift the rest.
 
-    All pixels of the two are equal, as noise never is. The galaxy is longer
-    there by a pixel. A bad line that was replaced by its neighbour shifts
-    nothing: the light changes by twice as much beyond it.
+    All known pixels of the two are equal, as noise never is. The galaxy is
+    longer there by a pixel. A bad line that was replaced by its neighbour
+    shifts nothing: the light changes by twice as much beyond it.
 
     Parameters
     ----------
@@ -39,6 +40,10 @@ def find_double_reads(data, position):
 
     position : tuple of 2 floats
         Where (x, y) the galaxy is expected, near which lines are looked for.
+
+    mask : 2D bool `~numpy.ndarray`, shape (ny, nx), optional
+        Pixels that may not be as they were read, as those that are
+        not-a-number.
 
     Returns
     -------
@@ -63,8 +68,34 @@ def find_double_reads(data, position):
     values = data[box]
     if min(values.shape) < 3:
         return []
-    return [(axis, k + first[axis]) for axis in (0, 1)
-            for k in _repeated(values if axis == 0 else values.T)]
+    looks = [values]
+    if mask is not None and mask[box].any():
+        # (a line that is masked is one too many, still)
+        looks.append(np.where(mask[box], np.nan, values))
+    return sorted({(axis, k + first[axis]) for axis in (0, 1) for look in looks
+                   for k in _repeated(look if axis == 0 else look.T)})
+
+
+def move_double_reads(cutout, position):
+    """
+    Find lines that were read twice near another position in a cutout.
+
+    Parameters
+    ----------
+    cutout : `~astro_pix2prof.GalaxyCutout`
+        The image, with those near its own position.
+
+    position : tuple of 2 floats
+        The other position (x, y) in pixels of the cutout.
+
+    Returns
+    -------
+    found : list of tuple of 2 ints
+        The axis and number, in the whole image, of all of them.
+    """
+    near = find_double_reads(cutout.data, position, cutout.mask)
+    return sorted({*cutout.double_reads, *(
+        (axis, line + cutout.origin[1 - axis]) for axis, line in near)})
 
 
 def _repeated(values):
@@ -73,8 +104,11 @@ def _repeated(values):
     """
     few = values[:, ::max(values.shape[1] // _PIXELS, 1)]
     equal = few[1:] == few[:-1]
-    same = equal.all(1)
-    if not same.any() or same.all() or not equal[~same].mean() < _OTHERS:
+    missing = np.isnan(few)
+    unknown = missing[1:] | missing[:-1]
+    same = (equal | unknown).all(1)
+    others = equal[~same[:, None] & ~unknown]
+    if not same.any() or not others.size or not others.mean() < _OTHERS:
         return []
     values = values.astype(float)
     rows = [int(k) for k in np.flatnonzero(same)
@@ -90,8 +124,10 @@ def _are_equal(values, one, other):
     """
     if one < 0 or other >= len(values):
         return False
-    first = values[one]
-    return bool((first == values[other]).all() and np.count_nonzero(
+    known = ~np.isnan(values[one] + values[other])
+    first = values[one, known]
+    return bool(np.mean(known) > _KNOWN and (
+        first == values[other, known]).all() and np.count_nonzero(
         first[1:] != first[:-1]) >= _DIFFER)
 
 
@@ -106,8 +142,10 @@ def _is_replaced(values, k, rows):
     at = np.array([k - 1, k, k + number + 1, k + number + 2])
     if at[0] < 0 or at[3] >= len(values):
         return False
-    before, here, beyond, after = values[at]
-    variance = (np.median(np.abs(np.diff(values, 3))) / _THIRD)**2
+    known = ~np.isnan(values[at]).any(0)
+    before, here, beyond, after = values[at][:, known]
+    change = np.abs(np.diff(values, 3))
+    variance = (np.median(change[~np.isnan(change)]) / _THIRD)**2
     one, other = here - before, after - beyond
     slope = 0.5 * (one + other)
     # (noise of the slopes adds to their power, and opposes the step)

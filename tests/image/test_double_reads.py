@@ -62,6 +62,51 @@ def test_good_images():
     assert find_double_reads(image, (900, 900)) == []
 
 
+@pytest.mark.parametrize('part', [0.005, 0.1])
+def test_missing_pixels(part):
+    """
+    Pixels that were rejected say nothing of the line that they are in.
+    """
+    for seed in range(3):
+        missing = np.random.default_rng(seed).random(GALAXY.shape) < part
+        image = _twice(_noisy(seed), 66)
+        replaced = _noisy(seed)
+        replaced[70] = replaced[69]
+        for bad in (missing, np.tile(missing[:1], (130, 1))):
+            assert find_double_reads(np.where(bad, np.nan, image),
+                                     CENTRE) == [(0, 66)]
+            assert find_double_reads(np.where(bad, 0, image), CENTRE,
+                                     bad) == [(0, 66)]
+            assert find_double_reads(image, CENTRE, Y == 66) == [(0, 66)]
+            assert find_double_reads(np.where(bad, np.nan, _noisy(seed)),
+                                     CENTRE) == []
+            assert find_double_reads(np.where(bad, np.nan, replaced),
+                                     CENTRE) == []
+    # (most of them)
+    image[66:68, ::2] = image[66:68, 1::4] = np.nan
+    assert find_double_reads(image, CENTRE) == []
+
+
+def test_other_position():
+    """
+    A cutout that is measured elsewhere is looked at there.
+    """
+    larger = np.zeros((300, 320))
+    larger[:130, :120] = larger[165:295, 190:310] = GALAXY
+    larger = _twice(_noisy(model=larger), 231)
+    larger = np.insert(larger, 55, larger[:, 55], axis=1)[:, :-1]
+    options = {'zeropoint': 22.5, 'pixel_scale': 0.4}
+    cutout = GalaxyCutout(larger, position=CENTRE, **options)
+    assert cutout.double_reads == [(1, 55)]
+    cropped = GalaxyCutout(larger, position=(240, 185), size=190, **options)
+    assert (cropped.origin, cropped.double_reads) == ((145, 90), [])
+    for other in (cutout, cropped):
+        new = GalaxyCutout.from_any(other, position=(251, 230))
+        assert new.double_reads == sorted([(0, 231), *other.double_reads])
+    profile = Pix2ProfFitter()(cutout, position=(251, 230))
+    assert profile.meta['flag'] & GalaxyFlag.WRONG_NOISE
+
+
 @pytest.mark.parametrize('fitter', [Pix2ProfFitter, IsophoteFitter])
 def test_flag(fitter):
     options = {'zeropoint': 22.5, 'pixel_scale': 0.4}
