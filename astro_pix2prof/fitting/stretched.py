@@ -34,10 +34,11 @@ _SIDES, _ORDER, _MOST, _NOTHING = (5, 7), 4, 3.0, 0.01
 _BLOCK, _FAINT, _BLOCKS = 8, 0.6, 40
 
 # Numbers of brightest pixels whose noise is compared with that of the sky: it
-# is less than this part of it, by so many times the error of the comparison:
-# several numbers are looked at, of each of millions of galaxies.
+# is less than this part of it, by so many times the error of the comparison.
+# That of noise is so in one of 300,000 comparisons (of a normal distribution),
+# and several numbers are looked at, of each of many galaxies.
 _NUMBERS = (50, 100, 200, 400, 800, 1600)
-_LESS, _SURE = 0.9, -3.5
+_LESS, _SURE = 0.9, -4.5
 
 # Noise that was averaged is correlated: the mean product of the noise of
 # pixels beside each other, in units of its square, is above that of the sky by
