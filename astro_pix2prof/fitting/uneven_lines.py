@@ -45,6 +45,10 @@ _MODEL, _LEAST_ERROR = 0.05, 0.01
 _WHOLE = (5, 0.06, 5.0, 3.0)
 _PART = (4, 0.10, 6.0, 4.0)
 
+# Bright lines whose middle is so near (pixels) to the nucleus are those of a
+# thin disc, or a bar, along rows or columns.
+_THIN = 2.0
+
 # Bands on each side of the nucleus that show a line through all of it.
 _EACH_SIDE = 2
 
@@ -90,7 +94,8 @@ def has_uneven_line(image, mask, rings, *, noise, gain=None):
     -------
     result : bool
         Whether such a line, or a break, is there. A dark line may begin or
-        end beside the nucleus.
+        end beside the nucleus. A bright one with its middle there is not
+        told from a thin disc.
     """
     good = np.isfinite(rings.intensity + rings.eps + rings.theta)
     if np.count_nonzero(good) < 2 or not noise > 0:
@@ -172,8 +177,10 @@ def _is_uneven(light, usual, at, noise, gain, least):
     size = np.abs(mean)
     size[:, 1:] = -mean[:, 1:]
     uneven = (size > lost) & (size * np.sqrt(total) > clear)
-    uneven &= (np.abs(at[:, :1] + place[0] + 0.5 * (place[1] - 1))
-               < _FARTHEST)[:, None]
+    away = np.abs(at[:, :1] + place[0] + 0.5 * (place[1] - 1))
+    uneven &= (away < _FARTHEST)[:, None]
+    # (and so may a whole one through the nucleus)
+    uneven[:, 0] &= (mean[:, 0] < 0) | (away > _THIN)
     zero = 1 + _ENDS.index(0.0)
     for axis, side, k in np.argwhere(uneven):
         use = (sides[axis, side] > 0) & (weight[axis, :, k] > 0)

@@ -96,6 +96,29 @@ def test_half_a_bright_line_may_be_a_thin_disc(amplitude):
         assert not _has_line(_noisy(model, seed))
 
 
+@pytest.mark.parametrize('seed', [6, 10, 18])
+@pytest.mark.parametrize('angle', [0, 90, 0.5, 91])
+def test_edge_on_discs_along_lines(seed, angle):
+    """
+    Bands of a disc are brighter than its ellipses by the same part all along.
+    """
+    rng = np.random.default_rng(seed)
+    y, x = np.indices((140, 150))
+    x, y = x - 75 - rng.uniform(-1, 1), y - 70 - rng.uniform(-1, 1)
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    u, v = x * cos + y * sin, y * cos - x * sin
+    model = np.exp(-np.hypot(u, 1.5) / rng.uniform(8, 18)) / np.cosh(
+        v / rng.uniform(1.5, 4))**2
+    if seed % 3 == 0:
+        model += rng.uniform(0.2, 1) * np.exp(
+            -np.hypot(u, v / 0.8) / rng.uniform(2, 4))
+    model = gaussian_filter(rng.choice([20, 100, 500]) * model, 1.1)
+    noise = np.sqrt(1 + model / rng.choice([3, 30, 300]))
+    profile = Pix2ProfFitter()(model + noise * rng.normal(size=x.shape),
+                               unit='nmgy', pixel_scale=0.4)
+    assert not profile.meta['flag'] & GalaxyFlag.WRONG_NOISE
+
+
 def test_missing_pixels():
     image = _noisy(GALAXY)
     image[:, 55:60] *= 0.8
