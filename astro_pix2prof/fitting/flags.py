@@ -80,8 +80,8 @@ _SEEN = 3.0
 
 # Ellipses are uncertain if their errors change the profile by this median
 # (mag), over rings of at least this signal-to-noise ratio beyond the core, or
-# all if these are less than so many. It finds half of the profiles that are
-# off by more than 0.1 mag, which are two in five of those that are flagged.
+# all if these are less than so many: a compromise between profiles that are
+# off by 0.1 mag and missed, and good ones that are flagged.
 _ROUGH, _SHAPED, _FEW = 0.05, 3.0, 3
 
 # Part of the light within a ring that may be beyond the frame.

@@ -155,7 +155,6 @@ def _is_peaked(value):
     return bool(order * (most - middle) < _PEAKED * (middle - least))
 
 
-
 def _variance(terms, value, first, last):
     """
     Calculate the variances of pixels about fits of some terms.

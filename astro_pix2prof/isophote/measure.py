@@ -39,8 +39,8 @@ _INNER = 4.0
 _LOPSIDED_CORE = 0.05
 
 # Change of the profile (mag) by errors of the ellipses from which on these are
-# uncertain. It finds two in five of the profiles that are off by more than 0.1
-# mag, which are half of those that are flagged.
+# uncertain: the same compromise as for other fitters, see
+# `~astro_pix2prof.fitting.flags`, for the errors that this one states.
 _ROUGH = 0.07
 
 # Relative step between semi-major axes if none was asked for, and the half
