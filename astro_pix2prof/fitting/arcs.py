@@ -87,6 +87,9 @@ def has_arc(image, mask, rings, *, noise):
     for row in np.flatnonzero(rises):
         beside = [row + sign * step for step in _STEPS for sign in (-1, 1)
                   if 0 <= row + sign * step < len(sma)]
+        if not beside:
+            # (the middle of a small galaxy)
+            continue
         excess = more[row] - np.maximum(more[beside].max(0), 0.0)
         opposite = quarter[:, :1] + n // 2 - n // 8 + np.arange(n // 2)
         some = values[row][opposite % n]

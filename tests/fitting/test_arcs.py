@@ -87,6 +87,13 @@ def test_arcs_that_do_not_count():
     assert not _has_arc(image, ~NONE, profile=smooth)
 
 
+def test_small_galaxy_without_ellipses_beside():
+    # (the last ring lies so far in that a rise has none within or beyond)
+    sma = np.concatenate([[0.0], np.geomspace(1, 45, 60)])
+    profile = np.where(sma < 5, 50.0, 2.5 * np.exp(-(sma - 9)**2))
+    assert not _has_arc(_noisy(), profile=profile, error=1.0)
+
+
 def test_flag():
     image = _noisy() + _arc(120, 18, 9)
     fitter = Pix2ProfFitter()
