@@ -36,6 +36,7 @@ from astro_pix2prof.survey.integrity import recover_settings
 from astro_pix2prof.survey.job import SurveyJob
 from astro_pix2prof.survey.lock import hold_folder
 from astro_pix2prof.survey.psfs import BandPSFs
+from astro_pix2prof.survey.repeated_ids import warn_of_repeated_ids
 from astro_pix2prof.survey.resume import CHANGES, PartPlan, check_share
 from astro_pix2prof.survey.services import CutoutService
 from astro_pix2prof.survey.stop import resumable
@@ -276,8 +277,9 @@ def run_survey(
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        At the end, for each kind of warning that reading or measuring
-        images led to, with its number.
+        If a column ``id``, ``galaxy_id``, ``object_id``, ``objid`` or
+        ``source_id`` has a name twice; and at the end, for each kind of
+        warning that reading or measuring images led to, with its number.
 
     See Also
     --------
@@ -381,6 +383,8 @@ def run_survey(
         carried = catalogue.with_position(carried)
     else:
         source.check_first(catalogue)
+        if part is None or part[0] == 1:
+            warn_of_repeated_ids(catalogue)
     spec = FitterSpec(fitter)
     if bands is not None:
         spec.check_bands()
