@@ -8,6 +8,7 @@ import numpy as np
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
 from astro_pix2prof.fitting.saturation import add_missing_light
+from astro_pix2prof.inference.ends import add_steep_errors
 from astro_pix2prof.inference.preparation import (
     add_sky_and_correlation,
     subtracted_sky,
@@ -91,6 +92,7 @@ def rings_of_caption(prepared, caption):
     excess = caption.trust.get('excess', 0.0)
     if prepared.by_area:
         rings.area_excess = excess_of_area(rings, prepared, caption.weight)
+    own = None
     if prepared.ellipses is not None and caption.weight is not None:
         own = measure_own_shape(rings, prepared, caption.weight)
         if own is not None:
@@ -98,6 +100,8 @@ def rings_of_caption(prepared, caption):
             rings.sb_err = POGSON * own[1] / np.maximum(
                 np.abs(own[0]), 1e-3 * own[1])
             excess = 0.0
+    if own is None and caption.weight is not None:
+        add_steep_errors(rings, prepared, caption.weight)
     rings.flag = flag_rings(rings, fixed=caption.e1 is None
                             or prepared.ellipses is not None)
     add_missing_light(rings, rings)

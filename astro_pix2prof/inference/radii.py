@@ -18,7 +18,8 @@ from astro_pix2prof.ellipses.model import ellipse_model
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import RingFlag
 
-__all__ = ['excess_of_area', 'measure_own_shape', 'rings_at']
+__all__ = ['clean_image', 'excess_of_area', 'measure_own_shape',
+           'pixel_means', 'rings_at']
 
 
 # What the pixels of a ring say beyond the profile of the network counts from
@@ -95,10 +96,10 @@ def rings_at(rings, prepared, sma, weight=None):
     eps, theta = shape_from_components(*(
         np.interp(at, own, part)
         for part in shape_to_components(rings.eps, rings.theta)))
-    image = _clean_image(rings, prepared)
+    image = clean_image(rings, prepared)
     want_weight = None if weight is None else _rows(at, own, weight)
-    there = _pixel_means(rings, image, sma, eps, theta, want_weight)
-    here = _pixel_means(rings, image, own, rings.eps, rings.theta, weight)
+    there = pixel_means(rings, image, sma, eps, theta, want_weight)
+    here = pixel_means(rings, image, own, rings.eps, rings.theta, weight)
     # asinh is a logarithm for bright rings and linear in the noise
     level = np.maximum(np.interp(at, own, here.noise), 1e-300)
     value = _interpolated(at, own, rings.intensity, level)
@@ -174,7 +175,7 @@ def measure_own_shape(rings, prepared, weight):
         return None
     if not _is_uneven(rings, prepared, weight):
         return None
-    means = _pixel_means(rings, _clean_image(rings, prepared), rings.sma,
+    means = pixel_means(rings, clean_image(rings, prepared), rings.sma,
                          rings.eps, rings.theta, weight + both, even=True)
     return means.mean, np.hypot(means.noise, rings.sky_err)
 
@@ -200,7 +201,7 @@ def _is_uneven(rings, prepared, weight):
     """
     amplitude = np.full(len(rings), np.nan)
     for index, values, used, _ in sample_rings(
-            _clean_image(rings, prepared), ~rings.cutout.mask, rings.centre,
+            clean_image(rings, prepared), ~rings.cutout.mask, rings.centre,
             rings.sma, rings.eps, rings.theta):
         n = used.shape[1]
         used = used * _point_weights(weight[index], rings.theta[index], n)
@@ -243,7 +244,7 @@ def excess_of_area(rings, prepared, weight):
 
     def samples():
         for index, values, used, arc in sample_rings(
-                _clean_image(rings, prepared), ~rings.cutout.mask,
+                clean_image(rings, prepared), ~rings.cutout.mask,
                 rings.centre, rings.sma, rings.eps, rings.theta):
             known = used > 0
             if weight is not None:
@@ -257,9 +258,22 @@ def excess_of_area(rings, prepared, weight):
     return area_excess(samples(), len(rings))
 
 
-def _clean_image(rings, prepared):
+def clean_image(rings, prepared):
     """
     Subtract the whole sky, and fill bad pixels with the profile.
+
+    Parameters
+    ----------
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        The rings of the galaxy.
+
+    prepared : `~astro_pix2prof.inference.preparation.PreparedGalaxy`
+        The galaxy.
+
+    Returns
+    -------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        In the unit of the image.
     """
     image = prepared.image - (rings.sky - prepared.sky)
     bad = rings.cutout.mask
@@ -303,11 +317,32 @@ def _is_single(values, known, noise):
         values > _SINGLE * np.maximum(other, 0.0) + _CLEAR * noise)
 
 
-def _pixel_means(rings, image, sma, eps, theta, weight, *, even=False):
+def pixel_means(rings, image, sma, eps, theta, weight, *, even=False):
     """
     Measure the weighted means of an image along ellipses.
 
-    With ``even``, without what is on one of two opposite sides only.
+    Parameters
+    ----------
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        Rings of the galaxy, for centre and noise.
+
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        As `clean_image` returns it.
+
+    sma, eps, theta : 1D `~numpy.ndarray`, shape (n,)
+        The ellipses: semi-major axes in pixels, ellipticities, and angles
+        in radians from +x.
+
+    weight : 2D `~numpy.ndarray`, shape (n, n_angle), or `None`
+        Weights of the points of each ring, from 0 to 1.
+
+    even : bool, optional
+        Whether what is on one of two opposite sides only is left out.
+
+    Returns
+    -------
+    means : record of 1D `~numpy.ndarray`, shape (n,)
+        With ``mean``, its ``noise``, and the ``valid`` part of each ring.
     """
     cutout = rings.cutout
     out = _Means(*(np.full(len(sma), np.nan) for _ in range(3)))

@@ -1,0 +1,81 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Errors of rings where a galaxy ends within the steps of a network.
+"""
+
+import numpy as np
+
+from astro_pix2prof.inference.radii import clean_image, pixel_means
+from astro_pix2prof.profile.brightness import POGSON
+
+__all__ = ['add_steep_errors']
+
+
+# A galaxy ends where a ring, and so many times its noise more, is fainter than
+# the one within it by more than this power of the radius, and by more than so
+# many times what the exponential through the two rings within it tells; the
+# one within is so many times its noise.
+_NOISE, _STEEP, _BREAK, _CLEAR = 1.5, 5.0, 1.1, 5.0
+
+# From this semi-major axis on (pixels): farther in, rings share their pixels
+# and the PSF falls as steeply. Least usable part of a ring that tells.
+_INNER, _VALID = 6.0, 0.5
+
+# So many rings from there on are drawn to those within.
+_DRAWN = 3
+
+
+def add_steep_errors(rings, prepared, weight):
+    """
+    Add to the errors of rings what the pixels say where a galaxy ends.
+
+    A network lets faint rings follow their neighbours. Where a disc is cut
+    off, or breaks to a steep outer part, within a step of its rings, the
+    first rings beyond are drawn up by about their noise. There, their errors
+    are at least the noise of their pixels, along with the difference of the
+    profile from the mean of these.
+
+    Parameters
+    ----------
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        The rings at the radii of the network; their errors are changed.
+
+    prepared : `~astro_pix2prof.inference.preparation.PreparedGalaxy`
+        The galaxy.
+
+    weight : 2D `~numpy.ndarray`, shape (n, n_angle)
+        Weights of the points of each ring, from 0 to 1.
+    """
+    means = pixel_means(rings, clean_image(rings, prepared), rings.sma,
+                        rings.eps, rings.theta, weight)
+    known = np.isfinite(means.mean) & (np.minimum(
+        means.valid, rings.n_valid) > _VALID)
+    steep = known & (rings.sma > _INNER) & _is_steep(
+        rings.sma, means.mean, means.noise)
+    drawn = np.convolve(steep, np.ones(_DRAWN))[:len(steep)] > 0
+    drawn &= known & np.isfinite(rings.intensity)
+    if not drawn.any():
+        return
+    noise = np.hypot(means.noise, rings.sky_err)
+    error = np.hypot(np.maximum(rings.intensity_err, noise),
+                     rings.intensity - means.mean)
+    rings.intensity_err = np.where(drawn, error, rings.intensity_err)
+    rings.sb_err = np.where(drawn, POGSON * error / np.maximum(
+        rings.intensity, 1e-3 * error), rings.sb_err)
+
+
+def _is_steep(sma, mean, noise):
+    """
+    Tell which rings are much fainter than the rings within them tell.
+    """
+    steep = np.zeros(len(sma), bool)
+    width = np.diff(sma)
+    with np.errstate(invalid='ignore', divide='ignore'):
+        drop = np.log(mean[:-1] / (np.maximum(mean[1:], 0.0)
+                                   + _NOISE * noise[1:]))[1:]
+        usual = np.maximum(np.log(mean[:-2] / mean[1:-1]), 0.0) * (
+            width[1:] / width[:-1])
+        steep[2:] = (mean[1:-1] > _CLEAR * noise[1:-1]) & (
+            drop > _STEEP * np.log(sma[2:] / sma[1:-1])) & (
+            drop > _BREAK * usual)
+    return steep
