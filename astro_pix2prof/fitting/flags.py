@@ -23,6 +23,7 @@ from astro_pix2prof.fitting.enlarged import is_enlarged
 from astro_pix2prof.fitting.filtered import is_median_filtered, is_sharpened
 from astro_pix2prof.fitting.flat_tops import find_flat_top
 from astro_pix2prof.fitting.gains import has_border
+from astro_pix2prof.fitting.holes import has_hole
 from astro_pix2prof.fitting.moats import has_moat
 from astro_pix2prof.fitting.plateaus import find_full
 from astro_pix2prof.fitting.quiet_tops import find_quiet_top
@@ -327,7 +328,8 @@ def flag_galaxy(rings, evidence):
         flag |= GalaxyFlag.SKY_UNCERTAIN
     if not flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.WRONG_NOISE) and (
             has_uneven_line(image, cutout.mask, rings, noise=seen,
-                            gain=cutout.gain)):
+                            gain=cutout.gain)
+            or has_hole(image, cutout.mask, rings, noise=seen)):
         flag |= GalaxyFlag.WRONG_NOISE
     if not flag & GalaxyFlag.NO_SOURCE and _is_read_twice(rings):
         flag |= GalaxyFlag.WRONG_NOISE

@@ -266,9 +266,11 @@ class GalaxyFlag(_DescribedFlag):
         'light tell, which change by the same factor there, or some rows or '
         'columns, or parts of them, lost or gained as much light all along, '
         'or a row or column was read twice, or the light breaks off at one, '
-        'as where rows were lost or halves of an image were joined wrongly: '
-        'then values do not hold either. Mask such lines, or take another '
-        'image.')
+        'as where rows were lost or halves of an image were joined wrongly, '
+        'or an area of the galaxy is as dark as the sky, as gaps between '
+        'chips whose borders were smoothed or that were filled with noise: '
+        'then values do not hold either. Mask such lines and areas, or take '
+        'another image.')
     GEOMETRY_UNCERTAIN = (
         131072,
         'The ellipses are known roughly: the profile may be off with them.',
