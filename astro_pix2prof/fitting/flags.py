@@ -18,6 +18,7 @@ from astro_pix2prof.fitting.bowls import has_bowl
 from astro_pix2prof.fitting.centres import is_centre_rough
 from astro_pix2prof.fitting.checks import has_host, is_point_source
 from astro_pix2prof.fitting.copies import has_copy
+from astro_pix2prof.fitting.crowds import is_crowded
 from astro_pix2prof.fitting.dark_areas import has_dark_area
 from astro_pix2prof.fitting.enlarged import is_enlarged
 from astro_pix2prof.fitting.filtered import is_median_filtered, is_sharpened
@@ -44,6 +45,10 @@ _DISAGREEMENT = 0.4
 # Light of other objects over that of the galaxy. Less than one in a hundred
 # simulated galaxies that stand alone exceeds it.
 _EXCESS = 0.1
+
+# The same where there are many compact sources, of which a network leaves out
+# a part.
+_SOME = 0.015
 
 # The same where other objects are masked: part of the pixels, and of light.
 # Of simulated galaxies that stand alone, one in nine exceeds one of these.
@@ -309,7 +314,9 @@ def flag_galaxy(rings, evidence):
                 image, cutout.mask, rings.centre, rings.noise)
                 or has_arc(image, cutout.mask, rings, noise=seen)
                 or has_copy(image, cutout.mask, rings, noise=seen,
-                            gain=cutout.gain))):
+                            gain=cutout.gain)
+                or (evidence.neighbour > _SOME and is_crowded(
+                    image, cutout.mask, rings, noise=seen)))):
         flag |= GalaxyFlag.NEIGHBOUR
     if not flag & (GalaxyFlag.NO_SOURCE | GalaxyFlag.SKY_UNCERTAIN) and (
             has_bowl(image, cutout.mask, rings)

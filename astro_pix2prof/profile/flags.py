@@ -175,8 +175,10 @@ class GalaxyFlag(_DescribedFlag):
         'pixels or 2 of its light: a merger, a star in front, a trail. Or '
         'there is a second nucleus, much light on one side only, an arc '
         'on one side in some rings, or a faint copy of the galaxy on one '
-        'side, as of frames that were added with a wrong offset: then the '
-        'profile may be that of two galaxies. Look at the mask or the '
+        'side, as of frames that were added with a wrong offset, or many '
+        'compact sources in the outskirts, as of a star cluster in front, '
+        'which a network left out in part: then the profile may be that of '
+        'two galaxies, or of a galaxy and stars. Look at the mask or the '
         'weights; '
         'totals and outskirts may hold light of the other.')
     TRUNCATED = (
