@@ -88,7 +88,7 @@ _SEEN = 3.0
 # (mag), over rings of at least this signal-to-noise ratio beyond the core, or
 # all if these are less than so many: a compromise between profiles that are
 # off by 0.1 mag and missed, and good ones that are flagged.
-_ROUGH, _SHAPED, _FEW = 0.05, 3.0, 3
+_ROUGH, _SHAPED, _FEW = 0.07, 3.0, 3
 
 # Part of the light within a ring that may be beyond the frame.
 _UNSEEN_LIGHT = 0.05

@@ -100,8 +100,6 @@ def rings_of_caption(prepared, caption):
             rings.sb_err = POGSON * own[1] / np.maximum(
                 np.abs(own[0]), 1e-3 * own[1])
             excess = 0.0
-    if own is None and caption.weight is not None:
-        add_steep_errors(rings, prepared, caption.weight)
     rings.flag = flag_rings(rings, fixed=caption.e1 is None
                             or prepared.ellipses is not None)
     add_missing_light(rings, rings)
@@ -116,4 +114,7 @@ def rings_of_caption(prepared, caption):
         centre_error=caption.centre_error, neighbour=excess, mean=mean,
         tilt=prepared.background.over(cutout.shape) - prepared.sky,
         distance=trust.get('distance', 0.0) if is_whole else np.inf))
+    # (flags compare what is missing with the errors that the network states)
+    if own is None and caption.weight is not None:
+        add_steep_errors(rings, prepared, caption.weight)
     return rings

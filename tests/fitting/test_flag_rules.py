@@ -290,7 +290,7 @@ class TestRings:
         assert flags_of(make_rings(), **masked) == flag
 
     @pytest.mark.parametrize(('change', 'rough'), [
-        (0.049, False), (0.051, True)])
+        (0.069, False), (0.071, True)])
     def test_rough_ellipses(self, change, rough):
         # the median change of the profile by the error of the axis ratio, of
         # light that falls with the square of the radius

@@ -40,13 +40,6 @@ _FLOOR = 0.2
 # Once more is allowed at this signal-to-noise ratio.
 _OWN, _NEAR, _COMMON, _APART, _BRIGHT = 1.0, 7, 0.75, 20.0, 6.0
 
-# Faint rings that lie next to each other are made brighter together by at most
-# so many times their noise: more at this signal-to-noise ratio, within this
-# many pixels of the centre, and where the sky is in doubt or the error that
-# the network states is larger than the noise. What is held back counts as an
-# error, of at most as much.
-_UP, _CLEAR, _CORE = 1.2, 20.0, 15.0
-
 # Where the galaxy is fainter than so many times the noise of a ring, the error
 # of small rings (pixels) is that of their noise, whatever is found.
 _LOST, _SMALL = 1.5, 15.0
@@ -357,19 +350,11 @@ class MeanCorrection(nn.Module):
                 -1)
         out = self.sequence(features)
         add, scale, log_error = out[..., :3].unbind(-1)
-        held = None
         if self.active and self.gated:
             gate = torch.sigmoid(out[..., 3:])
             near = (gate * away.clamp(-5, 5)).sum(-1)
-            if self.training:
-                add = add + near
-            else:
-                # (in units of the noise)
-                doubt = torch.exp(log_error) * snr.clamp(min=0) / POGSON
-                doubt = doubt**3
-                if self.prior:
-                    doubt = doubt + before / noise
-                add, held = _bounded(add, near, snr, radii, doubt)
+            add = add + near if self.training else _bounded(
+                add, near, snr, radii)
             # close to the centre, pixels and interpolation are coarse
             room = 0.02 + 0.3 * torch.exp(-(radii / 2.5)**2)
             mean = mean * (1 + room * torch.tanh(scale)) + add * noise
@@ -381,11 +366,10 @@ class MeanCorrection(nn.Module):
         # the error is at least a part of that of photons
         log_error = torch.logaddexp(log_error, photon - 1.0)
         if not self.training:
-            lost = 1 / ((1 + (z / _LOST)**2) * (1 + (radii / _SMALL)**2))
-            if held is not None:
-                lost = torch.hypot(lost, _UP * held.clamp(max=1))
-            log_error = 0.5 * torch.logaddexp(2 * log_error, 2 * torch.log(
-                POGSON / z.clamp(min=1e-3) * lost))
+            lost = POGSON / z.clamp(min=1e-3) / (
+                (1 + (z / _LOST)**2) * (1 + (radii / _SMALL)**2))
+            log_error = 0.5 * torch.logaddexp(2 * log_error,
+                                              2 * torch.log(lost))
         return value, log_error, features
 
 
@@ -463,7 +447,7 @@ def _even(fine, weight, radii, e):
     return harmonic_step(value, weight * valid, radii, e, number)
 
 
-def _bounded(own, near, snr, radii, doubt):
+def _bounded(own, near, snr, radii):
     """
     Hold what is added to the means of rings to what their noise allows.
 
@@ -471,22 +455,14 @@ def _bounded(own, near, snr, radii, doubt):
     over several rings. Where faint rings would all be moved to the same side,
     or one by more than its noise, the network takes the galaxy for one of
     those that it knows: the pixels are right. (Bright rings say so
-    themselves.) The last rings of a disc with a large bulge, which has another
-    slope, would be made brighter by several times their noise.
-
-    Returns what is added, and what was held back of a rise.
+    themselves.)
     """
     bright = (average_rings(snr.clamp(min=0), _NEAR) / _BRIGHT)**3
     own = torch.minimum(torch.maximum(own, -_OWN - bright), _OWN + bright)
     add = own + near
     common = average_rings(add, _NEAR)
     most = _COMMON * radii / (radii + _APART) + bright
-    add = add - common + torch.minimum(torch.maximum(common, -most), most)
-    most = _UP + (average_rings(snr.clamp(min=0), 3) / _CLEAR)**3 + (
-        _CORE / radii.clamp(min=0.5))**3 + doubt
-    held = functional.max_pool1d(
-        (average_rings(add, 3) - most).clamp(min=0), 3, 1, 1)
-    return add - held, held
+    return add - common + torch.minimum(torch.maximum(common, -most), most)
 
 
 def _moved(rows, step):
