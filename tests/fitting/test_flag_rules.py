@@ -312,7 +312,7 @@ class TestRings:
         assert bool(flags_of(rings) & GalaxyFlag.GEOMETRY_UNCERTAIN) == rough
         # the error that will be stated counts
         rings = make_rings(eps_err=9 - other, **options)
-        for limit, expected in ((0.05, rough), (0.1, False)):
+        for limit, expected in ((0.07, rough), (0.1, False)):
             flag = flags_of(rings, eps_err=other, rough=limit)
             assert bool(flag & GalaxyFlag.GEOMETRY_UNCERTAIN) == expected
 
