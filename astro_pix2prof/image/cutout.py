@@ -23,6 +23,7 @@ from astro_pix2prof.arguments import (
     option_names,
 )
 from astro_pix2prof.background.noise import measure_noise
+from astro_pix2prof.image import double_reads
 from astro_pix2prof.image.astrometry import (
     check_inside,
     find_pixel_scale,
@@ -45,10 +46,6 @@ from astro_pix2prof.image.calibration import (
 )
 from astro_pix2prof.image.contradictions import warn_contradictions
 from astro_pix2prof.image.cropping import check_usable, crop_cutout
-from astro_pix2prof.image.double_reads import (
-    find_double_reads,
-    move_double_reads,
-)
 from astro_pix2prof.image.packing import pack_wcs, unpack_wcs
 from astro_pix2prof.image.pictures import place_of_defects
 from astro_pix2prof.image.planes import clean_planes, data_scale
@@ -361,7 +358,7 @@ path, optional
         if self.saturation is not None:
             self.saturation /= scale
         self.background = None if background is None else background / scale
-        self.double_reads = find_double_reads(
+        self.double_reads = double_reads.find_double_reads(
             parts.data, self.position, mask)
         self.data, self.mask, self.noise = clean_planes(
             parts.data, mask, sigma, background=background, scale=scale,
@@ -445,8 +442,8 @@ path, optional
         if 'saturation' in options:
             new.saturation = given_saturation(
                 options['saturation'], unit) / image._data_scale
-        fwhm = given_fwhm(options.get('psf_fwhm'), image.pixel_scale)
-        new.psf_fwhm = fwhm or image.psf_fwhm
+        new.psf_fwhm = given_fwhm(options.get(
+            'psf_fwhm'), image.pixel_scale) or image.psf_fwhm
         new.name = check_text(options.get('name', new.name), 'name',
                               optional=True)
         if 'position' in options:
@@ -458,7 +455,8 @@ path, optional
                         in zip(position, image.origin, strict=True))
             check_inside(x, y, image.shape, image.wcs, position)
             new.position, new.position_given = (x, y), True
-            new.double_reads = move_double_reads(image, new.position)
+            new.double_reads = double_reads.move_double_reads(
+                image, new.position)
             if new.wcs is not None:
                 new._matrix = local_matrix(new.wcs, x, y)
         if 'size' in options:

@@ -12,7 +12,11 @@ from astropy.utils.exceptions import AstropyUserWarning
 from scipy.ndimage import gaussian_filter
 
 from astro_pix2prof import GalaxyCutout
-from astro_pix2prof.image.contradictions import object_width, photon_excess
+from astro_pix2prof.image.contradictions import (
+    object_width,
+    photon_excess,
+    warn_contradictions,
+)
 
 SIZE, GAIN, SKY = 128, 4.0, 50.0
 Y, X = np.indices((SIZE, SIZE)) - 64.0
@@ -71,7 +75,8 @@ class TestGain:
 
     def test_large(self):
         # what has no photon noise may be a mean of many images
-        cutout_of(counts(), gain=1e30)
+        cutout = cutout_of(counts(), gain=1e30)
+        assert 0 < photon_excess(cutout) < 1e-6
 
     def test_smoothed(self):
         image = gaussian_filter(counts(), 3 / 2.355)
@@ -101,7 +106,13 @@ class TestGain:
 
     def test_header(self):
         # only what was given is looked at
-        cutout_of(counts())
+        cutout = cutout_of(counts(), gain=GAIN)
+        cutout.gain *= 1e-6
+        assert photon_excess(cutout) > 100
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter('always')
+            warn_contradictions(cutout)
+        assert not found
 
 
 class TestFWHM:
@@ -138,9 +149,13 @@ class TestFWHM:
         # PSFs of a few pixels are not looked at: objects may be cosmic rays
         image = np.random.default_rng(5).normal(size=X.shape)
         image[60:68, 60:62] += 1000
-        cutout_of(image, psf_fwhm=8 * u.pix)
-        # nor are thin ones seen
-        cutout_of(image, psf_fwhm=20 * u.pix)
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter('always')
+            cutout_of(image, psf_fwhm=8 * u.pix)
+            # nor are thin ones seen
+            cutout = cutout_of(image, psf_fwhm=20 * u.pix)
+        assert not found
+        assert object_width(cutout, 20.0) == np.inf
 
     def test_masked(self):
         # the middle of a star may be masked
