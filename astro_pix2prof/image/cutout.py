@@ -314,23 +314,22 @@ path, optional
         name = check_text(name, 'name', optional=True)
         pixel_scale, native_pixel_scale = (
             check_positive(value, option, unit=_SCALE, optional=True)
-            for option, value in (('pixel_scale', pixel_scale),
-                                  ('native_pixel_scale',
-                                   native_pixel_scale)))
+            for option, value in {
+                'pixel_scale': pixel_scale,
+                'native_pixel_scale': native_pixel_scale}.items())
 
         parts = read_image(image, hdu=hdu, band=band, bad_bits=bad_bits)
         header = parts.header
         self.name = name if name is not None else parts.name
         self.band, self.stem = parts.band, parts.stem
         given = unit is not None
-        unit = choose_unit(parts.unit, unit,
-                           from_header=parts.unit_from_header)
+        unit = choose_unit(
+            parts.unit, unit, from_header=parts.unit_from_header)
         sigma = parts.find_sigma(unit, uncertainty=uncertainty,
                                  noise=noise, invvar=invvar)
         mask = parts.find_mask(mask, bad_bits=bad_bits)
         if background is not None:
             background = read_background(background, unit, parts.select)
-
         place = find_place(parts.wcs, position, parts.data.shape,
                            default=parts.position, pixel_scale=pixel_scale,
                            calibrated=calibrated)
@@ -428,9 +427,8 @@ path, optional
             raise ValueError(msg)
         if not options:
             return image
-        allowed = {'position', 'size', 'gain', 'psf_fwhm', 'saturation',
-                   'name'}
-        other = sorted(set(options) - allowed)
+        other = sorted(set(options) - {'position', 'size', 'gain',
+                                       'psf_fwhm', 'saturation', 'name'})
         if other:
             msg = (f'{", ".join(other)} cannot be changed in a GalaxyCutout: '
                    'start again from the image')
@@ -455,8 +453,7 @@ path, optional
                         in zip(position, image.origin, strict=True))
             check_inside(x, y, image.shape, image.wcs, position)
             new.position, new.position_given = (x, y), True
-            new.double_reads = double_reads.move_double_reads(
-                image, new.position)
+            new.double_reads = double_reads.move_double_reads(image, (x, y))
             if new.wcs is not None:
                 new._matrix = local_matrix(new.wcs, x, y)
         if 'size' in options:
