@@ -8,7 +8,7 @@ import numpy as np
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
 from astro_pix2prof.fitting.saturation import add_missing_light
-from astro_pix2prof.inference.ends import add_steep_errors
+from astro_pix2prof.inference.ends import add_steep_errors, hold_rises
 from astro_pix2prof.inference.preparation import (
     add_sky_and_correlation,
     subtracted_sky,
@@ -18,6 +18,7 @@ from astro_pix2prof.inference.radii import (
     measure_own_shape,
 )
 from astro_pix2prof.profile.brightness import POGSON
+from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.rings import MeasuredRings
 
 __all__ = ['rings_of_caption']
@@ -114,7 +115,12 @@ def rings_of_caption(prepared, caption):
         centre_error=caption.centre_error, neighbour=excess, mean=mean,
         tilt=prepared.background.over(cutout.shape) - prepared.sky,
         distance=trust.get('distance', 0.0) if is_whole else np.inf))
-    # (flags compare what is missing with the errors that the network states)
+    # (flags compare what is missing with the errors that the network states;
+    # and where the sky is not right, or the galaxy leaves none, it is the
+    # network that is)
+    if own is None and caption.rise is not None and not rings.galaxy_flag & (
+            GalaxyFlag.SKY_UNCERTAIN | GalaxyFlag.TRUNCATED):
+        hold_rises(rings, caption.rise)
     if own is None and caption.weight is not None:
         add_steep_errors(rings, prepared, caption.weight)
     return rings

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Errors of rings where a galaxy ends within the steps of a network.
+Rings where a galaxy ends otherwise than a network expects.
 """
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from astro_pix2prof.inference.radii import clean_image, pixel_means
 from astro_pix2prof.profile.brightness import POGSON
 
-__all__ = ['add_steep_errors']
+__all__ = ['add_steep_errors', 'hold_rises']
 
 
 # A galaxy ends where a ring, and so many times its noise more, is fainter than
@@ -23,6 +23,35 @@ _INNER, _VALID = 6.0, 0.5
 
 # So many rings from there on are drawn to those within.
 _DRAWN = 3
+
+
+def hold_rises(rings, rise):
+    """
+    Take back what a network adds to faint rings beyond their noise.
+
+    A network draws faint rings to the profiles that it knows. Where the last
+    rings of a galaxy have another slope than the light within tells, as those
+    of a disc with a large bulge, all are made too bright. What is taken back
+    counts as an error, of at most the noise of a ring that is one pixel wide.
+
+    Parameters
+    ----------
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        The rings at the radii of the network; their values and errors are
+        changed.
+
+    rise : 1D `~numpy.ndarray`, shape (n,)
+        What is taken back, in the unit of the image.
+    """
+    held = np.isfinite(rings.intensity) & (rise > 0)
+    if not held.any():
+        return
+    noise = rings.intensity / rings.photon_snr
+    error = np.hypot(rings.intensity_err, np.minimum(rise, noise))
+    value = rings.intensity - rise
+    rings.intensity = np.where(held, value, rings.intensity)
+    rings.intensity_err = np.where(held, error, rings.intensity_err)
+    rings.sb_err = np.where(held, POGSON * error / value, rings.sb_err)
 
 
 def add_steep_errors(rings, prepared, weight):

@@ -543,6 +543,6 @@ def _in_frame(frame, caption, before):
     n = max(int((caption.sma <= corner).sum()), 1)
     cut = {name: getattr(caption, name)[:n] for name in (
         'sma', 'intensity', 'error', 'e1', 'e2', 'valid', 'weight',
-        'eps_error', 'pa_error', 'enclosed_error')
+        'eps_error', 'pa_error', 'enclosed_error', 'rise')
         if getattr(caption, name) is not None}
     return replace(caption, centre=centre, **cut)

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Tests of the errors of rings where a galaxy ends.
+Tests of rings where a galaxy ends otherwise than networks expect.
 """
 
 import numpy as np
@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from astro_pix2prof import Pix2ProfFitter
 from astro_pix2prof.inference import captions
+from astro_pix2prof.profile.flags import GalaxyFlag
 
 SHAPE = (181, 176)
 CENTRE, Q, LENGTH = (88.3, 90.6), 0.7, 8.0
@@ -75,3 +76,50 @@ def test_discs_without_end(fitter, seed, monkeypatch):
     before = fitter(image, **OPTIONS)
     assert np.all(profile['surface_brightness_err']
                   == before['surface_brightness_err'])
+
+
+def test_large_bulges(fitter, monkeypatch):
+    """
+    The last rings of a disc are not drawn to the slope of its bulge.
+    """
+    y, x = np.indices((256, 256))
+    radius = np.hypot(x - 127.3, (y - 128.2) / 0.7)
+    galaxy = gaussian_filter(20 * np.exp(-radius / 15) + 40 * np.exp(
+        -4.667 * ((radius / 7.5)**0.4 - 1)), 1.3)
+    images = [galaxy + np.random.default_rng(seed).normal(0, 1, galaxy.shape)
+              for seed in range(6)]
+
+    def excess(image):
+        profile = fitter(image, **OPTIONS)
+        sma = profile['radius'].value / 0.4
+        outer = sma > 45
+        truth = np.array([galaxy[np.abs(radius / r - 1) < 0.04].mean()
+                          for r in sma[outer]]) / 0.4**2
+        seen = truth > 0.07 / 0.4**2
+        off = 2.5 * np.log10(profile['intensity'].value[outer] / truth)[seen]
+        error = profile['surface_brightness_err'].value[outer][seen]
+        return off.max(), (off / error).max()
+
+    held, pull = np.transpose([excess(image) for image in images])
+    monkeypatch.setattr(captions, 'hold_rises', lambda *args: None)
+    free, free_pull = np.transpose([excess(image) for image in images])
+    assert held.mean() < 0.75 * free.mean()
+    assert pull.max() < 2 < free_pull.max()
+
+
+@pytest.mark.parametrize('flag', ['SKY_UNCERTAIN', 'TRUNCATED'])
+def test_sky_that_is_off(fitter, flag, monkeypatch):
+    """
+    What a network adds is not taken back where pixels may be too dark.
+    """
+    image = _galaxy('none') + np.random.default_rng(1).normal(0, 1, SHAPE)
+    given = []
+    monkeypatch.setattr(captions, 'hold_rises',
+                        lambda rings, rise: given.append(rise))
+    fitter(image, **OPTIONS)
+    assert len(given) == 1
+    assert (given[0] >= 0).all()
+    monkeypatch.setattr(captions, 'flag_galaxy',
+                        lambda *args: GalaxyFlag[flag])
+    fitter(image, **OPTIONS)
+    assert len(given) == 1

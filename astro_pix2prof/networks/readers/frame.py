@@ -153,6 +153,10 @@ class Caption:
     centre_error : float, optional
         That of each coordinate of the centre, in pixels.
 
+    rise : 1D `~numpy.ndarray`, optional
+        How much brighter than its pixels each ring is, beyond what noise
+        allows, in the unit of the frame.
+
     trust : dict
         Indicators of trouble: ``shift``, the last step of the centre
         (pixels); ``excess``, the light that the weights left out over that
@@ -176,6 +180,7 @@ class Caption:
     pa_error: np.ndarray = None
     centre_error: float = None
     enclosed_error: np.ndarray = None
+    rise: np.ndarray = None
 
 
 def crop_frames(frames, side, *, use_position=False):

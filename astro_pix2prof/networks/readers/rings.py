@@ -24,6 +24,12 @@ _SIDES = (64, 96, 128, 192, 256, 320)
 # part of a ring, and the least part that errors grow with.
 _UNSEEN, _FEW, _LEAST_VALID = 0.3, 0.1, 0.02
 
+# Errors are at least so many times those of the noise of a ring, from about
+# this semi-major axis on (pixels; farther in, rings share their pixels):
+# networks draw faint rings to the profiles that they know, and the galaxy may
+# be another.
+_OWN_NOISE, _APART = 0.6, 6.0
+
 # How far ellipses may be off where pixels are missing: in pixels, and as a
 # part of the semi-major axis.
 _OFF = 0.2, 0.01
@@ -204,7 +210,8 @@ class RingReader(FrameReader):
         sma = found.sma.cpu().double().numpy()
         rows = {name: getattr(found, name).cpu().double().numpy()
                 for name in ('value', 'log_error', 'e1', 'e2', 'valid',
-                             'centre', 'weight', 'excess')}
+                             'centre', 'weight', 'excess',
+                             'ring_noise')}
         # (of images that are none, a step can be of any size)
         rows['centre'] = np.clip(rows['centre'], -side, 2 * side)
         stated = {name: torch.exp(log_error).cpu().double().numpy()
@@ -220,6 +227,8 @@ class RingReader(FrameReader):
         if 'pa_error' in stated:
             # (at most that of an angle of which nothing is known)
             stated['pa_error'] = np.minimum(stated['pa_error'], _ANY_ANGLE)
+        if found.rise is not None:
+            stated['rise'] = found.rise.cpu().double().numpy() * sigma[:, None]
         distance = self.network.domain(found.summary).cpu().numpy()
         sky = found.sky.double().cpu().numpy()
         of_sky = (None if found.sky_error is None
@@ -228,6 +237,7 @@ class RingReader(FrameReader):
         if len(found.centres) > 1:
             shift = torch.hypot(*(found.centres[-1] - found.centres[-2]).T
                                 ).cpu().numpy()
+        own_noise = _OWN_NOISE * sma**2 / (sma**2 + _APART**2)
         parts = []
         for k in range(len(frames)):
             value = rows['value'][k]
@@ -238,6 +248,9 @@ class RingReader(FrameReader):
                                      ellipticity(e1, e2))
             if look is not None:
                 error = _more_error(error, rows['valid'][k], value, sma)
+            # (neighbouring rings average out a part of the noise only)
+            error = np.maximum(error, own_noise * POGSON * (
+                rows['ring_noise'][k] * 10**(0.4 * value)))
             if of_sky is not None:
                 # (a ring is not known better than the sky below it)
                 error = np.maximum(

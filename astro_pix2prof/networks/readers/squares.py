@@ -19,8 +19,8 @@ __all__ = ['FrameReader']
 # blended into that of the next coarser crop between them.
 _BLEND = (0.3, 0.42)
 
-# Errors of each ring that some networks state.
-_MORE_ERRORS = 'eps_error', 'pa_error', 'enclosed_error'
+# What else some networks state of each ring.
+_MORE = 'eps_error', 'pa_error', 'enclosed_error', 'rise'
 
 
 class FrameReader:
@@ -170,7 +170,7 @@ class FrameReader:
         Join the profiles of finer and coarser squares.
         """
         names = [name for name in (
-            'mag', 'error', 'e1', 'e2', 'valid', 'weight', *_MORE_ERRORS)
+            'mag', 'error', 'e1', 'e2', 'valid', 'weight', *_MORE)
             if parts[0].get(name) is not None]
         joined = {name: parts[0][name] for name in ('sma', *names)}
         for fine, coarse in itertools.pairwise(parts):
@@ -194,7 +194,7 @@ class FrameReader:
             joined['eps'] = ellipticity(joined['e1'], joined['e2'])
         n, goes_on = self._end(frame, joined)
         more = {name: joined[name][:n]
-                for name in ('e1', 'e2', 'valid', 'weight', *_MORE_ERRORS)
+                for name in ('e1', 'e2', 'valid', 'weight', *_MORE)
                 if name in joined}
         if more:
             # The networks know galaxies that end within their frame: the

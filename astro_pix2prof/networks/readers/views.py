@@ -117,8 +117,12 @@ def mean_caption(captions, shape):
                 np.square(getattr(caption, name) if name == 'centre_error'
                           else getattr(caption, name)[:n])
                 for caption in captions], 0))
+    rise = first.rise
+    if rise is not None:
+        rise = np.mean([caption.rise[:n] for caption in captions], 0)
     return replace(
-        first, **errors, sma=first.sma[:n], intensity=10**(-0.4 * mag.mean(0)),
+        first, **errors, rise=rise, sma=first.sma[:n],
+        intensity=10**(-0.4 * mag.mean(0)),
         error=np.hypot(np.sqrt(np.mean(error**2, 0)), mag.std(0)),
         reached_edge=all(caption.reached_edge for caption in captions),
         e1=e1, e2=e2, valid=np.mean(

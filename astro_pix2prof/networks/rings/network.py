@@ -106,6 +106,10 @@ class RingProfile:
     summary : `torch.Tensor`, shape (B, n)
         Input of `~astro_pix2prof.networks.rings.domain.Domain`.
 
+    rise : `torch.Tensor`, shape (B, K), optional
+        How much brighter than their pixels faint rings are, beyond what
+        their noise allows, in units of the noise of a pixel; not in training.
+
     sky_error : `torch.Tensor`, shape (B,), optional
         The error of ``sky``, from networks that know that of the sky that
         was subtracted before.
@@ -144,6 +148,7 @@ class RingProfile:
     centres: list
     shapes: list
     summary: torch.Tensor
+    rise: torch.Tensor = None
     sky_error: torch.Tensor = None
     sky_rings: tuple = None
     log_e_error: torch.Tensor = None
@@ -459,7 +464,7 @@ class RingNetwork(nn.Module):
         if prior is not None:
             rings.update(sky_before=prior[0], sky_after=error_of_sky,
                          sky_told=prior[1])
-        value, log_error, features = self.correction(rings)
+        value, log_error, features, rise = self.correction(rings)
         more = self._errors(radii, e, features, seen, centres, shapes, fixed)
         if seen is not None:
             features = torch.cat([features, seen.known], -1)
@@ -468,7 +473,7 @@ class RingNetwork(nn.Module):
             sma=radii, centre=centre, e1=e[..., 0], e2=e[..., 1],
             value=value, log_error=log_error, mean=mean, ring_noise=noise,
             sky=level_of_sky, valid=usable / length, weight=weight,
-            excess=excess, x=x, y=y,
+            excess=excess, x=x, y=y, rise=rise,
             centres=centres, shapes=shapes, summary=summary,
             sky_error=error_of_sky, sky_rings=rings_of_sky, **more)
 

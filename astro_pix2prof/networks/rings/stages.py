@@ -40,6 +40,14 @@ _FLOOR = 0.2
 # Once more is allowed at this signal-to-noise ratio.
 _OWN, _NEAR, _COMMON, _APART, _BRIGHT = 1.0, 7, 0.75, 20.0, 6.0
 
+# Three rings that lie next to each other may be made brighter by so many times
+# their noise in the mean: more at the first signal-to-noise ratio and below,
+# at the second and above, and within so many pixels of the centre. And by so
+# much more for an error of the sky as large as the noise, and for an error of
+# the network's own as large as that.
+_UP, _LOW, _CLEAR, _CORE = 0.6, 3.0, 20.0, 15.0
+_OF_SKY, _OF_OWN = 0.5, 0.3
+
 # Where the galaxy is fainter than so many times the noise of a ring, the error
 # of small rings (pixels) is that of their noise, whatever is found.
 _LOST, _SMALL = 1.5, 15.0
@@ -319,6 +327,10 @@ class MeanCorrection(nn.Module):
 
         features : `torch.Tensor`, shape (B, K, n_features)
             The features of each ring from which it was computed.
+
+        rise : `torch.Tensor`, shape (B, K), or `None`
+            How much of what was added to faint rings is more than their
+            noise allows, in units of the noise of a pixel; not in training.
         """
         mean, noise = rings['mean'], rings['noise']
         radii, scatter = rings['radii'], rings['scatter']
@@ -350,11 +362,20 @@ class MeanCorrection(nn.Module):
                 -1)
         out = self.sequence(features)
         add, scale, log_error = out[..., :3].unbind(-1)
+        rise = None
         if self.active and self.gated:
             gate = torch.sigmoid(out[..., 3:])
             near = (gate * away.clamp(-5, 5)).sum(-1)
-            add = add + near if self.training else _bounded(
-                add, near, snr, radii)
+            if self.training:
+                add = add + near
+            else:
+                add = _bounded(add, near, snr, radii)
+                # (in units of the noise)
+                doubt = _OF_OWN * (torch.exp(log_error) * snr.clamp(
+                    min=0) / POGSON)**3
+                if self.prior:
+                    doubt = doubt + _OF_SKY * before / noise
+                rise = noise * _rise(add, snr, radii, doubt)
             # close to the centre, pixels and interpolation are coarse
             room = 0.02 + 0.3 * torch.exp(-(radii / 2.5)**2)
             mean = mean * (1 + room * torch.tanh(scale)) + add * noise
@@ -370,7 +391,7 @@ class MeanCorrection(nn.Module):
                 (1 + (z / _LOST)**2) * (1 + (radii / _SMALL)**2))
             log_error = 0.5 * torch.logaddexp(2 * log_error,
                                               2 * torch.log(lost))
-        return value, log_error, features
+        return value, log_error, features, rise
 
 
 class GeometryErrors(nn.Module):
@@ -463,6 +484,21 @@ def _bounded(own, near, snr, radii):
     common = average_rings(add, _NEAR)
     most = _COMMON * radii / (radii + _APART) + bright
     return add - common + torch.minimum(torch.maximum(common, -most), most)
+
+
+def _rise(add, snr, radii, doubt):
+    """
+    Compute what is added to faint rings beyond what their noise allows.
+
+    The last rings of a disc with a large bulge, which has another slope, are
+    made brighter by several times their noise.
+    """
+    snr = average_rings(snr.clamp(min=0), 3)
+    most = _UP + (snr / _CLEAR)**3 + (_LOW / snr.clamp(min=0.3))**3 + (
+        _CORE / radii.clamp(min=0.5))**3 + doubt
+    over = (average_rings(add, 3) - most).clamp(min=0)
+    return torch.minimum(functional.max_pool1d(over, 3, 1, 1),
+                         add.clamp(min=0))
 
 
 def _moved(rows, step):

@@ -1,0 +1,82 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+What a ring network adds to faint rings beyond their noise.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from astro_pix2prof.networks.readers.frame import Frame
+from astro_pix2prof.networks.readers.rings import RingReader
+from astro_pix2prof.networks.rings.sampling import ring_radii
+from astro_pix2prof.networks.rings.stages import _rise
+from astro_pix2prof.networks.weights import load_network
+
+RADII = ring_radii(180, ratio=1.2)
+
+
+def _over(add, snr, doubt=0.0):
+    add, snr, doubt = (torch.as_tensor(part, dtype=torch.float32).expand(
+        1, len(RADII)) for part in (add, snr, doubt))
+    return _rise(add, snr, RADII, doubt)[0]
+
+
+def test_rise_of_faint_rings():
+    outer = RADII > 60
+    over = _over(torch.where(outer, 5.0, 0.0), torch.where(outer, 8.0, 80.0))
+    assert (over[RADII > 80] > 3.0).all()
+    # (never more than was added)
+    assert (over[RADII > 80] < 5.0).all()
+    assert (over[RADII < 45] == 0).all()
+
+
+@pytest.mark.parametrize(('add', 'snr', 'doubt'), [
+    (5.0, 80.0, 0.0), (5.0, 1.5, 0.0), (5.0, 10.0, 4.5), (0.5, 10.0, 0.0),
+    (-5.0, 10.0, 0.0)])
+def test_what_is_allowed(add, snr, doubt):
+    """
+    Bright rings, those lost in noise or in doubt, small rises, and falls.
+    """
+    assert (_over(add, snr, doubt) == 0).all()
+
+
+def test_close_to_the_centre():
+    over = _over(4.0, 10.0)
+    assert (over[RADII < 8] == 0).all()
+    assert (over[RADII > 30] > 2).all()
+
+
+def test_training():
+    """
+    Nothing is held back while a network learns.
+    """
+    network = load_network('rings')[0]
+    image = torch.randn(1, 64, 64, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        arguments = image, torch.ones(1, 64, 64, dtype=torch.bool), (
+            torch.full((1, 2), 31.5))
+        assert network.train()(*arguments).rise is None
+        assert (network.eval()(*arguments).rise >= 0).all()
+
+
+def test_least_errors():
+    """
+    Stated errors of faint rings are not far below that of their own noise.
+    """
+    network, card = load_network('rings')
+    y, x = np.indices((128, 128))
+    radius = np.hypot(x - 64, (y - 63) / 0.7)
+    image = 20 * np.exp(-radius / 9)
+    image = image + np.random.default_rng(5).normal(size=image.shape)
+    frame = Frame(image, np.zeros(image.shape, bool), 1.0, (64.0, 63.0))
+    caption, = RingReader(network, card=card).read([frame])
+    with torch.inference_mode():
+        found = network(torch.from_numpy(image).float()[None],
+                        torch.ones(1, 128, 128, dtype=torch.bool),
+                        torch.tensor([[64.0, 63.0]]))
+    n = len(caption.sma)
+    noise = found.ring_noise[0, :n].numpy() / caption.intensity
+    faint = (noise > 0.05) & (caption.sma > 20)
+    assert faint.sum() > 4
+    assert (caption.error[faint] > 0.54 * 1.0857 * noise[faint]).all()
