@@ -15,6 +15,7 @@ from astro_pix2prof.inference.preparation import (
 )
 from astro_pix2prof.inference.radii import (
     excess_of_area,
+    measure_both_sides,
     measure_own_shape,
 )
 from astro_pix2prof.profile.brightness import POGSON
@@ -94,8 +95,10 @@ def rings_of_caption(prepared, caption):
     if prepared.by_area:
         rings.area_excess = excess_of_area(rings, prepared, caption.weight)
     own = None
-    if prepared.ellipses is not None and caption.weight is not None:
-        own = measure_own_shape(rings, prepared, caption.weight)
+    if caption.weight is not None:
+        measure = (measure_both_sides if prepared.ellipses is None
+                   else measure_own_shape)
+        own = measure(rings, prepared, caption.weight)
         if own is not None:
             rings.intensity, rings.intensity_err = own
             rings.sb_err = POGSON * own[1] / np.maximum(

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Profiles of networks at other radii, or on other ellipses, than their own.
+Profiles of networks at other radii, on other ellipses, or of other points.
 """
 
 from dataclasses import dataclass, replace
@@ -18,8 +18,8 @@ from astro_pix2prof.ellipses.model import ellipse_model
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import RingFlag
 
-__all__ = ['clean_image', 'excess_of_area', 'measure_own_shape',
-           'pixel_means', 'rings_at']
+__all__ = ['clean_image', 'excess_of_area', 'measure_both_sides',
+           'measure_own_shape', 'pixel_means', 'rings_at']
 
 
 # What the pixels of a ring say beyond the profile of the network counts from
@@ -42,6 +42,13 @@ _UNEVEN = 0.1
 # What is so many times as bright as the opposite side, and so many times the
 # noise above that, is another object on the galaxy.
 _SINGLE, _CLEAR = 1.5, 4.0
+
+# Light of the galaxy was left out if so many rings beyond so many pixels are
+# brighter with it by so much, by so many times the noise of each and of them
+# all, and if the light in so many sectors correlates that well with that on
+# opposite sides: polar rings reach one, and hardly any two other objects do.
+_RINGS, _INNER, _BRIGHTER, _ABOVE, _ALL = 3, 6.0, 0.05, 0.5, 2.5
+_SECTORS, _ALIKE = 16, 0.88
 
 # Least usable part of a ring whose mean is a measurement.
 _LEAST_VALID = 0.02
@@ -178,6 +185,79 @@ def measure_own_shape(rings, prepared, weight):
     means = pixel_means(rings, clean_image(rings, prepared), rings.sma,
                          rings.eps, rings.theta, weight + both, even=True)
     return means.mean, np.hypot(means.noise, rings.sky_err)
+
+
+def measure_both_sides(rings, prepared, weight):
+    """
+    Measure rings some of whose light, on both sides, was left out.
+
+    A network takes what it does not know for another object, as a polar ring
+    around a disc. Where the light that it leaves out is the same on opposite
+    sides of the centre, it is the galaxy's.
+
+    Parameters
+    ----------
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        Rings along the ellipses of the network.
+
+    prepared : `~astro_pix2prof.inference.preparation.PreparedGalaxy`
+        The galaxy.
+
+    weight : 2D `~numpy.ndarray`, shape (n, n_angle)
+        Weights of the points of each ring, from 0 to 1.
+
+    Returns
+    -------
+    found : tuple of 1D `~numpy.ndarray`, shape (n,), or `None`
+        Intensities and their errors, with the light on both sides. `None` if
+        none was left out.
+    """
+    both = _opposite(weight)
+    some = (both.mean(1) > _OWN) & (rings.sma > _INNER)
+    if np.count_nonzero(some) < _RINGS:
+        return None
+    image = clean_image(rings, prepared)
+    shape = rings.sma, rings.eps, rings.theta
+    without = pixel_means(rings, image, *shape, weight)
+    means = pixel_means(rings, image, *shape, weight + both, even=True)
+    more = means.mean - without.mean
+    with np.errstate(invalid='ignore'):
+        some &= (more > _BRIGHTER * rings.intensity) & (
+            more > _ABOVE * means.noise)
+    if np.count_nonzero(some) < _RINGS or np.linalg.norm(
+            (more / means.noise)[some]) < _ALL or _likeness(
+                rings, image, weight, some) < _ALIKE:
+        return None
+    value = np.where(some, rings.intensity + more, rings.intensity)
+    error = np.hypot(np.hypot(rings.intensity_err, means.noise),
+                     _STRUCTURE * more)
+    return value, np.where(some, error, rings.intensity_err)
+
+
+def _likeness(rings, image, weight, some):
+    """
+    Calculate how the light that was left out correlates with its opposite.
+
+    Noise has no part in it.
+    """
+    product = power = 0.0
+    for index, values, used, _ in sample_rings(
+            image, ~rings.cutout.mask, rings.centre, rings.sma[some],
+            rings.eps[some], rings.theta[some]):
+        rows = np.flatnonzero(some)[index]
+        n = values.shape[1]
+        part = np.where(used > 0, 1 - _point_weights(
+            weight[rows], rings.theta[rows], n), 0.0)
+        light = part * (values - rings.intensity[rows][:, None])
+        # (longer rings are sampled at more points)
+        edges = np.arange(_SECTORS) * n // _SECTORS
+        count = np.diff(np.append(edges, n))
+        light = np.add.reduceat(light, edges, 1) / count
+        noise = rings.noise**2 * (np.add.reduceat(
+            part**2, edges, 1) / count**2).sum()
+        product += (light * np.roll(light, _SECTORS // 2, 1)).sum()
+        power += (light**2).sum() - noise
+    return product / power if power > 0 else 0.0
 
 
 def _bright(rings):
