@@ -21,6 +21,9 @@ _NOISE, _STEEP, _BREAK, _CLEAR = 1.5, 5.0, 1.1, 5.0
 # and the PSF falls as steeply. Least usable part of a ring that tells.
 _INNER, _VALID = 6.0, 0.5
 
+# At most this part of the light of a ring is taken back.
+_ALL_BUT = 0.9
+
 # So many rings from there on are drawn to those within.
 _DRAWN = 3
 
@@ -46,6 +49,8 @@ def hold_rises(rings, rise):
     held = np.isfinite(rings.intensity) & (rise > 0)
     if not held.any():
         return
+    # (of joined squares, one may say more than the other has)
+    rise = np.minimum(rise, _ALL_BUT * rings.intensity)
     noise = rings.intensity / rings.photon_snr
     error = np.hypot(rings.intensity_err, np.minimum(rise, noise))
     value = rings.intensity - rise

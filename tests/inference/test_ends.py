@@ -107,6 +107,24 @@ def test_large_bulges(fitter, monkeypatch):
     assert pull.max() < 2 < free_pull.max()
 
 
+def test_all_is_taken_back(fitter, monkeypatch):
+    """
+    Some light is left, whatever the network says.
+    """
+    image = _galaxy('none') + np.random.default_rng(1).normal(0, 1, SHAPE)
+    before = fitter(image, **OPTIONS)
+    hold = captions.hold_rises
+    monkeypatch.setattr(captions, 'hold_rises', lambda rings, rise: hold(
+        rings, 2 * rings.intensity * (rings.sma > 20)))
+    profile = fitter(image, **OPTIONS)
+    outer = profile['radius'].value / 0.4 > 20
+    assert np.all(profile['intensity'][outer] > 0)
+    assert np.all(profile['intensity'][outer] < before['intensity'][outer])
+    assert np.all(profile['surface_brightness_err'][outer]
+                  > before['surface_brightness_err'][outer])
+    assert np.all(profile['intensity'][~outer] == before['intensity'][~outer])
+
+
 @pytest.mark.parametrize('flag', ['SKY_UNCERTAIN', 'TRUNCATED'])
 def test_sky_that_is_off(fitter, flag, monkeypatch):
     """

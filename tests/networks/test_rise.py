@@ -26,7 +26,6 @@ def test_rise_of_faint_rings():
     outer = RADII > 60
     over = _over(torch.where(outer, 5.0, 0.0), torch.where(outer, 8.0, 80.0))
     assert (over[RADII > 80] > 3.0).all()
-    # (never more than was added)
     assert (over[RADII > 80] < 5.0).all()
     assert (over[RADII < 45] == 0).all()
 

@@ -332,7 +332,8 @@ class MeanCorrection(nn.Module):
             How much of what was added to faint rings is more than their
             noise allows, in units of the noise of a pixel; not in training.
         """
-        mean, noise = rings['mean'], rings['noise']
+        mean = pixels = rings['mean']
+        noise = rings['noise']
         radii, scatter = rings['radii'], rings['scatter']
         snr = mean / noise
         log_mean = torch.asinh(mean * 5)
@@ -375,11 +376,15 @@ class MeanCorrection(nn.Module):
                     min=0) / POGSON)**3
                 if self.prior:
                     doubt = doubt + _OF_SKY * before / noise
-                rise = noise * _rise(add, snr, radii, doubt)
+                rise = _rise(add, snr, radii, doubt)
             # close to the centre, pixels and interpolation are coarse
             room = 0.02 + 0.3 * torch.exp(-(radii / 2.5)**2)
             mean = mean * (1 + room * torch.tanh(scale)) + add * noise
         z = positive(mean / noise)
+        if rise is not None:
+            # (not below what the pixels say)
+            rise = noise * torch.minimum(rise, (
+                z - positive(pixels / noise)).clamp(min=0))
         value = -POGSON * torch.log(z * noise)
         if self.active and not self.gated:
             value = value + add
@@ -497,8 +502,7 @@ def _rise(add, snr, radii, doubt):
     most = _UP + (snr / _CLEAR)**3 + (_LOW / snr.clamp(min=0.3))**3 + (
         _CORE / radii.clamp(min=0.5))**3 + doubt
     over = (average_rings(add, 3) - most).clamp(min=0)
-    return torch.minimum(functional.max_pool1d(over, 3, 1, 1),
-                         add.clamp(min=0))
+    return functional.max_pool1d(over, 3, 1, 1)
 
 
 def _moved(rows, step):
