@@ -213,28 +213,32 @@ def measure_both_sides(rings, prepared, weight):
         none was left out.
     """
     both = _opposite(weight)
-    some = (both.mean(1) > _OWN) & (rings.sma > _INNER)
-    if np.count_nonzero(some) < _RINGS:
+    with np.errstate(invalid='ignore'):
+        rows = np.flatnonzero(
+            (both.mean(1) > _OWN) & (rings.sma > _INNER)
+            & (rings.intensity > rings.intensity_err))
+    if len(rows) < _RINGS:
         return None
     image = clean_image(rings, prepared)
-    shape = rings.sma, rings.eps, rings.theta
-    without = pixel_means(rings, image, *shape, weight)
-    means = pixel_means(rings, image, *shape, weight + both, even=True)
+    shape = rings.sma[rows], rings.eps[rows], rings.theta[rows]
+    without = pixel_means(rings, image, *shape, weight[rows])
+    means = pixel_means(rings, image, *shape, (weight + both)[rows],
+                        even=True)
     more = means.mean - without.mean
     with np.errstate(invalid='ignore'):
-        some &= (more > _BRIGHTER * rings.intensity) & (
+        some = (more > _BRIGHTER * rings.intensity[rows]) & (
             more > _ABOVE * means.noise)
-    if np.count_nonzero(some) < _RINGS or np.linalg.norm(
-            (more / means.noise)[some]) < _ALL or _likeness(
-                rings, image, weight, some) < _ALIKE:
+    rows, more, noise = rows[some], more[some], means.noise[some]
+    if len(rows) < _RINGS or np.linalg.norm(more / noise) < _ALL or (
+            _likeness(rings, image, weight, rows) < _ALIKE):
         return None
-    value = np.where(some, rings.intensity + more, rings.intensity)
-    error = np.hypot(np.hypot(rings.intensity_err, means.noise),
-                     _STRUCTURE * more)
-    return value, np.where(some, error, rings.intensity_err)
+    value, error = rings.intensity.copy(), rings.intensity_err.copy()
+    value[rows] += more
+    error[rows] = np.hypot(np.hypot(error[rows], noise), _STRUCTURE * more)
+    return value, error
 
 
-def _likeness(rings, image, weight, some):
+def _likeness(rings, image, weight, rows):
     """
     Calculate how the light that was left out correlates with its opposite.
 
@@ -242,13 +246,12 @@ def _likeness(rings, image, weight, some):
     """
     product = power = 0.0
     for index, values, used, _ in sample_rings(
-            image, ~rings.cutout.mask, rings.centre, rings.sma[some],
-            rings.eps[some], rings.theta[some]):
-        rows = np.flatnonzero(some)[index]
-        n = values.shape[1]
+            image, ~rings.cutout.mask, rings.centre, rings.sma[rows],
+            rings.eps[rows], rings.theta[rows]):
+        own, n = rows[index], values.shape[1]
         part = np.where(used > 0, 1 - _point_weights(
-            weight[rows], rings.theta[rows], n), 0.0)
-        light = part * (values - rings.intensity[rows][:, None])
+            weight[own], rings.theta[own], n), 0.0)
+        light = part * (values - rings.intensity[own][:, None])
         # (longer rings are sampled at more points)
         edges = np.arange(_SECTORS) * n // _SECTORS
         count = np.diff(np.append(edges, n))
