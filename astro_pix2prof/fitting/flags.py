@@ -95,7 +95,7 @@ _UNSEEN_LIGHT = 0.05
 
 # A peak may be hidden if more than this part of the pixels within this radius
 # (pixels) is missing, so many of the nine around each; a centre is not the
-# peak if it lies beyond this part of the search radius, where it is held.
+# peak if it lies beyond this part of the radius within which it is kept.
 _AROUND, _MISSING, _BESIDE, _HELD = 10, 0.25, 6, 0.95
 
 
@@ -114,6 +114,9 @@ class Evidence:
 
     held : bool
         Whether the centre was given and not refined.
+
+    bounded : bool
+        Whether the centre was kept within ``search``.
 
     found : bool
         Whether the fitter detected a source.
@@ -160,6 +163,7 @@ class Evidence:
     search: float
     forced: bool = False
     held: bool = False
+    bounded: bool = True
     found: bool = True
     centre_is_clear: bool = True
     shift: float = 0.0
@@ -276,8 +280,10 @@ def flag_galaxy(rings, evidence):
     rough = evidence.shift > _SHIFT or (
         evidence.centre_error is not None and is_centre_rough(
             rings, evidence.centre_error, evidence.tilt))
+    # (a network goes as far as it sees a galaxy)
     if not evidence.centre_is_clear or rough or (
-            not evidence.forced and shift > _HELD * evidence.search):
+            evidence.bounded and not evidence.forced
+            and shift > _HELD * evidence.search):
         flag |= GalaxyFlag.CENTRE_UNCERTAIN
     # What is left of a sky is significant in large rings, too; and in noise
     # a network sees a galaxy, but says how unsure it is.

@@ -114,7 +114,8 @@ def rings_of_caption(prepared, caption):
     is_whole = np.isfinite(rings.intensity).all()
     rings.galaxy_flag = flag_galaxy(rings, Evidence(
         search=prepared.search, forced=prepared.forced,
-        held=prepared.hold, truncated=caption.reached_edge, shift=shift,
+        held=prepared.hold, bounded=caption.e1 is None,
+        truncated=caption.reached_edge, shift=shift,
         centre_error=caption.centre_error, neighbour=excess, mean=mean,
         tilt=prepared.background.over(cutout.shape) - prepared.sky,
         distance=trust.get('distance', 0.0) if is_whole else np.inf))

@@ -151,8 +151,9 @@ class GalaxyFlag(_DescribedFlag):
         'rough.')
     CENTRE_UNCERTAIN = (
         8, 'The galaxy has no clear centre.',
-        'It is faint or clumpy, the centre moved until the last step or lies '
-        'at the limit of the search radius, or so many pixels around it are '
+        'It is faint or clumpy, the centre moved until the last step or was '
+        'kept within the search radius, which ring networks are free to '
+        'leave, or so many pixels around it are '
         'missing side by side that the peak may be one of them. Or the stated '
         'error of the centre is above half a pixel, and the brightness '
         'changes over it, or a higher peak is close by, or the core that '

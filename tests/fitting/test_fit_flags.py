@@ -340,6 +340,19 @@ class TestHidden:
                                position=(68, 72))
         assert far.meta['flag'] & GalaxyFlag.CENTRE_UNCERTAIN
 
+    @pytest.mark.parametrize('weights', ['rings', 'rings-fast'])
+    @pytest.mark.parametrize('away', [8.2, 12.0, 18.0])
+    def test_networks_leave_the_search_radius(self, weights, away):
+        """
+        A galaxy that is found exactly lies far away, and has its centre.
+        """
+        profile = Pix2ProfFitter(weights)(
+            self.disc, zeropoint=22.5, pixel_scale=0.4,
+            position=(79.7 - 0.6 * away, 80 + 0.8 * away))
+        assert np.hypot(profile.meta['x_centre'] - 79.7,
+                        profile.meta['y_centre'] - 80) < 0.3
+        assert profile.meta['flag'] == GalaxyFlag.CENTRE_OFFSET
+
 
 class TestOthers:
     def test_no_source(self, fitter):

@@ -78,6 +78,9 @@ class TestCentre:
         assert bool(flag & GalaxyFlag.CENTRE_UNCERTAIN) == uncertain
         assert flags_of(rings, forced=True) == 0
         assert flags_of(rings, search=50) == 0
+        # a fitter that may leave the radius has its own centre
+        assert flags_of(rings, bounded=False) == (
+            GalaxyFlag.CENTRE_OFFSET if offset else 0)
 
     def test_frame_that_is_no_square(self):
         rows, columns = np.indices((121, 141))
