@@ -31,6 +31,11 @@ _NEAREST, _FARTHEST, _CLEAR, _PEAK = 4.0, 30.0, 8.0, 0.2
 # much.
 _LIGHT, _LOPSIDED, _WINDOW = 0.05, 0.18, 70
 
+# The length of the mean of the directions in which that light lies, below
+# which it is no other galaxy: one is on one side, with 0.8 or more, and a
+# single arm winds around the nucleus.
+_ONE_SIDED = 0.66
+
 # The core, in which a star counts as part of a nucleus (pixels from the
 # centre), the fewest pairs that tell, and how far they exceed the noise.
 _INNER, _OUTER, _PAIRS, _CLEARLY = 1.5, 7.0, 20, 3.0
@@ -78,9 +83,10 @@ def is_blended(data, mask, centre, noise):
                  for at in middle[::-1])
     smooth, hidden, radius = smooth[near], hidden[near], radius[near]
     centre = middle[0] - near[1].start, middle[1] - near[0].start
-    light = lopsided_light(smooth, hidden, radius, centre, reach, noise)
-    return light > _LOPSIDED or (light > _LIGHT and second_peak(
-        smooth, hidden, radius, centre, reach, noise) > _PEAK)
+    part = smooth, hidden, radius, centre, reach, noise
+    light = lopsided_light(*part)
+    return (light > _LOPSIDED and _one_sidedness(*part) > _ONE_SIDED) or (
+        light > _LIGHT and second_peak(*part) > _PEAK)
 
 
 def core_asymmetry(data, mask, centre, noise, *, gain=None):
@@ -265,13 +271,45 @@ def lopsided_light(smooth, hidden, radius, centre, reach, noise):
     part : float
         Over the light within the radius of the galaxy.
     """
+    more, light = _more_than_opposite(smooth, hidden, radius, centre, reach,
+                                      noise)
+    return float(more.sum() / light) if light > 0 else 0.0
+
+
+def _one_sidedness(smooth, hidden, radius, centre, reach, noise):
+    """
+    Calculate the length of the mean direction of lopsided light.
+
+    Parameters
+    ----------
+    smooth, hidden, radius, centre, reach, noise
+        As for `second_peak`.
+
+    Returns
+    -------
+    length : float
+        1 for light in one direction, pi / 4 for one that varies as the cosine
+        of the angle; 0 for none, and for what winds around the centre.
+    """
+    more, _ = _more_than_opposite(smooth, hidden, radius, centre, reach,
+                                  noise)
+    total = more.sum()
+    if not total > 0:
+        return 0.0
+    rows, columns = (np.arange(n) - c for n, c in zip(
+        more.shape, centre[::-1], strict=True))
+    more = more / np.maximum(radius, 1.0)
+    return float(np.hypot(more.sum(1) @ rows, more.sum(0) @ columns) / total)
+
+
+def _more_than_opposite(smooth, hidden, radius, centre, reach, noise):
+    """
+    Find the light of pixels that the opposite ones lack, and that of all.
+    """
     more = smooth - _mirrored(np.where(hidden, np.nan, smooth), centre)
     inside = (radius < reach) & ~hidden & np.isfinite(more)
-    light = smooth[inside].sum()
-    if not light > 0:
-        return 0.0
-    return float(more[inside & (np.nan_to_num(more) > 3 * noise)].sum()
-                 / light)
+    clear = inside & (np.nan_to_num(more) > 3 * noise)
+    return np.where(clear, more, 0.0), smooth[inside].sum()
 
 
 def _mirrored(image, centre):

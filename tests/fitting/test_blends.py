@@ -80,6 +80,22 @@ class TestIsBlended:
         lane = 1 - 0.5 * np.exp(-0.5 * ((dy - 3) / 1.5)**2)
         assert not blended(noisy(galaxy() * lane))
 
+    @pytest.mark.parametrize('turn', range(4))
+    @pytest.mark.parametrize('wound', [2.5, -2.5, 4.0])
+    def test_one_arm(self, turn, wound):
+        """
+        More light than opposite, in all directions; the same on one side.
+        """
+        y, x = np.mgrid[:N, :N]
+        dx, dy = x - CENTRE[0], y - CENTRE[1]
+        radius, angle = np.hypot(dx, dy), np.arctan2(dy, dx) - turn
+        disc = 2 * np.exp(-radius / 10)
+        arm, side = (gaussian_filter(disc * (1 + 0.8 * np.cos(
+            angle - k * np.log(np.maximum(radius, 2)))), 1.2)
+            for k in (wound, 0.0))
+        assert not blended(noisy(arm, turn))
+        assert blended(noisy(side, turn))
+
     def test_faint_object_and_mask(self):
         image = noisy(galaxy() + galaxy(20, 0, light=0.1, r_e=2.0))
         assert not blended(image)
