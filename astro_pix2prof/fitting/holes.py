@@ -18,6 +18,10 @@ _SIDE, _MOST = 2, 64
 # a pixel: by several times the noise of a box.
 _DARK, _BRIGHT = 0.25, 3.0
 
+# All dark boxes together have less than this part of that light: gaps have
+# none but at their borders, and what lies between strong arms has more.
+_TOGETHER = 0.12
+
 # So many boxes, and this part of the bright ones, are dark. (Arms and tidal
 # arcs leave dark areas at the outskirts of large galaxies.)
 _FEWEST, _PART = 10, 0.03
@@ -98,5 +102,8 @@ def has_hole(image, mask, rings, *, noise):
         y + _SIDE * row + middle - rings.centre[1], sma, eps, theta,
         n_iter=_ITERATIONS)
     usual = np.interp(radius, sma, value, right=0.0)
-    dark = (usual > _BRIGHT * noise) & (light[dark] < _DARK * usual)
-    return bool(np.count_nonzero(dark) >= least)
+    left = light[row, column]
+    dark = (usual > _BRIGHT * noise) & (left < _DARK * usual)
+    most = min(usual[dark].sum(), other[row, column][dark].sum())
+    return bool(np.count_nonzero(dark) >= least
+                and left[dark].sum() < _TOGETHER * most)

@@ -70,6 +70,19 @@ def test_light_that_is_uneven(part):
     assert not _is_dark(IMAGE + star)
 
 
+@pytest.mark.parametrize('angle', [0, 1, 2, 3])
+@pytest.mark.parametrize('wound', [0.0, 2.5])
+def test_sides_without_an_arm(angle, wound):
+    """
+    Opposite of a strong arm there is little light, but some.
+    """
+    phase = np.arctan2((Y - CENTRE[1]) / 0.7, X - CENTRE[0]) - angle
+    wave = np.cos(phase - wound * np.log(np.maximum(RADIUS, 2)))
+    for least, dark in ((0.2, False), (0.02, True)):
+        arm = np.where(wave > 0, 1.5, least)
+        assert _is_dark(GALAXY * arm + NOISE) == dark
+
+
 @pytest.mark.parametrize('factor', [1e-30, 1e-3, 1e20])
 def test_any_unit(factor):
     assert _is_dark(factor * FADED, _rings(factor), noise=factor)
