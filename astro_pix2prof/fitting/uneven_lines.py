@@ -55,6 +55,11 @@ _EACH_SIDE = 2
 # Places (pixels from the nucleus) where a part of a line may begin or end.
 _ENDS = (-4.0, 0.0, 4.0)
 
+# Galaxies look the same from both sides: a bar or an arm has this part of the
+# depth in the group of columns opposite of it, on the other side of the
+# nucleus, as far as that is known to this part, and to so many pixels.
+_SAME, _TOLD, _OPPOSITE = 0.5, 0.25, 1.01
+
 # The depths so many pixels to each side are those that follow from the line,
 # to this part of its own. Each band agrees with the others to so many times
 # its error and this part of the depth.
@@ -188,9 +193,48 @@ def _is_uneven(light, usual, at, noise, gain, least):
                           < _EACH_SIDE).any():
             continue
         if _is_line(k, at.shape[1], depth[axis, use], error[axis, use],
-                    weight[axis, use], _PART if side else _WHOLE):
+                    weight[axis, use], _PART if side else _WHOLE) and not (
+                _is_symmetric(k, at[axis], middle[axis], depth[axis],
+                              weight[axis], use)):
             return True
     return False
+
+
+def _is_symmetric(k, at, middle, depth, weight, use):
+    """
+    Tell whether the same is seen on the opposite side of the nucleus.
+
+    Parameters
+    ----------
+    k : int
+        The group of columns.
+
+    at, middle : 1D `~numpy.ndarray`
+        Distances of columns and of bands from the nucleus.
+
+    depth, weight : 2D `~numpy.ndarray`, shape (n_bands, m)
+        Of all bands and groups.
+
+    use : 1D bool `~numpy.ndarray`, shape (n_bands,)
+        The bands of the line.
+    """
+    (first, width), *_ = _kernels(len(at))
+    place = at[0] + first + 0.5 * (width - 1)
+    # (a line at the nucleus is opposite of itself)
+    if 2 * abs(place[k]) <= width[k] + 1:
+        return False
+    far = -middle[use]
+    bands = (middle > far.min() - 0.5 * _BAND) & (
+        middle < far.max() + 0.5 * _BAND)
+    groups = (width == width[k]) & (
+        np.abs(place + place[k]) < _OPPOSITE)
+    total = weight[use, k].sum()
+    size = weight[use, k] @ depth[use, k] / total
+    there = weight[bands][:, groups]
+    known = there.sum(0)
+    mean = (there * depth[bands][:, groups]).sum(0) / np.maximum(
+        known, np.finfo(np.float32).tiny)
+    return bool((mean[known > _TOLD * total] / size > _SAME).any())
 
 
 def _excess(depth, error, known, narrow):

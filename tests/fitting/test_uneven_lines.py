@@ -8,6 +8,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from astro_pix2prof import GalaxyFlag, IsophoteFitter, Pix2ProfFitter
+from astro_pix2prof.fitting import uneven_lines
 from astro_pix2prof.fitting.uneven_lines import has_uneven_line
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.rings import MeasuredRings
@@ -117,6 +118,53 @@ def test_edge_on_discs_along_lines(seed, angle):
     profile = Pix2ProfFitter()(model + noise * rng.normal(size=x.shape),
                                unit='nmgy', pixel_scale=0.4)
     assert not profile.meta['flag'] & GalaxyFlag.WRONG_NOISE
+
+
+@pytest.mark.parametrize('seed', [3, 24, 63, 100, 149])
+def test_boxy_bars_along_lines(seed):
+    """
+    The ellipses of a disc leave dark columns, the same on both sides.
+    """
+    rng = np.random.default_rng(seed)
+    y, x = np.indices((140, 150))
+    x, y = x - 75 - rng.uniform(-1, 1), y - 70 - rng.uniform(-1, 1)
+    angle = rng.uniform(0, np.pi)
+    u = x * np.cos(angle) + y * np.sin(angle)
+    v = y * np.cos(angle) - x * np.sin(angle)
+    model = 60 * np.exp(-np.hypot(u, v / rng.uniform(0.5, 0.9))
+                        / rng.uniform(6, 16))
+    if seed % 2:
+        x, y = y, x
+    size, power = rng.uniform(8, 18), rng.uniform(3, 6)
+    box = (np.abs(x / size)**power + np.abs(y / (
+        size * rng.uniform(0.2, 0.4)))**power)**(1 / power)
+    model += 60 * rng.uniform(0.5, 2) * np.exp(-0.5 * box**4)
+    model = gaussian_filter(model, 1.3)
+    image = model + np.sqrt(1 + model / 30) * rng.normal(size=x.shape)
+    fitter = Pix2ProfFitter()
+    profile = fitter(image, unit='nmgy', pixel_scale=0.4)
+    assert not profile.meta['flag'] & GalaxyFlag.WRONG_NOISE
+
+
+@pytest.mark.parametrize('axis', [0, 1])
+@pytest.mark.parametrize('offset', [5, 7])
+@pytest.mark.parametrize(('size', 'begin'), [
+    (-0.3, -99), (0.4, -99), (-0.3, 0)])
+def test_the_same_on_both_sides(monkeypatch, axis, offset, size, begin):
+    # (at a sharp line the light breaks off, too)
+    monkeypatch.setattr(uneven_lines, 'has_break', lambda *args, **_: False)
+    found = []
+    for sides in ((1,), (1, -1)):
+        factor = np.ones(SHAPE)
+        for side in sides:
+            across, along = (side * (part - c) for part, c in zip(
+                (X, Y) if axis else (Y, X),
+                CENTRE if axis else CENTRE[::-1], strict=True))
+            factor += size * ((np.abs(across - offset) < 2)
+                              & (along > begin))
+        model = GALAXY * gaussian_filter(factor, 0.8)
+        found.append(_has_line(_noisy(model), rings=_rings(model)))
+    assert found == [True, False]
 
 
 def test_missing_pixels():
