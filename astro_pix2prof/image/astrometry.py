@@ -16,8 +16,9 @@ from astropy.wcs.wcsapi.wrappers.base import BaseWCSWrapper
 
 __all__ = ['BrokenWCSError', 'axis_senses', 'celestial_wcs',
            'check_inside', 'find_pixel_scale', 'image_to_sky_angle',
-           'is_inside', 'local_matrix', 'outside_on_sky', 'pixel_to_icrs',
-           'shift_wcs', 'sky_to_image_angle', 'sky_to_pixel']
+           'is_inside', 'local_matrix', 'may_be_degrees', 'outside_on_sky',
+           'pixel_to_icrs', 'shift_wcs', 'sky_to_image_angle',
+           'sky_to_pixel']
 
 
 _ARCSEC = u.rad.to(u.arcsec)
@@ -496,7 +497,8 @@ def check_inside(x, y, shape, wcs=None, given=None):
 
     given : optional
         The position as it was given; if it is a
-        `~astropy.coordinates.SkyCoord`, the message tells both on the sky.
+        `~astropy.coordinates.SkyCoord`, the message tells both on the sky; if
+        its numbers may be degrees, it tells how to give these.
 
     Raises
     ------
@@ -509,7 +511,28 @@ def check_inside(x, y, shape, wcs=None, given=None):
            f'image of {shape[1]} x {shape[0]} pixels')
     if isinstance(given, SkyCoord):
         msg = outside_on_sky(given, wcs, shape)
+    elif wcs is not None and may_be_degrees(*(given or (x, y))):
+        msg += (': numbers without a unit are pixels; if these are degrees, '
+                'give a SkyCoord, or angles, position=({:.12g} * u.deg, '
+                '{:.12g} * u.deg)'.format(*(given or (x, y))))
     raise ValueError(msg)
+
+
+def may_be_degrees(first, second):
+    """
+    Tell whether two numbers may be right ascension and declination.
+
+    Parameters
+    ----------
+    first, second : float
+        The numbers.
+
+    Returns
+    -------
+    result : bool
+        Whether both are possible, in degrees.
+    """
+    return 0 <= first <= 360 and -90 <= second <= 90
 
 
 def outside_on_sky(coord, wcs, shape):

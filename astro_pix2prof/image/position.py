@@ -18,6 +18,7 @@ from astro_pix2prof.image.astrometry import (
     check_inside,
     is_inside,
     local_matrix,
+    may_be_degrees,
     sky_to_pixel,
 )
 
@@ -94,11 +95,17 @@ def find_place(wcs, position, shape, *, default=None, pixel_scale=None,
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        If the WCS is broken and left aside.
+        If the WCS is broken and left aside; or if the position is given in
+        pixels that, in degrees, are a position in the image as well.
     """
     given = position is not None
+    is_plain = False
     if given:
-        position = read_position(position)
+        found = read_position(position)
+        # (a unit leaves no doubt)
+        is_plain = not isinstance(found, SkyCoord) and not any(
+            isinstance(value, u.Quantity) for value in position)
+        position = found
     elif default is not None and is_inside(*default, shape):
         position, given = default, True
     else:
@@ -107,7 +114,7 @@ def find_place(wcs, position, shape, *, default=None, pixel_scale=None,
         if isinstance(wcs, BrokenWCSError):
             raise wcs
         wcs = celestial_wcs(wcs)
-        x, y = _inside(position, wcs, shape)
+        x, y = _inside(position, wcs, shape, is_plain)
         matrix = None if wcs is None else local_matrix(wcs, x, y)
     except BrokenWCSError as exc:
         if pixel_scale is None and calibrated:
@@ -118,16 +125,37 @@ def find_place(wcs, position, shape, *, default=None, pixel_scale=None,
                       'the image',
                       AstropyUserWarning, stacklevel=3)
         wcs = matrix = None
-        x, y = _inside(position, wcs, shape)
+        x, y = _inside(position, wcs, shape, is_plain)
     return Place((x, y), given, wcs, matrix)
 
 
-def _inside(position, wcs, shape):
+def _inside(position, wcs, shape, is_plain):
     given = position
     if isinstance(position, SkyCoord):
         position = sky_to_pixel(wcs, position)
     check_inside(*position, shape, wcs, given)
+    if is_plain and wcs is not None:
+        _warn_of_degrees(position, wcs, shape)
     return position
+
+
+def _warn_of_degrees(position, wcs, shape):
+    """
+    Warn of pixels that may be degrees: as these, too, they lie in the image.
+    """
+    if not may_be_degrees(*position):
+        return
+    try:
+        there = sky_to_pixel(wcs, SkyCoord(*position, unit='deg'))
+    except BrokenWCSError:
+        return
+    if is_inside(*there, shape):
+        x, y = position
+        warnings.warn(
+            f'position=({x:.12g}, {y:.12g}) is taken for pixels, but in '
+            'degrees on the sky it lies in the image as well: if it is one, '
+            f'give a SkyCoord, or angles, ({x:.12g} * u.deg, '
+            f'{y:.12g} * u.deg)', AstropyUserWarning, stacklevel=4)
 
 
 def read_position(position):

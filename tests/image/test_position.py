@@ -54,6 +54,34 @@ class TestPixels:
         with pytest.raises(TypeError, match='position must be a finite num'):
             read_position(position)
 
+    @pytest.mark.parametrize(('position', 'hint'), [
+        ((184.73, -12.4), True), ((300, 12.25), True), ((10, -95), False),
+        ((400, 12), False)])
+    def test_degrees_outside(self, position, hint):
+        with pytest.raises(ValueError, match='is outside of the') as error:
+            GalaxyCutout(make_hdu(), position=position)
+        text = (f'give a SkyCoord, or angles, position=({position[0]} * u.deg,'
+                f' {position[1]} * u.deg)')
+        assert (text in str(error.value)) == hint
+        # (without a WCS there is no sky)
+        with pytest.raises(ValueError, match='outside of the image of 60 x 4'
+                                             r'0 pixels$'):
+            GalaxyCutout(np.ones(SHAPE), position=position)
+
+    def test_degrees_inside(self):
+        header = make_header(CRVAL1=20.003, CRVAL2=10.001)
+        hdu = fits.PrimaryHDU(np.eye(*SHAPE), header)
+        with pytest.warns(AstropyUserWarning, match=(
+                r'position=\(20.003, 10.001\) is taken for pixels, but in '
+                r'degrees .* angles, \(20.003 \* u.deg, 10.001 \* u.deg\)')):
+            cutout = GalaxyCutout(hdu, position=(20.003, 10.001))
+        assert cutout.position == (20.003, 10.001)
+        # no doubt is left, or the sky is elsewhere
+        for position in ((20.003, 10.001) * u.pix, (21, 10),
+                         SkyCoord(20.003, 10.001, unit='deg')):
+            GalaxyCutout(hdu, position=position)
+        GalaxyCutout(make_hdu(), position=(20.003, 10.001))
+
     @pytest.mark.parametrize('position', [(np.nan, 3), (3, np.inf)])
     def test_finite(self, position):
         with pytest.raises(ValueError, match='position must be finite, got'):
