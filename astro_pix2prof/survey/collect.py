@@ -44,7 +44,8 @@ class SurveyResult:
         The galaxies of the catalogue, or of the share that was asked for.
 
     n_done : int
-        Those that this call measured, or tried to.
+        Those that this call took on, failed ones too: ``n_measured`` and
+        ``n_failed`` tell them apart.
 
     n_skipped : int
         Those that an earlier call had done.
@@ -72,6 +73,11 @@ class SurveyResult:
     seconds: float
     n_failed_bands: dict = field(default_factory=dict)
     n_flagged: dict = field(default_factory=dict)
+
+    def __repr__(self):
+        return (f'<{type(self).__name__} {self.out}: {self.n_rows} galaxies, '
+                f'{self.n_measured} measured, {self.n_failed} failed; '
+                f'{self.n_done} by this call>')
 
     @property
     def n_measured(self) -> int:

@@ -18,6 +18,7 @@ from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.survey.bands import read_bands
 from astro_pix2prof.survey.files import FAILURES, part_files, write_whole
+from astro_pix2prof.survey.repeated_ids import find_id_column
 
 __all__ = ['FailureCounts', 'count_failed', 'count_failures',
            'write_failures']
@@ -153,13 +154,12 @@ def write_failures(folder):
             for part in part_files(folder):
                 with pq.ParquetFile(as_source(part)) as opened:
                     if rows is None:
-                        rows = _FailureRows(file, read_bands(
-                            opened.schema_arrow))
+                        rows = _FailureRows(file, opened.schema_arrow)
                     counts.append(rows.add(opened))
                 # (few numbers, however many files there are)
                 counts[:] = [FailureCounts.add(counts)]
             if rows is None:
-                _FailureRows(file, {})
+                _FailureRows(file)
 
     write_whole(folder / FAILURES, write)
     return FailureCounts.add(counts)
@@ -173,14 +173,21 @@ class _FailureRows:
     of them.
     """
 
-    def __init__(self, file, bands):
+    def __init__(self, file, schema=()):
+        bands = read_bands(schema) if schema else {}
         self._bands = bands.get('bands', ())
         self._reference = bands.get('reference')
-        names = ('index', *(['band'] if self._bands else []), 'source',
-                 'message')
+        self._id = find_id_column(schema)
+        names = {'index': int}
+        if self._id is not None:
+            kind = str(schema.field(self._id).type)
+            names[self._id] = kind if 'int' in kind else 'U1'
+        names.update(dict.fromkeys(
+            [*(['band'] if self._bands else []), 'source', 'message'], 'U1'))
         header = io.StringIO()
-        QTable({name: np.zeros(0, dtype=int if name == 'index' else 'U1')
-                for name in names}).write(header, format='ascii.ecsv')
+        QTable({name: np.zeros(0, dtype=kind)
+                for name, kind in names.items()}).write(
+            header, format='ascii.ecsv')
         file.write(header.getvalue())
         self._writer = csv.writer(
             file, delimiter=' ', lineterminator='\n',
@@ -194,8 +201,9 @@ class _FailureRows:
         flags = np.any(list(failed.values()), axis=0)
         if flags.any():
             ends = [f'_{band}' for band in self._bands] or ['']
-            names = ['index', *(name + end for end in ends
-                                for name in ('source', 'message'))]
+            names = ['index', *([] if self._id is None else [self._id]),
+                     *(name + end for end in ends
+                       for name in ('source', 'message'))]
             table = opened.read(columns=names).filter(flags)
             # (without the reference, there are no others)
             marks = {end: (failed[f'flag{end}'] & (
@@ -214,4 +222,7 @@ class _FailureRows:
         texts = [' '.join((row[name + end] or '').split('\n'))
                  for name in ('source', 'message')]
         band = [end.removeprefix('_')] if end else []
-        self._writer.writerow([row['index'], *band, *texts])
+        name = [] if self._id is None else [row[self._id]]
+        if name and isinstance(name[0], str):
+            name = [' '.join(name[0].split('\n'))]
+        self._writer.writerow([row['index'], *name, *band, *texts])

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Find names that more than one row of a catalogue has.
+Find the names of galaxies, and those that several rows of a catalogue have.
 """
 
 import warnings
@@ -10,7 +10,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.wording import counted
 
-__all__ = ['warn_of_repeated_ids']
+__all__ = ['find_id_column', 'warn_of_repeated_ids']
 
 
 # Columns that name the galaxy of a row, in lower case.
@@ -23,6 +23,29 @@ _SIZE, _MOST = 100_000, 20_000_000
 # Names, and rows of each, that a warning lists, and those among which the
 # first are looked for.
 _SHOWN, _SOUGHT = 5, 100_000
+
+
+def find_id_column(schema):
+    """
+    Find the column of whole numbers or texts that names the galaxies.
+
+    Parameters
+    ----------
+    schema : `pyarrow.Schema`
+        Of the catalogue, or of results.
+
+    Returns
+    -------
+    name : str or `None`
+        The first such as 'id', 'objid' or 'source_id'; `None` without any.
+    """
+    from pyarrow import types
+
+    return next((field.name for field in schema
+                 if field.name.lower() in _NAMES and (
+                     types.is_integer(field.type)
+                     or types.is_string(field.type)
+                     or types.is_large_string(field.type))), None)
 
 
 def warn_of_repeated_ids(catalogue):
@@ -43,15 +66,9 @@ def warn_of_repeated_ids(catalogue):
         With the first such names and their rows. Rows without a name do not
         count.
     """
-    from pyarrow import types
-
-    found = [field.name for field in catalogue.schema
-             if field.name.lower() in _NAMES and (
-                 types.is_integer(field.type) or types.is_string(field.type)
-                 or types.is_large_string(field.type))]
-    if not found:
+    column = find_id_column(catalogue.schema)
+    if column is None:
         return
-    column = found[0]
     repeated = _repeated_hashes(catalogue, column)
     if not len(repeated):
         return

@@ -159,16 +159,14 @@ class Survey:
         """
         The galaxies that were not measured: `~astropy.table.QTable`.
 
-        Its columns are index, source and message; of several bands, the
-        column band says which was not measured. It is written at the end of
-        the survey.
+        Its columns are index, source and message, and that of the catalogue
+        that names the galaxies, such as ``id``, if there is one; of several
+        bands, the column band says which was not measured. It is written at
+        the end of the survey.
         """
         rows = read_ecsv(self.folder / FAILURES)
-        return QTable({
-            'index': rows['index'].to_numpy().astype(int),
-            **{name: text_array(rows[name].to_pylist())
-               for name in ('band', 'source', 'message')
-               if name in rows.column_names}})
+        return QTable({name: _cells(rows[name])
+                       for name in rows.column_names})
 
     def in_band(self, band: str) -> Survey:
         """
@@ -368,6 +366,17 @@ class Survey:
         # (a column that the file does not have is left out)
         with pq.ParquetFile(as_source(path)) as file:
             return file.read(columns=columns)
+
+
+def _cells(column):
+    """
+    Convert a column of whole numbers or texts to an array.
+    """
+    if _are_texts(column):
+        return text_array(column.to_pylist())
+    values = column.fill_null(0).to_numpy()
+    missing = column.is_null().to_numpy()
+    return np.ma.array(values, mask=missing) if missing.any() else values
 
 
 def _read_vectors(column):

@@ -308,7 +308,7 @@ def run_survey(
     ...     result = run_survey(catalogue, f'{folder}/out', n_workers=1,
     ...                         images=lambda row: load_example())
     ...     profile = read_survey(result.out)[0]
-    >>> result.n_done, result.n_failed
+    >>> result.n_measured, result.n_failed
     (2, 0)
     """
     begin = time.perf_counter()

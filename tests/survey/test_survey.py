@@ -471,6 +471,13 @@ class TestRunSurvey:
         assert list(failures['index']) == [2]
         assert list(failures['source']) == ['images/bad.fits']
         assert failures['message'][0].startswith('OSError: ')
+        assert failures.colnames == ['index', 'id', 'source', 'message']
+        assert list(failures['id']) == [2]
+        assert failures['id'].dtype.kind == 'i'
+
+    def test_text(self, done):
+        assert repr(done) == (f'<SurveyResult {done.out}: 6 galaxies, '
+                              '5 measured, 1 failed; 6 by this call>')
 
     def test_other_readers(self, done):
         pd = pytest.importorskip('pandas')

@@ -236,7 +236,7 @@ class TestResults:
         A row for each band, and one for a galaxy without reference.
         """
         rows = read_survey(done.out).failures
-        assert rows.colnames == ['index', 'band', 'source', 'message']
+        assert rows.colnames == ['index', 'id', 'band', 'source', 'message']
         assert list(zip(rows['index'].tolist(), rows['band'].tolist(),
                         strict=True)) == [(1, 'g'), (2, 'r'), (3, 'g')]
         assert rows['source'].tolist() == ['1_g.fits', '2_r.fits',

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Tests of names that more than one row of a catalogue has.
+Tests of the names of galaxies, and of those that several rows have.
 """
 
 import warnings
@@ -10,7 +10,12 @@ import pytest
 from astropy.table import MaskedColumn, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
-from astro_pix2prof import IsophoteFitter, load_example, run_survey
+from astro_pix2prof import (
+    IsophoteFitter,
+    load_example,
+    read_survey,
+    run_survey,
+)
 from astro_pix2prof.survey import repeated_ids
 from astro_pix2prof.survey.catalogue import open_catalogue
 from astro_pix2prof.survey.repeated_ids import warn_of_repeated_ids
@@ -70,3 +75,28 @@ def test_survey(tmp_path, part):
             if "'g1' (0, 2)" in str(item.message)]
     # (each share would say the same)
     assert len(told) == (part != '2/2')
+
+
+@pytest.mark.parametrize(('name', 'values', 'expected'), [
+    ('objID', [7, 2**40, 9], [2**40, 9]),
+    ('ID', ['a', 'NGC 1 "b"', ''], ['NGC 1 "b"', '']),
+    ('id', MaskedColumn([7, 8, 9], mask=[0, 1, 0]), [np.ma.masked, 9]),
+    ('label', ['a', 'b', 'c'], None), ('id', [0.5, 1.5, 2.5], None)])
+def test_failures_have_the_name_of_the_galaxy(tmp_path, name, values,
+                                              expected):
+    def images(row):
+        if row['number']:
+            msg = 'two\nlines'
+            raise OSError(msg)
+        return load_example()
+
+    result = run_survey(Table({'number': [0, 1, 2], name: values}),
+                        tmp_path / 'out', images=images, n_workers=1)
+    failures = read_survey(result.out).failures
+    assert list(failures['index']) == [1, 2]
+    assert list(failures['message']) == 2 * ['OSError: two lines']
+    if expected is None:
+        assert failures.colnames == ['index', 'source', 'message']
+    else:
+        assert failures.colnames == ['index', name, 'source', 'message']
+        assert list(failures[name]) == expected
