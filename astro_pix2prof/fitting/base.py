@@ -15,6 +15,7 @@ from astro_pix2prof.arguments import (
     check_number,
     check_options,
     check_positive,
+    read_text_quantity,
 )
 from astro_pix2prof.background.level import MEASURED
 from astro_pix2prof.fitting.bands import measure_bands
@@ -27,7 +28,11 @@ from astro_pix2prof.fitting.parts import (
     split_parts,
 )
 from astro_pix2prof.fitting.processes import map_parts
-from astro_pix2prof.fitting.settings import call_options, settings_of
+from astro_pix2prof.fitting.settings import (
+    call_options,
+    refuse_setting_of_another,
+    settings_of,
+)
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.batch import ProfileBatch
 
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
     from astro_pix2prof.typing import ImageLike
 
 __all__ = ['FunctionFitter', 'ProfileFitter', 'as_fitter',
-           'check_settings']
+           'check_level', 'check_settings']
 
 # Galaxies of a batch: enough that what is done once for a batch is little,
 # few enough that their images fit into memory many times.
@@ -299,6 +304,7 @@ class ProfileFitter(ABC):
                 msg = (f'{option!r} is a setting of {name}, not an option of '
                        f'its calls: give it there, {name}({option}=...)')
                 raise TypeError(msg)
+            refuse_setting_of_another(type(self), option, known)
         check_options(options, known, name)
         if isinstance(image, ForcedImage):
             return image.read()
@@ -473,8 +479,8 @@ def check_settings(sky, search_radius, fit_centre, min_snr):
 
     Parameters
     ----------
-    sky : 'auto', 'plane' or float
-        The sky level, in the image's unit.
+    sky : 'auto', 'plane', float or `~astropy.units.Quantity`
+        The sky level; a plain number is in the image's unit.
 
     search_radius : float or `None`
         The largest distance of the galaxy from the position, in pixels.
@@ -488,7 +494,7 @@ def check_settings(sky, search_radius, fit_centre, min_snr):
     Returns
     -------
     sky, search_radius, fit_centre, min_snr
-        The same, as plain numbers.
+        The same, as plain numbers; a sky that has a unit keeps it.
 
     Raises
     ------
@@ -498,16 +504,53 @@ def check_settings(sky, search_radius, fit_centre, min_snr):
     ValueError
         If it is out of range.
     """
-    if not isinstance(sky, str):
-        sky = check_number(sky, 'sky')
-    elif sky not in MEASURED:
-        msg = ("sky must be 'auto', 'plane' or a finite number, got "
-               f'{sky!r}')
-        raise ValueError(msg)
+    if not (isinstance(sky, str) and sky in MEASURED):
+        level = check_level(sky, 'sky')
+        if isinstance(level, str):
+            msg = ("sky must be 'auto', 'plane' or a finite number, got "
+                   f'{sky!r}')
+            raise ValueError(msg)
+        sky = level
     return (sky, check_number(search_radius, 'search_radius', least=2,
                               optional=True),
             check_flag(fit_centre, 'fit_centre'),
             check_positive(min_snr, 'min_snr'))
+
+
+def check_level(value, name, *, least=None):
+    """
+    Check a level of pixels, which may have the unit of an image.
+
+    Parameters
+    ----------
+    value : float, `~astropy.units.Quantity` or str
+        The level; a text such as '0.3 nmgy' is a quantity.
+
+    name : str
+        Its name.
+
+    least : float, optional
+        The smallest value.
+
+    Returns
+    -------
+    level : float, `~astropy.units.Quantity` or str
+        Texts that are no quantity as they are.
+
+    Raises
+    ------
+    TypeError
+        If it is not one number.
+
+    ValueError
+        If it is not finite or out of range.
+    """
+    value = read_text_quantity(value)
+    if isinstance(value, str):
+        return value
+    unit = getattr(value, 'unit', None)
+    number = check_number(getattr(value, 'value', value), name, least=least)
+    return number if unit is None else number * unit
 
 
 def _check_crop(shape, size):

@@ -10,7 +10,11 @@ import inspect
 from astro_pix2prof.arguments import check_options, known_as
 from astro_pix2prof.image.cutout import GalaxyCutout
 
-__all__ = ['call_options', 'named_settings', 'settings_of']
+__all__ = ['call_options', 'named_settings', 'refuse_setting_of_another',
+           'settings_of']
+
+# The fitters, by their public names.
+_FITTERS = ('Pix2ProfFitter', 'IsophoteFitter')
 
 
 @functools.cache
@@ -50,6 +54,40 @@ def call_options(kind):
     return (*image[1:], *(name for name in call[2:] if name != 'options'))
 
 
+def refuse_setting_of_another(kind, name, known):
+    """
+    Refuse a setting that another fitter has.
+
+    Parameters
+    ----------
+    kind : type
+        The class of the fitter.
+
+    name : str
+        The name of an option that it does not have.
+
+    known : sequence of str
+        The options that it has there.
+
+    Raises
+    ------
+    TypeError
+        If it is a setting of another fitter, and no other name of one that
+        this one has.
+    """
+    import astro_pix2prof
+
+    if known_as(name, known) is not None:
+        return
+    for other in _FITTERS:
+        if kind.__name__ in _FITTERS and other != kind.__name__ and (
+                name in settings_of(getattr(astro_pix2prof, other))):
+            msg = (f'{name!r} is a setting of {other}, which '
+                   f'{kind.__name__} does not have: leave it out, or use '
+                   f'{other}({name}=...)')
+            raise TypeError(msg)
+
+
 def named_settings(function):
     """
     Decorate the ``__init__`` of a fitter: name what does not belong there.
@@ -87,6 +125,8 @@ def _refuse(kind, unknown, known):
              if option is not None and known_as(name, known) is None
              and not difflib.get_close_matches(name, known, 1, cutoff=0.8)}
     if not there:
+        for name in unknown:
+            refuse_setting_of_another(kind, name, known)
         check_options(unknown, known, kind.__name__, what='a setting')
     name = kind.__name__
     given = ', '.join(f'{option}=...' for option in there.values())

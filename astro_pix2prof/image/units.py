@@ -11,7 +11,8 @@ import astropy.units as u
 import numpy as np
 
 __all__ = ['count_scale', 'is_counts_like', 'is_flux_scale', 'is_rate',
-           'is_surface_brightness', 'parse_unit', 'time_scale']
+           'is_surface_brightness', 'parse_unit', 'pixel_level',
+           'time_scale']
 
 # Zero points of images that are scaled to a unit of flux: nanomaggies, uJy,
 # nJy, Jy, mJy, 10 nJy. No telescope has one beyond the last number in a
@@ -368,3 +369,39 @@ def is_surface_brightness(unit):
         elif base.is_equivalent(u.sr):
             angle += 2 * power
     return angle == -2
+
+
+def pixel_level(value, name, cutout):
+    """
+    Convert a level to a number like the pixels of an image.
+
+    Parameters
+    ----------
+    value : float or `~astropy.units.Quantity`
+        The level; a plain number is in the unit of the image as it was
+        given.
+
+    name : str
+        What the level is, for the message.
+
+    cutout : `~astro_pix2prof.GalaxyCutout`
+        The image.
+
+    Returns
+    -------
+    level : float
+        In ``cutout.unit``, which is another power of ten for tiny and huge
+        values.
+
+    Raises
+    ------
+    ValueError
+        If it has another unit than the image.
+    """
+    if not isinstance(value, u.Quantity):
+        return float(value) / cutout._data_scale
+    if not value.unit.is_equivalent(cutout.unit):
+        msg = (f"{name} has the unit '{value.unit}', the image "
+               f"'{u.Unit(cutout.unit / cutout._data_scale)}'")
+        raise ValueError(msg)
+    return float(value.to_value(cutout.unit))

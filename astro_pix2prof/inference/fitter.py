@@ -109,13 +109,14 @@ class Pix2ProfFitter(ProfileFitter):
         galaxy is the same galaxy. A ring network does; for it, more views
         than 1 are deprecated.
 
-    sky : 'auto', 'plane' or float, optional
+    sky : 'auto', 'plane', float or `~astropy.units.Quantity`, optional
         'auto' measures the sky beyond the galaxy, or the level that its
         outskirts decline to where it fills the frame, and the network finds
         what that leaves; a steep gradient (more than twice the noise of a
         pixel from side to side) is taken away as a plane, with the flag
         ``SKY_UNCERTAIN``. 'plane' does so with every gradient.
-        A number is the sky level in the image's unit.
+        A number is the sky level in the image's unit, a quantity in its
+        own.
 
     search_radius : float, optional
         How far the galaxy may lie from the position, in pixels; by
@@ -209,7 +210,7 @@ class Pix2ProfFitter(ProfileFitter):
     def __init__(
             self, weights: PathLike = 'rings', *, device: str | None = None,
             batch_size: int | None = None, n_views: int | None = None,
-            sky: float | Literal['auto', 'plane'] = 'auto',
+            sky: float | Quantity | Literal['auto', 'plane'] = 'auto',
             search_radius: float | None = None, fit_centre: bool = True,
             min_snr: float = 1.0, radii: ArrayLike | Quantity | None = None,
             step: float | Quantity | None = None, linear: bool | None = None,
@@ -278,7 +279,7 @@ class Pix2ProfFitter(ProfileFitter):
     @classmethod
     def from_original(cls, path: PathLike, *, radius_step: float | None = None,
                       device: str | None = None, batch_size: int | None = None,
-                      sky: float | Literal['auto', 'plane'] = 0.0,
+                      sky: float | Quantity | Literal['auto', 'plane'] = 0.0,
                       search_radius: float | None = None,
                       fit_centre: bool = True) -> Pix2ProfFitter:
         """

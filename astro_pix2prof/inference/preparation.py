@@ -23,6 +23,7 @@ from astro_pix2prof.detection.galaxy import FINE, find_galaxy
 from astro_pix2prof.ellipses.geometry import shape_to_components
 from astro_pix2prof.ellipses.given import read_ellipses
 from astro_pix2prof.image.cutout import GalaxyCutout
+from astro_pix2prof.image.units import pixel_level
 from astro_pix2prof.inference.filling import read_filled
 from astro_pix2prof.networks.readers.frame import Frame
 from astro_pix2prof.profile.brightness import POGSON
@@ -281,7 +282,8 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
         cutout.mask = bad = bad | rays
     given = measured
     if sky not in MEASURED:
-        given = replace(measured, level=float(sky), how='given',
+        given = replace(measured, level=pixel_level(sky, 'sky', cutout),
+                        how='given',
                         error=measured.rounding)
     prepared = PreparedGalaxy(
         cutout, np.where(bad, 0.0, data - given.over(data.shape)).astype(

@@ -13,7 +13,11 @@ import numpy as np
 
 from astro_pix2prof.arguments import check_flag, check_number
 from astro_pix2prof.ellipses.given import read_ellipses
-from astro_pix2prof.fitting.base import ProfileFitter, check_settings
+from astro_pix2prof.fitting.base import (
+    ProfileFitter,
+    check_level,
+    check_settings,
+)
 from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.fitting.harmonics import RingChoice, add_harmonics
 from astro_pix2prof.fitting.radii import RingRadii
@@ -70,12 +74,12 @@ class IsophoteFitter(ProfileFitter):
         the inner pixels, which are sampled every half pixel); a quantity
         is a constant step.
 
-    sky : 'auto', 'plane' or float, optional
-        'auto' measures the sky, 'plane' a sky with a gradient; a number is
-        the sky level in the image's unit, and is not altered.
+    sky : 'auto', 'plane', float or `~astropy.units.Quantity`, optional
+        'auto' measures the sky, 'plane' a sky with a gradient. A sky level
+        is not altered; a plain number is in the image's unit.
 
-    sky_err : float, optional
-        The error of a given sky level.
+    sky_err : float or `~astropy.units.Quantity`, optional
+        The error of a given sky level; that of a measured one is measured.
 
     search_radius : float, optional
         How far the galaxy may lie from the position, in pixels; by
@@ -158,8 +162,9 @@ class IsophoteFitter(ProfileFitter):
     @named_settings
     def __init__(
             self, *, step: float | Quantity = 0.06,
-            sky: float | Literal['auto', 'plane'] = 'auto',
-            sky_err: float = 0.0, search_radius: float | None = None,
+            sky: float | Quantity | Literal['auto', 'plane'] = 'auto',
+            sky_err: float | Quantity = 0.0,
+            search_radius: float | None = None,
             fit_centre: bool = True, max_sma: float | None = None,
             min_snr: float = 1.0, radii: ArrayLike | Quantity | None = None,
             linear: bool | None = None,
@@ -179,7 +184,7 @@ class IsophoteFitter(ProfileFitter):
         self.linear, self.max_radius = linear, max_radius
         self.sky, self.search_radius, self.fit_centre, self.min_snr = (
             check_settings(sky, search_radius, fit_centre, min_snr))
-        self.sky_err = check_number(sky_err, 'sky_err', least=0)
+        self.sky_err = _check_sky_err(sky_err, self.sky)
         self.smooth = check_flag(smooth, 'smooth')
         self.mask_sources = check_flag(mask_sources, 'mask_sources')
         self.initial = initial
@@ -335,6 +340,21 @@ def _choose_radii(radii, step, linear, max_radius):
     if is_default and not linear:
         step = None
     return RingRadii(radii, step, linear, max_radius)
+
+
+def _check_sky_err(sky_err, sky):
+    """
+    Check the error of a sky level, which only one that is given has.
+    """
+    error = check_level(sky_err, 'sky_err', least=0)
+    if isinstance(error, str):
+        error = check_number(error, 'sky_err', least=0)
+    if error != 0 and isinstance(sky, str):
+        msg = (f'sky_err is the error of a sky level that is given: give '
+               f'sky= a level, too, or leave sky_err out, got sky={sky!r}, '
+               'whose error is measured')
+        raise ValueError(msg)
+    return error
 
 
 def _is_default(value, default):

@@ -30,6 +30,7 @@ from astro_pix2prof.ellipses.annuli import SPLINE_RADIUS, measure_rings
 from astro_pix2prof.ellipses.geometry import shape_to_components
 from astro_pix2prof.ellipses.model import elliptical_radius
 from astro_pix2prof.fitting.radii import RingRadii
+from astro_pix2prof.image.units import pixel_level
 from astro_pix2prof.isophote.centre import (
     measured_centre,
     uncertain_centre,
@@ -254,7 +255,7 @@ class IsophoteSteps:
                 whole.over(self.cutout.shape) - sky.level)
         level = self.frame_level
         if settings.sky not in MEASURED:
-            level = float(settings.sky)
+            level = pixel_level(settings.sky, 'sky', self.cutout)
         self.level = level / self.unit
         missing = self.bad
         if settings.mask_sources:
@@ -559,8 +560,9 @@ class IsophoteSteps:
         self.correlation = sky.correlation
         if settings.sky not in MEASURED:
             self.sky = self.level
-            self.sky_err = np.hypot(settings.sky_err / self.unit,
-                                    sky.rounding)
+            self.sky_err = np.hypot(
+                pixel_level(settings.sky_err, 'sky_err', self.cutout)
+                / self.unit, sky.rounding)
             return
         self.sky, self.sky_err = sky.level, sky.error
         if sky.is_uncertain:

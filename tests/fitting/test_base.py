@@ -176,7 +176,9 @@ class TestSettings:
         ('min_snr', True, TypeError, 'min_snr must be .*, got True'),
         ('sky', 'flat', ValueError, "'auto', 'plane' or .*, got 'flat'"),
         ('sky', np.nan, ValueError, 'sky must be finite, got nan'),
-        ('sky', 3 * u.mJy, ValueError, 'sky must be a number without unit'),
+        ('sky', [3, 4] * u.mJy, TypeError, 'sky must be a finite number'),
+        ('sky', np.inf * u.mJy, ValueError, 'sky must be finite, got inf'),
+        ('sky', '3 frogs', ValueError, "'plane' or .*, got '3 frogs'"),
         ('sky', [1, 2], TypeError, 'sky must be a finite number'),
         ('search_radius', 1, ValueError, 'search_radius .* at least 2, got 1'),
         ('search_radius', '9', TypeError, "search_radius must be .*, got '9'"),
@@ -185,6 +187,43 @@ class TestSettings:
     def test_wrong(self, kind, name, value, error, match):
         with pytest.raises(error, match=match):
             kind(**{name: value})
+
+    @pytest.mark.parametrize('kind', FITTERS)
+    @pytest.mark.parametrize(('data_unit', 'sky'), [
+        (1.0, 5.0), (1.0, 5 * u.nmgy), (1.0, '5 nmgy'), (1.0, 5e-9 * u.mgy),
+        # (the pixels of these are held in another power of ten)
+        (1e-25, 5e-25), (1e-25, 5e-25 * u.nmgy), (1e25, 5e16 * u.mgy)])
+    def test_sky_with_a_unit(self, kind, image, data_unit, sky):
+        def measure(sky, data):
+            profile = kind(sky=sky)(data, unit='nmgy', pixel_scale=0.4)
+            return profile['intensity'].to_value(u.nmgy / u.arcsec**2)
+
+        expected = measure(0.0, image)
+        found = measure(sky, data_unit * (image + 5)) / data_unit
+        n = min(len(found), len(expected)) - 3
+        np.testing.assert_allclose(found[:n], expected[:n], rtol=1e-3,
+                                   atol=1e-3 * expected.max())
+
+    @pytest.mark.parametrize('kind', FITTERS)
+    def test_sky_of_another_unit(self, kind, image):
+        with pytest.raises(ValueError, match=(
+                r"^sky has the unit 'm', the image 'nmgy'$")):
+            kind(sky=3 * u.m)(image, unit='nmgy', pixel_scale=0.4)
+
+    @pytest.mark.parametrize(('sky', 'sky_err', 'error', 'match'), [
+        (0.0, -1, ValueError, 'sky_err must be .*, got -1'),
+        (0.0, 'x', TypeError, "sky_err must be .*, got 'x'"),
+        ('auto', 0.1, ValueError, "give sky= a level, .*got sky='auto'"),
+        ('plane', 0.1, ValueError, "give sky= a level, .*got sky='plane'")])
+    def test_error_of_a_sky(self, sky, sky_err, error, match):
+        with pytest.raises(error, match=match):
+            IsophoteFitter(sky=sky, sky_err=sky_err)
+
+    def test_error_of_a_sky_with_a_unit(self, image):
+        found = [IsophoteFitter(sky=0.0, sky_err=error)(
+            image, unit='nmgy', pixel_scale=0.4).meta['sky_err']
+            for error in (0.3, 0.3 * u.nmgy, '3e-10 mgy')]
+        np.testing.assert_allclose(found, 0.3)
 
     @pytest.mark.parametrize(('name', 'value'), [
         ('sky', 0.0), ('min_snr', 2), ('fit_centre', False)])

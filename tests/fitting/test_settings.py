@@ -61,6 +61,17 @@ class TestSettings:
         with pytest.raises(TypeError, match=match):
             kind()(galaxy_ccd, **{name: 1})
 
+    def test_setting_of_the_other_fitter(self, kind, galaxy_ccd):
+        name, value, other = ('sky_err', 0.1, 'IsophoteFitter') if (
+            kind is Pix2ProfFitter) else ('weights', 'rings',
+                                          'Pix2ProfFitter')
+        match = (f"^'{name}' is a setting of {other}, which {kind.__name__} "
+                 rf'does not have: .* {other}\({name}=\.\.\.\)$')
+        with pytest.raises(TypeError, match=match):
+            kind(**{name: value})
+        with pytest.raises(TypeError, match=match):
+            kind()(galaxy_ccd, **{name: value})
+
     def test_signature(self, kind):
         """
         It is that of the method, for help and for surveys.
