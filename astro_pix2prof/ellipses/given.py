@@ -373,6 +373,11 @@ def _from_table(table, cutout, ellipticity, pa):
     _refuse_both(None if own['ellipticity'] is None else ellipticity,
                  pa if has_angle else None)
     eps = ellipticity
+    if eps is None and own['ellipticity'] is None:
+        msg = ('geometry must have a column ellipticity, or ellipticity= has '
+               'to be given besides, for radii alone give radii= instead, '
+               f'got {", ".join(table.colnames)}')
+        raise ValueError(msg)
     if own['ellipticity'] is not None:
         eps = own['ellipticity'].to_value(u.dimensionless_unscaled)
     centre = _centre(table, cutout)
@@ -386,6 +391,10 @@ def _from_table(table, cutout, ellipticity, pa):
         else:
             pa = angle
     if theta is None:
+        if pa is None and np.any(np.asarray(eps) > 0):
+            msg = ('geometry must have a column pa, or pa= has to be given '
+                   f'besides, got {", ".join(table.colnames)}')
+            raise ValueError(msg)
         eps, theta = _shape(cutout, eps, pa)
     else:
         eps, theta = _shape(cutout, eps, 0.0)[0], np.radians(theta)

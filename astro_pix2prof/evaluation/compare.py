@@ -77,18 +77,23 @@ def compare_profiles(
     <Quantity 0.1 mag / arcsec2>
     """
     edges = np.asarray(edges, dtype=float)
-    if len(edges) < 2 or not np.all(np.diff(edges) > 0):
+    if np.ndim(edges) != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0):
         msg = f'edges must be two or more increasing numbers, got {edges}'
         raise ValueError(msg)
     if not isinstance(profiles, Mapping):
-        msg = ("profiles must be a dict of profiles by their labels, such as "
-               f"{{'a': profile}}, got {type(profiles).__name__}")
+        given = "'a': profile"
+        if isinstance(profiles, (list, tuple)):
+            given = ', '.join(f"'{name}': profiles[{k}]" for k, name in zip(
+                range(len(profiles)), 'abc', strict=False))
+        msg = ('profiles must be a dict of profiles by their labels, such as '
+               f"{{{given}}}, got {type(profiles).__name__}")
         raise TypeError(msg)
     unit = u.mag / u.arcsec**2
     rows = []
     reference = complete_profile(reference, 'reference')
     for label, profile in profiles.items():
         profile = complete_profile(profile, f'profiles[{label!r}]')
+        _check_radii(profile, reference, label)
         apart = centres_apart([reference.meta, profile.meta],
                               _last_radius(reference))
         if apart:
@@ -123,3 +128,17 @@ def _last_radius(profile):
     radius = profile['radius']
     return (0.0 if radius.unit == u.pix or not len(radius)
             else float(np.nanmax(radius.to_value(u.arcsec))))
+
+
+def _check_radii(profile, reference, label):
+    """
+    Refuse radii in pixels beside radii on the sky.
+    """
+    own, other = profile['radius'].unit, reference['radius'].unit
+    if not own.is_equivalent(other):
+        in_pixels = ('the reference' if own.is_equivalent(u.arcsec)
+                     else f'profiles[{label!r}]')
+        msg = (f'profiles[{label!r}] has radii in {own} and the reference in '
+               f'{other}: measure the image of {in_pixels} with its pixel '
+               'scale (pixel_scale=)')
+        raise ValueError(msg)

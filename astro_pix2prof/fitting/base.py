@@ -8,6 +8,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+import astropy.units as u
+
 from astro_pix2prof.arguments import (
     check_choice,
     check_flag,
@@ -511,8 +513,7 @@ def check_settings(sky, search_radius, fit_centre, min_snr):
                    f'{sky!r}')
             raise ValueError(msg)
         sky = level
-    return (sky, check_number(search_radius, 'search_radius', least=2,
-                              optional=True),
+    return (sky, _check_search(search_radius),
             check_flag(fit_centre, 'fit_centre'),
             check_positive(min_snr, 'min_snr'))
 
@@ -551,6 +552,25 @@ def check_level(value, name, *, least=None):
     unit = getattr(value, 'unit', None)
     number = check_number(getattr(value, 'value', value), name, least=least)
     return number if unit is None else number * unit
+
+
+def _check_search(search_radius):
+    """
+    Check a search radius in pixels.
+    """
+    if isinstance(search_radius, u.Quantity):
+        if search_radius.unit != u.pix:
+            msg = ('search_radius must be in pixels, got the unit '
+                   f"'{search_radius.unit}': divide it by the pixel scale")
+            raise ValueError(msg)
+        search_radius = search_radius.value
+    try:
+        return check_number(search_radius, 'search_radius', least=2,
+                            optional=True)
+    except (TypeError, ValueError) as exc:
+        msg = (f'{exc}: the pixels within which the galaxy is looked for; '
+               'fit_centre=False holds the position')
+        raise type(exc)(msg) from None
 
 
 def _check_crop(shape, size):

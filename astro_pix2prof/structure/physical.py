@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import astropy.units as u
@@ -273,6 +274,17 @@ def check_calibrated(profile, name):
     return profile
 
 
+def _of_one_band(k_correction, band):
+    """
+    Take one number as the K-correction of the only band.
+    """
+    if isinstance(k_correction, u.Quantity) or (
+            isinstance(k_correction, Real)
+            and not isinstance(k_correction, bool)):
+        return {band: check_number(k_correction, 'k_correction', unit=u.mag)}
+    return k_correction
+
+
 def _solar(band, filters, solar):
     solar = check_number(solar, 'solar', unit=u.mag, optional=True)
     if solar is None:
@@ -292,7 +304,8 @@ def absolute_magnitude(
         position: SkyCoord | None = None,
         reddening: Literal['SFD', 'SF11'] = 'SFD',
         filters: Literal['SDSS', 'DES', 'PS1'] = 'SDSS',
-        k_correction: Callable[..., Any] | dict[str, float] | None = None,
+        k_correction: (Callable[..., Any] | dict[str, float] | float
+                       | Quantity | None) = None,
         colour: float | None = None) -> Quantity:
     """
     Convert an apparent magnitude to an absolute one.
@@ -311,7 +324,7 @@ def absolute_magnitude(
     distance, redshift, cosmology, ebv, position, reddening, filters
         See `physical_profile`.
 
-    k_correction : callable or dict, optional
+    k_correction : callable, dict, float or `~astropy.units.Quantity`, optional
         Likewise.
 
     colour : float, optional
@@ -341,6 +354,7 @@ def absolute_magnitude(
     >>> absolute_magnitude(10.0, band='r', distance=10 * u.Mpc)
     <Quantity -20. mag>
     """
+    k_correction = _of_one_band(k_correction, band)
     found = find_corrections(
         None, distance=distance, redshift=redshift, cosmology=cosmology,
         ebv=ebv, position=position, reddening=reddening, filters=filters,
@@ -385,7 +399,8 @@ def physical_profile(
         ebv_err: float | None = None, position: SkyCoord | None = None,
         reddening: Literal['SFD', 'SF11'] = 'SFD',
         filters: Literal['SDSS', 'DES', 'PS1'] = 'SDSS',
-        k_correction: Callable[..., Any] | dict[str, float] | None = None,
+        k_correction: (Callable[..., Any] | dict[str, float] | float
+                       | Quantity | None) = None,
         inclination: float | Quantity | None = None,
         inclination_err: float | Quantity | None = None,
         thickness: float = 0.0, solar: float | None = None) -> QTable:
@@ -429,10 +444,10 @@ def physical_profile(
     filters : {'SDSS', 'DES', 'PS1'}, optional
         The survey whose filters the bands are.
 
-    k_correction : callable or dict, optional
+    k_correction : callable, dict, float or `~astropy.units.Quantity`, optional
         K-corrections (mag) by the definition of Hogg et al. 2002: a
-        function of band, redshift and colour, or a number for each band.
-        Here, the colour is `None`.
+        function of band, redshift and colour, a number for each band, or
+        one for this band. For a function, the colour is `None` here.
 
     inclination : `~astropy.units.Quantity` or float, optional
         The inclination of a disc without dust, for surface brightness
@@ -483,14 +498,15 @@ def physical_profile(
     Unit("solLum / pc2")
     """
     profile = check_calibrated(profile, 'profile')
+    own = profile.meta.get('band')
+    band = own if band is None else band
+    k_correction = _of_one_band(k_correction, band)
     found = find_corrections(
         profile, distance=distance, redshift=redshift, cosmology=cosmology,
         ebv=ebv, ebv_err=ebv_err, position=position, reddening=reddening,
         filters=filters, k_correction=k_correction, inclination=inclination,
         inclination_err=inclination_err, thickness=thickness)
     warn_of_redshift(found.scale, k_correction)
-    own = profile.meta.get('band')
-    band = own if band is None else band
     sun = _solar(band, found.filters, solar)
     _warn_of_band(own, band)
     extinction, k = found.extinction(band), found.k(band)

@@ -266,6 +266,13 @@ class TestRefusals:
          'geometry must have an ellipse'),
         ({'geometry': Table({'a': [1]})}, ValueError,
          'must have a column radius or sma'),
+        ({'geometry': Table({'radius': [1, 2]})}, ValueError,
+         'must have a column ellipticity, .* for radii alone give radii= ins'
+         'tead, got radius$'),
+        ({'geometry': Table({'sma': [1, 2], 'pa': [3, 4]})}, ValueError,
+         'must have a column ellipticity, .* got sma, pa$'),
+        ({'geometry': Table({'sma': [1, 2], 'eps': [0.3, 0.4]})}, ValueError,
+         'must have a column pa, or pa= has to be given besides, got sma, e'),
         ({'geometry': Table({'sma': [2.0, 1.0], 'eps': [0.1, 0.1],
                              'pa': [1, 1]})}, ValueError,
          'must have finite, increasing radii'),

@@ -69,6 +69,21 @@ class TestCompareProfiles:
         match = "profiles must be a dict of profiles by their labels, such as"
         with pytest.raises(TypeError, match=match):
             compare_profiles([line] if profiles == 'list' else line, line)
+        with pytest.raises(TypeError, match=(
+                r"such as \{'a': profiles\[0\], 'b': profiles\[1\]\}, got")):
+            compare_profiles([line, line], line)
+
+    def test_radii_in_pixels(self, line):
+        pixels = line.copy()
+        pixels['radius'] = np.arange(len(line)) * u.pix
+        for profile, reference, match in (
+                (pixels, line, r"profiles\['a'\] has radii in pix and the "
+                 r"reference in arcsec: .* image of profiles\['a'\] with"),
+                (line, pixels, r"profiles\['a'\] has radii in arcsec and the "
+                 'reference in pix: .* image of the reference with')):
+            with pytest.raises(ValueError, match=match):
+                compare_profiles({'a': profile}, reference)
+        assert len(compare_profiles({'a': pixels}, pixels))
 
     def test_nothing_in_common(self, line):
         other = line.copy()
@@ -77,7 +92,7 @@ class TestCompareProfiles:
         assert len(table) == 0
         assert table['median'].unit == SB
 
-    @pytest.mark.parametrize('edges', [(20,), (20, 20), (22, 20)])
+    @pytest.mark.parametrize('edges', [(20,), (20, 20), (22, 20), 20])
     def test_edges(self, line, edges):
         match = 'edges must be two or more increasing numbers'
         with pytest.raises(ValueError, match=match):

@@ -182,11 +182,19 @@ class TestSettings:
         ('sky', [1, 2], TypeError, 'sky must be a finite number'),
         ('search_radius', 1, ValueError, 'search_radius .* at least 2, got 1'),
         ('search_radius', '9', TypeError, "search_radius must be .*, got '9'"),
+        ('search_radius', 0, ValueError,
+         'at least 2, got 0: the pixels within .* fit_centre=False holds the'),
+        ('search_radius', 3 * u.arcsec, ValueError,
+         "search_radius must be in pixels, got the unit 'arcsec': divide it"),
         ('fit_centre', 1, TypeError, 'fit_centre must be True or False')])
     @pytest.mark.parametrize('kind', FITTERS)
     def test_wrong(self, kind, name, value, error, match):
         with pytest.raises(error, match=match):
             kind(**{name: value})
+
+    @pytest.mark.parametrize('kind', FITTERS)
+    def test_search_radius_in_pixels(self, kind):
+        assert kind(search_radius=3 * u.pix).search_radius == 3
 
     @pytest.mark.parametrize('kind', FITTERS)
     @pytest.mark.parametrize(('data_unit', 'sky'), [

@@ -21,6 +21,7 @@ from astro_pix2prof import (
     absolute_magnitude,
     disc_inclination,
     galactic_extinction,
+    load_example_truth,
     physical_profile,
 )
 from astro_pix2prof.profile.flags import GalaxyFlag
@@ -367,9 +368,30 @@ class TestAbsoluteMagnitude:
                                k_correction={'r': 0.1})
 
     def test_wrong_hook(self):
-        with pytest.raises(TypeError, match='k_correction must be a function'):
+        for hook in ([0.1], True):
+            with pytest.raises(TypeError, match='k_correction must be a func'):
+                absolute_magnitude(17.0, band='g', redshift=0.1,
+                                   k_correction=hook)
+        with pytest.raises(ValueError, match='k_correction must be finite'):
             absolute_magnitude(17.0, band='g', redshift=0.1,
-                               k_correction=0.1)
+                               k_correction=np.nan)
+        with pytest.raises(ValueError, match="k_correction must be in 'mag'"):
+            absolute_magnitude(17.0, band='g', redshift=0.1,
+                               k_correction=0.1 * u.m)
+
+    @pytest.mark.parametrize('value', [0.12, np.float32(0.12), 0.12 * u.mag,
+                                       0, -1])
+    def test_one_number(self, value):
+        number = getattr(value, 'value', value)
+        found = [absolute_magnitude(17.0, band='g', redshift=0.1,
+                                    k_correction=hook)
+                 for hook in (value, {'g': float(number)})]
+        assert_allclose(found[0], found[1], atol=0)
+        profile = load_example_truth()
+        tables = [physical_profile(profile, redshift=0.1, k_correction=hook)
+                  for hook in (value, {'r': float(number)})]
+        assert_allclose(tables[0]['mag_enclosed'].value,
+                        tables[1]['mag_enclosed'].value)
 
     def test_name_without_a_colour(self):
         with pytest.raises(ValueError, match='need one of the colours'):
