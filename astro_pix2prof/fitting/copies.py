@@ -120,11 +120,28 @@ def has_copy(image, mask, rings, *, noise, gain=None):
     copy = 0.5 * (_model(x - dx, y - dy, ellipses)
                   - _model(x + dx, y + dy, ellipses))
     part, after = _fit(odd, weight, [copy, *others])
+    # (a lopsided disc is explained by one, and better)
+    _, lopsided = _fit(odd, weight, [*_lopsided(x, y, usual), *others])
+    if lopsided < after:
+        return False
     # (both sides show the same difference)
     sure = np.sqrt(0.5 * max(before - after, 0.0))
     return bool(sure > _SURE and _FAINTEST < part < _BRIGHTEST
                 and after < _LEAVES * before and after < max(
                     _NOISE * number, _LITTLE * before))
+
+
+def _lopsided(x, y, usual):
+    """
+    List the differences of sides of a lopsided disc, of unit size.
+
+    They vary as the cosine of an angle, by a part of the light that changes
+    with the radius.
+    """
+    y = y[:, None]
+    radius = np.maximum(np.hypot(x, y), 1.0)
+    return [usual * part * factor for part in (x, y)
+            for factor in (1 / radius, 1.0)]
 
 
 def _differ(light, known, noise, photons):

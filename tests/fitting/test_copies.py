@@ -81,6 +81,16 @@ def test_galaxies(seed):
         assert not _has_copy(image, rings=_rings(model), gain=None)
 
 
+@pytest.mark.parametrize('turn', range(6))
+def test_lopsided_discs(turn):
+    # (smooth differences, all over a large disc)
+    disc = gaussian_filter(400 * np.exp(-RADIUS / 20), 1.2)
+    across = (X - CENTRE[0]) * np.cos(turn) + (Y - CENTRE[1]) * np.sin(turn)
+    for model in (disc * np.exp(0.5 * np.tanh(across / 45)), disc * (
+            1 + 0.6 * np.clip(RADIUS / 45, 0, 1) * np.cos(ANGLE - turn))):
+        assert not _has_copy(_noisy(model, turn), rings=_rings(model))
+
+
 def test_centre_that_is_off():
     for off in (0.4, 0.8):
         centre = (CENTRE[0] + off, CENTRE[1] - off)
