@@ -24,6 +24,10 @@ _STEPS, _RISE = (4, 5), 0.1
 # of it: more than arms, tails and lopsided discs do.
 _QUARTER, _PROFILE = 0.8, 0.2
 
+# A spiral arm has this part of its excess, in units of the profile, on all of
+# the next ellipses, as far out as the farthest of those; in other directions.
+_WINDS = 0.85
+
 # The galaxy is brighter there than so many times the noise of a pixel. Most
 # pixels have to be known.
 _BRIGHT, _KNOWN = 1.5, 0.7
@@ -84,7 +88,12 @@ def has_arc(image, mask, rings, *, noise):
     unknown = ~np.isfinite(more)
     quarter = np.arange(n)[:, None] + np.arange(n // 4)
     more = np.where(unknown, 0.0, more)[:, quarter % n].mean(2)
+    part = more.max(1) / np.maximum(profile, noise)
     for row in np.flatnonzero(rises):
+        last = row + _STEPS[1]
+        if (last < len(sma) and profile[last] > _BRIGHT * noise
+                and part[row + 1:last + 1].min() > _WINDS * part[row]):
+            continue
         beside = [row + sign * step for step in _STEPS for sign in (-1, 1)
                   if 0 <= row + sign * step < len(sma)]
         if not beside:

@@ -70,6 +70,21 @@ def test_parts_of_galaxies(seed):
     assert not _has_arc(image + 4 * wide * np.exp(-RADIUS / 30))
 
 
+@pytest.mark.parametrize('turn', range(4))
+@pytest.mark.parametrize('wound', [2.5, -3.0])
+def test_arms_that_wind(turn, wound):
+    # (a single one, as bright as an arc where it begins)
+    wave = np.cos(ANGLE - turn - wound * np.log(np.maximum(RADIUS, 2)))
+    ramp = np.clip((RADIUS - 6) / 4, 0, 1)
+    disc = 60 * np.exp(-RADIUS / 12)
+    image = disc * (1 + 0.8 * ramp * wave) + _noisy(turn) - GALAXY
+    # a profile with a rise where the arm begins
+    sma = np.concatenate([[0.0], np.geomspace(1, 45, 60)])
+    profile = 60 * np.exp(-sma / 12) * (
+        1 + 0.5 * np.exp(-0.5 * ((sma - 11) / 2)**2))
+    assert not _has_arc(image, profile=profile)
+
+
 def test_arcs_that_do_not_count():
     image = _noisy() + _arc(20, 18, 8)
     # left out of the profile, or masked
