@@ -9,6 +9,7 @@ from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
 from astro_pix2prof.fitting.saturation import add_missing_light
 from astro_pix2prof.inference.ends import add_steep_errors, hold_rises
+from astro_pix2prof.inference.faint_rings import settle_faint_rings
 from astro_pix2prof.inference.preparation import (
     add_sky_and_correlation,
     subtracted_sky,
@@ -126,5 +127,6 @@ def rings_of_caption(prepared, caption):
             GalaxyFlag.SKY_UNCERTAIN | GalaxyFlag.TRUNCATED):
         hold_rises(rings, caption.rise)
     if own is None and caption.weight is not None:
+        settle_faint_rings(rings)
         add_steep_errors(rings, prepared, caption.weight)
     return rings
