@@ -87,6 +87,25 @@ def test_centre_of_a_faint_band(fitter, monkeypatch):
     assert np.std(off) < 0.7 * np.std(off_before)
 
 
+def test_colours_of_a_shallow_band(fitter):
+    galaxy, pulls = _galaxy(), []
+    for seed in range(8):
+        rng = np.random.default_rng([7, seed])
+        # (in units of the noise; a sky that was subtracted twice)
+        sky = -2.0 * (seed % 2)
+        images = {'u': 2.5 * galaxy + sky + rng.normal(0, 1, SHAPE),
+                  'r': 250 * galaxy + rng.normal(0, 1, SHAPE)}
+        colours = fitter.fit_bands(images, **OPTIONS).colours
+        pull = (colours['u-r'].value - 5.0) / colours['u-r_err'].value
+        pulls.append(pull[colours['u-r_err'].value < 0.3])
+    pulls = np.concatenate(pulls)
+    assert len(pulls) > 100
+    assert np.abs(pulls).max() < 3.5
+    assert np.mean(np.abs(pulls) > 3) < 0.01
+    assert 0.6 < np.mean(np.abs(pulls) < 1) < 0.95
+    assert abs(np.mean(pulls)) < 0.4
+
+
 def test_bright_galaxies_keep_their_profile(fitter, monkeypatch):
     image = 100 * _galaxy() + np.random.default_rng(5).normal(0, 1, SHAPE)
     profile = fitter(image, **OPTIONS)
