@@ -25,6 +25,10 @@ from astro_pix2prof.profile.rings import MeasuredRings
 
 __all__ = ['rings_of_caption']
 
+# Where light on both sides makes a ring so many times as bright, it counts as
+# so much light of other objects as well.
+_MUCH, _ASKED = 1.2, np.inf
+
 
 def rings_of_caption(prepared, caption):
     """
@@ -101,10 +105,13 @@ def rings_of_caption(prepared, caption):
                    else measure_own_shape)
         own = measure(rings, prepared, caption.weight)
         if own is not None:
+            # (whose it is, is the likelier answer to a question that remains)
+            excess = 0.0 if prepared.ellipses is not None else max(
+                excess, _ASKED if (own[0] > _MUCH * rings.intensity).any()
+                else 0.0)
             rings.intensity, rings.intensity_err = own
             rings.sb_err = POGSON * own[1] / np.maximum(
                 np.abs(own[0]), 1e-3 * own[1])
-            excess = 0.0
     rings.flag = flag_rings(rings, fixed=caption.e1 is None
                             or prepared.ellipses is not None)
     add_missing_light(rings, rings)
