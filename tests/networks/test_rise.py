@@ -3,6 +3,8 @@
 What a ring network adds to faint rings beyond their noise.
 """
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -44,6 +46,27 @@ def test_close_to_the_centre():
     over = _over(4.0, 10.0)
     assert (over[RADII < 8] == 0).all()
     assert (over[RADII > 30] > 2).all()
+
+
+def test_bright_rings():
+    """
+    Whatever a network adds, bright rings stay what their pixels say.
+    """
+    network = deepcopy(load_network('rings')[0])
+    y, x = np.indices((96, 96))
+    radius = np.hypot(x - 47.5, (y - 48) / 0.8)
+    image = torch.from_numpy(400 * np.exp(-radius / 8)).float()[None]
+    arguments = (image, torch.ones(1, 96, 96, dtype=torch.bool),
+                 torch.tensor([[47.5, 48.0]]))
+    with torch.inference_mode():
+        usual = network(*arguments)
+        network.correction.sequence.out.bias[0] += 300
+        found = network(*arguments)
+    bright = usual.mean[0] > 50 * usual.ring_noise[0]
+    assert bright.sum() > 10
+    part = 10**(0.4 * (usual.value - found.value))[0, bright]
+    assert (part < 1.15).all()
+    assert (part > 1).all()
 
 
 def test_training():

@@ -40,6 +40,12 @@ _FLOOR = 0.2
 # Once more is allowed at this signal-to-noise ratio.
 _OWN, _NEAR, _COMMON, _APART, _BRIGHT = 1.0, 7, 0.75, 20.0, 6.0
 
+# However bright a ring is, it is made brighter by at most so many times its
+# noise, this part of its light, and so many times the error of the sky: no
+# image of the simulators asks for more. (It may be fainter by all that
+# neighbours have in it.)
+_MOST, _MOST_PART, _MOST_SKY = 4.0, 0.04, 3.0
+
 # Three rings that lie next to each other may be made brighter by so many times
 # their noise in the mean: more at the first signal-to-noise ratio and below,
 # at the second and above, and within so many pixels of the centre. And by so
@@ -380,6 +386,9 @@ class MeanCorrection(nn.Module):
             # close to the centre, pixels and interpolation are coarse
             room = 0.02 + 0.3 * torch.exp(-(radii / 2.5)**2)
             mean = mean * (1 + room * torch.tanh(scale)) + add * noise
+            if not self.training:
+                mean = torch.minimum(mean, _brightest(
+                    pixels, noise, before if self.prior else 0.0))
         z = positive(mean / noise)
         if rise is not None:
             # (not below what the pixels say)
@@ -489,6 +498,17 @@ def _bounded(own, near, snr, radii):
     common = average_rings(add, _NEAR)
     most = _COMMON * radii / (radii + _APART) + bright
     return add - common + torch.minimum(torch.maximum(common, -most), most)
+
+
+def _brightest(pixels, noise, sky):
+    """
+    Compute the brightest values of rings that the means of pixels allow.
+
+    A galaxy unlike all that the network knows, as a disc that is darker within
+    a ring, may lead it astray.
+    """
+    return (pixels + _MOST * noise + _MOST_PART * pixels.clamp(min=0)
+            + _MOST_SKY * sky)
 
 
 def _rise(add, snr, radii, doubt):
