@@ -388,7 +388,7 @@ class MeanCorrection(nn.Module):
             mean = mean * (1 + room * torch.tanh(scale)) + add * noise
             if not self.training:
                 mean = torch.minimum(mean, _brightest(
-                    pixels, noise, before if self.prior else 0.0))
+                    rings, before if self.prior else 0.0))
         z = positive(mean / noise)
         if rise is not None:
             # (not below what the pixels say)
@@ -500,15 +500,16 @@ def _bounded(own, near, snr, radii):
     return add - common + torch.minimum(torch.maximum(common, -most), most)
 
 
-def _brightest(pixels, noise, sky):
+def _brightest(rings, sky):
     """
     Compute the brightest values of rings that the means of pixels allow.
 
     A galaxy unlike all that the network knows, as a disc that is darker within
-    a ring, may lead it astray.
+    a ring, may lead it astray. (Missing pixels may be brighter than others.)
     """
-    return (pixels + _MOST * noise + _MOST_PART * pixels.clamp(min=0)
-            + _MOST_SKY * sky)
+    pixels, missing = rings['mean'], 1 - rings['used']
+    return (pixels + _MOST * rings['noise'] + _MOST_SKY * sky
+            + (_MOST_PART + missing) * pixels.clamp(min=0))
 
 
 def _rise(add, snr, radii, doubt):
