@@ -160,6 +160,10 @@ _PARTS = 4
 # The side (pixels) of the boxes in which light is averaged for weights.
 _BOX = 5
 
+# A variance is that of photons if, in the median, it is what follows from the
+# light to this part of it.
+_FOLLOWS = 0.08
+
 # The standard deviation of a Gaussian cut at 3 sigma
 _CUT = 3.0
 
@@ -420,6 +424,47 @@ def _smoothed(image, good):
     return total / np.maximum(number, 0.5 / _BOX**2)
 
 
+def _of_light(variance, image, smooth, bright, usual):
+    """
+    Calculate the variances that pixels of their light have.
+
+    A variance follows from the light of a pixel, which is smooth, or from
+    what is observed, or from neither. By the wrong one, weights would follow
+    the noise of the pixels, and rings would be too bright or too faint.
+
+    Parameters
+    ----------
+    variance, image, smooth : 2D `~numpy.ndarray`
+        The variances, the image without sky, and its light.
+
+    bright : 2D bool `~numpy.ndarray`
+        Bright pixels, most of which noise makes brighter.
+
+    usual : float
+        The variance of the sky.
+
+    Returns
+    -------
+    expected : 2D `~numpy.ndarray` or float
+    """
+    more = variance[bright] - usual
+    middle = float(np.median(more))
+    if not middle > 0:
+        return usual
+    found = []
+    for light in (smooth, image):
+        # variance per unit of signal
+        slope = middle / float(np.median(light[bright]))
+        off = float(np.median(np.abs(more - slope * light[bright])))
+        found.append((off, slope, light))
+    by_light, by_image = found
+    off, slope, light = (by_image if by_image[0] < 0.5 * by_light[0]
+                         else by_light)
+    if not 0 < slope < np.inf or off > _FOLLOWS * middle:
+        return float(np.quantile(variance[bright], 0.25))
+    return usual + slope * np.maximum(light, 0.0)
+
+
 def noise_weights(noise, image, mask, sigma):
     """
     Calculate pixel weights from the noise relative to like pixels.
@@ -454,16 +499,11 @@ def noise_weights(noise, image, mask, sigma):
     variance = np.where(good, noise, np.inf)**2
     # of the deeper part of the frame
     usual = np.quantile(variance[sky], 0.25)
-    # photons of the objects: variance per unit of signal
+    expected = usual
     bright = good & (image > 10 * sigma)
-    slope = 0.0
     if bright.sum() >= 16:
-        slope = max(float(np.median((variance[bright] - usual)
-                                    / image[bright])), 0.0)
-    # (a variance follows from the light of a pixel, or from what is observed:
-    # pixels that noise makes fainter would weigh less by the other)
-    light = np.maximum(image, _smoothed(image, good))
-    expected = usual + slope * np.maximum(light, 0.0)
+        expected = np.maximum(usual, _of_light(
+            variance, image, _smoothed(image, good), bright, usual))
     weight = np.clip(expected / variance, 0.0, 1.0)
     if np.quantile(weight[good], 0.02) > 0.9:
         return None

@@ -342,9 +342,22 @@ def _sky_noise(cutout):
     if cutout.noise is not None:
         good = cutout.noise[~cutout.mask]
         given = float(np.quantile(good, 0.1))
-        if given > 0 and not _PLAUSIBLE * given <= sigma <= given:
+        if given > 0 and not (_PLAUSIBLE * given <= sigma <= given
+                              or _is_of_part(cutout, sigma)):
             sigma = given
     return float(sigma)
+
+
+def _is_of_part(cutout, sigma):
+    """
+    Tell whether a noise is that of many pixels of a map that is uneven.
+
+    Those of light have noise of their own, and are left aside.
+    """
+    good = ~cutout.mask
+    faint = good & (cutout.data <= np.median(cutout.data[good]))
+    low, high = np.quantile(cutout.noise[faint], (0.1, 0.9))
+    return low <= sigma <= high
 
 
 def _least_noise(cutout, level, sigma):
