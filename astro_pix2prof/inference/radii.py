@@ -120,8 +120,11 @@ def rings_at(rings, prepared, sma, weight=None):
     value = value + np.where(sure, share * excess, 0.0)
     with np.errstate(invalid='ignore', divide='ignore'):
         relative = np.exp(np.interp(at, own, np.log(rings.sb_err))) / POGSON
-    error = np.hypot(np.abs(value) * relative,
-                     np.where(sure, share * there.noise, 0.0))
+    # (what the pixels say, and was not added for their noise)
+    rest = np.where(sure, (1 - share) * np.abs(excess),
+                    np.maximum(np.abs(excess) - noise, 0.0))
+    error = np.hypot(np.hypot(np.abs(value) * relative, np.where(
+        sure, share * there.noise, 0.0)), np.nan_to_num(rest))
     valid = there.valid
     flag = np.zeros(len(sma), dtype=np.int32)
     beyond = sma > own[-1] * (1 + 1e-9)
