@@ -107,8 +107,7 @@ class RingProfile:
         Input of `~astro_pix2prof.networks.rings.domain.Domain`.
 
     rise : `torch.Tensor`, shape (B, K), optional
-        How much brighter than their pixels faint rings are, beyond what
-        their noise allows, in units of the noise of a pixel; not in training.
+        What was added beyond their noise (units of that of a pixel).
 
     sky_error : `torch.Tensor`, shape (B,), optional
         The error of ``sky``, from networks that know that of the sky that
@@ -473,9 +472,9 @@ class RingNetwork(nn.Module):
             sma=radii, centre=centre, e1=e[..., 0], e2=e[..., 1],
             value=value, log_error=log_error, mean=mean, ring_noise=noise,
             sky=level_of_sky, valid=usable / length, weight=weight,
-            excess=excess, x=x, y=y, rise=rise,
-            centres=centres, shapes=shapes, summary=summary,
-            sky_error=error_of_sky, sky_rings=rings_of_sky, **more)
+            excess=excess, x=x, y=y, rise=rise, centres=centres, shapes=shapes,
+            summary=summary, sky_error=error_of_sky, sky_rings=rings_of_sky,
+            **more)
 
     def _errors(self, radii, e, features, seen, centres, shapes, fixed):
         """
