@@ -161,8 +161,8 @@ _PARTS = 4
 _BOX = 5
 
 # A variance is that of photons if, in the median, it is what follows from the
-# light to this part of it.
-_FOLLOWS = 0.08
+# light to the first part of it, and that of fainter pixels to the second.
+_FOLLOWS, _FAINTER = 0.08, 0.3
 
 # The standard deviation of a Gaussian cut at 3 sigma
 _CUT = 3.0
@@ -460,9 +460,15 @@ def _of_light(variance, image, smooth, bright, usual):
     by_light, by_image = found
     off, slope, light = (by_image if by_image[0] < 0.5 * by_light[0]
                          else by_light)
-    if not 0 < slope < np.inf or off > _FOLLOWS * middle:
+    expected = usual + slope * np.maximum(light, 0.0)
+    # (so that of fainter pixels of the galaxy has to follow, too)
+    fainter = ~bright & (smooth > 0.2 * np.median(smooth[bright])) & (
+        variance < np.inf)
+    if not 0 < slope < np.inf or off > _FOLLOWS * middle or (
+            fainter.sum() >= 16 and np.median(np.abs(
+                variance - expected)[fainter] / variance[fainter]) > _FAINTER):
         return float(np.quantile(variance[bright], 0.25))
-    return usual + slope * np.maximum(light, 0.0)
+    return expected
 
 
 def noise_weights(noise, image, mask, sigma):
