@@ -25,9 +25,9 @@ from astro_pix2prof.profile.rings import MeasuredRings
 
 __all__ = ['rings_of_caption']
 
-# Where light on both sides makes a ring so many times as bright, it counts as
-# so much light of other objects as well.
-_MUCH, _ASKED = 1.2, np.inf
+# Light on both sides that makes a ring so many times as bright has a flag: it
+# may be that of two other objects.
+_MUCH = 1.2
 
 
 def rings_of_caption(prepared, caption):
@@ -105,10 +105,10 @@ def rings_of_caption(prepared, caption):
                    else measure_own_shape)
         own = measure(rings, prepared, caption.weight)
         if own is not None:
-            # (whose it is, is the likelier answer to a question that remains)
-            excess = 0.0 if prepared.ellipses is not None else max(
-                excess, _ASKED if (own[0] > _MUCH * rings.intensity).any()
-                else 0.0)
+            if prepared.ellipses is not None:
+                excess = 0.0
+            elif (own[0] > _MUCH * rings.intensity).any():
+                excess = np.inf
             rings.intensity, rings.intensity_err = own
             rings.sb_err = POGSON * own[1] / np.maximum(
                 np.abs(own[0]), 1e-3 * own[1])

@@ -41,8 +41,8 @@ _FLOOR = 0.2
 _OWN, _NEAR, _COMMON, _APART, _BRIGHT = 1.0, 7, 0.75, 20.0, 6.0
 
 # However bright a ring is, it is made brighter by at most so many times its
-# noise, this part of its light, and so many times the error of the sky: no
-# image of the simulators asks for more. (It may be fainter by all that
+# noise, this part of its light, and so many times the error of the sky: next
+# to no simulated galaxy asks for more. (It may be fainter by all that
 # neighbours have in it.)
 _MOST, _MOST_PART, _MOST_SKY = 4.0, 0.04, 3.0
 
