@@ -27,7 +27,8 @@ from astro_pix2prof.image.file_kinds import (
 )
 from astro_pix2prof.image.windows import map_window
 
-__all__ = ['check_sums', 'open_fits', 'read_pixels', 'scale_integers']
+__all__ = ['check_sums', 'header_block', 'open_fits', 'read_pixels',
+           'scale_integers']
 
 
 # Bytes that any compressed file may grow to, how many times its size beyond
@@ -225,6 +226,28 @@ def _open_zip(path, mode):
     if len(names) != 1 or names[0].endswith('.npy'):
         raise _PackedError(describe_zip(archive))
     return archive.open(names[0])
+
+
+def header_block(hdu):
+    """
+    Read the header of an extension as its file has it.
+
+    Parameters
+    ----------
+    hdu : HDU of `astropy.io.fits`
+        The extension of a file that is open.
+
+    Returns
+    -------
+    block : bytes
+        Empty if it is in no file, or if the image in the file is compressed,
+        whose header is another one.
+    """
+    info = None if isinstance(hdu, fits.CompImageHDU) else hdu.fileinfo()
+    if not info or info['file'] is None:
+        return b''
+    info['file'].seek(info['hdrLoc'])
+    return info['file'].read(info['datLoc'] - info['hdrLoc'])
 
 
 def _place(hdu):

@@ -26,9 +26,14 @@ from astro_pix2prof.image.extensions import (
     is_companion,
     named_suffix,
 )
-from astro_pix2prof.image.files import check_sums, open_fits, read_pixels
+from astro_pix2prof.image.files import (
+    check_sums,
+    header_block,
+    open_fits,
+    read_pixels,
+)
 from astro_pix2prof.image.header import _header_text, header_values, read_wcs
-from astro_pix2prof.image.plain import read_plain
+from astro_pix2prof.image.plain import extension_wcs, read_plain
 from astro_pix2prof.image.planes import ErrorPlane, mask_to_bool
 from astro_pix2prof.image.units import is_counts_like, is_rate, parse_unit
 from astro_pix2prof.image.wcs_cards import find_contradiction
@@ -130,7 +135,8 @@ def _read_hdulist(hdulist, hdu, band, bad_bits, *, check=False):
         As for `astro_pix2prof.image.reading.read_image`.
 
     check : bool, optional
-        Whether to compare the pixels with their DATASUM and CHECKSUM.
+        Whether the headers are those of the file: the pixels are compared
+        with their DATASUM and CHECKSUM.
 
     Returns
     -------
@@ -145,7 +151,7 @@ def _read_hdulist(hdulist, hdu, band, bad_bits, *, check=False):
 
     if _is_image(chosen):
         verify(chosen)
-    parts = _read_hdu(chosen, band, header, hdulist)
+    parts = _read_hdu(chosen, band, header, hdulist, of_file=check)
     parts.extension = chosen.name, chosen.ver
     found = _companions(hdulist, chosen)
     names = [(role.kind, role.name) for role, _ in found]
@@ -450,7 +456,7 @@ def _is_foreign(unit, own):
         u.dimensionless_unscaled not in (unit, own))
 
 
-def _read_hdu(hdu, band, header, hdulist=None):
+def _read_hdu(hdu, band, header, hdulist=None, *, of_file=False):
     if not hdu.is_image:
         msg = (f"the extension '{hdu.name}' is a table, not an image: "
                'choose another one with hdu=')
@@ -467,7 +473,9 @@ def _read_hdu(hdu, band, header, hdulist=None):
                       if hdu.name else 'the image')
     parts = _read_pixels(data, hdu.header, band, header)
     try:
-        parts.wcs = read_wcs(hdu.header, hdulist)
+        # (astropy takes many times as long for the same one)
+        parts.wcs = (extension_wcs(header_block(hdu)) if of_file else None
+                     ) or read_wcs(hdu.header, hdulist)
         _warn_of_wcs(parts.wcs, hdu.header)
     except BrokenWCSError as exc:
         # pixel_scale= may replace it

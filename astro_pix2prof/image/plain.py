@@ -8,7 +8,7 @@ cards of their headers several times, which takes longer than to read the
 pixels. Here the file is read once, each card that is asked for is parsed
 once (by astropy, unless it is as plain as most), and the projection is parsed
 once (by the parser of astropy). Any other file is left to astropy, for its
-result or its error.
+result or its error; the projection of one of its extensions may be as plain.
 """
 
 import os
@@ -26,7 +26,7 @@ from astropy.wcs import WCS, FITSFixedWarning, Wcsprm
 from astro_pix2prof.image.astrometry import shift_wcs
 
 __all__ = ['PIXEL_TYPES', 'PlainCards', 'PlainFile', 'PlainImage',
-           'open_plain', 'plain_wcs', 'read_plain']
+           'extension_wcs', 'open_plain', 'plain_wcs', 'read_plain']
 
 
 _BLOCK, _CARD = 2880, 80
@@ -55,6 +55,9 @@ _RECORD = re.compile(rb" *'[^']*: ")
 _NOT_PLAIN = {b'BSCALE', b'BZERO', b'BLANK', b'GROUPS', b'PCOUNT', b'GCOUNT',
               b'XTENSION', b'CHECKSUM', b'DATASUM', b'CONTINUE', b'HIERARCH'}
 
+# Cards longer than others
+_LONG = {b'CONTINUE', b'HIERARCH'}
+
 # Distortions and other parts of a WCS that astropy reads besides its parser
 _DISTORTION = re.compile(
     rb'(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)|(CP|CQ)(DIS|ERR)\d.*|D[PQ]\d.*|'
@@ -73,26 +76,32 @@ class PlainCards(Mapping):
     block : bytes
         The cards, 80 bytes each, without the last one (END).
 
+    all_plain : bool, optional
+        Whether cards that change the pixels, and long ones, are refused. They
+        say nothing of a projection.
+
     Raises
     ------
     ValueError
         If a card is of a kind that is not plain.
     """
 
-    def __init__(self, block):
+    def __init__(self, block, *, all_plain=True):
         self.block = block
         self._cards, self._values = {}, {}
         for start in range(0, len(block), _CARD):
             card = block[start:start + _CARD]
             key = card[:8].rstrip()
             if card[8:10] == b'= ':
-                if (key in _NOT_PLAIN or not _KEYWORD.fullmatch(card[:8])
+                if ((all_plain and key in _NOT_PLAIN)
+                        or not _KEYWORD.fullmatch(card[:8])
                         or _RECORD.match(card, 10)):
                     msg = f'{card!r} is no plain card'
                     raise ValueError(msg)
                 # (astropy finds the first of several)
                 self._cards.setdefault(key.decode(), card)
-            elif key not in (b'', b'COMMENT', b'HISTORY'):
+            elif key not in (b'', b'COMMENT', b'HISTORY') and (
+                    all_plain or key not in _LONG):
                 msg = f'{card!r} is no plain card'
                 raise ValueError(msg)
 
@@ -335,9 +344,7 @@ def _read_header(stream):
         if len(more) < _BLOCK or len(block) >= _LONGEST * _BLOCK:
             return None
         block += more
-    # (astropy warns of what is not blank, or not a printable character)
-    if block[end + 3:].strip(b' ') or not block.isascii() or (
-            not block.decode().isprintable()):
+    if not _is_proper(block, end):
         return None
     cards = PlainCards(block[:end])
     shape = _shape(cards)
@@ -353,11 +360,19 @@ def _read_header(stream):
     return None if wcs is None else (cards, wcs, shape, PIXEL_TYPES[bits])
 
 
-def _find_end(block):
+def _is_proper(block, end):
     """
-    Find where the last card begins; `None` if it is not in these blocks.
+    Tell whether astropy would find nothing to warn of in the characters.
     """
-    start = len(block) - _BLOCK
+    return not block[end + 3:].strip(b' ') and block.isascii() and (
+        block.decode().isprintable())
+
+
+def _find_end(block, start=None):
+    """
+    Find where the last card begins; `None` if it is not in the last block.
+    """
+    start = len(block) - _BLOCK if start is None else start
     for place in range(start, len(block), _CARD):
         if block[place:place + 8] == b'END     ':
             return place
@@ -415,3 +430,27 @@ def plain_wcs(cards):
             return None
     wcs.pixel_shape = tuple(cards.integer(f'NAXIS{k}') for k in (1, 2))
     return wcs
+
+
+def extension_wcs(block):
+    """
+    Make the WCS of an extension with a tangential projection.
+
+    Parameters
+    ----------
+    block : bytes
+        Its header as it is in the file, with the last card (END).
+
+    Returns
+    -------
+    wcs : `~astropy.wcs.WCS` or `None`
+        The one that `~astropy.wcs.WCS` gives; `None` if the header is not
+        so plain.
+    """
+    end = _find_end(block, max(len(block) - _BLOCK, 0))
+    if end is None or not _is_proper(block, end):
+        return None
+    try:
+        return plain_wcs(PlainCards(block[:end], all_plain=False))
+    except (ValueError, fits.VerifyError):
+        return None

@@ -51,6 +51,7 @@ def read(path, monkeypatch, lean, **options):
         warnings.simplefilter('always')
         if not lean:
             patch.setattr(image_fits, 'read_plain', lambda path: None)
+            patch.setattr(image_fits, 'extension_wcs', lambda block: None)
         try:
             parts = _read_file(path, *(options.get(name) for name in (
                 'hdu', 'band', 'bad_bits')))
@@ -157,6 +158,55 @@ def test_extension(tmp_path, monkeypatch):
                 fits.Header({'EXTNAME': 'MASK'}))
     assert read_plain(path) is None
     assert '21, 25' in read(path, monkeypatch, True)
+
+
+@pytest.mark.parametrize(('more', 'leanly'), [
+    ({}, True), ({'HIERARCH ESO DET CHIP': 3}, True),
+    ({'NOTE': 'x' * 100}, True), ({'BSCALE': 2.0, 'BZERO': 5.0}, True),
+    ({'CTYPE1A': 'LINEAR', 'CRPIX1A': 3.0}, True), ({'NOTE': 'a.b: 5'}, False),
+    ({'A_ORDER': 2, 'B_ORDER': 2, 'A_2_0': 1e-5, 'B_0_2': 1e-5}, False),
+    ({'PV1_1': 1.1, 'PV1_2': 0.1, 'PV2_1': 1.0}, False),
+    ({'CPDIS1': 'LOOKUP'}, False), (dict.fromkeys(MATRIX, 0.0), False),
+    ({'CTYPE1': 'RA---SIN', 'CTYPE2': 'DEC--SIN'}, False)])
+@pytest.mark.parametrize('name', ['image.fits', 'image.fits.gz'])
+@pytest.mark.parametrize('first', [True, False])
+def test_wcs_of_extensions(tmp_path, monkeypatch, more, leanly, name, first):
+    """
+    The WCS of an image among others is that of astropy, without astropy.
+    """
+    path, header = tmp_path / name, make_header(MATRIX, more)
+    scale = header.get('BSCALE', 1)
+    pixels = np.arange(21 * 25.0).reshape(21, 25).astype('>i2')
+    image = (fits.PrimaryHDU if first else fits.ImageHDU)(
+        pixels, header, do_not_scale_image_data=True)
+    image.header.update({key: header[key] for key in ('BSCALE', 'BZERO')
+                         if key in header})
+    mask = fits.ImageHDU(np.eye(21, 25).astype('u1'), name='MASK')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', AstropyWarning)
+        fits.HDUList([*([] if first else [fits.PrimaryHDU()]), image,
+                      mask]).writeto(path, output_verify='ignore',
+                                     checksum=True)
+    seen, whole = [], image_fits.read_wcs
+    monkeypatch.setattr(image_fits, 'read_wcs', lambda *args: (
+        seen.append(args) or whole(*args)))
+    found = read(path, monkeypatch, True)
+    assert (not seen) == leanly
+    assert found == read(path, monkeypatch, False)
+    assert seen
+    data = _read_file(path, None, None, None).data
+    assert data[20, 24] == 524 * scale + header.get('BZERO', 0)
+
+
+def test_wcs_of_changed_extension(tmp_path):
+    """
+    Of an HDU list that the caller may have changed, the header counts.
+    """
+    path = write(tmp_path / 'image.fits', make_header(MATRIX))
+    with fits.open(path) as hdulist:
+        hdulist[0].header['CRPIX1'] = 3.0
+        parts = image_fits._read_hdulist(hdulist, None, None, None)
+    assert parts.wcs.wcs.crpix[0] == 3.0
 
 
 @pytest.mark.parametrize(('old', 'new'), [
