@@ -74,7 +74,8 @@ def sample_rings(image, good, centre, sma, eps, theta, *,
     sma, eps, theta = (np.asarray(v, dtype=float) for v in (sma, eps, theta))
     ny, nx = image.shape
     coefficients = None
-    bad = (~good).astype(np.float32)
+    # (most galaxies have no bad pixel)
+    bad = None if good.all() else (~good).astype(np.float32)
     done = 0
     # Rings of similar length share one call.
     for top in (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, np.inf):
@@ -98,9 +99,11 @@ def sample_rings(image, good, centre, sma, eps, theta, *,
                                      prefilter=False, mode='nearest')
         else:
             values = map_coordinates(image, [y, x], order=1, mode='nearest')
-        touched = map_coordinates(bad, [y, x], order=1, mode='nearest')
-        inside = (x > -0.5) & (x < nx - 0.5) & (y > -0.5) & (y < ny - 0.5)
-        yield index, values, arc * (inside & (touched < 0.3)), arc
+        usable = (x > -0.5) & (x < nx - 0.5) & (y > -0.5) & (y < ny - 0.5)
+        if bad is not None:
+            usable &= map_coordinates(bad, [y, x], order=1,
+                                      mode='nearest') < 0.3
+        yield index, values, arc * usable, arc
 
 
 @dataclass
