@@ -178,8 +178,10 @@ def check_bands(args, images):
     if len(set(bands)) < len(bands):
         args.command.error('argument BAND=IMAGE: give each band once, got '
                            + ', '.join(bands))
-    if args.sky is not None and len(args.sky) > 1:
-        args.command.error('argument --sky: give it once, for all bands')
+    for name in ('sky', 'sky_err'):
+        if len(getattr(args, name) or ()) > 1:
+            args.command.error(f'argument --{name.replace("_", "-")}: give '
+                               'it once, for all bands')
     return dict(images)
 
 

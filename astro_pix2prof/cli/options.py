@@ -24,11 +24,11 @@ _PLAIN = ('zeropoint', 'pixel_scale', 'native_pixel_scale', 'unit', 'hdu',
 _PLANES = ('mask', 'uncertainty', 'invvar', 'background')
 
 # Options of the fitters.
-_FITTER = ('sky', 'min_snr', 'radii', 'step', 'max_radius', 'harmonics',
-           'free_centres')
+_FITTER = ('sky', 'sky_err', 'min_snr', 'radii', 'step', 'max_radius',
+           'harmonics', 'free_centres')
 
 # Options that may be given for each file of a command.
-_EACH = (*_PLAIN, *_PLANES, 'position', 'size', 'sky')
+_EACH = (*_PLAIN, *_PLANES, 'position', 'size', 'sky', 'sky_err')
 
 
 # A band with its value at the beginning of a text, and after a comma.
@@ -158,6 +158,8 @@ def add_fitter_options(command, *, each=False):
     _add(command, each, '--sky', type=number_or_word, metavar='LEVEL',
          help='sky level in the unit of the data, auto, or plane for a sky '
               'with a gradient (default: auto)')
+    _add(command, each, '--sky-err', type=number_or_word, metavar='ERROR',
+         help='error of a sky level that is given (default: 0)')
     command.add_argument('--min-snr', type=float, metavar='SNR',
                          help='signal-to-noise ratio of the last ring '
                               '(default: 1)')

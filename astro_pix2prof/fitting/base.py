@@ -8,18 +8,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-import astropy.units as u
-
 from astro_pix2prof.arguments import (
     check_choice,
     check_flag,
     check_integer,
-    check_number,
     check_options,
-    check_positive,
-    read_text_quantity,
 )
-from astro_pix2prof.background.level import MEASURED
 from astro_pix2prof.fitting.bands import measure_bands
 from astro_pix2prof.fitting.forced import ForcedImage
 from astro_pix2prof.fitting.harmonics import HARMONIC_OPTIONS, RingChoice
@@ -47,8 +41,7 @@ if TYPE_CHECKING:
     from astro_pix2prof import BandProfiles
     from astro_pix2prof.typing import ImageLike
 
-__all__ = ['FunctionFitter', 'ProfileFitter', 'as_fitter',
-           'check_level', 'check_settings']
+__all__ = ['FunctionFitter', 'ProfileFitter', 'as_fitter']
 
 # Galaxies of a batch: enough that what is done once for a batch is little,
 # few enough that their images fit into memory many times.
@@ -473,104 +466,6 @@ def as_fitter(fitter):
                f'function of an image, got {type(fitter).__name__}')
         raise TypeError(msg)
     return fitter if hasattr(fitter, 'fit_many') else FunctionFitter(fitter)
-
-
-def check_settings(sky, search_radius, fit_centre, min_snr):
-    """
-    Check the settings that all fitters have.
-
-    Parameters
-    ----------
-    sky : 'auto', 'plane', float or `~astropy.units.Quantity`
-        The sky level; a plain number is in the image's unit.
-
-    search_radius : float or `None`
-        The largest distance of the galaxy from the position, in pixels.
-
-    fit_centre : bool
-        Whether to refine the position.
-
-    min_snr : float
-        The signal-to-noise ratio of the last ring.
-
-    Returns
-    -------
-    sky, search_radius, fit_centre, min_snr
-        The same, as plain numbers; a sky that has a unit keeps it.
-
-    Raises
-    ------
-    TypeError
-        If a setting is of the wrong kind.
-
-    ValueError
-        If it is out of range.
-    """
-    if not (isinstance(sky, str) and sky in MEASURED):
-        level = check_level(sky, 'sky')
-        if isinstance(level, str):
-            msg = ("sky must be 'auto', 'plane' or a finite number, got "
-                   f'{sky!r}')
-            raise ValueError(msg)
-        sky = level
-    return (sky, _check_search(search_radius),
-            check_flag(fit_centre, 'fit_centre'),
-            check_positive(min_snr, 'min_snr'))
-
-
-def check_level(value, name, *, least=None):
-    """
-    Check a level of pixels, which may have the unit of an image.
-
-    Parameters
-    ----------
-    value : float, `~astropy.units.Quantity` or str
-        The level; a text such as '0.3 nmgy' is a quantity.
-
-    name : str
-        Its name.
-
-    least : float, optional
-        The smallest value.
-
-    Returns
-    -------
-    level : float, `~astropy.units.Quantity` or str
-        Texts that are no quantity as they are.
-
-    Raises
-    ------
-    TypeError
-        If it is not one number.
-
-    ValueError
-        If it is not finite or out of range.
-    """
-    value = read_text_quantity(value)
-    if isinstance(value, str):
-        return value
-    unit = getattr(value, 'unit', None)
-    number = check_number(getattr(value, 'value', value), name, least=least)
-    return number if unit is None else number * unit
-
-
-def _check_search(search_radius):
-    """
-    Check a search radius in pixels.
-    """
-    if isinstance(search_radius, u.Quantity):
-        if search_radius.unit != u.pix:
-            msg = ('search_radius must be in pixels, got the unit '
-                   f"'{search_radius.unit}': divide it by the pixel scale")
-            raise ValueError(msg)
-        search_radius = search_radius.value
-    try:
-        return check_number(search_radius, 'search_radius', least=2,
-                            optional=True)
-    except (TypeError, ValueError) as exc:
-        msg = (f'{exc}: the pixels within which the galaxy is looked for; '
-               'fit_centre=False holds the position')
-        raise type(exc)(msg) from None
 
 
 def _check_crop(shape, size):

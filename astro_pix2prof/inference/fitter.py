@@ -21,7 +21,11 @@ from astro_pix2prof.arguments import (
     check_positive,
 )
 from astro_pix2prof.background.noise import measure_noise
-from astro_pix2prof.fitting.base import ProfileFitter, check_settings
+from astro_pix2prof.fitting.base import ProfileFitter
+from astro_pix2prof.fitting.common_settings import (
+    check_settings,
+    check_sky_err,
+)
 from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.fitting.flags import flag_rings
 from astro_pix2prof.fitting.harmonics import RingChoice, add_harmonics
@@ -118,6 +122,10 @@ class Pix2ProfFitter(ProfileFitter):
         A number is the sky level in the image's unit, a quantity in its
         own.
 
+    sky_err : float or `~astropy.units.Quantity`, optional
+        The error of a given sky level, which every ring has then; that of a
+        measured one is measured.
+
     search_radius : float, optional
         How far the galaxy may lie from the position, in pixels; by
         default 25, or 8 if a position was given, and at most a quarter of
@@ -211,6 +219,7 @@ class Pix2ProfFitter(ProfileFitter):
             self, weights: PathLike = 'rings', *, device: str | None = None,
             batch_size: int | None = None, n_views: int | None = None,
             sky: float | Quantity | Literal['auto', 'plane'] = 'auto',
+            sky_err: float | Quantity = 0.0,
             search_radius: float | None = None, fit_centre: bool = True,
             min_snr: float = 1.0, radii: ArrayLike | Quantity | None = None,
             step: float | Quantity | None = None, linear: bool | None = None,
@@ -237,6 +246,7 @@ class Pix2ProfFitter(ProfileFitter):
                 AstropyDeprecationWarning, stacklevel=3)
         self._set_options(device, batch_size, n_views, sky, search_radius,
                           fit_centre, min_snr)
+        self.sky_err = check_sky_err(sky_err, self.sky)
         self.network, self.card = load_network(weights, device=self.device)
         self.weights = str(weights)
         self.architecture = find_architecture(self.card['architecture'])
@@ -328,6 +338,7 @@ class Pix2ProfFitter(ProfileFitter):
         fitter = cls.__new__(cls)
         fitter._choose_radii(RingRadii())
         fitter.harmonics = fitter.free_centres = False
+        fitter.sky_err = 0.0
         fitter._set_options(device, batch_size, 1, sky, search_radius,
                             fit_centre, 1.0)
         fitter.network = load_original(path).to(fitter.device)
@@ -517,9 +528,9 @@ class Pix2ProfFitter(ProfileFitter):
                      ellipticity=ellipticity, pa=pa)
         check_readable(cutout, self.architecture, self.network, self.weights)
         prepared = prepare_galaxy(
-            cutout, sky=self.sky, search_radius=self.search_radius,
-            fit_centre=self.fit_centre, geometry=geometry,
-            ellipticity=ellipticity, pa=pa,
+            cutout, sky=self.sky, sky_err=self.sky_err,
+            search_radius=self.search_radius, fit_centre=self.fit_centre,
+            geometry=geometry, ellipticity=ellipticity, pa=pa,
             detect=not self.architecture.finds_geometry)
         prepared.columns = RingChoice(
             self.harmonics, self.free_centres).updated({

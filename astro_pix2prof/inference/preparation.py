@@ -60,7 +60,9 @@ def frame_of(prepared):
                  ellipses=None if prepared.finds_centre
                  else prepared.ellipses, weight=prepared.weight,
                  theta=prepared.theta,
-                 sky_error=float(prepared.background.error),
+                 sky_error=float(prepared.background.rounding
+                                 if prepared.background.how == 'given'
+                                 else prepared.background.error),
                  may_be_far=not cutout.position_given
                  and prepared.search >= _usual_search(cutout))
 
@@ -150,6 +152,9 @@ class PreparedGalaxy:
 
     columns : `~astro_pix2prof.fitting.harmonics.RingChoice` or `None`
         Columns of rings that were asked for.
+
+    sky_err : float
+        The error of a sky level that was given, which a network is not told.
     """
 
     cutout: GalaxyCutout
@@ -168,6 +173,7 @@ class PreparedGalaxy:
     finds_centre: bool = False
     radii: object = None
     columns: object = None
+    sky_err: float = 0.0
 
     @property
     def forced(self):
@@ -221,7 +227,7 @@ def check_forced(architecture, weights, **ellipses):
         raise ValueError(msg)
 
 
-def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
+def prepare_galaxy(cutout, *, sky='auto', sky_err=0.0, search_radius=None,
                    fit_centre=True, geometry=None, ellipticity=None, pa=None,
                    detect=True):
     """
@@ -237,6 +243,10 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
         constant gradient. A number is not altered. 'auto' takes a plane
         too, and flags it, if the sky is steep: see
         `~astro_pix2prof.background.tilt.measure_sky_or_tilt`.
+
+    sky_err : float or `~astropy.units.Quantity`, optional
+        The error of a sky level that is given. The network takes the level
+        for known.
 
     search_radius : float, optional
         How far the galaxy may lie from the position, in pixels.
@@ -280,15 +290,16 @@ def prepare_galaxy(cutout, *, sky='auto', search_radius=None,
     if rays is not None:
         cutout = copy(cutout)
         cutout.mask = bad = bad | rays
-    given = measured
+    given, of_level = measured, 0.0
     if sky not in MEASURED:
+        of_level = pixel_level(sky_err, 'sky_err', cutout)
         given = replace(measured, level=pixel_level(sky, 'sky', cutout),
                         how='given',
-                        error=measured.rounding)
+                        error=float(np.hypot(measured.rounding, of_level)))
     prepared = PreparedGalaxy(
         cutout, np.where(bad, 0.0, data - given.over(data.shape)).astype(
             np.float32), given, sigma, tuple(cutout.position), search,
-        not fit_centre, GalaxyFlag(0))
+        not fit_centre, GalaxyFlag(0), sky_err=of_level)
     if given.is_uncertain:
         prepared.flag |= GalaxyFlag.SKY_UNCERTAIN
     ellipses = read_ellipses(cutout, geometry, ellipticity, pa)

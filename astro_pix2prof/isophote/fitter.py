@@ -13,10 +13,10 @@ import numpy as np
 
 from astro_pix2prof.arguments import check_flag, check_number
 from astro_pix2prof.ellipses.given import read_ellipses
-from astro_pix2prof.fitting.base import (
-    ProfileFitter,
-    check_level,
+from astro_pix2prof.fitting.base import ProfileFitter
+from astro_pix2prof.fitting.common_settings import (
     check_settings,
+    check_sky_err,
 )
 from astro_pix2prof.fitting.fit import ProfileFit
 from astro_pix2prof.fitting.harmonics import RingChoice, add_harmonics
@@ -184,7 +184,7 @@ class IsophoteFitter(ProfileFitter):
         self.linear, self.max_radius = linear, max_radius
         self.sky, self.search_radius, self.fit_centre, self.min_snr = (
             check_settings(sky, search_radius, fit_centre, min_snr))
-        self.sky_err = _check_sky_err(sky_err, self.sky)
+        self.sky_err = check_sky_err(sky_err, self.sky)
         self.smooth = check_flag(smooth, 'smooth')
         self.mask_sources = check_flag(mask_sources, 'mask_sources')
         self.initial = initial
@@ -340,21 +340,6 @@ def _choose_radii(radii, step, linear, max_radius):
     if is_default and not linear:
         step = None
     return RingRadii(radii, step, linear, max_radius)
-
-
-def _check_sky_err(sky_err, sky):
-    """
-    Check the error of a sky level, which only one that is given has.
-    """
-    error = check_level(sky_err, 'sky_err', least=0)
-    if isinstance(error, str):
-        error = check_number(error, 'sky_err', least=0)
-    if error != 0 and isinstance(sky, str):
-        msg = (f'sky_err is the error of a sky level that is given: give '
-               f'sky= a level, too, or leave sky_err out, got sky={sky!r}, '
-               'whose error is measured')
-        raise ValueError(msg)
-    return error
 
 
 def _is_default(value, default):

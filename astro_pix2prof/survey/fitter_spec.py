@@ -13,10 +13,10 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 
-from astro_pix2prof.fitting.base import (
-    ProfileFitter,
-    as_fitter,
+from astro_pix2prof.fitting.base import ProfileFitter, as_fitter
+from astro_pix2prof.fitting.common_settings import (
     check_settings,
+    check_sky_err,
 )
 from astro_pix2prof.fitting.harmonics import HARMONIC_OPTIONS, RingChoice
 from astro_pix2prof.fitting.radii import RADIUS_OPTIONS, RingRadii
@@ -121,9 +121,11 @@ class FitterSpec:
             self._class()(**{name: value for name, value in options.items()
                              if name != 'initial'})
             return
-        check_settings(*(options.get(name, default) for name, default in (
-            ('sky', 'auto'), ('search_radius', None), ('fit_centre', True),
-            ('min_snr', 1.0))))
+        sky, *_ = check_settings(*(
+            options.get(name, default) for name, default in (
+                ('sky', 'auto'), ('search_radius', None),
+                ('fit_centre', True), ('min_snr', 1.0))))
+        check_sky_err(options.get('sky_err', 0.0), sky)
         RingRadii(*(options.get(name) for name in RADIUS_OPTIONS))
         RingChoice(*(options.get(name, False) for name in HARMONIC_OPTIONS))
 

@@ -634,10 +634,11 @@ class TestCompare:
         assert run('compare', image_file, other, '--band', 'g', '--gain', 2,
                    '--gain', 'none', '--mask', 'none', '--mask',
                    tmp_path / 'm.fits', '--position', 60, 61, '--position',
-                   'none', 'none', '--sky', 0.5, '--sky', 'auto', *out) == 0
+                   'none', 'none', '--sky', 0.5, '--sky', 'auto',
+                   '--sky-err', 0.1, '--sky-err', 'none', *out) == 0
         first, second = calls
         assert first == {'band': 'g', 'gain': 2.0, 'position': (60.0, 61.0),
-                         'sky': 0.5}
+                         'sky': 0.5, 'sky_err': 0.1}
         assert second.pop('mask').shape == (128, 128)
         assert second == {'band': 'g', 'sky': 'auto'}
 

@@ -161,6 +161,8 @@ class TestCommonErrors:
         (['--sky', 'banana'],
          "--sky must be 'auto', 'plane' or a finite number"),
         (['--sky', 'nan'], '--sky must be'),
+        (['--sky-err', '0.1'], 'give --sky a level, too, or leave --sky-err'),
+        (['--sky', '0', '--sky-err', '-1'], '--sky-err must be a finite'),
         (['--unit', 'blorp'], "argument --unit: 'blorp' is not understood"),
         (['--pixel-scale', '-1'], 'argument --pixel-scale: must be a finite'),
         (['--weights', 'none'], '--weights must be a name')])

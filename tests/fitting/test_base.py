@@ -218,17 +218,19 @@ class TestSettings:
                 r"^sky has the unit 'm', the image 'nmgy'$")):
             kind(sky=3 * u.m)(image, unit='nmgy', pixel_scale=0.4)
 
+    @pytest.mark.parametrize('kind', FITTERS)
     @pytest.mark.parametrize(('sky', 'sky_err', 'error', 'match'), [
         (0.0, -1, ValueError, 'sky_err must be .*, got -1'),
         (0.0, 'x', TypeError, "sky_err must be .*, got 'x'"),
         ('auto', 0.1, ValueError, "give sky= a level, .*got sky='auto'"),
         ('plane', 0.1, ValueError, "give sky= a level, .*got sky='plane'")])
-    def test_error_of_a_sky(self, sky, sky_err, error, match):
+    def test_error_of_a_sky(self, kind, sky, sky_err, error, match):
         with pytest.raises(error, match=match):
-            IsophoteFitter(sky=sky, sky_err=sky_err)
+            kind(sky=sky, sky_err=sky_err)
 
-    def test_error_of_a_sky_with_a_unit(self, image):
-        found = [IsophoteFitter(sky=0.0, sky_err=error)(
+    @pytest.mark.parametrize('kind', FITTERS)
+    def test_error_of_a_sky_with_a_unit(self, kind, image):
+        found = [kind(sky=0.0, sky_err=error)(
             image, unit='nmgy', pixel_scale=0.4).meta['sky_err']
             for error in (0.3, 0.3 * u.nmgy, '3e-10 mgy')]
         np.testing.assert_allclose(found, 0.3)

@@ -62,7 +62,7 @@ class TestSettings:
             kind()(galaxy_ccd, **{name: 1})
 
     def test_setting_of_the_other_fitter(self, kind, galaxy_ccd):
-        name, value, other = ('sky_err', 0.1, 'IsophoteFitter') if (
+        name, value, other = ('smooth', False, 'IsophoteFitter') if (
             kind is Pix2ProfFitter) else ('weights', 'rings',
                                           'Pix2ProfFitter')
         match = (f"^'{name}' is a setting of {other}, which {kind.__name__} "

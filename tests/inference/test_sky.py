@@ -3,9 +3,13 @@
 The sky and the noise of images, as the profile of a network shows them.
 """
 
+import warnings
+
+import astropy.units as u
 import numpy as np
 import pytest
 from astropy.modeling.models import Sersic2D
+from astropy.utils.exceptions import AstropyUserWarning
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from astro_pix2prof import GalaxyCutout, GalaxyFlag, Pix2ProfFitter
@@ -114,6 +118,46 @@ class TestSky:
         given = Pix2ProfFitter(device='cpu', sky=0.5 * SIGMA)(
             image + 0.6 * SIGMA, **OPTIONS)
         assert np.isclose(given.meta['sky'], 0.5 * SIGMA, rtol=1e-5)
+
+    @pytest.mark.parametrize('weights', ['rings', 'captioner'])
+    @pytest.mark.parametrize('error', [
+        0.2 * SIGMA, 2e-10 * SIGMA * u.mgy])
+    def test_error_of_given_sky(self, weights, error):
+        """
+        It changes no value and adds up with the other errors of each ring.
+        """
+        level, image = {'sky': 0.0, 'device': 'cpu'}, image_of(8)
+        with warnings.catch_warnings():
+            # (captioners are of another survey)
+            warnings.simplefilter('ignore', AstropyUserWarning)
+            one, two = (Pix2ProfFitter(weights, **level, **more)(
+                image, unit='nmgy', pixel_scale=0.4)
+                for more in ({}, {'sky_err': error}))
+        assert one.meta['sky_err'] == 0
+        assert np.isclose(two.meta['sky_err'], 0.2 * SIGMA)
+        for name in ('radius', 'intensity', 'ellipticity'):
+            assert (one[name] == two[name]).all()
+        added = np.sqrt(two['intensity_err'].value**2
+                        - one['intensity_err'].value**2)
+        ring = one['intensity'].value > 0
+        assert ring.sum() > 10
+        np.testing.assert_allclose(added[ring], 0.2 * SIGMA / 0.4**2,
+                                   rtol=1e-3)
+
+    def test_wrong_sky_within_its_error(self):
+        """
+        A level that is wrong has a flag, unless its error says so.
+        """
+        one, two = (Pix2ProfFitter(device='cpu', sky=0.3 * SIGMA, **more)(
+            image_of(8), **OPTIONS) for more in ({}, {
+                'sky_err': 0.2 * SIGMA}))
+        assert one.meta['flag'] & GalaxyFlag.SKY_UNCERTAIN
+        assert not two.meta['flag'] & GalaxyFlag.SKY_UNCERTAIN
+        assert one.meta['sky'] == two.meta['sky'] == 0.3 * SIGMA
+
+    def test_error_without_sky(self):
+        with pytest.raises(ValueError, match='give sky= a level, too'):
+            Pix2ProfFitter(device='cpu', sky_err=0.1)
 
     def test_error_of_sky_in_rings(self, fitter):
         profile = fitter(image_of(60), **OPTIONS)
