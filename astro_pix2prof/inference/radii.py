@@ -39,6 +39,9 @@ _OWN, _SEEING = 0.08, 3.0
 # two objects on opposite sides, the rest is even.
 _UNEVEN = 0.1
 
+# Then, the error of a mean is this part of that variation.
+_OF_UNEVEN = 0.02
+
 # What is so many times as bright as the opposite side, and so many times the
 # noise above that, is another object on the galaxy.
 _SINGLE, _CLEAR = 1.5, 4.0
@@ -185,11 +188,14 @@ def measure_own_shape(rings, prepared, weight):
     bright = _bright(rings)
     if not bright.any() or np.median(both[bright].mean(1)) < _OWN:
         return None
-    if not _is_uneven(rings, prepared, weight):
+    amplitude = _unevenness(rings, prepared, weight)
+    if not _is_uneven(rings, amplitude):
         return None
     means = pixel_means(rings, clean_image(rings, prepared), rings.sma,
                          rings.eps, rings.theta, weight + both, even=True)
-    return means.mean, np.hypot(means.noise, rings.sky_err)
+    # (where the light varies along a ring, its mean is that of fewer points)
+    uneven = _OF_UNEVEN * np.nan_to_num(amplitude) * np.abs(means.mean)
+    return means.mean, np.hypot(np.hypot(means.noise, rings.sky_err), uneven)
 
 
 def measure_both_sides(rings, prepared, weight):
@@ -284,9 +290,11 @@ def _opposite(weight):
     return np.minimum(left_out, np.roll(left_out, weight.shape[1] // 2, 1))
 
 
-def _is_uneven(rings, prepared, weight):
+def _unevenness(rings, prepared, weight):
     """
-    Tell whether the galaxy has another shape than the rings.
+    Measure the second harmonics of rings over their means, shape (n,).
+
+    Not-a-number of rings that have none.
     """
     amplitude = np.full(len(rings), np.nan)
     for index, values, used, _ in sample_rings(
@@ -302,6 +310,13 @@ def _is_uneven(rings, prepared, weight):
                          @ right[..., None])[..., 0].T
         amplitude[index] = np.where(mean > 0, np.hypot(*second) / np.where(
             mean > 0, mean, 1.0), np.nan)
+    return amplitude
+
+
+def _is_uneven(rings, amplitude):
+    """
+    Tell whether the galaxy has another shape than the rings.
+    """
     known = amplitude[_bright(rings) & np.isfinite(amplitude)]
     return bool(known.size) and bool(np.median(known) > _UNEVEN)
 
@@ -327,7 +342,8 @@ def excess_of_area(rings, prepared, weight):
     excess : 1D `~numpy.ndarray`, shape (n,)
         As `~astro_pix2prof.ellipses.area.area_excess` has it.
     """
-    across = weight is not None and _is_uneven(rings, prepared, weight)
+    across = weight is not None and _is_uneven(
+        rings, _unevenness(rings, prepared, weight))
     if across:
         weight = weight + _opposite(weight)
 

@@ -458,7 +458,7 @@ class RingNetwork(nn.Module):
             'mean': mean, 'inner': inner, 'outer': outer, 'noise': noise,
             'radii': radii, 'eps': eps, 'scatter': scatter,
             'used': usable / length, 'kept': norm / usable.clamp(min=1e-6),
-            'level': level[..., 0], 'sky': level_of_sky,
+            'level': level[..., 0], 'sky': level_of_sky, 'given': fixed,
             'dark': self._dark(pyramid)}
         if prior is not None:
             rings.update(sky_before=prior[0], sky_after=error_of_sky,

@@ -54,6 +54,12 @@ _MOST, _MOST_PART, _MOST_SKY = 4.0, 0.04, 3.0
 _UP, _LOW, _CLEAR, _CORE = 0.6, 3.0, 20.0, 15.0
 _OF_SKY, _OF_OWN = 0.5, 0.3
 
+# Along given ellipses flatter than this (and within so much of it, in part),
+# so much of the correction is left out where a ring is bright (as many times
+# its noise) and large (pixels): for want of a better ellipse, it makes thin
+# discs fainter, and the mean along a given ellipse is what it is.
+_FLAT, _SOFT, _KEPT, _SURE, _LARGE = 0.65, 0.03, 0.9, 40.0, 4.0
+
 # Where the galaxy is fainter than so many times the noise of a ring, the error
 # of small rings (pixels) is that of their noise, whatever is found.
 _LOST, _SMALL = 1.5, 15.0
@@ -387,6 +393,8 @@ class MeanCorrection(nn.Module):
             room = 0.02 + 0.3 * torch.exp(-(radii / 2.5)**2)
             mean = mean * (1 + room * torch.tanh(scale)) + add * noise
             if not self.training:
+                if rings['given']:
+                    mean = mean + _kept(rings) * (pixels - mean)
                 mean = torch.minimum(mean, _brightest(
                     rings, before if self.prior else 0.0))
         z = positive(mean / noise)
@@ -510,6 +518,16 @@ def _brightest(rings, sky):
     pixels, missing = rings['mean'], 1 - rings['used']
     return (pixels + _MOST * rings['noise'] + _MOST_SKY * sky
             + (_MOST_PART + missing) * pixels.clamp(min=0))
+
+
+def _kept(rings):
+    """
+    Compute the part of the pixels' means that stays along given ellipses.
+    """
+    snr = (rings['mean'] / rings['noise']).clamp(min=0.1)
+    return (_KEPT * torch.sigmoid((rings['eps'] - _FLAT) / _SOFT)
+            / (1 + (_SURE / snr)**2)
+            * (1 - torch.exp(-(rings['radii'] / _LARGE)**2)))
 
 
 def _rise(add, snr, radii, doubt):
