@@ -17,6 +17,7 @@ from scipy.ndimage import (
 from astro_pix2prof.background.areas import grown
 from astro_pix2prof.background.medians import median, quantile
 from astro_pix2prof.image.few_values import find_few_values
+from astro_pix2prof.image.fill_values import find_fill_values
 from astro_pix2prof.image.repeats import find_repeats
 
 __all__ = ['find_blanks']
@@ -95,10 +96,10 @@ def find_blanks(data, mask):
     values is such a blank if it is larger than chance allows, given how
     often its value occurs elsewhere; an area of a few values is one, too
     (a ramp of steps, a pattern), and one of a rounded image that repeats
-    itself. These are no blanks: a saturated
-    core, the rounded sky of integer images, the empty pixels of sparse
-    photon counts, replicated pixels, and the constant sky of an image
-    without noise.
+    itself. So are single pixels of a number far outside of all values. These
+    are no blanks: a saturated core, the rounded sky of integer images, the
+    empty pixels of sparse photon counts, replicated pixels, and the constant
+    sky of an image without noise.
 
     Parameters
     ----------
@@ -123,9 +124,14 @@ def find_blanks(data, mask):
     896
     """
     good = ~mask & np.isfinite(data)
+    single = find_fill_values(data, good)
+    if single is not None:
+        good &= ~single
     blank = _few_valued(data, good)
     if blank.any():
         good &= ~blank
+    if single is not None:
+        blank |= single
     repeats = find_repeats(data, good)
     if repeats.any():
         none = np.zeros(data.shape, dtype=bool)
