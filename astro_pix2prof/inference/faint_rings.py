@@ -7,6 +7,7 @@ import numpy as np
 
 from astro_pix2prof.background.boxes import ring_correlation
 from astro_pix2prof.profile.brightness import POGSON
+from astro_pix2prof.profile.flags import GalaxyFlag
 
 __all__ = ['settle_faint_rings']
 
@@ -29,6 +30,13 @@ _RAISED = 0.3
 # where it is brighter than so many times the noise of a pixel: there, its
 # neighbours tell much of what it is, as stated errors say.
 _NEAR, _OWN, _BRIGHT, _FADE = 12.0, 0.7, 5.0, 4
+
+
+# Centre and ellipses of a galaxy whose brightest ring is so many times the
+# noise of a pixel follow this noise: it is measured too bright, and errors of
+# rings grow by the square of this over the brightness as a part of themselves,
+# less beyond so many pixels, where a ring has many of them.
+_FOLLOWS, _FEW = 1.6, 12.0
 
 
 def settle_faint_rings(rings):
@@ -54,11 +62,20 @@ def settle_faint_rings(rings):
     bright = np.maximum(value, 0.0) / (_BRIGHT * rings.noise)
     error = np.fmax(error, np.where(
         rings.sma < _NEAR, _OWN * noise / (1 + bright**_FADE), 0.0))
+    if not rings.galaxy_flag & GalaxyFlag.FORCED:
+        error = error * _followed(rings.sma, value.max() / rings.noise)
     changed = (value != rings.intensity) | (error > rings.intensity_err)
     rings.intensity = value
     rings.intensity_err = np.where(changed, error, rings.intensity_err)
     rings.sb_err = np.where(changed, POGSON * error / np.maximum(
         value, 1e-3 * error), rings.sb_err)
+
+
+def _followed(sma, peak):
+    """
+    Compute the factor of the errors of a galaxy whose noise was followed.
+    """
+    return 1 + (_FOLLOWS / max(peak, 1.0))**2 / (1 + (sma / _FEW)**4)
 
 
 def _annulus_noise(rings):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from astro_pix2prof import Pix2ProfFitter
+from astro_pix2prof import GalaxyFlag, Pix2ProfFitter
 from astro_pix2prof.inference import captions
 from astro_pix2prof.inference.faint_rings import settle_faint_rings
 
@@ -71,6 +71,36 @@ def _pulls(fitter, galaxy, shape, seeds):
     return (np.concatenate(part) for part in (centre, others, off))
 
 
+@pytest.mark.parametrize('weights', ['rings', 'rings-fast'])
+def test_errors_of_faint_galaxies(weights):
+    """
+    Where centre and ellipses follow the noise, errors of rings say so.
+    """
+    fitter, pulls = Pix2ProfFitter(weights, device='cpu'), []
+    y, x = np.indices((128, 128))
+    for seed in range(40):
+        rng = np.random.default_rng([7, seed])
+        q = rng.uniform(0.5, 1.0)
+        disc = gaussian_filter(np.exp(-np.hypot(x - 64, (y - 63) / q)
+                                      / rng.uniform(5, 9)), 1.3)
+        disc *= rng.uniform(1.9, 2.6) / disc.max()
+        profile = fitter(disc + rng.normal(0, 1, disc.shape), **OPTIONS)
+        if profile.meta['flag']:
+            continue
+        radius = profile['radius'].value
+        t = np.linspace(0, 2 * np.pi, 256, endpoint=False)
+        u, v = radius[:, None] * np.cos(t), radius[:, None] * q * np.sin(t)
+        arc = radius[:, None] * np.hypot(np.sin(t), q * np.cos(t)) + 1e-9
+        true = (map_coordinates(disc, [63 + v, 64 + u], order=3)
+                * arc).sum(1) / arc.sum(1)
+        off = profile['intensity'].value - true
+        pulls.append((off / profile['intensity_err'].value)[radius < 10])
+    pulls = np.concatenate(pulls)
+    assert len(pulls) > 100
+    assert np.quantile(np.abs(pulls), 0.68) < 1.3
+    assert np.mean(np.abs(pulls) > 3) < 0.01
+
+
 def test_centre_of_a_faint_band(fitter, monkeypatch):
     galaxy = 2.25 * _galaxy()
     shape = fitter(100 * galaxy + np.random.default_rng(0).normal(
@@ -126,7 +156,8 @@ def _rings(intensity, error, *, noise=1.0, correlation=1.0, n_valid=1.0):
     value, error = (np.broadcast_to(part, SMA.shape).astype(float)
                     for part in (intensity, error))
     return SimpleNamespace(
-        sma=SMA, intensity=value, intensity_err=error,
+        galaxy_flag=GalaxyFlag.FORCED, sma=SMA,
+        intensity=value, intensity_err=error,
         sb_err=1.0857 * error / value, eps=np.zeros(len(SMA)),
         n_valid=np.full(len(SMA), n_valid), noise=noise,
         noise_correlation=correlation)
