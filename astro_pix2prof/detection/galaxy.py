@@ -20,7 +20,7 @@ from scipy.ndimage import (
 from astro_pix2prof.background.interpolated import is_interpolated
 from astro_pix2prof.detection.gaps import fill_gaps
 
-__all__ = ['Detection', 'find_galaxy']
+__all__ = ['Detection', 'find_galaxy', 'point_symmetric']
 
 
 # Standard deviations (pixels) of the kernels that detection smooths with.
@@ -164,8 +164,8 @@ def choose_peak(smooth, galaxy, start, sma, sigma, *, bad=None, limit=None):
         rows, cols = (slice(max(int(p - reach), 0), int(p + reach) + 2)
                       for p in (c[1], c[0]))
         part = image[rows, cols]
-        mirror = _point_symmetric(part, (c[0] - cols.start,
-                                         c[1] - rows.start))
+        mirror = point_symmetric(part, (c[0] - cols.start,
+                                        c[1] - rows.start))
         miss = np.abs(part - mirror)
         known = np.isfinite(miss)
         # Too few pairs of pixels say nothing.
@@ -419,7 +419,7 @@ def _completed(light, bad, centre):
     """
     if not bad.any():
         return light
-    mirror = _point_symmetric(np.where(bad, np.nan, light), centre)
+    mirror = point_symmetric(np.where(bad, np.nan, light), centre)
     return np.where(bad & np.isfinite(mirror), mirror, light)
 
 
@@ -564,9 +564,22 @@ def _best_segment(seg, weight, near):
     return best if score[best] > 0 else 0
 
 
-def _point_symmetric(image, centre):
+def point_symmetric(image, centre):
     """
-    The image turned by 180 degrees about the centre; NaN where it ends.
+    Turn an image by 180 degrees about a point.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        The image.
+
+    centre : tuple of 2 floats
+        The point (x, y) in pixels.
+
+    Returns
+    -------
+    turned : 2D `~numpy.ndarray`, shape (ny, nx)
+        Not-a-number beyond the end of the image.
     """
     ny, nx = image.shape
     y = 2 * centre[1] - np.arange(ny)

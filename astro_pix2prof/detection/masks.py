@@ -13,8 +13,8 @@ from scipy.ndimage import (
 
 from astro_pix2prof.detection.galaxy import (
     FINE,
-    _point_symmetric,
     _smoothed_noise,
+    point_symmetric,
 )
 
 __all__ = ['excess_light', 'fill_masked', 'residual_mask', 'symmetric_part']
@@ -133,7 +133,7 @@ def excess_light(data, model, sigma, centre):
     noise = _smoothed_noise(sigma, FINE)
     smooth = gaussian_filter(data, FINE)
     base = np.maximum(gaussian_filter(model, FINE), 0.0)
-    mirror = _point_symmetric(smooth, centre)
+    mirror = point_symmetric(smooth, centre)
     # A star on the far side must not hide one on this side.
     mirror = np.minimum(mirror, 3 * base + 4 * noise)
     return smooth, np.maximum(base, np.nan_to_num(mirror)), 1.2 * noise
@@ -163,7 +163,7 @@ def fill_masked(data, masked, centre, model):
     """
     filled = data.copy()
     y, x = np.nonzero(masked)
-    mirror = _point_symmetric(np.where(masked, np.nan, data), centre)
+    mirror = point_symmetric(np.where(masked, np.nan, data), centre)
     filled[y, x] = np.where(np.isfinite(mirror), mirror, model)[y, x]
     return filled
 

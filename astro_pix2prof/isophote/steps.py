@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import binary_dilation
 from scipy.signal import fftconvolve
-from scipy.stats import binned_statistic
 
 from astro_pix2prof.background.level import (
     MEASURED,
@@ -23,7 +22,6 @@ from astro_pix2prof.detection.gaps import fill_gaps
 from astro_pix2prof.detection.masks import (
     excess_light,
     fill_masked,
-    residual_mask,
     symmetric_part,
 )
 from astro_pix2prof.ellipses.annuli import SPLINE_RADIUS, measure_rings
@@ -41,6 +39,7 @@ from astro_pix2prof.isophote.ellipse_fit import (
     smooth_ellipses,
 )
 from astro_pix2prof.isophote.measure import measure_steps
+from astro_pix2prof.isophote.others import find_others, median_model
 from astro_pix2prof.isophote.rays import refine_ellipses
 from astro_pix2prof.isophote.window import frame_window, sample_sky
 from astro_pix2prof.profile.flags import GalaxyFlag
@@ -306,36 +305,9 @@ class IsophoteSteps:
         """
         Calculate a smooth model from medians of annuli, and their scatter.
         """
-        self.radius = elliptical_radius(self.data.shape, self.centre,
-                                        self.thin, eps, theta)
-        edges = np.concatenate([[0, 0.8], np.arange(1.6, 8, 1.0), np.exp(
-            np.arange(np.log(8), np.log(self.radius.max() + 1), 0.08))])
-        good = ~self.masked
-        r, v = self.radius[good], self.image[good]
-        if not len(r):
-            return np.zeros_like(self.image), np.zeros_like(self.image)
-        centre, _, number = binned_statistic(r, r, 'mean', edges)
-        # (the pixels are sorted into rings once, for both quantiles)
-        order = np.argsort(number, kind='stable')
-        first = np.searchsorted(number[order], np.arange(1, len(edges) + 1))
-        rings = np.split(v[order], first)[1:-1]
-        median = np.array([np.median(ring) if len(ring) else np.nan
-                           for ring in rings])
-        ok = np.isfinite(median) & np.isfinite(centre)
-        if ok.sum() < 2:
-            return np.zeros_like(self.image), np.zeros_like(self.image)
-        # The lower side of the scatter: stars raise the upper one.
-        low = np.array([np.quantile(ring, 0.16) if len(ring) else np.nan
-                        for ring in rings])
-        spread = np.sqrt(np.maximum((median - low)[ok]**2 - self.sigma**2, 0))
-        median, centre = median[ok], centre[ok]
-        structure = spread / np.maximum(median, 0.5 * self.sigma)
-        # Outside, where the galaxy is lost in noise, so is the median.
-        faint = median < 0.03 * self.sigma
-        if faint.any():
-            median[np.argmax(faint):] = 0.0
-        return (np.interp(self.radius, centre, median),
-                np.interp(self.radius, centre, structure))
+        model = median_model(self, self.centre, eps, theta)
+        self.radius = model.radius
+        return model.light, model.structure
 
     def shape_ellipses(self):
         """
@@ -501,9 +473,7 @@ class IsophoteSteps:
         if not self.settings.mask_sources:
             self.masked = self.bad
             return model
-        others = residual_mask(
-            self.image, model, self.sigma, self.radius, self.centre,
-            others=self.found.others, structure=structure)
+        others = find_others(self, model, structure)
         if self.given is not None:
             others = self.without_own_ends(others)
         self.masked = self.bad | others

@@ -12,11 +12,11 @@ from astro_pix2prof.detection import hidden
 from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
 from astro_pix2prof.detection.galaxy import (
     _best_segment,
-    _point_symmetric,
     _within,
     choose_peak,
     find_galaxy,
     is_hidden,
+    point_symmetric,
     refine_centre,
     sky_tilt,
 )
@@ -114,12 +114,12 @@ class TestSegments:
 
     def test_point_symmetric(self):
         image = np.random.default_rng(1).normal(size=(7, 9))
-        mirror = _point_symmetric(image, (3.0, 2.0))
+        mirror = point_symmetric(image, (3.0, 2.0))
         assert_allclose(mirror[:5, :7], image[4::-1, 6::-1])
         assert np.isnan(mirror[5:]).all()
         assert np.isnan(mirror[:, 7:]).all()
         # between pixels, the mean of four
-        mirror = _point_symmetric(image, (3.25, 2.25))
+        mirror = point_symmetric(image, (3.25, 2.25))
         assert_allclose(mirror[2, 3], image[2:4, 3:5].mean())
 
     def test_symmetric_part_does_not_go_around(self):

@@ -1,0 +1,70 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Tests of the masks of other objects in isophote fits.
+"""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from astro_pix2prof import GalaxyFlag, IsophoteFitter, RingFlag
+
+SHAPE = (151, 153)
+CENTRE = (76.3, 74.6)
+Y, X = np.indices(SHAPE)
+OPTIONS = {'unit': 'nmgy', 'pixel_scale': 0.4}
+
+
+def _cusp():
+    """
+    Make a galaxy with a steep peak.
+    """
+    radius = np.hypot(X - CENTRE[0], (Y - CENTRE[1]) / 0.7)
+    return gaussian_filter(3000 * np.exp(-2.5 * (radius + 0.05)**0.5), 1.3)
+
+
+def _image(light, seed=7):
+    return light + np.random.default_rng(seed).normal(0, 0.3, SHAPE)
+
+
+@pytest.mark.parametrize('away', [(2.1, 0.5), (-3.2, 2.8)])
+@pytest.mark.parametrize('held', ['position', 'geometry'])
+def test_position_beside_nucleus(away, held):
+    """
+    The nucleus beside a position that is held is that of the galaxy.
+    """
+    light = _cusp()
+    position = tuple(np.add(CENTRE, away))
+    options = OPTIONS | {'position': position}
+    fitter = IsophoteFitter(fit_centre=False)
+    if held == 'geometry':
+        fitter = IsophoteFitter()
+        options['geometry'] = IsophoteFitter(fit_centre=False)(
+            _image(_cusp()), **options)
+    fit = fitter.fit(_image(light), **options)
+    assert fit.centre == pytest.approx(position, abs=1e-6)
+    assert not fit.mask.any()
+    profile = fit.profile
+    assert not profile.meta['flag'] & GalaxyFlag.HEAVILY_MASKED
+    # the light within a circle about the position, from the pixels
+    distance = np.hypot(X - position[0], Y - position[1])
+    total = 22.5 - 2.5 * np.log10(light[distance < 30].sum())
+    ends = np.flatnonzero(~(profile['flag'] & RingFlag.EXTRAPOLATED > 0))
+    assert profile['mag_enclosed'].value[ends[-1]] == pytest.approx(
+        total, abs=0.2)
+
+
+def test_star_beside_position():
+    """
+    A star brighter than the nucleus at the position is another object.
+    """
+    radius = np.hypot(X - CENTRE[0], (Y - CENTRE[1]) / 0.7)
+    light = gaussian_filter(60 * np.exp(-radius / 6), 1.3)
+    star = np.zeros(SHAPE)
+    star[round(CENTRE[1]) + 3, round(CENTRE[0]) + 5] = 6000.0
+    fit = IsophoteFitter(fit_centre=False).fit(
+        _image(light + gaussian_filter(star, 1.3)), position=CENTRE,
+        **OPTIONS)
+    assert fit.mask[round(CENTRE[1]) + 3, round(CENTRE[0]) + 5]
+    assert fit.mask.sum() < 800
+    assert fit.profile.meta['flag'] & GalaxyFlag.NEIGHBOUR
