@@ -8,6 +8,7 @@ import numpy as np
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.flags import Evidence, flag_galaxy, flag_rings
 from astro_pix2prof.fitting.saturation import add_missing_light
+from astro_pix2prof.inference.both_sides import measure_both_sides
 from astro_pix2prof.inference.ends import add_steep_errors, hold_rises
 from astro_pix2prof.inference.faint_rings import settle_faint_rings
 from astro_pix2prof.inference.preparation import (
@@ -16,7 +17,6 @@ from astro_pix2prof.inference.preparation import (
 )
 from astro_pix2prof.inference.radii import (
     excess_of_area,
-    measure_both_sides,
     measure_own_shape,
 )
 from astro_pix2prof.profile.brightness import POGSON
@@ -24,11 +24,6 @@ from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.rings import MeasuredRings
 
 __all__ = ['rings_of_caption']
-
-# Light on both sides that makes a ring so many times as bright has a flag: it
-# may be that of two other objects.
-_MUCH = 1.2
-
 
 def rings_of_caption(prepared, caption):
     """
@@ -100,19 +95,26 @@ def rings_of_caption(prepared, caption):
     excess = caption.trust.get('excess', 0.0)
     if prepared.by_area:
         rings.area_excess = excess_of_area(rings, prepared, caption.weight)
-    own = None
-    if caption.weight is not None:
-        measure = (measure_both_sides if prepared.ellipses is None
-                   else measure_own_shape)
-        own = measure(rings, prepared, caption.weight)
-        if own is not None:
-            if prepared.ellipses is not None:
-                excess = 0.0
-            elif (own[0] > _MUCH * rings.intensity).any():
-                excess = np.inf
-            rings.intensity, rings.intensity_err = own
-            rings.sb_err = POGSON * own[1] / np.maximum(
-                np.abs(own[0]), 1e-3 * own[1])
+    own = sides = None
+    if caption.weight is not None and prepared.ellipses is None:
+        sides = measure_both_sides(rings, prepared, caption.weight)
+    elif caption.weight is not None:
+        own = measure_own_shape(rings, prepared, caption.weight)
+        excess = excess if own is None else 0.0
+    if sides is not None:
+        if not sides.is_other:
+            own = sides.intensity, sides.intensity_err
+        if sides.is_own:
+            excess = max(excess - sides.part, 0.0)
+        if sides.is_much and sides.is_own:
+            # (one family of ellipses does not describe such a galaxy)
+            rings.galaxy_flag |= GalaxyFlag.GEOMETRY_UNCERTAIN
+        elif sides.is_much or sides.is_other:
+            excess = np.inf
+    if own is not None:
+        rings.intensity, rings.intensity_err = own
+        rings.sb_err = POGSON * own[1] / np.maximum(
+            np.abs(own[0]), 1e-3 * own[1])
     rings.flag = flag_rings(rings, fixed=caption.e1 is None
                             or prepared.ellipses is not None)
     add_missing_light(rings, rings)

@@ -18,8 +18,8 @@ from astro_pix2prof.ellipses.model import ellipse_model
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import RingFlag
 
-__all__ = ['clean_image', 'excess_of_area', 'measure_both_sides',
-           'measure_own_shape', 'pixel_means', 'rings_at']
+__all__ = ['clean_image', 'excess_of_area', 'measure_own_shape',
+           'pixel_means', 'rings_at']
 
 
 # What the pixels of a ring say beyond the profile of the network counts from
@@ -45,15 +45,6 @@ _OF_UNEVEN = 0.02
 # What is so many times as bright as the opposite side, and so many times the
 # noise above that, is another object on the galaxy.
 _SINGLE, _CLEAR = 1.5, 4.0
-
-# Light of the galaxy was left out if so many rings beyond so many pixels are
-# brighter with it by so much, by so many times the noise of each and of them
-# all, and if the light in so many sectors correlates that well with that on
-# opposite sides: polar rings reach one, and hardly any two other objects do.
-# As many next to each other, of so many times their error, lost weight.
-_RINGS, _INNER, _BRIGHTER, _ABOVE, _ALL = 3, 6.0, 0.05, 0.5, 2.5
-_CLEARLY = 2.0
-_SECTORS, _ALIKE = 16, 0.88
 
 # Least usable part of a ring whose mean is a measurement.
 _LEAST_VALID = 0.02
@@ -196,83 +187,6 @@ def measure_own_shape(rings, prepared, weight):
     # (where the light varies along a ring, its mean is that of fewer points)
     uneven = _OF_UNEVEN * np.nan_to_num(amplitude) * np.abs(means.mean)
     return means.mean, np.hypot(np.hypot(means.noise, rings.sky_err), uneven)
-
-
-def measure_both_sides(rings, prepared, weight):
-    """
-    Measure rings some of whose light, on both sides, was left out.
-
-    A network takes what it does not know for another object, as a polar ring
-    around a disc. Where the light that it leaves out is the same on opposite
-    sides of the centre, it is the galaxy's.
-
-    Parameters
-    ----------
-    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
-        Rings along the ellipses of the network.
-
-    prepared : `~astro_pix2prof.inference.preparation.PreparedGalaxy`
-        The galaxy.
-
-    weight : 2D `~numpy.ndarray`, shape (n, n_angle)
-        Weights of the points of each ring, from 0 to 1.
-
-    Returns
-    -------
-    found : tuple of 1D `~numpy.ndarray`, shape (n,), or `None`
-        Intensities and their errors, with the light on both sides. `None` if
-        none was left out.
-    """
-    both = _opposite(weight)
-    with np.errstate(invalid='ignore'):
-        some = (both.mean(1) > _OWN) & (rings.sma > _INNER) & (
-            rings.intensity > _CLEARLY * rings.intensity_err)
-    rows = np.flatnonzero(some)
-    # (most galaxies are done with here, which is fast)
-    if not (np.convolve(some, np.ones(_RINGS)) > _RINGS - 0.5).any():
-        return None
-    image = clean_image(rings, prepared)
-    shape = rings.sma[rows], rings.eps[rows], rings.theta[rows]
-    without = pixel_means(rings, image, *shape, weight[rows])
-    means = pixel_means(rings, image, *shape, (weight + both)[rows],
-                        even=True)
-    more = means.mean - without.mean
-    with np.errstate(invalid='ignore'):
-        some = (more > _BRIGHTER * rings.intensity[rows]) & (
-            more > _ABOVE * means.noise)
-    rows, more, noise = rows[some], more[some], means.noise[some]
-    if len(rows) < _RINGS or np.linalg.norm(more / noise) < _ALL or (
-            _likeness(rings, image, weight, rows) < _ALIKE):
-        return None
-    value, error = rings.intensity.copy(), rings.intensity_err.copy()
-    value[rows] += more
-    error[rows] = np.hypot(np.hypot(error[rows], noise), _STRUCTURE * more)
-    return value, error
-
-
-def _likeness(rings, image, weight, rows):
-    """
-    Calculate how the light that was left out correlates with its opposite.
-
-    Noise has no part in it.
-    """
-    product = power = 0.0
-    for index, values, used, _ in sample_rings(
-            image, ~rings.cutout.mask, rings.centre, rings.sma[rows],
-            rings.eps[rows], rings.theta[rows]):
-        own, n = rows[index], values.shape[1]
-        part = np.where(used > 0, 1 - _point_weights(
-            weight[own], rings.theta[own], n), 0.0)
-        light = part * (values - rings.intensity[own][:, None])
-        # (longer rings are sampled at more points)
-        edges = np.arange(_SECTORS) * n // _SECTORS
-        count = np.diff(np.append(edges, n))
-        light = np.add.reduceat(light, edges, 1) / count
-        noise = rings.noise**2 * (np.add.reduceat(
-            part**2, edges, 1) / count**2).sum()
-        product += (light * np.roll(light, _SECTORS // 2, 1)).sum()
-        power += (light**2).sum() - noise
-    return product / power if power > 0 else 0.0
 
 
 def _bright(rings):

@@ -280,7 +280,9 @@ class GalaxyFlag(_DescribedFlag):
         'The errors of the ellipticity, in the column ``ellipticity_err``, '
         'change the surface brightness much over half of the galaxy, as of '
         'faint and clumpy galaxies, thin discs and mergers. Where the light '
-        'is flat they do not matter. Look at the ellipses; compare '
+        'is flat they do not matter. Or a polar ring, or a second disc, lies '
+        'across the ellipses of a network, and makes a ring brighter by a '
+        'fifth. Look at the ellipses; compare '
         'with another fitter, or give ``ellipticity=`` and ``pa=`` or '
         '``geometry=`` if they are known.')
 
