@@ -16,9 +16,10 @@ from astro_pix2prof.ellipses.model import elliptical_radius
 __all__ = ['find_others', 'median_model']
 
 
-# A nucleus so many pixels from the centre of the rings is no other object. The
-# light that tells is farther from both than their distance and so many pixels.
-_BESIDE, _CORE = 1.0, 4.0
+# A nucleus so many pixels from the centre of the rings is no other object, if
+# its galaxy is seen within so many. The light that tells is farther from both
+# than their distance and so many pixels.
+_BESIDE, _NEAR, _CORE = 1.0, 3.0, 4.0
 
 
 @dataclass
@@ -109,12 +110,16 @@ def find_others(steps, model, structure):
     -------
     others : 2D bool `~numpy.ndarray`, shape (ny, nx)
     """
-    found = steps.found
+    found, (x, y) = steps.found, steps.centre
     others = residual_mask(
         steps.image, model, steps.sigma, steps.radius, steps.centre,
         others=found.others, structure=structure)
-    fitted = steps.settings.fit_centre and not steps.is_held()
-    if fitted or not found.found or np.hypot(*np.subtract(
+    # (ellipses that were given have their centre from where it is seen)
+    if steps.settings.fit_centre or steps.is_held() or not found.found:
+        return others
+    rows, columns = np.nonzero(found.galaxy)
+    nearest = np.hypot(columns - x, rows - y).min(initial=np.inf)
+    if nearest > _NEAR or np.hypot(*np.subtract(
             found.centre, steps.centre)) < _BESIDE or _is_about(steps):
         return others
     own = median_model(steps, found.centre, steps.eps, steps.theta)

@@ -28,20 +28,14 @@ def _image(light, seed=7):
 
 
 @pytest.mark.parametrize('away', [(2.1, 0.5), (-3.2, 2.8)])
-@pytest.mark.parametrize('held', ['position', 'geometry'])
-def test_position_beside_nucleus(away, held):
+def test_position_beside_nucleus(away):
     """
     The nucleus beside a position that is held is that of the galaxy.
     """
     light = _cusp()
     position = tuple(np.add(CENTRE, away))
-    options = OPTIONS | {'position': position}
-    fitter = IsophoteFitter(fit_centre=False)
-    if held == 'geometry':
-        fitter = IsophoteFitter()
-        options['geometry'] = IsophoteFitter(fit_centre=False)(
-            _image(_cusp()), **options)
-    fit = fitter.fit(_image(light), **options)
+    fit = IsophoteFitter(fit_centre=False).fit(
+        _image(light), position=position, **OPTIONS)
     assert fit.centre == pytest.approx(position, abs=1e-6)
     assert not fit.mask.any()
     profile = fit.profile
@@ -68,3 +62,14 @@ def test_star_beside_position():
     assert fit.mask[round(CENTRE[1]) + 3, round(CENTRE[0]) + 5]
     assert fit.mask.sum() < 800
     assert fit.profile.meta['flag'] & GalaxyFlag.NEIGHBOUR
+
+
+def test_position_beyond_another_object():
+    """
+    What lies beside a position where nothing is seen is another object.
+    """
+    star = np.zeros(SHAPE)
+    star[round(CENTRE[1]), round(CENTRE[0]) + 15] = 600.0
+    fit = IsophoteFitter(fit_centre=False, search_radius=25).fit(
+        _image(gaussian_filter(star, 1.3)), position=CENTRE, **OPTIONS)
+    assert fit.mask[round(CENTRE[1]), round(CENTRE[0]) + 15]
