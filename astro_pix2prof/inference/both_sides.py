@@ -60,7 +60,7 @@ _FROM, _TO = 0.7, 1.1
 
 # Other objects have peaks of their own: between them and the galaxy, so much
 # of their light is missing, so many times the noise of it on both sides.
-_APART, _SURE, _NOISES = 0.4, 8.0, 2.0
+_APART, _SURE, _NOISES = 0.5, 8.0, 2.0
 
 # The galaxy's own light has none, and is so much alike in each pixel and its
 # opposite, if it is so bright that this means something.
