@@ -45,14 +45,17 @@ _SECTORS, _ALIKE = 16, 0.88
 # Light on both sides that makes a ring so many times as bright has a flag.
 _MUCH = 1.2
 
-# Peaks are looked for in the image smoothed by so many pixels, or by so much
-# of the radius; the brightest, down to so much of the first, tell, where
-# points lost so much of their weight on both sides.
+# Peaks are looked for in the image smoothed by so many (binned) pixels, or by
+# so much of the radius; the brightest, down to so much of the first, tell,
+# where points lost so much of their weight on both sides.
 _KERNEL, _SMOOTH, _PEAKS, _BRIGHT, _LOST = 1.2, 0.05, 6, 0.3, 0.3
 
 # A peak is the brightest point of a square of so many points to each side. The
 # light of the galaxy is that of rings of so many times the noise.
 _NEAR, _HALVINGS, _GALAXY = 2, 8, 3.0
+
+# Fewest binned pixels along an axis of an image.
+_FEWEST = 16
 
 # They are searched from so much of the radius of the first of these rings to
 # so much of that of the last.
@@ -185,6 +188,8 @@ class _Maps:
     """
     Maps of the section of an image that holds some rings.
 
+    Those of large rings are binned, as peaks are looked for on their scale.
+
     Parameters
     ----------
     rings : `~astro_pix2prof.profile.rings.MeasuredRings`
@@ -201,9 +206,16 @@ class _Maps:
 
     Attributes
     ----------
+    bins : int
+        How many pixels were binned along each axis; the other attributes
+        count in binned pixels.
+
+    sma : 1D `~numpy.ndarray`
+        Semi-major axes of the rings that are brighter.
+
     part, light, lost, radius : 2D `~numpy.ndarray`
         The section, what is there beyond the profile, the weight that was
-        lost, and semi-major axes in pixels.
+        lost, and semi-major axes.
 
     centre : tuple of 2 floats
         In the section (x, y).
@@ -211,28 +223,34 @@ class _Maps:
 
     def __init__(self, rings, image, both, rows):
         self.rings = rings
-        self.sma = rings.sma[rows]
-        reach = int(np.ceil(_TO * self.sma[-1])) + 2
+        sma = rings.sma[rows]
+        n = self.bins = max(min(int(_SMOOTH * np.median(sma) / _KERNEL),
+                                min(image.shape) // _FEWEST), 1)
+        self.sma = sma / n
+        reach = int(np.ceil(_TO * sma[-1])) + 2
         x, y = rings.centre
         left, below = max(int(x) - reach, 0), max(int(y) - reach, 0)
-        self.part = image[below:int(y) + reach + 1, left:int(x) + reach + 1]
-        self.centre = float(x - left), float(y - below)
-        shape = self.part.shape
-        ellipses = rings.sma, rings.eps, rings.theta
+        part = image[below:int(y) + reach + 1, left:int(x) + reach + 1]
+        ny, nx = shape = tuple(size // n for size in part.shape)
+        self.part = part[:ny * n, :nx * n].reshape(ny, n, nx, n).mean((1, 3))
+        self.centre = tuple(float(c - first - 0.5 * (n - 1)) / n
+                            for c, first in ((x, left), (y, below)))
+        own = rings.sma / n
+        ellipses = own, rings.eps, rings.theta
         self.radius = elliptical_radius(shape, self.centre, *ellipses)
         self.light = self.part - ellipse_model(shape, self.centre, *ellipses,
                                                rings.intensity)
         eps, theta = shape_from_components(*(
-            np.interp(self.radius, rings.sma, component)
+            np.interp(self.radius, own, component)
             for component in shape_to_components(rings.eps, rings.theta)))
         y, x = np.indices(shape)
         x, y = x - self.centre[0], y - self.centre[1]
         cos, sin = np.cos(theta), np.sin(theta)
         anomaly = np.arctan2((y * cos - x * sin) / (1 - eps),
                              x * cos + y * sin)
-        n = both.shape[1]
-        column = np.mod((anomaly + theta) / (2 * np.pi) * n, n)
-        row = np.interp(self.radius, rings.sma, np.arange(len(rings.sma)))
+        columns = both.shape[1]
+        column = np.mod((anomaly + theta) / (2 * np.pi) * columns, columns)
+        row = np.interp(self.radius, own, np.arange(len(own)))
         lost = map_coordinates(np.hstack([both, both[:, :1]]), (row, column),
                                order=1, mode='nearest')
         self.lost = np.where((self.radius > _FROM * self.sma[0])
@@ -244,7 +262,8 @@ class _Maps:
         """
         factor = ring_correlation(self.rings.noise_correlation,
                                   np.ones(1))[0]
-        return factor * self.rings.noise / (2 * np.sqrt(np.pi) * kernel)
+        return factor * self.rings.noise / (
+            2 * np.sqrt(np.pi) * kernel * self.bins)
 
 
 def _own_peaks(maps):
@@ -264,13 +283,11 @@ def _own_peaks(maps):
         As much in units of the noise.
     """
     kernel = max(_KERNEL, _SMOOTH * float(np.median(maps.sma)))
-    step = max(int(kernel / _KERNEL), 1)
-    smooth, light, lost, radius = (values[::step, ::step] for values in (
-        gaussian_filter(maps.part, kernel),
-        gaussian_filter(maps.light, kernel), maps.lost, maps.radius))
+    smooth, light = (gaussian_filter(values, kernel)
+                     for values in (maps.part, maps.light))
     noise = maps.noise(kernel)
-    inside = radius <= max(_FROM * maps.sma[0], radius.min())
-    here = np.where(lost > _LOST, light, -np.inf)
+    inside = maps.radius <= max(_FROM * maps.sma[0], maps.radius.min())
+    here = np.where(maps.lost > _LOST, light, -np.inf)
     top = here.max()
     if not top > 0:
         return 0.0, 0.0
@@ -279,7 +296,7 @@ def _own_peaks(maps):
     order = np.argsort(-here[y, x])[:_PEAKS]
     best = 0.0, 0.0
     for at in zip(y[order], x[order], strict=True):
-        away = tuple(int(np.clip(round(2 * c / step - p), 0, n - 1))
+        away = tuple(int(np.clip(round(2 * c - p), 0, n - 1))
                      for c, p, n in zip(maps.centre[::-1], at, smooth.shape,
                                         strict=True))
         best = max(best, min(_standing(smooth, light, point, inside, noise)
@@ -337,5 +354,5 @@ def _part(maps):
     rings = maps.rings
     seen = rings.intensity > _GALAXY * rings.noise
     area = np.pi * np.gradient(rings.sma**2) * (1 - rings.eps)
-    light = (maps.lost * np.maximum(maps.light, 0.0)).sum()
+    light = maps.bins**2 * (maps.lost * np.maximum(maps.light, 0.0)).sum()
     return float(light / max((area * rings.intensity)[seen].sum(), 1e-300))

@@ -172,3 +172,19 @@ def test_neighbour_beside_polar_ring(fitter):
         2 * np.pi * 9)
     image = light + star + np.random.default_rng(1).normal(0, 1, SHAPE)
     assert fitter(image, **OPTIONS).meta['flag'] & GalaxyFlag.NEIGHBOUR
+
+
+def test_large_galaxy(monkeypatch):
+    """
+    Maps of large galaxies are binned, and say the same.
+    """
+    fitter = Pix2ProfFitter()
+    noise = np.random.default_rng(5).normal(0, 1, SHAPE)
+    small, _ = _sides(fitter, _polar(3.0) + noise, monkeypatch)
+    large = np.kron(_polar(3.0), np.ones((4, 4)))
+    image = gaussian_filter(large, 3.0)
+    image = image + np.random.default_rng(5).normal(0, 2, image.shape)
+    sides, profile = _sides(fitter, image, monkeypatch)
+    assert sides.is_own
+    assert sides.part == pytest.approx(small.part, rel=0.3)
+    assert profile.meta['flag'] & GalaxyFlag.GEOMETRY_UNCERTAIN
