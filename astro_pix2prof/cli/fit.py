@@ -226,31 +226,6 @@ def _pa(text):
     return _checked(check_pa, text)
 
 
-def _notes_of_degrees(args, fit):
-    """
-    Note that two plain numbers, which are pixels, may be degrees.
-    """
-    from astropy.coordinates import SkyCoord
-
-    from astro_pix2prof.image.astrometry import is_inside, sky_to_pixel
-
-    cutout = fit.cutout
-    try:
-        ra, dec = (float(text) for text in args.position)
-        sky = SkyCoord(ra, dec, unit='deg')
-        x, y = sky_to_pixel(cutout.wcs, sky)
-        inside = is_inside(x + cutout.origin[0], y + cutout.origin[1],
-                           cutout.input_shape)
-    except (TypeError, ValueError, AttributeError):
-        return []
-    if not inside:
-        return []
-    first, second = args.position
-    return [f'--position {first} {second} is taken as pixels, but is also a '
-            'place on the sky in this image: degrees have a unit, '
-            f'{first}d {second}d']
-
-
 def _check_psf(args):
     """
     Refuse a point-spread function that nothing asks for, or none.
@@ -424,8 +399,7 @@ class _Fitting:
         check_centre(args, fit)
         if args.upper_limits:
             _add_limits(fit)
-        result = _Result(fit.profile, notes + _notes_of_degrees(args, fit)
-                         + notes_of_radii(args, fit))
+        result = _Result(fit.profile, notes + notes_of_radii(args, fit))
         write_table(fit, table, args)
         result.add_notes(quietly(write_products, fit, files, args)[1])
         if args.compare:

@@ -40,6 +40,8 @@ _ALIASES = {'calibrated': 'uncalibrated', 'noise': 'uncertainty',
 
 # Phrases of the library that are not of the command line.
 _PHRASES = (
+    (re.compile(r'give a SkyCoord, or angles, \((\S+) \* u\.deg, (\S+) \* '
+                r'u\.deg\)'), r'give degrees with their unit, \1d \2d'),
     (re.compile(r'\ba SkyCoord\b'), 'on the sky'),
     (re.compile(r'\s*If this is really a FITS file, try with '
                 r'ignore_missing_simple=True'), ''),
