@@ -9,7 +9,7 @@ import re
 
 from astro_pix2prof.addresses import find_path, is_address
 from astro_pix2prof.cli.output import option_text
-from astro_pix2prof.cli.values import angle, number, unit
+from astro_pix2prof.cli.values import angle, fwhm, number, unit
 
 __all__ = ['add_common_options', 'add_fitter_options', 'add_image_options',
            'add_network_options', 'add_plane_options', 'any_path',
@@ -83,7 +83,7 @@ def add_image_options(command, *, position=None, size=None, each=False,
         help='band or plane of a cube, or name of the band')
     add('--gain', type=number(above=0), metavar='G',
         help='electrons per data unit, for the Poisson noise')
-    add('--psf-fwhm', type=angle, metavar='ARCSEC',
+    add('--psf-fwhm', type=fwhm, metavar='ARCSEC',
         help='full width at half maximum of the point-spread function')
     add('--saturation', type=number(above=0), metavar='LEVEL',
         help='data value from which pixels are saturated')

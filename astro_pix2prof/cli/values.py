@@ -9,7 +9,7 @@ status 2 and the name of the option, and not with that of a file that failed.
 import argparse
 import math
 
-__all__ = ['angle', 'number', 'sky_lengths', 'spectral_band', 'unit']
+__all__ = ['angle', 'fwhm', 'number', 'sky_lengths', 'spectral_band', 'unit']
 
 
 def number(kind=float, *, least=None, above=None, most=None):
@@ -93,6 +93,37 @@ def angle(text):
             msg = (f'must be a finite number above 0, in arcsec, got '
                    f'{text.strip()!r}')
             raise argparse.ArgumentTypeError(msg) from None
+
+
+def fwhm(text):
+    """
+    Read a positive width, in arcsec, with a unit, or in pixels.
+
+    Parameters
+    ----------
+    text : str
+        Such as '1.2', '1.2arcsec' or '3pix'.
+
+    Returns
+    -------
+    value : float or `~astropy.units.Quantity`
+        In arcsec, or in pixels with that unit.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    value, pixels = text.strip(), False
+    for name in ('pixels', 'pixel', 'pix', 'px'):
+        if value.lower().endswith(name):
+            value, pixels = value[:-len(name)], True
+            break
+    if not pixels:
+        return angle(text)
+    from astropy import units as u
+
+    return number(above=0)(value) * u.pix
 
 
 def unit(text):

@@ -8,7 +8,7 @@ import argparse
 import pytest
 
 from astro_pix2prof.cli.main import main
-from astro_pix2prof.cli.values import angle, number, unit
+from astro_pix2prof.cli.values import angle, fwhm, number, unit
 
 
 @pytest.mark.parametrize(('kind', 'limits', 'text', 'value'), [
@@ -61,6 +61,15 @@ def test_unit():
         unit('bananas')
 
 
+@pytest.mark.parametrize(('text', 'value', 'name'), [
+    ('1.2', 1.2, ''), ('1.2arcsec', 1.2, ''), ('0.05 arcmin', 3.0, ''),
+    ('3pix', 3.0, 'pix'), ('2.5 px', 2.5, 'pix'), ('4 pixels', 4.0, 'pix')])
+def test_fwhm(text, value, name):
+    found = fwhm(text)
+    assert getattr(found, 'value', found) == pytest.approx(value)
+    assert str(getattr(found, 'unit', '')) == name
+
+
 @pytest.mark.parametrize('args', [
     # (nothing of them exists: the option is wrong before a file is read)
     'clumps no.fits --threshold 0', 'clumps no.fits --threshold 1.5',
@@ -68,7 +77,8 @@ def test_unit():
     'clumps no.fits --within 21', 'clumps no.fits --gain 0',
     'clumps no.fits --zeropoint nan', 'clumps no.fits --unit bananas',
     'clumps no.fits --pixel-scale -1', 'clumps no.fits --saturation 0',
-    'fit no.fits --psf-fwhm 0', 'fit no.fits --native-pixel-scale inf',
+    'fit no.fits --psf-fwhm 0', 'fit no.fits --psf-fwhm 0pix',
+    'fit no.fits --psf-fwhm pix', 'fit no.fits --native-pixel-scale inf',
     'compare no.fits --gain -1', 'survey no.csv --unit bananas',
     'survey no.csv --bands g,r --zeropoint g=25,r=nan',
     'review no --budget -1', 'review no --tolerance 0',
