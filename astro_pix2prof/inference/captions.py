@@ -16,9 +16,12 @@ from astro_pix2prof.inference.preparation import (
     subtracted_sky,
 )
 from astro_pix2prof.inference.radii import (
+    clean_image,
     excess_of_area,
     measure_own_shape,
+    pixel_means,
 )
+from astro_pix2prof.inference.sure_pixels import follow_sure_pixels
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.rings import MeasuredRings
@@ -137,6 +140,9 @@ def rings_of_caption(prepared, caption):
             GalaxyFlag.SKY_UNCERTAIN | GalaxyFlag.TRUNCATED):
         hold_rises(rings, caption.rise)
     if own is None and caption.weight is not None:
+        means = pixel_means(rings, clean_image(rings, prepared), sma, eps,
+                            theta, caption.weight)
+        follow_sure_pixels(rings, means)
         settle_faint_rings(rings)
-        add_steep_errors(rings, prepared, caption.weight)
+        add_steep_errors(rings, means)
     return rings

@@ -5,7 +5,6 @@ Rings where a galaxy ends otherwise than a network expects.
 
 import numpy as np
 
-from astro_pix2prof.inference.radii import clean_image, pixel_means
 from astro_pix2prof.profile.brightness import POGSON
 
 __all__ = ['add_steep_errors', 'hold_rises']
@@ -59,7 +58,7 @@ def hold_rises(rings, rise):
     rings.sb_err = np.where(held, POGSON * error / value, rings.sb_err)
 
 
-def add_steep_errors(rings, prepared, weight):
+def add_steep_errors(rings, means):
     """
     Add to the errors of rings what the pixels say where a galaxy ends.
 
@@ -74,32 +73,24 @@ def add_steep_errors(rings, prepared, weight):
     rings : `~astro_pix2prof.profile.rings.MeasuredRings`
         The rings at the radii of the network; their errors are changed.
 
-    prepared : `~astro_pix2prof.inference.preparation.PreparedGalaxy`
-        The galaxy.
-
-    weight : 2D `~numpy.ndarray`, shape (n, n_angle)
-        Weights of the points of each ring, from 0 to 1.
+    means : record of 1D `~numpy.ndarray`, shape (n,)
+        The means of the pixels of these rings, as
+        `~astro_pix2prof.inference.radii.pixel_means` returns them.
     """
-    # (two rings within tell the slope of the first)
-    own = slice(max(np.searchsorted(rings.sma, _INNER, 'right') - 2, 0), None)
-    sma, value = rings.sma[own], rings.intensity[own]
-    means = pixel_means(rings, clean_image(rings, prepared), sma,
-                        rings.eps[own], rings.theta[own], weight[own])
     known = np.isfinite(means.mean) & (np.minimum(
-        means.valid, rings.n_valid[own]) > _VALID)
-    steep = known & (sma > _INNER) & _is_steep(sma, means.mean, means.noise)
+        means.valid, rings.n_valid) > _VALID)
+    steep = known & (rings.sma > _INNER) & _is_steep(
+        rings.sma, means.mean, means.noise)
     drawn = np.convolve(steep, np.ones(_DRAWN))[:len(steep)] > 0
-    drawn &= known & np.isfinite(value)
+    drawn &= known & np.isfinite(rings.intensity)
     if not drawn.any():
         return
     noise = np.hypot(means.noise, rings.sky_err)
-    error = np.hypot(np.maximum(rings.intensity_err[own], noise),
-                     value - means.mean)
-    intensity_err, sb_err = rings.intensity_err.copy(), rings.sb_err.copy()
-    intensity_err[own] = np.where(drawn, error, intensity_err[own])
-    sb_err[own] = np.where(drawn, POGSON * error / np.maximum(
-        value, 1e-3 * error), sb_err[own])
-    rings.intensity_err, rings.sb_err = intensity_err, sb_err
+    error = np.hypot(np.maximum(rings.intensity_err, noise),
+                     rings.intensity - means.mean)
+    rings.intensity_err = np.where(drawn, error, rings.intensity_err)
+    rings.sb_err = np.where(drawn, POGSON * error / np.maximum(
+        rings.intensity, 1e-3 * error), rings.sb_err)
 
 
 def _is_steep(sma, mean, noise):

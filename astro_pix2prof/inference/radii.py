@@ -23,8 +23,9 @@ __all__ = ['clean_image', 'excess_of_area', 'measure_own_shape',
 
 
 # What the pixels of a ring say beyond the profile of the network counts from
-# so many times its noise on.
-_SIGNIFICANT = 3.0
+# so many times its noise on. What is not added for that is an error, from the
+# second number on; and so is this part of what is added.
+_SIGNIFICANT, _WITHIN, _PART = 2.0, 0.5, 0.3
 
 # The error of a mean of pixels in units of the scatter that noise does not
 # explain, as of isophotes.
@@ -116,11 +117,10 @@ def rings_at(rings, prepared, sma, weight=None):
     value = value + np.where(sure, share * excess, 0.0)
     with np.errstate(invalid='ignore', divide='ignore'):
         relative = np.exp(np.interp(at, own, np.log(rings.sb_err))) / POGSON
-    # (what the pixels say, and was not added for their noise)
-    rest = np.where(sure, (1 - share) * np.abs(excess),
-                    np.maximum(np.abs(excess) - noise, 0.0))
-    error = np.hypot(np.hypot(np.abs(value) * relative, np.where(
-        sure, share * there.noise, 0.0)), np.nan_to_num(rest))
+    left = (1 - share) * np.maximum(np.abs(excess) - _WITHIN * noise, 0.0)
+    error = np.hypot(np.hypot(np.abs(value) * relative, np.nan_to_num(left)),
+                     np.where(sure, share * np.hypot(
+                         there.noise, _PART * excess), 0.0))
     valid = there.valid
     flag = np.zeros(len(sma), dtype=np.int32)
     beyond = sma > own[-1] * (1 + 1e-9)
