@@ -70,8 +70,8 @@ def follow_sure_pixels(rings, means):
     if rings.galaxy_flag & GalaxyFlag.NEIGHBOUR:
         # (a network leaves out what light of others adds)
         off = np.minimum(off, 0.0)
-    if rings.galaxy_flag & GalaxyFlag.SKY_UNCERTAIN:
-        # (a network may know better what a wrong sky took)
+    if rings.galaxy_flag & (GalaxyFlag.SKY_UNCERTAIN | GalaxyFlag.NEIGHBOUR):
+        # (it may know better what a wrong sky or others took)
         off = np.where(sma < _CORE, off, 0.0)
     missed = _missed_light(sma, means.mean)
     noise = np.where(known, np.sqrt(means.noise**2 + missed**2 + (
