@@ -35,8 +35,9 @@ _NEAR, _OWN, _BRIGHT, _FADE = 12.0, 0.7, 5.0, 4
 # Centre and ellipses of a galaxy whose brightest ring is so many times the
 # noise of a pixel follow this noise: it is measured too bright, and errors of
 # rings grow by the square of this over the brightness as a part of themselves,
-# less beyond so many pixels, where a ring has many of them.
-_FOLLOWS, _FEW = 1.6, 12.0
+# less beyond so many pixels, where a ring has many of them. Not those of
+# galaxies that are brighter than so many times the noise.
+_FOLLOWS, _FEW, _SURE = 1.6, 12.0, 16.0
 
 
 def settle_faint_rings(rings):
@@ -75,7 +76,8 @@ def _followed(sma, peak):
     """
     Compute the factor of the errors of a galaxy whose noise was followed.
     """
-    return 1 + (_FOLLOWS / max(peak, 1.0))**2 / (1 + (sma / _FEW)**4)
+    more = (_FOLLOWS / max(peak, 1.0))**2 - (_FOLLOWS / _SURE)**2
+    return 1 + max(more, 0.0) / (1 + (sma / _FEW)**4)
 
 
 def _annulus_noise(rings):
