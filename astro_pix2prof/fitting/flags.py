@@ -17,6 +17,7 @@ from astro_pix2prof.fitting.blends import is_blended
 from astro_pix2prof.fitting.bowls import has_bowl
 from astro_pix2prof.fitting.centres import is_centre_rough
 from astro_pix2prof.fitting.checks import has_host, is_point_source
+from astro_pix2prof.fitting.close_sources import has_close_source
 from astro_pix2prof.fitting.copies import has_copy
 from astro_pix2prof.fitting.crowds import is_crowded
 from astro_pix2prof.fitting.dark_areas import has_dark_area
@@ -318,6 +319,8 @@ def flag_galaxy(rings, evidence):
     if touched or (
             not flag & GalaxyFlag.NO_SOURCE and (is_blended(
                 image, cutout.mask, rings.centre, rings.noise)
+                or has_close_source(image, cutout.mask, rings.centre,
+                                    noise=seen, gain=cutout.gain)
                 or has_arc(image, cutout.mask, rings, noise=seen)
                 or has_copy(image, cutout.mask, rings, noise=seen,
                             gain=cutout.gain)

@@ -1,0 +1,268 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""
+Recognise a star, or another point-like source, beside a nucleus.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from astropy.stats import gaussian_fwhm_to_sigma
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from astro_pix2prof.profile.brightness import POGSON
+
+__all__ = ['CloseSource', 'find_close_source', 'has_close_source']
+
+
+# The pixels are smoothed a little; the noise of a smoothed pixel.
+_SMOOTH = 1.2
+_SMOOTH_NOISE = 0.5 / (np.sqrt(np.pi) * _SMOOTH)
+
+# Pixels at these distances from the centre are compared with those opposite;
+# the noise of neighbouring pixels may be correlated, by this factor.
+_INNER, _OUTER, _CORRELATED = 1.0, 8.0, 1.5
+
+# Sources are tried at these distances (pixels) on a grid of this step, with
+# these widths (pixels) before the pixels are smoothed.
+_NEAREST, _FARTHEST, _STEP = 1.2, 7.5, 0.75
+_WIDTHS = (2.0, 2.6, 3.4, 4.4, 5.8)
+
+# The light of a galaxy differs from that opposite by this part. Without a
+# gain, so many photons make a count of the size of the noise.
+_MODEL, _PHOTONS = 0.01, 2.0
+
+# A source is so many times its error, explains this part of the differences,
+# changes the ring through it by this (mag), and lies so near (pixels): farther
+# ones are seen as peaks.
+_SURE, _EXPLAINED, _CHANGE, _NEAR = 9.0, 0.88, 0.05, 5.5
+
+# A source is narrower than this (pixels), and farther from the centre than
+# this part of its width: what fits better closer to it is no source, but a
+# nucleus that is not in the middle of its galaxy, or one side of a disc.
+_NARROW, _APART = 5.0, 0.75
+
+# The part of a template that has to be left without what a wrong centre does.
+_LEFT = 0.1
+
+# The part of a smoothed pixel that may be missing.
+_MISSING = 0.1
+
+
+@dataclass
+class CloseSource:
+    """
+    The point-like source that explains best how a core is not symmetric.
+
+    Attributes
+    ----------
+    x, y : float
+        Its place, from the centre that was given, in pixels.
+
+    fwhm : float
+        Its width in pixels.
+
+    significance : float
+        Its peak over its error.
+
+    explained : float
+        The part of the differences between opposite pixels that it explains.
+
+    change : float
+        By how much (mag) it makes the ring through it brighter.
+    """
+
+    x: float
+    y: float
+    fwhm: float
+    significance: float
+    explained: float
+    change: float
+
+
+def has_close_source(image, mask, centre, *, noise, gain=None):
+    """
+    Tell whether a star changes the profile of the core of a galaxy.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`, shape (ny, nx)
+        The pixels without the sky.
+
+    mask : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Pixels not to use.
+
+    centre : tuple of 2 floats
+        The centre (x, y) of the galaxy in pixels.
+
+    noise : float
+        The noise of a sky pixel.
+
+    gain : float, optional
+        Photons per unit of the image.
+
+    Returns
+    -------
+    result : bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astro_pix2prof.fitting.close_sources import has_close_source
+    >>> y, x = np.mgrid[:61, :61]
+    >>> image = 300 * np.exp(-np.hypot(x - 30, 1.5 * (y - 30)) / 4)
+    >>> none = np.zeros(image.shape, bool)
+    >>> has_close_source(image, none, (30, 30), noise=1.0)
+    False
+    >>> image += 100 * np.exp(-((x - 33)**2 + (y - 32)**2) / 3)
+    >>> has_close_source(image, none, (30, 30), noise=1.0)
+    True
+    """
+    found = find_close_source(image, mask, centre, noise=noise, gain=gain)
+    if found is None:
+        return False
+    away = float(np.hypot(found.x, found.y))
+    return (found.explained > _EXPLAINED and found.change > _CHANGE
+            and found.fwhm < _NARROW and _APART * found.fwhm < away < _NEAR)
+
+
+def find_close_source(image, mask, centre, *, noise, gain=None):
+    """
+    Find the point-like source that explains best how a core is not symmetric.
+
+    A galaxy looks the same from both sides of its nucleus. A star within two
+    widths of the point-spread function is no peak of its own, and moves the
+    centre of the fit: the differences between opposite pixels are those of
+    the star and of this shift together, which is fitted with it. Those of a
+    lopsided disc, an arm, or a lane of dust have another shape.
+
+    Parameters
+    ----------
+    image, mask, centre, noise, gain
+        As for `has_close_source`.
+
+    Returns
+    -------
+    found : `CloseSource` or `None`
+        `None` where nothing is significant, or pixels are missing.
+    """
+    reach = int(_OUTER + 4 * _SMOOTH) + 2
+    corner = [max(int(c) - reach, 0) for c in centre]
+    box = np.s_[corner[1]:max(int(centre[1]) + reach + 1, 0),
+                corner[0]:max(int(centre[0]) + reach + 1, 0)]
+    part, hidden = image[box], mask[box]
+    if min(part.shape) < 4 or not noise > 0:
+        return None
+    x, y, template, square, place = _templates()
+    both = np.array([[1], [-1]])
+    at = (centre[1] - corner[1] + both * y, centre[0] - corner[0] + both * x)
+    use = _seen(hidden, at)
+    if use is not None:
+        if 2 * np.count_nonzero(use) < len(x):
+            return None
+        part = np.where(hidden, 0.0, part)
+    # (in double precision: the unit of the image may be any)
+    part = gaussian_filter(part.astype(float) / noise, _SMOOTH)
+    here, there = map_coordinates(part, at, order=1, mode='nearest')
+    odd, light = 0.5 * (here - there), np.maximum(0.5 * (here + there), 0.0)
+    photons = light / (_PHOTONS if gain is None else gain * noise)
+    weight = 1 / (0.5 * (_CORRELATED * _SMOOTH_NOISE)**2 * (1 + photons)
+                  + (_MODEL * light)**2)
+    if use is not None:
+        weight[~use] = 0.0
+    # (a quick look)
+    if not weight @ odd**2 > _SURE**2:
+        return None
+    # (a centre that is off by one makes these differences)
+    slope = np.array([map_coordinates(along, at, order=1, mode='nearest')
+                      for along in np.gradient(part)])
+    slope = 0.5 * (slope[:, 0] - slope[:, 1])
+    root = np.sqrt(weight)
+    basis = np.linalg.qr((slope * root).T)[0]
+    left = root * odd - basis @ (basis.T @ (root * odd))
+    along = template @ (root[:, None] * basis)
+    whole = square @ weight
+    power = whole - (along**2).sum(1)
+    power[power < _LEFT * whole] = np.inf
+    fit = template @ (root * left)
+    sure = fit / np.sqrt(power)
+    best = int(np.argmax(np.abs(sure)))
+    if not abs(sure[best]) > _SURE:
+        return None
+    px, py, fwhm, around = place[best]
+    peak = fit[best] / power[best]
+    usual = light[np.abs(np.hypot(x, y) - np.hypot(px, py)) < _STEP].mean()
+    sign = np.sign(peak)
+    return CloseSource(
+        x=float(sign * px), y=float(sign * py), fwhm=float(fwhm),
+        significance=float(abs(sure[best])),
+        explained=float(sure[best]**2 / (left @ left)),
+        change=float(POGSON * abs(peak) * around / usual) if usual > 0
+        else np.inf)
+
+
+def _seen(hidden, at):
+    """
+    Tell which pixels are seen on both sides; `None` if all are.
+    """
+    inside = np.all([(0 <= places) & (places <= n - 1) for places, n in zip(
+        at, hidden.shape, strict=True)], axis=0)
+    if not hidden.any():
+        return None if inside.all() else inside.all(axis=0)
+    near = gaussian_filter(hidden.astype(float), _SMOOTH)
+    return (inside & (map_coordinates(near, at, order=1, mode='nearest')
+                      < _MISSING)).all(axis=0)
+
+
+@cache
+def _templates():
+    """
+    Make the differences of opposite pixels that sources of unit peak make.
+
+    Returns
+    -------
+    x, y : 1D `~numpy.ndarray`, shape (n,)
+        Pixels from the centre, one of each pair.
+
+    template, square : 2D `~numpy.ndarray`, shape (m, n)
+        The differences, and their squares.
+
+    place : 2D `~numpy.ndarray`, shape (m, 4)
+        The place (x, y) of each source, its width, and its mean on the
+        circle through it.
+    """
+    half = int(_OUTER)
+    y, x = (part.ravel().astype(float) for part in np.mgrid[
+        -half:half + 1, -half:half + 1])
+    chosen = _half_plane(x, y, _INNER, _OUTER)
+    x, y = x[chosen], y[chosen]
+    number = int(_FARTHEST / _STEP)
+    py, px = (_STEP * part.ravel() for part in np.mgrid[
+        -number:number + 1, -number:number + 1])
+    chosen = _half_plane(px, py, _NEAREST, _FARTHEST)
+    px, py = px[chosen], py[chosen]
+    radius = np.hypot(px, py)[:, None]
+    angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    away = 2 * radius**2 * (1 - np.cos(angle))
+    template, place = [], []
+    for fwhm in _WIDTHS:
+        # (the peak is that after the pixels are smoothed)
+        power = (fwhm * gaussian_fwhm_to_sigma)**2 + _SMOOTH**2
+        here, there = (np.exp(-0.5 * (
+            (x - k * px[:, None])**2 + (y - k * py[:, None])**2) / power)
+            for k in (1, -1))
+        template.append(0.5 * (here - there))
+        place.append(np.stack([
+            px, py, np.full(len(px), fwhm),
+            np.exp(-0.5 * away / power).mean(axis=1)], axis=1))
+    template = np.concatenate(template)
+    return x, y, template, template**2, np.concatenate(place)
+
+
+def _half_plane(x, y, inner, outer):
+    """
+    Choose points within distances, one of each opposite pair.
+    """
+    radius = np.hypot(x, y)
+    return (radius > inner) & (radius < outer) & (
+        (y > 0) | ((y == 0) & (x > 0)))
