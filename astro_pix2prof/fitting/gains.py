@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from astro_pix2prof.background.strips import SIDE, sky_strips
+from astro_pix2prof.fitting.halves import halves_gain
 
 __all__ = ['has_border', 'photon_part', 'step_weights']
 
@@ -25,8 +26,10 @@ _MOST, _SCATTER = 2.2, 0.72
 _SURE, _NEAR = 3.5, 10
 
 # Half the side (pixels) of the part of the galaxy that is looked at, in bands
-# of so many rows, whose sums are above so many times their error.
+# of so many rows, whose sums are above so many times their error. The same of
+# faint galaxies.
 _HALF, _BAND, _CLEAR = 18, 5, 6.0
+_HALF_FAINT, _BAND_FAINT = 27, 12
 
 # Pixels on each side of a border whose logarithms tell the step, without what
 # changes as a polynomial of third order across them.
@@ -34,8 +37,11 @@ _SIDE = 4
 
 # The step of the galaxy is that of the noise to this part. With it, the sum of
 # the squares of deviations, in units of their errors, is less by so much, or
-# by so much where the noise changes at other places, too.
+# by so much where the noise changes at other places, too. Likewise for the
+# bands of faint galaxies, and for all of their pixels on both sides, where
+# these bands do not tell against it.
 _MODEL, _BETTER, _BETTER_STILL = 0.25, 4.5, 8.5
+_BETTER_FAINT, _BETTER_HALVES, _AGAINST = 5.5, 20.0, -0.5
 
 # Lines of boxes that tell together whether noise changes, by so many times the
 # error.
@@ -121,11 +127,28 @@ def has_border(image, mask, centre, noise, *, gain=None, strips=None):
             (axis, line_at), (1 - axis, 0)))
         local = _line_noise(strips, axis)[np.searchsorted(
             lines, np.arange(length), side='right')]
-        if line < length and _step_gain(
-                *part, line, step, centre[axis], centre[1 - axis], local,
-                gain) > (_BETTER_STILL if uneven else _BETTER):
+        if line < length and _changes(
+                *part, line, step, (centre[axis], centre[1 - axis]), local,
+                gain, uneven=uneven):
             return True
     return False
+
+
+def _changes(image, mask, line, step, centre, noise, gain, *, uneven):
+    """
+    Tell whether the galaxy changes near a column by the step of the noise.
+    """
+    for half, band, better in ((_HALF, _BAND, _BETTER),
+                               (_HALF_FAINT, _BAND_FAINT, _BETTER_FAINT)):
+        lines, gains = _step_gain(image, mask, line, step, *centre, noise,
+                                  gain, half, band)
+        if gains.max(initial=0.0) > (_BETTER_STILL if uneven else better):
+            return True
+    # (where the pixels beside a line are bright they tell that it is none)
+    lines = lines[gains > _AGAINST]
+    return not uneven and len(lines) > 0 and halves_gain(
+        image, mask, lines, step, centre, noise=float(np.mean(noise)),
+        gain=gain) > _BETTER_HALVES
 
 
 def _is_uneven(power, number, line):
@@ -183,23 +206,24 @@ def _noise_step(power, number, lines, middle):
 
 # (sums without light have no logarithm, and are not used)
 @np.errstate(invalid='ignore', divide='ignore')
-def _step_gain(image, mask, line, step, x, y, noise, gain):
+def _step_gain(image, mask, line, step, x, y, noise, gain, half=_HALF,
+               band=_BAND):
     """
-    Calculate how much better a step of the galaxy near a column is than none.
+    List columns, and how much better a step of the galaxy there is than none.
     """
     first = max(line - _NEAR - _SIDE, 0)
-    box = np.s_[max(round(y) - _HALF, 0):max(round(y) + _HALF, 0),
+    box = np.s_[max(round(y) - half, 0):max(round(y) + half, 0),
                 first:max(line + _NEAR + _SIDE, 0)]
     # (in double precision: the unit of the image may be any)
     values = np.where(mask[box], np.nan, image[box].astype(float))
-    number = len(values) // _BAND
+    number = len(values) // band
     n_steps = values.shape[1] - 2 * _SIDE + 1
     if number < 2 or n_steps < 1:
-        return 0.0
-    light = values[:number * _BAND].reshape(number, _BAND, -1).sum(1)
+        return np.zeros(0, int), np.zeros(0)
+    light = values[:number * band].reshape(number, band, -1).sum(1)
     noise = noise[first:first + values.shape[1]]
     photons = light / gain if gain else light * noise / _PHOTONS
-    sky = _BAND * noise**2 + 0 * light
+    sky = band * noise**2 + 0 * light
     light = np.where(light > _CLEAR * np.sqrt(
         sky + photons / (1 if gain else _MOST_PHOTONS)), light, np.nan)
     weight = step_weights()
@@ -212,7 +236,7 @@ def _step_gain(image, mask, line, step, x, y, noise, gain):
         shot *= photon_part(found, error, shot)
     error += shot + (_MODEL * step)**2
     better = np.nansum((found**2 - (found - step)**2) / error, axis=0)
-    return better.max()
+    return np.arange(n_steps) + first + _SIDE, better
 
 
 def photon_part(found, error, shot):
