@@ -1,10 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Single bad pixels in the core of a galaxy: cosmic rays and dead pixels.
+Bad pixels in the core of a galaxy: cosmic rays and dead pixels.
 """
 
 import numpy as np
 from scipy.ndimage import binary_dilation, label
+
+from astro_pix2prof.detection.local_noise import FAR, local_noise
+from astro_pix2prof.detection.tracks import find_tracks
 
 __all__ = ['find_bad_pixels']
 
@@ -27,9 +30,6 @@ _CUSP, _UNEVEN, _CUSP_EXCESS, _CUSP_SLOPE = 1.15, 0.5, 0.45, 2.5
 # Errors by which the excess has to be larger.
 _SURE = 5.0
 
-# Noise is measured on pixels at these distances from a peak.
-_NEAR, _FAR = 3, 5
-
 # Dead pixels are below so many times the noise, and all pixels around them
 # above so many times; so many are connected at most. They are darker than
 # those by so many errors, photon noise included: without a gain, so many
@@ -39,10 +39,6 @@ _DARK, _LIT, _MOST, _DEEP, _PHOTONS = 3.0, 12.0, 9, 6.0, 2.0
 # The logarithm of a hole is lower than predicted by more than this; next to
 # simulated point sources of 1.2 pixels FWHM it is by 0.55 at most.
 _DIM = 0.9
-
-# Noise is measured on so many pixels at least, as the scatter of differences
-# that have so many times that of a pixel.
-_FEW, _NORM = 20, 1.5
 
 # The pixels beside the middle of five by five, those at its corners, those
 # two away, and all of them; and all but the middle of three by three.
@@ -57,13 +53,15 @@ _EIGHT = np.array([0, 1, 2, 3, 5, 6, 7, 8])
 def find_bad_pixels(data, mask, position, sigma, *, sky=0.0, reach=25,
                     gain=None):
     """
-    Find single pixels that are too bright or too dark for a galaxy.
+    Find pixels that are too bright or too dark for a galaxy.
 
     The logarithm of a Gaussian, of any width and wherever its centre, is a
     parabola: its value at a pixel follows from the eight pixels around. That
     of a nucleus or point source behind a PSF of 1.2 pixels FWHM or more is
     close to that, and the closer, the more the pixels farther out fall off
-    as a Gaussian does. A cosmic ray or a hot or dead pixel is not.
+    as a Gaussian does. A cosmic ray or a hot or dead pixel is not. Rays that
+    hit several pixels side by side are those of
+    `~astro_pix2prof.detection.tracks.find_tracks`.
 
     Parameters
     ----------
@@ -107,14 +105,16 @@ def find_bad_pixels(data, mask, position, sigma, *, sky=0.0, reach=25,
     """
     ny, nx = data.shape
     x, y = (round(c) for c in position)
-    half = int(np.ceil(reach)) + _FAR
+    half = int(np.ceil(reach)) + FAR
     box = np.s_[max(y - half, 0):max(min(y + half + 1, ny), 0),
                 max(x - half, 0):max(min(x + half + 1, nx), 0)]
     values = data[box] - sky
-    if min(values.shape) < 2 * _FAR + 1 or not sigma > 0:
+    if min(values.shape) < 2 * FAR + 1 or not sigma > 0:
         return None
     values = np.where(mask[box], np.nan, values)
     bad = _find_dead(values, sigma, gain) | _find_sharp(values, sigma, gain)
+    values[bad] = np.nan
+    bad |= find_tracks(values, sigma, gain=gain)
     if not bad.any():
         return None
     found = np.zeros(data.shape, dtype=bool)
@@ -150,7 +150,7 @@ def _is_bad(values, y, x, sigma, gain):
     near = values[y - 2:y + 3, x - 2:x + 3]
     if not np.isfinite(near[_ALL]).all():
         return False
-    noise = _local_noise(values, y, x, sigma)
+    noise = local_noise(values, y, x, sigma)
     if gain:
         noise = max(noise, np.sqrt(sigma**2 + max(
             near[_BESIDE].mean(), 0.0) / gain))
@@ -170,29 +170,6 @@ def _is_bad(values, y, x, sigma, gain):
     if 3 * fall > _CUSP * farther or uneven > _UNEVEN:
         need = max(need, _CUSP_EXCESS + _CUSP_SLOPE * fall)
     return excess > need + _SURE * error
-
-
-def _local_noise(values, y, x, sigma):
-    """
-    Estimate the noise at a pixel from how even those around it are.
-    """
-    y0, x0 = max(y - _FAR, 0), max(x - _FAR, 0)
-    part = values[y0:y + _FAR + 1, x0:x + _FAR + 1]
-    log = np.log(np.maximum(part, sigma))
-    inner = part[1:-1, 1:-1]
-    rest = inner * (log[1:-1, 1:-1] - 0.5 * (
-        log[:-2, 1:-1] + log[2:, 1:-1] + log[1:-1, :-2] + log[1:-1, 2:])
-        + 0.25 * (log[:-2, :-2] + log[:-2, 2:] + log[2:, :-2] + log[2:, 2:]))
-    dy, dx = np.ogrid[y0 + 1 - y:y0 + 1 - y + rest.shape[0],
-                      x0 + 1 - x:x0 + 1 - x + rest.shape[1]]
-    use = (np.maximum(abs(dy), abs(dx)) >= _NEAR) & np.isfinite(rest)
-    if np.count_nonzero(use) < _FEW:
-        return sigma
-    scatter = 1.4826 * float(np.median(np.abs(rest[use]))) / _NORM
-    # (photon noise grows inwards as the root of the light)
-    light = max(float(np.median(inner[use])), sigma)
-    core = float(np.median(part[1:-1, 1:-1][~use & np.isfinite(inner)]))
-    return max(sigma, scatter * np.sqrt(max(core / light, 1.0)))
 
 
 def _find_dead(values, sigma, gain):
@@ -216,7 +193,7 @@ def _find_dead(values, sigma, gain):
         if not (inside and np.isfinite(values[rim]).all()):
             continue
         around = float(np.median(values[rim]))
-        noise = max(_local_noise(values, *np.argwhere(hole)[0], sigma),
+        noise = max(local_noise(values, *np.argwhere(hole)[0], sigma),
                     np.hypot(sigma, np.sqrt(around / gain if gain else (
                         around * sigma / _PHOTONS))))
         if (values[rim].min() > _LIT * sigma

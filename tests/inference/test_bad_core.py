@@ -105,3 +105,32 @@ def test_isophotes_around_a_dead_pixel(image, plain):
         profile['radius'].value, plain['radius'].value,
         brightness(plain)) - brightness(profile)
     assert np.all(np.abs(change) < 0.08)
+
+
+@pytest.mark.parametrize('track', [
+    [(51, 48), (51, 49), (51, 50)],
+    [(49, 46), (50, 47), (51, 48), (52, 49)],
+    [(46, 50), (47, 50), (48, 50), (48, 51), (49, 51)]])
+def test_track_of_a_cosmic_ray(fitter, image, plain, track):
+    hit = image.copy()
+    for place in track:
+        hit[place] += 1.2 * image.max()
+    fit = fitter.fit(hit, **OPTIONS)
+    found = {(int(y), int(x)) for y, x in np.argwhere(fit.cutout.mask)}
+    assert found <= set(track)
+    assert len(found) >= len(track) - 1
+    change = brightness(fit.profile) - brightness(plain)
+    error = fit.profile['surface_brightness_err'].value
+    assert np.all(np.abs(change[:20]) < np.maximum(error[:20], 0.03))
+
+
+def test_isophotes_beside_a_track(image, plain):
+    hit = image[20:81, 18:79].copy()
+    for k in range(4):
+        hit[28 + k, 32] += 1.2 * image.max()
+    fit = IsophoteFitter(max_sma=8).fit(hit, **OPTIONS)
+    assert fit.mask[28:32, 32].all()
+    change = np.interp(
+        fit.profile['radius'].value, plain['radius'].value,
+        brightness(plain)) - brightness(fit.profile)
+    assert np.all(np.abs(change) < 0.08)
