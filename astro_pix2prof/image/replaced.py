@@ -39,6 +39,10 @@ _IN_ROW = 6
 # part of the area, or so many pixels that equal one farther away.
 _AROUND, _REACH, _FEWEST, _PART, _FAR = 16, 5, 3, 0.1, 3
 
+# Copies side by side are medians if they are within so many pixels, and so
+# many others there are brighter than all of them.
+_SMALL, _BRIGHTER = 6, 2
+
 # Fewer than so many are chance where the spacing of numbers is more than this
 # part of the scatter, as above a high sky.
 _COARSE, _MANY = 1e-6, 8
@@ -321,6 +325,23 @@ def _find_step(values):
     return None
 
 
+def _is_median(values, pixels):
+    """
+    Tell whether equal pixels are a small area amid some that are brighter.
+
+    As medians of those around are. Full wells are brighter than all around.
+    """
+    rows, columns = np.divmod(pixels, values.shape[1])
+    if not len(rows) or max(np.ptp(rows), np.ptp(columns)) > _SMALL:
+        return False
+    near = np.s_[max(rows.min() - 1, 0):rows.max() + 2,
+                 max(columns.min() - 1, 0):columns.max() + 2]
+    others = values[near].copy()
+    others[rows - near[0].start, columns - near[1].start] = -np.inf
+    largest = values[rows, columns].max()
+    return np.count_nonzero(others > largest) >= _BRIGHTER
+
+
 def find_copies(data, mask, position):
     """
     Find pixels near the position that are copies of others near them.
@@ -366,11 +387,13 @@ def find_copies(data, mask, position):
     dy = np.abs(one // width - two // width)
     dx = np.abs(one % width - two % width)
     far = np.maximum(dy, dx) > _REACH
-    # (full wells, and pixels that resampling has doubled, lie side by side)
-    if np.count_nonzero(far) >= _FAR or (
-            2 * np.count_nonzero(dy + dx == 1) >= max(len(one), 1)):
+    if np.count_nonzero(far) >= _FAR:
         return None
     pixels = np.unique(np.concatenate([one[~far], two[~far]]))
+    # (full wells, and pixels that resampling has doubled, lie side by side)
+    if 2 * np.count_nonzero(dy + dx == 1) >= max(len(one), 1) and not (
+            _is_median(data[box], pixels)):
+        return None
     finite = ordered[np.isfinite(ordered)]
     if not finite.size:
         return None

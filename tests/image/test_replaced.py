@@ -81,6 +81,32 @@ def test_median_core_is_found():
     assert found[RADIUS > 8].sum() == 0
 
 
+@pytest.mark.parametrize('size', [5, 7])
+@pytest.mark.parametrize('core', [
+    np.s_[59:62, 63:66], np.s_[60:61, 62:67], np.s_[59:62, 64:65],
+    np.s_[59:61, 63:66]])
+def test_median_core_of_an_inclined_galaxy_is_found(core, size):
+    # (whose copies lie side by side)
+    rng = np.random.default_rng(3)
+    x, y = X - CENTRE[0], Y - CENTRE[1]
+    r = np.hypot(x + y, (x - y) / 0.35) / np.sqrt(2)
+    image = gaussian_filter(500 * np.exp(-r / 6) + 500 * np.exp(-r), 1.3)
+    image = (image + rng.normal(size=SHAPE)).astype(np.float32)
+    assert find_replaced(image, NONE, CENTRE) is None
+    image[core] = median_filter(image, size)[core]
+    found = find_replaced(image, NONE, CENTRE)
+    assert found[core].all()
+    assert found[RADIUS > 8].sum() == 0
+
+
+def test_full_wells_beside_a_brighter_pixel_are_data():
+    image = np.minimum(_image(), 150.0)
+    level, full = image.max(), np.argwhere(image == image.max())
+    assert len(full) > 5
+    image[tuple(full[0])] = 2 * level
+    assert find_copies(image, NONE, CENTRE) is None
+
+
 def _enlarged(factor, order):
     return map_coordinates(_image(), [Y / factor + 1, X / factor + 1],
                            order=order).astype(np.float32)
