@@ -7,6 +7,7 @@ import numpy as np
 from scipy.ndimage import find_objects, label
 
 from astro_pix2prof.background.medians import median
+from astro_pix2prof.image.cleaned import find_cleaned
 from astro_pix2prof.image.smooth import find_smooth
 
 __all__ = ['find_copies', 'find_interpolated', 'find_replaced',
@@ -77,12 +78,14 @@ def find_replaced(data, mask, position):
     Returns
     -------
     found : 2D bool `~numpy.ndarray`, shape (ny, nx), or `None`
-        Those of `find_interpolated`, `find_rounded`, `find_copies` and
+        Those of `find_interpolated`, `find_rounded`, `find_copies`,
+        `~astro_pix2prof.image.cleaned.find_cleaned` and
         `~astro_pix2prof.image.smooth.find_smooth`; `None` if there are none.
         Frames without any interpolated pixel in the rows and columns near the
         position are not searched further for these.
     """
     parts = [find_copies(data, mask, position),
+             find_cleaned(data, mask, position),
              find_rounded(data, mask, position)]
     if _any_lines(data, position):
         parts.append(find_interpolated(data, mask))
