@@ -99,7 +99,8 @@ def find_tracks(values, sigma, *, gain=None):
                 plane.T if axis else plane
                 for plane in (values, bad, score, light))
             for y, x in _candidates(part, sigma):
-                near = known[y - 1:y + 2, x - 1:x + 2].any()
+                near = known[max(y - 1, 0):y + 2,
+                             max(x - 1, 0):x + 2].any()
                 noise = _noise(part, y, x, sigma, gain, faint=not near)
                 excess, step = _excess(part, y, x, noise)
                 if excess > result[y, x]:

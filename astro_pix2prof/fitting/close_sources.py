@@ -191,7 +191,8 @@ def find_close_source(image, mask, centre, *, noise, gain=None):
         return None
     px, py, fwhm, around = place[best]
     peak = fit[best] / power[best]
-    usual = light[np.abs(np.hypot(x, y) - np.hypot(px, py)) < _STEP].mean()
+    near = np.abs(np.hypot(x, y) - np.hypot(px, py)) < _STEP
+    usual = light[near if use is None else near & use].mean()
     sign = np.sign(peak)
     return CloseSource(
         x=float(sign * px), y=float(sign * py), fwhm=float(fwhm),

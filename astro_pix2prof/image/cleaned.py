@@ -141,7 +141,8 @@ def find_cleaned(data, mask, position):
     if box is None:
         return None
     values, corner = box
-    if len(np.unique(values)) < _DISTINCT * values.size:
+    seen = values[np.isfinite(values)]
+    if len(np.unique(seen)) < _DISTINCT * len(seen):
         return None
     side = len(values) - 2 * _HALF
     patches = sliding_window_view(values, (2 * _HALF + 1,) * 2).reshape(

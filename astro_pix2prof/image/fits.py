@@ -461,6 +461,8 @@ def _read_hdu(hdu, band, header, hdulist=None, *, of_file=False):
         msg = (f"the extension '{hdu.name}' is a table, not an image: "
                'choose another one with hdu=')
         raise ValueError(msg)
+    # (files that are decompressed piece by piece are read onwards only)
+    block = header_block(hdu) if of_file else b''
     data = read_pixels(hdu)
     if data is None:
         msg = (f"the extension '{hdu.name}' holds no data: choose another "
@@ -474,8 +476,7 @@ def _read_hdu(hdu, band, header, hdulist=None, *, of_file=False):
     parts = _read_pixels(data, hdu.header, band, header)
     try:
         # (astropy takes many times as long for the same one)
-        parts.wcs = (extension_wcs(header_block(hdu)) if of_file else None
-                     ) or read_wcs(hdu.header, hdulist)
+        parts.wcs = extension_wcs(block) or read_wcs(hdu.header, hdulist)
         _warn_of_wcs(parts.wcs, hdu.header)
     except BrokenWCSError as exc:
         # pixel_scale= may replace it

@@ -353,6 +353,8 @@ def _part(maps):
     """
     rings = maps.rings
     seen = rings.intensity > _GALAXY * rings.noise
+    if not seen.any():
+        return 0.0
     area = np.pi * np.gradient(rings.sma**2) * (1 - rings.eps)
     light = maps.bins**2 * (maps.lost * np.maximum(maps.light, 0.0)).sum()
-    return float(light / max((area * rings.intensity)[seen].sum(), 1e-300))
+    return float(light / (area * rings.intensity)[seen].sum())

@@ -8,7 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from astro_pix2prof.background.boxes import ring_correlation
-from astro_pix2prof.ellipses.annuli import measure_rings, sample_rings
+from astro_pix2prof.ellipses.annuli import (
+    SPLINE_RADIUS,
+    measure_rings,
+    sample_rings,
+)
 from astro_pix2prof.ellipses.area import area_excess
 from astro_pix2prof.ellipses.geometry import (
     shape_from_components,
@@ -40,8 +44,9 @@ _OWN, _SEEING = 0.08, 3.0
 # two objects on opposite sides, the rest is even.
 _UNEVEN = 0.1
 
-# Then, the error of a mean is this part of that variation.
-_OF_UNEVEN = 0.02
+# Then, the error of a mean is this part of that variation. Up to so many
+# pixels, a cubic spline is interpolated: the light of a thin disc is curved.
+_OF_UNEVEN, _SPLINE = 0.02, 60.0
 
 # What is so many times as bright as the opposite side, and so many times the
 # noise above that, is another object on the galaxy.
@@ -183,7 +188,8 @@ def measure_own_shape(rings, prepared, weight):
     if not _is_uneven(rings, amplitude):
         return None
     means = pixel_means(rings, clean_image(rings, prepared), rings.sma,
-                         rings.eps, rings.theta, weight + both, even=True)
+                        rings.eps, rings.theta, weight + both, even=True,
+                        spline_radius=_SPLINE)
     # (where the light varies along a ring, its mean is that of fewer points)
     uneven = _OF_UNEVEN * np.nan_to_num(amplitude) * np.abs(means.mean)
     return means.mean, np.hypot(np.hypot(means.noise, rings.sky_err), uneven)
@@ -336,7 +342,8 @@ def _is_single(values, known, noise):
         values > _SINGLE * np.maximum(other, 0.0) + _CLEAR * noise)
 
 
-def pixel_means(rings, image, sma, eps, theta, weight, *, even=False):
+def pixel_means(rings, image, sma, eps, theta, weight, *, even=False,
+                spline_radius=SPLINE_RADIUS):
     """
     Measure the weighted means of an image along ellipses.
 
@@ -358,6 +365,9 @@ def pixel_means(rings, image, sma, eps, theta, weight, *, even=False):
     even : bool, optional
         Whether what is on one of two opposite sides only is left out.
 
+    spline_radius : float, optional
+        As of `~astro_pix2prof.ellipses.annuli.sample_rings`.
+
     Returns
     -------
     means : record of 1D `~numpy.ndarray`, shape (n,)
@@ -367,7 +377,8 @@ def pixel_means(rings, image, sma, eps, theta, weight, *, even=False):
     out = _Means(*(np.full(len(sma), np.nan) for _ in range(3)))
     gain = cutout.gain or np.inf
     for index, values, weights, arc in sample_rings(
-            image, ~cutout.mask, rings.centre, sma, eps, theta):
+            image, ~cutout.mask, rings.centre, sma, eps, theta,
+            spline_radius=spline_radius):
         used = weights
         if weight is not None:
             used = weights * _point_weights(weight[index], theta[index],

@@ -78,7 +78,7 @@ def follow_sure_pixels(rings, means):
         value * _part_off(rings, means.noise))**2), 1.0)
     share = _share(sma, np.abs(off) / noise)
     left = (1 - share) * np.maximum(np.abs(off) - _WITHIN * noise, 0.0)
-    more = np.sqrt(np.where(share > 0, share * noise, missed)**2
+    more = np.sqrt(np.maximum(share * noise, missed)**2
                    + (_PART * share * off)**2 + left**2)
     rings.intensity = value = value + share * off
     rings.intensity_err = error = np.where(
@@ -103,7 +103,8 @@ def _missed_light(sma, mean):
     """
     if not mean[0] > 0:
         return np.zeros(len(sma))
-    fall = 1 - np.interp(1.0, sma, np.nan_to_num(mean)) / mean[0]
+    known = np.isfinite(mean)
+    fall = 1 - np.interp(1.0, sma[known], mean[known]) / mean[0]
     return (_MISSED * np.clip(fall, 0.0, 1.0)**_FALL * mean[0]
             * np.exp(-sma))
 

@@ -144,7 +144,7 @@ def _scene(kind, fwhm, rng):
     return image * 10**rng.uniform(1, 3.5) / image.max()
 
 
-@pytest.mark.parametrize('fwhm', [1.5, 2.0, 3.0])
+@pytest.mark.parametrize('fwhm', [1.3, 1.5, 2.0, 3.0])
 @pytest.mark.parametrize('kind', ['disc', 'edge-on', 'bar', 'dust', 'nucleus',
                                   'knots', 'stars'])
 def test_what_came_through_a_telescope_stays(kind, fwhm):

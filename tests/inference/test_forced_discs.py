@@ -65,12 +65,13 @@ def test_true_ellipses(weights, axis_ratio):
     """
     fitter = Pix2ProfFitter(weights, device='cpu')
     # (the PSF makes the isophotes rounder; one shape is given for all)
-    off = np.concatenate([deviations(
-        fitter, axis_ratio, seed, 1 - axis_ratio - 0.03, ANGLE)[0]
-        for seed in range(4)])
-    assert len(off) > 20
+    off, pulls = np.concatenate([deviations(
+        fitter, axis_ratio, seed, 1 - axis_ratio - 0.03, ANGLE)
+        for seed in range(6)], axis=1)
+    assert len(off) > 30
     assert abs(np.median(off)) < 0.01
     assert np.median(np.abs(off)) < 0.015
+    assert np.mean(np.abs(pulls) > 3) < 0.05
 
 
 @pytest.mark.parametrize('fitter', [

@@ -375,7 +375,7 @@ class MeanCorrection(nn.Module):
                 -1)
         out = self.sequence(features)
         add, scale, log_error = out[..., :3].unbind(-1)
-        rise = None
+        rise = kept = None
         if self.active and self.gated:
             gate = torch.sigmoid(out[..., 3:])
             near = (gate * away.clamp(-5, 5)).sum(-1)
@@ -394,7 +394,8 @@ class MeanCorrection(nn.Module):
             mean = mean * (1 + room * torch.tanh(scale)) + add * noise
             if not self.training:
                 if rings['given']:
-                    mean = mean + _kept(rings) * (pixels - mean)
+                    kept = _kept(rings)
+                    mean = mean + kept * (pixels - mean)
                 mean = torch.minimum(mean, _brightest(
                     rings, before if self.prior else 0.0))
         z = positive(mean / noise)
@@ -408,6 +409,10 @@ class MeanCorrection(nn.Module):
         photon = torch.log(POGSON / (z + 1))
         # the error is at least a part of that of photons
         log_error = torch.logaddexp(log_error, photon - 1.0)
+        if kept is not None:
+            # (means of pixels have all of their noise)
+            log_error = 0.5 * torch.logaddexp(2 * log_error, 2 * torch.log(
+                (kept * POGSON / z.clamp(min=1e-3)).clamp(min=1e-6)))
         if not self.training:
             lost = POGSON / z.clamp(min=1e-3) / (
                 (1 + (z / _LOST)**2) * (1 + (radii / _SMALL)**2))
