@@ -43,6 +43,10 @@ _CURVE, _HEIGHT, _RISE, _AROUND, _MOST = 0.3, 10.0, 3.0, 9, 40
 # tells too little of photons. So many make a count of the size of the noise.
 _FAINT, _PHOTONS = 10.0, 0.3
 
+# So many pixels along an ellipse, so many away from it in the root mean
+# square, are a rim.
+_RIM, _ALONG = 12, 0.7
+
 # How many times to look, each time without the pixels found before.
 _PASSES = 3
 
@@ -111,7 +115,27 @@ def find_tracks(values, sigma, *, gain=None):
             break
         bad |= new
         values[new] = np.nan
-    return bad
+    return np.zeros_like(bad) if _is_rim(bad) else bad
+
+
+def _is_rim(bad):
+    """
+    Tell whether pixels lie along an ellipse, as the rim of a crater does.
+
+    The core of a saturated galaxy may have other values within.
+    """
+    y, x = np.nonzero(bad)
+    if len(x) < _RIM:
+        return False
+    y, x = (place - place.mean() for place in (y, x))
+    # (x^2 = a + b x + c y + d x y + e y^2)
+    terms = np.stack([np.ones(len(x)), x, y, x * y, y**2], axis=1)
+    _, b, c, d, e = found = np.linalg.lstsq(terms, x**2, rcond=None)[0]
+    if not -4 * e > d**2:
+        return False
+    away = np.abs(x**2 - terms @ found) / np.maximum(np.hypot(
+        2 * x - b - d * y, c + d * x + 2 * e * y), 1.0)
+    return bool(np.sqrt(np.mean(away**2)) < _ALONG)
 
 
 def _in_tracks(score, light, bad):

@@ -28,6 +28,7 @@ from astro_pix2prof.profile.rings import MeasuredRings
 
 __all__ = ['rings_of_caption']
 
+
 def rings_of_caption(prepared, caption):
     """
     Convert the network output to ring measurements and flags.

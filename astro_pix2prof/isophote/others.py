@@ -114,7 +114,7 @@ def find_others(steps, model, structure):
     others = residual_mask(
         steps.image, model, steps.sigma, steps.radius, steps.centre,
         others=found.others, structure=structure)
-    # (ellipses that were given have their centre from where it is seen)
+    # (the centre of ellipses that were given is where the galaxy is seen)
     if steps.settings.fit_centre or steps.is_held() or not found.found:
         return others
     rows, columns = np.nonzero(found.galaxy)

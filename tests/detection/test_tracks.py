@@ -179,3 +179,22 @@ def test_local_noise(rng):
     assert local_noise(flat, 10, 10, 9.0) == 9.0
     # (too few pixels that are known)
     assert local_noise(np.full((21, 21), np.nan), 10, 10, 2.0) == 2.0
+
+
+@pytest.mark.parametrize('level', [0.1, 0.3, 0.5, 0.7])
+@pytest.mark.parametrize('q', [0.6, 0.9, 1.0])
+def test_rim_of_a_crater_stays(q, level):
+    """
+    The bright rim around a core with other values is no track.
+    """
+    x, y = np.meshgrid(np.arange(61.0), np.arange(61.0))
+    x, y = 0.8 * (x - 30) + 0.6 * (y - 30), 0.8 * (y - 30) - 0.6 * (x - 30)
+    light = 300 * np.exp(-np.hypot(x, y / q) / 6)
+    noise = np.random.default_rng(1).normal(0, 1, light.shape)
+    image = np.where(light > 90, 90 * level, light)
+    assert np.count_nonzero(find_tracks(image + noise, 1.0)) < 6
+    # (and two tracks of a galaxy are no rim)
+    light[20:24, 27] += 200
+    light[33, 36:41] += 200
+    found = find_tracks(light + noise, 1.0)
+    assert found[20:24, 27].sum() + found[33, 36:41].sum() > 5
