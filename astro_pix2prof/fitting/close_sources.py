@@ -10,14 +10,19 @@ import numpy as np
 from astropy.stats import gaussian_fwhm_to_sigma
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from astro_pix2prof.fitting.opposite_pixels import (
+    MISSING,
+    PHOTONS,
+    SMOOTH,
+    SMOOTH_NOISE,
+    centre_slopes,
+    cut_around,
+    one_of_each_pair,
+)
 from astro_pix2prof.profile.brightness import POGSON
 
 __all__ = ['CloseSource', 'find_close_source', 'has_close_source']
 
-
-# The pixels are smoothed a little; the noise of a smoothed pixel.
-_SMOOTH = 1.2
-_SMOOTH_NOISE = 0.5 / (np.sqrt(np.pi) * _SMOOTH)
 
 # Pixels at these distances from the centre are compared with those opposite;
 # the noise of neighbouring pixels may be correlated, by this factor.
@@ -28,9 +33,8 @@ _INNER, _OUTER, _CORRELATED = 1.0, 8.0, 1.5
 _NEAREST, _FARTHEST, _STEP = 1.2, 7.5, 0.75
 _WIDTHS = (2.0, 2.6, 3.4, 4.4, 5.8)
 
-# The light of a galaxy differs from that opposite by this part. Without a
-# gain, so many photons make a count of the size of the noise.
-_MODEL, _PHOTONS = 0.01, 2.0
+# The light of a galaxy differs from that opposite by this part.
+_MODEL = 0.01
 
 # A source is so many times its error, explains this part of the differences,
 # changes the ring through it by this (mag), and lies so near (pixels): farther
@@ -44,9 +48,6 @@ _NARROW, _APART = 5.0, 0.75
 
 # The part of a template that has to be left without what a wrong centre does.
 _LEFT = 0.1
-
-# The part of a smoothed pixel that may be missing.
-_MISSING = 0.1
 
 
 @dataclass
@@ -146,27 +147,23 @@ def find_close_source(image, mask, centre, *, noise, gain=None):
     found : `CloseSource` or `None`
         `None` where nothing is significant, or pixels are missing.
     """
-    reach = int(_OUTER + 4 * _SMOOTH) + 2
-    corner = [max(int(c) - reach, 0) for c in centre]
-    box = np.s_[corner[1]:max(int(centre[1]) + reach + 1, 0),
-                corner[0]:max(int(centre[0]) + reach + 1, 0)]
-    part, hidden = image[box], mask[box]
-    if min(part.shape) < 4 or not noise > 0:
+    part, hidden, middle = cut_around(image, mask, centre, int(_OUTER))
+    if part is None or not noise > 0:
         return None
     x, y, template, square, place = _templates()
     both = np.array([[1], [-1]])
-    at = (centre[1] - corner[1] + both * y, centre[0] - corner[0] + both * x)
+    at = (middle[1] + both * y, middle[0] + both * x)
     use = _seen(hidden, at)
     if use is not None:
         if 2 * np.count_nonzero(use) < len(x):
             return None
         part = np.where(hidden, 0.0, part)
     # (in double precision: the unit of the image may be any)
-    part = gaussian_filter(part.astype(float) / noise, _SMOOTH)
+    part = gaussian_filter(part.astype(float) / noise, SMOOTH)
     here, there = map_coordinates(part, at, order=1, mode='nearest')
     odd, light = 0.5 * (here - there), np.maximum(0.5 * (here + there), 0.0)
-    photons = light / (_PHOTONS if gain is None else gain * noise)
-    weight = 1 / (0.5 * (_CORRELATED * _SMOOTH_NOISE)**2 * (1 + photons)
+    photons = light / (PHOTONS if gain is None else gain * noise)
+    weight = 1 / (0.5 * (_CORRELATED * SMOOTH_NOISE)**2 * (1 + photons)
                   + (_MODEL * light)**2)
     if use is not None:
         weight[~use] = 0.0
@@ -174,9 +171,7 @@ def find_close_source(image, mask, centre, *, noise, gain=None):
     if not weight @ odd**2 > _SURE**2:
         return None
     # (a centre that is off by one makes these differences)
-    slope = np.array([map_coordinates(along, at, order=1, mode='nearest')
-                      for along in np.gradient(part)])
-    slope = 0.5 * (slope[:, 0] - slope[:, 1])
+    slope = centre_slopes(part, at, mode='nearest')
     root = np.sqrt(weight)
     basis = np.linalg.qr((slope * root).T)[0]
     left = root * odd - basis @ (basis.T @ (root * odd))
@@ -210,9 +205,9 @@ def _seen(hidden, at):
         at, hidden.shape, strict=True)], axis=0)
     if not hidden.any():
         return None if inside.all() else inside.all(axis=0)
-    near = gaussian_filter(hidden.astype(float), _SMOOTH)
+    near = gaussian_filter(hidden.astype(float), SMOOTH)
     return (inside & (map_coordinates(near, at, order=1, mode='nearest')
-                      < _MISSING)).all(axis=0)
+                      < MISSING)).all(axis=0)
 
 
 @cache
@@ -235,12 +230,12 @@ def _templates():
     half = int(_OUTER)
     y, x = (part.ravel().astype(float) for part in np.mgrid[
         -half:half + 1, -half:half + 1])
-    chosen = _half_plane(x, y, _INNER, _OUTER)
+    chosen = one_of_each_pair(x, y, _INNER, _OUTER)
     x, y = x[chosen], y[chosen]
     number = int(_FARTHEST / _STEP)
     py, px = (_STEP * part.ravel() for part in np.mgrid[
         -number:number + 1, -number:number + 1])
-    chosen = _half_plane(px, py, _NEAREST, _FARTHEST)
+    chosen = one_of_each_pair(px, py, _NEAREST, _FARTHEST)
     px, py = px[chosen], py[chosen]
     radius = np.hypot(px, py)[:, None]
     angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)
@@ -248,7 +243,7 @@ def _templates():
     template, place = [], []
     for fwhm in _WIDTHS:
         # (the peak is that after the pixels are smoothed)
-        power = (fwhm * gaussian_fwhm_to_sigma)**2 + _SMOOTH**2
+        power = (fwhm * gaussian_fwhm_to_sigma)**2 + SMOOTH**2
         here, there = (np.exp(-0.5 * (
             (x - k * px[:, None])**2 + (y - k * py[:, None])**2) / power)
             for k in (1, -1))
@@ -258,12 +253,3 @@ def _templates():
             np.exp(-0.5 * away / power).mean(axis=1)], axis=1))
     template = np.concatenate(template)
     return x, y, template, template**2, np.concatenate(place)
-
-
-def _half_plane(x, y, inner, outer):
-    """
-    Choose points within distances, one of each opposite pair.
-    """
-    radius = np.hypot(x, y)
-    return (radius > inner) & (radius < outer) & (
-        (y > 0) | ((y == 0) & (x > 0)))

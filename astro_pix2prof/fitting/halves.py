@@ -6,27 +6,29 @@ Compare the two halves of a galaxy at a line where the noise changes.
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from astro_pix2prof.fitting.opposite_pixels import (
+    MISSING,
+    PHOTONS,
+    SMOOTH,
+    SMOOTH_NOISE,
+    centre_slopes,
+    cut_around,
+    one_of_each_pair,
+)
+
 __all__ = ['halves_gain']
 
-
-# The pixels are smoothed a little; the noise of a smoothed pixel.
-_SMOOTH = 1.2
-_SMOOTH_NOISE = 0.5 / (np.sqrt(np.pi) * _SMOOTH)
 
 # Every other pixel up to this distance from the centre is compared with the
 # one opposite; so many pairs are needed.
 _RADIUS, _EVERY, _PAIRS = 30, 2, 60
 
-# The light of a galaxy differs from that opposite by this part. Without a
-# gain, so many photons make a count of the size of the noise.
-_MODEL, _PHOTONS = 0.03, 2.0
+# The light of a galaxy differs from that opposite by this part.
+_MODEL = 0.03
 
 # The step that fits best differs from that of the noise by less than so many
 # times its error and this part.
 _ERRORS, _PART = 2.5, 0.15
-
-# The part of a smoothed pixel that may be missing.
-_MISSING = 0.1
 
 
 def halves_gain(image, mask, lines, step, centre, *, noise, gain=None):
@@ -82,35 +84,29 @@ def halves_gain(image, mask, lines, step, centre, *, noise, gain=None):
     >>> halves_gain(image, none, lines, 0.3, (80, 80), noise=1.1) > 20
     True
     """
-    reach = _RADIUS + int(4 * _SMOOTH) + 2
-    corner = [max(int(c) - reach, 0) for c in centre]
-    box = np.s_[corner[1]:max(int(centre[1]) + reach + 1, 0),
-                corner[0]:max(int(centre[0]) + reach + 1, 0)]
-    part, hidden = image[box], mask[box]
-    if min(part.shape) < 4 or not noise > 0:
+    part, hidden, middle = cut_around(image, mask, centre, _RADIUS)
+    if part is None or not noise > 0:
         return 0.0
     offsets = np.arange(-_RADIUS, _RADIUS + 1, _EVERY)
     y, x = (grid.ravel() for grid in np.meshgrid(offsets, offsets,
                                                  indexing='ij'))
-    chosen = (np.hypot(x, y) < _RADIUS) & ((y > 0) | ((y == 0) & (x > 0)))
+    chosen = one_of_each_pair(x, y, 0, _RADIUS)
     both = np.array([[1], [-1]])
     x, y = both * x[chosen], both * y[chosen]
-    at = np.stack([centre[1] - corner[1] + y, centre[0] - corner[0] + x])
-    near = gaussian_filter(hidden.astype(float), _SMOOTH)
+    at = np.stack([middle[1] + y, middle[0] + x])
+    near = gaussian_filter(hidden.astype(float), SMOOTH)
     # (beyond the frame, too, are no pixels)
-    use = (map_coordinates(near, at, order=1, cval=1.0) < _MISSING).all(0)
+    use = (map_coordinates(near, at, order=1, cval=1.0) < MISSING).all(0)
     if np.count_nonzero(use) < _PAIRS:
         return 0.0
     # (in double precision: the unit of the image may be any)
-    part = gaussian_filter(np.where(hidden, 0.0, part / float(noise)), _SMOOTH)
+    part = gaussian_filter(np.where(hidden, 0.0, part / float(noise)), SMOOTH)
     here, there = map_coordinates(part, at[..., use], order=1)
-    slope = np.array([map_coordinates(along, at[..., use], order=1)
-                      for along in np.gradient(part)])
     odd, even = 0.5 * (here - there), 0.5 * (here + there)
-    slope = 0.5 * (slope[:, 0] - slope[:, 1])
+    slope = centre_slopes(part, at[..., use])
     light = np.maximum(even, 0)
-    photons = light / (_PHOTONS if gain is None else gain * noise)
-    root = 1 / np.sqrt(0.5 * _SMOOTH_NOISE**2 * (1 + photons)
+    photons = light / (PHOTONS if gain is None else gain * noise)
+    root = 1 / np.sqrt(0.5 * SMOOTH_NOISE**2 * (1 + photons)
                        + (_MODEL * light)**2)
     basis = np.linalg.qr((slope * root).T)[0]
     place = centre[0] + x[:, use] + 0.5

@@ -22,12 +22,12 @@ from astro_pix2prof.ellipses.geometry import (
 )
 from astro_pix2prof.ellipses.model import ellipse_model, elliptical_radius
 from astro_pix2prof.inference.radii import (
-    _OWN,
-    _STRUCTURE,
-    _opposite,
-    _point_weights,
+    OWN,
+    STRUCTURE,
     clean_image,
+    opposite_weight,
     pixel_means,
+    point_weights,
 )
 
 __all__ = ['BothSides', 'measure_both_sides']
@@ -91,7 +91,7 @@ class BothSides:
         Whether other objects have it: it has peaks of its own.
 
     part : float
-        This light over that of the rings.
+        This light over all that of the rings that are seen.
     """
 
     intensity: np.ndarray
@@ -126,9 +126,9 @@ def measure_both_sides(rings, prepared, weight):
     found : `BothSides` or `None`
         `None` if none was left out.
     """
-    both = _opposite(weight)
+    both = opposite_weight(weight)
     with np.errstate(invalid='ignore'):
-        some = (both.mean(1) > _OWN) & (rings.sma > _INNER) & (
+        some = (both.mean(1) > OWN) & (rings.sma > _INNER) & (
             rings.intensity > _CLEARLY * rings.intensity_err)
     rows = np.flatnonzero(some)
     # (most galaxies are done with here, which is fast)
@@ -149,7 +149,7 @@ def measure_both_sides(rings, prepared, weight):
         return None
     value, error = rings.intensity.copy(), rings.intensity_err.copy()
     value[rows] += more
-    error[rows] = np.hypot(np.hypot(error[rows], noise), _STRUCTURE * more)
+    error[rows] = np.hypot(np.hypot(error[rows], noise), STRUCTURE * more)
     maps = _Maps(rings, image, both, rows)
     apart, clear = _own_peaks(maps)
     same, seen = _sameness(maps)
@@ -170,7 +170,7 @@ def _likeness(rings, image, weight, rows):
             image, ~rings.cutout.mask, rings.centre, rings.sma[rows],
             rings.eps[rows], rings.theta[rows]):
         own, n = rows[index], values.shape[1]
-        part = np.where(used > 0, 1 - _point_weights(
+        part = np.where(used > 0, 1 - point_weights(
             weight[own], rings.theta[own], n), 0.0)
         light = part * (values - rings.intensity[own][:, None])
         # (longer rings are sampled at more points)

@@ -86,8 +86,10 @@ def rings_of_caption(prepared, caption):
     untold = caption.trust.get('sky_untold')
     if untold is not None:
         # (rings beyond the galaxy are cut off, too, and tell nothing of it)
-        untold = np.hypot(untold, np.hypot(prepared.background.rounding,
-                                           prepared.sky_err))
+        # (a network is not told the error of a level that was given)
+        untold = np.hypot(untold, prepared.background.error
+                          if prepared.background.how == 'given'
+                          else prepared.background.rounding)
     if untold is not None and prepared.background.is_uneven:
         # (a network thinks that a sky is flat, and the rings beyond the
         # galaxy make it sure of that of the others)

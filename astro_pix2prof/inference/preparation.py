@@ -152,9 +152,6 @@ class PreparedGalaxy:
 
     columns : `~astro_pix2prof.fitting.harmonics.RingChoice` or `None`
         Columns of rings that were asked for.
-
-    sky_err : float
-        The error of a sky level that was given, which a network is not told.
     """
 
     cutout: GalaxyCutout
@@ -173,7 +170,6 @@ class PreparedGalaxy:
     finds_centre: bool = False
     radii: object = None
     columns: object = None
-    sky_err: float = 0.0
 
     @property
     def forced(self):
@@ -290,16 +286,16 @@ def prepare_galaxy(cutout, *, sky='auto', sky_err=0.0, search_radius=None,
     if rays is not None:
         cutout = copy(cutout)
         cutout.mask = bad = bad | rays
-    given, of_level = measured, 0.0
+    given = measured
     if sky not in MEASURED:
-        of_level = pixel_level(sky_err, 'sky_err', cutout)
         given = replace(measured, level=pixel_level(sky, 'sky', cutout),
-                        how='given',
-                        error=float(np.hypot(measured.rounding, of_level)))
+                        how='given', error=float(np.hypot(
+                            measured.rounding, pixel_level(
+                                sky_err, 'sky_err', cutout))))
     prepared = PreparedGalaxy(
         cutout, np.where(bad, 0.0, data - given.over(data.shape)).astype(
             np.float32), given, sigma, tuple(cutout.position), search,
-        not fit_centre, GalaxyFlag(0), sky_err=of_level)
+        not fit_centre, GalaxyFlag(0))
     if given.is_uncertain:
         prepared.flag |= GalaxyFlag.SKY_UNCERTAIN
     ellipses = read_ellipses(cutout, geometry, ellipticity, pa)

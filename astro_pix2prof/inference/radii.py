@@ -22,8 +22,9 @@ from astro_pix2prof.ellipses.model import ellipse_model
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import RingFlag
 
-__all__ = ['clean_image', 'excess_of_area', 'measure_own_shape',
-           'pixel_means', 'rings_at']
+__all__ = ['OWN', 'STRUCTURE', 'clean_image', 'excess_of_area',
+           'measure_own_shape', 'opposite_weight', 'pixel_means',
+           'point_weights', 'rings_at']
 
 
 # What the pixels of a ring say beyond the profile of the network counts from
@@ -33,11 +34,11 @@ _SIGNIFICANT, _WITHIN, _PART = 2.0, 0.5, 0.3
 
 # The error of a mean of pixels in units of the scatter that noise does not
 # explain, as of isophotes.
-_STRUCTURE = 0.3
+STRUCTURE = 0.3
 
 # A galaxy was taken for another object if so much of the points of bright
 # rings beyond so many pixels lost its weight on both of two opposite sides.
-_OWN, _SEEING = 0.08, 3.0
+OWN, _SEEING = 0.08, 3.0
 
 # On such sides lies the galaxy itself if, along the rings, the light that
 # keeps its weight varies as the second harmonic by so much of its mean: of
@@ -180,9 +181,9 @@ def measure_own_shape(rings, prepared, weight):
         Intensities and their errors, with weight for what is there on
         opposite sides. `None` if the galaxy keeps its weight.
     """
-    both = _opposite(weight)
+    both = opposite_weight(weight)
     bright = _bright(rings)
-    if not bright.any() or np.median(both[bright].mean(1)) < _OWN:
+    if not bright.any() or np.median(both[bright].mean(1)) < OWN:
         return None
     amplitude = _unevenness(rings, prepared, weight)
     if not _is_uneven(rings, amplitude):
@@ -202,9 +203,19 @@ def _bright(rings):
     return (rings.intensity > rings.noise) & (rings.sma > _SEEING)
 
 
-def _opposite(weight):
+def opposite_weight(weight):
     """
-    The weight that points lost on two opposite sides, shape (n, n_angle).
+    Calculate the weight that points lost on two opposite sides.
+
+    Parameters
+    ----------
+    weight : 2D `~numpy.ndarray`, shape (n, n_angle)
+        Weights of the points of each ring, from 0 to 1.
+
+    Returns
+    -------
+    both : 2D `~numpy.ndarray`, shape (n, n_angle)
+        The lesser of what each point and the opposite one lost.
     """
     left_out = 1 - weight
     return np.minimum(left_out, np.roll(left_out, weight.shape[1] // 2, 1))
@@ -221,7 +232,7 @@ def _unevenness(rings, prepared, weight):
             clean_image(rings, prepared), ~rings.cutout.mask, rings.centre,
             rings.sma, rings.eps, rings.theta):
         n = used.shape[1]
-        used = used * _point_weights(weight[index], rings.theta[index], n)
+        used = used * point_weights(weight[index], rings.theta[index], n)
         t = (np.arange(n) + 0.5) * (2 * np.pi / n)
         design = np.stack([np.ones(n), np.cos(2 * t), np.sin(2 * t)])
         normal = np.einsum('ik,jk,nk->nij', design, design, used)
@@ -265,7 +276,7 @@ def excess_of_area(rings, prepared, weight):
     across = weight is not None and _is_uneven(
         rings, _unevenness(rings, prepared, weight))
     if across:
-        weight = weight + _opposite(weight)
+        weight = weight + opposite_weight(weight)
 
     def samples():
         for index, values, used, arc in sample_rings(
@@ -273,7 +284,7 @@ def excess_of_area(rings, prepared, weight):
                 rings.centre, rings.sma, rings.eps, rings.theta):
             known = used > 0
             if weight is not None:
-                used = used * _point_weights(
+                used = used * point_weights(
                     weight[index], rings.theta[index], used.shape[1])
             if across:
                 used = np.where(_is_single(values, known, rings.noise), 0.0,
@@ -381,7 +392,7 @@ def pixel_means(rings, image, sma, eps, theta, weight, *, even=False,
             spline_radius=spline_radius):
         used = weights
         if weight is not None:
-            used = weights * _point_weights(weight[index], theta[index],
+            used = weights * point_weights(weight[index], theta[index],
                                             weights.shape[1])
         if even:
             used = np.where(_is_single(values, weights > 0, rings.noise),
@@ -422,16 +433,32 @@ def _outer_means(rings, image, sma, eps, theta):
     factor = ring_correlation(rings.noise_correlation, np.ones(len(sma)))
     noise = factor * rings.noise / np.sqrt(np.maximum(found.n_pixels, 1.0))
     # (what scatters more than noise does is light of other objects)
-    structure = _STRUCTURE * np.sqrt(np.maximum(
+    structure = STRUCTURE * np.sqrt(np.maximum(
         found.scatter**2 - rings.noise**2, 0.0))
     error = np.sqrt(noise**2 + structure**2 + rings.sky_err**2)
     return (np.where(seen, found.mean, np.nan),
             np.where(seen, error, np.nan), valid)
 
 
-def _point_weights(weight, theta, n_angle):
+def point_weights(weight, theta, n_angle):
     """
     Interpolate the weights of the points of rings along the ellipses.
+
+    Parameters
+    ----------
+    weight : 2D `~numpy.ndarray`, shape (n, m)
+        Weights at m angles from +x.
+
+    theta : 1D `~numpy.ndarray`, shape (n,)
+        Angles of the ellipses in radians from +x.
+
+    n_angle : int
+        The number of points.
+
+    Returns
+    -------
+    weight : 2D `~numpy.ndarray`, shape (n, n_angle)
+        At equal steps of the eccentric anomaly.
     """
     n = weight.shape[1]
     anomaly = (np.arange(n_angle) + 0.5) * (2 * np.pi / n_angle)
