@@ -90,7 +90,7 @@ def sample_rings(image, good, centre, sma, eps, theta, *,
                                       theta[index], n_angle)
         if sma[index].max() <= spline_radius:
             if coefficients is None:
-                half = int(spline_radius) + 8
+                half = int(min(spline_radius, max(ny, nx))) + 8
                 x0, y0 = (max(int(np.ravel(v)[0]) - half, 0)
                           for v in middle)
                 coefficients = spline_filter(

@@ -104,7 +104,8 @@ def _sample(image, good, centre, sma, eps, theta, top, n_angle, window):
     u, v = a[:, None] * np.cos(from_axis), (a * q)[:, None] * np.sin(from_axis)
     c, s = np.cos(tilt)[:, None], np.sin(tilt)[:, None]
     place = [centre[1] + u * s + v * c, centre[0] + u * c - v * s]
-    value = map_coordinates(image, place, order=1, mode='nearest')
+    # (a bilinear function makes what is a few pixels thick rounder)
+    value = map_coordinates(image, place, order=3, mode='nearest')
     weight = map_coordinates(good.astype(np.float32), place, order=1,
                              mode='constant', cval=0.0)
 

@@ -24,7 +24,7 @@ from astro_pix2prof.detection.masks import (
     fill_masked,
     symmetric_part,
 )
-from astro_pix2prof.ellipses.annuli import SPLINE_RADIUS, measure_rings
+from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.ellipses.geometry import shape_to_components
 from astro_pix2prof.ellipses.model import elliptical_radius
 from astro_pix2prof.fitting.radii import RingRadii
@@ -502,11 +502,13 @@ class IsophoteSteps:
         """
         Measure the image along thin rings.
         """
-        # Isophotes as photutils has them are sampled as photutils does.
+        # A bilinear function flattens what is a few pixels thick, as discs
+        # seen edge-on at any radius. Isophotes as photutils has them are
+        # sampled as photutils does.
         return measure_rings(
             self.image, ~self.masked, self.ring_centre or self.centre,
             sma, eps, theta, sigma=self.sigma,
-            spline_radius=SPLINE_RADIUS if self.settings.smooth else 0.0)
+            spline_radius=np.inf if self.settings.smooth else 0.0)
 
     def measure_sky(self):
         """
