@@ -22,10 +22,10 @@ STRUCTURE_ERROR = 0.3
 SHAPE_ERROR = 1.0
 
 # The variance of a sample of an image of white noise, relative to that of a
-# pixel, is 0.44 for a bilinear function and 0.76 for a cubic spline; scatter of
-# as much and an eighth more is no structure. Rings of few pixels, up to this
-# semi-major axis (pixels), tell less of their structure: there, a part of the
-# noise counts as such.
+# pixel, is 0.44 for a bilinear function and 0.76 for a cubic spline; scatter
+# of as much and an eighth more is no structure. Rings of few pixels, up to
+# this semi-major axis (pixels), tell less of their structure: there, a part
+# of the noise counts as such.
 BILINEAR_NOISE, SPLINE_NOISE = 0.5, 0.86
 FEW_PIXELS = 12.0
 

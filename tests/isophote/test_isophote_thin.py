@@ -27,7 +27,7 @@ def fixture_image():
     return pixels + np.random.default_rng(3).normal(0, SIGMA, pixels.shape)
 
 
-@pytest.mark.parametrize('options, far', [
+@pytest.mark.parametrize(('options', 'far'), [
     ({'ellipticity': 0.85, 'pa': ANGLE * u.rad}, 0.003), ({}, 0.007)],
     ids=['given ellipse', 'own ellipses'])
 def test_profile(image, options, far):
