@@ -20,6 +20,7 @@ from astro_pix2prof.background.rounding import add_rounding, find_step
 from astro_pix2prof.background.tilt import measure_sky_or_tilt
 from astro_pix2prof.detection.bad_lines import find_bad_pixels_and_lines
 from astro_pix2prof.detection.galaxy import FINE, find_galaxy
+from astro_pix2prof.detection.trails import find_trail
 from astro_pix2prof.ellipses.geometry import shape_to_components
 from astro_pix2prof.ellipses.given import read_ellipses
 from astro_pix2prof.image.cutout import GalaxyCutout
@@ -283,9 +284,11 @@ def prepare_galaxy(cutout, *, sky='auto', sky_err=0.0, search_radius=None,
     rays = find_bad_pixels_and_lines(
         data, bad, cutout.position, sigma, sky=measured.level, reach=search,
         gain=cutout.gain)
-    if rays is not None:
-        cutout = copy(cutout)
-        cutout.mask = bad = bad | rays
+    trail = find_trail(data - measured.level, bad, cutout.position, sigma)
+    for found in (rays, trail):
+        if found is not None:
+            cutout = copy(cutout)
+            cutout.mask = bad = bad | found
     given = measured
     if sky not in MEASURED:
         given = replace(measured, level=pixel_level(sky, 'sky', cutout),
@@ -298,6 +301,8 @@ def prepare_galaxy(cutout, *, sky='auto', sky_err=0.0, search_radius=None,
         not fit_centre, GalaxyFlag(0))
     if given.is_uncertain:
         prepared.flag |= GalaxyFlag.SKY_UNCERTAIN
+    if trail is not None:
+        prepared.flag |= GalaxyFlag.NEIGHBOUR
     ellipses = read_ellipses(cutout, geometry, ellipticity, pa)
     if ellipses is not None:
         prepared.ellipses = (ellipses.sma, *(

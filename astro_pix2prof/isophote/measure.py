@@ -282,8 +282,11 @@ def _last_ring(steps, measured):
     end = np.nonzero(present)[0][-1] + 1
     if steps.max_sma is not None:
         return end
-    # Three faint rings in a row end the profile; one or two do not.
+    # Three faint rings in a row end the profile; one or two do not. (The
+    # first rings have so few pixels that they may be lost in the noise.)
     faint = np.where(present, snr < steps.settings.min_snr, False)
+    inner = measured.sma <= _INNER
+    faint[:np.argmax(np.where(present & inner, snr, -np.inf))] = False
     run = np.convolve(faint, np.ones(3), 'valid') == 3
     if run.any():
         end = min(end, int(np.argmax(run)) + 1)

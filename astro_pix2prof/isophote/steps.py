@@ -24,6 +24,7 @@ from astro_pix2prof.detection.masks import (
     fill_masked,
     symmetric_part,
 )
+from astro_pix2prof.detection.trails import find_trail
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.ellipses.geometry import shape_to_components
 from astro_pix2prof.ellipses.model import elliptical_radius
@@ -266,6 +267,11 @@ class IsophoteSteps:
                 gain=self.cutout.gain and self.cutout.gain * self.unit)
             if found is not None:
                 self.bad = self.bad | found
+            trail = find_trail(self.data - self.level, self.bad,
+                               self.position, self.sigma)
+            if trail is not None:
+                self.bad = self.bad | trail
+                self.flag |= GalaxyFlag.NEIGHBOUR
         self.image = fill_gaps(self.data - self.level, self.bad)[0]
         position, search = self.position, self.search
         if self.initial is not None:
