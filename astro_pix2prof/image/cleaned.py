@@ -19,6 +19,9 @@ _NEAR, _REACH = 8, 3
 # Half the side (pixels) of the largest square that a cleaner looks at.
 _HALF = 3
 
+# The side (pixels) of the box that holds all pixels of areas.
+_SIDE = 2 * (_REACH + 2) + 1
+
 # Pixels equal what is expected to this part of the largest value around, as
 # the sum of numbers of 32 bits does.
 _EQUAL = 1e-6
@@ -48,16 +51,22 @@ def _recipes():
     """
     List the areas with what each recipe puts in place of their pixels.
 
-    Of each: the pixels of an area (rows, columns); and for each mean the
-    weights, shape (49, n), and for each median the places, shape (49, n) of
-    bool, of the pixels around each of its n pixels. Then the weights for the
-    first pixels of all, and the places for the first three.
+    Returns
+    -------
+    means, medians : list of tuple of 2 `~numpy.ndarray`
+        Of each area and recipe: the weights, or the places (bool), of the
+        pixels around each of its n pixels, shape (49, n); and its pixels at
+        each place where it may lie, shape (m, n).
+
+    first_mean, first_median : 2D `~numpy.ndarray`
+        The weights for the first pixels of all, shape (49, n_means), and the
+        places for the first three, shape (49, 3 * n_medians).
     """
     step = np.arange(-_HALF, _HALF + 1)
     dy, dx = (part.ravel() for part in np.meshgrid(step, step, indexing='ij'))
     far = np.maximum(abs(dy), abs(dx))
     near = 1 / np.maximum(np.hypot(dy, dx), 1.0)
-    areas = []
+    all_means, all_medians = [], []
     for rows in _AREAS:
         pixels = [(y, x) for y, (first, last) in enumerate(rows)
                   for x in range(first, last)]
@@ -74,13 +83,37 @@ def _recipes():
         medians = np.moveaxis(np.array(medians), 0, -1)
         total = means.sum(axis=1)
         known = np.flatnonzero((total > 0).all(axis=1))
-        areas.append((np.array(pixels), means[known] / total[known, None],
-                      medians[medians.any(axis=1).all(axis=1)]))
-    return (areas,
-            np.concatenate([part[:, :, 0] for _, part, _ in areas]).T,
-            np.concatenate([
-                np.moveaxis(part[..., :_FIRST], 1, -1).reshape(-1, len(far))
-                for _, _, part in areas]).T.astype(np.float32))
+        pixels = np.array(pixels)
+        corners = np.indices(_SIDE - pixels.max(axis=0)).reshape(2, -1).T
+        which = (corners[:, None] + pixels) @ (_SIDE, 1)
+        all_means += [(part, which) for part in
+                      means[known] / total[known, None]]
+        all_medians += [(part, which) for part in
+                        medians[medians.any(axis=1).all(axis=1)]]
+    return (all_means, all_medians,
+            np.array([part[:, 0] for part, _ in all_means]).T,
+            np.concatenate([part[:, :_FIRST].T for part, _ in
+                            all_medians]).T.astype(np.float32))
+
+
+@cache
+def _first_pixels():
+    """
+    List the first pixels of all areas at all places where they may lie.
+
+    Returns
+    -------
+    of_means, of_medians : tuple of 3 `~numpy.ndarray`
+        The first three pixels, shape (m, 3), the number of the recipe, shape
+        (m,), and the first row of each recipe.
+    """
+    found = []
+    for recipes in _recipes()[:2]:
+        size = [len(which) for _, which in recipes]
+        found.append((
+            np.concatenate([which[:, :_FIRST] for _, which in recipes]),
+            np.repeat(np.arange(len(size)), size), np.cumsum(size) - size))
+    return found
 
 
 def _line(inside, along, across):
@@ -144,69 +177,64 @@ def find_cleaned(data, mask, position):
     seen = values[np.isfinite(values)]
     if len(np.unique(seen)) < _DISTINCT * len(seen):
         return None
-    side = len(values) - 2 * _HALF
     patches = sliding_window_view(values, (2 * _HALF + 1,) * 2).reshape(
-        side**2, -1)
+        _SIDE**2, -1)
     value = patches[:, patches.shape[1] // 2]
     equal = _EQUAL * np.abs(patches).max(axis=1)
     found = np.zeros(data.shape, dtype=bool)
-    for which, means, medians in _possible(patches, value, equal):
-        for k, weights in means:
-            pixels = which[k]
-            part = patches[pixels]
-            off = np.abs((part * weights.T).sum(axis=1) - value[pixels])
-            if not np.all(off <= equal[pixels]):
-                continue
-            usual = np.abs(patches @ weights[:, 0] - value)
-            if _chance(equal[pixels], usual) < _CHANCE and (
-                    _any_brighter(part, value[pixels], weights.T > 0)):
-                _mark(found, corner, pixels, side)
-        for k, around in medians:
-            pixels = which[k]
-            part = patches[pixels]
-            if not all(_is_median(row[use], middle, least)
-                       for row, use, middle, least in zip(
-                           part, around.T, value[pixels], equal[pixels],
-                           strict=True)):
-                continue
-            usual = np.abs(part - value[pixels, None])
-            if (_chance(equal[pixels], usual) < _CHANCE
-                    and _any_brighter(part, value[pixels], around.T)
-                    and not _has_twins(values, pixels, side)):
-                _mark(found, corner, pixels, side)
+    for weights, pixels in _possible_means(patches, value, equal):
+        part = patches[pixels]
+        off = np.abs((part * weights.T).sum(axis=1) - value[pixels])
+        if not np.all(off <= equal[pixels]):
+            continue
+        usual = np.abs(patches @ weights[:, 0] - value)
+        if _chance(equal[pixels], usual) < _CHANCE and (
+                _any_brighter(part, value[pixels], weights.T > 0)):
+            _mark(found, corner, pixels)
+    for around, pixels in _possible_medians(patches, value, equal):
+        part = patches[pixels]
+        if not _are_medians(part, around.T, value[pixels],
+                            equal[pixels]).all():
+            continue
+        usual = np.abs(part - value[pixels, None])
+        if (_chance(equal[pixels], usual) < _CHANCE
+                and _any_brighter(part, value[pixels], around.T)
+                and not _has_twins(values, pixels)):
+            _mark(found, corner, pixels)
     return found if found.any() else None
 
 
-def _possible(patches, value, equal):
+def _possible_means(patches, value, equal):
     """
-    List, of each area, what its first pixels allow.
-
-    The pixels of the area from each corner, and for means and medians the
-    numbers of the corners with the recipe.
+    List weights, and the pixels of an area, the first of which is the mean.
     """
-    side = round(np.sqrt(len(patches)))
-    areas, first_mean, first_median = _recipes()
+    means, _, first_mean, _ = _recipes()
     close = np.abs(patches @ first_mean - value[:, None]) <= equal[:, None]
     often = np.count_nonzero(close, axis=0) >= _OFTEN
     close[:, often] = False
+    (pixels, recipe, start), _ = _first_pixels()
+    for k in np.flatnonzero(close[pixels[:, 0], recipe]):
+        weights, which = means[recipe[k]]
+        yield weights, which[k - start[recipe[k]]]
+
+
+def _possible_medians(patches, value, equal):
+    """
+    List places, and the pixels of an area, the first of which is the median.
+    """
+    _, medians, _, first_median = _recipes()
     # (as many of those around are brighter as are fainter)
     rank = np.sign(patches - value[:, None]).astype(np.float32)
     even = np.abs(rank @ first_median) <= 1
-    n_mean = n_median = 0
-    for pixels, means, medians in areas:
-        last = side - pixels.max(axis=0)
-        places = np.indices(last).reshape(2, -1).T
-        which = (places[:, None] + pixels) @ (side, 1)
-        part = close[which[:, 0], n_mean:n_mean + len(means)]
-        n_mean += len(means)
-        n = _FIRST * len(medians)
-        these = even[:, n_median:n_median + n].reshape(
-            -1, len(medians), _FIRST)
-        n_median += n
-        calm = np.logical_and.reduce(
-            [these[which[:, j], :, j] for j in range(_FIRST)])
-        yield (which, [(k, means[j]) for k, j in np.argwhere(part)],
-               [(k, medians[j]) for k, j in np.argwhere(calm)])
+    _, (pixels, recipe, start) = _first_pixels()
+    places = np.flatnonzero(np.logical_and.reduce([
+        even[pixels[:, j], _FIRST * recipe + j] for j in range(_FIRST)]))
+    first, around = pixels[places, 0], first_median.T[
+        _FIRST * recipe[places]] > 0
+    for k in places[_are_medians(patches[first], around, value[first],
+                                 equal[first])]:
+        around, which = medians[recipe[k]]
+        yield around, which[k - start[recipe[k]]]
 
 
 def _around_nucleus(data, mask, position):
@@ -233,14 +261,33 @@ def _around_nucleus(data, mask, position):
     return values, (y + _HALF, x + _HALF)
 
 
-def _is_median(values, value, equal):
+def _are_medians(patches, around, value, equal):
     """
-    Tell whether a value is the median of others, or one of two in the middle.
+    Tell which values are the median of others, or one of two in the middle.
+
+    Parameters
+    ----------
+    patches : 2D `~numpy.ndarray`, shape (m, 49)
+        The pixels around each value.
+
+    around : 2D bool `~numpy.ndarray`, shape (m, 49)
+        Those that count.
+
+    value, equal : 1D `~numpy.ndarray`, shape (m,)
+        The values, and by how much they may differ.
+
+    Returns
+    -------
+    result : 1D bool `~numpy.ndarray`, shape (m,)
     """
-    ordered = np.sort(values)
-    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-    return min(abs(low - value), abs(high - value),
-               abs(0.5 * (low + high) - value)) <= equal
+    # (those that do not count come last)
+    ordered = np.sort(np.where(around, patches, np.inf), axis=1)
+    number = np.count_nonzero(around, axis=1)
+    row = np.arange(len(ordered))
+    low, high = ordered[row, (number - 1) // 2], ordered[row, number // 2]
+    return np.minimum.reduce([
+        np.abs(low - value), np.abs(high - value),
+        np.abs(0.5 * (low + high) - value)]) <= equal
 
 
 def _chance(equal, usual):
@@ -258,19 +305,19 @@ def _any_brighter(patches, value, around):
     return bool(((patches > value[:, None]) & around).any(axis=1).all())
 
 
-def _has_twins(values, pixels, side):
+def _has_twins(values, pixels):
     """
     Tell whether pixels beyond an area equal others there: as in full wells.
     """
     beyond = values.copy()
-    beyond[_HALF + pixels // side, _HALF + pixels % side] = np.nan
+    beyond[_HALF + pixels // _SIDE, _HALF + pixels % _SIDE] = np.nan
     beyond = beyond[np.isfinite(beyond)]
     return beyond.size - len(np.unique(beyond)) > _TWINS
 
 
-def _mark(found, corner, pixels, side):
+def _mark(found, corner, pixels):
     """
-    Mark pixels, numbered along rows of so many from a corner on.
+    Mark pixels, numbered along the rows of the box from a corner on.
     """
-    rows, columns = np.divmod(pixels, side)
+    rows, columns = np.divmod(pixels, _SIDE)
     found[rows + corner[0], columns + corner[1]] = True
