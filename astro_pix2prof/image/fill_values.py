@@ -5,6 +5,8 @@ Single pixels that hold a number for missing data.
 
 import numpy as np
 
+from astro_pix2prof.background.medians import median, quantile
+
 __all__ = ['find_fill_values']
 
 
@@ -81,13 +83,14 @@ def _outermost(data, good, sample, end):
     sample = sample[sample > value if end is np.min else sample < value]
     if not len(sample):
         return None, False
-    low, middle = np.quantile(sample, (0.16, 0.5))
+    middle = median(sample)
 
     def is_far(nearest):
         gap, reach = abs(nearest - float(value)), abs(nearest - middle)
         if end is np.max:
             return gap > _ABOVE * reach > 0
-        return gap > _BELOW * reach and gap > _SPREADS * (middle - low) > 0
+        return gap > _BELOW * reach and (
+            gap > _SPREADS * (middle - quantile(sample, 0.16)) > 0)
 
     # (of most images, which takes less time)
     if not is_far(float(end(sample))):

@@ -154,6 +154,13 @@ class _HeaderValues(Mapping):
     def __getitem__(self, key):
         return self._find(key)[0]
 
+    def get(self, key, default=None):
+        # (most keywords that are asked for are absent, and an exception for
+        # each takes long)
+        if key not in self._keys:
+            return default
+        return super().get(key, default)
+
     def comment(self, key):
         """
         Read the comment beside a value; empty if there is none.
@@ -190,8 +197,9 @@ def matching_values(header, pattern):
     values : list
         In the order of the header.
     """
+    pattern = re.compile(pattern)
     return [header[name] for name in header_keywords(header)
-            if re.fullmatch(pattern, name) and name in header]
+            if pattern.fullmatch(name) and name in header]
 
 
 def _header_text(header, *keywords):
