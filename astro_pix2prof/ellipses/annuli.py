@@ -4,6 +4,7 @@ Sampling of an image along ellipses.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.ndimage import map_coordinates, spline_filter
@@ -17,18 +18,33 @@ __all__ = ['RingMeans', 'combine_rings', 'measure_rings', 'ring_outliers',
 SPLINE_RADIUS = 12.0
 
 
-def _ring_coordinates(centre, sma, eps, theta, n_angle):
+@lru_cache(maxsize=64)
+def _directions(n_angle):
+    """
+    Calculate cosines and sines of equal steps of the eccentric anomaly.
+    """
     t = (np.arange(n_angle) + 0.5) * (2 * np.pi / n_angle)
-    a = sma[:, None]
-    b = a * (1 - eps[:, None])
-    u, v = a * np.cos(t), b * np.sin(t)
-    c, s = np.cos(theta)[:, None], np.sin(theta)[:, None]
-    x0, y0 = (np.reshape(v, (-1, 1)) for v in centre)
-    x = x0 + u * c - v * s
-    y = y0 + u * s + v * c
+    found = np.cos(t), np.sin(t)
+    for part in found:
+        part.flags.writeable = False
+    return found
+
+
+def _ring_coordinates(centre, a, b, cos, sin, n_angle):
+    """
+    Calculate points along ellipses, and the arc lengths between these.
+
+    Of semi-axes a and b, whose angle has this cosine and sine.
+    """
+    along, across = _directions(n_angle)
+    a, b, cos, sin = (part[:, None] for part in (a, b, cos, sin))
+    u, v = a * along, b * across
+    x0, y0 = (c if np.ndim(c) == 0 else c[:, None] for c in centre)
+    x = x0 + u * cos - v * sin
+    y = y0 + u * sin + v * cos
     # Equal steps in eccentric anomaly crowd at the ends of the major
     # axis: weigh by arc length.
-    arc = np.hypot(a * np.sin(t), b * np.cos(t)) + 1e-3
+    arc = np.hypot(a * across, b * along) + 1e-3
     return x, y, arc
 
 
@@ -72,23 +88,33 @@ def sample_rings(image, good, centre, sma, eps, theta, *,
         The arc length everywhere.
     """
     sma, eps, theta = (np.asarray(v, dtype=float) for v in (sma, eps, theta))
+    if not len(sma):
+        return
     ny, nx = image.shape
     coefficients = None
     # (most galaxies have no bad pixel)
     bad = None if good.all() else (~good).astype(np.float32)
+    shape = sma, sma * (1 - eps), np.cos(theta), np.sin(theta)
+    # (and no point of most rings is beyond the frame)
+    room = min(min(np.min(c) + 0.4, n - 0.6 - np.max(c))
+               for c, n in zip(centre, (nx, ny), strict=True))
+    room /= max(1 - np.min(eps, initial=1.0), 1.0)
     done = 0
     # Rings of similar length share one call.
     for top in (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, np.inf):
+        if done == len(sma):
+            break
         index = done + np.nonzero(sma[done:] <= top)[0]
         if len(index) == 0:
             continue
         done = index[-1] + 1
-        n_angle = int(np.clip(2 * np.pi * sma[index].max(), 16, 4096))
+        outermost = sma[index].max()
+        n_angle = int(min(max(2 * np.pi * outermost, 16), 4096))
         middle = [v if np.ndim(v) == 0 else np.asarray(v)[index]
                   for v in centre]
-        x, y, arc = _ring_coordinates(middle, sma[index], eps[index],
-                                      theta[index], n_angle)
-        if sma[index].max() <= spline_radius:
+        x, y, arc = _ring_coordinates(
+            middle, *(part[index] for part in shape), n_angle)
+        if outermost <= spline_radius:
             if coefficients is None:
                 half = int(min(spline_radius, max(ny, nx))) + 8
                 x0, y0 = (max(int(np.ravel(v)[0]) - half, 0)
@@ -99,11 +125,14 @@ def sample_rings(image, good, centre, sma, eps, theta, *,
                                      prefilter=False, mode='nearest')
         else:
             values = map_coordinates(image, [y, x], order=1, mode='nearest')
-        usable = (x > -0.5) & (x < nx - 0.5) & (y > -0.5) & (y < ny - 0.5)
+        weights = arc
+        if not outermost < room:
+            weights = weights * ((x > -0.5) & (x < nx - 0.5)
+                                 & (y > -0.5) & (y < ny - 0.5))
         if bad is not None:
-            usable &= map_coordinates(bad, [y, x], order=1,
-                                      mode='nearest') < 0.3
-        yield index, values, arc * usable, arc
+            weights = weights * (map_coordinates(
+                bad, [y, x], order=1, mode='nearest') < 0.3)
+        yield index, values, weights, arc
 
 
 @dataclass

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from astro_pix2prof.typing import ImageLike
 
 __all__ = ['cutout_model', 'ellipse_model', 'elliptical_radius',
-           'model_image', 'radius_at', 'ring_model', 'ring_values']
+           'light_at', 'model_image', 'radius_at', 'ring_model', 'ring_values']
 
 
 # Flatter ellipses (ellipticity) than this are taken as this flat.
@@ -134,9 +134,28 @@ def ellipse_model(shape, centre, sma, eps, theta, intensity):
     -------
     model : 2D `~numpy.ndarray`, shape (ny, nx)
     """
-    radius = elliptical_radius(shape, centre, sma, eps, theta)
-    sma = np.append(sma, 1.1 * sma[-1] + 1)
-    return np.interp(radius, sma, np.append(intensity, 0.0))
+    return light_at(elliptical_radius(shape, centre, sma, eps, theta), sma,
+                    intensity)
+
+
+def light_at(radius, sma, intensity):
+    """
+    Interpolate the values on ellipses, as in `ellipse_model`.
+
+    Parameters
+    ----------
+    radius : `~numpy.ndarray`
+        The semi-major axes (pixels) of the ellipses through some places.
+
+    sma, intensity : 1D `~numpy.ndarray`, shape (n,)
+        As for `ellipse_model`.
+
+    Returns
+    -------
+    light : `~numpy.ndarray`
+    """
+    return np.interp(radius, np.append(sma, 1.1 * sma[-1] + 1),
+                     np.append(intensity, 0.0))
 
 
 def ring_values(shape, centre, sma, eps, theta, values, good):

@@ -20,13 +20,13 @@ from astro_pix2prof.ellipses.geometry import (
     shape_from_components,
     shape_to_components,
 )
-from astro_pix2prof.ellipses.model import ellipse_model, elliptical_radius
+from astro_pix2prof.ellipses.model import elliptical_radius, light_at
 from astro_pix2prof.inference.radii import (
     OWN,
     STRUCTURE,
     clean_image,
+    means_of_samples,
     opposite_weight,
-    pixel_means,
     point_weights,
 )
 
@@ -136,9 +136,11 @@ def measure_both_sides(rings, prepared, weight):
         return None
     image = clean_image(rings, prepared)
     shape = rings.sma[rows], rings.eps[rows], rings.theta[rows]
-    without = pixel_means(rings, image, *shape, weight[rows])
-    means = pixel_means(rings, image, *shape, (weight + both)[rows],
-                        even=True)
+    samples = list(sample_rings(image, ~rings.cutout.mask, rings.centre,
+                                *shape))
+    without = means_of_samples(rings, samples, shape[2], weight[rows])
+    means = means_of_samples(rings, samples, shape[2], (weight + both)[rows],
+                             even=True)
     more = means.mean - without.mean
     with np.errstate(invalid='ignore'):
         some = (more > _BRIGHTER * rings.intensity[rows]) & (
@@ -236,10 +238,9 @@ class _Maps:
         self.centre = tuple(float(c - first - 0.5 * (n - 1)) / n
                             for c, first in ((x, left), (y, below)))
         own = rings.sma / n
-        ellipses = own, rings.eps, rings.theta
-        self.radius = elliptical_radius(shape, self.centre, *ellipses)
-        self.light = self.part - ellipse_model(shape, self.centre, *ellipses,
-                                               rings.intensity)
+        self.radius = elliptical_radius(shape, self.centre, own, rings.eps,
+                                        rings.theta)
+        self.light = self.part - light_at(self.radius, own, rings.intensity)
         eps, theta = shape_from_components(*(
             np.interp(self.radius, own, component)
             for component in shape_to_components(rings.eps, rings.theta)))

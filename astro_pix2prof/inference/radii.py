@@ -18,13 +18,13 @@ from astro_pix2prof.ellipses.geometry import (
     shape_from_components,
     shape_to_components,
 )
-from astro_pix2prof.ellipses.model import ellipse_model
+from astro_pix2prof.ellipses.model import light_at, radius_at
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import RingFlag
 
 __all__ = ['OWN', 'STRUCTURE', 'clean_image', 'excess_of_area',
-           'measure_own_shape', 'opposite_weight', 'pixel_means',
-           'point_weights', 'rings_at']
+           'means_of_samples', 'measure_own_shape', 'opposite_weight',
+           'pixel_means', 'point_weights', 'rings_at']
 
 
 # What the pixels of a ring say beyond the profile of the network counts from
@@ -315,9 +315,10 @@ def clean_image(rings, prepared):
     bad = rings.cutout.mask
     if bad.any():
         # (samples beside bad pixels hold a part of them)
-        image[bad] = ellipse_model(
-            image.shape, rings.centre, rings.sma, rings.eps, rings.theta,
-            rings.intensity)[bad]
+        y, x = np.nonzero(bad)
+        radius = radius_at(x - rings.centre[0], y - rings.centre[1],
+                           rings.sma, rings.eps, rings.theta)
+        image[y, x] = light_at(radius, rings.sma, rings.intensity)
     return image
 
 
@@ -384,37 +385,57 @@ def pixel_means(rings, image, sma, eps, theta, weight, *, even=False,
     means : record of 1D `~numpy.ndarray`, shape (n,)
         With ``mean``, its ``noise``, and the ``valid`` part of each ring.
     """
-    cutout = rings.cutout
-    out = _Means(*(np.full(len(sma), np.nan) for _ in range(3)))
-    gain = cutout.gain or np.inf
-    for index, values, weights, arc in sample_rings(
-            image, ~cutout.mask, rings.centre, sma, eps, theta,
-            spline_radius=spline_radius):
+    samples = sample_rings(image, ~rings.cutout.mask, rings.centre, sma, eps,
+                           theta, spline_radius=spline_radius)
+    return means_of_samples(rings, samples, theta, weight, even=even)
+
+
+def means_of_samples(rings, samples, theta, weight, *, even=False):
+    """
+    Measure the weighted means of an image that was sampled along ellipses.
+
+    Parameters
+    ----------
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        As for `pixel_means`.
+
+    samples : iterable of tuple
+        As `~astro_pix2prof.ellipses.annuli.sample_rings` yields them.
+
+    theta, weight, even
+        As for `pixel_means`.
+
+    Returns
+    -------
+    means : record of 1D `~numpy.ndarray`, shape (n,)
+        As of `pixel_means`.
+    """
+    norm, light, seen, whole, mean_arc, power = np.full(
+        (6, len(theta)), np.nan)
+    for index, values, weights, arc in samples:
         used = weights
         if weight is not None:
             used = weights * point_weights(weight[index], theta[index],
-                                            weights.shape[1])
+                                           weights.shape[1])
         if even:
             used = np.where(_is_single(values, weights > 0, rings.noise),
                             0.0, used)
-        norm = used.sum(1)
-        ok = norm > 0
-        safe = np.where(ok, norm, 1.0)
-        mean = np.where(ok, (used * values).sum(1) / safe, np.nan)
-        valid = weights.sum(1) / arc.sum(1)
-        # pixels of a ring that is one pixel wide; weights count as parts
-        length = 2 * np.pi * arc.mean(1)
-        part = norm**2 / np.maximum((used**2 / np.maximum(
-            arc, 1e-9)).sum(1) * arc.sum(1), 1e-30)
-        n_pixels = np.maximum(length * part, 1.0)
-        variance = rings.noise**2 + np.maximum(np.nan_to_num(mean), 0) / gain
-        factor = ring_correlation(rings.noise_correlation,
-                                  np.ones(len(index)))
-        out.mean[index] = mean
-        out.noise[index] = np.where(
-            ok, factor * np.sqrt(variance / n_pixels), np.nan)
-        out.valid[index] = valid
-    return out
+        norm[index] = used.sum(1)
+        light[index] = (used * values).sum(1)
+        whole[index] = total = arc.sum(1)
+        seen[index] = total if weights is arc else weights.sum(1)
+        mean_arc[index] = total / arc.shape[1]
+        power[index] = (used**2 / np.maximum(arc, 1e-9)).sum(1)
+    ok = norm > 0
+    mean = np.where(ok, light / np.where(ok, norm, 1.0), np.nan)
+    # pixels of a ring that is one pixel wide; weights count as parts
+    part = norm**2 / np.maximum(power * whole, 1e-30)
+    n_pixels = np.maximum(2 * np.pi * mean_arc * part, 1.0)
+    variance = rings.noise**2 + np.maximum(np.nan_to_num(mean), 0) / (
+        rings.cutout.gain or np.inf)
+    factor = ring_correlation(rings.noise_correlation, np.ones(len(theta)))
+    return _Means(mean, np.where(
+        ok, factor * np.sqrt(variance / n_pixels), np.nan), seen / whole)
 
 
 def _outer_means(rings, image, sma, eps, theta):
@@ -465,5 +486,9 @@ def point_weights(weight, theta, n_angle):
     column = np.mod((anomaly + theta[:, None]) / (2 * np.pi) * n, n)
     low = column.astype(int) % n
     part = column - np.floor(column)
-    row = np.arange(len(weight))[:, None]
-    return (1 - part) * weight[row, low] + part * weight[row, (low + 1) % n]
+    # (the last column is followed by the first)
+    wide = np.concatenate([weight, weight[:, :1]], axis=1).ravel()
+    low += (n + 1) * np.arange(len(weight))[:, None]
+    lower = wide.take(low)
+    low += 1
+    return (1 - part) * lower + part * wide.take(low)
