@@ -124,9 +124,12 @@ def _along(image, mask, centre, sma, eps, theta):
     first = [max(int(c - reach), 0) for c in centre]
     box = tuple(slice(k, max(int(c + reach), k) + 1) for k, c in zip(
         first[::-1], centre[::-1], strict=True))
-    hidden = mask[box]
-    total = uniform_filter(np.where(hidden, 0.0, image[box]), 3)
-    known = uniform_filter((~hidden).astype(float), 3)
+    hidden, total = mask[box], image[box]
+    known = np.ones(hidden.shape)
+    if hidden.any():
+        total = np.where(hidden, 0.0, total)
+        known = uniform_filter((~hidden).astype(float), 3)
+    total = uniform_filter(total, 3)
     at = np.stack([centre[1] - first[1] + along * sin + across * cos,
                    centre[0] - first[0] + along * cos - across * sin])
     total, known = (map_coordinates(part, at, order=1, mode='constant',

@@ -308,7 +308,7 @@ def _more_than_opposite(smooth, hidden, radius, centre, reach, noise):
     """
     more = smooth - _mirrored(np.where(hidden, np.nan, smooth), centre)
     inside = (radius < reach) & ~hidden & np.isfinite(more)
-    clear = inside & (np.nan_to_num(more) > 3 * noise)
+    clear = inside & (more > 3 * noise)
     return np.where(clear, more, 0.0), smooth[inside].sum()
 
 

@@ -95,10 +95,10 @@ def has_break(light, usual, at, *, band, noise, gain=None):
     sky = np.where(known, band * noise**2 / model**2, 0.0)
     photons = np.where(known, (1 / gain if gain else noise / _PHOTONS)
                        / model, 0.0)
-    kernel, power, uses = _kernels(light.shape[2])
-    step, error = off @ kernel, sky @ power
+    kernel, square, uses = _kernels(light.shape[2])
+    step, error = off @ kernel, sky @ square
     hidden = (~known).astype(np.float32) @ uses > 0
-    shot = np.where(hidden, 0.0, photons @ power)
+    shot = np.where(hidden, 0.0, photons @ square)
     if not gain:
         part = photon_part(step, error, shot)
         shot *= part
@@ -107,14 +107,14 @@ def has_break(light, usual, at, *, band, noise, gain=None):
     error *= _excess(step, error, ~hidden)
     weight = 1 / (error + _MODEL**2)
     weight[hidden] = 0.0
+    power = (weight * step**2).sum(1)
     line = 0.5 * (at[:, _SIDE - 1:-_SIDE] + at[:, _SIDE:1 - _SIDE])
     # (no kind of step is more certain than all that deviates)
-    if not (((weight * step**2).sum(1) > _LIKELY**2)
-            & (np.abs(line) < _FAR)).any():
+    if not ((power > _LIKELY**2) & (np.abs(line) < _FAR)).any():
         return False
     slopes = _slopes(usual, noise, band)
-    size, sure, bands = (np.stack(part, 1) for part in zip(
-        *(_fit(weight, step, slope) for slope in slopes), strict=True))
+    size, sure, bands = (np.moveaxis(part, 0, 1) for part in _fit(
+        weight, step, power, slopes))
     own = np.log(model) @ kernel
     there = (np.abs(size) > _SIZES) & (bands > _BANDS)
     clear = there & (sure > _SURE) & (np.abs(line) < _FARTHEST)[:, None]
@@ -161,29 +161,40 @@ def _slopes(usual, noise, band):
     # (beside each line)
     before, after = log[..., _SIDE - 1:-_SIDE], log[..., _SIDE:1 - _SIDE]
     along = np.gradient(0.5 * (before + after), band, axis=1)
-    return np.ones(along.shape), after - before, along
+    return np.stack([np.ones(along.shape), after - before, along])
 
 
-def _fit(weight, step, slope):
+def _fit(weight, step, power, slopes):
     """
-    Fit the size of one kind of break to the steps at each line.
+    Fit the size of each kind of break to the steps at each line.
+
+    Parameters
+    ----------
+    weight, step : 3D `~numpy.ndarray`, shape (2, n_bands, m)
+        The steps, and the inverse of their variances.
+
+    power : 2D `~numpy.ndarray`, shape (2, m)
+        The sum of the squares of the steps in units of their errors.
+
+    slopes : 4D `~numpy.ndarray`, shape (3, 2, n_bands, m)
+        The steps of breaks of unit size.
 
     Returns
     -------
-    size, sure, bands : 2D `~numpy.ndarray`, shape (2, m)
+    size, sure, bands : 3D `~numpy.ndarray`, shape (3, 2, m)
         The size; by how many times it exceeds its error from noise, and from
         the scatter of bands; and how many bands tell of it.
     """
-    each = weight * slope
-    part = each * slope
-    total = part.sum(1)
+    each = weight * slopes
+    part = each * slopes
+    total = part.sum(2)
     # (lines at which nothing is seen)
     some = np.where(total > 0, total, 1.0)
-    size = (each * step).sum(1) / some
-    left = (weight * step**2).sum(1) - size**2 * total
+    size = (each * step).sum(2) / some
+    left = power - size**2 * total
     number = np.maximum(np.count_nonzero(weight, axis=1) - 1, 1)
     sure = np.abs(size) * np.sqrt(total / np.maximum(left / number, 1.0))
-    return size, sure, total**2 / np.where(total > 0, (part**2).sum(1), 1.0)
+    return size, sure, total**2 / np.where(total > 0, (part**2).sum(2), 1.0)
 
 
 def _is_alone(k, step, weight, slope, size):

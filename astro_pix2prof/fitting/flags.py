@@ -458,7 +458,7 @@ def _missing_pixels(rings, snr, evidence):
     flag = GalaxyFlag(0)
     nucleus = rings.n_valid[rings.sma < _NUCLEUS]
     if not (evidence.forced or evidence.held) and (
-            (len(nucleus) and np.median(nucleus) < 0.5)
+            (np.min(nucleus, initial=1.0) < 0.5 and np.median(nucleus) < 0.5)
             or _missing_around(rings) > _MISSING):
         flag |= GalaxyFlag.CENTRE_UNCERTAIN
     cut = (rings.sma > rings.edge()) & (rings.n_valid < 0.9) & (
@@ -477,8 +477,12 @@ def _missing_around(rings):
     """
     mask = rings.cutout.mask
     x, y = (round(c) for c in rings.centre)
-    offsets = np.arange(-_AROUND - 1, _AROUND + 2)
     ny, nx = mask.shape
+    reach = _AROUND + 1
+    if min(x, y, nx - 1 - x, ny - 1 - y) >= reach and not (
+            mask[y - reach:y + reach + 1, x - reach:x + reach + 1].any()):
+        return 0.0
+    offsets = np.arange(-reach, reach + 1)
     at_y, at_x = y + offsets, x + offsets
     missing = mask[np.ix_(np.clip(at_y, 0, ny - 1), np.clip(at_x, 0, nx - 1))]
     missing[(at_y < 0) | (at_y >= ny)] = True

@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 
+from astro_pix2prof.background.medians import median
 from astro_pix2prof.background.strips import SIDE, sky_strips
 from astro_pix2prof.fitting.halves import halves_gain
 
@@ -262,7 +263,7 @@ def photon_part(found, error, shot):
     use = shot > 2 * error
     if np.count_nonzero(use) < _ENOUGH:
         return _UNKNOWN
-    part = np.median(found[use]**2 / shot[use]) / _MEDIAN
+    part = median(found[use]**2 / shot[use]) / _MEDIAN
     return min(max(part, 1 / _MOST_PHOTONS), 1.0)
 
 

@@ -3,6 +3,8 @@
 Recognise a wide, shallow moat that a map of the sky left around a galaxy.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from astro_pix2prof.background.areas import grown
@@ -148,20 +150,28 @@ def _smoothed(values, width):
     Smooth with a Gaussian (fast for small frames).
     """
     ny, nx = values.shape
-    apart = np.arange(max(ny, nx), dtype=float)
-    apart = (apart - apart[:, None])**2
-    kernel = np.exp(-0.5 / width**2 * apart)
+    kernel = np.exp(-0.5 / width**2 * _squares(max(ny, nx)))
     # (beyond the edge of the frame it goes on as inside)
-    down, along = (part / part.sum(1)[:, None] for part in (
-        kernel[:ny, :ny], kernel[:nx, :nx]))
+    down = kernel[:ny, :ny] / kernel[:ny, :ny].sum(1)[:, None]
+    along = down if nx == ny else (
+        kernel[:nx, :nx] / kernel[:nx, :nx].sum(1)[:, None])
     return down @ values @ along.T
+
+
+@lru_cache(maxsize=16)
+def _squares(number):
+    """
+    Calculate the squares of the distances of points in a line.
+    """
+    at = np.arange(number, dtype=float)
+    return (at - at[:, None])**2
 
 
 def _is_dark(known, template, least):
     """
     Tell whether a fit with the least possible errors finds a moat.
     """
-    template -= template.mean()
+    template -= template.sum() / len(template)
     power = template @ template
     return power > 0 and template @ known < -least * np.sqrt(power)
 

@@ -288,7 +288,10 @@ def _median_of_nine(image):
     """
     ny, nx = image.shape
     # (with its outermost pixels once more)
-    wide = image[np.r_[0, :ny, ny - 1][:, None], np.r_[0, :nx, nx - 1]]
+    wide = np.empty((ny + 2, nx + 2), image.dtype)
+    wide[1:-1, 1:-1] = image
+    wide[0, 1:-1], wide[-1, 1:-1] = image[0], image[-1]
+    wide[:, 0], wide[:, -1] = wide[:, 1], wide[:, -2]
     part = [wide[y:y + ny, x:x + nx] for y in range(3) for x in range(3)]
     for a, b in _EXCHANGES:
         part[a], part[b] = (np.minimum(part[a], part[b]),

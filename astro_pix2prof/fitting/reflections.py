@@ -9,6 +9,7 @@ import numpy as np
 from scipy.fft import irfft2, rfft2
 from scipy.ndimage import label, uniform_filter
 
+from astro_pix2prof.background.medians import median
 from astro_pix2prof.ellipses.model import radius_at
 
 __all__ = ['has_reflection']
@@ -88,13 +89,16 @@ def has_reflection(image, mask, rings, *, noise):
     if not weight.any():
         return False
     more = light - usual
-    more -= np.median(more[known])
+    more -= median(more[known])
     off = np.clip(more, -_OBJECT * noise, _OBJECT * noise)
     part = weight * off
     total = np.maximum(uniform_filter(weight, 3), 0.0)
     # (of nine boxes, the filter gives the mean of each)
     above = 3 * uniform_filter(part, 3) > _CLEAR * np.sqrt(total)
-    areas, _ = label(above & (total > 0))
+    above &= total > 0
+    if np.count_nonzero(above) < _BOXES:
+        return False
+    areas, _ = label(above)
     if np.bincount(areas.ravel())[1:].max(initial=0) < _BOXES:
         return False
     # (boxes in units of their errors, in single precision, are faster)
@@ -106,13 +110,15 @@ def has_reflection(image, mask, rings, *, noise):
     radii = np.array(_RADII)
     sure[:, (away < _NEAREST) | (away > _FARTHEST)] = 0.0
     sure[away > radii[:, None, None] + _BEYOND] = 0.0
-    places = np.argsort(sure, axis=None)[:-_MOST - 1:-1]
+    places = np.flatnonzero(sure > _SURE)
+    if not len(places):
+        return False
+    places = places[np.argsort(sure.ravel()[places])[:-_MOST - 1:-1]]
     more[~known] = np.nan
     return any(_is_circle(
         part, weight, x - x[j], y - y[i], radii[k], sure[k, i, j])
         and _is_even(more, x - x[j], y - y[i], radii[k])
-        for k, i, j in zip(*np.unravel_index(places, sure.shape), strict=True)
-        if sure[k, i, j] > _SURE)
+        for k, i, j in zip(*np.unravel_index(places, sure.shape), strict=True))
 
 
 def _boxes(image, mask, first):

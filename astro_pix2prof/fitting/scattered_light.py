@@ -71,7 +71,9 @@ def has_scattered_light(image, mask, rings, *, noise):
     mean = np.where(count > 0.5 * _SIDE**2, total / np.maximum(count, 1),
                     np.nan)
     apart = _SIDE * (np.arange(2 * number) - number + 0.5)
-    more = np.nan_to_num(_odd(mean))
+    more = _odd(mean)
+    if hidden is not None:
+        more = np.nan_to_num(more)
     more -= _odd_light(rings, apart + x - 0.5 - rings.centre[0],
                        apart + y - 0.5 - rings.centre[1], more)
     bright = _smooth(more) > least

@@ -154,11 +154,12 @@ def _noise_falls(values, bad, noise):
         trend = _trend(left, light, _far_from(bad, side // 2), some)
         if trend is None:
             return False
-        less, alike = trend
+        less, *found = trend
         if less.min() < _SURE:
             fallen = max(fallen, np.argmin(less) + 1)
     # (averages of more pixels tell more of how these are correlated)
-    return bool(fallen) and not np.any(alike[:fallen] > _ALIKE)
+    return bool(fallen) and not np.any(
+        _likeness(left, *found)[:fallen] > _ALIKE)
 
 
 @lru_cache(maxsize=4)
@@ -217,11 +218,11 @@ def _trend(left, light, good, values):
     -------
     less : 1D `~numpy.ndarray`
         For numbers of pixels, how many times its error the noise is less
-        than that of the sky; negative where it is.
+        than that of the sky; negative where it is. `None` in place of all if
+        the noise of the sky is not known.
 
-    alike : 1D `~numpy.ndarray`
-        The mean product with pixels beside them, as `_ALIKE` has it. `None`
-        in place of both if the noise of the sky is not known.
+    noise, good, size, use, faint, order, n
+        What `_likeness` needs.
     """
     if not good.any():
         return None
@@ -234,20 +235,14 @@ def _trend(left, light, good, values):
     good &= np.abs(left) > _NOTHING * noise
     size = np.minimum((left / noise)**2, _MOST**2)
     size[~good] = 0.0
-
-    def sums(of):
-        ny, nx = (n // _BLOCK for n in of.shape)
-        of = of[:ny * _BLOCK, :nx * _BLOCK]
-        return of.reshape(ny, _BLOCK, nx, _BLOCK).sum((1, 3))
-
-    number = sums(good.astype(float))
+    number = _sums(good.astype(float))
     use = number > 0.8 * _BLOCK**2
     n = np.array([n for n in _NUMBERS if n <= np.count_nonzero(good)])
     if np.count_nonzero(use) < _BLOCKS or not n.size:
         return None
-    level = sums(light)[use]
+    level = _sums(light)[use]
     faint = level <= np.quantile(level, _FAINT)
-    mean = (sums(size)[use] / number[use])[faint]
+    mean = (_sums(size)[use] / number[use])[faint]
     sky = median(mean)
     # (how the means of blocks vary tells how many pixels are independent)
     spread = 1.4826 * median(np.abs(mean - sky)) / sky
@@ -260,11 +255,52 @@ def _trend(left, light, good, values):
     error = 2 / (9 * each * n)
     less = (np.cbrt(ratio) - 1 + error) / np.sqrt(error)
     less[ratio > _LESS**2] = 0.0
+    return less, noise, good, size, use, faint, order, n
+
+
+def _sums(of):
+    """
+    Add the pixels of blocks.
+    """
+    ny, nx = (n // _BLOCK for n in of.shape)
+    of = of[:ny * _BLOCK, :nx * _BLOCK]
+    return of.reshape(ny, _BLOCK, nx, _BLOCK).sum((1, 3))
+
+
+def _likeness(left, noise, good, size, use, faint, order, n):
+    """
+    Calculate how alike residuals and those beside them are: see `_ALIKE`.
+
+    Parameters
+    ----------
+    left : 2D `~numpy.ndarray`
+        The residuals.
+
+    noise : float
+        The noise of the sky.
+
+    good : 2D bool `~numpy.ndarray`
+        Those to use.
+
+    size : 2D `~numpy.ndarray`
+        Their squares in units of the noise.
+
+    use, faint : 2D and 1D bool `~numpy.ndarray`
+        The blocks that are known, and which of these are sky.
+
+    order, n : 1D `~numpy.ndarray` of int
+        The brightest pixels, and how many of these are compared.
+
+    Returns
+    -------
+    alike : 1D `~numpy.ndarray`
+    """
     left = np.clip(left / noise, -_MOST, _MOST)
     beside = sum(np.roll(left, step, axis) for step in (-1, 1)
                  for axis in (0, 1)) * left / 4
     beside[~good] = 0.0
-    usual = np.sum(sums(beside)[use][faint]) / np.sum(sums(size)[use][faint])
+    usual = np.sum(_sums(beside)[use][faint]) / np.sum(
+        _sums(size)[use][faint])
     alike = (np.cumsum(beside[good][order])[n - 1]
              / np.cumsum(size[good][order])[n - 1])
-    return less, (alike - usual) * np.sqrt(n)
+    return (alike - usual) * np.sqrt(n)

@@ -3,6 +3,7 @@
 The record of measured rings, which every fitter hands over.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -136,12 +137,12 @@ class MeasuredRings:
         last : int or `None`
             `None` without any, or if its ellipse is not known.
         """
-        with np.errstate(invalid='ignore'):
-            seen = np.flatnonzero(self.intensity > times * self.intensity_err)
-        if not len(seen) or not np.isfinite(
-                [self.eps[seen[-1]], self.theta[seen[-1]]]).all():
+        seen = np.flatnonzero(self.intensity > times * self.intensity_err)
+        if not len(seen):
             return None
-        return int(seen[-1])
+        last = int(seen[-1])
+        return last if math.isfinite(self.eps[last]) and math.isfinite(
+            self.theta[last]) else None
 
     @property
     def photon_snr(self):
