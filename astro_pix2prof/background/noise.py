@@ -132,26 +132,30 @@ def noise_is_wrong(image, mask, noise):
     # (where every second row is masked, pixels have no neighbours along
     # columns)
     ratio = ratio[np.isfinite(ratio).any(axis=(1, 2))]
-    if min(_quantile(part, 0.5) for part in ratio) < _CORRELATED:
+    if min(_quantiles(ratio.reshape(len(ratio), -1), 0.5)) < _CORRELATED:
         return True
     both = ratio.mean(0)
     if not np.isfinite(both).any():
         return False
-    if _quantile(both, 0.1) > _UNDERSTATED:
+    if _quantiles(both.reshape(1, -1), 0.1)[0] > _UNDERSTATED:
         return True
     half = len(both) // 2
     parts = both.reshape(2, half, 2, half).swapaxes(1, 2).reshape(4, -1)
-    calm = [_quantile(part, 0.25) for part in parts
-            if np.isfinite(part).mean() > 0.25]
+    calm = _quantiles(parts[np.isfinite(parts).mean(1) > 0.25], 0.25)
     return len(calm) > 1 and max(calm) > _UNEVEN * min(calm)
 
 
-def _quantile(values, at):
+def _quantiles(values, at):
     """
-    A quantile of those that are known (faster than numpy.nanquantile).
+    List a quantile of the known ones of each row.
+
+    In less time than `numpy.nanquantile` takes.
     """
-    values = np.sort(values[np.isfinite(values)])
-    return float(values[int(at * (len(values) - 1) + 0.5)])
+    ordered = np.sort(values, axis=1)
+    # (what is not known comes last)
+    number = np.count_nonzero(np.isfinite(values), axis=1)
+    return [float(row[int(at * (n - 1) + 0.5)])
+            for row, n in zip(ordered, number, strict=True)]
 
 
 # Parts of a frame, each way, in which photons are counted.

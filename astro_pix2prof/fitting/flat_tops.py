@@ -6,6 +6,7 @@ Recognise cores that were cut off at a level, and have noise of their own.
 import numpy as np
 from scipy.special import fdtrc
 
+from astro_pix2prof.background.medians import median
 from astro_pix2prof.ellipses.model import radius_at
 
 __all__ = ['find_flat_top']
@@ -102,9 +103,10 @@ def _is_uneven(core, noise):
     for _ in range(2):
         bend = (bend[2:] - 2 * bend[1:-1] + bend[:-2]).T
     # (the median of absolute deviates; the kernel adds 36 variances)
-    scatter = 1.4826 * np.median(np.abs(bend)) / 6
+    single = bend.dtype.type
+    scatter = 1.4826 * single(median(np.abs(bend))) / 6
     return scatter > _NOISY * noise and (
-        scatter > _UNEVEN * np.median(core))
+        scatter > _UNEVEN * single(median(core)))
 
 
 def _flat_number(value, u, v, noise):

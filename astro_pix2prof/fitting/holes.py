@@ -5,6 +5,7 @@ Recognise areas of a galaxy that hold no light.
 
 import numpy as np
 
+from astro_pix2prof.background.medians import median
 from astro_pix2prof.ellipses.model import radius_at
 
 __all__ = ['has_hole']
@@ -70,7 +71,7 @@ def has_hole(image, mask, rings, *, noise):
     sma, value, eps, theta = (part[good] for part in (
         rings.sma, rings.intensity, rings.eps, rings.theta))
     bright = value > _BRIGHT * noise
-    if not bright.any() or np.median(eps[bright]) > 1 - _FLATTEST:
+    if not bright.any() or median(eps[bright]) > 1 - _FLATTEST:
         return False
     # (an odd number of boxes, the middle one at the nucleus, in the frame)
     half = min(int(sma[bright][-1] / _SIDE) + 1, _MOST)

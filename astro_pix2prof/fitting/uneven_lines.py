@@ -55,6 +55,9 @@ _EACH_SIDE = 2
 # Places (pixels from the nucleus) where a part of a line may begin or end.
 _ENDS = (-4.0, 0.0, 4.0)
 
+# The limits of the whole of a line, and of what is on both sides of these.
+_LIMITS = np.array([_WHOLE, *2 * len(_ENDS) * [_PART]]).T[..., None]
+
 # Galaxies look the same from both sides: a bar or an arm has this part of the
 # depth in the group of columns opposite of it, on the other side of the
 # nucleus, as far as that is known to this part, and to so many pixels.
@@ -164,7 +167,9 @@ def _is_uneven(light, usual, at, noise, gain, least):
     depth, error, missing = (
         part.astype(np.float32) @ weights for part, weights in (
             (ratio, kernel), (variance, power), (unseen, uses)))
-    error *= _excess(depth, error, missing == 0, place[1] == 1)
+    # (the narrowest come first)
+    narrow = np.s_[..., :np.count_nonzero(place[1] == 1)]
+    error *= _excess(depth[narrow], error[narrow], missing[narrow] == 0)
     weight = 1 / (error + _MODEL**2)
     weight[missing > 0] = 0
     number = light.shape[1]
@@ -176,8 +181,7 @@ def _is_uneven(light, usual, at, noise, gain, least):
     total, mean = sides @ weight, sides @ (weight * depth)
     mean /= np.maximum(total, np.finfo(np.float32).tiny)
     # (a quick look)
-    _, lost, _, clear = (np.array([whole] + 2 * len(_ENDS) * [part])[
-        :, None] for whole, part in zip(_WHOLE, _PART, strict=True))
+    _, lost, _, clear = _LIMITS
     # (half of a bright line may be a thin disc)
     size = np.abs(mean)
     size[:, 1:] = -mean[:, 1:]
@@ -237,17 +241,16 @@ def _is_symmetric(k, at, middle, depth, weight, use):
     return bool((mean[known > _TOLD * total] / size > _SAME).any())
 
 
-def _excess(depth, error, known, narrow):
+def _excess(depth, error, known):
     """
     Calculate by how much depths of single columns vary more than noise.
 
     As where there are fewer photons than usual, and in spiral arms. Lines
     change a few of them.
     """
-    use = known & narrow
-    if not use.any():
+    if not known.any():
         return 1.0
-    return max(float(median(depth[use]**2 / error[use])) / _MEDIAN, 1.0)
+    return max(float(median(depth[known]**2 / error[known])) / _MEDIAN, 1.0)
 
 
 def _is_line(k, n, depth, error, weight, limits):

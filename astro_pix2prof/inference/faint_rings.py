@@ -99,6 +99,8 @@ def _without_dip(rings, noise):
     """
     value, error = rings.intensity.copy(), rings.intensity_err.copy()
     core = np.flatnonzero(rings.sma < _CORE)
+    if not (value[core] < _FAINT * rings.noise).any():
+        return value, error
     # the brightest ring from each one on
     highest = np.array([k + np.argmax(value[k:core[-1] + 1]) for k in core],
                        dtype=int)

@@ -155,7 +155,9 @@ class MeasuredRings:
         n_pixels = np.maximum(2 * np.pi * self.sma * np.sqrt(
             0.5 * (1 + q**2)), 1.0)
         gain = self.cutout.gain or np.inf
-        value = np.nan_to_num(self.intensity)
+        value = self.intensity
+        if not np.isfinite(value).all():
+            value = np.nan_to_num(value)
         variance = self.noise**2 + np.maximum(value, 0) / gain
         return value * np.sqrt(n_pixels / variance)
 
