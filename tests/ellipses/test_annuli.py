@@ -12,7 +12,11 @@ from astro_pix2prof.background.level import first_sky, sky_error
 from astro_pix2prof.background.tails import fit_sky_and_tail
 from astro_pix2prof.detection.galaxy import find_galaxy
 from astro_pix2prof.detection.masks import fill_masked, residual_mask
-from astro_pix2prof.ellipses.annuli import combine_rings, measure_rings
+from astro_pix2prof.ellipses.annuli import (
+    combine_rings,
+    measure_rings,
+    sample_rings,
+)
 from astro_pix2prof.ellipses.model import (
     ellipse_model,
     elliptical_radius,
@@ -120,6 +124,28 @@ class TestAnnuli:
                               np.full(2, CENTRE[1])), sma,
                              np.zeros(2), np.zeros(2), sigma=np.inf)
         assert_allclose(both.mean, np.exp(-sma / 12), rtol=0.01)
+
+    @pytest.mark.parametrize('eps', [-0.4, 0.0, 0.6])
+    @pytest.mark.parametrize('centre', [
+        (24.3, 31.6), (12.0, 30.0), (-3.0, 8.5),
+        (np.full(12, 9.0), np.linspace(8, 30, 12))])
+    def test_points_beyond_the_frame_do_not_count(self, centre, eps):
+        shape, margin = (64, 50), 80
+        sma = np.linspace(0.5, 40.0, 12)
+        ellipses = sma, np.full(12, eps), np.full(12, 0.7)
+        # (in a wider frame, the pixels tell their places)
+        places = np.indices([n + 2 * margin for n in shape], dtype=float)
+        wide = [list(sample_rings(
+            part - margin, np.ones(part.shape, bool),
+            tuple(c + margin for c in centre), *ellipses))
+            for part in places]
+        near = sample_rings(np.zeros(shape), np.ones(shape, bool), centre,
+                            *ellipses)
+        for y, x, (index, _, weights, arc) in zip(*wide, near, strict=True):
+            inside = (np.abs(x[1] - 24.5) < 25) & (np.abs(y[1] - 31.5) < 32)
+            assert np.array_equal(weights, np.where(inside, arc, 0.0))
+            assert np.array_equal(y[2], arc)
+            assert np.array_equal(index, x[0])
 
     def test_wide_rings_have_no_bias(self):
         image, _ = exponential()

@@ -186,6 +186,12 @@ class TestZeroPoints:
         assert matching_values(header, r'D\d{3}OUUN') == ['cps', 'counts']
         assert matching_values({'A1': 1, 'B': 2}, r'A\d') == [1]
 
+    def test_absent_and_unreadable_values(self):
+        header = header_values({'A1': 1, 'A2': [3]}, {'A1': None})
+        assert header.get('A1') == 1
+        assert header.get('A2') is None
+        assert header.get('A2', 5) == header.get('A3', 5) == 5
+
     def test_flux_is_no_unit_of_drizzle(self, array):
         header = make_header(BUNIT='uJy', D001OUUN='cps')
         assert GalaxyCutout(fits.PrimaryHDU(array, header)).unit == u.uJy
