@@ -9,6 +9,8 @@ from scipy.ndimage import (
     binary_fill_holes,
     gaussian_filter,
     label,
+    map_coordinates,
+    maximum_filter,
 )
 
 from astro_pix2prof.detection.galaxy import (
@@ -20,6 +22,14 @@ from astro_pix2prof.detection.galaxy import (
 __all__ = ['excess_light', 'fill_masked', 'residual_mask', 'symmetric_part']
 
 
+# Isophotes of lopsided galaxies lie aside of the nucleus by such a part of
+# their radius, and centres are known to such a part of a pixel; light that is
+# opposite is compared at twice that.
+_ASIDE, _OFF = 0.05, 0.25
+
+# Noise of the smoothed image that a peak has to exceed its surroundings by.
+_PEAK = 4.0
+
 def residual_mask(data, model, sigma, radius, centre, *, others=None,
                   structure=0.0, contrast=0.5, core=3.0):
     """
@@ -29,7 +39,9 @@ def residual_mask(data, model, sigma, radius, centre, *, others=None,
     well, above all while the ellipses are still wrong; but they do so on
     both sides. What counts is therefore the excess over the larger of the
     model and the point-symmetric pixel, and an object must exceed that by
-    ``contrast`` times.
+    ``contrast`` times. Where light falls steeply, one half of a lopsided
+    galaxy exceeds the other by as much; it has no peak of its own, and does
+    not exceed what is opposite a little farther in.
 
     Parameters
     ----------
@@ -67,7 +79,7 @@ def residual_mask(data, model, sigma, radius, centre, *, others=None,
     smooth, base, noise = excess_light(data, model, sigma, centre)
     excess = smooth - base
     contrast = np.maximum(contrast, 4.0 * structure)
-    peak = excess > 4.0 * noise + contrast * base
+    peak = excess > _PEAK * noise + contrast * base
     foot = (excess > 1.8 * noise + 0.5 * contrast * base) & (radius > core)
     regions, n = label(foot)
     if n == 0:
@@ -82,7 +94,9 @@ def residual_mask(data, model, sigma, radius, centre, *, others=None,
     has_peak[np.unique(regions[peak])] = True
     keep &= has_peak
     keep[0] = False
-    mask = keep[regions]
+    own = _brighter_side(smooth, model, base, noise, centre, regions, keep,
+                         contrast, others)
+    mask = keep[regions] & ~own
     if others is not None:
         light = np.bincount(others.ravel(), smooth.ravel())
         part = np.bincount(others.ravel(),
@@ -95,8 +109,72 @@ def residual_mask(data, model, sigma, radius, centre, *, others=None,
     for level, steps in ((20, 3), (60, 4), (200, 7), (1000, 11)):
         bright = keep & (height > level)
         if bright.any():
-            grown |= binary_dilation(bright[regions], iterations=steps)
+            grown |= binary_dilation(bright[regions] & ~own,
+                                     iterations=steps)
     return _fill_holes(grown, radius <= core) & (radius > core)
+
+
+def _brighter_side(smooth, model, base, noise, centre, regions, keep,
+                   contrast, others):
+    """
+    Find the excess that is the brighter side of a lopsided galaxy.
+
+    Other objects have a peak of their own, or exceed the galaxy farther in
+    as well. Of a region with one, what does not is the galaxy's.
+
+    Parameters
+    ----------
+    smooth, model, base : 2D `~numpy.ndarray`, shape (ny, nx)
+        The smoothed image, the model, and what the excess is counted from.
+
+    noise : float
+        The noise of the excess.
+
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels.
+
+    regions : 2D int `~numpy.ndarray`, shape (ny, nx)
+        Labels of the regions.
+
+    keep : 1D bool `~numpy.ndarray`, shape (n + 1,)
+        The labels that count.
+
+    contrast : 2D `~numpy.ndarray`, shape (ny, nx), or float
+        The excess that a peak must have, in units of the base.
+
+    others : 2D int `~numpy.ndarray` or `None`, shape (ny, nx)
+        Detections beside the galaxy: no side of it.
+
+    Returns
+    -------
+    side : 2D bool `~numpy.ndarray`, shape (ny, nx)
+    """
+    side = np.zeros(smooth.shape, bool)
+    y, x = np.nonzero(keep[regions])
+    if not len(x):
+        return side
+    here, light = regions[y, x], smooth[y, x]
+    dx, dy = x - centre[0], y - centre[1]
+    away = np.maximum(np.hypot(dx, dy), 2 * _OFF)
+    inwards = 1 - 2 * np.maximum(_ASIDE, _OFF / away)
+    inner, opposite = (
+        map_coordinates(image, [centre[1] + sign * inwards * dy,
+                                centre[0] + sign * inwards * dx], order=1)
+        for image, sign in (
+            (np.maximum(gaussian_filter(model, FINE), 0.0), 1), (smooth, -1)))
+    # (as in `excess_light`)
+    own = np.maximum(inner, np.minimum(opposite, 3 * inner + _PEAK * noise))
+    own = np.maximum(own, base[y, x])
+    contrast = np.broadcast_to(contrast, smooth.shape)[y, x]
+    is_top = light >= maximum_filter(smooth, 3)[y, x]
+    clear = light - own > _PEAK * noise + np.where(is_top, 0, contrast * own)
+    is_other = np.zeros(len(keep), bool)
+    is_other[here[clear]] = True
+    detected = np.zeros(len(x), bool) if others is None else others[y, x] > 0
+    is_other[here[detected]] = True
+    faint = light - own < 1.8 * noise + 0.5 * contrast * own
+    side[y, x] = (faint | ~is_other[here]) & ~detected
+    return side
 
 
 def _fill_holes(mask, core):

@@ -148,6 +148,22 @@ class TestResidualMask:
         assert not mask_of(wide).any()
         assert mask_of(wide + star(30, 60, 60))[60, 30]
 
+    def test_lopsided_galaxies(self):
+        # isophotes that lie a little aside where light falls steeply
+        aside = 1e4 * np.exp(-np.hypot(X - 60, Y - 60.8) / 1.5)
+        model = 1e4 * np.exp(-RADIUS / 1.5)
+        smooth, base, noise = excess_light(aside, model, 1.0, CENTRE)
+        assert (smooth - base - 0.5 * base > 4 * noise).any()
+        assert not mask_of(aside, model=model).any()
+        # stars on either side of it are other objects
+        for y in (50, 70):
+            mask = mask_of(aside + star(60, y, 300), model=model)
+            assert mask[y, 60]
+        # as is what was detected
+        others = np.zeros(SHAPE, int)
+        others[63:] = 1
+        assert mask_of(aside, model=model, others=others).any()
+
     def test_core(self):
         data = star(60, 60, 100)
         near = star(63, 60, 500)

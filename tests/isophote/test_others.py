@@ -73,3 +73,26 @@ def test_position_beyond_another_object():
     fit = IsophoteFitter(fit_centre=False, search_radius=25).fit(
         _image(gaussian_filter(star, 1.3)), position=CENTRE, **OPTIONS)
     assert fit.mask[round(CENTRE[1]), round(CENTRE[0]) + 15]
+
+
+@pytest.mark.parametrize(('height', 'wide'), [(30, 2.2), (24, 3.0)])
+def test_lopsided_galaxy_in_coarse_pixels(height, wide):
+    """
+    The brighter half of a lopsided galaxy is no other object.
+    """
+    y, x = np.indices((96, 96))
+    x, y = x - 48.49, y - 48.03
+    r2 = (x / 0.85)**2 + y**2
+    light = (255 * np.exp(-0.5 * r2 / 2.65**2)
+             + 25 * np.exp(-np.sqrt(r2) / 4)
+             + height * np.exp(-0.5 * (x**2 + (y + 5.5)**2) / wide**2))
+    noise = np.random.default_rng(3).normal(size=light.shape)
+    options = {'position': (48.5, 48), 'pixel_scale': 1.0, 'zeropoint': 25.0}
+    fit = IsophoteFitter().fit(light + noise, **options)
+    assert light[fit.mask].sum() < 0.01 * light.sum()
+    assert not fit.profile.meta['flag'] & GalaxyFlag.POINT_SOURCE
+    # a star beyond it is one, alone
+    star = 45 * np.exp(-0.5 * (x**2 + (y + 12)**2))
+    fit = IsophoteFitter().fit(light + star + noise, **options)
+    assert fit.mask[36, 48]
+    assert light[fit.mask].sum() < 0.15 * light.sum()
