@@ -27,8 +27,13 @@ __all__ = ['excess_light', 'fill_masked', 'residual_mask', 'symmetric_part']
 # opposite is compared at twice that.
 _ASIDE, _OFF = 0.05, 0.25
 
+# The side of a galaxy has more pixels than this; a star in coarse pixels that
+# blends with a galaxy has fewer.
+_SIDE = 30
+
 # Noise of the smoothed image that a peak has to exceed its surroundings by.
 _PEAK = 4.0
+
 
 def residual_mask(data, model, sigma, radius, centre, *, others=None,
                   structure=0.0, contrast=0.5, core=3.0):
@@ -172,6 +177,7 @@ def _brighter_side(smooth, model, base, noise, centre, regions, keep,
     is_other[here[clear]] = True
     detected = np.zeros(len(x), bool) if others is None else others[y, x] > 0
     is_other[here[detected]] = True
+    is_other |= np.bincount(here, minlength=len(keep)) <= _SIDE
     faint = light - own < 1.8 * noise + 0.5 * contrast * own
     side[y, x] = (faint | ~is_other[here]) & ~detected
     return side
