@@ -11,6 +11,7 @@ from astro_pix2prof.background.medians import median
 from astro_pix2prof.background.noise import noise_is_wrong
 from astro_pix2prof.background.photons import find_photon
 from astro_pix2prof.background.strips import sky_strips
+from astro_pix2prof.detection.stars import star_width
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.fitting.arcs import has_arc
 from astro_pix2prof.fitting.blends import is_blended
@@ -68,6 +69,10 @@ _APART = 16
 # Light of the nine pixels around a centre, in units of its noise, that is no
 # chance.
 _BRIGHT = 10.0
+
+# Stars have at least this FWHM (pixels); hits of cosmic rays have less. Rings
+# about a centre between pixels are wider by about a pixel, in quadrature.
+_NARROWEST, _PIXEL = 1.5, 1.0
 
 # Largest shift (pixels) of the centre in the last look of a network; again,
 # less than one in a hundred simulated galaxies exceeds it.
@@ -290,16 +295,14 @@ def flag_galaxy(rings, evidence):
     # a network sees a galaxy, but says how unsure it is.
     above = rings.intensity > _FAINTEST * rings.noise
     sure = np.fmin(snr, rings.snr)
-    fwhm = cutout.psf_fwhm and cutout.psf_fwhm / cutout.radius_scale
-    is_point = is_point_source(rings.sma, rings.intensity, rings.eps,
-                               rings.noise, fwhm=fwhm)
-    # (a network is unsure of the profile of a star, and not of its peak)
-    if is_point and _is_seen(rings):
-        sure = snr
     image = cutout.data - rings.sky - evidence.tilt
     # (the noise of a fitter may be that of a model without any, or that of
     # pixels that smoothing has made calm)
     seen = max(rings.noise, cutout.background_noise)
+    is_point = _is_point(rings, image, seen)
+    # (a network is unsure of the profile of a star, and not of its peak)
+    if is_point and _is_seen(rings):
+        sure = snr
     if not evidence.found or _are_equal(cutout) or not (
             np.nanmax(sure[above], initial=0.0) > _SIGNIFICANT
             or light_snr(image, cutout.mask, rings, noise=seen) > _TOGETHER):
@@ -372,6 +375,27 @@ def flag_galaxy(rings, evidence):
         if has_border(*part, gain=cutout.gain, strips=strips):
             flag |= GalaxyFlag.WRONG_NOISE
     return flag
+
+
+def _is_point(rings, image, noise):
+    """
+    Tell whether a profile is that of the point-spread function of the image.
+
+    Without a known width, sources that are much narrower show that it is
+    not: flat galaxies in coarse pixels have the profile of a wide star.
+    """
+    cutout = rings.cutout
+    shape = rings.sma, rings.intensity, rings.eps, rings.noise
+    fwhm = cutout.psf_fwhm and cutout.psf_fwhm / cutout.radius_scale
+    if not is_point_source(*shape, fwhm=fwhm):
+        return False
+    # (saturated stars are wider than others)
+    if fwhm or (rings.flag & RingFlag.SATURATED).any():
+        return True
+    width = star_width(image, ~cutout.mask, noise, rings.centre,
+                       least=_NARROWEST)
+    return width is None or is_point_source(
+        *shape, fwhm=float(np.hypot(width, _PIXEL)))
 
 
 def _are_equal(cutout):

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from astropy.utils.exceptions import AstropyUserWarning
 
-from astro_pix2prof.inference.point_sources import noise_width, star_width
+from astro_pix2prof.detection.stars import star_width
+from astro_pix2prof.inference.point_sources import noise_width
 from astro_pix2prof.networks.clumps.maps import GalaxyMaps, galaxy_maps
 from astro_pix2prof.networks.clumps.resampling import (
     average_pixels,

@@ -1,23 +1,12 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Measure the width of stars, and fit the fluxes of point-like sources.
+Measure the width of enlarged noise, and fit the fluxes of point-like sources.
 """
 
-import warnings
-
 import numpy as np
-from astropy.stats import gaussian_fwhm_to_sigma
-from photutils.detection import find_peaks
-from photutils.utils.exceptions import NoDetectionsWarning
-from scipy.ndimage import gaussian_filter
-from scipy.optimize import curve_fit
 
-__all__ = ['SourceFit', 'fit_fluxes', 'noise_width', 'star_width']
+__all__ = ['SourceFit', 'fit_fluxes', 'noise_width']
 
-
-# Stars are brighter than so many times the noise at their peak; at most so
-# many are fitted.
-_BRIGHT, _MOST = 15.0, 12
 
 # Noise that was interpolated loses half of its correlation over this part of
 # an original pixel; PSFs of surveys are so many original pixels wide. Longer
@@ -37,53 +26,6 @@ _SHAPES = (0.7, 0.85, 1.0, 1.15, 1.35, 1.6, 2.0, 2.5)
 # The window around a source in FWHM, and the rounds of the fit of
 # neighbours.
 _WINDOW, _ROUNDS = 2.2, 3
-
-
-def star_width(residual, good, noise, centre):
-    """
-    Measure the width of the stars in an image.
-
-    Parameters
-    ----------
-    residual : 2D `~numpy.ndarray`, shape (ny, nx)
-        The image without its sky and its galaxy.
-
-    good : 2D bool `~numpy.ndarray`, shape (ny, nx)
-        Pixels that count.
-
-    noise : float
-        The noise of a pixel.
-
-    centre : tuple of 2 floats
-        The centre of the galaxy, which is no star.
-
-    Returns
-    -------
-    fwhm : float or `None`
-        The full width at half maximum in pixels of the sharpest that there
-        are several of; `None` without stars.
-    """
-    image = np.where(good, residual, 0.0)
-    smooth = gaussian_filter(image, 1.0)
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', NoDetectionsWarning)
-        peaks = find_peaks(smooth, 0.5 * _BRIGHT * noise, box_size=9,
-                           border_width=6, n_peaks=4 * _MOST)
-    if peaks is None:
-        return None
-    widths = []
-    for x, y in zip(peaks['x_peak'], peaks['y_peak'], strict=True):
-        if np.hypot(x - centre[0], y - centre[1]) < 5:
-            continue
-        width = _star(image, good, int(x), int(y), noise)
-        if width is not None:
-            widths.append(width)
-        if len(widths) >= _MOST:
-            break
-    if not widths:
-        return None
-    # galaxies and clumps are wider than stars
-    return float(np.quantile(widths, 0.25 if len(widths) > 2 else 0.0))
 
 
 def noise_width(image, sky):
@@ -130,45 +72,6 @@ def noise_width(image, sky):
             return _SAMPLED * step if step > 1.3 else None
         before = now
     return None
-
-
-def _star(image, good, x, y, noise):
-    """
-    Fit a round Gaussian with a level: its FWHM, if it fits.
-    """
-    ny, nx = image.shape
-    half = 4
-    for _ in range(3):
-        if not (half <= x < nx - half and half <= y < ny - half):
-            return None
-        box = np.s_[y - half:y + half + 1, x - half:x + half + 1]
-        part = image[box]
-        if not good[box].all() or part.max() < _BRIGHT * noise:
-            return None
-        v, u = np.indices(part.shape) - half
-        start = (part.max(), 0.0, 0.0, half / 2, 0.0)
-        try:
-            found, _ = curve_fit(_round, (u.ravel(), v.ravel()),
-                                 part.ravel(), start, maxfev=200)
-        except RuntimeError:
-            return None
-        sigma = abs(found[3])
-        if sigma < 0.55 * half:
-            break
-        half = min(2 * half, 24)
-    height, dx, dy = found[:3]
-    rest = part - _round((u, v), *found)
-    if (height < _BRIGHT * noise or np.hypot(dx, dy) > sigma
-            or not 0.4 < sigma < half
-            or np.std(rest) > 0.08 * height + 1.5 * noise):
-        return None
-    return sigma / gaussian_fwhm_to_sigma
-
-
-def _round(place, height, dx, dy, sigma, level):
-    u, v = place
-    return level + height * np.exp(
-        -0.5 * ((u - dx)**2 + (v - dy)**2) / sigma**2)
 
 
 class SourceFit:

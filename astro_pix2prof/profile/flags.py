@@ -256,8 +256,10 @@ class GalaxyFlag(_DescribedFlag):
         'The profile falls as a point-spread function does and is round, or '
         'as elongated within the core as beyond, as stars that were guided '
         'badly are. Its shape tells nothing of a galaxy. It is not set where '
-        'a galaxy is seen around a bright nucleus. Give ``psf_fwhm=`` if the '
-        'point-spread function is wider than eight pixels.')
+        'a galaxy is seen around a bright nucleus, nor where round sources in '
+        'the image are much narrower. Give ``psf_fwhm=`` if the '
+        'point-spread function is wider than eight pixels, or if the pixels '
+        'are coarse and the image shows no star.')
     WRONG_NOISE = (
         65536,
         'The noise is not as stated, correlated or uneven: no error holds.',

@@ -3,6 +3,7 @@
 Tests of flags, which mean the same for every fitter, and of their checks.
 """
 
+import astropy.units as u
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -117,6 +118,33 @@ class TestPointSource:
         assert measure(fitter, star) & GalaxyFlag.POINT_SOURCE
         disc = draw(lambda r: 200 * np.exp(-r / 5))
         assert not measure(fitter, disc) & GalaxyFlag.POINT_SOURCE
+
+    @pytest.mark.parametrize(('fwhm', 'flagged'), [
+        (2.6, False), (5.8, True), (9.0, True)])
+    def test_other_sources(self, fitter, fwhm, flagged):
+        """
+        A flat galaxy is wider than the stars in its frame.
+        """
+        image = draw(lambda r: 800 * moffat(3.5, 5.8, r))
+        assert measure(fitter, image) & GalaxyFlag.POINT_SOURCE
+        y, x = np.indices(image.shape)
+        for x0, y0 in ((30, 40), (120.4, 30.3), (41, 131)):
+            image += 100 * moffat(3.5, fwhm, np.hypot(x - x0, y - y0))
+        flag = measure(fitter, image)
+        assert bool(flag & GalaxyFlag.POINT_SOURCE) == flagged
+        if not flagged:
+            # what is known counts
+            assert measure(fitter, image, psf_fwhm=5.8 * 0.4 * u.arcsec
+                           ) & GalaxyFlag.POINT_SOURCE
+
+    def test_hits_of_cosmic_rays(self, fitter):
+        """
+        What is narrower than any star tells nothing of a star.
+        """
+        image = draw(lambda r: 800 * moffat(3.5, 5.8, r))
+        image[40, 30] += 300
+        image[130, 41:43] += 150
+        assert measure(fitter, image) & GalaxyFlag.POINT_SOURCE
 
 
 class TestHost:

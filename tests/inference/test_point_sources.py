@@ -10,7 +10,6 @@ from scipy.ndimage import zoom
 from astro_pix2prof.inference.point_sources import (
     fit_fluxes,
     noise_width,
-    star_width,
 )
 
 N, FWHM, CENTRE = 128, 3.2, (63.4, 64.2)
@@ -24,17 +23,6 @@ def gaussian(x, y, flux, fwhm=FWHM):
 
 
 class TestWidth:
-    def test_stars(self):
-        rng = np.random.default_rng(2)
-        image = sum(gaussian(x, y, 800.0) for x, y in (
-            (20, 30), (90.3, 100.2), (40.6, 95)))
-        image += gaussian(100, 30, 4000.0, 7.0)
-        image += rng.normal(0, 1, image.shape)
-        good = np.ones(image.shape, bool)
-        assert_allclose(star_width(image, good, 1.0, CENTRE), FWHM, rtol=0.1)
-        noise = rng.normal(0, 1, image.shape)
-        assert star_width(noise, good, 1.0, CENTRE) is None
-
     def test_noise(self):
         """
         Noise that was enlarged four times has pixels of four pixels.
