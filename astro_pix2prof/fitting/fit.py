@@ -5,7 +5,7 @@ The full result of a fit, the same for all fitters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from astro_pix2prof.image.cutout import GalaxyCutout
 
-__all__ = ['ProfileFit']
+__all__ = ['ProfileFit', 'with_border']
 
 
 @dataclass(repr=False)
@@ -159,3 +159,36 @@ class ProfileFit:
                  float(np.median(noise[~self.cutout.mask])))
         data = np.where(self.mask, model, self.subtracted())
         return find_objects(data, model, low, self.centre, sigma)
+
+
+def with_border(fit, cutout):
+    """
+    Put a fit of the pixels that are there into the whole image.
+
+    Parameters
+    ----------
+    fit : `ProfileFit`
+        The fit of an image without its border, as
+        `~astro_pix2prof.image.cropping.without_border` returns it.
+
+    cutout : `GalaxyCutout`
+        The image with the border.
+
+    Returns
+    -------
+    fit : `ProfileFit`
+        Its pixels are those of the whole image.
+    """
+    if fit.cutout.shape == cutout.shape:
+        return fit
+    first = np.subtract(fit.cutout.origin, cutout.origin)
+    sides = [(start, whole - start - n) for start, whole, n in zip(
+        first[::-1], cutout.shape, fit.cutout.shape, strict=True)]
+    tilt = fit.tilt
+    if np.ndim(tilt):
+        tilt = np.pad(tilt, sides, mode='edge')
+    return replace(
+        fit, cutout=cutout, tilt=tilt,
+        mask=np.pad(fit.mask, sides, constant_values=True),
+        centre=tuple(float(c + n) for c, n in zip(fit.centre, first,
+                                                  strict=True)))

@@ -3,6 +3,7 @@
 Crop a cutout around its galaxy.
 """
 
+import copy
 import warnings
 
 import numpy as np
@@ -12,12 +13,15 @@ from astro_pix2prof.image.astrometry import shift_wcs
 from astro_pix2prof.image.crop_size import pixel_size
 from astro_pix2prof.image.planes import cut_window
 
-__all__ = ['check_usable', 'crop_cutout']
+__all__ = ['check_usable', 'crop_cutout', 'without_border']
 
 
 # A mask that rejects more than these parts of an image and of the pixels
 # around its galaxy (at most so many away) may mark those to use.
 _MOST, _CORE_MASKED, _CORE = 0.5, 0.7, 2
+
+# Fewer rows or columns (pixels) are left with their border.
+_LEAST = 8
 
 _SENSE = ('if 1 or True marks good pixels in a mask, invert it (mask == 0); '
           'if it holds flags, choose those that reject a pixel with bad_bits=')
@@ -40,7 +44,47 @@ def crop_cutout(cutout, size):
     # the rounding of astropy.nddata.Cutout2D
     x0 = int(np.ceil(x - shape[1] / 2))
     y0 = int(np.ceil(y - shape[0] / 2))
+    _cut(cutout, x0, y0, shape)
 
+
+def without_border(cutout):
+    """
+    Crop a cutout to the pixels that are there.
+
+    A frame of missing pixels says nothing about where an image ends.
+
+    Parameters
+    ----------
+    cutout : `~astro_pix2prof.GalaxyCutout`
+        The cutout.
+
+    Returns
+    -------
+    cutout : `~astro_pix2prof.GalaxyCutout`
+        A new cutout without the rows and columns at the edges that are
+        masked from end to end; the same if there are none, if the position
+        is in them, or if next to nothing is left.
+    """
+    lines = [np.flatnonzero(~cutout.mask.all(axis)) for axis in (0, 1)]
+    if any(not len(line) for line in lines):
+        return cutout
+    (x0, x1), (y0, y1) = ((int(line[0]), int(line[-1]) + 1)
+                          for line in lines)
+    shape = y1 - y0, x1 - x0
+    x, y = cutout.position
+    if shape == cutout.shape or min(shape) < _LEAST or not (
+            x0 - 0.5 <= x < x1 - 0.5 and y0 - 0.5 <= y < y1 - 0.5):
+        return cutout
+    new = copy.copy(cutout)
+    _cut(new, x0, y0, shape)
+    return new
+
+
+def _cut(cutout, x0, y0, shape):
+    """
+    Cut a window of a shape (ny, nx) that begins at a pixel, in place.
+    """
+    x, y = cutout.position
     for name in ('background_noise', 'background_level'):
         cutout.__dict__.pop(name, None)
     if np.ndim(cutout.background):

@@ -26,7 +26,7 @@ from astro_pix2prof.fitting.common_settings import (
     check_settings,
     check_sky_err,
 )
-from astro_pix2prof.fitting.fit import ProfileFit
+from astro_pix2prof.fitting.fit import ProfileFit, with_border
 from astro_pix2prof.fitting.flags import flag_rings
 from astro_pix2prof.fitting.harmonics import RingChoice, add_harmonics
 from astro_pix2prof.fitting.parts import PartJob, split_parts
@@ -37,6 +37,7 @@ from astro_pix2prof.fitting.radii import (
     enclosed_magnitudes,
 )
 from astro_pix2prof.fitting.settings import named_settings
+from astro_pix2prof.image.cropping import without_border
 from astro_pix2prof.inference.captions import rings_of_caption
 from astro_pix2prof.inference.many import (
     PrepareJob,
@@ -419,7 +420,8 @@ class Pix2ProfFitter(ProfileFitter):
             ``n_samples`` is not an integer from 0 on.
         """
         n_samples = check_n_samples(n_samples)
-        cutout = self._read_image(image, options)
+        whole = self._read_image(image, options)
+        cutout = without_border(whole)
         prepared = self._prepare(
             cutout, geometry=geometry, ellipticity=ellipticity, pa=pa,
             radii=radii, step=step, linear=linear, max_radius=max_radius,
@@ -430,13 +432,13 @@ class Pix2ProfFitter(ProfileFitter):
                                        **self._meta()})
         if n_samples:
             profile[SAMPLES] = sample_profile(profile, n_samples, seed=seed)
-        return ProfileFit(
+        return with_border(ProfileFit(
             profile=profile, cutout=prepared.cutout,
             mask=prepared.cutout.mask,
             sky=rings.sky, centre=rings.centre, sma=rings.sma,
             eps=rings.eps, theta=np.degrees(rings.theta),
             intensity=rings.intensity, weight=weight,
-            tilt=prepared.background.over(cutout.shape) - prepared.sky)
+            tilt=prepared.background.over(cutout.shape) - prepared.sky), whole)
 
     def encode(self, images: Iterable[ImageLike], *,
                batch_size: int | None = None, workers: int = 0,

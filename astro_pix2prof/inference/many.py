@@ -4,6 +4,7 @@ Measure many galaxies at once with a network.
 """
 
 from astro_pix2prof.fitting.parts import split_options, take_options
+from astro_pix2prof.image.cropping import without_border
 from astro_pix2prof.image.pictures import (
     is_picture,
     picture_options,
@@ -82,7 +83,7 @@ def prepare_part(fitter, images, options, *, pictures=False):
             choice = take_options(own)
             if pictures and takes_picture(image, own):
                 image, own = read_picture(image), picture_options(own)
-            cutout = fitter._read_image(image, own)
+            cutout = without_border(fitter._read_image(image, own))
             prepared.append(fitter._prepare(cutout, **choice))
         except Exception as error:
             # Store the exception so that one bad image does not stop the

@@ -18,10 +18,11 @@ from astro_pix2prof.fitting.common_settings import (
     check_settings,
     check_sky_err,
 )
-from astro_pix2prof.fitting.fit import ProfileFit
+from astro_pix2prof.fitting.fit import ProfileFit, with_border
 from astro_pix2prof.fitting.harmonics import RingChoice, add_harmonics
 from astro_pix2prof.fitting.radii import RingRadii
 from astro_pix2prof.fitting.settings import named_settings
+from astro_pix2prof.image.cropping import without_border
 from astro_pix2prof.isophote.initial import check_initial, initial_geometry
 from astro_pix2prof.isophote.measure import STEP
 from astro_pix2prof.isophote.steps import IsophoteSteps
@@ -266,7 +267,8 @@ class IsophoteFitter(ProfileFitter):
         """
         choice = RingChoice(self.harmonics, self.free_centres).updated({
             'harmonics': harmonics, 'free_centres': free_centres})
-        cutout = self._read_image(image, options)
+        whole = self._read_image(image, options)
+        cutout = without_border(whole)
         check_initial(initial, profile=True)
         initial = self.initial if initial is None else initial
         asked = self._radii.updated({
@@ -289,12 +291,12 @@ class IsophoteFitter(ProfileFitter):
             steps.first_flag |= GalaxyFlag.NO_INITIAL
         rings = steps.run()
         self._add_harmonics(steps, rings, choice)
-        return IsophoteFit(
+        return with_border(IsophoteFit(
             profile=make_profile(rings, {'fitter': type(self).__name__}),
             cutout=cutout, mask=steps.mask, sky=rings.sky,
             centre=rings.centre, sma=rings.sma, eps=rings.eps,
             theta=np.degrees(rings.theta), intensity=rings.intensity,
-            tilt=steps.tilt, n_fits=steps.n_fits)
+            tilt=steps.tilt, n_fits=steps.n_fits), whole)
 
     def _add_harmonics(self, steps, rings, choice):
         """
