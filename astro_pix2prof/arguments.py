@@ -35,8 +35,8 @@ import numpy as np
 from astro_pix2prof.wording import shown
 
 __all__ = ['check_choice', 'check_flag', 'check_integer', 'check_number',
-           'check_options', 'check_positive', 'check_text', 'known_as',
-           'named_options', 'option_names', 'read_lengths',
+           'check_options', 'check_positive', 'check_seed', 'check_text',
+           'known_as', 'named_options', 'option_names', 'read_lengths',
            'read_text_quantity']
 
 
@@ -231,6 +231,30 @@ def check_integer(value, name, *, least=None, most=None, optional=False):
             or (most is not None and number > most)):
         _refuse(ValueError, name, kind, value)
     return int(number)
+
+
+def check_seed(seed):
+    """
+    Check the seed of random numbers.
+
+    Parameters
+    ----------
+    seed : int or `None`
+        The seed, or `None` for one that nobody knows.
+
+    Returns
+    -------
+    seed : int
+        The seed, drawn from the operating system for `None`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not an integer, or negative.
+    """
+    if seed is None:
+        return int(np.random.default_rng().integers(2**63))
+    return check_integer(seed, 'seed', least=0)
 
 
 def _range(least, most):

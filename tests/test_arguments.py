@@ -17,6 +17,7 @@ from astro_pix2prof.arguments import (
     check_number,
     check_options,
     check_positive,
+    check_seed,
     check_text,
     named_options,
 )
@@ -54,6 +55,22 @@ class TestInteger:
     def test_optional(self):
         assert check_integer(None, 'n', optional=True) is None
         assert check_integer(-2, 'n', optional=True) == -2
+
+
+class TestSeed:
+    def test_given(self):
+        assert check_seed(np.int64(3)) == 3
+
+    def test_none(self):
+        first, second = check_seed(None), check_seed(None)
+        assert isinstance(first, int)
+        assert first != second
+
+    def test_wrong(self):
+        with pytest.raises(ValueError, match='seed must be an integer of at'):
+            check_seed(-1)
+        with pytest.raises(TypeError, match='seed must be an integer'):
+            check_seed('1')
 
 
 class TestNumber:

@@ -356,6 +356,13 @@ class StructureFlag(_DescribedFlag):
         'given is below its full width at half maximum. The parameters rest '
         'on how well the PSF is known: an error of a few per cent of its '
         'width changes them by more than their errors.')
+    CENTRE_MISSING = (
+        4096, 'More than a tenth of the light lies inside the first ring.',
+        'Rings at the centre were left out, and the table does not say how '
+        'much light they enclose, or it is that of saturated pixels. The '
+        'light there is that of Sersic fits to the inner rings; a nucleus or '
+        'a small bulge is not in it. Radii inside the first ring, and '
+        '``mu_0``, are NaN.')
 
 
 @_list_members

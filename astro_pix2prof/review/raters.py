@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.table import Table
 
-from astro_pix2prof.arguments import check_integer, check_number
+from astro_pix2prof.arguments import check_integer, check_number, check_seed
 from astro_pix2prof.review.ballots import number_values, read_names
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def simulate_votes(labels: Sequence[str] | Sequence[int], n_votes: int = 40, *,
                    classes: Sequence[str] | None = None, n_raters: int = 200,
                    ability: float = 1.3, scatter: float = 0.5,
                    difficulty: float = 0.5, bias: float = 0.3,
-                   spammers: float = 0.05, seed: int = 0) -> Table:
+                   spammers: float = 0.05, seed: int | None = 0) -> Table:
     """
     Simulate the votes of people on galaxies whose label is known.
 
@@ -60,8 +60,8 @@ def simulate_votes(labels: Sequence[str] | Sequence[int], n_votes: int = 40, *,
     spammers : float, optional
         The share of raters who give any label, or always the same.
 
-    seed : int, optional
-        The same seed gives the same votes.
+    seed : int or `None`, optional
+        The same seed gives the same votes, `None` others each time.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def simulate_votes(labels: Sequence[str] | Sequence[int], n_votes: int = 40, *,
     difficulty = check_number(difficulty, 'difficulty', least=0)
     bias = check_number(bias, 'bias', least=0)
     spammers = check_number(spammers, 'spammers', least=0, most=1)
-    rng = np.random.default_rng(check_integer(seed, 'seed', least=0))
+    rng = np.random.default_rng(check_seed(seed))
     found, true = read_names(labels)
     if np.any(true < 0) or not len(true):
         msg = 'labels must hold a label for each galaxy, and one at least'

@@ -76,7 +76,7 @@ _OF_ELLIPSES = 'radius_ellipticity', 'radius_turn'
 
 def bar_radius(modes: QTable, *, profile: QTable | None = None,
                least: float = 0.2, n_samples: int = 100,
-               seed: int = 0) -> QTable:
+               seed: int | None = 0) -> QTable:
     """
     Measure the radius of a bar, if there is one.
 
@@ -102,8 +102,8 @@ def bar_radius(modes: QTable, *, profile: QTable | None = None,
         The number of noisy versions of the modes from which the errors
         come.
 
-    seed : int, optional
-        The seed of their noise.
+    seed : int or `None`, optional
+        The seed of their noise; `None` is another each time.
 
     Returns
     -------

@@ -101,7 +101,8 @@ STRUCTURE_COLUMNS = (
               'less than a tenth of the light lies outside, the outer rings '
               'tell the rest; otherwise NaN with a flag.'),
     _read_off('mu_0', 'mag/arcsec2',
-              'Surface brightness at the centre, smeared by the PSF.'),
+              'Surface brightness at the centre, smeared by the PSF; NaN if '
+              'the profile does not begin there.'),
     _read_off('mu_mean_50', 'mag/arcsec2',
               'Mean surface brightness within R50.'),
     StructureColumn('mu_limit', 'mag/arcsec2', False, False,

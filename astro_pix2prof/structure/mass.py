@@ -16,7 +16,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
-from astro_pix2prof.arguments import check_number, check_positive
+from astro_pix2prof.arguments import check_number, check_positive, check_seed
 from astro_pix2prof.profile.brightness import (
     POGSON,
     light_within,
@@ -42,6 +42,7 @@ from astro_pix2prof.structure.growth import (
     total_light,
     warn_of_correlation,
 )
+from astro_pix2prof.structure.inner_light import NO_CENTRE, centre_factor
 from astro_pix2prof.structure.mass_checks import warn_of_unlike
 from astro_pix2prof.structure.physical import (
     DENSITY_ZERO,
@@ -151,7 +152,7 @@ def mass_profile(
         inclination: float | Quantity | None = None,
         inclination_err: float | Quantity | None = None,
         thickness: float = 0.0, max_colour_err: float = 0.1,
-        n_samples: int = 200, seed: int = 0) -> QTable:
+        n_samples: int = 200, seed: int | None = 0) -> QTable:
     """
     Measure the stellar-mass profile of a galaxy from its colour.
 
@@ -209,8 +210,8 @@ def mass_profile(
         The number of noisy versions of the profiles, where they bring
         none.
 
-    seed : int, optional
-        The seed of their noise.
+    seed : int or `None`, optional
+        The seed of their noise; `None` is another each time.
 
     Returns
     -------
@@ -305,6 +306,7 @@ def mass_profile(
                    'the flag NO_SOURCE')
             raise ValueError(msg)
     warn_of_unlike(checked)
+    seed = check_seed(seed)
     rng = np.random.default_rng(seed)
     read = {band: read_band(profile, n_samples, rng)
             for band, profile in checked.items()}
@@ -473,6 +475,11 @@ def _put_totals(table, profile, rings, found, seed):
         samples = np.where(np.isfinite(samples), samples, samples[:1])
         at, fine, eps_fine = refine_rings(radius, samples, eps)
         growth = light_within(at, fine, 1 - eps_fine)
+        # (the mass inside the first ring has the ratio of that)
+        factor, seen = _centre(profile, rings, ok, eps, seed)
+        growth = growth + ((factor - 1) * growth[:, 0])[:, None]
+        if not seen:
+            warnings.warn(NO_CENTRE, AstropyUserWarning, stacklevel=3)
         within[:, ok] = growth[:, ::REFINE]
         beyond = _mass_beyond(profile, rings, ok, radius, eps, seed)
         # Where it cannot be told, the mass within the last ring, without
@@ -497,6 +504,15 @@ def _put_totals(table, profile, rings, found, seed):
     table['mass_enclosed_err'] = error * u.solMass
     table['flag'] = rings.flag
     table.meta.update(totals)
+
+
+def _centre(profile, rings, ok, eps, seed):
+    """
+    Find how much brighter the centre is than the first ring.
+    """
+    light = rings.light[:, ok]
+    return centre_factor(profile, ok, np.where(
+        np.isfinite(light), light, light[:1]), eps, seed)
 
 
 def _mass_beyond(profile, rings, ok, radius, eps, seed):

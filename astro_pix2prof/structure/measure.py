@@ -13,7 +13,7 @@ import astropy.units as u
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
-from astro_pix2prof.arguments import check_number, check_positive
+from astro_pix2prof.arguments import check_number, check_positive, check_seed
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.brightness import (
     SB_UNIT,
@@ -51,6 +51,7 @@ from astro_pix2prof.structure.growth import (
     total_light,
     warn_of_correlation,
 )
+from astro_pix2prof.structure.inner_light import begins_outside, light_inside
 from astro_pix2prof.structure.limits import surface_brightness_limit
 from astro_pix2prof.structure.petrosian import put_petrosian
 from astro_pix2prof.structure.shape_errors import add_shape_errors
@@ -170,7 +171,7 @@ def _checked_fractions(fractions):
 
 def measure_structure(profile: QTable | ProfileBatch, *,
                       levels: Sequence[float] = LEVELS, n_samples: int = 200,
-                      seed: int = 0, fits: bool = True,
+                      seed: int | None = 0, fits: bool = True,
                       psf: PSFLike | None = None,
                       petrosian_ratio: float = PETROSIAN_RATIO,
                       petrosian_aperture: float = PETROSIAN_APERTURE,
@@ -196,8 +197,8 @@ def measure_structure(profile: QTable | ProfileBatch, *,
     n_samples : int, optional
         The number of noisy versions, where the profile brings none.
 
-    seed : int, optional
-        The seed of their noise.
+    seed : int or `None`, optional
+        The seed of their noise; `None` is another each time.
 
     fits : bool, optional
         Whether to fit models (0.1 to 0.5 s).
@@ -257,7 +258,7 @@ def measure_structure(profile: QTable | ProfileBatch, *,
     59, 115. Breaks: Pohlen & Trujillo 2006, A&A 454, 759; Erwin et al.
     2008, AJ 135, 20.
     """
-    psf = _checked_psf(psf, fits)
+    psf, seed = _checked_psf(psf, fits), check_seed(seed)
     if isinstance(profile, ProfileBatch):
         return join_structures([measure_structure(
             one, levels=levels, n_samples=n_samples, seed=seed, fits=fits,
@@ -314,7 +315,7 @@ def measure_structure(profile: QTable | ProfileBatch, *,
         radius, eps = np.array([0.0, 1.0]), np.zeros(2)
         samples = np.full((n_samples + 1, 2), np.nan)
         flux = total = none
-        growth, at = samples, radius
+        growth, at, hollow = samples, radius, False
     else:
         radius = profile['radius'].value[ok]
         eps = np.asarray(profile['ellipticity'], float)[ok]
@@ -329,11 +330,18 @@ def measure_structure(profile: QTable | ProfileBatch, *,
         growth = growth * np.interp(at, radius, area_ratio(
             profile, ok, growth[0, ::REFINE]))
         growth = hold_enclosed(profile, ok, growth)
+        hollow = begins_outside(profile, radius)
+        if hollow:
+            inside, is_stated = light_inside(
+                profile, ok, samples, eps, growth[:, ::REFINE], seed)
+            growth = growth + (inside - growth[:, 0])[:, None]
         flux = growth[:, -1]
         total, levelled = total_light(
             profile, ok, samples, (radius, growth), eps, galaxy_flag, seed)
         if not levelled:
             flag |= StructureFlag.NOT_ASYMPTOTIC
+        if hollow and not is_stated and inside[0] > LARGE_PART * total[0]:
+            flag |= StructureFlag.CENTRE_MISSING
     put('mag_total', magnitude_of(total, zero))
     put('mag_aperture', magnitude_of(flux, zero))
     flag |= _put_parts(put, profile, ok, flux, total, growth, few)
@@ -362,7 +370,8 @@ def measure_structure(profile: QTable | ProfileBatch, *,
     needed = 'mag_petro' if np.isfinite(zero) else 'r_petro'
     if not np.isfinite(result[needed][0]):
         flag |= StructureFlag.PETROSIAN_NOT_REACHED
-    put('mu_0', magnitude_of(samples[:, 0], zero))
+    centre = np.full(len(samples), np.nan) if hollow else samples[:, 0]
+    put('mu_0', magnitude_of(centre, zero))
     # (an image of large pixels has no such boxes)
     scale = profile.meta.get('pixel_scale', np.nan)
     result['mu_limit'] = (surface_brightness_limit(profile).value

@@ -56,7 +56,9 @@ def put_petrosian(put, rings, curve, total, eps, zero, few, petrosian):
     radius, samples = rings
     least, aperture = petrosian
     none = np.full(len(samples), np.nan)
-    use = (radius > 0) & (1.25 * radius <= radius[-1])
+    # (no light is measured inside the first ring)
+    use = (radius > 0) & (1.25 * radius <= radius[-1]) & (
+        0.8 * radius >= radius[0])
     if few or use.sum() < 2:
         put('r_petro', none)
         put('mag_petro', none)

@@ -44,6 +44,7 @@ from astro_pix2prof.structure.inclination import (
     face_on_error,
     face_on_factor,
 )
+from astro_pix2prof.structure.inner_light import NO_CENTRE, centre_factor
 from astro_pix2prof.structure.k_corrections import (
     K_CORRECTIONS,
     PolynomialKCorrection,
@@ -485,7 +486,9 @@ def physical_profile(
     `~astropy.utils.exceptions.AstropyUserWarning`
         If the redshift is above 0.05 and there is no K-correction, or it is
         above 0.02 and the distance is another one by more than a factor of
-        1.5, or the profile is of another band.
+        1.5, or the profile is of another band, or it does not begin at the
+        centre and does not say how much light is inside its first ring:
+        enclosed light has no error then.
 
     Examples
     --------
@@ -521,6 +524,7 @@ def physical_profile(
                      light * dust / POGSON)
     kpc = radius * found.scale.kpc_per_arcsec
     within = curve_of_growth(1e3 * kpc, light, np.asarray(eps, dtype=float))
+    within, seen = _with_centre(profile, within)
     error = np.hypot(error, light * found.face_on_err)
     face_on = light * found.face_on
     with np.errstate(invalid='ignore', divide='ignore'):
@@ -544,7 +548,7 @@ def physical_profile(
     table['luminosity_enclosed'] = within * u.solLum
     table['mag_enclosed'] = np.where(within > 0, enclosed, np.nan) * u.mag
     if 'mag_enclosed_err' in profile.colnames:
-        mag_err = np.where(within > 0, np.hypot(
+        mag_err = np.where(seen & (within > 0), np.hypot(
             profile['mag_enclosed_err'].value, dust), np.nan)
         table['mag_enclosed_err'] = mag_err * u.mag
         table.add_column(within * mag_err / POGSON * u.solLum, name=(
@@ -559,3 +563,22 @@ def physical_profile(
                       extinction=extinction, extinction_err=dust,
                       k_correction=k)
     return table
+
+
+def _with_centre(profile, within):
+    """
+    Add what is brighter than a flat centre to light within rings.
+
+    Returns the light, and whether the light of the centre is measured.
+    """
+    light = profile['intensity'].value
+    ok = np.isfinite(light)
+    if not ok.any():
+        return within, True
+    first = np.argmax(ok)
+    factor, seen = centre_factor(profile, ok, light[None, ok], np.asarray(
+        profile['ellipticity'], dtype=float)[ok], 0)
+    if not seen:
+        warnings.warn(NO_CENTRE, AstropyUserWarning, stacklevel=3)
+    return np.where(np.arange(len(light)) < first, np.nan, within + (
+        factor[0] - 1) * within[first]), seen

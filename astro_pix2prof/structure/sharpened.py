@@ -52,7 +52,8 @@ _MOST, _MOST_LIGHT = 10.0, 1.0
 _DRAWS = 60
 
 
-def correct_psf(profile: QTable, psf: PSFLike, *, seed: int = 0) -> QTable:
+def correct_psf(profile: QTable, psf: PSFLike, *,
+                seed: int | None = 0) -> QTable:
     """
     Correct a profile for the point-spread function.
 
@@ -69,8 +70,9 @@ def correct_psf(profile: QTable, psf: PSFLike, *, seed: int = 0) -> QTable:
     psf : `~astro_pix2prof.PSF` or what it takes
         The point-spread function of the image.
 
-    seed : int, optional
-        The seed of the draws from which the errors come.
+    seed : int or `None`, optional
+        The seed of the draws from which the errors come; `None` is another
+        each time.
 
     Returns
     -------
