@@ -16,7 +16,7 @@ from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.profile.checks import complete_profile
-from astro_pix2prof.profile.identity import centres_apart
+from astro_pix2prof.profile.identity import centres_apart, magnitude_systems
 from astro_pix2prof.profile.table import interpolate_profile
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def compare_profiles(
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
-        If a profile has its centre elsewhere on the sky than the reference.
+        If a profile has its centre elsewhere on the sky than the reference,
+        or magnitudes of another system.
 
     Examples
     --------
@@ -100,6 +101,13 @@ def compare_profiles(
             warnings.warn(f'the centres of {label!r} and of the reference '
                           f'are {apart:.3g} arcsec apart: are they profiles '
                           'of one galaxy?', AstropyUserWarning, stacklevel=2)
+        systems = magnitude_systems([profile.meta, reference.meta])
+        if len(systems) > 1:
+            warnings.warn(
+                f'{label!r} has {systems[0]} magnitudes and the reference '
+                f'{systems[1]}: the differences hold that of the systems; '
+                'give images zeropoint= and mag_system= of one system',
+                AstropyUserWarning, stacklevel=2)
         level = interpolate_profile(reference, profile['radius'])
         level = u.Quantity(level).to_value(unit)
         value = u.Quantity(profile['surface_brightness']).to_value(unit)

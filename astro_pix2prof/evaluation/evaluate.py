@@ -6,6 +6,7 @@ Measure the errors of fitters on galaxies with known profiles.
 from __future__ import annotations
 
 import time
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -16,11 +17,13 @@ import astropy.units as u
 import numpy as np
 from astropy.io import fits
 from astropy.table import QTable, Table
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.arguments import check_integer, check_number
 from astro_pix2prof.evaluation.result import MU_LIMIT, Evaluation
 from astro_pix2prof.image.cutout import GalaxyCutout
 from astro_pix2prof.profile.brightness import SB_UNIT, intensity_to_sb
+from astro_pix2prof.profile.identity import magnitude_systems
 from astro_pix2prof.profile.interpolation import interpolate_smoothly
 
 if TYPE_CHECKING:
@@ -242,6 +245,13 @@ def _read_target(i, image, truth, mu_limit):
         intensity = _numbers(truth['intensity'])
         mu = _numbers(truth['surface_brightness'], SB_UNIT)
         noise = 'intensity_err'
+        systems = magnitude_systems([truth.meta, {
+            'mag_system': cutout.mag_system}])
+        if len(systems) > 1:
+            warnings.warn(
+                f'the truth of images[{i}] has {systems[0]} magnitudes and '
+                f'the image {systems[1]}: deviations hold that of the '
+                'systems', AstropyUserWarning, stacklevel=4)
     else:
         msg = (f'the truth of images[{i}] must be a table with the columns '
                'sma and intensity, or a profile, got '

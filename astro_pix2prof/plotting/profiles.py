@@ -5,10 +5,12 @@ Figures of several profiles.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.plotting.columns import (
     _brightness,
@@ -28,6 +30,7 @@ from astro_pix2prof.plotting.style import (
     _style,
 )
 from astro_pix2prof.profile.checks import complete_profile
+from astro_pix2prof.profile.identity import magnitude_systems
 from astro_pix2prof.profile.table import interpolate_profile
 
 if TYPE_CHECKING:
@@ -83,6 +86,11 @@ def plot_profiles(profiles: QTable | dict[str, QTable] | Sequence[QTable], *,
         reference is not the label of one, there is a reference and a
         profile is not calibrated, or the scale is not known.
 
+    Warns
+    -----
+    `~astropy.utils.exceptions.AstropyUserWarning`
+        If their magnitudes are of different systems.
+
     Examples
     --------
     .. plot::
@@ -123,6 +131,13 @@ def plot_profiles(profiles: QTable | dict[str, QTable] | Sequence[QTable], *,
         raise ValueError(msg)
     if reference is None and calibrated and len(profiles) > 1:
         reference = next(iter(profiles.values()))
+    systems = magnitude_systems([profile.meta for profile in (
+        *profiles.values(), *([] if reference is None else [reference]))])
+    if calibrated and len(systems) > 1:
+        warnings.warn(
+            f'profiles have {" and ".join(systems)} magnitudes, which are '
+            'drawn as they are: give images zeropoint= and mag_system= of '
+            'one system', AstropyUserWarning, stacklevel=2)
 
     fig = _new_figure(fig, (7.0, 6.0))
     if reference is None:

@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Tell whether two profiles can be those of one galaxy.
+Tell whether two profiles can be those of one galaxy, and be subtracted.
 """
 
 import re
@@ -9,7 +9,8 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 
-__all__ = ['centres_apart', 'unlike_names', 'unlike_places']
+__all__ = ['centres_apart', 'magnitude_systems', 'unlike_names',
+           'unlike_places']
 
 
 # Centres on the sky that are so close (arcsec) are those of one galaxy, and
@@ -42,6 +43,26 @@ def centres_apart(metas, last=0.0):
     sky = SkyCoord(*np.transpose(places), unit='deg')
     apart = float(sky[0].separation(sky).max().arcsec)
     return apart if apart > max(_APART, _PART * last) else 0.0
+
+
+def magnitude_systems(metas):
+    """
+    List the magnitude systems of profiles.
+
+    Parameters
+    ----------
+    metas : list of dict
+        The meta of each profile.
+
+    Returns
+    -------
+    systems : list of str
+        Those that are stated by calibrated profiles, each once.
+    """
+    return list(dict.fromkeys(
+        str(meta['mag_system']) for meta in metas
+        if meta.get('mag_system')
+        and np.isfinite(meta.get('sb_zeropoint', 0.0))))
 
 
 def unlike_places(one, other, radius):

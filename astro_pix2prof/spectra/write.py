@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ['write_spectra']
 
 
-def write_spectra(spectra: Sequence[Spectrum], path: PathLike, *,
+def write_spectra(spectra: Spectrum | Sequence[Spectrum], path: PathLike, *,
                   overwrite: bool = False) -> None:
     """
     Write radial spectra to a FITS file.
@@ -35,8 +35,8 @@ def write_spectra(spectra: Sequence[Spectrum], path: PathLike, *,
 
     Parameters
     ----------
-    spectra : list of `~specutils.Spectrum`
-        As `radial_spectra` returns them.
+    spectra : `~specutils.Spectrum` or list of these
+        As `radial_spectra` returns them, or one of them.
 
     path : str or `~pathlib.Path`
         The file.
@@ -53,7 +53,9 @@ def write_spectra(spectra: Sequence[Spectrum], path: PathLike, *,
         If the file exists and ``overwrite`` is `False`.
     """
     path = Path(path)
-    spectra = list(spectra)
+    # (a Spectrum has a length and items, each of them a Spectrum)
+    spectra = ([spectra] if hasattr(spectra, 'spectral_axis')
+               else list(spectra))
     if not spectra or any('sma_out' not in one.meta for one in spectra):
         msg = ('spectra must be those of radial_spectra, at least one, got '
                f'{len(spectra)} without annuli')

@@ -293,6 +293,10 @@ def join_structures(tables, length):
             unit = length
         table[name] = values if unit is None else values * unit
         table[name].info.description = parts[0].info.description
+    systems = ' '.join(dict.fromkeys(
+        one.meta['MAGSYS'] for one in tables if 'MAGSYS' in one.meta))
+    if systems:
+        table.meta['MAGSYS'] = systems
     return table
 
 

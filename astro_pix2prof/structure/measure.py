@@ -23,6 +23,7 @@ from astro_pix2prof.profile.brightness import (
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.covariance import ring_covariance
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag, StructureFlag
+from astro_pix2prof.profile.identity import magnitude_systems
 from astro_pix2prof.profile.meta import profile_meta
 from astro_pix2prof.profile.samples import (
     check_n_samples,
@@ -229,7 +230,8 @@ def measure_structure(profile: QTable | ProfileBatch, *,
         ``x_err``, but for reduced chi squared, the type of the disc and
         the surface-brightness limit.
         What the profile does not reach is NaN, and ``flag`` says so
-        (`StructureFlag`).
+        (`StructureFlag`). ``meta['MAGSYS']`` is the system of the
+        magnitudes.
 
     Raises
     ------
@@ -249,7 +251,8 @@ def measure_structure(profile: QTable | ProfileBatch, *,
     `~astropy.utils.exceptions.AstropyUserWarning`
         If the profile comes from a network and its meta lacks the
         correlation of the rings, or the meta is lost: errors of totals
-        and radii are too small then.
+        and radii are too small then. Or if the galaxies of a batch have
+        magnitudes of different systems.
 
     References
     ----------
@@ -260,11 +263,19 @@ def measure_structure(profile: QTable | ProfileBatch, *,
     """
     psf, seed = _checked_psf(psf, fits), check_seed(seed)
     if isinstance(profile, ProfileBatch):
-        return join_structures([measure_structure(
+        table = join_structures([measure_structure(
             one, levels=levels, n_samples=n_samples, seed=seed, fits=fits,
             psf=psf, petrosian_ratio=petrosian_ratio, fractions=fractions,
             petrosian_aperture=petrosian_aperture)
             for one in profile], profile.radius_unit)
+        if ' ' in table.meta.get('MAGSYS', ''):
+            warnings.warn(
+                'profile is a batch of galaxies with magnitudes of '
+                f'{table.meta["MAGSYS"].replace(" ", " and ")}: those of '
+                'the table are in the system of each galaxy '
+                "(profile.galaxies['mag_system'])", AstropyUserWarning,
+                stacklevel=2)
+        return table
     profile = check_profile(profile, ordered=True)
     if psf is not None:
         check_for_psf(profile)
@@ -393,9 +404,13 @@ def measure_structure(profile: QTable | ProfileBatch, *,
                                  covariance=covariance)
         flag |= put_models(result, radius, samples[0],
                          np.ones(2) if few else error[ok], zero, few)
-    return structure_table(result, flag, length=profile['radius'].unit,
-                           levels=levels, fits=fits, psf=psf is not None,
-                           fractions=fractions)
+    table = structure_table(result, flag, length=profile['radius'].unit,
+                            levels=levels, fits=fits, psf=psf is not None,
+                            fractions=fractions)
+    # (a name that FITS takes)
+    for system in magnitude_systems([profile.meta]):
+        table.meta['MAGSYS'] = system
+    return table
 
 
 def _checked_psf(psf, fits):

@@ -4,8 +4,10 @@ Measure a part of the catalogue in a process of a survey.
 """
 
 import threading
+import warnings
 
 import numpy as np
+from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof.fitting.notes import record_warnings
 from astro_pix2prof.profile.arrow import import_pyarrow
@@ -264,7 +266,11 @@ def _add_structure(table, batch):
     """
     Add structural parameters in front of the profiles.
     """
-    rows = measure_structure(batch, fits=False)
+    with warnings.catch_warnings():
+        # (each galaxy of a survey has a column with its system)
+        warnings.filterwarnings('ignore', 'profile is a batch of galaxies',
+                                AstropyUserWarning)
+        rows = measure_structure(batch, fits=False)
     rows.rename_column('flag', 'structure_flag')
     found = table_to_arrow(rows)
     place = table.schema.get_field_index('profile')

@@ -64,6 +64,16 @@ class TestCompareProfiles:
                           'ce are 36 arcsec apart: are they profiles of one'):
             compare_profiles({'near': here, 'far': there}, here)
 
+    def test_two_systems(self, line):
+        ab, vega = line.copy(), line.copy()
+        ab.meta.update(mag_system='AB', sb_zeropoint=22.5)
+        vega.meta.update(mag_system='Vega', sb_zeropoint=22.5)
+        with pytest.warns(AstropyUserWarning, match="'v' has Vega magnitudes "
+                          'and the reference AB: the differences hold that'):
+            compare_profiles({'a': ab, 'v': vega}, ab)
+        # (one that does not say is not doubted)
+        compare_profiles({'a': ab, 'b': line}, ab)
+
     @pytest.mark.parametrize('profiles', ['line', 'list'])
     def test_no_dict(self, line, profiles):
         match = "profiles must be a dict of profiles by their labels, such as"

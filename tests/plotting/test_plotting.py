@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from astropy.nddata import CCDData
 from astropy.table import QTable
+from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose
 from scipy.ndimage import binary_dilation
 
@@ -438,6 +439,15 @@ class TestPlotProfiles:
         assert_allclose(fig.axes[1].get_lines()[0].get_ydata(), 0.25)
         fig = plot_profiles({'ours': sersic_profile}, reference=paper)
         assert_allclose(fig.axes[1].get_lines()[0].get_ydata(), -0.25)
+
+    def test_two_systems(self, sersic_profile):
+        vega = sersic_profile.copy()
+        vega.meta['mag_system'] = 'Vega'
+        match = 'profiles have AB and Vega magnitudes, which are drawn as'
+        with pytest.warns(AstropyUserWarning, match=match):
+            plot_profiles({'a': sersic_profile, 'b': vega})
+        with pytest.warns(AstropyUserWarning, match=match):
+            plot_profiles({'a': sersic_profile}, reference=vega)
 
     def test_other_reference(self, sersic_profile):
         other = sersic_profile.copy()

@@ -471,6 +471,11 @@ def test_write(tmp_path):
     write_spectra(spectra, path, overwrite=True)
     with pytest.raises(ValueError, match='spectra must be those of radial'):
         write_spectra([], path)
+    # one of them
+    write_spectra(spectra[1], path, overwrite=True)
+    back = Spectrum.read(path, format='tabular-fits')
+    assert_allclose(np.ravel(back.flux.value), spectra[1].flux.value)
+    assert len(QTable.read(path, hdu='ANNULI')) == 1
     other = radial_spectra(make_cube(random_data(6)), make_profile())
     with pytest.raises(ValueError, match='must have the same wavelengths'):
         write_spectra([*spectra, other[0]], path)

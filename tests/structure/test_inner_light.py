@@ -15,6 +15,7 @@ from scipy.special import gamma, gammaincinv
 from astro_pix2prof import (
     GalaxyCutout,
     GalaxyFlag,
+    ProfileBatch,
     build_profile,
     measure_structure,
     physical_profile,
@@ -164,3 +165,18 @@ def test_fresh_seed():
     assert first['r50'] == second['r50']
     assert first['r50_err'] != second['r50_err']
     assert_allclose(first['r50_err'].value, second['r50_err'].value, rtol=0.5)
+
+
+def test_systems():
+    """
+    The table says in which system its magnitudes are.
+    """
+    ab, vega = sersic_profile(1.0), sersic_profile(1.0)
+    vega.meta['mag_system'] = 'Vega'
+    assert measure_structure(ab, fits=False).meta == {'MAGSYS': 'AB'}
+    one = ProfileBatch.from_profiles([ab, ab])
+    assert measure_structure(one, fits=False).meta == {'MAGSYS': 'AB'}
+    with pytest.warns(AstropyUserWarning, match='magnitudes of AB and Vega'):
+        table = measure_structure(ProfileBatch.from_profiles([ab, vega]),
+                                  fits=False)
+    assert table.meta == {'MAGSYS': 'AB Vega'}
