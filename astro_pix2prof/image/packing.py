@@ -32,7 +32,8 @@ class PackedWCS:
         Attributes of `~astropy.wcs.Wcsprm`.
 
     attributes : dict
-        Attributes of the `~astropy.wcs.WCS` itself, such as its shape.
+        Attributes of the `~astropy.wcs.WCS` itself, such as its shape, but
+        for what it keeps between calls.
     """
 
     values: dict
@@ -66,7 +67,11 @@ def pack_wcs(wcs):
         values.update((name, getattr(own, name)) for name in _TEXTS)
         values.update(ctype=list(own.ctype),
                       cunit=[str(unit) for unit in own.cunit])
-        packed = PackedWCS(values, dict(vars(wcs)))
+        # (what astropy keeps between calls holds functions, which cannot be
+        # pickled)
+        packed = PackedWCS(values, {
+            name: value for name, value in vars(wcs).items()
+            if not name.endswith('_cache')})
         other = unpack_wcs(packed).wcs
         # (the comparison knows nothing of distortions such as TPV)
         same = own.compare(other) and (

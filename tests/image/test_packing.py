@@ -59,6 +59,18 @@ def test_numbers(wcs):
     assert len(pickle.dumps(packed)) < 1000
 
 
+def test_used_wcs():
+    """
+    A WCS that has converted coordinates keeps functions between calls.
+    """
+    wcs = make(MATRIX)
+    sky = wcs.pixel_to_world(3, 4)
+    packed = pack_wcs(wcs)
+    assert isinstance(packed, PackedWCS)
+    again = unpack_wcs(pickle.loads(pickle.dumps(packed)))
+    assert again.pixel_to_world(3, 4).separation(sky).arcsec < 1e-9
+
+
 @pytest.mark.parametrize('wcs', [
     make(MATRIX, CTYPE1='RA---TAN-SIP', CTYPE2='DEC--TAN-SIP', A_ORDER=2,
          B_ORDER=2, A_2_0=1e-5, B_0_2=1e-5),
