@@ -332,8 +332,8 @@ class StructureFlag(_DescribedFlag):
         'No start converged; its parameters are NaN.')
     BULGE_DISC_FAILED = (
         64, 'The Sersic + exponential fit failed.',
-        'No start converged, or there is no disc to begin with; its '
-        'parameters are NaN.')
+        'No start converged, the fit is worse than that of a Sersic law '
+        'alone, or there is no disc to begin with; its parameters are NaN.')
     DISC_FAILED = (
         128, 'No disc scale length could be fitted.',
         'The outer profile does not decline, or has fewer than six '
@@ -363,6 +363,13 @@ class StructureFlag(_DescribedFlag):
         'light there is that of Sersic fits to the inner rings; a nucleus or '
         'a small bulge is not in it. Radii inside the first ring, and '
         '``mu_0``, are NaN.')
+    COMPONENT_UNSEEN = (
+        8192,
+        'The profile does not need a bulge, or a disc, beside the other.',
+        'In the fit of a bulge and a disc, the surface brightness of one of '
+        'them has an error above 2.5 mag, or no error as no ring depends on '
+        'it: its parameters are NaN, and so is ``b_t`` if it is not known. '
+        'Those of the other component, and the Sersic fit, remain.')
 
 
 @_list_members

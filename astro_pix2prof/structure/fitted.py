@@ -22,6 +22,15 @@ __all__ = ['magnitude_of', 'put_fits', 'put_smeared']
 # error of that of the line: set on 63 discs (GalSim, seed 9931).
 _TWO_WAYS = 0.85
 
+# A fit of bulge and disc whose reduced chi squared is larger than that of a
+# Sersic law by this factor, and chi squared by this much, did not converge.
+_WORSE, _LEAST_WORSE = 1.5, 9.0
+
+# Errors (mag) of the surface brightness of a component that is seen: above the
+# last, its light is not known to a factor of ten; below the first, it is a
+# component of no light, on which no ring depends.
+_LEAST_ERROR, _MOST_ERROR = 1e-6, 2.5
+
 
 def magnitude_of(flux, zero):
     """
@@ -98,7 +107,8 @@ def put_smeared(result, radius, intensity, error, zero, few, *, rings,
         warn_of_centre(rings, fits)
     if not few and result['sersic_r_e'][0] < rings.fwhm:
         flag |= StructureFlag.PSF_SIZED
-    return flag | _put_disc(result, radius, intensity, error, few, covariance)
+    flag |= _put_disc(result, radius, intensity, error, few, covariance)
+    return flag | _hide_unseen(result, len(radius))
 
 
 def _to_magnitudes(result, names, zero):
@@ -155,7 +165,8 @@ def put_fits(result, radius, intensity, error, zero, few, *,
         result[chi2] = (fit['chi2'], np.nan)
     # the models have intensities
     _to_magnitudes(result, ['sersic_mu_e', 'bulge_mu_e', 'disc_mu_0'], zero)
-    return flag | _put_disc(result, radius, intensity, error, few, covariance)
+    flag |= _put_disc(result, radius, intensity, error, few, covariance)
+    return flag | _hide_unseen(result, len(radius))
 
 
 def _put_disc(result, radius, intensity, error, few, covariance):
@@ -179,3 +190,31 @@ def _put_disc(result, radius, intensity, error, few, covariance):
         result[name] = fit[name]
     result['disc_type'] = (fit['type'], np.nan)
     return flag
+
+
+def _hide_unseen(result, n_rings):
+    """
+    Take out what a fit of bulge and disc does not know; return flags.
+    """
+    none = np.nan, np.nan
+    names = MODEL_COLUMNS['bulge_disc']
+    if not np.isfinite(result['disc_h'][0]):
+        return StructureFlag(0)
+    chi2, single = (result[name][0] for name in (
+        'bulge_disc_chi2', 'sersic_chi2'))
+    free = max(n_rings - 5, 1)
+    if chi2 > _WORSE * single and (chi2 - single) * free > _LEAST_WORSE:
+        # (a Sersic law alone is a bulge with a disc of no light)
+        result.update(dict.fromkeys((*names, 'bulge_disc_chi2'), none))
+        return StructureFlag.BULGE_DISC_FAILED
+    unseen = [name for name in ('bulge_mu_e', 'disc_mu_0')
+              if not _LEAST_ERROR < result[name][1] < _MOST_ERROR]
+    if not unseen:
+        return StructureFlag(0)
+    if 'bulge_mu_e' in unseen:
+        result.update(dict.fromkeys(names[:3], none))
+    if 'disc_mu_0' in unseen:
+        result.update(dict.fromkeys(names[3:5], none))
+    if not _LEAST_ERROR < result['b_t'][1] < 1:
+        result['b_t'] = none
+    return StructureFlag.COMPONENT_UNSEEN

@@ -5,7 +5,7 @@ Errors of the parameters of models that were fitted to rings.
 
 import numpy as np
 
-__all__ = ['part_of_errors', 'with_limits']
+__all__ = ['invert_normal', 'part_of_errors', 'with_limits']
 
 
 # Errors of isophotes are those of galaxies with arms. Of a smooth galaxy,
@@ -14,6 +14,42 @@ __all__ = ['part_of_errors', 'with_limits']
 # galaxies at S/N 30 to 1500 (as in benchmarks/accuracy/psf.py; seeds 901 and
 # 902).
 _LEAST_PART = 0.2
+
+
+def invert_normal(jac, ranges):
+    """
+    Invert the normal matrix of a fit, by the limits where it has no inverse.
+
+    Parameters
+    ----------
+    jac : 2D `~numpy.ndarray`, shape (n, q)
+        The derivatives of the residuals by the parameters.
+
+    ranges : 1D `~numpy.ndarray`, shape (p,)
+        The ranges that were allowed for the first of them.
+
+    Returns
+    -------
+    inverse : 2D `~numpy.ndarray`, shape (q, q)
+
+    limits : 2D `~numpy.ndarray`, shape (q, q)
+        What the limits add to the normal matrix: zeros if it has an inverse.
+        Without, a bulge that has no light left would leave the disc without
+        an error, too.
+
+    Raises
+    ------
+    LinAlgError
+        If there is no inverse with the limits either.
+    """
+    normal = jac.T @ jac
+    limits = np.zeros_like(normal)
+    try:
+        return np.linalg.inv(normal), limits
+    except np.linalg.LinAlgError:
+        k = np.arange(len(ranges))
+        limits[k, k] = 12 / ranges**2
+        return np.linalg.inv(normal + limits), limits
 
 
 def part_of_errors(residuals, jac, inverse, rest, sure):

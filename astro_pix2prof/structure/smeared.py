@@ -23,6 +23,7 @@ from astro_pix2prof.structure.models import (
     sersic_flux,
 )
 from astro_pix2prof.structure.parameter_errors import (
+    invert_normal,
     part_of_errors,
     with_limits,
 )
@@ -337,13 +338,14 @@ class SmearedRings:
             best = improve(best.x[:p]) or best
         n_free = max(len(data) - p, 1)
         try:
-            inverse = np.linalg.inv(best.jac.T @ best.jac)
+            inverse, limits = invert_normal(best.jac, high - low)
             jac = best.jac[:len(data)]
             if self.disturbed:
                 sure = noise + with_sky * np.outer(jac[:, -1], jac[:, -1])
                 rest = rest * part_of_errors(best.fun[:len(data)], jac,
                                              inverse, rest, sure)
-            covariance = inverse @ (jac.T @ (rest + noise) @ jac) @ inverse
+            covariance = inverse @ (
+                jac.T @ (rest + noise) @ jac + limits) @ inverse
             if with_sky:
                 covariance += np.outer(inverse[:, -1], inverse[:, -1])
             covariance = with_limits(covariance[:p, :p] * max(

@@ -146,7 +146,9 @@ class TestExponential:
         assert_allclose(result['h_disc'].value, H, rtol=0.01)
         assert result['disc_type'] == 1
         assert np.isnan(result['r_break'].value)
-        assert result['flag'] == 0
+        # (there is no bulge)
+        assert np.isnan(result['bulge_n'])
+        assert result['flag'] == StructureFlag.COMPONENT_UNSEEN
 
 
 class TestOtherShapes:
@@ -263,7 +265,7 @@ class TestErrors:
         assert_allclose(result['r50'].value, 1.6783 * H, rtol=1e-3)
         assert_allclose(result['sersic_n'], 1, atol=0.02)
         assert np.isnan(result['r50_err'].value)
-        assert result['flag'] == 0
+        assert result['flag'] == StructureFlag.COMPONENT_UNSEEN
 
     def test_wings_in_the_sky(self):
         # Wings that were taken for sky leave a growth curve that levels off,
