@@ -22,6 +22,7 @@ from astro_pix2prof.image.beside import warn_of_unread
 from astro_pix2prof.image.blanks import find_blanks
 from astro_pix2prof.image.precision import choose_precision
 from astro_pix2prof.image.replaced import find_replaced
+from astro_pix2prof.image.units import flux_hint
 
 __all__ = ['ErrorPlane', 'ImageParts', 'array_plane', 'clean_planes',
            'cut_window', 'data_scale', 'error_plane', 'mask_to_bool']
@@ -87,19 +88,18 @@ class ErrorPlane:
         """
         values = np.asarray(self.array, dtype=float)
         if self.unit is not None:
-            for unit in units:
-                if self.unit.is_equivalent(unit**self.power):
-                    values = values * self.unit.to(unit**self.power)
-                    break
-            else:
+            unit = next((unit for unit in units if self.unit.is_equivalent(
+                unit**self.power)), None)
+            if unit is None:
                 msg = (f"the unit '{self.unit}' of the uncertainty does not "
                        f"go with the unit '{units[0]}' of the image "
-                       f"(expected '{units[0]**self.power}')")
+                       f"(expected '{units[0]**self.power}')" + flux_hint(
+                           'noise', self.unit, units[0]))
                 raise ValueError(msg)
+            values = values * self.unit.to(unit**self.power)
         with np.errstate(divide='ignore', invalid='ignore'):
             _warn_of_negative(values)
-            values = np.where(values > 0, values, np.nan)
-            return values**(1 / self.power)
+            return np.where(values > 0, values, np.nan)**(1 / self.power)
 
 
 def _warn_of_negative(values):

@@ -26,7 +26,7 @@ from astro_pix2prof.image.fits import (
 )
 from astro_pix2prof.image.header import header_number, header_values
 from astro_pix2prof.image.plain import PlainImage
-from astro_pix2prof.image.units import parse_unit
+from astro_pix2prof.image.units import flux_hint, parse_unit
 
 __all__ = ['read_background', 'read_image']
 
@@ -165,7 +165,8 @@ def read_background(background, unit, select):
     if isinstance(background, u.Quantity):
         if not background.unit.is_equivalent(unit):
             msg = (f"background has the unit '{background.unit}', the image "
-                   f"'{unit}'")
+                   f"'{unit}'"
+                   + flux_hint('background', background.unit, unit))
             raise ValueError(msg)
         background = background.to_value(unit)
     if isinstance(background, np.ma.MaskedArray):

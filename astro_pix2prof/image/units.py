@@ -10,8 +10,8 @@ from functools import lru_cache
 import astropy.units as u
 import numpy as np
 
-__all__ = ['count_scale', 'is_counts_like', 'is_flux_scale', 'is_rate',
-           'is_surface_brightness', 'parse_unit', 'pixel_level',
+__all__ = ['count_scale', 'flux_hint', 'is_counts_like', 'is_flux_scale',
+           'is_rate', 'is_surface_brightness', 'parse_unit', 'pixel_level',
            'time_scale']
 
 # Zero points of images that are scaled to a unit of flux: nanomaggies, uJy,
@@ -371,6 +371,48 @@ def is_surface_brightness(unit):
     return angle == -2
 
 
+def flux_hint(name, unit, image_unit):
+    """
+    Tell how to convert between a flux density and maggies.
+
+    Parameters
+    ----------
+    name : str
+        The argument.
+
+    unit, image_unit : `~astropy.units.UnitBase`
+        Its unit and that of the image.
+
+    Returns
+    -------
+    hint : str
+        Empty for other units.
+    """
+    flux = u.zero_point_flux(1 * u.AB)
+    if not unit.is_equivalent(image_unit, flux):
+        return ''
+    return (f'; if these are AB, give {name}.to({str(image_unit)!r}, '
+            'u.zero_point_flux(1 * u.AB))')
+
+
+def _level_of_flux(value, cutout):
+    """
+    Convert a flux density, of a pixel or an area, by the zero point.
+
+    Returns `None` if it is none, or the image has no AB magnitudes.
+    """
+    from astro_pix2prof.image.zeropoint import unit_zeropoint
+
+    own = unit_zeropoint(value.unit)
+    if own is None or own.system != 'AB' or cutout.mag_system != 'AB' or (
+            cutout.radius_unit != u.arcsec
+            or not np.isfinite(cutout.sb_zeropoint)):
+        return None
+    area = 1.0 if own.per_area else cutout.pixel_scale**2
+    return float(value.value) / area / cutout.intensity_scale * 10**(
+        0.4 * (cutout.sb_zeropoint - own.value))
+
+
 def pixel_level(value, name, cutout):
     """
     Convert a level to a number like the pixels of an image.
@@ -379,7 +421,8 @@ def pixel_level(value, name, cutout):
     ----------
     value : float or `~astropy.units.Quantity`
         The level; a plain number is in the unit of the image as it was
-        given.
+        given. A flux density, of a pixel or an area, goes with an image that
+        has a zero point in AB.
 
     name : str
         What the level is, for the message.
@@ -396,12 +439,15 @@ def pixel_level(value, name, cutout):
     Raises
     ------
     ValueError
-        If it has another unit than the image.
+        If it has a unit that does not go with the image.
     """
     if not isinstance(value, u.Quantity):
         return float(value) / cutout._data_scale
-    if not value.unit.is_equivalent(cutout.unit):
+    if value.unit.is_equivalent(cutout.unit):
+        return float(value.to_value(cutout.unit))
+    level = _level_of_flux(value, cutout)
+    if level is None:
         msg = (f"{name} has the unit '{value.unit}', the image "
                f"'{u.Unit(cutout.unit / cutout._data_scale)}'")
         raise ValueError(msg)
-    return float(value.to_value(cutout.unit))
+    return level

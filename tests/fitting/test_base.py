@@ -213,6 +213,26 @@ class TestSettings:
                                    atol=1e-3 * expected.max())
 
     @pytest.mark.parametrize('kind', FITTERS)
+    @pytest.mark.parametrize('sky', [
+        5 * 3.63078e-3 * u.mJy,
+        5 * 3.63078e-6 * u.Jy / (0.4 * u.arcsec)**2,
+        5 / 0.16 * u.nmgy / u.arcsec**2])
+    def test_sky_in_janskys(self, kind, sky, image):
+        """
+        A flux density goes with maggies, and one of an area with a pixel.
+        """
+        options = {'unit': 'nmgy', 'pixel_scale': 0.4}
+        expected = kind(sky=5.0, sky_err=0.01)(image, **options)
+        found = kind(sky=sky, sky_err=3.63078e-5 * u.mJy)(image, **options)
+        assert found.meta['sky'] == pytest.approx(expected.meta['sky'],
+                                                  rel=1e-5)
+        assert found.meta['sky_err'] == pytest.approx(
+            expected.meta['sky_err'], rel=1e-4)
+        with pytest.raises(ValueError, match=r"^sky has the unit 'mJy', the im"
+                           r"age 'nmgy'$"):
+            kind(sky=5 * u.mJy)(image, mag_system='Vega', **options)
+
+    @pytest.mark.parametrize('kind', FITTERS)
     def test_sky_of_another_unit(self, kind, image):
         with pytest.raises(ValueError, match=(
                 r"^sky has the unit 'm', the image 'nmgy'$")):

@@ -520,6 +520,13 @@ class TestBackground:
     def test_errors(self, array):
         with pytest.raises(ValueError, match="background has the unit 's'"):
             self.make(array, 1 * u.s)
+        match = (r"if these are AB, give background.to\('mJy', "
+                 r'u.zero_point_flux\(1 \* u.AB\)\)')
+        with pytest.raises(ValueError, match=match):
+            self.make(array, 1 * u.nmgy)
+        level = (1 * u.nmgy).to('mJy', u.zero_point_flux(1 * u.AB))
+        np.testing.assert_allclose(self.make(array, level).background,
+                                   3.63078e-3, rtol=1e-5)
         with pytest.raises(ValueError, match='background must have the shape'):
             self.make(array, np.ones((3, 3)))
         with pytest.raises(ValueError, match='background must have a finite'):

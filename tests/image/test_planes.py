@@ -180,6 +180,9 @@ class TestErrors:
     def test_unit(self):
         with pytest.raises(ValueError, match='of the uncertainty does not'):
             make(noise=np.ones(SHAPE) * u.s)
+        with pytest.raises(ValueError, match=r"if these are AB, give noise.to"
+                           r"\('nmgy', u.zero_point_flux"):
+            make(noise=np.ones(SHAPE) * u.uJy, unit='nmgy')
 
     @pytest.mark.parametrize('name', ['noise', 'invvar', 'uncertainty'])
     def test_shape(self, name):
