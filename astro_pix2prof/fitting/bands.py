@@ -219,6 +219,17 @@ def warn_of_colours(profiles, pairs):
                 f'{systems[one]} and {systems[two]} magnitudes: give '
                 'zeropoint= and mag_system= of one system to both bands, or '
                 'convert the colour', AstropyUserWarning, stacklevel=4)
+    stated = {band: profile.meta.get('band')
+              for band, profile in profiles.items()}
+    mixed = [band for band, own in stated.items()
+             if own != band and own in stated]
+    # (one image may stand for several bands)
+    if mixed and {stated[band] for band in mixed} == set(mixed):
+        warnings.warn(
+            'the images of ' + ', '.join(
+                f'{band!r} (band {stated[band]!r})' for band in mixed)
+            + ' say that they are of other bands that were given: are they '
+            'mixed up?', AstropyUserWarning, stacklevel=4)
     used = dict.fromkeys(sum(pairs, ()))
     plain = [band for band in used if not np.isfinite(
         profiles[band].meta.get('sb_zeropoint', np.nan))]

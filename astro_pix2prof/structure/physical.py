@@ -26,7 +26,6 @@ from astro_pix2prof.profile.brightness import (
 from astro_pix2prof.profile.checks import check_profile
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.structure.bandpasses import (
-    BANDPASSES,
     FILTERS,
     find_bandpass,
 )
@@ -49,6 +48,7 @@ from astro_pix2prof.structure.k_corrections import (
     K_CORRECTIONS,
     PolynomialKCorrection,
 )
+from astro_pix2prof.structure.mass_checks import warn_of_bands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -366,19 +366,6 @@ def absolute_magnitude(
             - found.k(band, colour)) * u.mag
 
 
-def _warn_of_band(own, band):
-    """
-    Warn if a profile says that it is of another band.
-    """
-    # (names such as F606W are of no survey, and say nothing)
-    known = set().union(*BANDPASSES.values())
-    if own != band and {own, band} <= known:
-        warnings.warn(
-            f'band is {band!r}, but the profile is of the band {own!r}: its '
-            f'light is taken as that of {band!r}', AstropyUserWarning,
-            stacklevel=3)
-
-
 def _apparent(magnitude):
     """
     Read apparent magnitudes; AB magnitudes may say that they are.
@@ -511,7 +498,7 @@ def physical_profile(
         inclination_err=inclination_err, thickness=thickness)
     warn_of_redshift(found.scale, k_correction)
     sun = _solar(band, found.filters, solar)
-    _warn_of_band(own, band)
+    warn_of_bands({band: own})
     extinction, k = found.extinction(band), found.k(band)
     dust = found.extinction_err(band)
     shift = extinction + k + found.scale.dimming

@@ -6,6 +6,7 @@ The galaxies are exponential discs of one shape, smoothed by a PSF of 3
 pixels FWHM: bands that differ by a factor have the same colour everywhere.
 """
 
+import re
 import warnings
 
 import matplotlib.pyplot as plt
@@ -26,7 +27,12 @@ from astro_pix2prof import (
     load_example,
     plot_colours,
 )
-from astro_pix2prof.fitting.bands import _at_radii, _join, measure_bands
+from astro_pix2prof.fitting.bands import (
+    _at_radii,
+    _join,
+    measure_bands,
+    warn_of_colours,
+)
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 
 PIXEL = 0.396
@@ -233,6 +239,20 @@ class TestFitBands:
                 plain, calibrated={'g': False, 'r': True, 'i': True})
         assert np.isnan(found.colours['g-r'].value).all()
         assert np.isfinite(found.colours['r-i'].value).any()
+
+    def test_mixed_up(self):
+        def profile(band):
+            return QTable(meta={'band': band, 'flag': 0, 'mag_system': 'AB',
+                                'sb_zeropoint': 22.5})
+
+        with pytest.warns(AstropyUserWarning, match=re.escape(
+                "images of 'g' (band 'r'), 'r' (band 'g') say that")):
+            warn_of_colours({'g': profile('r'), 'r': profile('g')},
+                            [('g', 'r')])
+        # (names of their own, or one image for two bands, are no doubt)
+        warn_of_colours({'g': profile('r'), 'r': profile('r')}, [('g', 'r')])
+        warn_of_colours({'blue': profile('g'), 'red': profile('r')},
+                        [('blue', 'red')])
 
     def test_two_magnitude_systems(self, images):
         counts = {band: CCDData(images[band].data, unit='adu',

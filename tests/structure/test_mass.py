@@ -750,3 +750,34 @@ class TestMatched:
         short = match_light(light, bands.colours[:10], 'g')
         assert_allclose(short.rows[:, 20], light.rows[:, 20])
         assert short.rows[0, 0] > light.rows[0, 0]
+
+
+def with_bands(g, i, **columns):
+    profiles = {'g': make_profile(20.5), 'i': make_profile(19.5)}
+    for (band, profile), stated in zip(profiles.items(), (g, i),
+                                       strict=True):
+        profile.meta['band'] = stated
+        for name, values in columns.items():
+            profile[name] = np.full(len(profile), values[band])
+    return profiles
+
+
+def test_other_bands():
+    """
+    Profiles that say that they are of another band were taken silently.
+    """
+    with pytest.warns(AstropyUserWarning, match="band is 'g', but the profile "
+                      "is of the band 'r'"):
+        mass_profile(with_bands('r', 'i'), distance=50 * u.Mpc)
+    # names of no survey say nothing
+    mass_profile(with_bands('F606W', 'i'), distance=50 * u.Mpc)
+
+
+def test_other_ellipses():
+    ellipses = {'ellipticity': {'g': 0.4, 'i': 0.3}}
+    with pytest.warns(AstropyUserWarning, match="ellipticities of 'g' and 'i'"
+                      ' differ by 0.10: their colour'):
+        mass_profile(with_bands('g', 'i', **ellipses), distance=50 * u.Mpc)
+    # differences within the errors are those of noise
+    ellipses['ellipticity_err'] = {'g': 0.02, 'i': 0.02}
+    mass_profile(with_bands('g', 'i', **ellipses), distance=50 * u.Mpc)
