@@ -21,6 +21,8 @@ from astropy.stats import gaussian_fwhm_to_sigma
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
 from numpy.testing import assert_allclose, assert_array_equal
+from photutils.aperture import CircularAperture, aperture_photometry
+from scipy.special import gamma, gammainc, gammaincinv
 
 from astro_pix2prof import (
     GalaxyCutout,
@@ -422,3 +424,29 @@ class TestErrors:
             inject(BLOB, field, noise='a')
         with pytest.raises(ValueError, match='outside of the image'):
             inject(Sersic2D(), field, position=(500, 3))
+
+
+@pytest.mark.parametrize(('n', 'r_eff'), [(1, 8), (2.5, 3), (4, 3), (6, 2)])
+@pytest.mark.parametrize('offset', [(0.0, 0.0), (0.5, 0.5), (0.3, 0.2)])
+def test_cusp(n, r_eff, offset):
+    """
+    A cusp on a point of the grid had up to 3 mag too much light.
+
+    The light of the law within a circle is that of Graham & Driver (2005).
+    """
+    size = 201
+    image = CCDData(np.zeros((size, size)), unit='nmgy')
+    place = np.array([100.0, 100.0]) + offset
+    found = inject(Sersic2D(amplitude=0.05, r_eff=r_eff, n=n), image,
+                   position=place, pixel_scale=0.4).data
+    y, x = np.indices(image.shape)
+    radius = np.hypot(x - place[0], y - place[1])
+    b = gammaincinv(2 * n, 0.5)
+    total = (2 * np.pi * n * 0.05 * r_eff**2 * np.exp(b) * b**(-2 * n)
+             * gamma(2 * n))
+    inside = total * gammainc(2 * n, b * (40 / r_eff)**(1 / n))
+    assert_allclose(found[radius < 40].sum(), inside, rtol=3e-3)
+    core = total * gammainc(2 * n, b * (3 / r_eff)**(1 / n))
+    fine = aperture_photometry(found, CircularAperture(place, 3),
+                               method='exact')['aperture_sum'][0]
+    assert_allclose(fine, core, rtol=0.02)
