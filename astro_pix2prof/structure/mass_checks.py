@@ -81,6 +81,9 @@ def warn_of_bands(own, *, stacklevel=3):
         of no survey, and say nothing.
     """
     known = set().union(*BANDPASSES.values())
+    if len(own) > 1 and len(set(own.values())) == 1:
+        # (one image stands for all bands)
+        return
     for band, stated in own.items():
         if stated != band and {stated, band} <= known:
             warnings.warn(

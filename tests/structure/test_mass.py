@@ -769,7 +769,8 @@ def test_other_bands():
     with pytest.warns(AstropyUserWarning, match="band is 'g', but the profile "
                       "is of the band 'r'"):
         mass_profile(with_bands('r', 'i'), distance=50 * u.Mpc)
-    # names of no survey say nothing
+    # one image for all bands, and names of no survey, say nothing
+    mass_profile(with_bands('r', 'r'), distance=50 * u.Mpc)
     mass_profile(with_bands('F606W', 'i'), distance=50 * u.Mpc)
 
 
