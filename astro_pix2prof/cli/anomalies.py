@@ -91,7 +91,7 @@ def _run_anomalies(args):
 
             write_report(args.survey, args.page, galaxies=table['index'],
                          images=True if args.images is None
-                         else args.images)
+                         else args.images, overwrite=args.overwrite)
     if not args.quiet:
         print_galaxies(table, ('rank', args.id_column or 'index', 'score',
                                'isolation', 'predicted_err', 'rating'))

@@ -86,7 +86,8 @@ def _run_report(args):
         path = write_report(
             args.survey, args.out, n_gallery=args.gallery, seed=args.seed,
             images=args.images if args.images is not None
-            else not args.no_images, galaxies=galaxies)
+            else not args.no_images, galaxies=galaxies,
+            overwrite=args.overwrite)
     if not args.quiet:
         print(f'report: {path.resolve()} '
               f'({path.stat().st_size / 1e6:.1f} MB, '

@@ -48,7 +48,7 @@ _BAD, _OTHER = (0.80, 0.10, 0.10, 0.75), (0.95, 0.60, 0.05, 0.65)
 
 
 def write_galaxy_page(fit: ProfileFit, out: PathLike, *,
-                      overwrite: bool = True) -> Path:
+                      overwrite: bool = False) -> Path:
     """
     Write a page to look at one galaxy with.
 

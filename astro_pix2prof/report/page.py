@@ -74,7 +74,7 @@ _LABELS = {
 
 def write_report(survey: PathLike, out: PathLike = 'report.html', *,
                  n_gallery: int = 60, seed: int = 0,
-                 images: bool | PathLike = True, overwrite: bool = True,
+                 images: bool | PathLike = True, overwrite: bool = False,
                  galaxies: Sequence[int] | None = None) -> Path:
     """
     Write a page to look at a survey with.

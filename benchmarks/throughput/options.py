@@ -84,7 +84,7 @@ def _calls(folder):
             fit, folder / 'galaxy.reg', overwrite=True),
         '``to_isophote_list``': lambda: ap.to_isophote_list(fit),
         '``write_galaxy_page``': lambda: ap.write_galaxy_page(
-            fit, folder / 'galaxy.html')}
+            fit, folder / 'galaxy.html', overwrite=True)}
 
 
 def measure_options(folder, *, rounds=5):

@@ -187,14 +187,16 @@ def test_other_objects_without_calibration(tmp_path):
     # (an intensity in nanomaggies has magnitudes all the same)
     assert data['rings']['unit'] == ' px'
     fit.cutout.mask[:] = fit.mask[:] = False
-    data = Page(write_galaxy_page(fit, tmp_path / 'a.html')).data
+    data = Page(write_galaxy_page(fit, tmp_path / 'a.html',
+                                  overwrite=True)).data
     assert data['mask'] is None
 
 
 def test_exceptions(path, tmp_path):
     fit = make_fit()
     with pytest.raises(FileExistsError, match='exists: give overwrite=True'):
-        write_galaxy_page(fit, path, overwrite=False)
+        write_galaxy_page(fit, path)
+    assert write_galaxy_page(fit, path, overwrite=True) == path
     with pytest.raises(TypeError, match='fit must be the result of the meth'):
         write_galaxy_page(fit.profile, tmp_path / 'a.html')
     with pytest.raises(ValueError, match='is an address: pages are written'):

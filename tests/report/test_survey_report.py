@@ -534,7 +534,8 @@ class TestPage:
         pq.write_table(ProfileBatch.from_profiles([]).to_arrow(),
                        tmp_path / 'a.parquet')
         text = write_report(tmp_path / 'a.parquet',
-                            tmp_path / 'r.html').read_text(encoding='utf-8')
+                            tmp_path / 'r.html',
+                            overwrite=True).read_text(encoding='utf-8')
         assert '<b>0</b><span>galaxies</span>' in text
 
     def test_errors(self, survey, tmp_path):
@@ -546,8 +547,10 @@ class TestPage:
         assert not path.exists()
         path.write_text('mine')
         with pytest.raises(FileExistsError, match='overwrite=True'):
-            write_report(survey, path, overwrite=False)
+            write_report(survey, path)
         assert path.read_text() == 'mine'
+        assert write_report(survey, path, overwrite=True) == path
+        assert path.read_text(encoding='utf-8').startswith('<!DOCTYPE html>')
 
     @pytest.mark.parametrize('kind', [GalaxyFlag, RingFlag])
     def test_every_flag_has_a_meaning(self, kind):
