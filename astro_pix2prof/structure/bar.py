@@ -121,8 +121,8 @@ def bar_radius(modes: QTable, *, profile: QTable | None = None,
         the ellipses of ``profile``, ``radius_ellipticity``, where they are
         flattest, and ``radius_turn``, where they have turned by 10 degrees
         from that, or the first ellipticity beyond that is smallest,
-        whichever is less. They are not-a-number if there is no such
-        place.
+        whichever is less, of ellipses beyond ``bar_radius``. They are
+        not-a-number if there is no such place.
 
     Raises
     ------
@@ -218,15 +218,18 @@ def bar_radius(modes: QTable, *, profile: QTable | None = None,
                                   strict=True):
         result[name] = value
         result[f'{name}_err'] = _error(value, noisy, r)
+    # (a radius between two rings is uniform within a step)
+    error = float(np.sqrt(spread[0]**2 + step**2 / 12 + (_SHAPE * end)**2))
     if ellipses is not None:
-        result.update(_of_ellipses(ellipses, modes, turned / 2, _REACH * end,
-                                   rng, n_samples))
+        # noisy ellipses near the centre are flat and round by turns, where
+        # the modes say that the bar goes on
+        result.update(_of_ellipses(
+            ellipses, modes, turned / 2, (_REACH * end, end), rng,
+            n_samples))
     away = np.mod(versions[:, 2] - turned + np.pi, 2 * np.pi) - np.pi
     q = 1 - flat
     result.update(
-        # (a radius between two rings is uniform within a step)
-        bar_radius=end, bar_radius_err=float(np.sqrt(
-            spread[0]**2 + step**2 / 12 + (_SHAPE * end)**2)),
+        bar_radius=end, bar_radius_err=error,
         bar_strength=strength, bar_strength_err=spread[1],
         bar_phase=np.mod(np.degrees(turned / 2), 180),
         bar_phase_err=np.degrees(np.std(away) / 2),
@@ -371,7 +374,7 @@ def _check_galaxy(profile, modes):
                       AstropyUserWarning, stacklevel=4)
 
 
-def _of_ellipses(ellipses, modes, phase, reach, rng, n_samples):
+def _of_ellipses(ellipses, modes, phase, limits, rng, n_samples):
     """
     Measure the lengths of a bar that follow from ellipses.
     """
@@ -383,7 +386,7 @@ def _of_ellipses(ellipses, modes, phase, reach, rng, n_samples):
     shapes = ellipses_in_disc(radius, *(
         np.concatenate([one[None], more])
         for one, more in zip((eps, angle), noisy, strict=True)), flat)
-    values = np.array([bar_ellipses(DiscEllipses(*rows), phase, reach)
+    values = np.array([bar_ellipses(DiscEllipses(*rows), phase, *limits)
                        for rows in zip(*shapes, strict=True)])
     found = {}
     for name, column in zip(_OF_ELLIPSES, values.T, strict=True):

@@ -99,7 +99,7 @@ def peak_place(place, value, k):
     return float(place[k] + np.clip(-0.5 * slope / curve, x[0], x[2]))
 
 
-def bar_ellipses(ellipses, phase, reach):
+def bar_ellipses(ellipses, phase, reach, inside=0.0):
     """
     Measure where the ellipses of a bar are flattest, and where they turn.
 
@@ -113,6 +113,10 @@ def bar_ellipses(ellipses, phase, reach):
 
     reach : float
         The largest semi-major axis of the flattest ellipse.
+
+    inside : float, optional
+        A semi-major axis within which the bar does not end, by other
+        evidence: what noisy ellipses do there is not looked at.
 
     Returns
     -------
@@ -135,14 +139,17 @@ def bar_ellipses(ellipses, phase, reach):
     flattest = float(np.exp(peak_place(log, eps, top)))
     turn = np.degrees(_apart(angle, angle[top]))
     ends = []
-    for k in range(top + 1, len(sma)):
+    # (in the plane, their order may be another than that of the rings)
+    first = max(top + 1, np.count_nonzero(np.cumsum(sma >= inside) == 0))
+    for k in range(first, len(sma)):
         if turn[k] >= _TURN or eps[k] <= _ROUND:
             # (a round ellipse has no direction: the bar has ended)
-            share = 1.0 if turn[k] < _TURN else (_TURN - turn[k - 1]) / (
-                turn[k] - turn[k - 1])
+            # (where a ring inside has turned already, here)
+            share = 1.0 if turn[k] < _TURN or turn[k - 1] >= _TURN else (
+                (_TURN - turn[k - 1]) / (turn[k] - turn[k - 1]))
             ends.append(sma[k - 1] + share * (sma[k] - sma[k - 1]))
             break
-    low = [k for k in range(top + 1, len(sma) - 1)
+    low = [k for k in range(first, len(sma) - 1)
            if eps[k] <= eps[k - 1] and eps[k] < eps[k + 1]]
     if low:
         ends.append(np.exp(peak_place(log, -eps, low[0])))

@@ -368,6 +368,26 @@ class TestBar:
         # the radius itself is that of the modes
         assert bar['bar_radius'] == bar_radius(modes)['bar_radius'][0]
 
+    def test_noisy_ellipses_near_the_centre(self):
+        """
+        Ellipses that are flat and round by turns within a bar end no bar.
+        """
+        fit = make_fit(make_bar())
+        modes = fourier_profile(fit)
+        sma = fit.profile['radius'].value
+        end = bar_radius(modes)['bar_radius'][0].value
+        flat = np.where(sma < 1.1 * end, 0.5, 0.05)
+        inner = (sma > 0.1 * end) & (sma < 0.4 * end)
+        flat[inner] += np.resize([0.1, -0.1], np.count_nonzero(inner))
+        seen = as_seen(np.maximum(sma, 1e-3), flat, np.radians(50))
+        profile = fit.profile.copy()
+        profile['radius'] = seen[0] * u.arcsec
+        profile['ellipticity'] = seen[1]
+        profile['pa'] = (THETA + np.degrees(seen[2])) * u.deg
+        bar = bar_radius(modes, profile=profile)[0]
+        assert bar['radius_ellipticity'].value < 0.5 * end
+        assert_allclose(bar['radius_turn'].value, 1.1 * end, rtol=0.1)
+
     def test_bar_that_gets_round(self):
         """
         A minimum of the ellipticity ends a bar that does not turn.

@@ -48,10 +48,11 @@ class TestPlace:
 class TestEllipsesOfBars:
     sma = np.arange(1.0, 11)
 
-    def find(self, eps, turn, *, phase=0.2, reach=50.0):
+    def find(self, eps, turn, *, phase=0.2, reach=50.0, inside=0.0):
         return bar_ellipses(DiscEllipses(
             self.sma, np.asarray(eps, dtype=float),
-            phase + np.radians(np.asarray(turn, dtype=float))), phase, reach)
+            phase + np.radians(np.asarray(turn, dtype=float))), phase, reach,
+            inside)
 
     def test_turn(self):
         # it is 10 degrees at 6.4, and none before
@@ -74,6 +75,21 @@ class TestEllipsesOfBars:
         # what turns before that
         turn = np.where(self.sma > 5, 20, 0)
         assert_allclose(self.find(eps, turn)[1], 5.5)
+
+    def test_inside(self):
+        # a noisy ellipse near the centre, where the bar goes on
+        eps = [0.6, 0.5, 0.55, 0.55, 0.5, 0.4, 0.3, 0.2, 0.25, 0.3]
+        flattest, least = self.find(eps, np.zeros(10))
+        assert flattest == 1
+        assert 1.5 < least < 2.5
+        flattest, least = self.find(eps, np.zeros(10), inside=5.5)
+        assert flattest == 1
+        assert 7.5 < least < 8.5
+        turn = [0, 12, 3, 3, 3, 11, 15, 20, 20, 20]
+        assert self.find(eps, turn)[1] < 2
+        assert_allclose(self.find(eps, turn, inside=5.5)[1], 5 + 7 / 8)
+        # or where they have turned before
+        assert self.find(eps, turn, inside=6.5)[1] == 7
 
     def test_none(self):
         nan = np.nan
