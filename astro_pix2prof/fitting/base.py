@@ -148,7 +148,7 @@ class ProfileFitter(ABC):
         Raises
         ------
         TypeError
-            If ``images`` is a single image.
+            If ``images`` is a single image or a dict.
 
         TypeError, ValueError
             If ``batch_size`` or ``workers`` is no integer or out of range.

@@ -5,6 +5,7 @@ Images of a call, in parts, with the options of their own.
 
 import itertools
 import os
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -54,8 +55,13 @@ def check_images(images):
     Raises
     ------
     TypeError
-        If it is one image, or cannot be iterated.
+        If it is one image or a dict, or cannot be iterated.
     """
+    if isinstance(images, Mapping):
+        msg = ('images must be a list of images, got a dict, whose keys would '
+               'be taken for names of files: give list(images.values()), or '
+               'use fit_bands if it has the bands of one galaxy')
+        raise TypeError(msg)
     is_pair = isinstance(images, tuple) and len(images) == 2 and isinstance(
         images[1], dict)
     is_array = isinstance(images, np.ndarray) and images.dtype != object and (

@@ -26,6 +26,7 @@ from astro_pix2prof.profile.columns import (
 )
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.meta import store_correlation
+from astro_pix2prof.profile.selection import row_numbers
 from astro_pix2prof.profile.texts import text_array, utf8_text
 
 if TYPE_CHECKING:
@@ -247,11 +248,22 @@ class ProfileBatch:
                 {name: v[start:stop] for name, v in self._galaxies.items()},
                 {name: v[first:last] for name, v in self._rings.items()},
                 self.offsets[start:stop + 1] - first, self.meta)
-        k = int(item)
-        if not -len(self) <= k < len(self):
-            msg = f'the batch has {len(self)} galaxies, got the number {item}'
-            raise IndexError(msg)
-        return self._profile(k % len(self))
+        if isinstance(item, list | np.ndarray) and np.ndim(item):
+            return self._selection(row_numbers(item, len(self), 'the batch'))
+        return self._profile(row_numbers([item], len(self), 'the batch')[0])
+
+    def _selection(self, rows):
+        """
+        Take galaxies by their numbers, in any order.
+        """
+        counts = np.diff(self.offsets)[rows]
+        ends = np.cumsum(counts)
+        rings = np.arange(ends[-1] if len(rows) else 0) + np.repeat(
+            self.offsets[rows] - (ends - counts), counts)
+        return type(self)(
+            {name: v[rows] for name, v in self._galaxies.items()},
+            {name: v[rings] for name, v in self._rings.items()},
+            np.concatenate([[0], ends]), self.meta)
 
     def __iter__(self):
         return (self._profile(k) for k in range(len(self)))

@@ -130,7 +130,8 @@ def write_report(survey: PathLike, out: PathLike = 'report.html', *,
         is none of ``galaxies``.
 
     TypeError
-        If ``n_gallery``, ``seed`` or one of ``galaxies`` is not an integer.
+        If ``n_gallery``, ``seed`` or one of ``galaxies`` is not an integer,
+        or ``survey`` is no path.
 
     ImportError
         If pyarrow is not installed.
@@ -150,6 +151,11 @@ def write_report(survey: PathLike, out: PathLike = 'report.html', *,
     ...     path.name, path.read_text(encoding='utf-8')[:15]
     ('report.html', '<!DOCTYPE html>')
     """
+    if not isinstance(survey, str | os.PathLike) and not is_address(survey):
+        msg = ('survey must be the folder that a survey has written, or a '
+               f'Parquet file, got {type(survey).__name__}; for one galaxy, '
+               'there is write_galaxy_page(fit)')
+        raise TypeError(msg)
     survey, out = find_path(survey, 'survey'), Path(out)
     n_gallery = check_integer(n_gallery, 'n_gallery', least=0)
     seed = check_integer(seed, 'seed', least=0)

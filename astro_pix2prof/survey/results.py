@@ -24,6 +24,7 @@ from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.batch import ProfileBatch
 from astro_pix2prof.profile.columns import GALAXY_COLUMNS, empty_galaxy
 from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.selection import row_numbers
 from astro_pix2prof.profile.texts import text_array
 from astro_pix2prof.survey.arrow import unit_of_field
 from astro_pix2prof.survey.bands import band_columns, read_bands
@@ -54,7 +55,8 @@ class Survey:
     The results of a survey, read part by part.
 
     Iterating gives a `ProfileBatch` for each file. ``survey[i]`` is the
-    profile of galaxy ``i``, ``survey[a:b]`` a `ProfileBatch`.
+    profile of galaxy ``i``, ``survey[a:b]`` a `ProfileBatch`, and so is
+    ``survey[chosen]`` of a list of numbers or a mask.
 
     Parameters
     ----------
@@ -147,12 +149,20 @@ class Survey:
                     stop - self._starts[k]]
                 for k in range(len(self.files))
                 if self._starts[k] < stop and self._starts[k + 1] > start)
-        if not -len(self) <= item < len(self):
-            msg = (f'the survey has {len(self)} galaxies, got the number '
-                   f'{item}')
-            raise IndexError(msg)
-        item %= len(self)
-        return self[item:item + 1][0]
+        if isinstance(item, list | np.ndarray) and np.ndim(item):
+            return self._selection(row_numbers(item, len(self), 'the survey'))
+        number = row_numbers([item], len(self), 'the survey')[0]
+        return self[number:number + 1][0]
+
+    def _selection(self, rows):
+        """
+        Read galaxies by their numbers, in any order; each file once.
+        """
+        found, where = np.unique(rows, return_inverse=True)
+        places = np.searchsorted(self._starts, found, side='right') - 1
+        return ProfileBatch.concatenate(
+            self._batch(self.files[k])[found[places == k] - self._starts[k]]
+            for k in np.unique(places))[where]
 
     @property
     def failures(self) -> QTable:
@@ -273,13 +283,13 @@ class Survey:
         path = self.folder / TIMES
         return read_json(path) if self.settings and path.is_file() else {}
 
-    def galaxies(self, columns: Sequence[str] | None = None) -> QTable:
+    def galaxies(self, columns: Sequence[str] | str | None = None) -> QTable:
         """
         Read the columns of the galaxies, without their profiles.
 
         Parameters
         ----------
-        columns : list of str, optional
+        columns : list of str, or str, optional
             The columns, of the catalogue or of `ProfileBatch.galaxies`; by
             default, all but lists such as ``embedding``. One that the
             version which wrote the results did not know is not-a-number.
@@ -305,6 +315,8 @@ class Survey:
         if columns is None:
             columns = [field.name for field in schema
                        if not pa.types.is_nested(field.type)]
+        if isinstance(columns, str):
+            columns = [columns]
         unknown = sorted(set(columns) - {*schema.names, *GALAXY_COLUMNS})
         if unknown:
             msg = (f'no column {", ".join(map(repr, unknown))} in '

@@ -141,6 +141,8 @@ class TestFitMany:
     def test_wrong_arguments(self, fitter, name, value, error):
         with pytest.raises(error, match=f'{name} must be .*, got {value}'):
             fitter.fit_many([], **{name: value})
+        with pytest.raises(TypeError, match='got a dict, whose keys would be'):
+            fitter.fit_many({'a': np.ones((9, 9))})
 
     def test_numpy_integers(self, fitter):
         assert list(fitter.fit_many([], batch_size=np.int64(2),

@@ -112,6 +112,19 @@ class TestProfileBatch:
         with pytest.raises(ValueError, match='step 1, got 2'):
             batch[::2]
 
+    def test_chosen(self, batch, assert_same):
+        for chosen in ([2, 0], np.array([-1, 0]), [2, 0, 2]):
+            part = batch[chosen]
+            assert len(part) == len(chosen)
+            for profile, number in zip(part, chosen, strict=True):
+                assert_same(profile, batch[number])
+        assert_same(batch[[False, True, False]][0], batch[1])
+        assert len(batch[[]]) == len(batch[np.zeros(3, dtype=bool)]) == 0
+        with pytest.raises(IndexError, match='has 3 galaxies, got a mask of'):
+            batch[[True]]
+        with pytest.raises(IndexError, match='has 3 galaxies, got the number'):
+            batch[[0, 3]]
+
     def test_flags(self, batch):
         """
         Flags are added to galaxies with a profile, to a new batch.

@@ -17,7 +17,13 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from astro_pix2prof import GalaxyFlag, ProfileBatch, RingFlag, write_report
+from astro_pix2prof import (
+    GalaxyFlag,
+    ProfileBatch,
+    RingFlag,
+    read_survey,
+    write_report,
+)
 from astro_pix2prof.cli.main import main
 
 pa = pytest.importorskip('pyarrow')
@@ -545,6 +551,8 @@ class TestPage:
         with pytest.raises(FileNotFoundError, match='images: no such folder'):
             write_report(survey, path, images=tmp_path / 'none')
         assert not path.exists()
+        with pytest.raises(TypeError, match='for one galaxy, there is write_'):
+            write_report(read_survey(survey)[0], path)
         path.write_text('mine')
         with pytest.raises(FileExistsError, match='overwrite=True'):
             write_report(survey, path)

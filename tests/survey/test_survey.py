@@ -21,7 +21,7 @@ from astropy.io import fits
 from astropy.table import QTable, Table
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from astro_pix2prof import (
     GalaxyCutout,
@@ -448,6 +448,28 @@ class TestRunSurvey:
             survey[6]
         with pytest.raises(ValueError, match='must have the step 1'):
             survey[::2]
+
+    def test_chosen(self, done):
+        survey = read_survey(done.out)
+        for chosen in ([5, 0, -3, 0], np.array([5, 0, 3, 0])):
+            part = survey[chosen]
+            assert isinstance(part, ProfileBatch)
+            assert list(part.galaxies['index']) == [5, 0, 3, 0]
+            for profile, number in zip(part, (5, 0, 3, 0), strict=True):
+                assert_array_equal(profile['radius'],
+                                   survey[number]['radius'])
+        mask = survey.galaxies('z')['z'] > survey.galaxies(['z'])['z'][3]
+        assert list(survey[np.asarray(mask)].galaxies['index']) == [
+            number for number, use in enumerate(mask) if use]
+        assert len(survey[[]]) == 0
+        with pytest.raises(IndexError, match='has 6 galaxies, got the number'):
+            survey[[1, 6]]
+        with pytest.raises(IndexError, match='has 6 galaxies, got a mask of'):
+            survey[[True, False]]
+        with pytest.raises(TypeError, match='the survey takes a number, a sl'):
+            survey['z']
+        with pytest.raises(TypeError, match='the survey takes a number, a sl'):
+            survey[[0.5, 1.0]]
 
     def test_galaxies(self, done, table):
         survey = read_survey(done.out)
