@@ -65,6 +65,9 @@ _RATES = {'cps': 'ct/s', 'dnps': 'DN/s', 'e-ps': 'electron/s',
           'eps': 'electron/s', 'flam': 'erg/(s cm2 AA)',
           'fnu': 'erg/(s cm2 Hz)'}
 
+# Fluxes by wavelength in powers of ten: FLAM16 of KCWI is 1e-16 FLAM.
+_FLAM = re.compile(r'flam[-_ ]?(\d{1,2})', re.IGNORECASE)
+
 # Janskys with the prefix m or M, which differ by 22.5 mag. Where both
 # letters are small, or both capitals, the prefix is not what was meant for
 # sure; nor is it in a word that only begins with a capital.
@@ -236,6 +239,8 @@ def _parse_text(text):
 def _respell(text):
     if text.lower() in _RATES:
         return _RATES[text.lower()]
+    if power := _FLAM.fullmatch(text):
+        return f'1e-{power[1]} {_RATES["flam"]}'
     for pattern, written in _SPELLINGS:
         text = re.sub(pattern, written, text, flags=re.IGNORECASE)
 

@@ -73,6 +73,9 @@ def check_profile(profile, name='profile', *, ordered=False):
             lacks = f' with the columns {", ".join(profile.colnames)}'
         elif is_profile(getattr(profile, 'profile', None)):
             lacks = ': give its attribute profile, fit.profile'
+        elif type(profile).__name__ == 'DataFrame':
+            lacks = (': of one that to_pandas has made, from_pandas makes a '
+                     'profile again')
         msg = (f'{name} must be a profile table, as a fitter returns it, got '
                f'{type(profile).__name__}{lacks}')
         raise TypeError(msg)

@@ -43,6 +43,9 @@ _METRICS = ('cosine', 'euclidean')
 # Pairs beyond which a search for duplicates is given up.
 _MAX_PAIRS = 5_000_000
 
+# Galaxies that a query returns.
+_DEFAULT = 10
+
 
 class SimilarityIndex(VectorSearch):
     """
@@ -201,7 +204,7 @@ class SimilarityIndex(VectorSearch):
             self,
             of: str | int | ArrayLike | Row | Table | Sequence[Any] |
                 None = None,
-            n: int = 10, *, images: Any = None,
+            n: int | None = None, *, images: Any = None,
             fitter: Pix2ProfFitter | None = None) -> QTable:
         """
         Find the galaxies that are most like one, or like several.
@@ -216,7 +219,8 @@ class SimilarityIndex(VectorSearch):
             metric is 'cosine'.
 
         n : int, optional
-            How many galaxies to return.
+            How many galaxies to return; by default 10, or all others of
+            a smaller index.
 
         images : object, optional
             An image or a list of images to encode, in any form that the
@@ -242,7 +246,8 @@ class SimilarityIndex(VectorSearch):
             length, is not finite or of another encoder, or the index has
             fewer than ``n`` other galaxies.
         """
-        n = check_integer(n, 'n', least=1)
+        if n is not None:
+            n = check_integer(n, 'n', least=1)
         if images is None and fitter is not None:
             of, images = None, of
         given = [] if of is None else [of]
@@ -255,6 +260,8 @@ class SimilarityIndex(VectorSearch):
         vectors = np.concatenate([part for part, _ in parts])
         own = set.union(*(rows for _, rows in parts))
         others = len(self) - len(own)
+        if n is None:
+            n = max(min(_DEFAULT, others), 1)
         if n > others:
             msg = (f'n={n} is more than the index has: '
                    f'{counted(others, "other galaxy", "other galaxies")}')

@@ -327,9 +327,11 @@ def open_cube(cube, *, hdu=None, unit=None, mask=None, bad_bits=None):
                'bad_bits': bad_bits}
     if isinstance(cube, (str, os.PathLike)) or is_address(cube):
         with closing(open_fits(cube)) as hdulist:
-            yield _completed(read_cube_file(hdulist, hdu), mask, options)
+            yield _completed(read_cube_file(hdulist, hdu, options['unit']),
+                             mask, options)
     elif isinstance(cube, fits.HDUList):
-        yield _completed(read_cube_file(cube, hdu), mask, options)
+        yield _completed(read_cube_file(cube, hdu, options['unit']), mask,
+                         options)
     elif isinstance(cube, NDData) and hasattr(cube, 'spectral_axis'):
         if hdu is not None:
             msg = ('hdu chooses an extension of a file, but cube is a '

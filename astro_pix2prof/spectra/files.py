@@ -83,7 +83,21 @@ class _Section:
             raise OSError(msg) from exc
 
 
-def read_cube_file(hdulist, hdu=None):
+def _header_unit(text, unit):
+    """
+    Read the unit of the header, where none was given.
+    """
+    if unit is not None:
+        return unit
+    try:
+        return parse_unit(re.sub(r'\s*/\s*spaxel\b', '', text,
+                                 flags=re.IGNORECASE))
+    except ValueError as error:
+        msg = f'BUNIT of the cube: {error}; or give unit='
+        raise ValueError(msg) from error
+
+
+def read_cube_file(hdulist, hdu=None, unit=None):
     """
     Find the flux, errors, mask and axes of a cube in a FITS file.
 
@@ -95,6 +109,9 @@ def read_cube_file(hdulist, hdu=None):
     hdu : int, str or tuple, optional
         The extension that holds the flux. By default, the first cube that
         holds neither errors nor a mask.
+
+    unit : `~astropy.units.UnitBase`, optional
+        The unit that was given, in place of the one of the header.
 
     Returns
     -------
@@ -119,8 +136,7 @@ def read_cube_file(hdulist, hdu=None):
     name = values.get('OBJECT')
     return {
         'data': _Section(chosen),
-        'unit': parse_unit(re.sub(r'\s*/\s*spaxel\b', '', text,
-                                  flags=re.IGNORECASE)),
+        'unit': _header_unit(text, unit),
         'wave': wave, 'medium': medium, 'spectral_wcs': spectral,
         'error': _find_error(hdulist, chosen),
         'mask': _find_mask(hdulist, chosen),

@@ -12,7 +12,7 @@ __all__ = ['join_results', 'pack_rows', 'table_to_arrow', 'unit_of_field',
            'unpack_rows']
 
 
-def table_to_arrow(table):
+def table_to_arrow(table, needed=None):
     """
     Convert an astropy table to an Arrow table.
 
@@ -21,6 +21,10 @@ def table_to_arrow(table):
     table : `~astropy.table.Table`
         The table. Columns such as coordinates become several; columns of
         arrays become lists.
+
+    needed : list of str, optional
+        The columns that have to be there, by default all; others that
+        cannot be written are left out.
 
     Returns
     -------
@@ -47,6 +51,8 @@ def table_to_arrow(table):
         try:
             array = _to_array(values, mask)
         except (UnicodeError, pa.ArrowException) as error:
+            if needed is not None and name not in needed:
+                continue
             msg = (f'the column {name!r} holds what is neither numbers nor '
                    f'text in UTF-8: {error}')
             raise ValueError(msg) from error

@@ -136,15 +136,19 @@ def is_hats(path):
     return any((path / name).is_file() for name in names)
 
 
-def open_catalogue(catalogue):
+def open_catalogue(catalogue, needed=None):
     """
     Open a catalogue to read it in parts.
 
     Parameters
     ----------
-    catalogue : str, path-like or `~astropy.table.Table`
+    catalogue : str, path-like, `~astropy.table.Table` or DataFrame
         A Parquet file, a folder of Parquet files, a FITS table, ECSV, CSV,
         or a table.
+
+    needed : list of str, optional
+        The columns of a table in memory that have to be there, by default
+        all; others that cannot be written are left out.
 
     Returns
     -------
@@ -164,9 +168,12 @@ def open_catalogue(catalogue):
         it has no rows.
     """
     import_pyarrow()
+    # (pandas need not be installed)
+    if type(catalogue).__name__ == 'DataFrame' and hasattr(catalogue, 'iloc'):
+        catalogue = Table.from_pandas(catalogue)
     if isinstance(catalogue, Table):
         try:
-            rows = table_to_arrow(catalogue)
+            rows = table_to_arrow(catalogue, needed)
         except ValueError as error:
             msg = f'catalogue: {error}'
             raise ValueError(msg) from error

@@ -111,8 +111,8 @@ def run_survey(
     ----------
     catalogue : str, path-like, ``upath.UPath`` or `~astropy.table.Table`
         A Parquet file, a folder of Parquet files, a FITS table, ECSV, CSV, a
-        table, or the folder of a HATS catalogue; or the address of one,
-        such as 's3://bucket/galaxies.parquet'.
+        table (also of pandas), or the folder of a HATS catalogue; or the
+        address of one, such as 's3://bucket/galaxies.parquet'.
 
     out : str, path-like or ``upath.UPath``
         The folder for the results, or its address in an object store. It is
@@ -361,7 +361,7 @@ def run_survey(
 
         catalogue = open_hats(catalogue)
     else:
-        catalogue = open_catalogue(catalogue)
+        catalogue = open_catalogue(catalogue, columns)
     carried = catalogue.columns if columns is None else list(columns)
     for name in carried:
         if name not in catalogue.columns:

@@ -60,6 +60,7 @@ ST = u.erg / u.s / u.cm**2 / u.AA
     ('uJy/sq arcsec', u.uJy / u.arcsec**2), ('Jy/"^2', u.Jy / u.arcsec**2),
     ('W M-2 HZ-1 SR-1', u.W / u.m**2 / u.Hz / u.sr),
     ('W/m^2/micron', u.W / u.m**2 / u.um), ('FLAM', ST),
+    ('FLAM16', 1e-16 * ST), ('flam-17', 1e-17 * ST),
     ('fnu', u.erg / u.s / u.cm**2 / u.Hz),
     ('1E-17 erg/s/cm^2/Ang/spaxel', 1e-17 * ST),
     ('10**(-20)*erg/s/cm**2/Angstrom', 1e-20 * ST),

@@ -439,6 +439,8 @@ def test_what_cannot_be_asked(table):
                                          '59 other galaxies'):
         index.query(103, n=60)
     assert len(index.query(103, n=59)) == 59
+    assert len(index.query(103)) == 10
+    assert len(SimilarityIndex(table[:4]).query(table['index'][0])) == 3
     with pytest.raises(ValueError, match='n must be a positive integer'):
         index.query(103, n=0)
 

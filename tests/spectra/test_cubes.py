@@ -93,6 +93,17 @@ def test_manga(tmp_path):
     assert (~planes.good).sum() == 2
 
 
+def test_unit_that_is_not_understood():
+    assert read(make_hdus(unit='FLAM16'))[0].unit == u.Unit(
+        '1e-16 erg / (s cm2 AA)')
+    hdus = make_hdus(unit='foo16')
+    with pytest.raises(ValueError, match=r"BUNIT of the cube: unit 'foo16' is "
+                                         r'not understood.*; or give unit='):
+        read(hdus)
+    assert read(hdus, unit='FLAM16')[0].unit == u.Unit(
+        '1e-16 erg / (s cm2 AA)')
+
+
 @pytest.mark.parametrize(('name', 'power'), [
     ('ERROR', 1), ('VARIANCE', 2), ('UNCERT', 1)])
 def test_names_of_errors(name, power):

@@ -76,6 +76,26 @@ def run(catalogue, out, **options):
         'n_workers': 1, 'chunk_size': 2, **options})
 
 
+def test_column_that_cannot_be_written(tmp_path):
+    path = make_catalogue(tmp_path)
+    table = Table.read(path)
+    table['z'] = np.arange(N) + 1j
+    with pytest.raises(ValueError, match="the column 'z' holds what is neith"):
+        run(table, tmp_path / 'out', images=str(tmp_path / '{path}'))
+    result = run(table, tmp_path / 'out', images=str(tmp_path / '{path}'),
+                 columns=['id'])
+    assert result.n_done == N
+    assert 'z' not in read_survey(result.out).galaxies().colnames
+
+
+def test_data_frame(tmp_path):
+    pytest.importorskip('pandas')
+    frame = Table.read(make_catalogue(tmp_path)).to_pandas()
+    result = run(frame, tmp_path / 'out', images=str(tmp_path / '{path}'))
+    assert result.n_done == N
+    assert list(read_survey(result.out).galaxies()['id']) == list(range(N))
+
+
 def make_old(path):
     """
     Write a part again as an earlier version did: without the newer columns.
