@@ -350,6 +350,10 @@ class _Fitting:
             args.command.error('--weights does not go with --method '
                                'isophote, which has no network: leave one of '
                                'them out, or give --compare')
+        if not args.plot and args.radius_scale != args.command.get_default(
+                'radius_scale'):
+            args.command.error('--radius-scale is that of a figure: give '
+                               '--plot')
         _check_shape(args)
         if args.morphology:
             _check_morphology(args)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from astropy.table import QTable
 
+    from astro_pix2prof import ProfileFit
     from astro_pix2prof.typing import ImageLike
 
 __all__ = ['cutout_model', 'ellipse_model', 'elliptical_radius',
@@ -202,7 +203,7 @@ def ring_values(shape, centre, sma, eps, theta, values, good):
     return image
 
 
-def model_image(profile: QTable, image: ImageLike,
+def model_image(profile: QTable | ProfileFit, image: ImageLike | None = None,
                 **options: Any) -> np.ndarray:
     """
     Make the image that is constant along the ellipses of a profile.
@@ -213,12 +214,13 @@ def model_image(profile: QTable, image: ImageLike,
 
     Parameters
     ----------
-    profile : `~astropy.table.QTable`
-        The profile.
+    profile : `~astropy.table.QTable` or `~astro_pix2prof.ProfileFit`
+        The profile, or the result of the method ``fit`` of a fitter.
 
-    image : image of any kind
+    image : image of any kind, optional
         The image that was measured, or another of the same galaxy with the
-        same unit: see `~astro_pix2prof.GalaxyCutout`.
+        same unit: see `~astro_pix2prof.GalaxyCutout`. By default, that of
+        the fit.
 
     **options
         The options of `~astro_pix2prof.GalaxyCutout`.
@@ -231,6 +233,9 @@ def model_image(profile: QTable, image: ImageLike,
 
     Raises
     ------
+    TypeError
+        If there is no image.
+
     ValueError
         If the profile has less than two finite intensities, or not in the
         unit of the image, or none of its ellipses reaches into the image.
@@ -250,6 +255,14 @@ def model_image(profile: QTable, image: ImageLike,
     >>> model.shape
     (256, 256)
     """
+    fit = profile if hasattr(profile, 'cutout') else None
+    profile = profile if fit is None else fit.profile
+    if image is None:
+        if fit is None:
+            msg = ('image must be the image that was measured, got none: only '
+                   'a fit, fitter.fit(image), has its own')
+            raise TypeError(msg)
+        image = fit.cutout
     cutout = GalaxyCutout.from_any(image, **options)
     _warn_of_names(profile, cutout)
     return cutout_model(profile, cutout)

@@ -14,6 +14,7 @@ from astro_pix2prof.arguments import check_number
 
 if TYPE_CHECKING:
     from astropy.units import Quantity
+    from numpy.typing import ArrayLike
 
 __all__ = [
     'disc_inclination',
@@ -29,15 +30,16 @@ __all__ = [
 _LEAST_ERROR = 0.015
 
 
-def disc_inclination(ellipticity: float, *,
+def disc_inclination(ellipticity: float | ArrayLike, *,
                      thickness: float = 0.2) -> Quantity:
     """
     Calculate the inclination of a disc from its ellipticity.
 
     Parameters
     ----------
-    ellipticity : float
-        Ellipticity of the outer isophotes.
+    ellipticity : float or array-like
+        Ellipticity of the outer isophotes, or a column of them; of
+        not-a-number, the result is that, too.
 
     thickness : float, optional
         The axis ratio of the disc seen edge-on: 0 for an infinitely thin
@@ -59,8 +61,22 @@ def disc_inclination(ellipticity: float, *,
     >>> disc_inclination(0.5, thickness=0)
     <Quantity 60. deg>
     """
-    q = 1 - check_number(ellipticity, 'ellipticity', least=0, most=1)
-    return min(_inclination(q, _check_thickness(thickness)), 90.0) * u.deg
+    thickness = _check_thickness(thickness)
+    if np.ndim(ellipticity) == 0:
+        q = 1 - check_number(ellipticity, 'ellipticity', least=0, most=1)
+        return min(_inclination(q, thickness), 90.0) * u.deg
+    values = np.ma.asarray(getattr(ellipticity, 'value', ellipticity))
+    if values.dtype.kind not in 'iuf':
+        msg = f'ellipticity must be numbers, got the type {values.dtype}'
+        raise TypeError(msg)
+    values = values.astype(float).filled(np.nan)
+    wrong = values[(values < 0) | (values > 1)]
+    if len(wrong):
+        msg = f'ellipticity must be from 0 to 1, got {wrong[0]}'
+        raise ValueError(msg)
+    return np.reshape([np.nan if np.isnan(value) else min(
+        _inclination(1 - value, thickness), 90.0)
+        for value in values.ravel()], values.shape) * u.deg
 
 
 def disc_inclination_err(ellipticity: float, ellipticity_err: float, *,

@@ -73,6 +73,7 @@ def test_correct(image_file, capsys):
 @pytest.mark.parametrize(('options', 'match'), [
     (['--psf', '0.8'], '--psf needs --structure, --correct-psf or'),
     (['--correct-psf'], '--correct-psf needs a point-spread function'),
+    (['--radius-scale', 'log'], '--radius-scale is that of a figure: give'),
     (['--psf', '-1', '--structure'], 'argument --psf: must be positive'),
     (['--psf', '3s', '--structure'], 'argument --psf: must be an angle or '
      "pixels, such as 1.3 (arcsec), 1.3arcsec or 3pix, got '3s'"),

@@ -10,7 +10,7 @@ from astropy.modeling.models import Sersic2D
 from astropy.nddata import CCDData
 from numpy.testing import assert_allclose
 
-from astro_pix2prof import GalaxyCutout, model_image
+from astro_pix2prof import GalaxyCutout, Pix2ProfFitter, model_image
 from astro_pix2prof.ellipses.geometry import profile_ellipses
 
 
@@ -38,6 +38,15 @@ class TestModelImage:
         radius = np.hypot(xx - galaxy_truth['x_0'], yy - galaxy_truth['y_0'])
         inside = (radius < 34) & (radius > 1)
         assert_allclose(model[inside], sersic_image[inside], rtol=0.01)
+
+    def test_fit(self, galaxy_ccd):
+        fit = Pix2ProfFitter().fit(galaxy_ccd)
+        expected = model_image(fit.profile, galaxy_ccd)
+        for args in ((fit,), (fit, galaxy_ccd)):
+            assert_allclose(model_image(*args), expected, rtol=1e-9)
+        with pytest.raises(TypeError, match='image must be the image that was '
+                                            'measured, got none'):
+            model_image(fit.profile)
 
     def test_varying_geometry(self, galaxy_ccd, sersic_profile):
         """

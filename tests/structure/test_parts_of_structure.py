@@ -85,6 +85,16 @@ class TestDiscs:
         assert_allclose(disc_inclination(0.5, thickness=0.2).value,
                         np.degrees(np.arccos(cos2**0.5)))
         assert disc_inclination(0.9, thickness=0.2).value == 90
+        many = disc_inclination([0.5, np.nan, 0.9, 0], thickness=0)
+        assert_allclose(many.to_value('deg'), [
+            60, np.nan, np.degrees(np.arccos(0.1)), 0], atol=1e-9)
+        hidden = np.ma.array([0.5, 7.0], mask=[False, True])
+        assert_allclose(disc_inclination(hidden, thickness=0).value,
+                        [60, np.nan])
+        with pytest.raises(ValueError, match='ellipticity must be from 0 to'):
+            disc_inclination([0.5, 1.5])
+        with pytest.raises(TypeError, match='ellipticity must be numbers'):
+            disc_inclination(['50%'])
         assert_allclose(disc_inclination(0.0, thickness=0.99).value, 0)
         for thickness in (-0.01, -0.5, 1.0):
             with pytest.raises(ValueError, match='thickness must be'):
