@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Literal
 
+    from numpy.typing import ArrayLike
+
     from astropy.units import Quantity
+    from numpy.typing import ArrayLike
 
 __all__ = ['extinction_coefficient', 'find_reddening', 'galactic_extinction']
 
@@ -124,10 +127,11 @@ def find_reddening(ebv, position=None):
 
 
 def galactic_extinction(
-        band: str | Quantity, ebv: float | Literal['sfd'] | Callable[..., Any],
+        band: str | Quantity,
+        ebv: float | ArrayLike | Literal['sfd'] | Callable[..., Any],
         *, position: SkyCoord | None = None,
         reddening: Literal['SFD', 'SF11'] = 'SFD',
-        filters: Literal['SDSS', 'DES', 'PS1'] = 'SDSS') -> float:
+        filters: Literal['SDSS', 'DES', 'PS1'] = 'SDSS') -> Any:
     """
     Calculate the Galactic extinction of a band (mag).
 
@@ -137,10 +141,10 @@ def galactic_extinction(
         The band. Or a wavelength, for which the curve of Fitzpatrick 1999
         with R_V = 3.1 holds; it needs the package ``dust_extinction``.
 
-    ebv : float, callable or 'sfd'
-        E(B-V) in magnitudes, or a map of it: an object that is called with
-        a `~astropy.coordinates.SkyCoord`, such as ``SFDQuery()`` of the
-        package ``dustmaps``.
+    ebv : float, array-like, callable or 'sfd'
+        E(B-V) in magnitudes, or a column of them, or a map of it: an object
+        that is called with a `~astropy.coordinates.SkyCoord`, such as
+        ``SFDQuery()`` of the package ``dustmaps``.
 
     position : `~astropy.coordinates.SkyCoord`, optional
         The position of the galaxy, for maps.
@@ -155,7 +159,7 @@ def galactic_extinction(
 
     Returns
     -------
-    extinction : float
+    extinction : float, or `~numpy.ndarray` for a column
         In magnitudes, to be subtracted.
 
     Raises
@@ -175,7 +179,10 @@ def galactic_extinction(
     0.3303
     """
     reddening = check_choice(reddening, 'reddening', REDDENINGS)
-    value = find_reddening(ebv, position)
+    if not isinstance(ebv, str) and not callable(ebv) and np.ndim(ebv):
+        value = np.array([find_reddening(one) for one in ebv])
+    else:
+        value = find_reddening(ebv, position)
     if reddening == 'SF11':
-        value /= RECALIBRATION
+        value = value / RECALIBRATION
     return extinction_coefficient(band, filters) * value

@@ -122,6 +122,10 @@ class TestScale:
 class TestExtinction:
     def test_known(self):
         assert_allclose(galactic_extinction('r', 0.2), 0.2 * 2.285)
+        for ebv in ([0.2, 0.0], np.array([0.2, 0]), [0.2, 0] * u.mag):
+            assert_allclose(galactic_extinction('r', ebv), [0.2 * 2.285, 0])
+        with pytest.raises(ValueError, match='ebv must be'):
+            galactic_extinction('r', [0.2, -0.1])
         assert_allclose(galactic_extinction('r', 0.2, filters='des'),
                         0.2 * 2.176)
 
