@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Literal
 
-    from numpy.typing import ArrayLike
-
     from astropy.units import Quantity
     from numpy.typing import ArrayLike
 
