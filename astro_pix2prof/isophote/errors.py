@@ -9,6 +9,7 @@ from astro_pix2prof.background.boxes import ring_correlation
 from astro_pix2prof.ellipses.annuli import measure_rings
 from astro_pix2prof.ellipses.geometry import shape_to_components
 from astro_pix2prof.isophote.centre import centre_variance
+from astro_pix2prof.isophote.sampling import spline_share
 
 __all__ = ['ellipse_error', 'pixel_variance', 'ring_error']
 
@@ -62,8 +63,11 @@ def ring_error(steps, want, width, rings, intensity):
     pixel_var = pixel_variance(steps, want, intensity)
     # What scatter is left along the ring is arms, clumps and a wrong
     # ellipse.
-    is_spline = steps.settings.smooth & (want > FEW_PIXELS)
-    sampled = np.where(is_spline, SPLINE_NOISE, BILINEAR_NOISE)
+    share = 0.0
+    if steps.settings.smooth:
+        share = np.where(want > FEW_PIXELS,
+                         spline_share(intensity, steps.sigma), 0.0)
+    sampled = BILINEAR_NOISE + share * (SPLINE_NOISE - BILINEAR_NOISE)
     structure = np.maximum(rings.scatter**2 - sampled * pixel_var, 0.0)
     # A wrong ellipticity moves the ellipse across the gradient.
     q = 1 - np.interp(want, steps.thin, steps.eps)

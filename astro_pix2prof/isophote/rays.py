@@ -17,6 +17,7 @@ from astro_pix2prof.isophote.ellipse_fit import (
     EllipseFit,
     smooth_ellipses,
 )
+from astro_pix2prof.isophote.sampling import spline_share
 
 __all__ = ['locate_isophotes', 'refine_ellipses']
 
@@ -40,10 +41,6 @@ BLUR = 3.5
 # where there is nothing else.
 FILLED = 0.05
 
-
-# The light of a ring, in units of the noise of a pixel, at which the means of
-# a spline and of a bilinear function are taken.
-CLEAR = 2.0
 
 # Error of the ellipticity above which the rays of a round follow the mean
 # ellipse of this range in log (natural) radius.
@@ -110,10 +107,7 @@ def _sample(image, good, centre, sma, eps, theta, top, n_angle, window,
     c, s = np.cos(tilt)[:, None], np.sin(tilt)[:, None]
     place = [centre[1] + u * s + v * c, centre[0] + u * c - v * s]
     value = map_coordinates(image, place, order=1, mode='nearest')
-    # A bilinear function makes what is a few pixels thick rounder; a spline
-    # smoothes less of the noise.
-    seen = np.maximum(value.mean(1, keepdims=True), 0.0)**2
-    share = seen / (seen + (CLEAR * sigma)**2 + np.finfo(float).tiny)
+    share = spline_share(value.mean(1, keepdims=True), sigma)
     value += share * (map_coordinates(image, place, order=3, mode='nearest')
                       - value)
     weight = map_coordinates(good.astype(np.float32), place, order=1,

@@ -25,7 +25,7 @@ from astro_pix2prof.detection.masks import (
     symmetric_part,
 )
 from astro_pix2prof.detection.trails import find_trail
-from astro_pix2prof.ellipses.annuli import measure_rings
+from astro_pix2prof.ellipses.annuli import SPLINE_RADIUS, measure_rings
 from astro_pix2prof.ellipses.geometry import shape_to_components
 from astro_pix2prof.ellipses.model import elliptical_radius
 from astro_pix2prof.fitting.radii import RingRadii
@@ -42,6 +42,7 @@ from astro_pix2prof.isophote.ellipse_fit import (
 from astro_pix2prof.isophote.measure import measure_steps
 from astro_pix2prof.isophote.others import find_others, median_model
 from astro_pix2prof.isophote.rays import refine_ellipses
+from astro_pix2prof.isophote.sampling import spline_share
 from astro_pix2prof.isophote.window import frame_window, sample_sky
 from astro_pix2prof.profile.flags import GalaxyFlag
 
@@ -508,13 +509,19 @@ class IsophoteSteps:
         """
         Measure the image along thin rings.
         """
-        # A bilinear function flattens what is a few pixels thick, as discs
-        # seen edge-on at any radius. Isophotes as photutils has them are
-        # sampled as photutils does.
-        return measure_rings(
-            self.image, ~self.masked, self.ring_centre or self.centre,
-            sma, eps, theta, sigma=self.sigma,
-            spline_radius=np.inf if self.settings.smooth else 0.0)
+        good, centre = ~self.masked, self.ring_centre or self.centre
+        # Isophotes as photutils has them are sampled as photutils does.
+        if not self.settings.smooth:
+            return measure_rings(self.image, good, centre, sma, eps, theta,
+                                 sigma=self.sigma, spline_radius=0.0)
+        rings, fine = (measure_rings(
+            self.image, good, centre, sma, eps, theta, sigma=self.sigma,
+            spline_radius=radius) for radius in (SPLINE_RADIUS, np.inf))
+        share = spline_share(rings.mean, self.sigma)
+        rings.scatter = np.sqrt(rings.scatter**2 + share * (
+            fine.scatter**2 - rings.scatter**2))
+        rings.mean += share * (fine.mean - rings.mean)
+        return rings
 
     def measure_sky(self):
         """
