@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-How an image is interpolated where an isophote fit samples it.
+Choose how an image is interpolated where an isophote fit samples it.
 """
 
 import numpy as np
