@@ -73,8 +73,10 @@ def ring_error(steps, want, width, rings, intensity):
     q = 1 - np.interp(want, steps.thin, steps.eps)
     slope = np.abs(np.gradient(np.nan_to_num(intensity), want)) * want
     shape = slope * np.interp(want, steps.thin, steps.shape_error) / q
-    # (what it adds at one place of a whole ring, it takes away at another)
-    shape = shape / np.clip(rings.n_valid, 0.3, 1.0)
+    # (what it adds at one place of a whole ring, it takes away at another;
+    # beside a nucleus, ellipses are those of the same pixels)
+    shape = np.where(want > FEW_PIXELS, shape,
+                     shape / np.clip(rings.n_valid, 0.3, 1.0))
     correlated = ring_correlation(steps.correlation, width)
     # (a ring that has no pixels has no value either)
     n_pixels = np.where(rings.n_pixels > 0, rings.n_pixels, np.nan)
