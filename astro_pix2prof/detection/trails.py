@@ -15,6 +15,9 @@ __all__ = ['find_trail']
 # (pixels) from the position.
 _SIDE, _LARGE, _SMALL_SIDE, _FARTHEST = 4, 150, 2, 256
 
+# Frames of fewer boxes on a side are too small to tell.
+_FEWEST = 15
+
 # Lines pass the position at this distance (pixels) at most. A line is compared
 # with those so many boxes beside it; lines are never farther from the nearest
 # one that is tried than about this part of a box.
@@ -95,7 +98,7 @@ def find_trail(image, mask, position, sigma):
                 for first, c in zip(corner, position[::-1], strict=True))
     part, hidden = image[box], mask[box]
     side = _SIDE if min(part.shape) >= _LARGE else _SMALL_SIDE
-    if min(part.shape) < 30 * side // 2 or not sigma > 0:
+    if min(part.shape) < _FEWEST * side or not sigma > 0:
         return None
     x, y = position[0] - corner[1], position[1] - corner[0]
     means = _box_means(part, hidden, side)
@@ -223,6 +226,8 @@ def _pixels(image, hidden, centre, angle, offset, side, sigma):
         cos, sin = np.cos(angle + turn), np.sin(angle + turn)
         along, to = x * cos + y * sin, y * cos - x * sin - offset
         use = (np.abs(along) > reach) & (np.abs(to) <= _ACROSS) & ~hidden
+        if not use.any():
+            return None
         profile, error = _across(image[use], to[use], sigma)
         peak = np.argmax(np.where(np.abs(_TO) <= 2 * side, profile, -np.inf))
         if best is None or profile[peak] > best[0]:

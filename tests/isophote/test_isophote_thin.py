@@ -6,8 +6,10 @@ Tests of isophote fits of discs that are a few pixels thick.
 import astropy.units as u
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 
 from astro_pix2prof import IsophoteFitter
+from astro_pix2prof.isophote.errors import BILINEAR_NOISE, SPLINE_NOISE
 
 SIGMA, PEAK, SCALE, ANGLE, CENTRE = 0.02, 40.0, 25.0, 0.5, (120.3, 119.6)
 SIDE, FINE = 241, 5
@@ -42,3 +44,13 @@ def test_profile(image, options, far):
     assert np.abs(value / true - 1).max() < far
     assert (np.abs(value - true) < 3 * error).all()
     assert np.allclose(profile['ellipticity'][use], 0.85, atol=0.004)
+
+
+@pytest.mark.parametrize(('order', 'limit'), [
+    (1, BILINEAR_NOISE), (3, SPLINE_NOISE)], ids=['bilinear', 'spline'])
+def test_noise_of_samples(order, limit):
+    rng = np.random.default_rng(4)
+    place = rng.uniform(20, 380, (2, 200_000))
+    sample = map_coordinates(rng.normal(size=(400, 400)), place, order=order)
+    # an eighth more is no structure
+    assert np.isclose(1.13 * sample.var(), limit, rtol=0.03)
