@@ -30,7 +30,7 @@ def _directions(n_angle):
     return found
 
 
-def _ring_coordinates(centre, a, b, cos, sin, n_angle):
+def _ring_coordinates(centre, a, b, cos, sin, n_angle, from_major):
     """
     Calculate points along ellipses, and the arc lengths between these.
 
@@ -38,6 +38,8 @@ def _ring_coordinates(centre, a, b, cos, sin, n_angle):
     """
     along, across = _directions(n_angle)
     a, b, cos, sin = (part[:, None] for part in (a, b, cos, sin))
+    if not from_major:
+        along, across = along * cos + across * sin, across * cos - along * sin
     u, v = a * along, b * across
     x0, y0 = (c if np.ndim(c) == 0 else c[:, None] for c in centre)
     x = x0 + u * cos - v * sin
@@ -49,7 +51,7 @@ def _ring_coordinates(centre, a, b, cos, sin, n_angle):
 
 
 def sample_rings(image, good, centre, sma, eps, theta, *,
-                 spline_radius=SPLINE_RADIUS):
+                 spline_radius=SPLINE_RADIUS, from_major=True):
     """
     Sample an image along ellipses.
 
@@ -71,6 +73,11 @@ def sample_rings(image, good, centre, sma, eps, theta, *,
     spline_radius : float, optional
         Up to this semi-major axis (pixels) a cubic spline interpolates,
         beyond it a bilinear function.
+
+    from_major : bool, optional
+        Whether the points are counted from the major axis; otherwise from +x
+        on, so that a round ring, which has no major axis, always has the same
+        points.
 
     Yields
     ------
@@ -113,7 +120,7 @@ def sample_rings(image, good, centre, sma, eps, theta, *,
         middle = [v if np.ndim(v) == 0 else np.asarray(v)[index]
                   for v in centre]
         x, y, arc = _ring_coordinates(
-            middle, *(part[index] for part in shape), n_angle)
+            middle, *(part[index] for part in shape), n_angle, from_major)
         if outermost <= spline_radius:
             if coefficients is None:
                 half = int(min(spline_radius, max(ny, nx))) + 8
@@ -191,7 +198,7 @@ def ring_outliers(values, weights, sigma, clip=4.0):
 
 
 def measure_rings(image, good, centre, sma, eps, theta, *, sigma,
-                  clip=4.0, spline_radius=SPLINE_RADIUS):
+                  clip=4.0, spline_radius=SPLINE_RADIUS, from_major=True):
     """
     Measure mean and scatter of an image along ellipses.
 
@@ -204,7 +211,7 @@ def measure_rings(image, good, centre, sma, eps, theta, *, sigma,
         Noise of a sky pixel: rings are clipped at ``clip`` times their
         own scatter or this, whichever is larger.
 
-    spline_radius : float, optional
+    spline_radius, from_major : float and bool, optional
         As for `sample_rings`.
 
     clip : float, optional
@@ -218,7 +225,7 @@ def measure_rings(image, good, centre, sma, eps, theta, *, sigma,
     out = RingMeans(*(np.full(n, np.nan) for _ in range(4)))
     for index, values, weights, arc in sample_rings(
             image, good, centre, sma, eps, theta,
-            spline_radius=spline_radius):
+            spline_radius=spline_radius, from_major=from_major):
         if np.isfinite(clip):
             weights = np.where(ring_outliers(values, weights, sigma, clip),
                                0.0, weights)

@@ -177,7 +177,8 @@ def centre_variance(steps, want, width, intensity):
     for centre in steps.hidden.shifted():
         rings = measure_rings(
             steps.image, ~steps.masked, centre, steps.thin, steps.eps,
-            steps.theta, sigma=steps.sigma, spline_radius=SPLINE_RADIUS)
+            steps.theta, sigma=steps.sigma, spline_radius=SPLINE_RADIUS,
+            from_major=False)
         mean = combine_rings(steps.thin, rings, want, width).mean
         change = mean - (steps.sky - steps.level) - intensity
         variance += 0.5 * np.nan_to_num(change)**2

@@ -516,7 +516,8 @@ class IsophoteSteps:
                                  sigma=self.sigma, spline_radius=0.0)
         rings, fine = (measure_rings(
             self.image, good, centre, sma, eps, theta, sigma=self.sigma,
-            spline_radius=radius) for radius in (SPLINE_RADIUS, np.inf))
+            spline_radius=radius, from_major=False)
+            for radius in (SPLINE_RADIUS, np.inf))
         share = spline_share(rings.mean, self.sigma)
         rings.scatter = np.sqrt(rings.scatter**2 + share * (
             fine.scatter**2 - rings.scatter**2))

@@ -346,3 +346,38 @@ def test_ring_values():
     assert not inside[0, 0]
     assert 0.9 < inside.sum() / (np.pi * 26**2 * 0.6 - 25) < 1.1
     np.testing.assert_allclose(image[inside], plane[inside], atol=0.4)
+
+
+def test_rings_without_a_major_axis():
+    """
+    Points counted from +x do not turn with the angle of a round ring.
+    """
+    rng = np.random.default_rng(8)
+    image = rng.normal(5, 1, (61, 61))
+    good = np.ones(image.shape, bool)
+    sma = np.array([3.0, 9.0, 20.0])
+
+    def sample(eps, theta, **options):
+        return np.concatenate([values.ravel() for _, values, _, _ in (
+            sample_rings(image, good, (30.2, 29.7), sma, np.full(3, eps),
+                         np.full(3, theta), **options))])
+
+    usual, from_x = ({angle: sample(0.0, angle, **options)
+                      for angle in (0.0, 0.4)}
+                     for options in ({}, {'from_major': False}))
+    assert_allclose(from_x[0.4], from_x[0.0], rtol=1e-12)
+    assert_allclose(from_x[0.0], usual[0.0], rtol=1e-12)
+    assert np.abs(usual[0.4] - usual[0.0]).max() > 0.5
+    # turned rings differ by as much as their ellipses do
+    nearly = [measure_rings(image, good, (30.2, 29.7), sma, np.full(3, 0.001),
+                            np.full(3, angle), sigma=1.0, from_major=False)
+              for angle in (0.0, 0.4)]
+    assert_allclose(nearly[0].mean, nearly[1].mean, atol=3e-3)
+    # the ellipse is the same, wherever its points are counted from
+    y, x = np.indices(image.shape)
+    flat = [measure_rings(x + 2.0 * y, good, (30.2, 29.7), sma,
+                          np.full(3, 0.6), np.full(3, 0.7), sigma=np.inf,
+                          from_major=from_major)
+            for from_major in (True, False)]
+    assert_allclose(flat[0].mean, flat[1].mean, rtol=1e-3)
+    assert_allclose(flat[0].scatter, flat[1].scatter, rtol=1e-2)
