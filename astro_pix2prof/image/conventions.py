@@ -15,6 +15,7 @@ from astro_pix2prof.image.header import (
     header_comment,
     header_keywords,
     header_number,
+    pivot_wavelength,
 )
 from astro_pix2prof.image.units import (
     count_scale,
@@ -65,10 +66,6 @@ _FLUX_KEYWORDS = {'FLUXMAG0': 0.0, 'FLUX20': 20.0}
 # brightest that is common is 8.9, of a jansky. Of others that cannot be, the
 # brightness of the image tells.
 _NEAR_ZERO, _TOO_FAR = 5.0, 90.0
-
-# The least pivot wavelength (Angstrom), where hydrogen hides all galaxies:
-# below, it is in another unit.
-_SHORTEST = 900.0
 
 _SYSTEM_KEYWORDS = ('PHOTSYS', 'MAGSYS', 'ZPSYS')
 
@@ -269,10 +266,11 @@ def _of_sensitivities(header, unit):
     """
     Zero points from PHOTMJSR, PHOTFLAM and PHOTFNU: of count rates.
     """
-    photmjsr, photflam, photfnu, photplam = (
+    photmjsr, photflam, photfnu = (
         value if value is not None and value > 0 else None
         for value in (header_number(header, keyword) for keyword in (
-            'PHOTMJSR', 'PHOTFLAM', 'PHOTFNU', 'PHOTPLAM')))
+            'PHOTMJSR', 'PHOTFLAM', 'PHOTFNU')))
+    photplam = pivot_wavelength(header)
     per_second, doubt = 0.0, ''
     # (most headers have none, and units take long to compare)
     if {photmjsr, photflam, photfnu} == {None} or not (
@@ -302,7 +300,7 @@ def _of_sensitivities(header, unit):
             per_area=True)
     if photflam is not None and photplam is None:
         add('PHOTFLAM', photflam * _ST, 'ST', _ST)
-    elif photflam is not None and photplam >= _SHORTEST:
+    elif photflam is not None and np.isfinite(photplam):
         add('PHOTFLAM and PHOTPLAM', (photflam * _ST).to(
             u.Jy, u.spectral_density(photplam * u.AA)), 'AB', u.AB)
     if photfnu is not None:

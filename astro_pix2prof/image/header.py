@@ -15,7 +15,13 @@ from astropy.wcs import WCS, FITSFixedWarning
 from astro_pix2prof.image.astrometry import BrokenWCSError
 
 __all__ = ['header_comment', 'header_keywords', 'header_number',
-           'header_values', 'header_wcs', 'matching_values', 'read_wcs']
+           'header_values', 'header_wcs', 'matching_values',
+           'pivot_wavelength', 'read_wcs']
+
+
+# The least pivot wavelength (Angstrom), where hydrogen hides all galaxies:
+# below, it is in another unit.
+_SHORTEST = 900.0
 
 
 # Numbers that are texts, also with the exponents of Fortran and with a unit.
@@ -55,6 +61,27 @@ def header_number(header, keyword):
     except (TypeError, ValueError):
         return None
     return value if np.isfinite(value) else None
+
+
+def pivot_wavelength(header):
+    """
+    Read the pivot wavelength (Angstrom) of a header.
+
+    Parameters
+    ----------
+    header : dict
+        Header values by upper-case keyword.
+
+    Returns
+    -------
+    value : float or `None`
+        That of ``PHOTPLAM``; `None` if there is none, NaN if it cannot be in
+        Angstrom.
+    """
+    value = header_number(header, 'PHOTPLAM')
+    if value is None or value <= 0:
+        return None
+    return value if value >= _SHORTEST else np.nan
 
 
 def header_keywords(header):

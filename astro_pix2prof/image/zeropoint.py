@@ -20,10 +20,12 @@ from astro_pix2prof.image.conventions import (
     choose_zero,
     find_disagreeing,
     header_system,
+    stated_system,
     stated_zeros,
     unread_system,
     unstated_system,
 )
+from astro_pix2prof.image.header import pivot_wavelength
 from astro_pix2prof.image.units import is_counts_like, is_surface_brightness
 
 __all__ = ['ZeroPoint', 'find_zeropoint', 'header_zeropoint',
@@ -254,16 +256,24 @@ def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None,
     if is_maggies:
         of_unit = replace(of_unit, system=mag_system if mag_system in (
             'AB', 'Vega') else 'Vega' if system == 'Vega' else 'AB')
+    elif of_unit is not None and of_unit.system == 'ST':
+        of_unit = _of_wavelength(of_unit, unit, header, mag_system,
+                                 is_used=zeropoint is None)
     if zeropoint is not None:
         given = _given_zeropoint(zeropoint, unit, mag_system)
-        if (of_unit is not None
-                and abs(of_unit.value - given.value) > _ZEROPOINT_TOLERANCE):
+        is_number = mag_system is None and isinstance(
+            zeropoint, int | float | np.number)
+        off = 0.0 if of_unit is None else abs(of_unit.value - given.value)
+        if off > _ZEROPOINT_TOLERANCE and (
+                mag_system is None or given.system == of_unit.system):
             warnings.warn(f'zeropoint={given.value:.4f} is used, although '
                           f"the unit '{unit}' means {of_unit.value:.4f} "
                           f'({of_unit.system})',
                           AstropyUserWarning, stacklevel=2)
-        if mag_system is None and system == 'Vega' and isinstance(
-                zeropoint, int | float | np.number):
+        elif is_number and of_unit is not None and of_unit.system == 'ST':
+            # (the number is that of the unit)
+            given = replace(given, system='ST')
+        if is_number and system == 'Vega':
             warnings.warn('zeropoint= is taken as AB, although zero points '
                           'of such headers are Vega: give mag_system=',
                           AstropyUserWarning, stacklevel=2)
@@ -293,6 +303,26 @@ def find_zeropoint(unit, *, zeropoint=None, mag_system=None, header=None,
                'leave mag_system out, or give zeropoint= in that system')
         raise ValueError(msg)
     return ZeroPoint(found.value, mag_system, found.per_area, found.source)
+
+
+def _of_wavelength(zero, unit, header, mag_system, *, is_used):
+    """
+    Choose between ST and AB, if a header has the pivot wavelength for it.
+    """
+    pivot, stated = pivot_wavelength(header), stated_system(header)
+    wanted = mag_system or stated or 'AB'
+    if pivot is not None and np.isfinite(pivot) and wanted == 'AB':
+        flux = unit * u.arcsec**2 if zero.per_area else unit
+        value = (1 * flux).to_value(u.AB, u.spectral_density(pivot * u.AA))
+        return replace(zero, value=float(-2.5 * np.log10(value)), system='AB',
+                       source=f'{zero.source} and PHOTPLAM')
+    if is_used and mag_system is None and stated not in (None, 'ST'):
+        warnings.warn(
+            f'the header says {stated}, and a unit of flux per wavelength '
+            f"('{unit}') means ST magnitudes unless PHOTPLAM is the pivot "
+            'wavelength in Angstrom: they are in ST; give zeropoint= for '
+            'another system', AstropyUserWarning, stacklevel=3)
+    return zero
 
 
 def _warn_of_header(zero, unit, header, pixel_scale):

@@ -228,6 +228,43 @@ class TestFindZeropoint:
         assert find_zeropoint(unit, header=header,
                               mag_system=zero.system) == zero
 
+    @pytest.mark.parametrize(('given', 'stated', 'pivot', 'value', 'system'), [
+        # AB = ST - 5 log10 pivot + 18.6921: 21.40 - 18.9620 + 18.6921
+        (None, None, 6200.0, 21.1301, 'AB'),
+        (None, 'AB', 6200.0, 21.1301, 'AB'),
+        ('AB', 'ST', 6200.0, 21.1301, 'AB'),
+        (None, 'STMAG', 6200.0, 21.40, 'ST'),
+        ('ST', None, 6200.0, 21.40, 'ST'),
+        # (in micrometres, or none)
+        (None, None, 0.62, 21.40, 'ST'),
+        (None, 'ST', None, 21.40, 'ST')])
+    @pytest.mark.parametrize('area', [1, u.arcsec**2])
+    def test_flux_per_wavelength(self, area, given, stated, pivot, value,
+                                 system):
+        """
+        The pivot wavelength of the header leads from ST to AB.
+        """
+        header = {'MAGSYS': stated, 'PHOTPLAM': pivot}
+        zero = find_zeropoint(u.Unit(1e-17 * F_LAM / area), header={
+            key: text for key, text in header.items() if text is not None},
+            mag_system=given)
+        assert zero.value == pytest.approx(value, abs=2e-4)
+        assert zero.system == system
+        assert zero.per_area == (area != 1)
+
+    def test_flux_per_wavelength_of_an_unknown_one(self):
+        with pytest.warns(AstropyUserWarning, match='they are in ST; give'):
+            zero = find_zeropoint(F_LAM, header={'MAGSYS': 'AB'})
+        assert zero.system == 'ST'
+        with pytest.raises(ValueError, match="'AB' does not go with unit"):
+            find_zeropoint(F_LAM, mag_system='AB')
+        zero = find_zeropoint(F_LAM, zeropoint=-2.4, mag_system='AB',
+                              header={'MAGSYS': 'AB'})
+        assert (zero.value, zero.system) == (-2.4, 'AB')
+        # a number that is that of the unit is of its system
+        zero = find_zeropoint(F_LAM, zeropoint=-21.1)
+        assert (zero.value, zero.system) == (-21.1, 'ST')
+
     def test_surface_brightness(self):
         zero = find_zeropoint(u.DN / u.arcsec**2, zeropoint=25)
         assert zero.per_area

@@ -884,6 +884,7 @@ def test_kill(folder, tmp_path, start_script, who):
     table = QTable.read(folder / 'cat.parquet')
     table['path'] = [f'{folder}/{path}' for path in table['path']]
     table = table[np.tile(np.arange(N), 50)]
+    table['id'] = np.arange(len(table))
     catalogue = tmp_path / 'cat.parquet'
     table.write(catalogue)
     quiet = tmp_path / 'quiet'
