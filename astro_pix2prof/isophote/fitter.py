@@ -83,9 +83,10 @@ class IsophoteFitter(ProfileFitter):
         The error of a given sky level; that of a measured one is measured.
 
     search_radius : float, optional
-        How far the galaxy may lie from the position, in pixels; by
+        How far the galaxy may lie from the position, in pixels. By
         default 25, or 8 if a position was given, and at most a quarter
-        of the frame.
+        of the frame; a galaxy that becomes brighter beyond is followed to
+        its peak, up to three times as far.
 
     fit_centre : bool, optional
         Whether to refine the position. `False` measures around it.

@@ -265,7 +265,7 @@ def _evidence(steps, measured):
         stated = ellipse_error(steps, measured.sma)
     return Evidence(
         search=steps.search, forced=steps.is_held(),
-        held=not steps.settings.fit_centre,
+        held=not steps.settings.fit_centre, bounded=steps.followed is None,
         found=found.found, centre_is_clear=is_clear,
         masked_pixels=pixels, masked_light=light,
         eps_err=stated, rough=_ROUGH)

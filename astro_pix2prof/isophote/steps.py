@@ -39,6 +39,7 @@ from astro_pix2prof.isophote.ellipse_fit import (
     follow_ellipses,
     smooth_ellipses,
 )
+from astro_pix2prof.isophote.following import follow_light
 from astro_pix2prof.isophote.measure import measure_steps
 from astro_pix2prof.isophote.others import find_others, median_model
 from astro_pix2prof.isophote.rays import refine_ellipses
@@ -119,6 +120,8 @@ class IsophoteSteps:
         ny, nx = cutout.shape
         self.search = settings.search_radius or min(
             8.0 if cutout.position_given else 25.0, 0.25 * min(ny, nx))
+        # where light at the edge of the search led to
+        self.followed = None
 
     def run(self):
         """
@@ -131,6 +134,8 @@ class IsophoteSteps:
         while True:
             self.open_window(half)
             self.find()
+            if self.is_elsewhere():
+                continue
             half *= 2
             if self.is_cut(EXTENT * self.extent()):
                 continue
@@ -147,6 +152,19 @@ class IsophoteSteps:
                 return result
             if not self.is_cut(np.inf):
                 return result
+
+    def is_elsewhere(self):
+        """
+        Tell whether the galaxy is to be looked for elsewhere, once.
+        """
+        # (a search radius that was asked for is kept)
+        if (self.followed or self.settings.search_radius or self.is_held()
+                or self.whole_initial or not self.settings.fit_centre):
+            return False
+        peak = follow_light(self.image, self.found, self.position,
+                            self.search, self.sigma)
+        self.followed = peak and tuple(np.add(peak, self.corner).tolist())
+        return peak is not None
 
     def is_held(self):
         """
@@ -190,7 +208,7 @@ class IsophoteSteps:
         """
         cutout = self.cutout
         # (the galaxy is where given ellipses have it, whatever the position)
-        expected = position = cutout.position
+        expected = position = self.followed or cutout.position
         if self.whole_initial is not None:
             position = self.whole_initial.centre
         if self.is_held():

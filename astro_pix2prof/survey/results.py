@@ -297,7 +297,8 @@ class Survey:
         Returns
         -------
         table : `~astropy.table.QTable`
-            One row per galaxy, with units. A column of texts holds Python
+            One row per galaxy, with units. Whole numbers and truth values
+            that are missing are masked. A column of texts holds Python
             objects if a few long ones would widen it a lot. With the column
             ``embedding``, the meta tells its encoder as that of
             `Pix2ProfFitter.encode` does.
@@ -341,6 +342,12 @@ class Survey:
             if pa.types.is_fixed_size_list(rows.schema.field(name).type):
                 table[name] = _read_vectors(rows[name])
                 continue
+            if rows[name].null_count and units[name] is None and (
+                    pa.types.is_integer(rows.schema.field(name).type)
+                    or pa.types.is_boolean(rows.schema.field(name).type)):
+                # (floats do not hold the digits of long identifiers)
+                table[name] = _cells(rows[name])
+                continue
             values = rows[name].to_numpy(zero_copy_only=False)
             if values.dtype.kind == 'O':
                 values = text_array(values) if _are_texts(rows[name]) else (
@@ -382,11 +389,12 @@ class Survey:
 
 def _cells(column):
     """
-    Convert a column of whole numbers or texts to an array.
+    Convert a column of whole numbers, truth values or texts to an array.
     """
     if _are_texts(column):
         return text_array(column.to_pylist())
-    values = column.fill_null(0).to_numpy()
+    empty = False if column.type == 'bool' else 0
+    values = column.fill_null(empty).to_numpy(zero_copy_only=False)
     missing = column.is_null().to_numpy()
     return np.ma.array(values, mask=missing) if missing.any() else values
 

@@ -364,17 +364,21 @@ class TestHidden:
     def test_search_radius(self, fitter):
         near = measure(fitter, self.disc, position=(76, 80))
         assert not near & GalaxyFlag.CENTRE_UNCERTAIN
-        far = IsophoteFitter()(self.disc, zeropoint=22.5, pixel_scale=0.4,
-                               position=(68, 72))
+        far = IsophoteFitter(search_radius=8)(
+            self.disc, zeropoint=22.5, pixel_scale=0.4, position=(68, 72))
         assert far.meta['flag'] & GalaxyFlag.CENTRE_UNCERTAIN
 
-    @pytest.mark.parametrize('weights', ['rings', 'rings-fast'])
-    @pytest.mark.parametrize('away', [8.2, 12.0, 18.0])
-    def test_networks_leave_the_search_radius(self, weights, away):
+    @pytest.mark.parametrize(('make', 'away'), [
+        *((make, away) for make in (
+            Pix2ProfFitter, lambda: Pix2ProfFitter('rings-fast'))
+          for away in (8.2, 12.0, 18.0)),
+        # (isophotes are held at the radius by a centre just beyond it)
+        (IsophoteFitter, 10.5), (IsophoteFitter, 18.0)])
+    def test_fitters_leave_the_usual_search_radius(self, make, away):
         """
         A galaxy that is found exactly lies far away, and has its centre.
         """
-        profile = Pix2ProfFitter(weights)(
+        profile = make()(
             self.disc, zeropoint=22.5, pixel_scale=0.4,
             position=(79.7 - 0.6 * away, 80 + 0.8 * away))
         assert np.hypot(profile.meta['x_centre'] - 79.7,

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose
 
@@ -234,3 +234,24 @@ def test_hats(tmp_path):
     assert not (out / 'skymap.fits').exists()
     assert not (out / 'dataset').exists()
     assert (out / 'mine.fits').read_text() == 'mine'
+
+
+def test_missing_whole_numbers(tmp_path):
+    """
+    Identifiers of 64 bits keep their digits where one of them is missing.
+    """
+    first = 1237648720693755918
+    catalogue = Table({
+        'objID': MaskedColumn([first, first + 1, 0], mask=[0, 0, 1]),
+        'spiral': MaskedColumn([True, False, True], mask=[0, 1, 0])})
+    image = GalaxyCutout(np.random.default_rng(1).normal(size=(40, 40)),
+                         zeropoint=22.5, pixel_scale=0.4)
+    result = run_survey(catalogue, tmp_path / 'out', n_workers=1,
+                        images=lambda row: image, chunk_size=2, fitter=Stub())
+    for columns in (None, ['objID', 'spiral']):
+        rows = read_survey(result.out).galaxies(columns)
+        assert rows['objID'].dtype == np.int64
+        assert rows['objID'].tolist() == [first, first + 1, None]
+        assert rows['spiral'].tolist() == [True, None, True]
+    # a part without a gap
+    assert int(read_survey(result.out).galaxies()['objID'][1]) == first + 1
