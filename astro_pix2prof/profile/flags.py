@@ -195,7 +195,8 @@ class GalaxyFlag(_DescribedFlag):
         'do, or scatter about one value by much more than these do, or have '
         'less noise than the sky, or are darker than these, with an edge '
         'that no light has. The innermost rings, with the flag SATURATED, '
-        'and the total are too faint.')
+        'and the light within, are too faint; totals and radii of '
+        'measure_structure do without them.')
     SKY_UNCERTAIN = (
         256, 'Too little sky in the frame, or a sky that is not flat.',
         'The level of the sky is found from the decline of the galaxy, or '
@@ -359,7 +360,7 @@ class StructureFlag(_DescribedFlag):
     CENTRE_MISSING = (
         4096, 'More than a tenth of the light lies inside the first ring.',
         'Rings at the centre were left out, and the table does not say how '
-        'much light they enclose, or it is that of saturated pixels. The '
+        'much light they enclose, or they are saturated. The '
         'light there is that of Sersic fits to the inner rings; a nucleus or '
         'a small bulge is not in it. Radii inside the first ring, and '
         '``mu_0``, are NaN.')

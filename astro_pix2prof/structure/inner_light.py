@@ -10,11 +10,12 @@ from astro_pix2prof.profile.brightness import (
     curve_of_growth,
     sb_to_intensity,
 )
-from astro_pix2prof.profile.flags import GalaxyFlag
+from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 from astro_pix2prof.profile.meta import profile_meta
 from astro_pix2prof.profile.samples import intensity_covariance
 
-__all__ = ['NO_CENTRE', 'begins_outside', 'centre_factor', 'light_inside']
+__all__ = ['NO_CENTRE', 'begins_outside', 'centre_factor', 'light_inside',
+           'saturated_core']
 
 
 # The warning of what is summed up from the centre.
@@ -53,6 +54,27 @@ _CLOSE, _CLOSE_GIVEN = 1.08, 1.6
 
 # The places, in units of the first radius, at which light is summed up.
 _PLACES = np.append(0.0, np.geomspace(1e-5, 1.0, 241))
+
+
+def saturated_core(profile):
+    """
+    Find the innermost rings that are fainter than the galaxy is.
+
+    Parameters
+    ----------
+    profile : `~astropy.table.QTable`
+        The profile.
+
+    Returns
+    -------
+    core : 1D `~numpy.ndarray` of bool, shape (n,)
+        Rings with the flag ``SATURATED`` from the centre on, of a galaxy that
+        has it.
+    """
+    full = (np.asarray(profile['flag']) & RingFlag.SATURATED) != 0
+    if not profile_meta(profile).get('flag', 0) & GalaxyFlag.SATURATED:
+        return np.zeros(len(full), dtype=bool)
+    return np.logical_and.accumulate(full)
 
 
 def begins_outside(profile, radius):

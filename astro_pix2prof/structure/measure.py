@@ -52,7 +52,11 @@ from astro_pix2prof.structure.growth import (
     total_light,
     warn_of_correlation,
 )
-from astro_pix2prof.structure.inner_light import begins_outside, light_inside
+from astro_pix2prof.structure.inner_light import (
+    begins_outside,
+    light_inside,
+    saturated_core,
+)
 from astro_pix2prof.structure.limits import surface_brightness_limit
 from astro_pix2prof.structure.petrosian import put_petrosian
 from astro_pix2prof.structure.shape_errors import add_shape_errors
@@ -307,6 +311,9 @@ def measure_structure(profile: QTable | ProfileBatch, *,
     ok = np.isfinite(intensity)
     if reliable.any():
         ok &= np.arange(len(ok)) <= np.nonzero(reliable)[0][-1]
+        # (what saturated pixels would have been is told by the rings around)
+        seen = ok & ~saturated_core(profile)
+        ok = seen if seen.sum() >= N_RINGS else ok
     result = {}
 
     def put(name, samples, least=0.0):

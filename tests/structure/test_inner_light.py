@@ -20,8 +20,12 @@ from astro_pix2prof import (
     measure_structure,
     physical_profile,
 )
-from astro_pix2prof.profile.flags import StructureFlag
-from astro_pix2prof.structure.inner_light import begins_outside, centre_factor
+from astro_pix2prof.profile.flags import RingFlag, StructureFlag
+from astro_pix2prof.structure.inner_light import (
+    begins_outside,
+    centre_factor,
+    saturated_core,
+)
 
 PIXEL, Q, R_E, MU_E = 0.4, 0.7, 8.0, 21.5
 
@@ -110,6 +114,39 @@ def test_saturated_light_is_a_lower_limit():
     row = measure_structure(cut(profile, 2, stated=True), fits=False)[0]
     assert row['flag'] & StructureFlag.CENTRE_MISSING
     assert abs(pull(row, 'mag_total', true_total(2.0))) < 1
+
+
+@pytest.mark.parametrize('n', [0.7, 1.0, 2.5])
+@pytest.mark.parametrize('first', [1.0, 2.5])
+def test_saturated_rings_do_not_count(n, first):
+    """
+    A total with a flat core was too faint by up to 12 errors.
+    """
+    whole = sersic_profile(n)
+    inside = whole['radius'].value < first
+    profile = whole.copy()
+    for name in ('intensity', 'surface_brightness'):
+        profile[name][inside] = whole[name][~inside][0]
+    profile['flag'][inside] |= RingFlag.SATURATED
+    profile.meta['flag'] = int(GalaxyFlag.SATURATED)
+    # (as a fitter measures it)
+    fainter = np.log10(2.5) * u.mag
+    profile['mag_enclosed'] = whole['mag_enclosed'] + fainter * inside
+    row = measure_structure(profile, fits=False)[0]
+    for name in ('mag_total', 'r90'):
+        true = measure_structure(whole, fits=False)[0]
+        assert abs(pull(row, name, true[name].value)) < 1.2
+    assert np.isnan(row['mu_0'])
+    left = measure_structure(profile[~inside], fits=False)[0]
+    assert_allclose(row['mag_total'].value, left['mag_total'].value)
+    # rings with the flag beyond others, or of a galaxy without it, count
+    core = saturated_core(profile)
+    assert (core == inside).all()
+    profile['flag'][0] = 0
+    assert not saturated_core(profile).any()
+    profile['flag'][0] = RingFlag.SATURATED
+    profile.meta['flag'] = 0
+    assert not saturated_core(profile).any()
 
 
 def test_light_of_other_rings():
