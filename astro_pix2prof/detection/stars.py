@@ -95,7 +95,7 @@ def _star(image, good, x, y, noise):
     """
     Fit a round Gaussian with a level: its FWHM, if it fits.
     """
-    from scipy.optimize import curve_fit
+    from scipy.optimize import OptimizeWarning, curve_fit
 
     ny, nx = image.shape
     half = 4
@@ -109,8 +109,11 @@ def _star(image, good, x, y, noise):
         v, u = np.indices(part.shape) - half
         start = (part.max(), 0.0, 0.0, half / 2, 0.0)
         try:
-            found, _ = curve_fit(_round, (u.ravel(), v.ravel()),
-                                 part.ravel(), start, maxfev=200)
+            with warnings.catch_warnings():
+                # (of errors that are not used)
+                warnings.simplefilter('ignore', OptimizeWarning)
+                found, _ = curve_fit(_round, (u.ravel(), v.ravel()),
+                                     part.ravel(), start, maxfev=200)
         except RuntimeError:
             return None
         sigma = abs(found[3])

@@ -54,7 +54,7 @@ _OPEN = ('MAGZPT', 'ZEROPOINT', 'ZEROPNT', 'MAGZEROP', 'MAG_ZP', 'ZP', 'ZPT')
 # of the Cambridge Astronomy Survey Unit), and their system. It is for airmass
 # 1: the extinction above it (EXTINCT, mag per airmass) has to be taken off
 # (Dye et al. 2006, MNRAS 372, 1227).
-_CASU = {'VIRCAM': 'Vega', 'WFCAM': 'Vega', 'WFC': None}
+_CASU = {'VIRCAM': 'Vega', 'WFCAM': 'Vega', 'WFC': None, 'OMEGACAM': None}
 
 # The most of both that is no placeholder.
 _MOST_EXTINCTION, _MOST_AIRMASS = 1.0, 5.0

@@ -44,3 +44,12 @@ class TestWidth:
         assert_allclose(star_width(image, self.good, 1.0, CENTRE, least=1.5),
                         FWHM, rtol=0.1)
         assert star_width(image, self.good, 1.0, CENTRE, least=9) is None
+
+    def test_lines(self):
+        """
+        What no round function fits is no star, and no warning either.
+        """
+        image = np.zeros((N, N))
+        image[:, 30] = image[30, 90:] = 1e5
+        image[90, 90] = 1e12
+        assert star_width(image, self.good, 1.0, CENTRE) is None

@@ -82,6 +82,11 @@ class TestZeroPoints:
          25.3, 'Vega'),
         ({'MAGZPT': 25.6, 'EXPTIME': 100.0, 'INSTRUME': 'WFC'}, 'adu',
          30.6, 'AB'),
+        # VST ATLAS (data release 3): MAGZPT - EXTINCT * (airmass - 1)
+        # + 2.5 log10 EXPTIME
+        ({'MAGZPT': 24.8, 'EXPTIME': 50.0, 'INSTRUME': 'OMEGACAM',
+          'EXTINCT': 0.1, 'ESO TEL AIRM START': 1.2,
+          'ESO TEL AIRM END': 1.4}, 'adu', 29.0174, 'AB'),
         ({'MAGZPT': 23.6, 'EXPTIME': 10.0, 'INSTRUME': 'VIRCAM'}, 'adu/s',
          23.6, 'Vega'),
         # Euclid MER
