@@ -24,9 +24,11 @@ from astro_pix2prof.profile.brightness import POGSON
 __all__ = ['CloseSource', 'find_close_source', 'has_close_source']
 
 
-# Pixels at these distances from the centre are compared with those opposite;
-# the noise of neighbouring pixels may be correlated, by this factor.
-_INNER, _OUTER, _CORRELATED = 1.0, 8.0, 1.5
+# Pixels at these distances from the centre are compared with those opposite:
+# each to the second, and one of so many along rows and columns to the third,
+# which tell where the centre would be without the source. The noise of
+# neighbouring pixels may be correlated, by this factor.
+_INNER, _MIDDLE, _OUTER, _EVERY, _CORRELATED = 1.0, 8.0, 16.0, 2, 1.5
 
 # Sources are tried at these distances (pixels) on a grid of this step, with
 # these widths (pixels) before the pixels are smoothed.
@@ -34,17 +36,29 @@ _NEAREST, _FARTHEST, _STEP = 1.2, 7.5, 0.75
 _WIDTHS = (2.0, 2.6, 3.4, 4.4, 5.8)
 
 # The light of a galaxy differs from that opposite by this part.
-_MODEL = 0.01
+_MODEL = 0.004
 
-# A source is so many times its error, explains this part of the differences,
-# changes the ring through it by this (mag), and lies so near (pixels): farther
-# ones are seen as peaks.
-_SURE, _EXPLAINED, _CHANGE, _NEAR = 9.0, 0.88, 0.05, 5.5
+# A source is so many times its error, explains this part of the differences
+# that are not noise, and changes the ring through it by this (mag).
+_SURE, _EXPLAINED, _CHANGE = 8.0, 0.9, 0.03
 
-# A source is narrower than this (pixels), and farther from the centre than
-# this part of its width: what fits better closer to it is no source, but a
-# nucleus that is not in the middle of its galaxy, or one side of a disc.
-_NARROW, _APART = 5.0, 0.75
+# One that is wider than this (pixels), as faint arms and dust may seem to be,
+# is so many times its error.
+_WIDE, _SURE_WIDE = 5.0, 12.0
+
+# A source is farther from the centre than this part of its width: what fits
+# better closer to it is no source, but a nucleus that is not in the middle of
+# its galaxy, or one side of a disc.
+_APART = 0.62
+
+# Without it, the centre of the galaxy is nearer than this part of its distance
+# to the one that was given. That of a lopsided disc, whose brighter side looks
+# like a source, is farther.
+_SHIFT = 0.5
+
+# In a quick look, the inner pixels differ by so many times their errors, all
+# together, besides at least this part of what noise makes of them.
+_QUICK, _LEAST = 5.0, 0.8
 
 # The part of a template that has to be left without what a wrong centre does.
 _LEFT = 0.1
@@ -67,10 +81,15 @@ class CloseSource:
         Its peak over its error.
 
     explained : float
-        The part of the differences between opposite pixels that it explains.
+        The part of the differences between opposite pixels, without those
+        that noise makes, that it explains.
 
     change : float
         By how much (mag) it makes the ring through it brighter.
+
+    shift : float
+        How far the centre without it is from the one that was given, in
+        pixels.
     """
 
     x: float
@@ -79,6 +98,7 @@ class CloseSource:
     significance: float
     explained: float
     change: float
+    shift: float
 
 
 def has_close_source(image, mask, centre, *, noise, gain=None):
@@ -123,8 +143,10 @@ def has_close_source(image, mask, centre, *, noise, gain=None):
     if found is None:
         return False
     away = float(np.hypot(found.x, found.y))
-    return (found.explained > _EXPLAINED and found.change > _CHANGE
-            and found.fwhm < _NARROW and _APART * found.fwhm < away < _NEAR)
+    sure = _SURE if found.fwhm < _WIDE else _SURE_WIDE
+    return (found.significance > sure and found.explained > _EXPLAINED
+            and found.change > _CHANGE and away > _APART * found.fwhm
+            and found.shift < _SHIFT * away)
 
 
 def find_close_source(image, mask, centre, *, noise, gain=None):
@@ -150,7 +172,7 @@ def find_close_source(image, mask, centre, *, noise, gain=None):
     part, hidden, middle = cut_around(image, mask, centre, int(_OUTER))
     if part is None or not noise > 0:
         return None
-    x, y, template, square, place = _templates()
+    x, y, area, template, square, place = _templates()
     both = np.array([[1], [-1]])
     at = (middle[1] + both * y, middle[0] + both * x)
     use = _seen(hidden, at)
@@ -163,12 +185,13 @@ def find_close_source(image, mask, centre, *, noise, gain=None):
     here, there = map_coordinates(part, at, order=1, mode='nearest')
     odd, light = 0.5 * (here - there), np.maximum(0.5 * (here + there), 0.0)
     photons = light / (PHOTONS if gain is None else gain * noise)
-    weight = 1 / (0.5 * (_CORRELATED * SMOOTH_NOISE)**2 * (1 + photons)
-                  + (_MODEL * light)**2)
+    power = 0.5 * SMOOTH_NOISE**2 * (1 + photons)
+    weight = area / (_CORRELATED**2 * power + (_MODEL * light)**2)
     if use is not None:
         weight[~use] = 0.0
-    # (a quick look)
-    if not weight @ odd**2 > _SURE**2:
+    # (a quick look at the inner pixels)
+    if not np.where(area > 1, 0.0, weight) @ (
+            odd**2 - _LEAST * power) > _QUICK**2:
         return None
     # (a centre that is off by one makes these differences)
     slope = centre_slopes(part, at, mode='nearest')
@@ -177,24 +200,28 @@ def find_close_source(image, mask, centre, *, noise, gain=None):
     left = root * odd - basis @ (basis.T @ (root * odd))
     along = template @ (root[:, None] * basis)
     whole = square @ weight
-    power = whole - (along**2).sum(1)
-    power[power < _LEFT * whole] = np.inf
+    inverse = whole - (along**2).sum(1)
+    inverse[inverse < _LEFT * whole] = np.inf
     fit = template @ (root * left)
-    sure = fit / np.sqrt(power)
+    sure = fit / np.sqrt(inverse)
     best = int(np.argmax(np.abs(sure)))
     if not abs(sure[best]) > _SURE:
         return None
     px, py, fwhm, around = place[best]
-    peak = fit[best] / power[best]
+    peak = fit[best] / inverse[best]
     near = np.abs(np.hypot(x, y) - np.hypot(px, py)) < _STEP
     usual = light[near if use is None else near & use].mean()
     sign = np.sign(peak)
+    explained = float(sure[best]**2)
+    shift = np.linalg.lstsq(
+        (root * slope).T, root * (odd - peak * template[best]))[0]
+    rest = max(float(left @ left) - explained - float(weight @ power), 0.0)
     return CloseSource(
         x=float(sign * px), y=float(sign * py), fwhm=float(fwhm),
         significance=float(abs(sure[best])),
-        explained=float(sure[best]**2 / (left @ left)),
+        explained=explained / (explained + rest),
         change=float(POGSON * abs(peak) * around / usual) if usual > 0
-        else np.inf)
+        else np.inf, shift=float(np.hypot(*shift)))
 
 
 def _seen(hidden, at):
@@ -220,6 +247,9 @@ def _templates():
     x, y : 1D `~numpy.ndarray`, shape (n,)
         Pixels from the centre, one of each pair.
 
+    area : 1D `~numpy.ndarray`, shape (n,)
+        How many pixels each stands for.
+
     template, square : 2D `~numpy.ndarray`, shape (m, n)
         The differences, and their squares.
 
@@ -230,8 +260,10 @@ def _templates():
     half = int(_OUTER)
     y, x = (part.ravel().astype(float) for part in np.mgrid[
         -half:half + 1, -half:half + 1])
-    chosen = one_of_each_pair(x, y, _INNER, _OUTER)
+    chosen = one_of_each_pair(x, y, _INNER, _OUTER) & (
+        (np.hypot(x, y) < _MIDDLE) | ((x % _EVERY == 0) & (y % _EVERY == 0)))
     x, y = x[chosen], y[chosen]
+    area = np.where(np.hypot(x, y) < _MIDDLE, 1.0, _EVERY**2)
     number = int(_FARTHEST / _STEP)
     py, px = (_STEP * part.ravel() for part in np.mgrid[
         -number:number + 1, -number:number + 1])
@@ -252,4 +284,4 @@ def _templates():
             px, py, np.full(len(px), fwhm),
             np.exp(-0.5 * away / power).mean(axis=1)], axis=1))
     template = np.concatenate(template)
-    return x, y, template, template**2, np.concatenate(place)
+    return x, y, area, template, template**2, np.concatenate(place)

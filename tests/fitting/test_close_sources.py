@@ -60,6 +60,68 @@ def test_star(part, away):
         assert has_close_source(1e-25 * image, NONE, centre, noise=1e-25)
 
 
+@pytest.mark.parametrize(('fwhm', 'away', 'part'), [
+    (5.5, 4.4, 0.3), (5.0, 7.2, 0.3), (4.3, 3.7, 0.15), (3.1, 6.5, 0.3),
+    (5.9, 4.2, 0.8)])
+def test_wide_and_far_star(fwhm, away, part):
+    """
+    Wide stars, faint ones, and those at the edge of the core.
+    """
+    cos, sin = np.cos(0.6), np.sin(0.6)
+    for seed, angle in enumerate([0.4, 2.2, 4.5]):
+        radius = np.hypot(cos * (X - CENTRE[0]) + sin * (Y - CENTRE[1]), (
+            cos * (Y - CENTRE[1]) - sin * (X - CENTRE[0])) / 0.7)
+        image = gaussian_filter(3e5 * np.exp(
+            -7 * (1 + radius / 12)**0.33), fwhm / 2.355)
+        noise = np.random.default_rng(seed).normal(size=SHAPE)
+        image *= 300 / image.max()
+        assert not has_close_source(image + noise, NONE, CENTRE, noise=1.0)
+        x, y = (X - CENTRE[0] - away * np.cos(angle),
+                Y - CENTRE[1] - away * np.sin(angle))
+        star = 300 * part * np.exp(-4 * np.log(2) * (x**2 + y**2) / fwhm**2)
+        # (the centre is that of the light)
+        moved = min(0.3 * part * away * fwhm / (away + fwhm), 0.5)
+        centre = (CENTRE[0] + moved * np.cos(angle),
+                  CENTRE[1] + moved * np.sin(angle))
+        found = find_close_source(image + star + noise, NONE, centre,
+                                  noise=1.0)
+        assert np.hypot(found.x - away * np.cos(angle),
+                        found.y - away * np.sin(angle)) < 1.2
+        assert has_close_source(image + star + noise, NONE, centre,
+                                noise=1.0)
+
+
+def test_noise_explains_nothing():
+    """
+    The part that a source explains is that of what noise leaves.
+    """
+    image = _image(*GALAXY)
+    image += _star(0.8 * image.max(), 2.2)
+    faint = 0.1 * image + np.random.default_rng(3).normal(size=SHAPE)
+    found = find_close_source(faint, NONE, CENTRE, noise=1.0)
+    assert found.significance < 30
+    assert found.explained > 0.95
+
+
+def test_lopsided_disc():
+    """
+    What looks like a source is the brighter side: the disc is off-centre.
+    """
+    for seed in range(4):
+        angle = np.random.default_rng(seed).uniform(0, 2 * np.pi)
+        x, y = X - CENTRE[0], Y - CENTRE[1]
+        side = (x * np.cos(angle) + y * np.sin(angle)) / np.hypot(
+            np.hypot(x, y), 5)
+        image = _image(_exponential(60, 9.0, 0.9) * (1 + 0.4 * side),
+                       seed=seed)
+        found = find_close_source(image, NONE, CENTRE, noise=1.0)
+        assert found.shift > 2
+        assert not has_close_source(image, NONE, CENTRE, noise=1.0)
+    image = _image(*GALAXY)
+    image += _star(0.3 * image.max(), 2.2)
+    assert find_close_source(image, NONE, CENTRE, noise=1.0).shift < 0.5
+
+
 def test_place():
     image = _image(*GALAXY)
     image += _star(0.8 * image.max(), 2.2)
