@@ -33,7 +33,7 @@ _INNER, _MIDDLE, _OUTER, _EVERY, _CORRELATED = 1.0, 8.0, 16.0, 2, 1.5
 # Sources are tried at these distances (pixels) on a grid of this step, with
 # these widths (pixels) before the pixels are smoothed.
 _NEAREST, _FARTHEST, _STEP = 1.2, 7.5, 0.75
-_WIDTHS = (2.0, 2.6, 3.4, 4.4, 5.8)
+_WIDTHS = (2.0, 2.6, 3.4, 4.4, 5.2)
 
 # The light of a galaxy differs from that opposite by this part.
 _MODEL = 0.004
