@@ -32,7 +32,7 @@ _INNER, _MIDDLE, _OUTER, _EVERY, _CORRELATED = 1.0, 8.0, 16.0, 2, 1.5
 
 # Sources are tried at these distances (pixels) on a grid of this step, with
 # these widths (pixels) before the pixels are smoothed.
-_NEAREST, _FARTHEST, _STEP = 1.2, 7.5, 0.75
+_NEAREST, _FARTHEST, _STEP = 1.2, 8.25, 0.75
 _WIDTHS = (2.0, 2.6, 3.4, 4.4, 5.2)
 
 # The light of a galaxy differs from that opposite by this part.
@@ -55,6 +55,9 @@ _APART = 0.62
 # to the one that was given. That of a lopsided disc, whose brighter side looks
 # like a source, is farther.
 _SHIFT = 0.5
+
+# It covers pixels nearer to it than this part of its width.
+_COVERS = 0.9
 
 # In a quick look, the inner pixels differ by so many times their errors, all
 # together, besides at least this part of what noise makes of them.
@@ -87,9 +90,9 @@ class CloseSource:
     change : float
         By how much (mag) it makes the ring through it brighter.
 
-    shift : float
-        How far the centre without it is from the one that was given, in
-        pixels.
+    shift : tuple of 2 floats
+        Where the centre without it lies (x, y) from the one that was given,
+        in pixels.
     """
 
     x: float
@@ -98,7 +101,38 @@ class CloseSource:
     significance: float
     explained: float
     change: float
-    shift: float
+    shift: tuple[float, float]
+
+    @property
+    def is_clear(self):
+        """
+        Whether it is clear that a source, and no side of a galaxy, is there.
+        """
+        away = float(np.hypot(self.x, self.y))
+        sure = _SURE if self.fwhm < _WIDE else _SURE_WIDE
+        return (self.significance > sure and self.explained > _EXPLAINED
+                and self.change > _CHANGE and away > _APART * self.fwhm
+                and np.hypot(*self.shift) < _SHIFT * away)
+
+    def covers(self, shape, centre):
+        """
+        Find the pixels that it makes brighter.
+
+        Parameters
+        ----------
+        shape : tuple of 2 ints
+            The shape (ny, nx) of the image.
+
+        centre : tuple of 2 floats
+            The centre (x, y) that was given.
+
+        Returns
+        -------
+        covered : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        """
+        x, y = (np.arange(n) - c - own for n, c, own in zip(
+            shape[::-1], centre, (self.x, self.y), strict=True))
+        return np.hypot(x, y[:, None]) < _COVERS * self.fwhm
 
 
 def has_close_source(image, mask, centre, *, noise, gain=None):
@@ -140,13 +174,7 @@ def has_close_source(image, mask, centre, *, noise, gain=None):
     True
     """
     found = find_close_source(image, mask, centre, noise=noise, gain=gain)
-    if found is None:
-        return False
-    away = float(np.hypot(found.x, found.y))
-    sure = _SURE if found.fwhm < _WIDE else _SURE_WIDE
-    return (found.significance > sure and found.explained > _EXPLAINED
-            and found.change > _CHANGE and away > _APART * found.fwhm
-            and found.shift < _SHIFT * away)
+    return found is not None and found.is_clear
 
 
 def find_close_source(image, mask, centre, *, noise, gain=None):
@@ -221,7 +249,7 @@ def find_close_source(image, mask, centre, *, noise, gain=None):
         significance=float(abs(sure[best])),
         explained=explained / (explained + rest),
         change=float(POGSON * abs(peak) * around / usual) if usual > 0
-        else np.inf, shift=float(np.hypot(*shift)))
+        else np.inf, shift=(-float(shift[1]), -float(shift[0])))
 
 
 def _seen(hidden, at):

@@ -12,14 +12,19 @@ from scipy.stats import binned_statistic
 from astro_pix2prof.detection.galaxy import FINE, point_symmetric
 from astro_pix2prof.detection.masks import residual_mask
 from astro_pix2prof.ellipses.model import elliptical_radius
+from astro_pix2prof.fitting.close_sources import find_close_source
 
-__all__ = ['find_others', 'median_model']
+__all__ = ['find_others', 'find_star', 'median_model']
 
 
 # A nucleus so many pixels from the centre of the rings is no other object, if
 # its galaxy is seen within so many. The light that tells is farther from both
 # than their distance and so many pixels.
 _BESIDE, _NEAR, _CORE = 1.0, 3.0, 4.0
+
+# Stars are no wider than this (pixels), or than the PSF by this factor, if it
+# is known. What is wider may be the brighter half of the galaxy.
+_WIDEST, _WIDER = 5.0, 1.3
 
 
 @dataclass
@@ -126,6 +131,48 @@ def find_others(steps, model, structure):
     return others & residual_mask(
         steps.image, own.light, steps.sigma, own.radius, found.centre,
         others=found.others, structure=own.structure)
+
+
+def find_star(steps):
+    """
+    Find a star that blends with the nucleus, and the centre without it.
+
+    It is no peak of its own, and raises the medians of rings with it.
+
+    Parameters
+    ----------
+    steps : `~astro_pix2prof.isophote.steps.IsophoteSteps`
+        The fit, with a centre that the star may have moved.
+
+    Returns
+    -------
+    star : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        Its pixels.
+
+    centre : tuple of 2 floats
+        The centre (x, y) in pixels of the window.
+    """
+    image, centre = steps.image, steps.centre
+    star = np.zeros(image.shape, bool)
+    settings = steps.settings
+    if not (settings.mask_sources and settings.fit_centre
+            and steps.found.found):
+        return star, centre
+    cutout = steps.cutout
+    gain = cutout.gain and cutout.gain * steps.unit
+    widest = _WIDEST
+    if cutout.psf_fwhm:
+        widest = _WIDER * cutout.psf_fwhm / cutout.radius_scale
+    at = centre
+    # (the place is known better about a better centre)
+    for _ in range(2):
+        source = find_close_source(image, steps.bad, at, noise=steps.sigma,
+                                   gain=gain)
+        if source is None or not source.is_clear or source.fwhm > widest:
+            break
+        star, centre = source.covers(image.shape, at), at
+        at = tuple(c + move for c, move in zip(at, source.shift, strict=True))
+    return star, centre
 
 
 def _is_about(steps):

@@ -41,7 +41,11 @@ from astro_pix2prof.isophote.ellipse_fit import (
 )
 from astro_pix2prof.isophote.following import follow_light
 from astro_pix2prof.isophote.measure import measure_steps
-from astro_pix2prof.isophote.others import find_others, median_model
+from astro_pix2prof.isophote.others import (
+    find_others,
+    find_star,
+    median_model,
+)
 from astro_pix2prof.isophote.rays import refine_ellipses
 from astro_pix2prof.isophote.sampling import spline_share
 from astro_pix2prof.isophote.window import frame_window, sample_sky
@@ -232,6 +236,8 @@ class IsophoteSteps:
                 low=self.initial.low[window])
         self.flag = self.first_flag
         self.ring_centre = self.hidden = None
+        # pixels of a star beside the nucleus
+        self.beside = np.zeros_like(self.bad)
 
     def inside_window(self, point):
         """
@@ -347,7 +353,10 @@ class IsophoteSteps:
         # finds the isophotes in the first. Few iterations are enough, as
         # they are refined; many only wander where the signal is weak.
         fit = None
-        for _ in range(2):
+        for turn in range(4):
+            # (two more where a star was in both)
+            if turn > 1 and not self.beside.any():
+                break
             model = self.update_mask()
             filled = fill_masked(self.image, self.masked, self.centre, model)
             if self.settings.fit_centre and found.found:
@@ -368,6 +377,10 @@ class IsophoteSteps:
                 self.shape_error = np.hypot(self.shape_error, np.hypot(
                     *np.subtract(shape_to_components(self.eps, self.theta),
                                  shape_to_components(*last))))
+            if turn == 1:
+                self.beside, self.centre = find_star(self)
+        if self.beside.any():
+            self.flag |= GalaxyFlag.NEIGHBOUR
         if fit.rung > 0:
             self.flag |= GalaxyFlag.SECOND_GUESS
         elif fit.rung < 0:
@@ -501,7 +514,7 @@ class IsophoteSteps:
         others = find_others(self, model, structure)
         if self.given is not None:
             others = self.without_own_ends(others)
-        self.masked = self.bad | others
+        self.masked = self.bad | others | self.beside
         if self.initial is not None:
             # A network also leaves out arms: an object adds light.
             smooth, base, noise = excess_light(self.image, model, self.sigma,

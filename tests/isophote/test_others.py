@@ -96,3 +96,49 @@ def test_lopsided_galaxy_in_coarse_pixels(height, wide):
     fit = IsophoteFitter().fit(light + star + noise, **options)
     assert fit.mask[36, 48]
     assert light[fit.mask].sum() < 0.15 * light.sum()
+
+
+@pytest.mark.parametrize('angle', [0.4, 2.2, 4.5])
+@pytest.mark.parametrize(('away', 'part'), [(4.2, 0.3), (6.0, 0.25)])
+def test_star_that_blends_with_nucleus(angle, away, part):
+    """
+    A star that is no peak of its own is masked, and the centre found.
+    """
+    light = _cusp()
+    x, y = (CENTRE[0] + away * np.cos(angle), CENTRE[1] + away * np.sin(angle))
+    star = part * light.max() * np.exp(
+        -4 * np.log(2) * ((X - x)**2 + (Y - y)**2) / 3.6**2)
+    left_in, alone, fit = (
+        IsophoteFitter(mask_sources=masks).fit(_image(image), **OPTIONS)
+        for image, masks in ((light + star, False), (light, True),
+                             (light + star, True)))
+    assert not alone.mask.any()
+    assert fit.mask[round(y), round(x)]
+    assert fit.mask.sum() < 300
+    assert fit.profile.meta['flag'] & GalaxyFlag.NEIGHBOUR
+    assert np.hypot(*np.subtract(fit.centre, CENTRE)) < 0.25
+    part = alone.sma < 12
+    true = alone.profile['surface_brightness'][part].value
+    wrong, right = (np.abs(np.interp(
+        alone.sma[part], other.sma,
+        other.profile['surface_brightness'].value) - true).max()
+        for other in (left_in, fit))
+    assert wrong > 0.2
+    assert right < 0.13
+
+
+def test_wide_source_beside_nucleus():
+    """
+    What is wider than stars is masked only if the PSF is as wide.
+    """
+    light = gaussian_filter(_cusp(), 2.2)
+    x, y = X - CENTRE[0] - 4.4, Y - CENTRE[1] - 2.9
+    source = 0.2 * light.max() * np.exp(
+        -4 * np.log(2) * (x**2 + y**2) / 5.9**2)
+    image = _image(light + source)
+    fit = IsophoteFitter().fit(image, **OPTIONS)
+    assert not fit.mask[78, 81]
+    assert fit.profile.meta['flag'] & GalaxyFlag.NEIGHBOUR
+    fit = IsophoteFitter().fit(image, psf_fwhm=5.9 * 0.4, **OPTIONS)
+    assert fit.mask[78, 81]
+    assert fit.profile.meta['flag'] & GalaxyFlag.NEIGHBOUR
