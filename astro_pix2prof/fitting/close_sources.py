@@ -106,7 +106,7 @@ class CloseSource:
     @property
     def is_clear(self):
         """
-        Whether it is clear that a source, and no side of a galaxy, is there.
+        Tell whether this is a source, and no side of a galaxy (bool).
         """
         away = float(np.hypot(self.x, self.y))
         sure = _SURE if self.fwhm < _WIDE else _SURE_WIDE

@@ -10,17 +10,21 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import binned_statistic
 
 from astro_pix2prof.detection.galaxy import FINE, point_symmetric
-from astro_pix2prof.detection.masks import residual_mask
+from astro_pix2prof.detection.masks import residual_mask, symmetric_part
 from astro_pix2prof.ellipses.model import elliptical_radius
 from astro_pix2prof.fitting.close_sources import find_close_source
 
-__all__ = ['find_others', 'find_star', 'median_model']
+__all__ = ['find_others', 'find_star', 'median_model', 'without_own_ends']
 
 
 # A nucleus so many pixels from the centre of the rings is no other object, if
 # its galaxy is seen within so many. The light that tells is farther from both
 # than their distance and so many pixels.
 _BESIDE, _NEAR, _CORE = 1.0, 3.0, 4.0
+
+# Part of the light of the galaxy that given ellipses may mask on two opposite
+# sides before these are taken for the galaxy's own ends.
+_OWN_LIGHT = 0.02
 
 # Stars are no wider than this (pixels), or than the PSF by this factor, if it
 # is known. What is wider may be the brighter half of the galaxy.
@@ -173,6 +177,32 @@ def find_star(steps):
         star, centre = source.covers(image.shape, at), at
         at = tuple(c + move for c, move in zip(at, source.shift, strict=True))
     return star, centre
+
+
+def without_own_ends(steps, others):
+    """
+    Take the ends of the galaxy out of the mask of other objects.
+
+    Along ellipses of another shape, the galaxy exceeds the median on two
+    opposite sides; other objects are on one.
+
+    Parameters
+    ----------
+    steps : `~astro_pix2prof.isophote.steps.IsophoteSteps`
+        The fit.
+
+    others : 2D bool `~numpy.ndarray`, shape (ny, nx)
+        As `find_others` returns it.
+
+    Returns
+    -------
+    others : 2D bool `~numpy.ndarray`, shape (ny, nx)
+    """
+    own = symmetric_part(others, steps.centre) & steps.found.galaxy
+    light = np.where(steps.found.galaxy, steps.image, 0.0)
+    if light[own].sum() < _OWN_LIGHT * light.sum():
+        return others
+    return others & ~own
 
 
 def _is_about(steps):

@@ -19,11 +19,7 @@ from astro_pix2prof.detection.bad_lines import find_bad_pixels_and_lines
 from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
 from astro_pix2prof.detection.galaxy import find_galaxy
 from astro_pix2prof.detection.gaps import fill_gaps
-from astro_pix2prof.detection.masks import (
-    excess_light,
-    fill_masked,
-    symmetric_part,
-)
+from astro_pix2prof.detection.masks import excess_light, fill_masked
 from astro_pix2prof.detection.trails import find_trail
 from astro_pix2prof.ellipses.annuli import SPLINE_RADIUS, measure_rings
 from astro_pix2prof.ellipses.geometry import shape_to_components
@@ -45,6 +41,7 @@ from astro_pix2prof.isophote.others import (
     find_others,
     find_star,
     median_model,
+    without_own_ends,
 )
 from astro_pix2prof.isophote.rays import refine_ellipses
 from astro_pix2prof.isophote.sampling import spline_share
@@ -65,10 +62,6 @@ INNER = 2.0
 # How far (pixels) the galaxy is looked for from a centre that another fitter
 # found.
 NEAR = 8.0
-
-# Part of the light of the galaxy that given ellipses may mask on two opposite
-# sides before these are taken for the galaxy's own ends.
-_OWN_LIGHT = 0.02
 
 # Half the side (pixels) of the window in which the galaxy is looked for first;
 # it doubles until its edges are farther than so many times the detected
@@ -513,7 +506,7 @@ class IsophoteSteps:
             return model
         others = find_others(self, model, structure)
         if self.given is not None:
-            others = self.without_own_ends(others)
+            others = without_own_ends(self, others)
         self.masked = self.bad | others | self.beside
         if self.initial is not None:
             # A network also leaves out arms: an object adds light.
@@ -522,19 +515,6 @@ class IsophoteSteps:
             self.masked |= self.initial.others | (
                 self.initial.low & (smooth - base > noise))
         return self.median_model(self.eps, self.theta)[0]
-
-    def without_own_ends(self, others):
-        """
-        Take the ends of the galaxy out of the mask of other objects.
-
-        Along ellipses of another shape, the galaxy exceeds the median on two
-        opposite sides; other objects are on one.
-        """
-        own = symmetric_part(others, self.centre) & self.found.galaxy
-        light = np.where(self.found.galaxy, self.image, 0.0)
-        if light[own].sum() < _OWN_LIGHT * light.sum():
-            return others
-        return others & ~own
 
     def thin_rings(self, sma, eps, theta):
         """
