@@ -59,6 +59,9 @@ STEADY = 4.0
 # ones have too few pixels for its iterations to settle.
 INNER = 2.0
 
+# A star that moved the centre by more (pixels) leaves it uncertain.
+_MOVED = 0.5
+
 # How far (pixels) the galaxy is looked for from a centre that another fitter
 # found.
 NEAR = 8.0
@@ -371,9 +374,13 @@ class IsophoteSteps:
                     *np.subtract(shape_to_components(self.eps, self.theta),
                                  shape_to_components(*last))))
             if turn == 1:
+                before = self.centre
                 self.beside, self.centre = find_star(self)
         if self.beside.any():
             self.flag |= GalaxyFlag.NEIGHBOUR
+            # (the centre rests on the mask)
+            if np.hypot(*np.subtract(self.centre, before)) > _MOVED:
+                self.flag |= GalaxyFlag.CENTRE_UNCERTAIN
         if fit.rung > 0:
             self.flag |= GalaxyFlag.SECOND_GUESS
         elif fit.rung < 0:
