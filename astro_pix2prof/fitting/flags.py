@@ -21,6 +21,7 @@ from astro_pix2prof.fitting.checks import has_host, is_point_source
 from astro_pix2prof.fitting.close_sources import has_close_source
 from astro_pix2prof.fitting.copies import has_copy
 from astro_pix2prof.fitting.crowds import is_crowded
+from astro_pix2prof.fitting.cut_tops import find_cut_top
 from astro_pix2prof.fitting.dark_areas import has_dark_area
 from astro_pix2prof.fitting.enlarged import is_enlarged
 from astro_pix2prof.fitting.filtered import is_median_filtered, is_sharpened
@@ -224,6 +225,8 @@ def flag_rings(rings, *, fixed=False):
         full = find_flat_top(cutout.data, cutout.mask, rings)
     if full is None:
         full = find_quiet_top(cutout.data, cutout.mask, rings)
+    if full is None:
+        full = find_cut_top(cutout.data, cutout.mask, rings)
     if full is not None:
         hit = measure_rings(full.astype(float), np.ones(full.shape, bool),
                             rings.centre, sma, rings.eps, rings.theta,

@@ -194,9 +194,10 @@ class GalaxyFlag(_DescribedFlag):
         'value, or differ from it by much less than the pixels next to them '
         'do, or scatter about one value by much more than these do, or have '
         'less noise than the sky, or are darker than these, with an edge '
-        'that no light has. The innermost rings, with the flag SATURATED, '
-        'and the light within, are too faint; totals and radii of '
-        'measure_structure do without them.')
+        'that no light has, or are flat within a radius at which the light '
+        'of a galaxy breaks off more sharply than any does. The innermost '
+        'rings, with the flag SATURATED, and the light within, are too '
+        'faint; totals and radii of measure_structure do without them.')
     SKY_UNCERTAIN = (
         256, 'Too little sky in the frame, or a sky that is not flat.',
         'The level of the sky is found from the decline of the galaxy, or '
