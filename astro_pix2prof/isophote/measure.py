@@ -22,6 +22,7 @@ from astro_pix2prof.fitting.radii import (
     geometric_radii,
 )
 from astro_pix2prof.fitting.saturation import add_missing_light
+from astro_pix2prof.isophote.companions import has_companion
 from astro_pix2prof.isophote.errors import ellipse_error, ring_error
 from astro_pix2prof.isophote.flags import flag_shapes, overlap
 from astro_pix2prof.isophote.trails import has_trail
@@ -102,10 +103,16 @@ def _measure(steps):
             noise=max(measured.noise, cutout.background_noise)):
         measured.galaxy_flag |= GalaxyFlag.NEIGHBOUR
     # (what the fit has masked is not in it)
-    if core_asymmetry(cutout.data - measured.sky - steps.tilt, steps.mask,
-                      measured.centre, measured.noise,
+    image = cutout.data - measured.sky - steps.tilt
+    if core_asymmetry(image, steps.mask, measured.centre, measured.noise,
                       gain=cutout.gain) > _LOPSIDED_CORE:
         measured.galaxy_flag |= GalaxyFlag.CENTRE_UNCERTAIN
+    if not measured.galaxy_flag & (
+            GalaxyFlag.NO_SOURCE | GalaxyFlag.NEIGHBOUR) and has_companion(
+                image, steps.mask, measured, noise=max(
+                    measured.noise, cutout.background_noise),
+                gain=cutout.gain):
+        measured.galaxy_flag |= GalaxyFlag.NEIGHBOUR
     if own_radii and want is not radii:
         # (outskirts alone do not tell whether there is a galaxy, nor does
         # a single ring tell its slope)

@@ -179,9 +179,10 @@ class GalaxyFlag(_DescribedFlag):
         'on one side in some rings, or a faint copy of the galaxy on one '
         'side, as of frames that were added with a wrong offset, or many '
         'compact sources in the outskirts, as of a star cluster in front, '
-        'which a network left out in part: then the profile may be that of '
-        'two galaxies, or of a galaxy and stars. Look at the mask or the '
-        'weights; '
+        'which a network left out in part, or a smooth companion, fainter '
+        'than the noise of a pixel, that an isophote fit could not mask: '
+        'then the profile may be that of two galaxies, or of a galaxy and '
+        'stars. Look at the mask or the weights; '
         'totals and outskirts may hold light of the other.')
     TRUNCATED = (
         64, 'The galaxy reaches the edge of the frame.',
