@@ -165,14 +165,11 @@ def _break(radius, mean, error, number, tried):
                 & (np.abs(curved[:, 3]) < _FLAT * np.abs(curved[:, 0])))
     if not fits.any():
         return None
-    smooth, _ = _fit([(0.5 * part)**(2 * k) for k in range(4)], mean, weight)
-    better = smooth - chi - needed
-    best, found = 0.0, None
-    for k in np.flatnonzero(fits & (better > 0)):
-        bent = _softened(log[k], mean, weight[k])
-        better_k = min(better[k], bent - chi[k] - needed[k]) / needed[k]
-        if better_k > best:
-            best, found = better_k, float(tried[k])
+    best, found = 1.0, None
+    for k in np.flatnonzero(fits):
+        better = _softened(log[k], mean, weight[k]) - chi[k]
+        if better > best * needed[k]:
+            best, found = better / needed[k], float(tried[k])
     return found
 
 
