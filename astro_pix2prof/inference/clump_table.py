@@ -137,12 +137,14 @@ def make_table(fit, maps, rows, picture, meta, bands=None):
         for name, values in _flux_columns(cutout, flux, error, host,
                                           host_err).items():
             table[name] = values
+        table['snr'] = column('snr')
     else:
         for name, values in bands.columns(rows, _flux_columns).items():
             table[name] = values
         # (of all bands together, fluxes have no unit)
         every = _flux_columns(cutout, flux, error, host, host_err)
-        for name in ('snr', 'share', 'share_err'):
+        table['snr'] = column('snr')
+        for name in ('share', 'share_err'):
             table[name] = every[name]
     table['radius'] = (column('sma') * cutout.radius_scale
                        * cutout.radius_unit)

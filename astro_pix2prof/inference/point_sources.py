@@ -5,7 +5,7 @@ Measure the width of enlarged noise, and fit the fluxes of point-like sources.
 
 import numpy as np
 
-__all__ = ['SourceFit', 'fit_fluxes', 'noise_width']
+__all__ = ['SourceFit', 'error_beside_noise', 'fit_fluxes', 'noise_width']
 
 
 # Noise that was interpolated loses half of its correlation over this part of
@@ -18,10 +18,21 @@ _HALF_LAG, _SAMPLED, _LONGEST = 0.58, 3.2, 24
 # PSF, and 13% too small for an exponent of 3.
 _BETA = 4.765
 
-# Widths of a source in units of that of the PSF that are tried, for its flux
-# and for its shape.
+# Widths of a source in units of that of the PSF that are tried, for its light
+# beside that of neighbours and for its shape.
 _WIDTHS = (1.0, 1.25, 1.6)
 _SHAPES = (0.7, 0.85, 1.0, 1.15, 1.35, 1.6, 2.0, 2.5)
+
+# Widths that a source may have, and how probable that of the PSF is before
+# the pixels are looked at: all others are as probable as each other.
+_LIKELY = np.array([1.0, 1.08, 1.16, 1.25, 1.35, 1.47, 1.6, 1.8, 2.0])
+_POINT = 0.5
+
+# Parts that are an error of a flux besides noise and width: of the flux, as
+# PSFs have other wings and clumps other profiles; and of the light of the
+# galaxy under it, of which the rings leave or take some. Set on 155 objects
+# of 150 GalSim discs for calibration (seeds from 6,610,000).
+_OTHER_SHAPE, _OF_GALAXY = 0.06, 0.3
 
 # The window around a source in FWHM, and the rounds of the fit of
 # neighbours.
@@ -81,10 +92,15 @@ class SourceFit:
     Attributes
     ----------
     flux, error : float
-        In units of the noise of a pixel.
+        In units of the noise of a pixel; with the width that fits best, and
+        of the noise alone.
 
     width : float
-        The FWHM in units of that of the PSF.
+        That width: the FWHM in units of that of the PSF.
+
+    likely_flux, likely_error, likely_width : float
+        The mean flux of all widths that the source may have, its error by
+        the noise and by the width, and the mean width.
 
     covered : float
         The part of the weight of the PSF that is on good pixels.
@@ -103,6 +119,8 @@ class SourceFit:
     def __init__(self, flux, error, width, covered):
         self.flux, self.error = flux, error
         self.width, self.covered = width, covered
+        self.likely_flux, self.likely_error = flux, error
+        self.likely_width = width
         self.log_width = self.extended = self.elongation = 0.0
 
 
@@ -130,7 +148,7 @@ def fit_fluxes(residual, good, variance, x, y, fwhm, *, shapes=False,
 
     widths : sequence of float, length n, optional
         The widths of the sources in units of that of the PSF; by default,
-        three are tried for each.
+        those that fit.
 
     Returns
     -------
@@ -162,12 +180,65 @@ def fit_fluxes(residual, good, variance, x, y, fwhm, *, shapes=False,
             parts[k] = max(flux, 0.0) * template
             sources[k] = SourceFit(flux, error, width, covered)
     for k, (cx, cy) in enumerate(zip(x, y, strict=True)):
-        if shapes and parts[k] is not None:
-            box = _box(cx, cy, _WINDOW * fwhm, shape)
-            data = residual[box] - (light[box] - parts[k])
-            _shape(sources[k], data, good[box], variance[box], box,
-                   (cx, cy), fwhm)
+        if parts[k] is None:
+            continue
+        box = _box(cx, cy, _WINDOW * fwhm, shape)
+        pixels = (residual[box] - (light[box] - parts[k]), good[box],
+                  variance[box], box, (cx, cy), fwhm)
+        if widths is None:
+            _weigh_widths(sources[k], *pixels)
+        if shapes:
+            _shape(sources[k], *pixels)
     return sources
+
+
+def error_beside_noise(flux, level, width):
+    """
+    Estimate the error of a flux that is not of the noise.
+
+    Parameters
+    ----------
+    flux : float
+        The flux of the source.
+
+    level : float
+        The light of the galaxy in a pixel there.
+
+    width : float
+        The full width at half maximum of the source in pixels.
+
+    Returns
+    -------
+    error : float
+        In the unit of the flux.
+    """
+    # (the area of a Gaussian of this width)
+    area = 2 * np.pi / (8 * np.log(2)) * width**2
+    return float(np.hypot(_OTHER_SHAPE * flux,
+                          _OF_GALAXY * area * max(level, 0.0)))
+
+
+def _weigh_widths(source, data, good, variance, box, centre, fwhm):
+    """
+    Average the flux over the widths that a source may have.
+
+    With the one width of a few that fits best, fluxes of sources between two
+    of them would jump from one to the other, by more than their errors.
+    """
+    found = [_fit_one(data, good, variance, box, centre, width * fwhm,
+                      _WINDOW * fwhm) for width in _LIKELY]
+    if any(one is None for one in found):
+        return
+    flux, error, chi2 = np.array([one[:3] for one in found]).T
+    other = (1 - _POINT) / (len(_LIKELY) - 1)
+    probable = np.exp(-0.5 * (chi2 - chi2.min())) * np.where(
+        _LIKELY == 1.0, _POINT, other)
+    probable /= probable.sum()
+    mean = probable @ flux
+    source.likely_flux = float(mean)
+    source.likely_error = float(np.sqrt(
+        probable @ (error**2 + (flux - mean)**2)))
+    source.likely_width = float(probable @ _LIKELY)
 
 
 def _shape(source, data, good, variance, box, centre, fwhm):

@@ -4,10 +4,12 @@ Tests of the widths, fluxes and shapes of point sources.
 """
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 from scipy.ndimage import zoom
 
 from astro_pix2prof.inference.point_sources import (
+    error_beside_noise,
     fit_fluxes,
     noise_width,
 )
@@ -55,6 +57,41 @@ class TestFluxes:
             pulls.append((one.flux - 100) / one.error)
         assert 0.75 < np.std(pulls) < 1.3
         assert abs(np.mean(pulls)) < 0.5
+
+    @pytest.mark.parametrize('wide', [1.0, 1.2, 1.36, 1.5, 1.8])
+    def test_widths(self, wide):
+        """
+        Errors hold that the width is not known, between all widths.
+        """
+        rng = np.random.default_rng(16)
+        y, x = np.indices((41, 41))
+        r2 = (x - 20.3)**2 + (y - 19.8)**2
+        scale = 4 * (2**(1 / 4.765) - 1) / (wide * FWHM)**2
+        light = 3.765 / np.pi * scale * (1 + scale * r2)**-4.765
+        good = np.ones(light.shape, bool)
+        found = []
+        for _ in range(60):
+            image = 150 * light + rng.normal(0, 1, light.shape)
+            one, = fit_fluxes(image, good, good * 1.0, [20.3], [19.8], FWHM)
+            found.append((one.likely_flux, one.likely_error,
+                          one.likely_width))
+        flux, error, width = np.array(found).T
+        # (wide ones may be point sources with light around)
+        assert_allclose(flux.mean(), 150, rtol=0.12)
+        pulls = np.abs(flux - 150) / error
+        assert 0.55 < np.mean(pulls < 1) < 0.9
+        assert np.mean(pulls > 3) < 0.05
+        assert_allclose(width.mean(), wide, rtol=0.15)
+
+    def test_beside_noise(self):
+        """
+        Fluxes are known to 6%, and to 30% of the galaxy below.
+        """
+        assert error_beside_noise(100.0, -1.0, 3.0) == 6.0
+        # a Gaussian of sigma s, a FWHM of 2.3548 s, covers 2 pi s^2 pixels
+        area = 2 * np.pi * (4.0 / 2.35482)**2
+        assert_allclose(error_beside_noise(0.0, 2.0, 4.0), 0.6 * area,
+                        rtol=1e-5)
 
     def test_shapes(self):
         """
