@@ -90,6 +90,11 @@ LIMIT_BOX = 10.0
 _FAINT, _NEAR, _FLAT = 1 / 3, 0.35, 0.5
 
 
+# The part of the light beyond the last ring that is an error of it, where the
+# growth curve levels off: noisy versions of one straight line do not tell that
+# the curve bends (set on 60 Sersic discs of index 0.5 to 1.5, seed 77123).
+_GOES_ON = 0.25
+
 # Largest gap between rings over which a profile may be interpolated: as a part
 # of the outermost radius, or of the radius.
 _SPARSE = 0.05, 0.35
@@ -363,6 +368,10 @@ def measure_structure(profile: QTable | ProfileBatch, *,
     put('mag_total', magnitude_of(total, zero))
     put('mag_aperture', magnitude_of(flux, zero))
     flag |= _put_parts(put, profile, ok, flux, total, growth, few)
+    if not flag & StructureFlag.NOT_ASYMPTOTIC:
+        beyond, spread = result['extrapolated_fraction']
+        result['extrapolated_fraction'] = beyond, np.hypot(
+            spread, _GOES_ON * beyond)
     radii = {}
     for part in (*PARTS, *fractions):
         radii[part] = (total * np.nan if few else part_radii(

@@ -308,6 +308,26 @@ class TestWings:
         assert abs(row['mag_total'].value - true_magnitude(n)) < 0.04
 
 
+class TestErrorOfPart:
+    @pytest.mark.parametrize('n', [0.5, 0.7, 1.0, 1.3, 1.5])
+    def test_holds(self, n):
+        """
+        The part beyond the last ring is known to its error, deep as it is.
+        """
+        off, errors = [], []
+        for reach in (2.5, 3.0, 3.5, 4.0):
+            row = measure(make_profile(n, reach, galaxy_flag=0, sky_err=1e-5,
+                                       noise=1e-4))
+            if row['flag'] & StructureFlag.NOT_ASYMPTOTIC:
+                continue
+            part = row['extrapolated_fraction']
+            errors.append(row['extrapolated_fraction_err'])
+            off.append(part - true_part(n, reach))
+            assert errors[-1] >= 0.25 * part
+        assert len(off) > 1
+        assert np.all(np.abs(off) < 1.5 * np.array(errors))
+
+
 class TestSteepOutskirts:
     @pytest.mark.parametrize('n', [0.4, 0.5, 0.6, 0.8])
     @pytest.mark.parametrize('reach', [2.2, 2.5, 3.0])
