@@ -26,6 +26,7 @@ from astro_pix2prof.fitting.dark_areas import has_dark_area
 from astro_pix2prof.fitting.enlarged import is_enlarged
 from astro_pix2prof.fitting.filtered import is_median_filtered, is_sharpened
 from astro_pix2prof.fitting.flat_tops import find_flat_top
+from astro_pix2prof.fitting.frame_edges import light_beyond_edge
 from astro_pix2prof.fitting.gains import has_border
 from astro_pix2prof.fitting.holes import has_hole
 from astro_pix2prof.fitting.moats import has_moat
@@ -97,8 +98,9 @@ _SEEN = 3.0
 # off by 0.1 mag and missed, and good ones that are flagged.
 _ROUGH, _SHAPED, _FEW = 0.07, 3.0, 3
 
-# Part of the light within a ring that may be beyond the frame.
-_UNSEEN_LIGHT = 0.05
+# Part of the light within a ring that may be beyond the frame; part of the
+# light of a galaxy that may be farther out than its frame reaches.
+_UNSEEN_LIGHT, _LITTLE = 0.05, 0.01
 
 # A peak may be hidden if more than this part of the pixels within this radius
 # (pixels) is missing, so many of the nine around each; a centre is not the
@@ -312,8 +314,12 @@ def flag_galaxy(rings, evidence):
         flag |= GalaxyFlag.NO_SOURCE
     if (rings.flag[rings.sma < _CORE] & RingFlag.SATURATED).any():
         flag |= GalaxyFlag.SATURATED
-    if not flag & GalaxyFlag.NO_SOURCE and (evidence.truncated or (
-            rings.sma[-1] > edge and snr[-1] > 3)):
+    beyond = rings.sma[-1] > edge
+    if not flag & GalaxyFlag.NO_SOURCE and (
+            evidence.truncated or (beyond and snr[-1] > 3)) and not (
+                # (a sky may have taken what seems to be missing beyond)
+                beyond and not flag & GalaxyFlag.SKY_UNCERTAIN
+                and light_beyond_edge(rings) < _LITTLE):
         flag |= GalaxyFlag.TRUNCATED
     bright = (snr > 3) & (rings.sma < edge)
     if np.nanmin(rings.n_valid[bright], initial=1.0) < 0.5:

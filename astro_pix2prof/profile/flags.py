@@ -186,7 +186,8 @@ class GalaxyFlag(_DescribedFlag):
         'totals and outskirts may hold light of the other.')
     TRUNCATED = (
         64, 'The galaxy reaches the edge of the frame.',
-        'There is significant light in the outermost ring: totals and radii '
+        'There is significant light in the outermost ring, and more than 1 '
+        'per cent of all lies beyond the frame: totals and radii '
         'of a fraction of the light are lower limits, and the sky level may '
         'hold light of the galaxy. Take a larger cut-out, or give the sky.')
     SATURATED = (
