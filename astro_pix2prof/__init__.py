@@ -34,7 +34,7 @@ _EXPORTS = {
     'Survey': 'survey.results',
     'SurveyResult': 'survey.collect',
     'VoteCounter': 'review.counter',
-    'absolute_magnitude': 'structure.physical',
+    'absolute_magnitude': 'structure.magnitudes',
     'axis_profile': 'cuts.axes',
     'band_image': 'spectra.band',
     'bar_radius': 'structure.bar',

@@ -115,15 +115,15 @@ from astro_pix2prof.structure.limits import (
     surface_brightness_limit as surface_brightness_limit,
 )
 from astro_pix2prof.structure.limits import upper_limits as upper_limits
+from astro_pix2prof.structure.magnitudes import (
+    absolute_magnitude as absolute_magnitude,
+)
 from astro_pix2prof.structure.mass import mass_profile as mass_profile
 from astro_pix2prof.structure.measure import (
     measure_structure as measure_structure,
 )
 from astro_pix2prof.structure.morphology import (
     measure_morphology as measure_morphology,
-)
-from astro_pix2prof.structure.physical import (
-    absolute_magnitude as absolute_magnitude,
 )
 from astro_pix2prof.structure.physical import (
     physical_profile as physical_profile,

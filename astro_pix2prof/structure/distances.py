@@ -17,7 +17,7 @@ from astro_pix2prof.arguments import (
 )
 
 __all__ = ['PhysicalScale', 'check_megaparsec', 'find_scale',
-           'warn_of_redshift', 'warn_of_scale']
+           'luminosity_distances', 'warn_of_redshift', 'warn_of_scale']
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def warn_of_scale(scale, k_correction):
             AstropyUserWarning, stacklevel=3)
 
 
-def warn_of_redshift(scale, k_correction):
+def warn_of_redshift(scale, k_correction, *, stacklevel=4):
     """
     Warn of redshifts at which magnitudes need a K-correction.
 
@@ -151,20 +151,23 @@ def warn_of_redshift(scale, k_correction):
     k_correction : object or `None`
         The K-corrections, if there are any.
 
+    stacklevel : int, optional
+        That of the call by the user.
+
     Warns
     -----
     `~astropy.utils.exceptions.AstropyUserWarning`
         If there are none and the redshift is above 0.05, or it is above
         0.02 and the distance is another one by more than a factor of 1.5.
     """
-    _warn_of_contradiction(scale)
+    _warn_of_contradiction(scale, stacklevel)
     _warn_without(
         k_correction, scale, 'magnitudes and luminosities are those of a '
         'bluer band; give k_correction, a function of band, redshift and '
-        'colour, or the magnitudes of each band, which may be 0')
+        'colour, or the magnitudes of each band, which may be 0', stacklevel)
 
 
-def _warn_of_contradiction(scale):
+def _warn_of_contradiction(scale, stacklevel=4):
     """
     Warn of a distance that is not that of the redshift.
     """
@@ -180,17 +183,17 @@ def _warn_of_contradiction(scale):
             f'redshift {scale.redshift:g} belongs to {other:.4g} Mpc: kpc, '
             'dimming and K-corrections follow from the redshift, '
             'luminosities from the distance', AstropyUserWarning,
-            stacklevel=4)
+            stacklevel=stacklevel)
 
 
-def _warn_without(k_correction, scale, what):
+def _warn_without(k_correction, scale, what, stacklevel=4):
     """
     Warn that there is no K-correction where one is needed.
     """
     if k_correction is None and scale.redshift > _NEEDS_K:
         warnings.warn(
             f'no K-correction is made at the redshift {scale.redshift:g}: '
-            f'{what}', AstropyUserWarning, stacklevel=4)
+            f'{what}', AstropyUserWarning, stacklevel=stacklevel)
 
 
 def find_scale(distance=None, redshift=None, cosmology=None):
@@ -264,15 +267,48 @@ def find_scale(distance=None, redshift=None, cosmology=None):
         msg = (f'redshift must be positive without a distance, got '
                f'{redshift!r}')
         raise ValueError(msg)
-    if cosmology is None:
-        from astropy.cosmology import default_cosmology
-
-        cosmology = default_cosmology.get()
-    if not hasattr(cosmology, 'luminosity_distance'):
-        msg = ('cosmology must be a cosmology of astropy such as Planck18, '
-               f'got {cosmology!r}')
-        raise TypeError(msg)
+    cosmology = _find_cosmology(cosmology)
     return PhysicalScale(
         float(cosmology.luminosity_distance(redshift).to_value(u.Mpc)),
         float(cosmology.angular_diameter_distance(redshift).to_value(u.Mpc)),
         redshift, str(getattr(cosmology, 'name', None) or 'unnamed'))
+
+
+def luminosity_distances(redshift, cosmology=None):
+    """
+    Calculate the distances by brightness of redshifts (Mpc).
+
+    Parameters
+    ----------
+    redshift : 1D `~numpy.ndarray`, shape (n,)
+        The redshifts, which are positive.
+
+    cosmology : `~astropy.cosmology.FLRW`, optional
+        As for `find_scale`.
+
+    Returns
+    -------
+    distance : 1D `~numpy.ndarray`, shape (n,)
+
+    Raises
+    ------
+    TypeError
+        If the cosmology is none.
+    """
+    return _find_cosmology(cosmology).luminosity_distance(
+        redshift).to_value(u.Mpc)
+
+
+def _find_cosmology(cosmology):
+    """
+    Find the cosmology that was given, or that of astropy.
+    """
+    if cosmology is None:
+        from astropy.cosmology import default_cosmology
+
+        return default_cosmology.get()
+    if not hasattr(cosmology, 'luminosity_distance'):
+        msg = ('cosmology must be a cosmology of astropy such as Planck18, '
+               f'got {cosmology!r}')
+        raise TypeError(msg)
+    return cosmology

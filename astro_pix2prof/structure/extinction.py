@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from astropy.units import Quantity
     from numpy.typing import ArrayLike
 
-__all__ = ['extinction_coefficient', 'find_reddening', 'galactic_extinction']
+__all__ = ['extinction_coefficient', 'find_reddening', 'find_reddenings',
+           'galactic_extinction']
 
 
 # The E(B-V) of Schlafly & Finkbeiner 2011 over that of SFD.
@@ -108,6 +109,56 @@ def find_reddening(ebv, position=None):
     ImportError
         If ``dustmaps`` is asked for and not installed.
     """
+    if isinstance(ebv, str) or callable(ebv):
+        ebv = float(np.squeeze(_read_map(ebv, position)))
+    return check_number(ebv, 'ebv', unit=u.mag, least=0)
+
+
+def find_reddenings(ebv, position=None):
+    """
+    Find the E(B-V) towards one galaxy or several.
+
+    Parameters
+    ----------
+    ebv : float, array-like, callable or 'sfd'
+        As for `find_reddening`, or a column of numbers.
+
+    position : `~astropy.coordinates.SkyCoord`, optional
+        The position of the galaxy, or those of all, for maps.
+
+    Returns
+    -------
+    ebv : float or `~numpy.ndarray`
+        Of values that are masked or not-a-number in a column, that.
+
+    Raises
+    ------
+    TypeError, ValueError, ImportError
+        As of `find_reddening`.
+    """
+    several = isinstance(position, SkyCoord) and position.shape and (
+        isinstance(ebv, str) or callable(ebv))
+    if several:
+        ebv = _read_map(ebv, position)
+    elif isinstance(ebv, str) or callable(ebv) or not np.ndim(ebv):
+        return find_reddening(ebv, position)
+    return np.array([
+        np.nan if one is np.ma.masked or _is_nan(one) else find_reddening(one)
+        for one in ebv])
+
+
+def _is_nan(value):
+    """
+    Tell whether one value of a column is not-a-number.
+    """
+    value = getattr(value, 'value', value)
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def _read_map(ebv, position):
+    """
+    Read a map of E(B-V) at positions.
+    """
     if isinstance(ebv, str):
         check_choice(ebv, 'ebv', ('sfd',))
         try:
@@ -115,13 +166,11 @@ def find_reddening(ebv, position=None):
         except ImportError:
             raise missing_extra(_MAPS, 'dust', "ebv='sfd'") from None
         ebv = SFDQuery()
-    if callable(ebv):
-        if not isinstance(position, SkyCoord):
-            msg = ('position must be the SkyCoord of the galaxy where ebv is '
-                   f'a map, got {position!r}: give it, or a number as ebv')
-            raise ValueError(msg)
-        ebv = float(np.squeeze(ebv(position)))
-    return check_number(ebv, 'ebv', unit=u.mag, least=0)
+    if not isinstance(position, SkyCoord):
+        msg = ('position must be the SkyCoord of the galaxy where ebv is '
+               f'a map, got {position!r}: give it, or a number as ebv')
+        raise ValueError(msg)
+    return np.asarray(ebv(position), dtype=float)
 
 
 def galactic_extinction(
@@ -140,12 +189,13 @@ def galactic_extinction(
         with R_V = 3.1 holds; it needs the package ``dust_extinction``.
 
     ebv : float, array-like, callable or 'sfd'
-        E(B-V) in magnitudes, or a column of them, or a map of it: an object
-        that is called with a `~astropy.coordinates.SkyCoord`, such as
+        E(B-V) in magnitudes, or a column of them (of what is missing, the
+        result is not-a-number), or a map of it: an object that is called
+        with a `~astropy.coordinates.SkyCoord`, such as
         ``SFDQuery()`` of the package ``dustmaps``.
 
     position : `~astropy.coordinates.SkyCoord`, optional
-        The position of the galaxy, for maps.
+        The position of the galaxy, or those of several, for maps.
 
     reddening : {'SFD', 'SF11'}, optional
         The scale of E(B-V): as the map of Schlegel et al. 1998 has it, or
@@ -177,10 +227,7 @@ def galactic_extinction(
     0.3303
     """
     reddening = check_choice(reddening, 'reddening', REDDENINGS)
-    if not isinstance(ebv, str) and not callable(ebv) and np.ndim(ebv):
-        value = np.array([find_reddening(one) for one in ebv])
-    else:
-        value = find_reddening(ebv, position)
+    value = find_reddenings(ebv, position)
     if reddening == 'SF11':
         value = value / RECALIBRATION
     return extinction_coefficient(band, filters) * value

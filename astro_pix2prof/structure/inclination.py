@@ -65,21 +65,31 @@ def disc_inclination(ellipticity: float | ArrayLike, *,
     if np.ndim(ellipticity) == 0:
         q = 1 - check_number(ellipticity, 'ellipticity', least=0, most=1)
         return min(_inclination(q, thickness), 90.0) * u.deg
-    values = np.ma.asarray(getattr(ellipticity, 'value', ellipticity))
-    if values.dtype.kind not in 'iuf':
-        msg = f'ellipticity must be numbers, got the type {values.dtype}'
-        raise TypeError(msg)
-    values = values.astype(float).filled(np.nan)
-    wrong = values[(values < 0) | (values > 1)]
-    if len(wrong):
-        msg = f'ellipticity must be from 0 to 1, got {wrong[0]}'
-        raise ValueError(msg)
+    values = _column(ellipticity, 'ellipticity', most=1)
     return np.reshape([np.nan if np.isnan(value) else min(
         _inclination(1 - value, thickness), 90.0)
         for value in values.ravel()], values.shape) * u.deg
 
 
-def disc_inclination_err(ellipticity: float, ellipticity_err: float, *,
+def _column(values, name, *, most=np.inf):
+    """
+    Read a column of numbers of at least 0; what is masked is not-a-number.
+    """
+    values = np.ma.asarray(getattr(values, 'value', values))
+    if values.dtype.kind not in 'iuf':
+        msg = f'{name} must be numbers, got the type {values.dtype}'
+        raise TypeError(msg)
+    values = values.astype(float).filled(np.nan)
+    wrong = values[(values < 0) | (values > most)]
+    if len(wrong):
+        limits = ('at least 0' if most == np.inf else f'from 0 to {most:g}')
+        msg = f'{name} must be {limits}, got {wrong[0]}'
+        raise ValueError(msg)
+    return values
+
+
+def disc_inclination_err(ellipticity: float | ArrayLike,
+                         ellipticity_err: float | ArrayLike, *,
                          thickness: float = 0.2,
                          thickness_err: float = 0.05) -> Quantity:
     """
@@ -87,9 +97,10 @@ def disc_inclination_err(ellipticity: float, ellipticity_err: float, *,
 
     Parameters
     ----------
-    ellipticity, ellipticity_err : float
-        Ellipticity of the outer isophotes, and its error. Errors below
-        0.015 count as 0.015.
+    ellipticity, ellipticity_err : float or array-like
+        Ellipticity of the outer isophotes, and its error, or columns of
+        them; of not-a-number, the result is that, too. Errors below 0.015
+        count as 0.015.
 
     thickness : float, optional
         The axis ratio of the disc seen edge-on.
@@ -109,7 +120,8 @@ def disc_inclination_err(ellipticity: float, ellipticity_err: float, *,
     Raises
     ------
     TypeError, ValueError
-        If an argument is no number or out of range.
+        If an argument is no number or out of range, or columns are not
+        equally long.
 
     Examples
     --------
@@ -118,17 +130,39 @@ def disc_inclination_err(ellipticity: float, ellipticity_err: float, *,
     >>> print(f'{error:.1f}')
     1.8 deg
     """
-    q = 1 - check_number(ellipticity, 'ellipticity', least=0, most=1)
-    error = max(check_number(ellipticity_err, 'ellipticity_err', least=0),
-                _LEAST_ERROR)
     q_0 = _check_thickness(thickness)
     other = check_number(thickness_err, 'thickness_err', least=0)
+    if np.ndim(ellipticity) == 0 and np.ndim(ellipticity_err) == 0:
+        return _inclination_error(
+            1 - check_number(ellipticity, 'ellipticity', least=0, most=1),
+            check_number(ellipticity_err, 'ellipticity_err', least=0), q_0,
+            other) * u.deg
+    values = _column(ellipticity, 'ellipticity', most=1)
+    errors = _column(ellipticity_err, 'ellipticity_err')
+    try:
+        values, errors = np.broadcast_arrays(values, errors)
+    except ValueError:
+        msg = ('ellipticity_err must have a value for each ellipticity, got '
+               f'{errors.size} for {values.size}')
+        raise ValueError(msg) from None
+    return np.reshape([np.nan if np.isnan(value + error) else
+                       _inclination_error(1 - value, error, q_0, other)
+                       for value, error in zip(values.flat, errors.flat,
+                                               strict=True)],
+                      values.shape) * u.deg
+
+
+def _inclination_error(q, error, q_0, other):
+    """
+    Calculate the error of an inclination in degrees.
+    """
+    error = max(error, _LEAST_ERROR)
     angle = _inclination(q, q_0)
     changes = [
         _inclination(*pair) - angle for sign in (1, -1) for pair in (
             (np.clip(q + sign * error, 0, 1), q_0),
             (q, np.clip(q_0 + sign * other, 0, 0.99)))]
-    return float(np.sqrt(0.5 * np.sum(np.square(changes)))) * u.deg
+    return float(np.sqrt(0.5 * np.sum(np.square(changes))))
 
 
 def _inclination(q, q_0):

@@ -57,8 +57,8 @@ if TYPE_CHECKING:
     from astropy.cosmology import FLRW
     from astropy.units import Quantity
 
-__all__ = ['DENSITY_ZERO', 'Corrections', 'absolute_magnitude',
-           'check_calibrated', 'find_corrections', 'physical_profile']
+__all__ = ['DENSITY_ZERO', 'Corrections', 'check_calibrated',
+           'find_corrections', 'of_one_band', 'physical_profile']
 
 
 # The relative error of E(B-V) of the map of Schlegel et al. 1998.
@@ -275,9 +275,27 @@ def check_calibrated(profile, name):
     return profile
 
 
-def _of_one_band(k_correction, band):
+def of_one_band(k_correction, band):
     """
     Take one number as the K-correction of the only band.
+
+    Parameters
+    ----------
+    k_correction : object
+        The K-correction: one number (mag), or anything else.
+
+    band : str
+        The band.
+
+    Returns
+    -------
+    k_correction : object
+        A dict with the number of the band, or what was given.
+
+    Raises
+    ------
+    ValueError
+        If the number is not finite, or has another unit.
     """
     if isinstance(k_correction, u.Quantity) or (
             isinstance(k_correction, Real)
@@ -295,88 +313,6 @@ def _solar(band, filters, solar):
                'absolute magnitude of the sun is not in the register')
         raise ValueError(msg)
     return solar
-
-
-def absolute_magnitude(
-        magnitude: float | np.ndarray | Quantity, *, band: str,
-        distance: float | Quantity | None = None,
-        redshift: float | None = None, cosmology: FLRW | None = None,
-        ebv: float | Literal['sfd'] | Callable[..., Any] = 0.0,
-        position: SkyCoord | None = None,
-        reddening: Literal['SFD', 'SF11'] = 'SFD',
-        filters: Literal['SDSS', 'DES', 'PS1'] = 'SDSS',
-        k_correction: (Callable[..., Any] | dict[str, float] | float
-                       | Quantity | None) = None,
-        colour: float | None = None) -> Quantity:
-    """
-    Convert an apparent magnitude to an absolute one.
-
-    It is M = m - A - DM - K: less Galactic extinction, distance modulus
-    and K-correction.
-
-    Parameters
-    ----------
-    magnitude : float, `~numpy.ndarray` or `~astropy.units.Quantity`
-        Apparent AB magnitudes.
-
-    band : str
-        The band.
-
-    distance, redshift, cosmology, ebv, position, reddening, filters
-        See `physical_profile`.
-
-    k_correction : callable, dict, float or `~astropy.units.Quantity`, optional
-        Likewise.
-
-    colour : float, optional
-        The colour (mag) for the K-correction.
-
-    Returns
-    -------
-    magnitude : `~astropy.units.Quantity`
-        In magnitudes.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is wrong.
-
-    Warns
-    -----
-    `~astropy.utils.exceptions.AstropyUserWarning`
-        If the redshift is above 0.05 and there is no K-correction, or it is
-        above 0.02 and the distance is another one by more than a factor of
-        1.5.
-
-    Examples
-    --------
-    >>> import astropy.units as u
-    >>> from astro_pix2prof import absolute_magnitude
-    >>> absolute_magnitude(10.0, band='r', distance=10 * u.Mpc)
-    <Quantity -20. mag>
-    """
-    k_correction = _of_one_band(k_correction, band)
-    found = find_corrections(
-        None, distance=distance, redshift=redshift, cosmology=cosmology,
-        ebv=ebv, position=position, reddening=reddening, filters=filters,
-        k_correction=k_correction)
-    warn_of_redshift(found.scale, k_correction)
-    value = _apparent(magnitude)
-    return (value - found.extinction(band) - found.scale.distance_modulus
-            - found.k(band, colour)) * u.mag
-
-
-def _apparent(magnitude):
-    """
-    Read apparent magnitudes; AB magnitudes may say that they are.
-    """
-    try:
-        if getattr(magnitude, 'unit', None) == u.ABmag:
-            return np.asarray(magnitude.value, dtype=float)
-        return u.Quantity(magnitude, u.mag).value
-    except (TypeError, u.UnitConversionError) as error:
-        msg = f'magnitude must be in AB magnitudes, got {magnitude!r}'
-        raise ValueError(msg) from error
 
 
 def physical_profile(
@@ -490,7 +426,7 @@ def physical_profile(
     profile = check_calibrated(profile, 'profile')
     own = profile.meta.get('band')
     band = own if band is None else band
-    k_correction = _of_one_band(k_correction, band)
+    k_correction = of_one_band(k_correction, band)
     found = find_corrections(
         profile, distance=distance, redshift=redshift, cosmology=cosmology,
         ebv=ebv, ebv_err=ebv_err, position=position, reddening=reddening,

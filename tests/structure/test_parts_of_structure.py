@@ -124,6 +124,21 @@ class TestDiscs:
         # flatter than the disc is: not certain to be 90 deg
         assert disc_inclination(0.85).value == 90
         assert 5 < disc_inclination_err(0.85, 0.02).value < 40
+
+    def test_columns_of_errors(self):
+        flat, errors = [0.5, 0.6, np.nan], np.ma.array([0.02, 0.1, 0.1],
+                                                       mask=[0, 0, 1])
+        found = disc_inclination_err(flat, errors)
+        assert_allclose(found.value, [
+            *(disc_inclination_err(*pair).value for pair in zip(
+                flat[:2], errors[:2], strict=True)), np.nan])
+        assert disc_inclination_err(flat[:2], 0.02).shape == (2,)
+        with pytest.raises(ValueError, match='each ellipticity, got 3 for 2'):
+            disc_inclination_err([0.1, 0.2], errors)
+        with pytest.raises(ValueError, match='_err must be at least 0'):
+            disc_inclination_err([0.1, 0.2], [0.1, -0.1])
+        with pytest.raises(TypeError, match='_err must be numbers, got the'):
+            disc_inclination_err([0.1, 0.2], ['a', 'b'])
         with pytest.raises(ValueError, match='ellipticity_err must be'):
             disc_inclination_err(0.5, -0.1)
         with pytest.raises(ValueError, match='thickness_err must be'):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import Distance, SkyCoord
 from astropy.cosmology import WMAP9, Planck18
+from astropy.table import Column, MaskedColumn
 from astropy.utils.exceptions import AstropyUserWarning
 from numpy.testing import assert_allclose
 from scipy.integrate import quad
@@ -414,6 +415,85 @@ class TestAbsoluteMagnitude:
         with pytest.raises(ValueError, match='k_correction must return a num'):
             absolute_magnitude(17.0, band='g', redshift=0.1,
                                k_correction=lambda *_: np.zeros(3))
+
+
+class TestColumns:
+    """
+    Columns of galaxies give what each gives alone.
+    """
+
+    REDSHIFT = np.array([0.003, 0.02, 0.3])
+
+    @pytest.mark.parametrize('options', [
+        {'redshift': REDSHIFT, 'k_correction': 0.1},
+        {'redshift': REDSHIFT, 'ebv': [0.1, 0.0, 0.3],
+         'colour': [0.5, 0.7, 1.1]},
+        {'redshift': REDSHIFT, 'colour': 0.6, 'cosmology': WMAP9},
+        {'distance': [10, 780, 2e4] * u.kpc, 'ebv': 0.1},
+        {'distance': Column([1.0, 20, 90]), 'redshift': [0.0, 0.005, 0.02],
+         'reddening': 'SF11', 'ebv': Column([0.1, 0.2, 0.3], unit='mag')}])
+    def test_rows(self, options):
+        def hook(band, redshift, colour):
+            assert band == 'g'
+            return redshift * colour
+
+        options = dict(options)
+        if 'colour' in options:
+            options['k_correction'] = hook
+        magnitudes = [15.0, 17.0, 20.0] * u.mag
+        found = absolute_magnitude(magnitudes, band='g', **options)
+        assert found.unit == u.mag
+        for k in range(3):
+            one = {name: value if np.ndim(value) == 0 else value[k]
+                   for name, value in options.items()}
+            if isinstance(options.get('ebv'), Column):
+                one['ebv'] = float(one['ebv'])
+            assert_allclose(found[k].value, absolute_magnitude(
+                magnitudes[k], band='g', **one).value, rtol=1e-12)
+        # (one magnitude for all)
+        assert absolute_magnitude(15.0, band='g', **options).shape == (3,)
+
+    def test_missing(self):
+        found = absolute_magnitude(
+            MaskedColumn([15.0, 16, 17, 18], mask=[0, 1, 0, 0]), band='r',
+            redshift=MaskedColumn([0.01, 0.02, 0.03, 0.0], mask=[0, 0, 1, 0]),
+            distance=[10, 20, 30, np.nan] * u.Mpc)
+        assert np.isfinite(found).tolist() == [True, False, False, False]
+        assert np.isnan(absolute_magnitude(
+            [15.0, 16.0], band='r', redshift=[np.nan, np.nan])).all()
+        assert_allclose(galactic_extinction('g', MaskedColumn(
+            [0.1, 0.2], mask=[0, 1])), [0.3303, np.nan], rtol=1e-3)
+
+    def test_map(self):
+        places = SkyCoord([10.0, 20.0], [0.0, 5.0], unit='deg')
+
+        def dust(position):
+            return 0.001 * position.ra.deg
+
+        assert_allclose(galactic_extinction('g', dust, position=places),
+                        [0.03303, 0.06606], rtol=1e-3)
+        found = absolute_magnitude([15.0, 16.0], band='g', ebv=dust,
+                                   position=places, distance=10 * u.Mpc)
+        assert_allclose(found.value, [-15.03303, -14.06606], rtol=1e-5)
+
+    def test_wrong(self):
+        with pytest.raises(ValueError, match='magnitude with 3, redshift wi'):
+            absolute_magnitude([15.0, 16, 17], band='r', redshift=[0.1, 0.2])
+        with pytest.raises(ValueError, match='redshift must be positive'):
+            absolute_magnitude(15.0, band='r', redshift=[0.01, -0.02])
+        with pytest.raises(ValueError, match='distance must be that of a g'):
+            absolute_magnitude(15.0, band='r', distance=[10, 1e9] * u.Mpc)
+        with pytest.raises(TypeError, match='redshift must be numbers'):
+            absolute_magnitude(15.0, band='r', redshift=['0.1', '0.2'])
+        with pytest.raises(ValueError, match="distance must be in 'Mpc'"):
+            absolute_magnitude(15.0, band='r', distance=[1, 2] * u.kg)
+
+    def test_warnings(self):
+        with pytest.warns(AstropyUserWarning, match='at the redshift 0.3'
+                          ) as found:
+            absolute_magnitude(15.0, band='r', redshift=self.REDSHIFT)
+        assert len(found) == 1
+        assert found[0].filename == __file__
 
 
 def test_units_of_magnitudes():
