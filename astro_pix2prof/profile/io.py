@@ -22,6 +22,7 @@ from astro_pix2prof.extras import missing_extra
 from astro_pix2prof.profile.checks import check_profile, complete_profile
 from astro_pix2prof.profile.columns import is_profile
 from astro_pix2prof.profile.csv_files import read_csv, write_csv
+from astro_pix2prof.profile.ecsv_files import read_ecsv, write_ecsv
 from astro_pix2prof.profile.meta import META_KEY, UNIT_KEY
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 __all__ = ['read_profile', 'read_published', 'write_profile', 'write_table']
 
 
-FORMATS = {'.ecsv': 'ecsv', '.fits': 'fits', '.fit': 'fits',
-           '.fits.gz': 'fits', '.parquet': 'parquet', '.vot': 'votable',
-           '.xml': 'votable', '.csv': 'csv'}
+FORMATS = {'.ecsv': 'ecsv', '.ecsv.gz': 'ecsv', '.fits': 'fits',
+           '.fit': 'fits', '.fits.gz': 'fits', '.parquet': 'parquet',
+           '.vot': 'votable', '.xml': 'votable', '.csv': 'csv'}
 
 READERS = {'ecsv': 'ascii.ecsv', 'fits': 'fits', 'parquet': 'parquet',
            'votable': 'votable', 'csv': 'ascii.csv'}
@@ -84,7 +85,8 @@ def write_profile(
 
     format : {'ecsv', 'fits', 'parquet', 'votable', 'csv'}, optional
         By default told by the file's ending: ``.ecsv``, ``.fits``,
-        ``.parquet``, ``.vot`` or ``.xml``, ``.csv``.
+        ``.parquet``, ``.vot`` or ``.xml``, ``.csv``; ``.ecsv.gz`` and
+        ``.fits.gz`` are compressed.
 
     overwrite : bool, optional
         Whether to replace an existing file.
@@ -154,6 +156,9 @@ def write_table(profile, path, *, format=None, overwrite=False):
             return
         if kind == 'csv':
             write_csv(profile, path)
+            return
+        if kind == 'ecsv':
+            write_ecsv(profile, path)
             return
         table = profile
         if kind == 'fits':
@@ -265,7 +270,8 @@ def read_profile(
 
     format : {'ecsv', 'fits', 'parquet', 'votable', 'csv'}, optional
         By default told by the file's ending: ``.ecsv``, ``.fits``,
-        ``.parquet``, ``.vot`` or ``.xml``, ``.csv``.
+        ``.parquet``, ``.vot`` or ``.xml``, ``.csv``; ``.ecsv.gz`` and
+        ``.fits.gz`` are compressed.
 
     Returns
     -------
@@ -352,7 +358,8 @@ def _read_table(path, kind):
         warnings.simplefilter('ignore', u.UnitsWarning)
         warnings.simplefilter('ignore', VOTableSpecWarning)
         try:
-            own = {'votable': _read_votable, 'csv': read_csv}.get(kind)
+            own = {'votable': _read_votable, 'csv': read_csv,
+                   'ecsv': read_ecsv}.get(kind)
             table = (QTable.read(path, format=READERS[kind]) if own is None
                      else own(path))
         except Exception as error:  # every reader has kinds of its own

@@ -3,10 +3,12 @@
 Tests that profiles come back from files as they were written.
 """
 
+import gzip
+
 import astropy.units as u
 import numpy as np
 import pytest
-from astropy.table import MaskedColumn
+from astropy.table import MaskedColumn, QTable
 from numpy.testing import assert_array_equal
 
 from astro_pix2prof import (
@@ -17,7 +19,7 @@ from astro_pix2prof import (
 )
 from astro_pix2prof.profile.meta import store_correlation
 
-WHOLE = 'ecsv', 'fits', 'fits.gz', 'parquet', 'vot'
+WHOLE = 'ecsv', 'ecsv.gz', 'fits', 'fits.gz', 'parquet', 'vot'
 
 
 def make_profile(n=4):
@@ -61,6 +63,51 @@ def test_every_column(tmp_path, ending, n):
                            getattr(other, 'value', other), strict=True)
         assert one.info.description == other.info.description
     assert found.meta == profile.meta
+
+
+@pytest.mark.parametrize('n', [0, 1, 4])
+@pytest.mark.parametrize('ending', ['ecsv', 'ecsv.gz', 'fits'])
+def test_columns_of_arrays(tmp_path, ending, n):
+    """
+    Noisy samples, and a text, in tables of no rows, too.
+    """
+    profile = make_profile(4)
+    profile['surface_brightness_samples'] = np.arange(20.0).reshape(
+        4, 5) * u.mag / u.arcsec**2
+    profile['pairs'] = np.arange(24).reshape(4, 2, 3)
+    profile['is_good'] = np.ones(4, bool)
+    profile['note'] = ['a b', 'c', '', 'd,e']
+    profile = profile[:n]
+    path = tmp_path / f'profile.{ending}'
+    write_profile(profile, path)
+    found = read_profile(path)
+    assert found.colnames == profile.colnames
+    for name in profile.colnames:
+        one, other = profile[name], found[name]
+        assert getattr(one, 'unit', None) == getattr(other, 'unit', None)
+        assert one.shape == other.shape
+        assert_array_equal(getattr(one, 'value', one),
+                           getattr(other, 'value', other))
+    assert found.meta == profile.meta
+
+
+def test_compressed(tmp_path):
+    """
+    Programs that know gzip and ECSV read it; a file that is none is told.
+    """
+    profile = make_profile()
+    write_profile(profile, tmp_path / 'a.ecsv.gz')
+    write_profile(profile, tmp_path / 'a.ecsv')
+    content = gzip.decompress((tmp_path / 'a.ecsv.gz').read_bytes())
+    assert content == (tmp_path / 'a.ecsv').read_bytes()
+    assert len(QTable.read(tmp_path / 'a.ecsv.gz', format='ascii.ecsv')) == 4
+    with pytest.raises(OSError, match='exists; give overwrite=True'):
+        write_profile(profile, tmp_path / 'a.ecsv.gz')
+    write_profile(profile, tmp_path / 'a.ecsv.gz', overwrite=True)
+    for text in ('radius\n', 'radius\n1\n'):
+        (tmp_path / 'b.ecsv').write_text(text)
+        with pytest.raises(ValueError, match='cannot be read as a table'):
+            read_profile(tmp_path / 'b.ecsv')
 
 
 @pytest.mark.parametrize('ending', WHOLE)
