@@ -32,6 +32,7 @@ from astro_pix2prof.cli.output import (
     print_columns,
     quietly,
     save_figure,
+    show_traceback,
     show_warnings,
     warn,
 )
@@ -149,8 +150,7 @@ def _run_clumps(args):
         try:
             load_detector(args.detector_weights)
         except (ValueError, FileNotFoundError) as error:
-            if args.debug:
-                raise
+            show_traceback(error, args)
             text = str(error).removeprefix('weights').lstrip(': ')
             args.command.error(f'argument --detector-weights: {text}')
     bands = _read_bands(args)

@@ -6,7 +6,12 @@ The command ``pix2prof fine-tune``.
 from pathlib import Path
 
 from astro_pix2prof.cli.options import add_common_options, local_path
-from astro_pix2prof.cli.output import check_file, show_warnings, warn
+from astro_pix2prof.cli.output import (
+    check_file,
+    show_traceback,
+    show_warnings,
+    warn,
+)
 from astro_pix2prof.cli.values import number
 
 __all__ = ['add_fine_tune_command']
@@ -85,8 +90,9 @@ def _run_fine_tune(args):
             tuning = _fine_tune(args)
         except (ValueError, FileNotFoundError) as error:
             text = ' '.join(str(error).split())
-            if args.debug or not text.startswith('weights'):
+            if not text.startswith('weights'):
                 raise
+            show_traceback(error, args)
             # (it has no option: it stands in front)
             args.command.error(
                 f'argument WEIGHTS: {text[len("weights"):].lstrip(" :")}')

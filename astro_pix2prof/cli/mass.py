@@ -27,6 +27,7 @@ from astro_pix2prof.cli.output import (
     quietly,
     report,
     save_figure,
+    show_traceback,
     warn,
 )
 from astro_pix2prof.cli.planes import check_planes
@@ -143,8 +144,7 @@ def _check_mass(args, bands, options):
     try:
         check_mass_options(bands, **options)
     except (TypeError, ValueError) as error:
-        if args.debug:
-            raise
+        show_traceback(error, args)
         args.command.error(option_text(' '.join(str(error).split()),
                                        args.command))
 

@@ -4,7 +4,7 @@ Make the fitters that the command line knows.
 """
 
 from astro_pix2prof.cli.options import fitter_options
-from astro_pix2prof.cli.output import option_text
+from astro_pix2prof.cli.output import option_text, show_traceback
 
 __all__ = ['METHODS', 'make_fitter', 'network_fitter']
 
@@ -85,7 +85,6 @@ def make_fitter(method, args, **options):
     try:
         return METHODS[method](**given)
     except (ValueError, TypeError, FileNotFoundError) as error:
-        if args.debug:
-            raise
+        show_traceback(error, args)
         return args.command.error(option_text(
             ' '.join(str(error).split()), args.command))

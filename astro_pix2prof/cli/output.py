@@ -16,7 +16,7 @@ __all__ = ['SUFFIXES', 'add_radius_scale', 'check_figure', 'check_file',
            'check_new', 'check_table', 'file_stem', 'make_folder',
            'option_text', 'output_stems', 'print_columns',
            'print_differences', 'quietly', 'report', 'save_figure',
-           'show_warnings', 'warn']
+           'show_traceback', 'show_warnings', 'warn']
 
 
 # The endings of tables, and of figures.
@@ -109,10 +109,26 @@ def report(problem, args=None, *, file=None):
     file : `~pathlib.Path`, optional
         The file that led to it.
     """
-    if isinstance(problem, Exception) and getattr(args, 'debug', False):
-        traceback.print_exception(problem)
+    if isinstance(problem, Exception):
+        show_traceback(problem, args)
     print(f'pix2prof: error: {_describe(problem, args, file)}',
           file=sys.stderr)
+
+
+def show_traceback(error, args):
+    """
+    Print the traceback of an error with ``--debug``, and nothing without.
+
+    Parameters
+    ----------
+    error : `Exception`
+        The error.
+
+    args : `argparse.Namespace` or `None`
+        The arguments of the command.
+    """
+    if getattr(args, 'debug', False):
+        traceback.print_exception(error)
 
 
 def warn(note, args=None, *, file=None):

@@ -25,6 +25,7 @@ from astro_pix2prof.cli.output import (
     print_columns,
     quietly,
     report,
+    show_traceback,
     warn,
 )
 from astro_pix2prof.cli.products import (
@@ -170,8 +171,7 @@ def _check_options(args, options):
     try:
         find_corrections(None, k_correction=k, **options)
     except (TypeError, ValueError) as error:
-        if args.debug:
-            raise
+        show_traceback(error, args)
         args.command.error(option_text(' '.join(str(error).split()),
                                        args.command))
 

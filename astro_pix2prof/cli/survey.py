@@ -25,6 +25,7 @@ from astro_pix2prof.cli.options import (
 from astro_pix2prof.cli.output import (
     option_text,
     report,
+    show_traceback,
     show_warnings,
     warn,
 )
@@ -402,8 +403,7 @@ def _cutout_service(args):
         service = CutoutService.from_text(
             args.cutouts, pixel_scale=args.pixel_scale, band=band, **given)
     except (ValueError, TypeError) as error:
-        if args.debug:
-            raise
+        show_traceback(error, args)
         args.command.error(option_text(' '.join(str(error).split()),
                                        args.command))
     # (what the image has; its WCS tells)

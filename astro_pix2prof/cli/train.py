@@ -6,7 +6,7 @@ The command ``pix2prof train``.
 from pathlib import Path
 
 from astro_pix2prof.cli.options import add_common_options, local_path
-from astro_pix2prof.cli.output import make_folder
+from astro_pix2prof.cli.output import make_folder, show_traceback
 from astro_pix2prof.cli.values import number
 
 __all__ = ['add_train_command']
@@ -52,8 +52,9 @@ def _run_train(args):
     try:
         recipe = read_recipe(args.recipe)
     except FileNotFoundError as error:
-        if args.debug or error.strerror:
+        if error.strerror:
             raise
+        show_traceback(error, args)
         args.command.error(
             f'argument RECIPE: {str(error).removeprefix("recipe: ")}')
     folder = args.out or Path(recipe.name)

@@ -12,7 +12,7 @@ import pytest
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
-from astro_pix2prof import IsophoteFitter
+from astro_pix2prof import IsophoteFitter, load_example_truth, write_profile
 from astro_pix2prof.cli.main import main
 from astro_pix2prof.cli.methods import make_fitter
 from astro_pix2prof.cli.options import any_path
@@ -179,6 +179,28 @@ class TestCommonErrors:
         assert info.value.code == 2
         text = capsys.readouterr().err
         assert text.count(message) == 1
+
+    @pytest.mark.parametrize('command', [
+        ['fit', 'raw.fits', '--weights', 'nope'],
+        ['clumps', 'raw.fits', '--detector-weights', 'nope'],
+        ['mass', 'g=raw.fits', '--distance', '35Mpc'],
+        ['physical', 'profile.ecsv', '--distance', '1 mpc'],
+        ['survey', 'raw.fits', '--cutouts', 'nope', '--out', 'survey'],
+        ['train', 'nope']])
+    def test_debug(self, raw, capsys, command):
+        """
+        Wrong usage has the same exit status and message with its traceback.
+        """
+        texts = []
+        write_profile(load_example_truth(), 'profile.ecsv')
+        for more in ([], ['--debug']):
+            with pytest.raises(SystemExit) as info:
+                main([*command, *more])
+            assert info.value.code == 2
+            texts.append(capsys.readouterr().err)
+        assert 'Traceback' not in texts[0]
+        assert 'Traceback (most recent call last)' in texts[1]
+        assert texts[0].splitlines()[-1] == texts[1].splitlines()[-1]
 
     @pytest.mark.parametrize('size', ['-5', 'nan', '0arcsec', 'inf'])
     def test_size(self, raw, capsys, size):
