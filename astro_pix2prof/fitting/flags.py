@@ -98,6 +98,10 @@ _SEEN = 3.0
 # off by 0.1 mag and missed, and good ones that are flagged.
 _ROUGH, _SHAPED, _FEW = 0.07, 3.0, 3
 
+# Rings from this semi-major axis (pixels) on are more than a pixel, and pixels
+# up to this distance are those of rings within.
+_RINGS, _WITHIN = 1.0, 1.5
+
 # Part of the light within a ring that may be beyond the frame; part of the
 # light of a galaxy that may be farther out than its frame reaches.
 _UNSEEN_LIGHT, _LITTLE = 0.05, 0.01
@@ -322,6 +326,8 @@ def flag_galaxy(rings, evidence):
                 and light_beyond_edge(rings) < _LITTLE):
         flag |= GalaxyFlag.TRUNCATED
     bright = (snr > 3) & (rings.sma < edge)
+    if _misses_one_pixel(rings):
+        bright &= rings.sma >= _RINGS
     if np.nanmin(rings.n_valid[bright], initial=1.0) < 0.5:
         flag |= GalaxyFlag.HEAVILY_MASKED
     flag |= _missing_pixels(rings, snr, evidence)
@@ -499,6 +505,15 @@ def _missing_pixels(rings, snr, evidence):
     if cut.any():
         flag |= GalaxyFlag.TRUNCATED
     return flag
+
+
+def _misses_one_pixel(rings):
+    """
+    Tell whether one pixel, and no more, is missing in the centre.
+    """
+    y, x = np.nonzero(rings.cutout.mask)
+    away = np.hypot(x - rings.centre[0], y - rings.centre[1])
+    return np.count_nonzero(away < _WITHIN) == 1
 
 
 def _missing_around(rings):

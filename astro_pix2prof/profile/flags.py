@@ -243,9 +243,9 @@ class GalaxyFlag(_DescribedFlag):
         'them.')
     HEAVILY_MASKED = (
         4096, 'More than half of a bright ring is masked.',
-        'The light there is known from the rest of the ring only. Check the '
-        'mask; where the galaxy is not symmetric the profile may be off by '
-        'more than its error.')
+        'The light there is known from the rest of the ring only. One pixel '
+        'in the centre does not count. Check the mask; where the galaxy is '
+        'not symmetric the profile may be off by more than its error.')
     NO_INITIAL = (
         8192, 'The initial geometry was of no use: measured without it.',
         'The fit or profile given by ``initial=`` failed or found no galaxy '

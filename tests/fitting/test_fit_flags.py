@@ -56,6 +56,28 @@ def measure(fitter, image, **options):
     return GalaxyFlag(profile.meta['flag'])
 
 
+@pytest.mark.parametrize('n', [1, 3])
+def test_one_pixel_is_masked(fitter, n):
+    """
+    The brightest pixel alone is no mask, and the errors hold that it lacks.
+    """
+    image = draw(lambda r: gaussian_filter(
+        400 * np.exp(-(r / 5)**(1 / n) * n), 1.4))
+    mask = np.zeros(image.shape, bool)
+    mask[80, 80] = True
+    profiles = [fitter(image, zeropoint=22.5, pixel_scale=0.4, **options)
+                for options in ({}, {'mask': mask})]
+    assert profiles[1].meta['flag'] == profiles[0].meta['flag']
+    whole, lost = (np.interp(0.0, one['radius'].value,
+                             one['surface_brightness'].value)
+                   for one in profiles)
+    assert abs(lost - whole) < 2 * profiles[1][
+        'surface_brightness_err'][0].value
+    # nine of them are
+    mask[79:82, 79:82] = True
+    assert measure(fitter, image, mask=mask) & GalaxyFlag.HEAVILY_MASKED
+
+
 class TestPointSource:
     sma = np.concatenate([[0], np.geomspace(0.5, 60, 40)])
     round = np.zeros(41)

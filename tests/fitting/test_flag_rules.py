@@ -280,6 +280,16 @@ class TestRings:
         assert flags_of(rings) == (GalaxyFlag.HEAVILY_MASKED if masked
                                    else 0)
 
+    @pytest.mark.parametrize(('n', 'where', 'masked'), [
+        (1, 0, False), (2, 0, True), (1, 1, True)])
+    def test_one_pixel(self, n, where, masked):
+        # a ring within a pixel of the centre may miss one
+        mask = np.zeros(SHAPE, bool)
+        mask[60, 60:60 + n] = True
+        mask[60, 62] = True
+        rings = make_rings(mask=mask, n_valid=with_value(0.1, where))
+        assert bool(flags_of(rings) & GalaxyFlag.HEAVILY_MASKED) == masked
+
     @pytest.mark.parametrize(('light', 'flag'), [
         (0.09, 0), (0.11, GalaxyFlag.NEIGHBOUR)])
     def test_neighbour(self, light, flag):
