@@ -22,7 +22,7 @@ from astro_pix2prof.inference.radii import (
     pixel_means,
 )
 from astro_pix2prof.inference.sure_pixels import follow_sure_pixels
-from astro_pix2prof.profile.brightness import POGSON
+from astro_pix2prof.profile.brightness import POGSON, magnitude_error
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.rings import MeasuredRings
 
@@ -119,8 +119,7 @@ def rings_of_caption(prepared, caption):
             excess = np.inf
     if own is not None:
         rings.intensity, rings.intensity_err = own
-        rings.sb_err = POGSON * own[1] / np.maximum(
-            np.abs(own[0]), 1e-3 * own[1])
+        rings.sb_err = magnitude_error(np.abs(own[0]), own[1])
     rings.flag = flag_rings(rings, fixed=caption.e1 is None
                             or prepared.ellipses is not None)
     add_missing_light(rings, rings)

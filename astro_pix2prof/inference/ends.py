@@ -5,7 +5,7 @@ Rings where a galaxy ends otherwise than a network expects.
 
 import numpy as np
 
-from astro_pix2prof.profile.brightness import POGSON
+from astro_pix2prof.profile.brightness import POGSON, magnitude_error
 
 __all__ = ['add_steep_errors', 'hold_rises']
 
@@ -89,8 +89,8 @@ def add_steep_errors(rings, means):
     error = np.hypot(np.maximum(rings.intensity_err, noise),
                      rings.intensity - means.mean)
     rings.intensity_err = np.where(drawn, error, rings.intensity_err)
-    rings.sb_err = np.where(drawn, POGSON * error / np.maximum(
-        rings.intensity, 1e-3 * error), rings.sb_err)
+    rings.sb_err = np.where(drawn, magnitude_error(
+        rings.intensity, error), rings.sb_err)
 
 
 def _is_steep(sma, mean, noise):

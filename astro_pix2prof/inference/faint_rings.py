@@ -6,7 +6,7 @@ Centres and errors of galaxies that are hardly brighter than the noise.
 import numpy as np
 
 from astro_pix2prof.background.boxes import ring_correlation
-from astro_pix2prof.profile.brightness import POGSON
+from astro_pix2prof.profile.brightness import magnitude_error
 from astro_pix2prof.profile.flags import GalaxyFlag
 
 __all__ = ['settle_faint_rings']
@@ -68,8 +68,8 @@ def settle_faint_rings(rings):
     changed = (value != rings.intensity) | (error > rings.intensity_err)
     rings.intensity = value
     rings.intensity_err = np.where(changed, error, rings.intensity_err)
-    rings.sb_err = np.where(changed, POGSON * error / np.maximum(
-        value, 1e-3 * error), rings.sb_err)
+    rings.sb_err = np.where(changed, magnitude_error(value, error),
+                            rings.sb_err)
 
 
 def _followed(sma, peak):

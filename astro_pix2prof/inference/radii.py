@@ -19,6 +19,11 @@ from astro_pix2prof.ellipses.geometry import (
     shape_to_components,
 )
 from astro_pix2prof.ellipses.model import light_at, radius_at
+from astro_pix2prof.inference.pixel_shares import (
+    ADDED_ERROR,
+    rest_error,
+    significant_share,
+)
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import RingFlag
 
@@ -27,10 +32,9 @@ __all__ = ['OWN', 'STRUCTURE', 'clean_image', 'excess_of_area',
            'pixel_means', 'point_weights', 'rings_at']
 
 
-# What the pixels of a ring say beyond the profile of the network counts from
-# so many times its noise on. What is not added for that is an error, from the
-# second number on; and so is this part of what is added.
-_SIGNIFICANT, _WITHIN, _PART = 2.0, 0.5, 0.3
+# What pixels say and is not added is an error, from so many times their noise
+# on.
+_WITHIN = 0.5
 
 # The error of a mean of pixels in units of the scatter that noise does not
 # explain, as of isophotes.
@@ -117,16 +121,14 @@ def rings_at(rings, prepared, sma, weight=None):
         np.isfinite(here.mean), here.mean, rings.intensity), level)
     excess = there.mean - middle
     noise = np.hypot(there.noise, 0.7 * np.interp(at, own, here.noise))
-    sure = np.abs(excess) > _SIGNIFICANT * noise
-    share = np.where(sure, 1 - (_SIGNIFICANT * noise / np.where(
-        sure, excess, 1.0))**2, 0.0)
-    value = value + np.where(sure, share * excess, 0.0)
+    share = significant_share(excess, noise)
+    value = value + np.where(share > 0, share * excess, 0.0)
     with np.errstate(invalid='ignore', divide='ignore'):
         relative = np.exp(np.interp(at, own, np.log(rings.sb_err))) / POGSON
-    left = (1 - share) * np.maximum(np.abs(excess) - _WITHIN * noise, 0.0)
+    left = rest_error(excess, noise, share, within=_WITHIN)
     error = np.hypot(np.hypot(np.abs(value) * relative, np.nan_to_num(left)),
-                     np.where(sure, share * np.hypot(
-                         there.noise, _PART * excess), 0.0))
+                     np.where(share > 0, share * np.hypot(
+                         there.noise, ADDED_ERROR * excess), 0.0))
     valid = there.valid
     flag = np.zeros(len(sma), dtype=np.int32)
     beyond = sma > own[-1] * (1 + 1e-9)

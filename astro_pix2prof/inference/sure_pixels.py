@@ -5,16 +5,20 @@ Rings where a galaxy is certain to be otherwise than a network expects.
 
 import numpy as np
 
-from astro_pix2prof.profile.brightness import POGSON
+from astro_pix2prof.inference.pixel_shares import (
+    ADDED_ERROR,
+    rest_error,
+    significant_share,
+)
+from astro_pix2prof.profile.brightness import magnitude_error
 from astro_pix2prof.profile.flags import GalaxyFlag, RingFlag
 
 __all__ = ['follow_sure_pixels']
 
 
-# What the pixels of a ring say beyond the profile of the network counts from
-# so many times their error on. What is not added for that is an error, from
-# the second number on; and so is this part of what is added.
-_SIGNIFICANT, _WITHIN, _PART = 2.0, 0.7, 0.3
+# What pixels say and is not added is an error, from so many times their noise
+# on.
+_WITHIN = 0.7
 
 # Rings within so many pixels of the centre share the few pixels there: those
 # of rings from there on tell whether the network is right, each for all within
@@ -77,14 +81,14 @@ def follow_sure_pixels(rings, means):
     noise = np.where(known, np.sqrt(means.noise**2 + missed**2 + (
         value * _part_off(rings, means.noise))**2), 1.0)
     share = _share(sma, np.abs(off) / noise)
-    left = (1 - share) * np.maximum(np.abs(off) - _WITHIN * noise, 0.0)
+    left = rest_error(off, noise, share, within=_WITHIN)
     more = np.sqrt(np.maximum(share * noise, missed)**2
-                   + (_PART * share * off)**2 + left**2)
+                   + (ADDED_ERROR * share * off)**2 + left**2)
     rings.intensity = value = value + share * off
     rings.intensity_err = error = np.where(
         known, np.hypot(error, more), error)
-    rings.sb_err = np.where(known, POGSON * error / np.where(
-        known, np.maximum(value, 1e-3 * error), 1.0), rings.sb_err)
+    rings.sb_err = np.where(known, magnitude_error(
+        np.where(known, value, 1.0), error), rings.sb_err)
 
 
 def _share(sma, off):
@@ -93,8 +97,7 @@ def _share(sma, off):
     """
     sure = np.where(sma > _FIRST, off, 0.0)
     near = np.abs(np.maximum(sma, _FIRST)[:, None] - sma) <= _NEAR
-    sure = np.where(near, sure, _SIGNIFICANT).max(1)
-    return 1 - (_SIGNIFICANT / np.maximum(sure, _SIGNIFICANT))**2
+    return significant_share(np.where(near, sure, 0.0).max(1), 1.0)
 
 
 def _missed_light(sma, mean):

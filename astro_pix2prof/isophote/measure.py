@@ -39,11 +39,6 @@ _INNER = 4.0
 # galaxies that have no other flag, one in a hundred has half as much.
 _LOPSIDED_CORE = 0.05
 
-# Change of the profile (mag) by errors of the ellipses from which on these are
-# uncertain: the same compromise as for other fitters, see
-# `~astro_pix2prof.fitting.flags`, for the errors that this one states.
-_ROUGH = 0.07
-
 # Relative step between semi-major axes if none was asked for, and the half
 # width of a ring in units of the step.
 STEP, WIDTH = 0.06, 1.2
@@ -275,7 +270,7 @@ def _evidence(steps, measured):
         held=not steps.settings.fit_centre, bounded=steps.followed is None,
         found=found.found, centre_is_clear=is_clear,
         masked_pixels=pixels, masked_light=light,
-        eps_err=stated, rough=_ROUGH)
+        eps_err=stated)
 
 
 def _last_ring(steps, measured):

@@ -11,13 +11,17 @@ from astro_pix2prof.profile.interpolation import (
     interpolate_intensity,
 )
 
-__all__ = ['curve_of_growth', 'intensity_to_sb', 'sb_to_intensity']
+__all__ = ['curve_of_growth', 'intensity_to_sb', 'magnitude_error',
+           'sb_to_intensity']
 
 
 SB_UNIT = u.mag / u.arcsec**2
 
 # Magnitudes per unit of relative error: 2.5 / ln 10.
 POGSON = 1.0857362047581296
+
+# Intensities count as no less than this part of their errors.
+_LEAST = 1e-3
 
 # A curve of growth is integrated in so many steps from ring to ring.
 _STEPS = 4
@@ -47,6 +51,23 @@ def intensity_to_sb(intensity, intensity_err=None, *, zeropoint):
     if intensity_err is None:
         return sb, None
     return sb, POGSON * np.asarray(intensity_err, dtype=float) / positive
+
+
+def magnitude_error(intensity, error):
+    """
+    Convert errors of intensities to errors of magnitudes, which stay finite.
+
+    Parameters
+    ----------
+    intensity, error : `~numpy.ndarray`
+        Intensities, which may be zero or less, and their errors.
+
+    Returns
+    -------
+    sb_err : `~numpy.ndarray`
+        In mag.
+    """
+    return POGSON * error / np.maximum(intensity, _LEAST * error)
 
 
 def sb_to_intensity(sb, sb_err=None, *, zeropoint):

@@ -107,9 +107,8 @@ def light_inside(profile, ok, samples, eps, curve, seed):
     """
     Find the light inside the first ring of a profile.
 
-    It is that of the column ``mag_enclosed`` if the table has it, and
-    otherwise, or if the galaxy is saturated, that of Sersic fits to the inner
-    rings.
+    The column ``mag_enclosed`` states it. Without the column, or if the
+    galaxy is saturated, it is that of Sersic fits to the inner rings.
 
     Parameters
     ----------
@@ -135,10 +134,10 @@ def light_inside(profile, ok, samples, eps, curve, seed):
     Returns
     -------
     light : 1D `~numpy.ndarray`, shape (1 + m,)
-        The light of the profile and of each noisy version.
+        Of the profile and of each noisy version.
 
     known : bool
-        Whether the table states it.
+        Whether it is that of the column.
     """
     stated = _stated_light(profile, ok, curve[0])
     meta = profile_meta(profile)
@@ -164,20 +163,8 @@ def centre_factor(profile, ok, samples, eps, seed):
 
     Parameters
     ----------
-    profile : `~astropy.table.QTable`
-        The profile.
-
-    ok : 1D `~numpy.ndarray` of bool
-        The rings that are used, n of them.
-
-    samples : 2D `~numpy.ndarray`, shape (1 + m, n)
-        Their intensities, and noisy versions of these.
-
-    eps : 1D `~numpy.ndarray`, shape (n,)
-        Ellipticities.
-
-    seed : int
-        The seed of random numbers.
+    profile, ok, samples, eps, seed
+        As for `light_inside`.
 
     Returns
     -------
@@ -185,7 +172,7 @@ def centre_factor(profile, ok, samples, eps, seed):
         1 for profiles that begin at the centre.
 
     known : bool
-        Whether the profile begins there, or its table states the light.
+        Whether they do, or the table states the light.
     """
     radius = profile['radius'].value[ok]
     if not begins_outside(profile, radius):
@@ -215,7 +202,7 @@ def _stated_light(profile, ok, curve):
 
 def _extrapolate(radius, samples, axis_ratio, covariance, rng):
     """
-    Extrapolate profiles to the centre by Sersic fits to their inner rings.
+    Extrapolate profiles to the centre.
 
     As `~astro_pix2prof.structure.extrapolation.extrapolate_light` does
     outwards: each index counts with its probability.

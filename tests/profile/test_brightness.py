@@ -13,6 +13,7 @@ from astro_pix2prof.profile.brightness import (
     curve_of_growth,
     intensity_to_sb,
     light_within,
+    magnitude_error,
     sb_to_intensity,
 )
 
@@ -135,3 +136,11 @@ class TestMagnitudes:
         # 1 nmgy/arcsec2 is 22.5 mag/arcsec2, 100 of it 17.5
         assert_allclose(intensity_to_sb([1, 100], zeropoint=22.5)[0],
                         [22.5, 17.5])
+
+
+def test_magnitude_error():
+    # 2.5 / ln 10 of the relative error; intensities of no less than a
+    # thousandth of their errors
+    found = magnitude_error(np.array([10.0, 0.0, -5.0]),
+                            np.array([0.1, 2.0, 0.5]))
+    assert_allclose(found, 1.0857362 * np.array([0.01, 1000, 1000]))
