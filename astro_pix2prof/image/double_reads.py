@@ -104,13 +104,14 @@ def _repeated(values):
     """
     few = values[:, ::max(values.shape[1] // _PIXELS, 1)]
     equal = few[1:] == few[:-1]
-    missing = np.isnan(few)
+    missing = ~np.isfinite(few)
     unknown = missing[1:] | missing[:-1]
     same = (equal | unknown).all(1)
     others = equal[~same[:, None] & ~unknown]
     if not same.any() or not others.size or not others.mean() < _OTHERS:
         return []
     values = values.astype(float)
+    values[~np.isfinite(values)] = np.nan
     rows = [int(k) for k in np.flatnonzero(same)
             if _are_equal(values, k, k + 1)]
     return [k for k in rows if k - 1 not in rows

@@ -87,6 +87,19 @@ def test_missing_pixels(part):
     assert find_double_reads(image, CENTRE) == []
 
 
+@pytest.mark.parametrize('value', [np.inf, -np.inf])
+def test_infinite_pixels(value):
+    """
+    They are missing ones.
+    """
+    image = _twice(_noisy(), 64)
+    image[:, 20:30] = image[30:40] = value
+    assert find_double_reads(image, CENTRE) == [(0, 64)]
+    # (a line that would be taken for a replaced one)
+    image[60:63] = image[59]
+    assert find_double_reads(image.astype('f4'), CENTRE) == [(0, 64)]
+
+
 def test_other_position():
     """
     A cutout that is measured elsewhere is looked at there.
