@@ -66,6 +66,8 @@ def light_snr(image, mask, rings, *, noise):
                              side='right')
     total, variance = (np.append(0.0, np.cumsum(values[close][order]))[number]
                        for values in (light, level.astype(float)**2))
+    # (the error of a sky that is not known is infinite)
+    of_sky = np.where(number > 0, rings.sky_err, 0.0) * number
     error = np.hypot(rings.noise_correlation * np.sqrt(
-        np.maximum(variance, noise**2)), rings.sky_err * number)
+        np.maximum(variance, noise**2)), of_sky)
     return float(np.nanmax(total / error, initial=0.0))

@@ -123,6 +123,14 @@ class TestLight:
         snr = light_snr(image, NONE, rings, noise=1.0)
         assert snr == pytest.approx(0.3 * np.sqrt(np.pi * 10.5**2), rel=0.05)
 
+    def test_unknown_sky(self):
+        """
+        Its error is infinite, also where no pixel of a ring is left.
+        """
+        mask = RADIUS < 5
+        rings = _rings(_disc, sky_err=np.inf)
+        assert light_snr(self.image, mask, rings, noise=1.0) == 0.0
+
     def test_nothing(self):
         assert light_snr(self.image, NONE, _rings(_disc), noise=0.0) == 0.0
         rings = _rings(lambda r: 0 * r)
