@@ -174,7 +174,7 @@ def has_close_source(image, mask, centre, *, noise, gain=None):
     True
     """
     found = find_close_source(image, mask, centre, noise=noise, gain=gain)
-    return found is not None and found.is_clear
+    return found is not None and bool(found.is_clear)
 
 
 def find_close_source(image, mask, centre, *, noise, gain=None):
@@ -238,7 +238,8 @@ def find_close_source(image, mask, centre, *, noise, gain=None):
     px, py, fwhm, around = place[best]
     peak = fit[best] / inverse[best]
     near = np.abs(np.hypot(x, y) - np.hypot(px, py)) < _STEP
-    usual = light[near if use is None else near & use].mean()
+    usual = light[near if use is None else near & use]
+    usual = usual.mean() if usual.size else 0.0
     sign = np.sign(peak)
     explained = float(sure[best]**2)
     shift = np.linalg.lstsq(

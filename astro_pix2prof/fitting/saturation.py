@@ -1,6 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-Errors of the rings of saturated cores.
+Flags and errors of the rings of saturated cores.
 """
 
 import numpy as np
@@ -8,11 +8,31 @@ import numpy as np
 from astro_pix2prof.profile.brightness import POGSON
 from astro_pix2prof.profile.flags import RingFlag
 
-__all__ = ['add_missing_light']
+__all__ = ['add_missing_light', 'mark_saturated']
 
 
 # The largest relative error for what saturation hides: there is light.
 _MOST = 0.9
+
+
+def mark_saturated(rings, measured):
+    """
+    Set the flag ``SATURATED`` of rings within a core that is saturated.
+
+    Few rings do not tell it by themselves.
+
+    Parameters
+    ----------
+    rings : `~astro_pix2prof.profile.rings.MeasuredRings`
+        The rings, with their flags, which are changed.
+
+    measured : `~astro_pix2prof.profile.rings.MeasuredRings`
+        Rings of the same galaxy at all radii, with their flags.
+    """
+    core = np.logical_and.accumulate(
+        (measured.flag & RingFlag.SATURATED) != 0)
+    if core.any():
+        rings.flag[rings.sma <= measured.sma[core][-1]] |= RingFlag.SATURATED
 
 
 def add_missing_light(rings, measured):
@@ -29,6 +49,7 @@ def add_missing_light(rings, measured):
     measured : `~astro_pix2prof.profile.rings.MeasuredRings`
         Rings of the same galaxy at all radii, with their flags.
     """
+    mark_saturated(rings, measured)
     full = (measured.flag & RingFlag.SATURATED) != 0
     mine = (rings.flag & RingFlag.SATURATED) != 0
     if not (full.any() and mine.any()):

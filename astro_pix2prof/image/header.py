@@ -27,7 +27,7 @@ _SHORTEST = 900.0
 # Numbers that are texts, also with the exponents of Fortran and with a unit.
 _NUMBER = re.compile(
     r'\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[ed][+-]?\d+)?)\s*'
-    r'(?:(?:ab\s*)?mags?|s|secs?|seconds?)?\s*', re.IGNORECASE)
+    r'(?:(?:ab\s*)?mags?|s|secs?|seconds?|angstroms?)?\s*', re.IGNORECASE)
 
 
 def header_number(header, keyword):

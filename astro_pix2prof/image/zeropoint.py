@@ -317,11 +317,12 @@ def _of_wavelength(zero, unit, header, mag_system, *, is_used):
         return replace(zero, value=float(-2.5 * np.log10(value)), system='AB',
                        source=f'{zero.source} and PHOTPLAM')
     if is_used and mag_system is None and stated not in (None, 'ST'):
+        unless = ('' if stated == 'Vega' else ' unless PHOTPLAM is the pivot '
+                  'wavelength in Angstrom')
         warnings.warn(
             f'the header says {stated}, and a unit of flux per wavelength '
-            f"('{unit}') means ST magnitudes unless PHOTPLAM is the pivot "
-            'wavelength in Angstrom: they are in ST; give zeropoint= for '
-            'another system', AstropyUserWarning, stacklevel=3)
+            f"('{unit}') means ST magnitudes{unless}: they are in ST; give "
+            'zeropoint= for another system', AstropyUserWarning, stacklevel=3)
     return zero
 
 

@@ -550,7 +550,7 @@ def _measure(fit, maps, found, seen, max_radius):
             'share': source.flux * maps.unit / maps.flux,
             'sma': sma[k] * maps.step, 'r50': sma[k] / maps.r50,
             'scores': (clump[k], odd[k]), 'flag': flags[k],
-            'width': source.likely_width})
+            'width': source.width})
         if shapes:
             rows[-1].update(
                 around[k], seen=rest[k], light=light,

@@ -36,6 +36,7 @@ from astro_pix2prof.fitting.radii import (
     RingRadii,
     enclosed_magnitudes,
 )
+from astro_pix2prof.fitting.saturation import mark_saturated
 from astro_pix2prof.fitting.settings import named_settings
 from astro_pix2prof.image.cropping import without_border
 from astro_pix2prof.inference.captions import rings_of_caption
@@ -571,6 +572,7 @@ class Pix2ProfFitter(ProfileFitter):
         part, weight = rings_at(rings, prepared, sma, caption.weight)
         part.flag = flag_rings(
             part, fixed=caption.e1 is None or prepared.ellipses is not None)
+        mark_saturated(part, rings)
         part.mag_enclosed = enclosed_magnitudes(rings, part)
         part.meta.update(RADII_META)
         return part, weight

@@ -18,6 +18,9 @@ __all__ = ['has_companion']
 # pixels.
 _SEEN, _CORE, _BOXES, _LARGEST, _KNOWN, _FEW = 3.0, 3.0, 10, 6, 0.6, 40
 
+# Boxes of large galaxies are larger: so many are enough.
+_MOST_BOXES = 45
+
 # The least radius (pixels) of a galaxy that is looked at.
 _SMALLEST = 8.0
 
@@ -91,6 +94,10 @@ def has_companion(image, mask, rings, *, noise, gain=None):
     # (both sides show the same difference)
     root = np.sqrt(0.5 / variance)
     slopes = _slopes(sma, value, rings, good, x, y)[:, known]
+    # (nor is a tilted sky a companion)
+    slopes = np.concatenate([slopes, [
+        np.broadcast_to(part, known.shape)[known] * (noise / reach)
+        for part in (x, y)]])
     found = _brightest(odd * root, root, slopes * root, (x, y), reach, known)
     if found is None:
         return False
@@ -113,7 +120,8 @@ def _boxes(image, mask, centre, reach):
     side : int
         The side of a box in pixels.
     """
-    side = int(np.clip(round(reach / _BOXES), 1, _LARGEST))
+    side = max(int(np.clip(round(reach / _BOXES), 1, _LARGEST)),
+               int(np.ceil(reach / _MOST_BOXES)))
     count = 2 * int(np.ceil(reach / side)) + 1
     first = [round(c - 0.5 * (side * count - 1)) for c in centre]
     total, number = np.zeros((2, side * count, side * count))

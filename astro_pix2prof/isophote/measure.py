@@ -219,7 +219,8 @@ def _measure_rings(steps, want, width):
         cutout=steps.cutout, sma=want, intensity=intensity * unit,
         intensity_err=error * unit, eps=eps, theta=theta,
         n_valid=rings.n_valid, flag=flag_shapes(steps, want),
-        galaxy_flag=steps.flag,
+        # (how much of the galaxy is missing is told later)
+        galaxy_flag=steps.flag & ~GalaxyFlag.TRUNCATED,
         centre=tuple(c + first for c, first in zip(
             steps.centre, steps.corner, strict=True)),
         sky=steps.sky * unit, sky_err=steps.sky_err * unit,
@@ -267,6 +268,7 @@ def _evidence(steps, measured):
         stated = ellipse_error(steps, measured.sma)
     return Evidence(
         search=steps.search, forced=steps.is_held(),
+        truncated=bool(steps.flag & GalaxyFlag.TRUNCATED),
         held=not steps.settings.fit_centre, bounded=steps.followed is None,
         found=found.found, centre_is_clear=is_clear,
         masked_pixels=pixels, masked_light=light,

@@ -166,7 +166,7 @@ def find_star(steps):
     gain = cutout.gain and cutout.gain * steps.unit
     widest = _WIDEST
     if cutout.psf_fwhm:
-        widest = _WIDER * cutout.psf_fwhm / cutout.radius_scale
+        widest = max(widest, _WIDER * cutout.psf_fwhm / cutout.radius_scale)
     at = centre
     # (the place is known better about a better centre)
     for _ in range(2):

@@ -17,7 +17,6 @@ from astro_pix2prof.background.level import (
 from astro_pix2prof.background.rounding import add_rounding, find_step
 from astro_pix2prof.detection.bad_lines import find_bad_pixels_and_lines
 from astro_pix2prof.detection.cosmic_rays import find_cosmic_rays
-from astro_pix2prof.detection.galaxy import find_galaxy
 from astro_pix2prof.detection.gaps import fill_gaps
 from astro_pix2prof.detection.masks import excess_light, fill_masked
 from astro_pix2prof.detection.trails import find_trail
@@ -35,7 +34,7 @@ from astro_pix2prof.isophote.ellipse_fit import (
     follow_ellipses,
     smooth_ellipses,
 )
-from astro_pix2prof.isophote.following import follow_light
+from astro_pix2prof.isophote.following import find_beside, follow_light
 from astro_pix2prof.isophote.measure import measure_steps
 from astro_pix2prof.isophote.others import (
     find_others,
@@ -297,8 +296,8 @@ class IsophoteSteps:
         position, search = self.position, self.search
         if self.initial is not None:
             position, search = self.initial.centre, min(search, NEAR)
-        found = find_galaxy(self.image, self.bad, self.sigma, position,
-                            search_radius=search)
+        found = find_beside(self.image, self.bad, self.sigma, position,
+                            search)
         self.found = found
         self.centre = found.centre
         # The pixels know the centre better, once it is the right peak.

@@ -71,6 +71,8 @@ def _read_without_rows(path):
     """
     with get_readable_fileobj(path, encoding='utf-8') as file:
         lines = file.read().splitlines()
+    if not lines or not lines[0].startswith('# %ECSV'):
+        return None
     comments = [line[2:] for line in lines if line.startswith('# ')]
     rows = [line for line in lines if line.strip() and line[0] != '#']
     if len(rows) != 1:

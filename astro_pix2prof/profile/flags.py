@@ -366,7 +366,8 @@ class StructureFlag(_DescribedFlag):
         'much light they enclose, or they are saturated. The '
         'light there is that of Sersic fits to the inner rings; a nucleus or '
         'a small bulge is not in it. Radii inside the first ring, and '
-        '``mu_0``, are NaN.')
+        '``mu_0``, are NaN. Saturated rings with a third of the light count '
+        'as they are: totals are too faint by more than their errors.')
     COMPONENT_UNSEEN = (
         8192,
         'The profile does not need a bulge, or a disc, beside the other.',

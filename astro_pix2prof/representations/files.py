@@ -310,6 +310,12 @@ def _read_parquet(path):
         if pa.types.is_nested(field.type):
             table[field.name] = arrow_vectors(column, field.name)
             continue
+        if column.null_count and pa.types.is_integer(field.type):
+            # (floats do not hold the digits of long identifiers)
+            table[field.name] = np.ma.array(
+                column.fill_null(0).to_numpy(),
+                mask=column.is_null().to_numpy())
+            continue
         values = column.to_numpy(zero_copy_only=False)
         if values.dtype.kind == 'O':
             values = text_array(values)

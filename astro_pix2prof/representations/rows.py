@@ -117,6 +117,11 @@ def find_id(rows, given):
         rows.add_column(np.arange(len(rows)), index=0, name='index')
         return 'index'
     column = rows[name]
+    if np.any(getattr(column, 'mask', False)):
+        msg = (f'id_column={name!r} must have a name for each galaxy, got '
+               f'{np.count_nonzero(column.mask)} rows without one: fill them, '
+               "or give id_column='index'")
+        raise ValueError(msg)
     if np.asarray(column).dtype.kind not in 'iuUSO' or column.ndim != 1:
         msg = (f'id_column={name!r} must hold integers or texts, got '
                f'{column.dtype}')

@@ -52,6 +52,12 @@ _UNSEEN = 0.4
 # this; and if the rings were asked for, as they may lie far from each other.
 _CLOSE, _CLOSE_GIVEN = 1.08, 1.6
 
+# Rings of a saturated core that hold more than this part of the light that is
+# measured are as large as the galaxy: what they miss cannot be told. Nor can
+# more than this part of it: a bright ring about a faint middle is taken for
+# the rim of a saturated core.
+_MOST, _MISSING = 1 / 3, 0.5
+
 # The places, in units of the first radius, at which light is summed up.
 _PLACES = np.append(0.0, np.geomspace(1e-5, 1.0, 241))
 
@@ -70,11 +76,32 @@ def saturated_core(profile):
     core : 1D `~numpy.ndarray` of bool, shape (n,)
         Rings with the flag ``SATURATED`` from the centre on, of a galaxy that
         has it.
+
+    is_large : bool
+        Whether they hold, or seem to miss, so much of the light that the
+        others do not tell how much is missing.
     """
     full = (np.asarray(profile['flag']) & RingFlag.SATURATED) != 0
     if not profile_meta(profile).get('flag', 0) & GalaxyFlag.SATURATED:
-        return np.zeros(len(full), dtype=bool)
-    return np.logical_and.accumulate(full)
+        return np.zeros(len(full), dtype=bool), False
+    core = np.logical_and.accumulate(full)
+    intensity = profile['intensity'].value
+    ok = np.isfinite(intensity)
+    growth = curve_of_growth(profile['radius'].value[ok], intensity[ok],
+                             np.asarray(profile['ellipticity'], float)[ok])
+    inside = growth[core[ok]]
+    if not len(inside):
+        return core, False
+    if not inside[-1] < _MOST * growth.max():
+        return core, True
+    around = ok & ~core
+    light = _extrapolate(
+        profile['radius'].value[around], intensity[None, around],
+        1 - float(profile['ellipticity'][around][0]),
+        np.nan_to_num(intensity_covariance(profile)[np.ix_(around, around)]),
+        np.random.default_rng(0)) if around.any() else None
+    return core, bool(light is not None and not (
+        light[0] - inside[-1] < _MISSING * growth.max()))
 
 
 def begins_outside(profile, radius):

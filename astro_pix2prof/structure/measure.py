@@ -317,8 +317,12 @@ def measure_structure(profile: QTable | ProfileBatch, *,
     if reliable.any():
         ok &= np.arange(len(ok)) <= np.nonzero(reliable)[0][-1]
         # (what saturated pixels would have been is told by the rings around)
-        seen = ok & ~saturated_core(profile)
-        ok = seen if seen.sum() >= N_RINGS else ok
+        core, is_large = saturated_core(profile)
+        seen = ok & ~core
+        if is_large or seen.sum() < N_RINGS:
+            flag |= StructureFlag.CENTRE_MISSING
+        else:
+            ok = seen
     result = {}
 
     def put(name, samples, least=0.0):

@@ -331,6 +331,11 @@ class Survey:
             for field in part.schema:
                 units.setdefault(field.name, unit_of_field(field))
                 units[field.name] = units[field.name] or unit_of_field(field)
+        # (texts that are kept as numbers of a list have no place for a gap)
+        rows = rows.cast(pa.schema([
+            field.with_type(field.type.value_type)
+            if pa.types.is_dictionary(field.type) else field
+            for field in rows.schema]))
         table = QTable()
         for name in columns:
             if name not in rows.column_names:

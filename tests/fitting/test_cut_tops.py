@@ -133,5 +133,11 @@ def test_fitters(fitter):
     full = (profile['flag'] & RingFlag.SATURATED) > 0
     assert full[profile['radius'].value < 0.4 * 5].all()
     assert not full[profile['radius'].value > 0.4 * 12].any()
+    # few rings do not tell it by themselves
+    few = fitter(image, unit='nmgy', pixel_scale=0.4,
+                 radii=np.array([0.0, 1.0, 3.0, 8.0]))
+    assert few.meta['flag'] & GalaxyFlag.SATURATED
+    assert ((few['flag'] & RingFlag.SATURATED) > 0).tolist() == [
+        True, True, True, False]
     profile = fitter(light + _noise(3), unit='nmgy', pixel_scale=0.4)
     assert not profile.meta['flag'] & GalaxyFlag.SATURATED

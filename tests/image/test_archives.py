@@ -99,6 +99,8 @@ class TestZeroPoints:
         # HST: PHOTFLAM is of one electron per second
         ({'PHOTFLAM': 3.0386574e-20, 'PHOTPLAM': 10551.0}, 'electron/s',
          26.269, 'AB'),
+        ({'PHOTFLAM': 3.0386574e-20, 'PHOTPLAM': '10551.0 Angstrom'},
+         'electron/s', 26.269, 'AB'),
         ({'PHOTFLAM': 3.0386574e-20, 'PHOTPLAM': 10551.0, 'EXPTIME': 100.0},
          'electron', 31.269, 'AB'),
         # JWST count rates; 20.4721 - 2.5 log10(2.0)

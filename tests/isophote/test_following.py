@@ -66,6 +66,22 @@ def test_a_faint_galaxy_is_not_left_for_a_bright_one_beside():
     assert fit.profile.meta['flag'] & GalaxyFlag.NEIGHBOUR
 
 
+@pytest.mark.parametrize(('faint', 'bright', 'away', 'own'), [
+    (0.5, 4.0, 20.5, True), (0.46, 2.6, 15.0, False)])
+def test_a_galaxy_at_the_position_is_not_left(faint, bright, away, own):
+    """
+    It has a peak of its own, or is brighter than the far side of the other.
+    """
+    image = (galaxy(121, 100, faint, 5.0) + noise(5)
+             + galaxy(121 + away, 100, bright, 5.0))
+    fit = IsophoteFitter().fit(image, **OPTIONS, position=(121, 100))
+    off = np.hypot(*np.subtract(fit.centre, (121, 100)))
+    assert off < (3 if own else 8.1)
+    assert fit.profile.meta['flag'] & GalaxyFlag.NEIGHBOUR
+    if not own:
+        assert fit.profile.meta['flag'] & GalaxyFlag.CENTRE_UNCERTAIN
+
+
 def test_what_is_followed():
     image = galaxy(150.0, 100.0)
     own = image > 0.02

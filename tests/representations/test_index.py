@@ -9,7 +9,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.nddata import CCDData
-from astropy.table import QTable
+from astropy.table import MaskedColumn, QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
 from astro_pix2prof import (
@@ -472,6 +472,12 @@ def test_no_index_of_it(table):
         SimilarityIndex(table, keep=['x'])
     with pytest.raises(ValueError, match='must hold integers or texts'):
         SimilarityIndex(table, id_column='mag')
+    names = MaskedColumn(np.arange(len(table)))
+    names.mask[2] = True
+    table['number'] = names
+    with pytest.raises(ValueError, match="'number' must have a name for each "
+                                         'galaxy, got 1 rows'):
+        SimilarityIndex(table, id_column='number')
     with pytest.raises(ValueError, match="'flag' is 0 for all galaxies"):
         SimilarityIndex(table, columns=['flag'])
     with pytest.raises(ValueError, match="'source' must hold numbers"):

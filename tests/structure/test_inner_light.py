@@ -140,13 +140,49 @@ def test_saturated_rings_do_not_count(n, first):
     left = measure_structure(profile[~inside], fits=False)[0]
     assert_allclose(row['mag_total'].value, left['mag_total'].value)
     # rings with the flag beyond others, or of a galaxy without it, count
-    core = saturated_core(profile)
+    core, is_large = saturated_core(profile)
     assert (core == inside).all()
+    assert not is_large
     profile['flag'][0] = 0
-    assert not saturated_core(profile).any()
+    assert not saturated_core(profile)[0].any()
     profile['flag'][0] = RingFlag.SATURATED
     profile.meta['flag'] = 0
-    assert not saturated_core(profile).any()
+    assert not saturated_core(profile)[0].any()
+
+
+def test_large_saturated_core():
+    """
+    What it misses is not known, and the rings count as they are.
+    """
+    whole = sersic_profile(1.0)
+    profile = whole.copy()
+    inside = whole['radius'].value < 10
+    profile['flag'][inside] |= RingFlag.SATURATED
+    profile.meta['flag'] = int(GalaxyFlag.SATURATED)
+    assert saturated_core(profile)[1]
+    row, expected = (measure_structure(part, fits=False)[0]
+                     for part in (profile, whole))
+    assert_allclose(row['mag_total'].value, expected['mag_total'].value)
+    assert row['flag'] == expected['flag'] | StructureFlag.CENTRE_MISSING
+
+
+def test_bright_ring_taken_for_a_saturated_core():
+    """
+    What a steep rim would hide in a faint middle is not believed.
+    """
+    profile = sersic_profile(1.0)
+    radius = profile['radius'].value
+    factor = 0.5 + 3 * np.exp(-0.5 * ((radius - 4) / 1.2)**2)
+    for name in ('intensity', 'intensity_err'):
+        profile[name] = profile[name] * np.where(
+            radius < 9, factor, factor[np.searchsorted(radius, 9)])
+    expected = measure_structure(profile, fits=False)[0]
+    profile['flag'][radius < 4] |= RingFlag.SATURATED
+    profile.meta['flag'] = int(GalaxyFlag.SATURATED)
+    assert saturated_core(profile)[1]
+    row = measure_structure(profile, fits=False)[0]
+    assert_allclose(row['mag_total'].value, expected['mag_total'].value)
+    assert row['flag'] & StructureFlag.CENTRE_MISSING
 
 
 def test_light_of_other_rings():

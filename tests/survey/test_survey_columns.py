@@ -255,3 +255,20 @@ def test_missing_whole_numbers(tmp_path):
         assert rows['spiral'].tolist() == [True, None, True]
     # a part without a gap
     assert int(read_survey(result.out).galaxies()['objID'][1]) == first + 1
+
+
+def test_missing_texts_of_a_list(tmp_path):
+    """
+    Texts that a file keeps as numbers of a list, of which some are missing.
+    """
+    kind = ['x', None, 'y', 'x', None, 'y']
+    path = tmp_path / 'catalogue.parquet'
+    pq.write_table(pa.table({
+        'number': list(range(6)),
+        'kind': pa.array(kind).dictionary_encode()}), path)
+    image = GalaxyCutout(np.random.default_rng(1).normal(size=(40, 40)),
+                         zeropoint=22.5, pixel_scale=0.4)
+    result = run_survey(path, tmp_path / 'out', n_workers=1, chunk_size=4,
+                        images=lambda row: image, fitter=Stub())
+    rows = read_survey(result.out).galaxies()
+    assert rows['kind'].tolist() == ['x', '', 'y', 'x', '', 'y']

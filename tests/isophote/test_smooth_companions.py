@@ -71,6 +71,14 @@ def test_a_centre_that_is_off_is_no_companion():
         assert not _has(image)
 
 
+@pytest.mark.parametrize('angle', [0.4, 2.0, 4.1])
+def test_a_tilted_sky_is_no_companion(angle):
+    tilt = ((X - CENTRE[0]) * np.cos(angle)
+            + (Y - CENTRE[1]) * np.sin(angle)) / 70
+    for seed in range(5):
+        assert not _has(_light() + tilt + _noise(seed))
+
+
 def test_little_light_and_what_does_not_change_the_profile():
     # (clear at once, and a hundredth of the galaxy)
     small = _companion(1.0, away=12, peak=4.0, width=2.0)
