@@ -143,14 +143,16 @@ def find_reddenings(ebv, position=None):
     elif isinstance(ebv, str) or callable(ebv) or not np.ndim(ebv):
         return find_reddening(ebv, position)
     return np.array([
-        np.nan if one is np.ma.masked or _is_nan(one) else find_reddening(one)
-        for one in ebv])
+        np.nan if _is_missing(one)
+        else find_reddening(getattr(one, 'unmasked', one)) for one in ebv])
 
 
-def _is_nan(value):
+def _is_missing(value):
     """
-    Tell whether one value of a column is not-a-number.
+    Tell whether one value of a column is masked or not-a-number.
     """
+    if np.any(getattr(value, 'mask', False)):
+        return True
     value = getattr(value, 'value', value)
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
@@ -170,7 +172,9 @@ def _read_map(ebv, position):
         msg = ('position must be the SkyCoord of the galaxy where ebv is '
                f'a map, got {position!r}: give it, or a number as ebv')
         raise ValueError(msg)
-    return np.asarray(ebv(position), dtype=float)
+    found = ebv(position)
+    # (of places that a map does not cover)
+    return np.ma.filled(np.ma.asarray(found, dtype=float), np.nan)
 
 
 def galactic_extinction(

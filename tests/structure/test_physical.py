@@ -15,6 +15,7 @@ from astropy.coordinates import Distance, SkyCoord
 from astropy.cosmology import WMAP9, Planck18
 from astropy.table import Column, MaskedColumn
 from astropy.utils.exceptions import AstropyUserWarning
+from astropy.utils.masked import Masked
 from numpy.testing import assert_allclose
 from scipy.integrate import quad
 
@@ -728,3 +729,19 @@ class TestPhysicalProfile:
         with pytest.raises(ValueError, match="solar must be given for the ba"):
             physical_profile(sersic_profile, band='i', filters='DES',
                              distance=5)
+
+
+def test_masked_quantities_of_reddening():
+    """
+    Those of a QTable, and of places that a map does not cover.
+    """
+    column = Masked([0.1, 0.2] * u.mag, mask=[False, True])
+    found = galactic_extinction('g', column)
+    assert found[0] == pytest.approx(galactic_extinction('g', 0.1))
+    assert np.isnan(found[1])
+    places = SkyCoord([10, 20], [0, 5], unit='deg')
+    found = galactic_extinction(
+        'g', lambda position: np.ma.array([0.1, 9.9], mask=[0, 1]),
+        position=places)
+    assert found[0] == pytest.approx(galactic_extinction('g', 0.1))
+    assert np.isnan(found[1])
