@@ -15,7 +15,11 @@ from astro_pix2prof.addresses import as_source, find_path, is_address
 from astro_pix2prof.profile.arrow import import_pyarrow
 from astro_pix2prof.profile.io import write_table
 from astro_pix2prof.profile.texts import text_array
-from astro_pix2prof.survey.arrow import table_to_arrow, unit_of_field
+from astro_pix2prof.survey.arrow import (
+    masked_array,
+    table_to_arrow,
+    unit_of_field,
+)
 from astro_pix2prof.survey.files import require_file, write_whole
 
 __all__ = ['arrow_vectors', 'load_table', 'save_table', 'survey_columns',
@@ -312,9 +316,7 @@ def _read_parquet(path):
             continue
         if column.null_count and pa.types.is_integer(field.type):
             # (floats do not hold the digits of long identifiers)
-            table[field.name] = np.ma.array(
-                column.fill_null(0).to_numpy(),
-                mask=column.is_null().to_numpy())
+            table[field.name] = masked_array(column)
             continue
         values = column.to_numpy(zero_copy_only=False)
         if values.dtype.kind == 'O':

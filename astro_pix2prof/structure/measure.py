@@ -319,7 +319,7 @@ def measure_structure(profile: QTable | ProfileBatch, *,
         # (what saturated pixels would have been is told by the rings around)
         core, is_large = saturated_core(profile)
         seen = ok & ~core
-        if is_large or seen.sum() < N_RINGS:
+        if is_large or (core.any() and seen.sum() < N_RINGS):
             flag |= StructureFlag.CENTRE_MISSING
         else:
             ok = seen

@@ -8,8 +8,8 @@ from astropy.table import Table
 
 from astro_pix2prof.profile.arrow import import_pyarrow
 
-__all__ = ['join_results', 'pack_rows', 'table_to_arrow', 'unit_of_field',
-           'unpack_rows']
+__all__ = ['join_results', 'masked_array', 'pack_rows', 'table_to_arrow',
+           'unit_of_field', 'unpack_rows']
 
 
 def table_to_arrow(table, needed=None):
@@ -92,6 +92,26 @@ def unit_of_field(field):
     """
     unit = (field.metadata or {}).get(b'unit')
     return None if unit is None else unit.decode()
+
+
+def masked_array(column):
+    """
+    Convert an Arrow column of whole numbers or truth values to an array.
+
+    Parameters
+    ----------
+    column : `~pyarrow.ChunkedArray`
+        The column.
+
+    Returns
+    -------
+    values : 1D `~numpy.ndarray`, shape (n,)
+        A masked array if any is missing.
+    """
+    empty = False if column.type == 'bool' else 0
+    values = column.fill_null(empty).to_numpy(zero_copy_only=False)
+    missing = column.is_null().to_numpy()
+    return np.ma.array(values, mask=missing) if missing.any() else values
 
 
 def pack_rows(table):

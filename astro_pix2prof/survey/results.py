@@ -26,7 +26,7 @@ from astro_pix2prof.profile.columns import GALAXY_COLUMNS, empty_galaxy
 from astro_pix2prof.profile.flags import GalaxyFlag
 from astro_pix2prof.profile.selection import row_numbers
 from astro_pix2prof.profile.texts import text_array
-from astro_pix2prof.survey.arrow import unit_of_field
+from astro_pix2prof.survey.arrow import masked_array, unit_of_field
 from astro_pix2prof.survey.bands import band_columns, read_bands
 from astro_pix2prof.survey.files import (
     FAILURES,
@@ -398,10 +398,7 @@ def _cells(column):
     """
     if _are_texts(column):
         return text_array(column.to_pylist())
-    empty = False if column.type == 'bool' else 0
-    values = column.fill_null(empty).to_numpy(zero_copy_only=False)
-    missing = column.is_null().to_numpy()
-    return np.ma.array(values, mask=missing) if missing.any() else values
+    return masked_array(column)
 
 
 def _read_vectors(column):

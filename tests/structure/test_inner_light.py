@@ -166,6 +166,12 @@ def test_large_saturated_core():
     assert row['flag'] == expected['flag'] | StructureFlag.CENTRE_MISSING
 
 
+def test_few_rings_miss_no_centre():
+    few = measure_structure(sersic_profile(1.0)[:2], fits=False)[0]
+    assert few['flag'] & StructureFlag.TOO_FEW_RINGS
+    assert not few['flag'] & StructureFlag.CENTRE_MISSING
+
+
 def test_bright_ring_taken_for_a_saturated_core():
     """
     What a steep rim would hide in a faint middle is not believed.
